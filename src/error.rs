@@ -1,0 +1,211 @@
+//! The one error type.
+
+use std::convert::Infallible;
+
+use crate::{
+    model::{Denied, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName, Resource, UnusableKey},
+    store::StoreError,
+};
+
+/// Everything that an acquire, a lease or opening a limiter can answer instead of success.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A bucket is short. Nothing stays charged.
+    #[error(transparent)]
+    Denied(Box<Denied>),
+    /// The cost is above a capacity: waiting does not help. Nothing was charged.
+    #[error(transparent)]
+    ExceedsCapacity(Box<ExceedsCapacity>),
+    /// No decision could be made. What a lost write may have charged stays charged, never more.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// An argument is wrong. Nothing was charged.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The stack could not be joined or provisioned.
+    #[error(transparent)]
+    Stack(#[from] StackError),
+}
+
+/// What kind of error it is, for callers that treat kinds alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorCategory {
+    /// The limits say no.
+    RateLimit,
+    /// The store does not answer.
+    Unavailable,
+    /// An argument is wrong.
+    Validation,
+    /// The stack is missing, or could not be provisioned.
+    Infrastructure,
+    /// The table belongs to a version that this crate does not understand.
+    Version,
+}
+
+impl Error {
+    /// What kind of error it is.
+    pub fn category(&self) -> ErrorCategory {
+        match self {
+            Self::Denied(_) | Self::ExceedsCapacity(_) => ErrorCategory::RateLimit,
+            Self::Unavailable(_) => ErrorCategory::Unavailable,
+            Self::Invalid(_) => ErrorCategory::Validation,
+            Self::Stack(StackError::IncompatibleSchema { .. }) => ErrorCategory::Version,
+            Self::Stack(_) => ErrorCategory::Infrastructure,
+        }
+    }
+
+    /// The denial, where it is one.
+    pub fn denied(&self) -> Option<&Denied> {
+        match self {
+            Self::Denied(denied) => Some(denied),
+            _ => None,
+        }
+    }
+}
+
+/// A cost that no wait makes fit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{requested} tokens of {limit} were requested for {resource}, its capacity is {capacity}")]
+#[non_exhaustive]
+pub struct ExceedsCapacity {
+    /// Who asked.
+    pub entity: EntityId,
+    /// For what.
+    pub resource: Resource,
+    /// The limit whose capacity the cost exceeds.
+    pub limit: LimitName,
+    /// Tokens asked for.
+    pub requested: u64,
+    /// Tokens that a full bucket holds.
+    pub capacity: u64,
+}
+
+/// Why there was no decision.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unavailable {
+    /// The store did not answer within the acquire's deadline.
+    #[error("no decision within the deadline")]
+    Deadline,
+    /// The store failed, or its memory is full of buckets in use.
+    #[error("the store failed: {0}")]
+    Store(#[source] StoreError),
+    /// The bucket's write lost every race for it.
+    #[error("the bucket is written by too many at once")]
+    Contended,
+    /// The limiter, or the runtime that it lives in, was shut down.
+    #[error("the limiter was shut down")]
+    ShutDown,
+}
+
+/// An argument that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Invalid {
+    /// A name is not one.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// A limit is none.
+    #[error(transparent)]
+    Limit(#[from] InvalidLimit),
+    /// A key that no mapping makes a name.
+    #[error(transparent)]
+    Key(#[from] UnusableKey),
+    /// The limits cannot stand together.
+    #[error(transparent)]
+    Limits(#[from] InvalidLimits),
+    /// An acquire was given no limits.
+    #[error("no limits were given, and none are stored")]
+    NoLimits,
+    /// A cost or an adjustment names a limit that is not among those acquired.
+    #[error("there is no limit {0} here")]
+    UnknownLimit(String),
+    /// The lease was committed or rolled back before.
+    #[error("the lease is closed")]
+    LeaseClosed,
+    /// A limiter over a store was built outside a tokio runtime, and none was given.
+    #[error("a limiter needs a tokio runtime: build it inside one, or give it a handle")]
+    NoRuntime,
+}
+
+/// Why a stack could not be joined.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StackError {
+    /// The table does not exist, and is not to be created.
+    #[error("there is no table {table}")]
+    NotFound {
+        /// The table's name.
+        table: String,
+    },
+    /// The namespace is not registered, and is not to be.
+    #[error("there is no namespace {namespace} in table {table}")]
+    NamespaceNotFound {
+        /// The table's name.
+        table: String,
+        /// The namespace's name.
+        namespace: String,
+    },
+    /// The table's schema is not one that this crate reads.
+    #[error("table {table} has schema {found}, this crate understands {supported}")]
+    IncompatibleSchema {
+        /// The table's name.
+        table: String,
+        /// The table's schema version.
+        found: String,
+        /// The schema version of this crate.
+        supported: &'static str,
+    },
+    /// A call failed.
+    #[error("{action} failed: {source}")]
+    Call {
+        /// What was tried.
+        action: &'static str,
+        /// Why it failed.
+        source: StoreError,
+    },
+}
+
+impl From<Denied> for Error {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(Box::new(denied))
+    }
+}
+
+impl From<ExceedsCapacity> for Error {
+    fn from(error: ExceedsCapacity) -> Self {
+        Self::ExceedsCapacity(Box::new(error))
+    }
+}
+
+impl From<InvalidName> for Error {
+    fn from(error: InvalidName) -> Self {
+        Self::Invalid(error.into())
+    }
+}
+
+impl From<InvalidLimit> for Error {
+    fn from(error: InvalidLimit) -> Self {
+        Self::Invalid(error.into())
+    }
+}
+
+impl From<InvalidLimits> for Error {
+    fn from(error: InvalidLimits) -> Self {
+        Self::Invalid(error.into())
+    }
+}
+
+impl From<UnusableKey> for Error {
+    fn from(error: UnusableKey) -> Self {
+        Self::Invalid(error.into())
+    }
+}
+
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}

@@ -1,0 +1,12 @@
+//! Rate limits that hold across machines.
+
+pub mod clock;
+pub mod error;
+pub mod limiter;
+pub mod model;
+pub mod store;
+mod telemetry;
+
+pub use error::Error;
+pub use limiter::{Lease, RateLimiter};
+pub use model::{Cost, Denied, EntityId, Limit, LimitName, Limits, Resource};

@@ -1,0 +1,131 @@
+//! Building a limiter.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::runtime::Handle;
+
+use super::{
+    background::Background,
+    gate::{Context, Settings, WriteIds},
+    gates::Gates,
+    rate_limiter::{Backend, RateLimiter},
+};
+use crate::{
+    clock::{Clock, SystemClock},
+    error::Invalid,
+    store::{MemoryStore, Store},
+};
+
+/// Builds a [`RateLimiter`].
+///
+/// ```
+/// use std::time::Duration;
+/// use tollgate::{RateLimiter, store::MemoryStore};
+///
+/// let limiter = RateLimiter::builder()
+///     .deadline(Duration::from_millis(100))
+///     .build_memory(MemoryStore::with_capacity(10_000));
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder builds nothing by itself"]
+pub struct Builder {
+    clock: Arc<dyn Clock>,
+    runtime: Option<Handle>,
+    deadline: Duration,
+    gates: usize,
+    settings: Settings,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            runtime: None,
+            deadline: Duration::from_millis(250),
+            gates: 100_000,
+            settings: Settings {
+                flush_after: Duration::from_millis(100),
+                deny_from_memory: Duration::from_secs(1),
+                store_deadline: Duration::from_secs(1),
+            },
+        }
+    }
+}
+
+impl Builder {
+    /// Tells the time by `clock`, for tests. Default: the system's clock.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Runs background writes on `runtime`. Default: the runtime that the limiter is built in.
+    pub fn runtime(mut self, runtime: Handle) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+
+    /// The longest that an acquire waits for the store. Default: 250 ms.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// The longest that one store call may take before its answer counts as lost. Default: 1 s.
+    pub fn store_deadline(mut self, deadline: Duration) -> Self {
+        self.settings.store_deadline = deadline;
+        self
+    }
+
+    /// How long a settled difference waits for another write of its bucket to ride on, before it
+    /// is written alone. Default: 100 ms.
+    pub fn flush_after(mut self, time: Duration) -> Self {
+        self.settings.flush_after = time;
+        self
+    }
+
+    /// How long after the store has shown a bucket to be short requests are denied without asking
+    /// it again: another process may give tokens back. Default: 1 s; zero asks every time.
+    pub fn deny_from_memory(mut self, time: Duration) -> Self {
+        self.settings.deny_from_memory = time;
+        self
+    }
+
+    /// How many buckets are remembered that have nothing to write. Default: 100 000.
+    pub fn remembered_buckets(mut self, buckets: usize) -> Self {
+        self.gates = buckets;
+        self
+    }
+
+    /// A limiter whose buckets live in this process.
+    pub fn build_memory(self, store: MemoryStore) -> RateLimiter {
+        RateLimiter::new(Backend::Memory(store), self.clock, self.deadline)
+    }
+
+    /// A limiter whose buckets live in `store`.
+    ///
+    /// # Errors
+    /// [`Invalid::NoRuntime`] outside a tokio runtime, unless [`runtime`](Self::runtime) names one.
+    pub fn build(self, store: impl Store) -> Result<RateLimiter, Invalid> {
+        self.build_shared(Arc::new(store))
+    }
+
+    /// As [`build`](Self::build), over a store that others use too.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn build_shared(self, store: Arc<dyn Store>) -> Result<RateLimiter, Invalid> {
+        let runtime = match self.runtime {
+            Some(runtime) => runtime,
+            None => Handle::try_current().map_err(|_| Invalid::NoRuntime)?,
+        };
+        let context = Context {
+            store,
+            clock: self.clock.clone(),
+            background: Background::new(runtime),
+            settings: self.settings,
+            write_ids: WriteIds::new(),
+        };
+        Ok(RateLimiter::new(Backend::Gated(Gates::new(self.gates, context)), self.clock, self.deadline))
+    }
+}

@@ -1,0 +1,186 @@
+//! This process's agent for one bucket: what it knows, what it holds, what it is about to write.
+//!
+//! One write of a bucket flies at a time. Requests that come meanwhile queue; when it lands, the
+//! next one carries all of them that fit, first come first served, together with the differences
+//! of leases that were settled since.
+//!
+//! [`state`] is what the gate knows and decides, without I/O; [`flight`] carries it to the store.
+
+mod flight;
+mod state;
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::oneshot;
+
+use self::state::{GateState, Waiter};
+use super::{
+    background::Background,
+    bucket::{Bucket, Verdict},
+    grant::Amounts,
+    settlement::{SettleError, Settlement},
+};
+use crate::{
+    clock::Clock,
+    error::Unavailable,
+    model::{BucketKey, BucketState, LimitStatus, Limits, WriteId, plan},
+    store::{Store, StoreError},
+};
+
+/// What all gates of a limiter share.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) background: Background,
+    pub(super) settings: Settings,
+    pub(super) write_ids: WriteIds,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settings {
+    /// How long a settled difference waits for a write to ride on.
+    pub(super) flush_after: Duration,
+    /// How long after the store has said so a bucket counts as short without asking again.
+    pub(super) deny_from_memory: Duration,
+    /// The deadline of one store call.
+    pub(super) store_deadline: Duration,
+}
+
+/// Ids of writes: a random beginning, then counting.
+#[derive(Debug)]
+pub(super) struct WriteIds(AtomicU64);
+
+impl WriteIds {
+    pub(super) fn new() -> Self {
+        Self(AtomicU64::new(fastrand::u64(..)))
+    }
+
+    fn next(&self) -> WriteId {
+        WriteId::from_number(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Gate {
+    key: BucketKey,
+    context: Arc<Context>,
+    state: Mutex<GateState>,
+}
+
+impl Gate {
+    pub(super) fn new(key: BucketKey, context: Arc<Context>) -> Self {
+        Self { key, context, state: Mutex::default() }
+    }
+
+    pub(super) fn key(&self) -> &BucketKey {
+        &self.key
+    }
+
+    /// A timer of the limiter's runtime, wherever it is made.
+    pub(super) fn timeout(&self, time: Duration) -> tokio::time::Sleep {
+        let _runtime = self.context.background.runtime().enter();
+        tokio::time::sleep(time)
+    }
+
+    /// Asks for `amounts`: an answer to wait for, or the verdict where it is known.
+    pub(super) fn acquire(
+        self: &Arc<Self>,
+        limits: &Limits,
+        amounts: Amounts,
+    ) -> Result<oneshot::Receiver<Verdict>, Verdict> {
+        if self.context.background.is_closed() {
+            return Err(Verdict::Unavailable(Unavailable::ShutDown));
+        }
+        let (reply, answer) = oneshot::channel();
+        let mut state = self.lock();
+        let now = self.context.clock.now();
+        if let Some(statuses) = state.deny_from_memory(limits, &amounts, now, self.context.settings.deny_from_memory) {
+            return Err(Verdict::Denied(statuses));
+        }
+        state.queue.push_back(Waiter { limits: limits.clone(), amounts, reply });
+        self.take_off(state);
+        Ok(answer)
+    }
+
+    /// Notes differences (millitokens, in the order of `limits`): they ride on the bucket's next
+    /// write, or are written alone after a short time.
+    pub(super) fn settle(self: &Arc<Self>, limits: &Limits, differences: &[i64]) -> Settlement {
+        let (confirm, confirmed) = oneshot::channel();
+        let mut state = self.lock();
+        for (limit, difference) in limits.iter().zip(differences).filter(|(_, difference)| **difference != 0) {
+            state.pending.settle(limit.name(), *difference);
+        }
+        state.confirmations.push(confirm);
+        self.flush_later(state, self.context.settings.flush_after);
+        Settlement::pending(confirmed)
+    }
+
+    /// Where `limits` stand, after a fresh read. One round trip, no write unit.
+    pub(super) async fn statuses(&self, limits: &Limits, amounts: &[i64]) -> Result<Vec<LimitStatus>, Unavailable> {
+        let bucket = self.read().await.map_err(Unavailable::Store)?;
+        let state = self.lock();
+        Ok(plan::statuses(bucket.as_ref(), limits, amounts, &state.pending, self.context.clock.now()))
+    }
+
+    /// Whether the gate knows nothing that would be lost with it.
+    pub(super) fn is_idle(&self) -> bool {
+        let state = self.lock();
+        !state.flying && state.queue.is_empty() && state.pending.is_empty()
+    }
+
+    async fn read(&self) -> Result<Option<BucketState>, StoreError> {
+        flight::in_time(self.context.settings.store_deadline, self.context.store.read(&self.key)).await
+    }
+
+    /// Starts a flight unless one is under way.
+    fn take_off(self: &Arc<Self>, mut state: MutexGuard<'_, GateState>) {
+        if !state.flying {
+            state.flying = true;
+            drop(state);
+            self.context.background.spawn(flight::fly(self.clone()));
+        }
+    }
+
+    /// Lets the pending differences fly alone in `time`, if nothing takes them along before.
+    fn flush_later(self: &Arc<Self>, mut state: MutexGuard<'_, GateState>, time: Duration) {
+        if state.flush_due {
+            return;
+        }
+        state.flush_due = true;
+        drop(state);
+        let gate = self.clone();
+        self.context.background.spawn(async move {
+            gate.context.background.pause(time).await;
+            let mut state = gate.lock();
+            state.flush_due = false;
+            if !state.pending.is_empty() {
+                state.flush_now = true;
+                gate.take_off(state);
+            }
+        });
+    }
+
+    fn bucket(self: &Arc<Self>) -> Bucket {
+        Bucket::Gated(self.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, GateState> {
+        // Nothing panics while it is held; and if it did, what is known is still true.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells all that wait for a settlement.
+fn confirm(confirmations: Vec<oneshot::Sender<Result<(), SettleError>>>, result: &Result<(), SettleError>) {
+    for confirmation in confirmations {
+        // Nobody has to wait.
+        let _ = confirmation.send(result.clone());
+    }
+}

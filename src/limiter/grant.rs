@@ -1,0 +1,66 @@
+//! What a bucket has granted, until it is settled.
+
+use smallvec::SmallVec;
+
+use super::{bucket::Bucket, settlement::Settlement};
+use crate::model::Limits;
+
+/// Millitokens, in the order of the limits.
+pub(super) type Amounts = SmallVec<[i64; 2]>;
+
+/// An amount that a bucket was charged. Dropped before it is taken over: given back.
+#[derive(Debug)]
+pub(super) struct Grant {
+    bucket: Bucket,
+    limits: Limits,
+    charged: Amounts,
+    left: Amounts,
+}
+
+impl Grant {
+    /// `left` is what the bucket held after the charge.
+    pub(super) fn new(bucket: Bucket, limits: Limits, charged: Amounts, left: Amounts) -> Self {
+        Self { bucket, limits, charged, left }
+    }
+
+    pub(super) fn bucket(&self) -> &Bucket {
+        &self.bucket
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(super) fn charged(&self) -> &[i64] {
+        &self.charged
+    }
+
+    pub(super) fn left(&self) -> &[i64] {
+        &self.left
+    }
+
+    /// Takes over what another grant of the same bucket charged.
+    pub(super) fn absorb(&mut self, mut other: Self) {
+        for (charged, more) in self.charged.iter_mut().zip(std::mem::take(&mut other.charged)) {
+            *charged = charged.saturating_add(more);
+        }
+        self.left = std::mem::take(&mut other.left);
+    }
+
+    /// Charges what was really used instead, and ends the grant.
+    pub(super) fn settle(mut self, used: &[i64]) -> Settlement {
+        let charged = std::mem::take(&mut self.charged);
+        let differences: Amounts =
+            used.iter().zip(&charged).map(|(used, charged)| used.saturating_sub(*charged)).collect();
+        self.bucket.settle(&self.limits, &differences)
+    }
+}
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        if self.charged.iter().any(|charged| *charged != 0) {
+            let back: Amounts = self.charged.iter().map(|charged| charged.saturating_neg()).collect();
+            let _ = self.bucket.settle(&self.limits, &back);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Acquiring and settling: [`RateLimiter`], [`Lease`], and the gates behind them.
+//!
+//! # A lease's life
+//!
+//! [`RateLimiter::acquire`] charges the estimated cost to the bucket before the work begins, all
+//! limits or none, and returns a [`Lease`]. While the work runs, [`Lease::adjust`] and
+//! [`Lease::settle`] note what it really uses: locally, without a round trip. [`Lease::commit`]
+//! then writes the difference, which may drive the bucket into debt; [`Lease::rollback`] gives
+//! everything back, and so does dropping the lease.
+//!
+//! ```
+//! use tollgate::{Limit, RateLimiter};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+//! let limiter = RateLimiter::memory();
+//! let limits = [Limit::per_minute("rpm", 60), Limit::per_minute("tpm", 1000)];
+//!
+//! let mut lease = limiter.acquire("user-1", "gpt-4").limits(limits).cost("tpm", 100).await?;
+//! lease.settle("tpm", 180)?; // what the answer says was used
+//! lease.commit().await?;
+//! # Ok::<(), tollgate::Error>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Gates
+//!
+//! Over a store, every bucket has a *gate* in this process: it remembers the bucket as the last
+//! write returned it, lets one write fly at a time, and lets requests that come meanwhile share
+//! the next one. A request that cannot fit is denied from what the gate knows, without a write,
+//! for at most a second after the store last said so.
+//!
+//! | event | round trips | write units |
+//! |---|---|---|
+//! | acquire, steady state | 1 | 1 (shared by the requests that wait together) |
+//! | first acquire of a new bucket | 1 | 1 |
+//! | first acquire by this process of a bucket that exists | 2 | 2 |
+//! | commit without a difference | 0 | 0 |
+//! | commit or rollback with one | with the bucket's next write, or 1 within 100 ms | 0 or 1 |
+//! | denied, known to be short | 0 | 0 |
+
+mod acquire;
+mod background;
+mod bucket;
+mod builder;
+mod gate;
+mod gates;
+mod grant;
+mod lease;
+mod query;
+mod rate_limiter;
+mod settlement;
+
+pub use acquire::Acquire;
+pub use builder::Builder;
+pub use lease::Lease;
+pub use query::{Query, QueryWait};
+pub use rate_limiter::RateLimiter;
+pub use settlement::{SettleError, Settlement};
+
+#[cfg(feature = "dynamodb")]
+mod open;
+#[cfg(feature = "dynamodb")]
+pub use open::Open;

@@ -1,0 +1,147 @@
+//! Joining a stack.
+
+use std::{env, future::IntoFuture, pin::Pin, sync::Arc};
+
+use aws_sdk_dynamodb::Client;
+
+use super::{builder::Builder, rate_limiter::RateLimiter};
+use crate::{
+    clock::{Clock, SystemClock},
+    error::Error,
+    model::{NamespaceName, StackName},
+    store::dynamodb::{CreateTable, DynamoDbStore, Provision, Registry, Stack, load_config},
+};
+
+/// Opening a limiter over a stack's table: await it for a [`RateLimiter`].
+///
+/// What is missing is created: the table (by [`Provision`]), its version record, the namespace.
+/// Opening what exists costs two consistent reads.
+///
+/// # Errors
+/// [`Error::Stack`] where the stack cannot be joined or provisioned, [`Error::Invalid`] for wrong
+/// names.
+#[must_use = "nothing is opened until it is awaited"]
+pub struct Open {
+    stack: Option<Result<StackName, Error>>,
+    namespace: Option<Result<NamespaceName, Error>>,
+    client: Option<Client>,
+    provision: Arc<dyn Provision>,
+    builder: Builder,
+}
+
+impl std::fmt::Debug for Open {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Open").field("stack", &self.stack).field("namespace", &self.namespace).finish_non_exhaustive()
+    }
+}
+
+impl RateLimiter {
+    /// Joins a stack: a limiter whose buckets live in its DynamoDB table.
+    ///
+    /// By default stack and namespace are those of the environment (`TOLLGATE_STACK` and
+    /// `TOLLGATE_NAMESPACE`, else `ZAEL_STACK` and `ZAEL_NAMESPACE`, else `zae-limiter` and
+    /// `default`), region, credentials and endpoint what the AWS SDK finds there.
+    ///
+    /// ```no_run
+    /// # async fn open() -> Result<(), tollgate::Error> {
+    /// use tollgate::RateLimiter;
+    ///
+    /// let limiter = RateLimiter::open().stack("rate-limits").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn open() -> Open {
+        Open {
+            stack: None,
+            namespace: None,
+            client: None,
+            provision: Arc::new(CreateTable::new()),
+            builder: Self::builder(),
+        }
+    }
+}
+
+impl Open {
+    /// The stack, which is also its table's name.
+    pub fn stack<S>(mut self, stack: S) -> Self
+    where
+        S: TryInto<StackName, Error: Into<Error>>,
+    {
+        self.stack = Some(stack.try_into().map_err(Into::into));
+        self
+    }
+
+    /// The namespace.
+    pub fn namespace<N>(mut self, namespace: N) -> Self
+    where
+        N: TryInto<NamespaceName, Error: Into<Error>>,
+    {
+        self.namespace = Some(namespace.try_into().map_err(Into::into));
+        self
+    }
+
+    /// The client to reach DynamoDB with, instead of one from the environment. Its retries hold
+    /// for opening; bucket writes are sent once.
+    pub fn client(mut self, client: Client) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// What to do where the table is missing. Default: [`CreateTable`].
+    pub fn provision(mut self, provision: impl Provision) -> Self {
+        self.provision = Arc::new(provision);
+        self
+    }
+
+    /// The limiter's settings.
+    pub fn settings(mut self, builder: Builder) -> Self {
+        self.builder = builder;
+        self
+    }
+
+    async fn open(self) -> Result<RateLimiter, Error> {
+        let name = match self.stack {
+            Some(stack) => stack?,
+            None => from_environment(["TOLLGATE_STACK", "ZAEL_STACK"], "zae-limiter").try_into()?,
+        };
+        let namespace = match self.namespace {
+            Some(namespace) => namespace?,
+            None => from_environment(["TOLLGATE_NAMESPACE", "ZAEL_NAMESPACE"], "default").try_into()?,
+        };
+        let client = match self.client {
+            Some(client) => client,
+            None => Client::new(&load_config().await),
+        };
+        let stack = Stack::new(client, name);
+        let registry = Registry::new(&stack, SystemClock.now());
+        if !registry.check_version().await? {
+            self.provision.provision(&stack).await?;
+            registry.check_version().await?;
+        }
+        let known = registry.namespace(&namespace).await?;
+        let namespace = match known {
+            Some(namespace) => namespace,
+            None => {
+                registry.put_version().await?;
+                registry.register(&namespace).await?
+            }
+        };
+        let store = DynamoDbStore::new(stack.client(), stack.table(), namespace.id);
+        Ok(self.builder.build(store)?)
+    }
+}
+
+/// The first of `variables` that is set and not empty.
+fn from_environment(variables: [&str; 2], default: &str) -> String {
+    let mut set = variables.into_iter().filter_map(|variable| env::var(variable).ok());
+    set.find(|value| !value.is_empty()).unwrap_or_else(|| default.to_owned())
+}
+
+impl IntoFuture for Open {
+    type Output = Result<RateLimiter, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.open())
+    }
+}

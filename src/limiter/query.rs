@@ -1,0 +1,119 @@
+//! Looking without charging.
+
+use std::{future::IntoFuture, pin::Pin, time::Duration};
+
+use super::{acquire::Request, bucket::Bucket, rate_limiter::RateLimiter};
+use crate::{
+    error::Error,
+    model::{Availability, BucketKey, Cost, Limits},
+};
+
+/// A question that is being put together: await it for an [`Availability`].
+///
+/// # Errors
+/// [`Error::Unavailable`] where the store gave no answer, [`Error::Invalid`] where an argument is
+/// wrong.
+///
+/// # Cost
+/// One consistent read, no write; in memory no round trip.
+#[derive(Debug)]
+#[must_use = "a query does nothing until it is awaited"]
+pub struct Query {
+    limiter: RateLimiter,
+    request: Result<Request, Error>,
+}
+
+/// A [`Query`] for the time until the cost would be granted.
+#[derive(Debug)]
+#[must_use = "a query does nothing until it is awaited"]
+pub struct QueryWait(Query);
+
+impl Query {
+    pub(super) fn new(limiter: RateLimiter, key: Result<BucketKey, Error>) -> Self {
+        Self { limiter, request: key.map(Request::new) }
+    }
+
+    /// The limits of the bucket, as for [`Acquire::limits`](super::Acquire::limits).
+    pub fn limits<L>(mut self, limits: L) -> Self
+    where
+        L: TryInto<Limits, Error: Into<Error>>,
+    {
+        self.edit(|request| request.set_limits(limits));
+        self
+    }
+
+    /// Asks about `tokens` of the limit `name`; 1 where no cost names it.
+    pub fn cost(mut self, name: impl AsRef<str>, tokens: u64) -> Self {
+        self.edit(|request| request.add_cost(name.as_ref(), tokens));
+        self
+    }
+
+    /// Asks about all amounts of `cost`.
+    pub fn costs(mut self, cost: &Cost) -> Self {
+        self.edit(|request| {
+            request.add_costs(cost);
+            Ok(())
+        });
+        self
+    }
+
+    pub(super) fn wait(self) -> QueryWait {
+        QueryWait(self)
+    }
+
+    fn edit(&mut self, change: impl FnOnce(&mut Request) -> Result<(), Error>) {
+        if let Ok(request) = &mut self.request
+            && let Err(error) = change(request)
+        {
+            self.request = Err(error);
+        }
+    }
+
+    async fn ask(self) -> Result<Availability, Error> {
+        let request = self.request?;
+        let (limits, amounts) = (request.limits()?, request.amounts()?);
+        let limits = match self.limiter.bucket(request.key.clone()) {
+            Bucket::Memory(bucket) => bucket.store.statuses(&bucket.key, limits, &amounts, bucket.clock.now()),
+            Bucket::Gated(gate) => gate.statuses(limits, &amounts).await?,
+        };
+        Ok(Availability { limits })
+    }
+}
+
+impl QueryWait {
+    /// As [`Query::limits`].
+    pub fn limits<L>(self, limits: L) -> Self
+    where
+        L: TryInto<Limits, Error: Into<Error>>,
+    {
+        Self(self.0.limits(limits))
+    }
+
+    /// As [`Query::cost`].
+    pub fn cost(self, name: impl AsRef<str>, tokens: u64) -> Self {
+        Self(self.0.cost(name, tokens))
+    }
+
+    /// As [`Query::costs`].
+    pub fn costs(self, cost: &Cost) -> Self {
+        Self(self.0.costs(cost))
+    }
+}
+
+impl IntoFuture for Query {
+    type Output = Result<Availability, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.ask())
+    }
+}
+
+impl IntoFuture for QueryWait {
+    type Output = Result<Option<Duration>, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { Ok(self.0.ask().await?.retry_after()) })
+    }
+}

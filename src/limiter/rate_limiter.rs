@@ -1,0 +1,166 @@
+//! The limiter.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    acquire::Acquire,
+    bucket::{Bucket, MemoryBucket},
+    builder::Builder,
+    gates::Gates,
+    query::Query,
+};
+use crate::{
+    clock::Clock,
+    error::Error,
+    model::{BucketKey, EntityId, Resource},
+    store::MemoryStore,
+};
+
+/// Acquires leases on token buckets that many processes share.
+///
+/// Clones are cheap and share everything.
+///
+/// ```
+/// use tollgate::{Limit, RateLimiter};
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let limiter = RateLimiter::memory();
+/// let limit = Limit::per_minute("rpm", 1);
+///
+/// let lease = limiter.acquire("user-1", "api").limits(limit.clone()).await?;
+/// lease.commit();
+///
+/// let error = limiter.acquire("user-1", "api").limits(limit).await.unwrap_err();
+/// let denied = error.denied().expect("one a minute");
+/// assert!(denied.retry_after().expect("it refills").as_secs() >= 59);
+/// # Ok::<(), tollgate::Error>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct RateLimiter {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    backend: Backend,
+    clock: Arc<dyn Clock>,
+    deadline: Duration,
+}
+
+/// Where buckets live.
+#[derive(Debug)]
+pub(super) enum Backend {
+    Memory(MemoryStore),
+    Gated(Gates),
+}
+
+impl RateLimiter {
+    pub(super) fn new(backend: Backend, clock: Arc<dyn Clock>, deadline: Duration) -> Self {
+        Self { shared: Arc::new(Shared { backend, clock, deadline }) }
+    }
+
+    /// A limiter whose buckets live in this process: for tests, and for services that run alone.
+    /// Room for 500 000 buckets; [`builder`](Self::builder) gives other sizes.
+    pub fn memory() -> Self {
+        Self::builder().build_memory(MemoryStore::new())
+    }
+
+    /// A limiter with other settings, or over a store of your own.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Asks for tokens of the bucket of `entity` and `resource`: a builder that is awaited for a
+    /// [`Lease`](super::Lease).
+    ///
+    /// Names that are wrong show when it is awaited.
+    pub fn acquire<E, R>(&self, entity: E, resource: R) -> Acquire
+    where
+        E: TryInto<EntityId, Error: Into<Error>>,
+        R: TryInto<Resource, Error: Into<Error>>,
+    {
+        Acquire::new(self.clone(), key(entity, resource))
+    }
+
+    /// Where the limits of a bucket stand, without charging anything.
+    ///
+    /// ```
+    /// use tollgate::{Limit, RateLimiter};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// let available = limiter.available("user-1", "api").limits(Limit::per_minute("rpm", 5)).await?;
+    /// assert_eq!(available.get("rpm").map(|status| status.available), Some(5));
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn available<E, R>(&self, entity: E, resource: R) -> Query
+    where
+        E: TryInto<EntityId, Error: Into<Error>>,
+        R: TryInto<Resource, Error: Into<Error>>,
+    {
+        Query::new(self.clone(), key(entity, resource))
+    }
+
+    /// The time until a cost would be granted, without charging anything: zero where it would be
+    /// now, `None` where it never fits.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tollgate::{Limit, RateLimiter};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// let limit = Limit::per_minute("rpm", 5);
+    /// let wait = limiter.time_until_available("user-1", "api").limits(limit.clone()).cost("rpm", 5).await?;
+    /// assert_eq!(wait, Some(Duration::ZERO));
+    /// let never = limiter.time_until_available("user-1", "api").limits(limit).cost("rpm", 6).await?;
+    /// assert_eq!(never, None);
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn time_until_available<E, R>(&self, entity: E, resource: R) -> super::query::QueryWait
+    where
+        E: TryInto<EntityId, Error: Into<Error>>,
+        R: TryInto<Resource, Error: Into<Error>>,
+    {
+        self.available(entity, resource).wait()
+    }
+
+    /// Writes what leases have left to write, and waits for it. New acquires over a store are
+    /// refused from now on; leases that are still held may be settled.
+    ///
+    /// Ends within a few store deadlines: what a dead store does not take by then is dropped,
+    /// with a warning.
+    pub async fn shutdown(&self) {
+        if let Backend::Gated(gates) = &self.shared.backend {
+            gates.context().background.close().await;
+        }
+    }
+
+    pub(super) fn bucket(&self, key: BucketKey) -> Bucket {
+        match &self.shared.backend {
+            Backend::Memory(store) => {
+                let clock = self.shared.clock.clone();
+                Bucket::Memory(Arc::new(MemoryBucket { store: store.clone(), key, clock }))
+            }
+            Backend::Gated(gates) => Bucket::Gated(gates.get(key)),
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Duration {
+        self.shared.deadline
+    }
+}
+
+fn key<E, R>(entity: E, resource: R) -> Result<BucketKey, Error>
+where
+    E: TryInto<EntityId, Error: Into<Error>>,
+    R: TryInto<Resource, Error: Into<Error>>,
+{
+    Ok(BucketKey::new(entity.try_into().map_err(Into::into)?, resource.try_into().map_err(Into::into)?))
+}

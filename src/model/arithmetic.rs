@@ -1,0 +1,188 @@
+//! Refill and waiting, in integers.
+//!
+//! Amounts are millitokens, times milliseconds. With `e` the time since the last refill and `fr`
+//! what its division left over:
+//!
+//! ```text
+//! num = e · ra + fr
+//! raw = num div (rp · n)        n: the bucket's shard count
+//! fr' = num mod (rp · n)
+//! tk' = min(cp, tk + raw)       where the cap cuts, fr' = 0
+//! ```
+//!
+//! Advancing the refill time and keeping `fr'` loses nothing, however often it is done and however
+//! slow the limit is. Everything is computed in `i128`: `e · ra` is below 2^126.
+
+use super::{Limit, limit::to_milli};
+
+/// Capacity, refill amount and refill period of one limit as a bucket stores them: millitokens
+/// and milliseconds, of the whole bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameters {
+    capacity: i64,
+    refill_amount: i64,
+    refill_period: i64,
+}
+
+/// Numbers read from a table that make no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "capacity {capacity} (at least 0), refill amount {refill_amount} (at least 1) and refill period \
+     {refill_period} ms (at least 1, and with the shard count at most {}) make no limit",
+    i64::MAX
+)]
+pub struct InvalidParameters {
+    /// As read, millitokens.
+    pub capacity: i64,
+    /// As read, millitokens.
+    pub refill_amount: i64,
+    /// As read, milliseconds.
+    pub refill_period: i64,
+}
+
+impl Parameters {
+    /// Checks numbers that were read from a table.
+    ///
+    /// # Errors
+    /// [`InvalidParameters`] where the capacity is negative or the refill amount or period is not
+    /// positive.
+    pub fn new(capacity: i64, refill_amount: i64, refill_period: i64) -> Result<Self, InvalidParameters> {
+        if capacity < 0 || refill_amount < 1 || refill_period < 1 {
+            return Err(InvalidParameters { capacity, refill_amount, refill_period });
+        }
+        Ok(Self { capacity, refill_amount, refill_period })
+    }
+
+    /// Capacity of the whole bucket, millitokens.
+    pub fn capacity(self) -> i64 {
+        self.capacity
+    }
+
+    /// Refill amount of the whole bucket, millitokens.
+    pub fn refill_amount(self) -> i64 {
+        self.refill_amount
+    }
+
+    /// Refill period, milliseconds.
+    pub fn refill_period(self) -> i64 {
+        self.refill_period
+    }
+
+    /// What one of `count` shards holds and gains: `capacity div count` (the remainder goes to
+    /// the lowest shards), and exactly the `count`th part of the refill.
+    ///
+    /// # Errors
+    /// [`InvalidParameters`] where period times shard count is beyond an `i64`, or the shard is
+    /// not one of `count`.
+    pub fn shard(self, shard: u32, count: u32) -> Result<Rate, InvalidParameters> {
+        let Self { capacity, refill_amount, refill_period } = self;
+        let refused = InvalidParameters { capacity, refill_amount, refill_period };
+        if shard >= count {
+            return Err(refused);
+        }
+        let (n, i) = (i64::from(count), i64::from(shard));
+        let divisor = refill_period.checked_mul(n).ok_or(refused)?;
+        let capacity = capacity / n + i64::from(i < capacity % n);
+        Ok(Rate { capacity, refill_amount, divisor })
+    }
+
+    /// The parameters as those of an unsharded bucket.
+    pub fn whole(self) -> Rate {
+        Rate { capacity: self.capacity, refill_amount: self.refill_amount, divisor: self.refill_period }
+    }
+}
+
+impl From<&Limit> for Parameters {
+    fn from(limit: &Limit) -> Self {
+        Self {
+            capacity: to_milli(limit.capacity()),
+            refill_amount: to_milli(limit.refill_amount()),
+            refill_period: i64::try_from(limit.refill_period().as_millis()).unwrap_or(i64::MAX),
+        }
+    }
+}
+
+/// What a bucket shard holds at most and how fast it refills.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    capacity: i64,
+    refill_amount: i64,
+    /// Refill period times shard count, milliseconds.
+    divisor: i64,
+}
+
+/// Tokens of a bucket at the time of its last refill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Level {
+    /// Millitokens; negative where a settled lease used more than there was.
+    pub tokens: i64,
+    /// What the last refill's division left over, in units of millitoken · divisor.
+    pub remainder: i64,
+}
+
+/// What a time brings before the cap cuts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accrual {
+    /// Millitokens.
+    pub raw: i128,
+    /// The division's remainder.
+    pub remainder: i64,
+}
+
+impl Rate {
+    /// The most that the shard holds, millitokens.
+    pub fn capacity(self) -> i64 {
+        self.capacity
+    }
+
+    /// What `elapsed` milliseconds bring, before the cap cuts. A negative time brings nothing,
+    /// and a remainder that is none counts as 0.
+    pub fn accrue(self, elapsed: i64, remainder: i64) -> Accrual {
+        let remainder = if (0..self.divisor).contains(&remainder) { remainder } else { 0 };
+        let divisor = i128::from(self.divisor);
+        let sum = i128::from(elapsed.max(0)) * i128::from(self.refill_amount) + i128::from(remainder);
+        let remainder = i64::try_from(sum % divisor).unwrap_or(0);
+        Accrual { raw: sum / divisor, remainder }
+    }
+
+    /// The level after `elapsed` milliseconds. A negative time changes nothing.
+    ///
+    /// A level above capacity (the capacity was lowered) is cut to it.
+    pub fn refill(self, level: Level, elapsed: i64) -> Level {
+        let Accrual { raw, remainder } = self.accrue(elapsed, level.remainder);
+        let tokens = i128::from(level.tokens) + raw;
+        if tokens >= i128::from(self.capacity) {
+            return Level { tokens: self.capacity, remainder: 0 };
+        }
+        // Below the capacity, so within an `i64`.
+        Level { tokens: i64::try_from(tokens).unwrap_or(self.capacity), remainder }
+    }
+
+    /// Milliseconds after the level's refill time until it holds `cost` millitokens: exact, the
+    /// least time that suffices. `None` where the capacity is less than the cost.
+    ///
+    /// Times beyond an `i64` are given as `i64::MAX`.
+    pub fn wait(self, level: Level, cost: i64) -> Option<i64> {
+        if cost > self.capacity {
+            return None;
+        }
+        let short = i128::from(cost) - i128::from(level.tokens);
+        if short <= 0 {
+            return Some(0);
+        }
+        let remainder = if (0..self.divisor).contains(&level.remainder) { level.remainder } else { 0 };
+        let wait = short
+            .checked_mul(i128::from(self.divisor))
+            .map(|units| units - i128::from(remainder))
+            .map(|units| (units + i128::from(self.refill_amount) - 1) / i128::from(self.refill_amount));
+        Some(wait.and_then(|wait| i64::try_from(wait).ok()).unwrap_or(i64::MAX))
+    }
+
+    /// Milliseconds in which an empty bucket fills, rounded up.
+    pub fn time_to_fill(self) -> i64 {
+        self.wait(Level::default(), self.capacity).unwrap_or(i64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests;

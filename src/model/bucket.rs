@@ -1,0 +1,94 @@
+//! The state of a bucket as a store returns it.
+
+use smallvec::SmallVec;
+
+use super::{EntityId, InvalidParameters, Level, LimitName, Parameters, Rate, WriteId};
+
+/// One bucket shard as it was last read or written.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct BucketState {
+    /// When all its limits were last refilled: epoch ms. Also the lock of refilling writes.
+    pub refilled_at: i64,
+    /// When the bucket counts as gone: epoch seconds.
+    pub expires_at: Option<i64>,
+    /// Which shard this is.
+    pub shard: u32,
+    /// Among how many.
+    pub shard_count: u32,
+    /// Whether the parent's bucket is charged too.
+    pub cascade: bool,
+    /// The entity's parent.
+    pub parent: Option<EntityId>,
+    /// The id of the last write of ours.
+    pub last_write: Option<WriteId>,
+    /// The limits, in the store's order.
+    pub limits: SmallVec<[LimitState; 2]>,
+    /// The internal limit that measures writes on the item, where the store keeps one.
+    pub pressure: Option<(Rate, Level)>,
+}
+
+impl BucketState {
+    /// An unsharded bucket without limits that was refilled at `refilled_at` (epoch ms).
+    pub fn new(refilled_at: i64) -> Self {
+        Self {
+            refilled_at,
+            expires_at: None,
+            shard: 0,
+            shard_count: 1,
+            cascade: false,
+            parent: None,
+            last_write: None,
+            limits: SmallVec::new(),
+            pressure: None,
+        }
+    }
+
+    /// The state of the limit `name`.
+    pub fn limit(&self, name: &LimitName) -> Option<&LimitState> {
+        self.limits.iter().find(|limit| limit.name == *name)
+    }
+
+    /// Whether the bucket counts as gone at `now` (epoch ms), deleted or not.
+    pub fn is_expired(&self, now: i64) -> bool {
+        self.expires_at.is_some_and(|seconds| seconds <= now.div_euclid(1000))
+    }
+
+    /// Milliseconds since the last refill; 0 where that lies in the future.
+    pub fn age(&self, now: i64) -> i64 {
+        now.saturating_sub(self.refilled_at).max(0)
+    }
+}
+
+/// One limit of a bucket shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LimitState {
+    /// The limit's name.
+    pub name: LimitName,
+    /// Its parameters, of the whole bucket.
+    pub parameters: Parameters,
+    /// What this shard holds at most and gains.
+    pub rate: Rate,
+    /// Tokens at the last refill.
+    pub level: Level,
+    /// Net consumption since the bucket exists, millitokens.
+    pub consumed: i64,
+}
+
+impl LimitState {
+    /// The limit `name` of shard `shard` among `count`.
+    ///
+    /// # Errors
+    /// [`InvalidParameters`] where the shard count makes the refill period too long.
+    pub fn new(
+        name: LimitName,
+        parameters: Parameters,
+        (shard, count): (u32, u32),
+        level: Level,
+        consumed: i64,
+    ) -> Result<Self, InvalidParameters> {
+        let rate = parameters.shard(shard, count)?;
+        Ok(Self { name, parameters, rate, level, consumed })
+    }
+}

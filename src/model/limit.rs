@@ -1,0 +1,305 @@
+//! The definition of a token bucket.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{InvalidName, LimitName};
+
+/// Millitokens in a token.
+pub(crate) const MILLI: i64 = 1000;
+
+/// The whole tokens in an amount of millitokens, rounded down (debt rounds away from zero).
+pub(crate) fn whole_tokens(milli: i64) -> i64 {
+    milli.div_euclid(MILLI)
+}
+
+/// Tokens as millitokens; an amount beyond what an `i64` holds becomes the most it holds, which
+/// is more than any bucket has.
+pub(crate) fn to_milli(tokens: u64) -> i64 {
+    i64::try_from(tokens).unwrap_or(i64::MAX).saturating_mul(MILLI)
+}
+
+/// A named token bucket definition: capacity (the burst ceiling), refill amount, refill period.
+///
+/// ```
+/// use std::time::Duration;
+/// use tollgate::Limit;
+///
+/// // 100 a minute, bursts of up to 100.
+/// let rpm = Limit::per_minute("rpm", 100);
+/// assert_eq!((rpm.capacity(), rpm.refill_amount()), (100, 100));
+///
+/// // The same rate, bursts of up to 250.
+/// let rpm = Limit::per_minute("rpm", 100).with_burst(250);
+/// assert_eq!((rpm.capacity(), rpm.refill_amount()), (250, 100));
+///
+/// // Anything else, checked: what a configuration file says.
+/// let custom = Limit::custom("tokens", 5000, 100, Duration::from_secs(90))?;
+/// assert!(Limit::custom("tokens", 0, 100, Duration::from_secs(90)).is_err());
+/// # Ok::<(), tollgate::model::InvalidLimit>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Fields", into = "Fields")]
+pub struct Limit {
+    name: LimitName,
+    capacity: u64,
+    refill_amount: u64,
+    refill_period: Duration,
+}
+
+impl Limit {
+    /// The most tokens that a capacity or a refill amount may have: fifteen digits, the most that
+    /// a structured header field holds.
+    pub const MAX_TOKENS: u64 = 999_999_999_999_999;
+
+    /// `amount` tokens every second, bursts of up to `amount`.
+    ///
+    /// # Panics
+    /// Where `name` is not a [`LimitName`] or `amount` is 0 or above [`Self::MAX_TOKENS`]. For
+    /// values that are not written in the source, use [`Limit::custom`].
+    #[track_caller]
+    pub fn per_second(name: impl AsRef<str>, amount: u64) -> Self {
+        Self::every(name, amount, Duration::from_secs(1))
+    }
+
+    /// `amount` tokens every minute, bursts of up to `amount`.
+    ///
+    /// # Panics
+    /// As [`Limit::per_second`].
+    #[track_caller]
+    pub fn per_minute(name: impl AsRef<str>, amount: u64) -> Self {
+        Self::every(name, amount, Duration::from_secs(60))
+    }
+
+    /// `amount` tokens every hour, bursts of up to `amount`.
+    ///
+    /// # Panics
+    /// As [`Limit::per_second`].
+    #[track_caller]
+    pub fn per_hour(name: impl AsRef<str>, amount: u64) -> Self {
+        Self::every(name, amount, Duration::from_secs(3600))
+    }
+
+    /// `amount` tokens every 24 hours, bursts of up to `amount`.
+    ///
+    /// # Panics
+    /// As [`Limit::per_second`].
+    #[track_caller]
+    pub fn per_day(name: impl AsRef<str>, amount: u64) -> Self {
+        Self::every(name, amount, Duration::from_secs(86_400))
+    }
+
+    /// The same rate with another capacity.
+    ///
+    /// # Panics
+    /// Where `capacity` is 0 or above [`Self::MAX_TOKENS`].
+    #[must_use]
+    #[track_caller]
+    pub fn with_burst(self, capacity: u64) -> Self {
+        match Self::check(self.name, capacity, self.refill_amount, self.refill_period) {
+            Ok(limit) => limit,
+            Err(error) => panic!("with_burst: {error}"),
+        }
+    }
+
+    /// Any capacity, refill amount (tokens) and refill period.
+    ///
+    /// # Errors
+    /// [`InvalidLimit`]: a name that is not one, an amount or a period of 0, an amount above
+    /// [`Self::MAX_TOKENS`], a period that is not a whole number of milliseconds or is longer
+    /// than 100 years.
+    pub fn custom(
+        name: impl AsRef<str>,
+        capacity: u64,
+        refill_amount: u64,
+        refill_period: Duration,
+    ) -> Result<Self, InvalidLimit> {
+        Self::check(LimitName::new(name)?, capacity, refill_amount, refill_period)
+    }
+
+    #[track_caller]
+    fn every(name: impl AsRef<str>, amount: u64, period: Duration) -> Self {
+        match Self::custom(name, amount, amount, period) {
+            Ok(limit) => limit,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn check(
+        name: LimitName,
+        capacity: u64,
+        refill_amount: u64,
+        refill_period: Duration,
+    ) -> Result<Self, InvalidLimit> {
+        for (amount, zero) in [(capacity, InvalidLimit::NoCapacity), (refill_amount, InvalidLimit::NoRefill)] {
+            if amount == 0 {
+                return Err(zero);
+            }
+            if amount > Self::MAX_TOKENS {
+                return Err(InvalidLimit::TooManyTokens { amount });
+            }
+        }
+        if !refill_period.subsec_nanos().is_multiple_of(1_000_000)
+            || refill_period.is_zero()
+            || refill_period > MAX_PERIOD
+        {
+            return Err(InvalidLimit::Period { period: refill_period });
+        }
+        Ok(Self { name, capacity, refill_amount, refill_period })
+    }
+
+    /// The limit's name.
+    pub fn name(&self) -> &LimitName {
+        &self.name
+    }
+
+    /// The most tokens that the bucket holds: the burst ceiling.
+    pub fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
+    /// Tokens gained every [`refill_period`](Self::refill_period).
+    pub fn refill_amount(&self) -> u64 {
+        self.refill_amount
+    }
+
+    /// The time in which [`refill_amount`](Self::refill_amount) tokens come back.
+    pub fn refill_period(&self) -> Duration {
+        self.refill_period
+    }
+
+    /// Tokens per second.
+    pub fn refill_rate(&self) -> f64 {
+        self.refill_amount as f64 / self.refill_period.as_secs_f64()
+    }
+
+    /// The time in which an empty bucket fills, rounded up to a millisecond.
+    pub fn time_to_fill(&self) -> Duration {
+        let period = self.refill_period.as_millis();
+        let fill = (u128::from(self.capacity) * period).div_ceil(u128::from(self.refill_amount));
+        Duration::from_millis(u64::try_from(fill).unwrap_or(u64::MAX))
+    }
+}
+
+/// 100 years of 365.25 days.
+const MAX_PERIOD: Duration = Duration::from_secs(3_155_760_000);
+
+/// Numbers that make no limit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidLimit {
+    /// The name is not one.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// A bucket without capacity grants nothing.
+    #[error("a limit's capacity must be at least 1 token")]
+    NoCapacity,
+    /// A bucket that never refills grants its capacity once.
+    #[error("a limit's refill amount must be at least 1 token")]
+    NoRefill,
+    /// More than [`Limit::MAX_TOKENS`].
+    #[error("{amount} tokens are more than a limit can have ({})", Limit::MAX_TOKENS)]
+    TooManyTokens {
+        /// The refused amount, tokens.
+        amount: u64,
+    },
+    /// A refill period of 0, with a fraction of a millisecond, or above 100 years.
+    #[error("a refill period must be a whole number of milliseconds, from 1 to 100 years, not {period:?}")]
+    Period {
+        /// The refused period.
+        period: Duration,
+    },
+}
+
+/// How a limit is serialized: the words and units of the Python client.
+#[derive(Serialize, Deserialize)]
+struct Fields {
+    name: String,
+    capacity: u64,
+    refill_amount: u64,
+    refill_period_seconds: f64,
+}
+
+impl TryFrom<Fields> for Limit {
+    type Error = InvalidLimit;
+
+    fn try_from(fields: Fields) -> Result<Self, InvalidLimit> {
+        // Milliseconds, rounded: 0.1 seconds is not a binary fraction.
+        let seconds = fields.refill_period_seconds;
+        let period = match seconds.is_finite() && seconds >= 0.0 && seconds <= MAX_PERIOD.as_secs_f64() {
+            true => Duration::from_millis((seconds * 1000.0).round() as u64),
+            false => Duration::ZERO,
+        };
+        Self::custom(fields.name, fields.capacity, fields.refill_amount, period)
+    }
+}
+
+impl From<Limit> for Fields {
+    fn from(limit: Limit) -> Self {
+        Self {
+            refill_period_seconds: limit.refill_period.as_secs_f64(),
+            capacity: limit.capacity,
+            refill_amount: limit.refill_amount,
+            name: limit.name.into(),
+        }
+    }
+}
+
+/// Customary limit names.
+pub mod limit_name {
+    /// Requests per second.
+    pub const RPS: &str = "rps";
+    /// Requests per minute.
+    pub const RPM: &str = "rpm";
+    /// Requests per hour.
+    pub const RPH: &str = "rph";
+    /// Requests per day.
+    pub const RPD: &str = "rpd";
+    /// Tokens (of a language model) per minute.
+    pub const TPM: &str = "tpm";
+    /// Tokens (of a language model) per day.
+    pub const TPD: &str = "tpd";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_what_makes_no_limit() {
+        let second = Duration::from_secs(1);
+        assert_eq!(Limit::custom("a", 0, 1, second), Err(InvalidLimit::NoCapacity));
+        assert_eq!(Limit::custom("a", 1, 0, second), Err(InvalidLimit::NoRefill));
+        assert!(matches!(Limit::custom("a b", 1, 1, second), Err(InvalidLimit::Name(_))));
+        assert!(matches!(Limit::custom("a", u64::MAX, 1, second), Err(InvalidLimit::TooManyTokens { .. })));
+        for period in [Duration::ZERO, Duration::from_micros(1500), Duration::MAX] {
+            assert_eq!(Limit::custom("a", 1, 1, period), Err(InvalidLimit::Period { period }));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "capacity must be at least 1")]
+    fn literals_that_make_no_limit_panic() {
+        let _ = Limit::per_second("rps", 0);
+    }
+
+    #[test]
+    fn serializes_in_the_words_of_the_peer() {
+        let limit = Limit::custom("rpm", 10, 5, Duration::from_millis(100)).unwrap();
+        let json = serde_json::to_value(&limit).unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!({"name": "rpm", "capacity": 10, "refill_amount": 5, "refill_period_seconds": 0.1})
+        );
+        assert_eq!(serde_json::from_value::<Limit>(json).unwrap(), limit);
+        let bad = serde_json::json!({"name": "rpm", "capacity": 10, "refill_amount": 5, "refill_period_seconds": -1});
+        assert!(serde_json::from_value::<Limit>(bad).is_err());
+    }
+
+    #[test]
+    fn time_to_fill_rounds_up() {
+        let limit = Limit::custom("a", 10, 3, Duration::from_secs(1)).unwrap();
+        assert_eq!(limit.time_to_fill(), Duration::from_millis(3334));
+    }
+}

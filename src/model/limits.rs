@@ -1,0 +1,109 @@
+//! The limits of one bucket.
+
+use std::{convert::Infallible, ops::Deref, sync::Arc};
+
+use super::{Limit, LimitName};
+
+/// Limits that cannot stand together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidLimits {
+    /// There is none.
+    #[error("at least one limit is needed")]
+    Empty,
+    /// Two limits have one name.
+    #[error("the limit {0} is given twice")]
+    Duplicate(LimitName),
+}
+
+/// The limits of one bucket: at least one, each name once. Clones are cheap.
+///
+/// ```
+/// use tollgate::{Limit, Limits};
+///
+/// let limits = Limits::new([Limit::per_minute("rpm", 60), Limit::per_minute("tpm", 1000)])?;
+/// assert_eq!(limits.len(), 2);
+/// assert!(Limits::new([Limit::per_minute("rpm", 60), Limit::per_hour("rpm", 60)]).is_err());
+/// # Ok::<(), tollgate::model::InvalidLimits>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits(Arc<[Limit]>);
+
+impl Limits {
+    /// Checks that there is at least one and no name stands twice.
+    ///
+    /// # Errors
+    /// [`InvalidLimits::Empty`], [`InvalidLimits::Duplicate`].
+    pub fn new(limits: impl IntoIterator<Item = Limit>) -> Result<Self, InvalidLimits> {
+        let limits: Arc<[Limit]> = limits.into_iter().collect();
+        if limits.is_empty() {
+            return Err(InvalidLimits::Empty);
+        }
+        for (index, limit) in limits.iter().enumerate() {
+            if limits[..index].iter().any(|earlier| earlier.name() == limit.name()) {
+                return Err(InvalidLimits::Duplicate(limit.name().clone()));
+            }
+        }
+        Ok(Self(limits))
+    }
+
+    /// The place of the limit `name`.
+    pub(crate) fn index(&self, name: &str) -> Option<usize> {
+        self.0.iter().position(|limit| *limit.name() == name)
+    }
+
+    /// Whether both are the same, mostly told by the pointer alone.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self == other
+    }
+}
+
+impl Deref for Limits {
+    type Target = [Limit];
+
+    fn deref(&self) -> &[Limit] {
+        &self.0
+    }
+}
+
+impl From<Limit> for Limits {
+    fn from(limit: Limit) -> Self {
+        Self(Arc::new([limit]))
+    }
+}
+
+impl From<&Limits> for Limits {
+    fn from(limits: &Limits) -> Self {
+        limits.clone()
+    }
+}
+
+impl<const N: usize> TryFrom<[Limit; N]> for Limits {
+    type Error = InvalidLimits;
+
+    fn try_from(limits: [Limit; N]) -> Result<Self, InvalidLimits> {
+        Self::new(limits)
+    }
+}
+
+impl TryFrom<Vec<Limit>> for Limits {
+    type Error = InvalidLimits;
+
+    fn try_from(limits: Vec<Limit>) -> Result<Self, InvalidLimits> {
+        Self::new(limits)
+    }
+}
+
+impl TryFrom<&[Limit]> for Limits {
+    type Error = InvalidLimits;
+
+    fn try_from(limits: &[Limit]) -> Result<Self, InvalidLimits> {
+        Self::new(limits.iter().cloned())
+    }
+}
+
+impl From<Infallible> for InvalidLimits {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}

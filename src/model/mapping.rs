@@ -1,0 +1,226 @@
+//! What HTTP offers is often not a name: the fixed mappings that make it one.
+//!
+//! Two processes must always agree on them, so they are part of the wire format.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+
+use super::{EntityId, Resource};
+
+/// The prefixes of mapped keys. A raw id that begins with one of them is encoded too, so that
+/// nobody can pose as another kind of key.
+const MAPPED: [&str; 4] = ["ip:", "ip6:", "k:", "e:"];
+
+/// A key from a request that no mapping makes a name: it is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the key is empty")]
+pub struct UnusableKey;
+
+impl EntityId {
+    /// An id that a request brought, as it is where it is a name, else encoded.
+    ///
+    /// Ids with other characters become `e:` and the base64url of their bytes, or a hash where
+    /// that would be longer than 256 bytes. So do ids that begin like a mapped key.
+    ///
+    /// ```
+    /// use tollgate::EntityId;
+    ///
+    /// assert_eq!(EntityId::from_untrusted("user-1")?, "user-1");
+    /// assert_eq!(EntityId::from_untrusted("auth0|5f")?, "e:YXV0aDB8NWY");
+    /// assert_eq!(EntityId::from_untrusted("ip:203.0.113.7")?, "e:aXA6MjAzLjAuMTEzLjc");
+    /// assert!(EntityId::from_untrusted("").is_err());
+    /// # Ok::<(), tollgate::model::UnusableKey>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`UnusableKey`] where the id is empty.
+    pub fn from_untrusted(id: impl AsRef<[u8]>) -> Result<Self, UnusableKey> {
+        let bytes = id.as_ref();
+        if bytes.is_empty() {
+            return Err(UnusableKey);
+        }
+        if let Some(name) = plain(bytes).and_then(|text| Self::new(text).ok()) {
+            return Ok(name);
+        }
+        Self::new(encoded(bytes)).or_else(|_| Self::from_secret(bytes))
+    }
+
+    /// A secret (an API key, a bearer token), hashed: `k:` and 128 bits of its SHA-256.
+    ///
+    /// ```
+    /// use tollgate::EntityId;
+    ///
+    /// assert_eq!(EntityId::from_secret("abc")?, "k:ungWv48Bz-pBQUDeXa4iIw");
+    /// # Ok::<(), tollgate::model::UnusableKey>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`UnusableKey`] where the secret is empty.
+    pub fn from_secret(secret: impl AsRef<[u8]>) -> Result<Self, UnusableKey> {
+        let bytes = secret.as_ref();
+        if bytes.is_empty() {
+            return Err(UnusableKey);
+        }
+        Self::new(format!("k:{}", digest(bytes))).map_err(|_| UnusableKey)
+    }
+
+    /// A client's address: `ip:203.0.113.7`, or the first 64 bits of an IPv6 address,
+    /// `ip6:2001:db8:1:2`. An IPv4-mapped address counts as IPv4.
+    ///
+    /// ```
+    /// use tollgate::EntityId;
+    ///
+    /// assert_eq!(EntityId::from_ip("::ffff:203.0.113.7".parse()?), "ip:203.0.113.7");
+    /// assert_eq!(EntityId::from_ip("2001:db8:1:2::5".parse()?), "ip6:2001:db8:1:2");
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
+    pub fn from_ip(address: IpAddr) -> Self {
+        let text = match address.to_canonical() {
+            IpAddr::V4(address) => format!("ip:{address}"),
+            IpAddr::V6(address) => format!("ip6:{}", prefix_64(address)),
+        };
+        Self::from_valid(text)
+    }
+}
+
+impl Resource {
+    /// The resource of a matched path: `/users/{id}` is `users/:id`, `/` is `root`.
+    ///
+    /// A path that cannot be a name is encoded (`e:` and base64url); one that is longer than 64
+    /// bytes keeps its beginning and ends in a hash.
+    ///
+    /// ```
+    /// use tollgate::Resource;
+    ///
+    /// assert_eq!(Resource::from_path("/v1/users/{id}"), "v1/users/:id");
+    /// assert_eq!(Resource::from_path("/files/{*rest}"), "files/:rest");
+    /// assert_eq!(Resource::from_path("/"), "root");
+    /// ```
+    pub fn from_path(path: &str) -> Self {
+        let path = path.strip_prefix('/').unwrap_or(path);
+        if path.is_empty() {
+            return Self::from_valid("root".into());
+        }
+        // `{id}` becomes `:id`, `{*rest}` becomes `:rest`.
+        let text = path.replace("{*", ":").replace('{', ":").replace('}', "");
+        Self::from_bytes(text.as_bytes())
+    }
+
+    /// A resource that a request brought (a model name, say), as it is where it is a name.
+    ///
+    /// ```
+    /// use tollgate::Resource;
+    ///
+    /// assert_eq!(Resource::from_untrusted("gpt-4")?, "gpt-4");
+    /// assert_eq!(Resource::from_untrusted("4o")?, "e:NG8");
+    /// # Ok::<(), tollgate::model::UnusableKey>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`UnusableKey`] where it is empty.
+    pub fn from_untrusted(resource: impl AsRef<[u8]>) -> Result<Self, UnusableKey> {
+        match resource.as_ref() {
+            [] => Err(UnusableKey),
+            bytes => Ok(Self::from_bytes(bytes)),
+        }
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Self {
+        if let Some(name) = plain(bytes).and_then(|text| Self::new(text).ok()) {
+            return name;
+        }
+        // Only too long: keep its beginning readable. Else encode it.
+        let only_too_long = |text: &&str| text.get(..Self::MAX_LENGTH).is_some_and(|head| Self::new(head).is_ok());
+        let text = match plain(bytes).filter(only_too_long) {
+            Some(text) => text.to_owned(),
+            None => encoded(bytes),
+        };
+        if let Ok(name) = Self::new(&text) {
+            return name;
+        }
+        let kept: String = text.chars().take(Self::MAX_LENGTH - 1 - DIGEST_LENGTH).collect();
+        let shortened = format!("{kept}:{}", digest(bytes));
+        Self::new(&shortened).unwrap_or_else(|_| Self::from_valid(format!("e:{}", digest(bytes))))
+    }
+}
+
+/// The text where it does not begin like a mapped key.
+fn plain(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    (!MAPPED.iter().any(|prefix| text.starts_with(prefix))).then_some(text)
+}
+
+fn encoded(bytes: &[u8]) -> String {
+    format!("e:{}", URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Characters of a [`digest`].
+const DIGEST_LENGTH: usize = 22;
+
+/// 128 bits of SHA-256 as 22 base64url characters.
+fn digest(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    URL_SAFE_NO_PAD.encode(&hash[..16])
+}
+
+fn prefix_64(address: Ipv6Addr) -> String {
+    let [a, b, c, d, ..] = address.segments();
+    format!("{a:x}:{b:x}:{c:x}:{d:x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn long_ids_are_hashed_and_stay_apart() {
+        let one = EntityId::from_untrusted("a".repeat(300)).unwrap();
+        let other = EntityId::from_untrusted("a".repeat(301)).unwrap();
+        assert!(one.as_str().starts_with("k:") && one.as_str().len() == 24);
+        assert_ne!(one, other);
+    }
+
+    #[test]
+    fn long_paths_keep_their_beginning() {
+        let path = format!("/v1/{}", "part/".repeat(30));
+        let name = Resource::from_path(&path);
+        assert!(name.as_str().starts_with("v1/part/part/"), "{name}");
+        assert_eq!(name.as_str().len(), 64);
+        assert_ne!(name, Resource::from_path(&format!("{path}x")));
+    }
+
+    #[test]
+    fn paths_that_cannot_be_names_are_encoded() {
+        assert_eq!(Resource::from_path("/{id}"), "e:Omlk");
+        assert_eq!(Resource::from_path("/2024/a"), "e:MjAyNC9h");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_become_names(bytes in proptest::collection::vec(any::<u8>(), 1..400)) {
+            let id = EntityId::from_untrusted(&bytes).unwrap();
+            prop_assert!(EntityId::new(id.as_str()).is_ok());
+            let secret = EntityId::from_secret(&bytes).unwrap();
+            prop_assert!(EntityId::new(secret.as_str()).is_ok());
+            let resource = Resource::from_untrusted(&bytes).unwrap();
+            prop_assert!(Resource::new(resource.as_str()).is_ok(), "{}", resource);
+        }
+
+        #[test]
+        fn any_path_becomes_a_resource(path in ".{0,120}") {
+            prop_assert!(Resource::new(Resource::from_path(&path).as_str()).is_ok());
+        }
+
+        #[test]
+        fn a_raw_id_never_poses_as_a_mapped_key(tail in "[a-z0-9.:]{0,20}", prefix in 0usize..4) {
+            let raw = format!("{}{tail}", MAPPED[prefix]);
+            let id = EntityId::from_untrusted(&raw).unwrap();
+            prop_assert!(id.as_str().starts_with("e:"));
+            prop_assert_ne!(id.as_str(), raw.as_str());
+        }
+    }
+}

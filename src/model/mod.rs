@@ -1,0 +1,36 @@
+//! Names, limits, costs and bucket arithmetic: pure values, no I/O, no clock.
+//!
+//! A [`Limit`] is a token bucket's definition: it holds up to `capacity` tokens and regains
+//! `refill_amount` tokens every `refill_period`. Inside a bucket all amounts are **millitokens**
+//! (1 token = 1000) and all times are milliseconds since the epoch, so that a slow limit can be
+//! refilled often without losing a fraction: what a division leaves over is kept as the bucket's
+//! remainder and counts at the next refill.
+//!
+//! [`BucketState`] is what a store returns, [`Update`] and [`Create`] what it executes. The
+//! [`plan`] module turns a state and a batch of charges into the one conditional write that is
+//! exact for whatever the store holds by then.
+
+mod arithmetic;
+mod bucket;
+mod cost;
+mod key;
+mod limit;
+mod limits;
+mod mapping;
+mod name;
+pub mod plan;
+mod status;
+mod write;
+
+pub use arithmetic::{Accrual, InvalidParameters, Level, Parameters, Rate};
+pub use bucket::{BucketState, LimitState};
+pub use cost::Cost;
+pub use key::BucketKey;
+pub use limit::{InvalidLimit, Limit, limit_name};
+pub use limits::{InvalidLimits, Limits};
+pub use mapping::UnusableKey;
+pub use name::{EntityId, InvalidName, LimitName, NameKind, NameProblem, NamespaceName, Resource, StackName};
+pub use status::{Availability, Denied, LimitStatus};
+pub use write::{Create, Expiry, Guard, Line, NewLimit, RefillLock, TokenChange, Update, WriteId};
+
+pub(crate) use limit::{MILLI, to_milli, whole_tokens};

@@ -1,0 +1,328 @@
+//! Checked names: built once, carried as types.
+
+use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+/// Which kind of name was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NameKind {
+    /// An [`EntityId`].
+    EntityId,
+    /// A [`Resource`].
+    Resource,
+    /// A [`LimitName`].
+    LimitName,
+    /// A [`StackName`].
+    StackName,
+    /// A [`NamespaceName`].
+    NamespaceName,
+}
+
+impl fmt::Display for NameKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EntityId => "entity id",
+            Self::Resource => "resource",
+            Self::LimitName => "limit name",
+            Self::StackName => "stack name",
+            Self::NamespaceName => "namespace name",
+        })
+    }
+}
+
+/// What is wrong with a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NameProblem {
+    /// It has no characters.
+    #[error("is empty")]
+    Empty,
+    /// It has more characters than its kind allows.
+    #[error("has {length} bytes, at most {most} are allowed")]
+    TooLong {
+        /// Bytes in the refused name.
+        length: usize,
+        /// Bytes allowed.
+        most: usize,
+    },
+    /// A character that its kind does not allow, or not in first place.
+    #[error("has a character that is not allowed at byte {at}")]
+    Character {
+        /// Byte offset of the character.
+        at: usize,
+    },
+    /// A name that is kept for internal use.
+    #[error("is reserved")]
+    Reserved,
+}
+
+/// A text that is not a name of its kind.
+///
+/// The text itself is left out: it may be a secret on its way to a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the {kind} {problem}")]
+pub struct InvalidName {
+    /// Which kind of name was asked for.
+    pub kind: NameKind,
+    /// What is wrong.
+    pub problem: NameProblem,
+}
+
+fn check(
+    kind: NameKind,
+    text: &str,
+    most: usize,
+    first: fn(u8) -> bool,
+    rest: fn(u8) -> bool,
+) -> Result<(), InvalidName> {
+    let refuse = |problem| Err(InvalidName { kind, problem });
+    let bytes = text.as_bytes();
+    let Some((head, tail)) = bytes.split_first() else {
+        return refuse(NameProblem::Empty);
+    };
+    if bytes.len() > most {
+        return refuse(NameProblem::TooLong { length: bytes.len(), most });
+    }
+    if !first(*head) {
+        return refuse(NameProblem::Character { at: 0 });
+    }
+    match tail.iter().position(|byte| !rest(*byte)) {
+        Some(at) => refuse(NameProblem::Character { at: at + 1 }),
+        None => Ok(()),
+    }
+}
+
+fn letter(byte: u8) -> bool {
+    byte.is_ascii_alphabetic()
+}
+
+fn letter_or_digit(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+}
+
+macro_rules! checked_name {
+    ($(#[$doc:meta])* $name:ident, $most:expr, $first:expr, $rest:expr $(, reserved $reserved:expr)?) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The most bytes that such a name may have.
+            pub const MAX_LENGTH: usize = $most;
+
+            /// Checks `text`.
+            ///
+            /// # Errors
+            /// [`InvalidName`] says what is wrong and where.
+            pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidName> {
+                let text = text.as_ref();
+                Self::validate(text)?;
+                Ok(Self(text.into()))
+            }
+
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// A text that is known to be a name, because a mapping made it.
+            #[allow(dead_code, reason = "only some kinds have mappings")]
+            pub(crate) fn from_valid(text: String) -> Self {
+                debug_assert!(Self::validate(&text).is_ok());
+                Self(text.into())
+            }
+
+            fn validate(text: &str) -> Result<(), InvalidName> {
+                check(NameKind::$name, text, $most, $first, $rest)?;
+                $(if text == $reserved {
+                    return Err(InvalidName { kind: NameKind::$name, problem: NameProblem::Reserved });
+                })?
+                Ok(())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($name)).field(&&*self.0).finish()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidName;
+
+            fn from_str(text: &str) -> Result<Self, InvalidName> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = InvalidName;
+
+            fn try_from(text: &str) -> Result<Self, InvalidName> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<&String> for $name {
+            type Error = InvalidName;
+
+            fn try_from(text: &String) -> Result<Self, InvalidName> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidName;
+
+            fn try_from(text: String) -> Result<Self, InvalidName> {
+                Self::validate(&text)?;
+                Ok(Self(text.into()))
+            }
+        }
+
+        impl From<&$name> for $name {
+            fn from(name: &$name) -> Self {
+                name.clone()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                String::from(&*name.0)
+            }
+        }
+
+        impl PartialEq<str> for $name {
+            fn eq(&self, text: &str) -> bool {
+                &*self.0 == text
+            }
+        }
+
+        impl PartialEq<&str> for $name {
+            fn eq(&self, text: &&str) -> bool {
+                &*self.0 == *text
+            }
+        }
+    };
+}
+
+checked_name!(
+    /// Who is limited: a user, an API key, a project.
+    ///
+    /// A letter or digit, then letters, digits and `_.:@-`; at most 256 bytes. Ids that come from
+    /// requests may hold anything: [`EntityId::from_untrusted`] and its siblings map them.
+    ///
+    /// ```
+    /// use tollgate::EntityId;
+    ///
+    /// assert_eq!(EntityId::new("user-1@example.com")?, "user-1@example.com");
+    /// assert!(EntityId::new("two words").is_err());
+    /// # Ok::<(), tollgate::model::InvalidName>(())
+    /// ```
+    EntityId, 256, letter_or_digit,
+    |byte| byte.is_ascii_alphanumeric() || b"_.:@-".contains(&byte)
+);
+
+checked_name!(
+    /// What is being used: `api`, `gpt-4`, `openai/gpt-4`.
+    ///
+    /// A letter, then letters, digits and `_./:-`; at most 64 bytes.
+    ///
+    /// ```
+    /// use tollgate::Resource;
+    ///
+    /// assert_eq!(Resource::new("openai/gpt-4")?, "openai/gpt-4");
+    /// assert!(Resource::new("4o").is_err());
+    /// # Ok::<(), tollgate::model::InvalidName>(())
+    /// ```
+    Resource, 64, letter,
+    |byte| byte.is_ascii_alphanumeric() || b"_./:-".contains(&byte)
+);
+
+checked_name!(
+    /// The name of a limit: `rpm`, `tpm`.
+    ///
+    /// A letter, then letters, digits and `_.-`; at most 64 bytes; not `wcu`, which the table
+    /// keeps for itself.
+    ///
+    /// ```
+    /// use tollgate::LimitName;
+    ///
+    /// assert_eq!(LimitName::new("rpm")?, "rpm");
+    /// assert!(LimitName::new("wcu").is_err());
+    /// # Ok::<(), tollgate::model::InvalidName>(())
+    /// ```
+    LimitName, 64, letter,
+    |byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte),
+    reserved "wcu"
+);
+
+checked_name!(
+    /// The name of a stack, which is also the name of its table.
+    ///
+    /// A letter, then letters, digits and `-`; at most 55 bytes.
+    StackName, 55, letter,
+    |byte| byte.is_ascii_alphanumeric() || byte == b'-'
+);
+
+checked_name!(
+    /// The name of a namespace: a tenant inside one table.
+    ///
+    /// A letter, then letters, digits and `_.-`; at most 64 bytes.
+    NamespaceName, 64, letter,
+    |byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte)
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_is_wrong_and_where_but_not_the_text() {
+        let error = EntityId::new("sk-secret#1").unwrap_err();
+        assert_eq!(error.problem, NameProblem::Character { at: 9 });
+        assert!(!error.to_string().contains("secret"), "{error}");
+        assert_eq!(Resource::new("").unwrap_err().problem, NameProblem::Empty);
+        let long = "a".repeat(257);
+        assert_eq!(EntityId::new(long).unwrap_err().problem, NameProblem::TooLong { length: 257, most: 256 });
+        assert_eq!(LimitName::new("wcu").unwrap_err().problem, NameProblem::Reserved);
+        assert_eq!(EntityId::new("é").unwrap_err().problem, NameProblem::Character { at: 0 });
+    }
+
+    #[test]
+    fn hash_never_appears() {
+        assert!(EntityId::new("a#b").is_err());
+        assert!(Resource::new("a#b").is_err());
+        assert!(LimitName::new("a#b").is_err());
+        assert!(StackName::new("a#b").is_err());
+        assert!(NamespaceName::new("a#b").is_err());
+    }
+
+    #[test]
+    fn serializes_as_text_and_checks_on_the_way_back() {
+        let name: LimitName = serde_json::from_str("\"rpm\"").unwrap();
+        assert_eq!(serde_json::to_string(&name).unwrap(), "\"rpm\"");
+        assert!(serde_json::from_str::<LimitName>("\"r pm\"").is_err());
+    }
+}

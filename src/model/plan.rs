@@ -1,0 +1,360 @@
+//! From a bucket's state and a batch of charges to the one conditional write that is exact.
+//!
+//! The state may be stale: others may have spent, refilled or given back since. So no line relies
+//! on the tokens that the state shows. A line that stays below the cap *adds*, under the condition
+//! that it does stay below; one that reaches the cap *sets*, under the condition that it does
+//! reach it. Whichever row was chosen from a stale state, the store either does exactly what a
+//! bucket with perfect knowledge would have done, or refuses and returns the item.
+
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::{
+    BucketState, Create, Expiry, Guard, Level, Limit, LimitName, LimitState, LimitStatus, Line, MILLI, NewLimit,
+    Parameters, Rate, RefillLock, TokenChange, Update, WriteId, whole_tokens,
+};
+
+/// A refill older than this is taken along although the tokens would do without it, so that the
+/// item's time and expiry stay fresh for everybody who reads it.
+const REFILL_AT_LEAST_EVERY: i64 = 1000;
+
+/// A bucket that is not used for this many times its longest time to fill counts as gone.
+const EXPIRE_AFTER_FILLS: i64 = 7;
+
+/// What a batch does to one limit of a bucket. Millitokens, none negative.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The limit.
+    pub limit: LimitName,
+    /// Granted to new requests: only what the bucket holds.
+    pub spend: i64,
+    /// Taken by settled leases that used more than they were granted: may drive it negative.
+    pub take: i64,
+    /// Given back by settled leases: never above the capacity.
+    pub give: i64,
+}
+
+/// What a batch does to the limits of a bucket.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes(SmallVec<[Change; 2]>);
+
+impl Changes {
+    /// Nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether it changes nothing at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|change| change.spend == 0 && change.take == 0 && change.give == 0)
+    }
+
+    /// The change of the limit `name`.
+    pub fn get(&self, name: &LimitName) -> Option<&Change> {
+        self.0.iter().find(|change| change.limit == *name)
+    }
+
+    /// The change of the limit `name`, to add to.
+    pub fn entry(&mut self, name: &LimitName) -> &mut Change {
+        let index = match self.0.iter().position(|change| change.limit == *name) {
+            Some(index) => index,
+            None => {
+                self.0.push(Change { limit: name.clone(), spend: 0, take: 0, give: 0 });
+                self.0.len() - 1
+            }
+        };
+        &mut self.0[index]
+    }
+
+    /// Grants `amount` of the limit `name`.
+    pub fn spend(&mut self, name: &LimitName, amount: i64) {
+        let change = self.entry(name);
+        change.spend = change.spend.saturating_add(amount.max(0));
+    }
+
+    /// Settles a difference: positive takes more, negative gives back.
+    pub fn settle(&mut self, name: &LimitName, difference: i64) {
+        let change = self.entry(name);
+        if difference >= 0 {
+            change.take = change.take.saturating_add(difference);
+        } else {
+            change.give = change.give.saturating_sub(difference);
+        }
+    }
+
+    /// The changes, limit by limit.
+    pub fn iter(&self) -> impl Iterator<Item = &Change> {
+        self.0.iter()
+    }
+
+    /// Adds all of `other`.
+    pub fn merge(&mut self, other: &Changes) {
+        for change in other.iter() {
+            let entry = self.entry(&change.limit);
+            entry.spend = entry.spend.saturating_add(change.spend);
+            entry.take = entry.take.saturating_add(change.take);
+            entry.give = entry.give.saturating_add(change.give);
+        }
+    }
+}
+
+/// The level of one limit at `now` as far as `state` tells, after what `changes` settle and grant.
+///
+/// Given back before it is capped, taken after: the order in which the write does it.
+pub fn projected(state: &BucketState, limit: &LimitState, changes: &Changes, now: i64) -> Level {
+    let change = changes.get(&limit.name);
+    let give = change.map_or(0, |change| change.give);
+    let gone = change.map_or(0, |change| change.spend.saturating_add(change.take));
+    let credited = Level { tokens: limit.level.tokens.saturating_add(give), ..limit.level };
+    let level = limit.rate.refill(credited, state.age(now));
+    Level { tokens: level.tokens.saturating_sub(gone), ..level }
+}
+
+/// Whether `amount` more of the limit would be granted at `now`, as far as `state` tells.
+pub fn fits(state: &BucketState, limit: &LimitState, changes: &Changes, amount: i64, now: i64) -> bool {
+    amount <= 0 || projected(state, limit, changes, now).tokens >= amount
+}
+
+/// Where every one of `limits` stands in view of a request for `amounts` (millitokens, in the
+/// order of `limits`). A limit that the bucket does not have yet counts as full.
+pub fn statuses(
+    state: Option<&BucketState>,
+    limits: &[Limit],
+    amounts: &[i64],
+    changes: &Changes,
+    now: i64,
+) -> Vec<LimitStatus> {
+    let state = state.filter(|state| !state.is_expired(now));
+    let requested = amounts.iter().copied().chain(std::iter::repeat(0));
+    limits
+        .iter()
+        .zip(requested)
+        .map(|(limit, amount)| {
+            let known = state.and_then(|state| Some((state, state.limit(limit.name())?)));
+            let (rate, level) = match known {
+                Some((state, known)) => (rate_with(state, known, limit), projected(state, known, changes, now)),
+                None => {
+                    let rate = Parameters::from(limit).whole();
+                    (rate, Level { tokens: rate.capacity(), remainder: 0 })
+                }
+            };
+            // Refills still to come count from the time that the state shows, if that lies ahead.
+            let ahead = state.map_or(0, |state| state.refilled_at.saturating_sub(now).max(0));
+            status(limit, rate, level, amount, ahead)
+        })
+        .collect()
+}
+
+/// The status of one limit: `level` is that of now, `amount` is asked for (millitokens), refills
+/// begin in `ahead` ms.
+pub fn status(limit: &Limit, rate: Rate, level: Level, amount: i64, ahead: i64) -> LimitStatus {
+    let level = Level { tokens: level.tokens.min(rate.capacity()), ..level };
+    let wait = |amount: i64| {
+        let wait = if amount <= 0 { Some(0) } else { rate.wait(level, amount) };
+        wait.map(|wait| if wait == 0 { 0 } else { wait.saturating_add(ahead) })
+    };
+    let millis = |wait: i64| Duration::from_millis(u64::try_from(wait).unwrap_or(0));
+    LimitStatus {
+        limit: limit.clone(),
+        available: whole_tokens(level.tokens),
+        requested: u64::try_from(amount.max(0) / MILLI).unwrap_or(0),
+        retry_after: wait(amount).map(millis),
+        reset_after: millis(wait(rate.capacity()).unwrap_or(i64::MAX)),
+    }
+}
+
+/// The rate that a limit has with the parameters of `limit`.
+fn rate_with(state: &BucketState, known: &LimitState, limit: &Limit) -> Rate {
+    Parameters::from(limit).shard(state.shard, state.shard_count).unwrap_or(known.rate)
+}
+
+/// Whether the bucket has other parameters than `wanted`, or lacks one of them.
+pub fn differs(state: &BucketState, wanted: &[Limit]) -> bool {
+    wanted.iter().any(|limit| match state.limit(limit.name()) {
+        Some(known) => known.parameters != Parameters::from(limit),
+        None => true,
+    })
+}
+
+/// The update that does `changes` to the bucket, and brings it to `wanted`.
+///
+/// One plain spend where nothing else is due; else a refill of all limits under the lock of the
+/// bucket's refill time. Changes of limits that neither the bucket nor `wanted` has are left out.
+pub fn update(state: &BucketState, changes: &Changes, wanted: &[Limit], now: i64, id: WriteId) -> Update {
+    let refill = needs_refill(state, changes, wanted, now);
+    let lock = refill.then(|| RefillLock {
+        seen: state.refilled_at,
+        // Never back, and always forward: two writes must not share a lock value.
+        to: now.max(state.refilled_at.saturating_add(1)),
+    });
+    let mut lines = SmallVec::new();
+    for known in &state.limits {
+        let wanted = wanted.iter().find(|limit| *limit.name() == known.name);
+        let change = changes.get(&known.name);
+        if lock.is_some() || change.is_some_and(|change| change.spend != 0 || change.take != 0 || change.give != 0) {
+            lines.push(line(state, known, change, wanted, lock.is_some(), now));
+        }
+    }
+    let added = match lock {
+        Some(_) => added_limits(state, changes, wanted),
+        None => SmallVec::new(),
+    };
+    let takes = changes.iter().any(|change| change.take > 0);
+    Update {
+        id,
+        now,
+        lock,
+        lines,
+        added,
+        pressure: pressure(state, lock.is_some(), now),
+        expiry: match (lock.is_some() || takes, state.expires_at) {
+            // A bucket without expiry keeps none: its limits are the entity's own.
+            (true, Some(before)) => Expiry::At(before.max(expires_at(state, changes, now))),
+            _ => Expiry::Keep,
+        },
+        guard: Guard::None,
+    }
+}
+
+/// The bucket that a first request finds: full, less what `changes` spend and take.
+pub fn create(changes: &Changes, wanted: &[Limit], now: i64, id: WriteId) -> Create {
+    let limits: SmallVec<[NewLimit; 2]> = wanted.iter().map(|limit| new_limit(limit, changes)).collect();
+    let expires_at = limits.iter().map(|new| gone_at(new.parameters.whole(), new.level, now)).max();
+    Create { id, now, limits, expires_at }
+}
+
+/// Whether the write must refill.
+///
+/// A plain spend leaves the refill for later, which is exact as long as the cap does not cut it:
+/// where it would, refill that the full bucket never held must not be credited later.
+fn needs_refill(state: &BucketState, changes: &Changes, wanted: &[Limit], now: i64) -> bool {
+    if state.age(now) >= REFILL_AT_LEAST_EVERY {
+        return true;
+    }
+    differs(state, wanted) || state.limits.iter().any(|known| is_cut(state, known, now) || is_short(known, changes))
+}
+
+/// Whether the cap cuts the limit's refill at `now`, or has to.
+fn is_cut(state: &BucketState, known: &LimitState, now: i64) -> bool {
+    let raw = known.rate.accrue(state.age(now), known.level.remainder).raw;
+    i128::from(known.level.tokens) + raw > i128::from(known.rate.capacity())
+}
+
+/// Whether the tokens do not suffice without the refill.
+fn is_short(known: &LimitState, changes: &Changes) -> bool {
+    changes.get(&known.name).is_some_and(|change| {
+        let net = change.spend.saturating_add(change.take).saturating_sub(change.give);
+        change.spend > 0 && known.level.tokens < net
+    })
+}
+
+fn line(
+    state: &BucketState,
+    known: &LimitState,
+    change: Option<&Change>,
+    wanted: Option<&Limit>,
+    refill: bool,
+    now: i64,
+) -> Line {
+    let (spend, take, give) = change.map_or((0, 0, 0), |change| (change.spend, change.take, change.give));
+    let accrual = if refill {
+        known.rate.accrue(state.age(now), known.level.remainder)
+    } else {
+        known.rate.accrue(0, known.level.remainder)
+    };
+    let raw = clamp(accrual.raw);
+    let parameters = wanted.map(Parameters::from).filter(|wanted| refill && *wanted != known.parameters);
+    // Elapsed time counts at the old parameters; the lower of both capacities holds from now on.
+    let new_cap = parameters.and_then(|new| new.shard(state.shard, state.shard_count).ok()).map(Rate::capacity);
+    let cap = new_cap.map_or(known.rate.capacity(), |new| new.min(known.rate.capacity()));
+    let credit = raw.saturating_add(give);
+    let debit = spend.saturating_add(take);
+    let full = i128::from(known.level.tokens) + i128::from(credit) >= i128::from(cap);
+    let reaches = full && (credit > 0 || known.level.tokens > cap);
+    let (tokens, floor, ceiling) = if reaches {
+        // Reaches the cap: exact for every level from which it does. What asks for more than a
+        // full bucket holds fits no level.
+        let floor = if spend > 0 && debit > cap { i64::MAX } else { cap.saturating_sub(credit) };
+        (TokenChange::Set(cap.saturating_sub(debit)), Some(floor), None)
+    } else {
+        // Stays below: exact for every level from which it does.
+        let floor = (spend > 0).then(|| debit.saturating_sub(credit));
+        let ceiling = (credit > 0).then(|| cap.saturating_sub(credit));
+        (TokenChange::Add(credit.saturating_sub(debit)), floor, ceiling)
+    };
+    let remainder = match (refill, parameters) {
+        (false, _) => None,
+        (true, Some(_)) => Some(0),
+        // A full bucket keeps none.
+        (true, None) if full => Some(0),
+        (true, None) => Some(accrual.remainder),
+    };
+    Line {
+        limit: known.name.clone(),
+        tokens,
+        floor,
+        ceiling,
+        // The conditions speak of this capacity; somebody may have changed it since.
+        capacity: (reaches || ceiling.is_some()).then(|| known.parameters.capacity()),
+        consumed: debit.saturating_sub(give),
+        remainder,
+        parameters,
+    }
+}
+
+fn added_limits(state: &BucketState, changes: &Changes, wanted: &[Limit]) -> SmallVec<[NewLimit; 0]> {
+    wanted.iter().filter(|limit| state.limit(limit.name()).is_none()).map(|limit| new_limit(limit, changes)).collect()
+}
+
+fn new_limit(limit: &Limit, changes: &Changes) -> NewLimit {
+    let parameters = Parameters::from(limit);
+    let change = changes.get(limit.name());
+    let gone = change.map_or(0, |change| change.spend.saturating_add(change.take));
+    let give = change.map_or(0, |change| change.give);
+    NewLimit {
+        limit: limit.name().clone(),
+        parameters,
+        level: Level { tokens: parameters.capacity().saturating_sub(gone), remainder: 0 },
+        consumed: gone.saturating_sub(give),
+    }
+}
+
+/// Charges a write to the limit that measures writes. It never denies, so it has no conditions.
+fn pressure(state: &BucketState, refill: bool, now: i64) -> Option<TokenChange> {
+    let (rate, level) = state.pressure?;
+    if !refill {
+        return Some(TokenChange::Add(-MILLI));
+    }
+    let raw = rate.accrue(state.age(now), level.remainder).raw;
+    if i128::from(level.tokens) + raw >= i128::from(rate.capacity()) {
+        return Some(TokenChange::Set(rate.capacity().saturating_sub(MILLI)));
+    }
+    Some(TokenChange::Add(clamp(raw).saturating_sub(MILLI)))
+}
+
+/// When the bucket counts as gone if nobody uses it from now on: epoch seconds.
+fn expires_at(state: &BucketState, changes: &Changes, now: i64) -> i64 {
+    let gone = state.limits.iter().map(|known| gone_at(known.rate, projected(state, known, changes, now), now));
+    gone.max().unwrap_or(now.div_euclid(1000))
+}
+
+/// When a limit has not been used for long: a multiple of its time to fill, and not before it is
+/// full, however deep its debt, because a bucket that is gone comes back full.
+fn gone_at(rate: Rate, level: Level, now: i64) -> i64 {
+    let fill = rate.time_to_fill();
+    let idle = now.div_euclid(1000).saturating_add(seconds_up(fill.saturating_mul(EXPIRE_AFTER_FILLS)));
+    let until_full = rate.wait(level, rate.capacity()).unwrap_or(0);
+    // Plain spends leave the expiry as it is, for at most one time to fill.
+    let full = seconds_up(now.saturating_add(until_full).saturating_add(fill));
+    idle.max(full)
+}
+
+/// Milliseconds as seconds, rounded up.
+fn seconds_up(millis: i64) -> i64 {
+    millis.div_euclid(1000).saturating_add(i64::from(millis.rem_euclid(1000) > 0))
+}
+
+fn clamp(raw: i128) -> i64 {
+    i64::try_from(raw).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,144 @@
+//! The conditional writes that a store executes.
+//!
+//! They are dumb on purpose: every decision is made before, in [`plan`](super::plan), and whatever
+//! must hold when the write arrives is a condition with a literal.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use smallvec::SmallVec;
+
+use super::{Level, LimitName, Parameters};
+
+/// The id of a write, kept in the item: it tells whether a write landed whose answer was lost.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct WriteId(Box<str>);
+
+impl WriteId {
+    /// The id with that number, as 11 base64url characters.
+    pub fn from_number(number: u64) -> Self {
+        Self(URL_SAFE_NO_PAD.encode(number.to_be_bytes()).into())
+    }
+
+    /// An id as an item holds it.
+    pub fn from_text(text: impl Into<Box<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// The id as an item holds it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for WriteId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WriteId({})", self.0)
+    }
+}
+
+/// How a write changes a limit's tokens, millitokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenChange {
+    /// Adds to what the store holds by then.
+    Add(i64),
+    /// Replaces what the store holds: only where the line's floor makes the result exact.
+    Set(i64),
+}
+
+/// What a write does to one limit of a bucket. Amounts are millitokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The limit.
+    pub limit: LimitName,
+    /// The change of its tokens.
+    pub tokens: TokenChange,
+    /// Condition: it holds at least this.
+    pub floor: Option<i64>,
+    /// Condition: it holds at most this.
+    pub ceiling: Option<i64>,
+    /// Condition: its capacity (of the whole bucket) is this.
+    pub capacity: Option<i64>,
+    /// Added to its consumption counter.
+    pub consumed: i64,
+    /// Replaces the remainder of its refill division.
+    pub remainder: Option<i64>,
+    /// Replaces its parameters.
+    pub parameters: Option<Parameters>,
+}
+
+/// A limit that a write adds to a bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewLimit {
+    /// The limit. Condition: the bucket does not have it.
+    pub limit: LimitName,
+    /// Its parameters.
+    pub parameters: Parameters,
+    /// Its tokens.
+    pub level: Level,
+    /// Its consumption counter, millitokens.
+    pub consumed: i64,
+}
+
+/// Condition and effect of a write that refills.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefillLock {
+    /// Condition: the bucket was last refilled at exactly this time (epoch ms).
+    pub seen: i64,
+    /// Its new refill time (epoch ms), later than `seen`.
+    pub to: i64,
+}
+
+/// What a write does to the time at which the bucket counts as gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// Nothing.
+    Keep,
+    /// Sets it to this time (epoch seconds).
+    At(i64),
+    /// Removes it.
+    Never,
+}
+
+/// The condition of a repeated write whose first answer was lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// None: not a repeat.
+    None,
+    /// The last write of the bucket is not this one.
+    NotLanded(WriteId),
+}
+
+/// A conditional update of a bucket that exists and has not expired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// The write's id, kept in the item.
+    pub id: WriteId,
+    /// The time at which expiry is checked (epoch ms).
+    pub now: i64,
+    /// Refills under a lock, where it does.
+    pub lock: Option<RefillLock>,
+    /// What it does to each limit.
+    pub lines: SmallVec<[Line; 2]>,
+    /// Limits that it adds.
+    pub added: SmallVec<[NewLimit; 0]>,
+    /// The change of the internal limit that measures writes.
+    pub pressure: Option<TokenChange>,
+    /// The change of the expiry.
+    pub expiry: Expiry,
+    /// For repeats.
+    pub guard: Guard,
+}
+
+/// Puts a bucket where none exists, or where one has expired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Create {
+    /// The write's id, kept in the item.
+    pub id: WriteId,
+    /// The time at which expiry is checked, and of the first refill (epoch ms).
+    pub now: i64,
+    /// Its limits.
+    pub limits: SmallVec<[NewLimit; 2]>,
+    /// When it counts as gone: epoch seconds.
+    pub expires_at: Option<i64>,
+}

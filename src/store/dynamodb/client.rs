@@ -1,0 +1,24 @@
+//! Clients for the table.
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+
+/// The SDK's configuration from the environment: region, credentials, endpoint
+/// (`AWS_ENDPOINT_URL_DYNAMODB`) and the rest, with an HTTPS client on `rustls` and `ring`.
+///
+/// Call it where the configuration needs a change before
+/// [`RateLimiter::open`](crate::RateLimiter::open); by default that loads it itself.
+pub async fn load_config() -> SdkConfig {
+    let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).load().await
+}
+
+/// The same client without retries: for writes that must not be repeated blindly.
+pub(super) fn without_retries(client: &Client) -> Client {
+    let config = client.config().to_builder().retry_config(RetryConfig::disabled()).build();
+    Client::from_conf(config)
+}

@@ -1,0 +1,84 @@
+//! Items as bucket states.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::attributes::{
+    CASCADE, EXPIRES_AT, Field, LAST_WRITE, PARENT_ID, PRESSURE, REFILLED_AT, SHARD_COUNT, limit_attribute,
+    limit_of_tokens, user_limit,
+};
+use crate::{
+    model::{BucketState, EntityId, Level, LimitState, Parameters, WriteId},
+    store::{StoreError, StoreErrorKind},
+};
+
+type Item = HashMap<String, AttributeValue>;
+
+/// The state of bucket shard `shard`.
+pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError> {
+    let mut state = BucketState::new(required(item, REFILLED_AT)?);
+    state.expires_at = integer(item, EXPIRES_AT)?;
+    state.shard = shard;
+    state.shard_count = match integer(item, SHARD_COUNT)? {
+        None => 1,
+        Some(count) => u32::try_from(count).map_err(|_| corrupt(SHARD_COUNT))?,
+    };
+    state.cascade = matches!(item.get(CASCADE), Some(AttributeValue::Bool(true)));
+    state.parent = match item.get(PARENT_ID) {
+        Some(AttributeValue::S(parent)) => Some(EntityId::new(parent).map_err(|_| corrupt(PARENT_ID))?),
+        _ => None,
+    };
+    state.last_write = match item.get(LAST_WRITE) {
+        Some(AttributeValue::S(id)) => Some(WriteId::from_text(id.as_str())),
+        _ => None,
+    };
+    let mut names: Vec<&str> = item.keys().filter_map(|attribute| limit_of_tokens(attribute)).collect();
+    names.sort_unstable();
+    for name in names {
+        // Deleting a stored limit may leave tokens without parameters: that is no limit.
+        if !item.contains_key(&limit_attribute(name, Field::Capacity)) {
+            continue;
+        }
+        let parameters = parameters(item, name)?;
+        let level = Level {
+            tokens: required(item, &limit_attribute(name, Field::Tokens))?,
+            remainder: integer(item, &limit_attribute(name, Field::Remainder))?.unwrap_or(0),
+        };
+        if name == PRESSURE {
+            // Not divided among shards: every item takes that many writes.
+            state.pressure = Some((parameters.whole(), level));
+            continue;
+        }
+        let Some(limit) = user_limit(name) else {
+            continue;
+        };
+        let consumed = integer(item, &limit_attribute(name, Field::Consumed))?.unwrap_or(0);
+        let shards = (shard, state.shard_count);
+        let limit = LimitState::new(limit, parameters, shards, level, consumed);
+        state.limits.push(limit.map_err(|error| corrupt(name).with_source(error))?);
+    }
+    Ok(state)
+}
+
+fn parameters(item: &Item, name: &str) -> Result<Parameters, StoreError> {
+    let read = |field| required(item, &limit_attribute(name, field));
+    Parameters::new(read(Field::Capacity)?, read(Field::RefillAmount)?, read(Field::RefillPeriod)?)
+        .map_err(|error| corrupt(name).with_source(error))
+}
+
+fn required(item: &Item, attribute: &str) -> Result<i64, StoreError> {
+    integer(item, attribute)?.ok_or_else(|| corrupt(attribute))
+}
+
+fn integer(item: &Item, attribute: &str) -> Result<Option<i64>, StoreError> {
+    match item.get(attribute) {
+        None => Ok(None),
+        Some(AttributeValue::N(number)) => number.parse().map(Some).map_err(|_| corrupt(attribute)),
+        Some(_) => Err(corrupt(attribute)),
+    }
+}
+
+fn corrupt(attribute: &str) -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt, format!("a bucket item's {attribute} is missing or makes no sense"))
+}

@@ -1,0 +1,141 @@
+//! Bucket writes as expressions and items.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::{
+    attributes::{
+        CASCADE, ENTITY_ID, EXPIRES_AT, Field, LAST_WRITE, PK, PRESSURE, PRESSURE_CAPACITY, PRESSURE_PERIOD,
+        REFILLED_AT, RESOURCE, SHARD_COUNT, SK, STATE, bucket_index_keys, bucket_key, limit_attribute,
+    },
+    expression::{Expression, number, text},
+};
+use crate::model::{BucketKey, Create, Expiry, Guard, Line, MILLI, NewLimit, Parameters, TokenChange, Update};
+
+pub(super) fn update(update: &Update) -> Expression {
+    let mut expression = Expression::default();
+    expression.require_present(PK);
+    expression.require_absent_or(EXPIRES_AT, ">", number(update.now.div_euclid(1000)));
+    if let Guard::NotLanded(id) = &update.guard {
+        expression.require_absent_or(LAST_WRITE, "<>", text(id.as_str()));
+    }
+    expression.set(LAST_WRITE, text(update.id.as_str()));
+    if let Some(lock) = update.lock {
+        expression.require(REFILLED_AT, "=", number(lock.seen));
+        expression.set(REFILLED_AT, number(lock.to));
+    }
+    match update.expiry {
+        Expiry::Keep => {}
+        Expiry::At(seconds) => expression.set(EXPIRES_AT, number(seconds)),
+        Expiry::Never => expression.remove(EXPIRES_AT),
+    }
+    for line in &update.lines {
+        limit_line(&mut expression, line);
+    }
+    for new in &update.added {
+        expression.require_absent(&limit_attribute(new.limit.as_str(), Field::Tokens));
+        for (field, value) in new_fields(new) {
+            expression.set(&limit_attribute(new.limit.as_str(), field), number(value));
+        }
+    }
+    if let Some(change) = update.pressure {
+        tokens(&mut expression, PRESSURE, change);
+        expression.add(&limit_attribute(PRESSURE, Field::Consumed), MILLI);
+    }
+    expression
+}
+
+fn limit_line(expression: &mut Expression, line: &Line) {
+    let limit = line.limit.as_str();
+    let held = limit_attribute(limit, Field::Tokens);
+    if let Some(floor) = line.floor {
+        expression.require(&held, ">=", number(floor));
+    }
+    if let Some(ceiling) = line.ceiling {
+        expression.require(&held, "<=", number(ceiling));
+    }
+    if let Some(capacity) = line.capacity {
+        expression.require(&limit_attribute(limit, Field::Capacity), "=", number(capacity));
+    }
+    tokens(expression, limit, line.tokens);
+    if line.consumed != 0 {
+        expression.add(&limit_attribute(limit, Field::Consumed), line.consumed);
+    }
+    if let Some(remainder) = line.remainder {
+        expression.set(&limit_attribute(limit, Field::Remainder), number(remainder));
+    }
+    if let Some(parameters) = line.parameters {
+        for (field, value) in parameter_fields(parameters) {
+            expression.set(&limit_attribute(limit, field), number(value));
+        }
+    }
+}
+
+fn tokens(expression: &mut Expression, limit: &str, change: TokenChange) {
+    let held = limit_attribute(limit, Field::Tokens);
+    match change {
+        TokenChange::Add(0) => {}
+        TokenChange::Add(amount) => expression.add(&held, amount),
+        TokenChange::Set(amount) => expression.set(&held, number(amount)),
+    }
+}
+
+fn parameter_fields(parameters: Parameters) -> [(Field, i64); 3] {
+    [
+        (Field::Capacity, parameters.capacity()),
+        (Field::RefillAmount, parameters.refill_amount()),
+        (Field::RefillPeriod, parameters.refill_period()),
+    ]
+}
+
+fn new_fields(new: &NewLimit) -> impl Iterator<Item = (Field, i64)> {
+    let state = [(Field::Tokens, new.level.tokens), (Field::Consumed, new.consumed)];
+    parameter_fields(new.parameters).into_iter().chain(state)
+}
+
+/// The key of a bucket shard.
+pub(super) fn key(namespace: &str, bucket: &BucketKey) -> HashMap<String, AttributeValue> {
+    HashMap::from([(PK.into(), text(bucket_key(namespace, bucket))), (SK.into(), text(STATE))])
+}
+
+/// The item of a new bucket.
+pub(super) fn item(namespace: &str, bucket: &BucketKey, create: &Create) -> HashMap<String, AttributeValue> {
+    let mut item = key(namespace, bucket);
+    let mut put = |attribute: &str, value| item.insert(attribute.to_owned(), value);
+    put(ENTITY_ID, text(bucket.entity.as_str()));
+    put(RESOURCE, text(bucket.resource.as_str()));
+    put(CASCADE, AttributeValue::Bool(false));
+    put(SHARD_COUNT, number(1));
+    put(REFILLED_AT, number(create.now));
+    put(LAST_WRITE, text(create.id.as_str()));
+    if let Some(seconds) = create.expires_at {
+        put(EXPIRES_AT, number(seconds));
+    }
+    for (attribute, value) in bucket_index_keys(namespace, bucket) {
+        put(attribute, text(value));
+    }
+    for new in &create.limits {
+        for (field, value) in new_fields(new) {
+            put(&limit_attribute(new.limit.as_str(), field), number(value));
+        }
+    }
+    let pressure = [
+        (Field::Tokens, PRESSURE_CAPACITY),
+        (Field::Capacity, PRESSURE_CAPACITY),
+        (Field::RefillAmount, PRESSURE_CAPACITY),
+        (Field::RefillPeriod, PRESSURE_PERIOD),
+        (Field::Consumed, 0),
+    ];
+    for (field, value) in pressure {
+        put(&limit_attribute(PRESSURE, field), number(value));
+    }
+    item
+}
+
+/// The condition of a create: there is no such item, or it has expired.
+pub(super) fn create_condition(create: &Create) -> (String, HashMap<String, String>, HashMap<String, AttributeValue>) {
+    let names = HashMap::from([("#pk".into(), PK.into()), ("#ttl".into(), EXPIRES_AT.into())]);
+    let values = HashMap::from([(":now".into(), number(create.now.div_euclid(1000)))]);
+    ("attribute_not_exists(#pk) OR #ttl <= :now".into(), names, values)
+}

@@ -1,0 +1,29 @@
+//! Buckets in a DynamoDB table, shared by every process that uses it.
+//!
+//! | part | for |
+//! |---|---|
+//! | [`DynamoDbStore`] | executes bucket writes: one `UpdateItem` or `PutItem` each |
+//! | [`Provision`], [`CreateTable`], [`JoinOnly`] | what [`RateLimiter::open`](crate::RateLimiter::open) does where the table is missing |
+//! | [`Stack`] | a table and a client for it |
+//!
+//! Bucket writes are sent once: the SDK's own retries are off for them, because a blind repeat of
+//! an addition charges or refunds twice. The limiter repeats them where that is safe.
+
+mod attributes;
+mod client;
+mod decode;
+mod encode;
+mod expression;
+mod failure;
+mod provision;
+mod registry;
+mod stack;
+mod store;
+mod table;
+
+pub use client::load_config;
+pub use provision::{CreateTable, JoinOnly, Provision, ProvisionFuture};
+pub use stack::Stack;
+pub use store::DynamoDbStore;
+
+pub(crate) use registry::Registry;

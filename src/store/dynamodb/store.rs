@@ -1,0 +1,157 @@
+//! The store.
+
+use std::fmt;
+
+use aws_sdk_dynamodb::{
+    Client,
+    error::SdkError,
+    operation::{put_item::PutItemError, update_item::UpdateItemError},
+    types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
+};
+
+use super::{attributes, client::without_retries, decode, encode, failure::store_error};
+use crate::{
+    model::{BucketKey, BucketState, Create, Level, LimitState, Parameters, Update},
+    store::{Outcome, Store, StoreError, StoreErrorKind, StoreFuture},
+};
+
+/// Buckets of one namespace in a DynamoDB table.
+///
+/// Every call is one request, sent once: an `UpdateItem` or `PutItem` that returns the item
+/// whether its condition held or not (one write unit for items below 1 KiB, two on tables whose
+/// second index projects whole items), or a consistent `GetItem` (one read unit).
+#[derive(Clone)]
+pub struct DynamoDbStore {
+    client: Client,
+    table: String,
+    namespace: String,
+}
+
+impl fmt::Debug for DynamoDbStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynamoDbStore").field("table", &self.table).field("namespace", &self.namespace).finish()
+    }
+}
+
+impl DynamoDbStore {
+    /// The buckets of the namespace with the id `namespace` in `table`. The client's retries are
+    /// switched off for it. [`RateLimiter::open`](crate::RateLimiter::open) does all that.
+    pub fn new(client: &Client, table: impl Into<String>, namespace: impl Into<String>) -> Self {
+        Self { client: without_retries(client), table: table.into(), namespace: namespace.into() }
+    }
+
+    async fn send_update(&self, bucket: &BucketKey, update: &Update) -> Result<Outcome, StoreError> {
+        let expression = encode::update(update);
+        let result = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(encode::key(&self.namespace, bucket)))
+            .update_expression(expression.update())
+            .condition_expression(expression.condition())
+            .set_expression_attribute_names(Some(expression.names()))
+            .set_expression_attribute_values(Some(expression.values()))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match result {
+            Ok(output) => {
+                let item = output.attributes.ok_or_else(|| missing("UpdateItem returned no item"))?;
+                decode::bucket(&item, bucket.shard).map(Outcome::Applied)
+            }
+            Err(SdkError::ServiceError(error))
+                if matches!(error.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
+            {
+                let UpdateItemError::ConditionalCheckFailedException(failed) = error.into_err() else {
+                    return Err(missing("a condition failed"));
+                };
+                refused(failed.item.as_ref(), bucket)
+            }
+            Err(error) => Err(store_error(error)),
+        }
+    }
+
+    async fn send_create(&self, bucket: &BucketKey, create: &Create) -> Result<Outcome, StoreError> {
+        let (condition, names, values) = encode::create_condition(create);
+        let result = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(encode::item(&self.namespace, bucket, create)))
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match result {
+            Ok(_) => created(bucket, create).map(Outcome::Applied),
+            Err(SdkError::ServiceError(error))
+                if matches!(error.err(), PutItemError::ConditionalCheckFailedException(_)) =>
+            {
+                let PutItemError::ConditionalCheckFailedException(failed) = error.into_err() else {
+                    return Err(missing("a condition failed"));
+                };
+                refused(failed.item.as_ref(), bucket)
+            }
+            Err(error) => Err(store_error(error)),
+        }
+    }
+
+    async fn send_read(&self, bucket: &BucketKey) -> Result<Option<BucketState>, StoreError> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(encode::key(&self.namespace, bucket)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(store_error)?;
+        output.item.as_ref().map(|item| decode::bucket(item, bucket.shard)).transpose()
+    }
+}
+
+fn refused(
+    item: Option<&std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>>,
+    bucket: &BucketKey,
+) -> Result<Outcome, StoreError> {
+    let state = item.map(|item| decode::bucket(item, bucket.shard)).transpose()?;
+    Ok(Outcome::Refused(state))
+}
+
+/// What the item that was put looks like: `PutItem` does not return it.
+fn created(bucket: &BucketKey, create: &Create) -> Result<BucketState, StoreError> {
+    let mut state = BucketState::new(create.now);
+    state.expires_at = create.expires_at;
+    state.shard = bucket.shard;
+    state.last_write = Some(create.id.clone());
+    for new in &create.limits {
+        let limit = LimitState::new(new.limit.clone(), new.parameters, (0, 1), new.level, new.consumed);
+        state.limits.push(limit.map_err(|error| missing("a limit's parameters").with_source(error))?);
+    }
+    let (capacity, period) = (attributes::PRESSURE_CAPACITY, attributes::PRESSURE_PERIOD);
+    if let Ok(pressure) = Parameters::new(capacity, capacity, period) {
+        state.pressure = Some((pressure.whole(), Level { tokens: capacity, remainder: 0 }));
+    }
+    Ok(state)
+}
+
+fn missing(what: &str) -> StoreError {
+    StoreError::new(StoreErrorKind::Unknown, what)
+}
+
+impl Store for DynamoDbStore {
+    fn read<'a>(&'a self, bucket: &'a BucketKey) -> StoreFuture<'a, Option<BucketState>> {
+        Box::pin(self.send_read(bucket))
+    }
+
+    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+        Box::pin(self.send_update(bucket, update))
+    }
+
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+        Box::pin(self.send_create(bucket, create))
+    }
+}

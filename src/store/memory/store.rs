@@ -1,0 +1,170 @@
+//! The store.
+
+use std::{future::ready, sync::Arc};
+
+use super::buckets::{Buckets, KeyParts};
+use crate::{
+    model::{BucketKey, BucketState, Create, Expiry, Guard, LimitState, Line, NewLimit, TokenChange, Update},
+    store::{Outcome, Store, StoreError, StoreErrorKind, StoreFuture},
+};
+
+/// Buckets in this process's memory, bounded: a new key that would exceed the cap replaces a
+/// bucket that is full again, and where there is none is told that the store is unavailable.
+///
+/// Clones share the buckets.
+#[derive(Clone, Debug)]
+pub struct MemoryStore {
+    pub(super) buckets: Arc<Buckets>,
+}
+
+/// About 100 MB of keys and states.
+const DEFAULT_CAPACITY: usize = 500_000;
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::with_capacity(DEFAULT_CAPACITY)
+    }
+}
+
+impl MemoryStore {
+    /// Room for 500 000 buckets.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Room for about `buckets` buckets.
+    pub fn with_capacity(buckets: usize) -> Self {
+        Self { buckets: Arc::new(Buckets::new(buckets)) }
+    }
+
+    /// How many buckets it holds.
+    pub fn len(&self) -> usize {
+        self.buckets.len()
+    }
+
+    /// Whether it holds no bucket.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn try_update(&self, key: &BucketKey, update: &Update) -> Result<Outcome, StoreError> {
+        let parts = KeyParts::from(key);
+        let mut shard = self.buckets.shard(parts);
+        let Some(state) = shard.get_mut(parts) else {
+            return Ok(Outcome::Refused(None));
+        };
+        if !holds(state, update) {
+            return Ok(Outcome::Refused(Some(state.clone())));
+        }
+        let mut next = state.clone();
+        apply(&mut next, update)?;
+        *state = next.clone();
+        shard.given_back();
+        Ok(Outcome::Applied(next))
+    }
+
+    fn try_create(&self, key: &BucketKey, create: &Create) -> Result<Outcome, StoreError> {
+        let parts = KeyParts::from(key);
+        let mut shard = self.buckets.shard(parts);
+        if let Some(state) = shard.get_mut(parts).filter(|state| !state.is_expired(create.now)) {
+            return Ok(Outcome::Refused(Some(state.clone())));
+        }
+        let mut state = BucketState::new(create.now);
+        state.expires_at = create.expires_at;
+        state.last_write = Some(create.id.clone());
+        state.shard = key.shard;
+        for new in &create.limits {
+            state.limits.push(limit_state(&state, new)?);
+        }
+        if !shard.insert(key.clone(), state.clone(), self.buckets.most(), create.now) {
+            return Err(full());
+        }
+        Ok(Outcome::Applied(state))
+    }
+}
+
+/// The cap is reached and nothing can be forgotten.
+pub(super) fn full() -> StoreError {
+    StoreError::new(StoreErrorKind::NotApplied, "the memory store is full of buckets in use")
+}
+
+impl Store for MemoryStore {
+    fn read<'a>(&'a self, bucket: &'a BucketKey) -> StoreFuture<'a, Option<BucketState>> {
+        let parts = KeyParts::from(bucket);
+        Box::pin(ready(Ok(self.buckets.shard(parts).get_mut(parts).cloned())))
+    }
+
+    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+        Box::pin(ready(self.try_update(bucket, update)))
+    }
+
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+        Box::pin(ready(self.try_create(bucket, create)))
+    }
+}
+
+/// Whether every condition of the update holds.
+fn holds(state: &BucketState, update: &Update) -> bool {
+    let guarded = match &update.guard {
+        Guard::None => true,
+        Guard::NotLanded(id) => state.last_write.as_ref() != Some(id),
+    };
+    guarded
+        && !state.is_expired(update.now)
+        && update.lock.is_none_or(|lock| state.refilled_at == lock.seen)
+        && update.lines.iter().all(|line| state.limit(&line.limit).is_some_and(|limit| line_holds(limit, line)))
+        && update.added.iter().all(|new| state.limit(&new.limit).is_none())
+}
+
+fn line_holds(limit: &LimitState, line: &Line) -> bool {
+    line.floor.is_none_or(|floor| limit.level.tokens >= floor)
+        && line.ceiling.is_none_or(|ceiling| limit.level.tokens <= ceiling)
+        && line.capacity.is_none_or(|capacity| limit.parameters.capacity() == capacity)
+}
+
+fn apply(state: &mut BucketState, update: &Update) -> Result<(), StoreError> {
+    state.last_write = Some(update.id.clone());
+    if let Some(lock) = update.lock {
+        state.refilled_at = lock.to;
+    }
+    match update.expiry {
+        Expiry::Keep => {}
+        Expiry::At(seconds) => state.expires_at = Some(seconds),
+        Expiry::Never => state.expires_at = None,
+    }
+    let shard = (state.shard, state.shard_count);
+    for line in &update.lines {
+        let Some(limit) = state.limits.iter_mut().find(|limit| limit.name == line.limit) else {
+            continue;
+        };
+        limit.level.tokens = changed(limit.level.tokens, line.tokens);
+        limit.consumed = limit.consumed.saturating_add(line.consumed);
+        if let Some(remainder) = line.remainder {
+            limit.level.remainder = remainder;
+        }
+        if let Some(parameters) = line.parameters {
+            *limit =
+                LimitState::new(limit.name.clone(), parameters, shard, limit.level, limit.consumed).map_err(corrupt)?;
+        }
+    }
+    for new in &update.added {
+        state.limits.push(limit_state(state, new)?);
+    }
+    Ok(())
+}
+
+fn limit_state(state: &BucketState, new: &NewLimit) -> Result<LimitState, StoreError> {
+    LimitState::new(new.limit.clone(), new.parameters, (state.shard, state.shard_count), new.level, new.consumed)
+        .map_err(corrupt)
+}
+
+fn changed(tokens: i64, change: TokenChange) -> i64 {
+    match change {
+        TokenChange::Add(amount) => tokens.saturating_add(amount),
+        TokenChange::Set(amount) => amount,
+    }
+}
+
+fn corrupt(error: crate::model::InvalidParameters) -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt, error.to_string()).with_source(error)
+}

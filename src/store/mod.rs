@@ -1,0 +1,21 @@
+//! Where buckets live: one conditional write at a time.
+//!
+//! A [`Store`] keeps bucket shards and executes the writes of [`model`](crate::model) atomically,
+//! one item each. It decides nothing: what a request costs, whether it fits and how far a bucket
+//! has refilled is settled before, and carried as literals and conditions.
+//!
+//! Two stores come with the crate: [`MemoryStore`], and [`DynamoDbStore`](dynamodb::DynamoDbStore)
+//! (feature `dynamodb`). Both pass one conformance suite, which a store of your own can follow.
+
+mod error;
+mod memory;
+mod traits;
+
+#[cfg(feature = "dynamodb")]
+pub mod dynamodb;
+
+pub use error::{StoreError, StoreErrorKind};
+pub use memory::MemoryStore;
+pub use traits::{Outcome, Store, StoreFuture};
+
+pub(crate) use memory::Shortage;

@@ -1,0 +1,37 @@
+//! What the crate tells about itself: `tracing` events under the target `tollgate`.
+//!
+//! | event | level | when |
+//! |---|---|---|
+//! | `settlement dropped` | warn | a lease's difference could not be written: tokens may be lost |
+//! | `store call failed` | warn | a write failed; its requests got an error or another try |
+//! | `settle value ignored` | warn | a response header that should settle a lease was unusable |
+//! | `limiter unavailable` | warn | a request was answered without the store's decision |
+//! | `request setup` | error | a key extractor found the server set up wrongly |
+//!
+//! Entity ids are never part of an event above `debug`.
+
+use crate::{
+    error::Unavailable,
+    model::{BucketKey, LimitName},
+    store::StoreError,
+};
+
+pub(crate) fn settlement_dropped(key: &BucketKey, reason: &str) {
+    tracing::warn!(target: "tollgate", resource = %key.resource, reason, "settlement dropped");
+}
+
+pub(crate) fn store_call_failed(key: &BucketKey, error: &StoreError) {
+    tracing::warn!(target: "tollgate", resource = %key.resource, kind = ?error.kind(), %error, "store call failed");
+}
+
+pub(crate) fn settle_value_ignored(limit: &LimitName, header: &str, reason: &str) {
+    tracing::warn!(target: "tollgate", %limit, header, reason, "settle value ignored");
+}
+
+pub(crate) fn unavailable(error: &Unavailable, allowed: bool) {
+    tracing::warn!(target: "tollgate", %error, allowed, "limiter unavailable");
+}
+
+pub(crate) fn setup(message: &str) {
+    tracing::error!(target: "tollgate", message, "request setup");
+}

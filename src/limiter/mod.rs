@@ -58,6 +58,8 @@ pub use query::{Query, QueryWait};
 pub use rate_limiter::RateLimiter;
 pub use settlement::{SettleError, Settlement};
 
+pub(crate) use acquire::{AcquireFuture, Started};
+
 #[cfg(feature = "dynamodb")]
 mod open;
 #[cfg(feature = "dynamodb")]

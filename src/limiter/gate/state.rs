@@ -33,6 +33,8 @@ pub(super) struct GateState {
     pub(super) flush_now: bool,
     /// How often in a row the pending differences could not be written.
     pub(super) failures: u32,
+    /// Whether the store has refused the last write, and shown why.
+    refused: bool,
 }
 
 /// The bucket as the store last showed it.
@@ -94,6 +96,13 @@ impl GateState {
         self.seen_at = now;
     }
 
+    /// Notes what the store has shown when it refused a write: requests that do not fit it were
+    /// asked for, however short what is known may be trusted.
+    pub(super) fn saw_refused(&mut self, bucket: Option<BucketState>, now: i64) {
+        self.saw(bucket, now);
+        self.refused = true;
+    }
+
     /// Where the limits stand, if the request is known not to fit.
     pub(super) fn deny_from_memory(
         &self,
@@ -131,11 +140,11 @@ impl GateState {
         denied: &mut Vec<(Waiter, Vec<LimitStatus>)>,
     ) -> Next {
         self.queue.retain(|waiter| !waiter.reply.is_closed());
-        let wanted = self.queue.front().map(|waiter| waiter.limits.clone());
+        let mut wanted = self.queue.front().map(|waiter| waiter.limits.clone());
         let mut changes = self.pending.clone();
         let mut waiters = Vec::new();
         let mut later = VecDeque::new();
-        let fresh = self.is_fresh(now, trusted_for);
+        let fresh = std::mem::take(&mut self.refused) || self.is_fresh(now, trusted_for);
         for waiter in std::mem::take(&mut self.queue) {
             // One write carries one set of parameters; others have their turn in the next one.
             let together = wanted.as_ref().is_some_and(|wanted| wanted.same(&waiter.limits));
@@ -155,8 +164,15 @@ impl GateState {
             _ => false,
         };
         if waiters.is_empty() && !carries {
-            // What is known is too old to deny from: ask for the first one alone.
+            // What is known is too old to deny from, or of other parameters: ask for the first one
+            // alone.
             if let Some(waiter) = self.queue.pop_front() {
+                if self.seen.live(now).is_none() {
+                    // A create has no floor that would hold for the sum: the differences wait.
+                    kept = std::mem::take(&mut self.pending);
+                    changes = Changes::new();
+                }
+                wanted = Some(waiter.limits.clone());
                 spend(&mut changes, &waiter);
                 waiters.push(waiter);
             }

@@ -1,0 +1,102 @@
+//! Errors in the form in which DynamoDB answers them.
+
+use http_body_util::Full;
+use hyper::{
+    Response, StatusCode,
+    body::Bytes,
+    header::{CONTENT_TYPE, HeaderValue},
+};
+use serde_json::{Value, json};
+
+const MODEL: &str = "com.amazonaws.dynamodb.v20120810";
+
+/// An error that a busy DynamoDB answers, for [`Fault::answer`](super::Fault::answer).
+///
+/// # Examples
+///
+/// ```
+/// use tollgate_testkit::{Engine, ErrorAnswer, Fault, Proxy};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+///
+/// let engine = Engine::start().await;
+/// let proxy = Proxy::start(engine.address()).await;
+/// proxy.set_fault(Fault::answer(ErrorAnswer::internal_server_error()));
+///
+/// let error = proxy.client().list_tables().send().await.unwrap_err();
+/// assert_eq!(error.code(), Some("InternalServerError"));
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct ErrorAnswer {
+    status: StatusCode,
+    body: Value,
+}
+
+impl ErrorAnswer {
+    /// `ProvisionedThroughputExceededException`, status 400: the table or a partition is past its
+    /// throughput.
+    pub fn throughput_exceeded() -> Self {
+        Self::plain(
+            StatusCode::BAD_REQUEST,
+            format!("{MODEL}#ProvisionedThroughputExceededException"),
+            "The level of configured provisioned throughput for the table was exceeded.",
+        )
+    }
+
+    /// `ThrottlingException`, status 400: requests come faster than the account or the table allows.
+    pub fn throttling() -> Self {
+        Self::plain(
+            StatusCode::BAD_REQUEST,
+            "com.amazon.coral.availability#ThrottlingException".to_owned(),
+            "Rate of requests exceeds the allowed throughput.",
+        )
+    }
+
+    /// `InternalServerError`, status 500. From the real service, such a write may have happened; this one
+    /// was not forwarded.
+    pub fn internal_server_error() -> Self {
+        Self::plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{MODEL}#InternalServerError"), "Internal server error")
+    }
+
+    /// `TransactionConflictException`, status 400: a write of one item met a transaction on that item, and
+    /// was not applied.
+    pub fn transaction_conflict() -> Self {
+        Self::plain(
+            StatusCode::BAD_REQUEST,
+            format!("{MODEL}#TransactionConflictException"),
+            "Transaction is ongoing for the item",
+        )
+    }
+
+    /// `TransactionCanceledException`, status 400, with one reason per item of the transaction: `"None"`
+    /// for those that were in order, else a code such as `"TransactionConflict"` or `"ThrottlingError"`.
+    pub fn transaction_canceled<'a>(codes: impl IntoIterator<Item = &'a str>) -> Self {
+        let codes: Vec<&str> = codes.into_iter().collect();
+        let reasons: Vec<Value> = codes.iter().map(|code| json!({ "Code": code })).collect();
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            body: json!({
+                "__type": format!("{MODEL}#TransactionCanceledException"),
+                "Message": format!(
+                    "Transaction cancelled, please refer cancellation reasons for specific reasons [{}]",
+                    codes.join(", ")
+                ),
+                "CancellationReasons": reasons,
+            }),
+        }
+    }
+
+    fn plain(status: StatusCode, kind: String, message: &str) -> Self {
+        Self { status, body: json!({ "__type": kind, "message": message }) }
+    }
+
+    pub(super) fn into_response(self) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::from(self.body.to_string()));
+        *response.status_mut() = self.status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
+        response
+    }
+}

@@ -1,0 +1,188 @@
+//! The proxy's listener and its controls.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use aws_sdk_dynamodb::{Client, config::Builder};
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{exchange::Exchange, fault::Fault};
+use crate::{
+    background::{Background, bound, hold, off_thread},
+    client,
+};
+
+/// A proxy in front of a DynamoDB endpoint that does what networks and busy stores do.
+///
+/// It passes requests on until it is given a [`Fault`]. It may have several: each request is struck by the
+/// first one, in the order in which they were given, that applies to it and is not used up.
+///
+/// An upstream that cannot be reached, or that fails while it answers, shows as a closed connection.
+///
+/// # Examples
+///
+/// ```
+/// use tollgate_testkit::{Engine, Fault, Proxy};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let engine = Engine::start().await;
+/// let proxy = Proxy::start(engine.address()).await;
+/// let client = proxy.client();
+///
+/// // The next answer is lost, although the store has given it.
+/// proxy.set_fault(Fault::lose_response().once());
+/// assert!(client.list_tables().send().await.is_err());
+/// assert_eq!(proxy.count("ListTables"), 1);
+///
+/// // The one after that comes through.
+/// assert!(client.list_tables().send().await.is_ok());
+/// assert_eq!(proxy.count("ListTables"), 2);
+/// # }
+/// ```
+pub struct Proxy {
+    address: SocketAddr,
+    exchange: Arc<Exchange>,
+    _server: Background,
+}
+
+impl Proxy {
+    /// Starts a proxy in front of `upstream`, on a loopback port that the system chooses. The upstream may
+    /// be down.
+    ///
+    /// # Panics
+    ///
+    /// If the proxy's threads cannot be started.
+    pub async fn start(upstream: SocketAddr) -> Self {
+        off_thread(move || Self::start_blocking(upstream)).await
+    }
+
+    /// Starts a proxy where there is no runtime to wait in.
+    ///
+    /// # Panics
+    ///
+    /// If the proxy's threads cannot be started.
+    pub fn start_blocking(upstream: SocketAddr) -> Self {
+        let socket = hold(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0));
+        let exchange = Arc::new(Exchange::new(upstream));
+        Self {
+            address: bound(&socket),
+            exchange: Arc::clone(&exchange),
+            _server: Background::serve("tollgate-proxy", socket, |listener| accept(listener, exchange)),
+        }
+    }
+
+    /// Where the proxy listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The proxy's endpoint URL, as an SDK takes it: `http://127.0.0.1:PORT`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// An SDK configuration that goes through this proxy, otherwise like
+    /// [`Engine::dynamodb_config`](crate::Engine::dynamodb_config).
+    pub fn dynamodb_config(&self) -> Builder {
+        client::config(self.endpoint())
+    }
+
+    /// A new SDK client that goes through this proxy, otherwise like
+    /// [`Engine::client`](crate::Engine::client).
+    pub fn client(&self) -> Client {
+        Client::from_conf(self.dynamodb_config().build())
+    }
+
+    /// Replaces all faults by this one, for requests that arrive from now on.
+    pub fn set_fault(&self, fault: Fault) {
+        self.exchange.plan.replace(Some(fault));
+    }
+
+    /// Adds a fault, for requests that the faults before it leave alone.
+    ///
+    /// # Examples
+    ///
+    /// The next two requests fail in different ways, and all that follow pass:
+    ///
+    /// ```
+    /// # use tollgate_testkit::{ErrorAnswer, Fault, Proxy};
+    /// # fn example(proxy: &Proxy) {
+    /// proxy.set_fault(Fault::lose_response().once());
+    /// proxy.add_fault(Fault::answer(ErrorAnswer::throttling()).once());
+    /// # }
+    /// ```
+    pub fn add_fault(&self, fault: Fault) {
+        self.exchange.plan.add(fault);
+    }
+
+    /// Takes all faults away: requests that arrive from now on pass.
+    pub fn clear_faults(&self) {
+        self.exchange.plan.replace(None);
+    }
+
+    /// How many requests for `operation` were forwarded and answered upstream, those with a lost response
+    /// included.
+    pub fn count(&self, operation: &str) -> u64 {
+        self.exchange.answered.of(operation)
+    }
+
+    /// [`count`](Self::count) of every operation that was forwarded at least once.
+    pub fn counts(&self) -> BTreeMap<String, u64> {
+        self.exchange.answered.all()
+    }
+
+    /// Waits until at least `requests` requests for `operation` have been forwarded and answered upstream.
+    ///
+    /// This is how a test waits for a request whose client has given up.
+    pub async fn until_count(&self, operation: &str, requests: u64) {
+        self.exchange.answered.until(operation, requests).await;
+    }
+
+    /// How many requests for `operation` arrived, whatever became of them. Connections that were closed
+    /// before they brought a request are not among them.
+    pub fn received(&self, operation: &str) -> u64 {
+        self.exchange.received.of(operation)
+    }
+
+    /// Waits until at least `requests` requests for `operation` have arrived.
+    ///
+    /// This is how a test knows that a request is delayed, or swallowed, by now.
+    pub async fn until_received(&self, operation: &str, requests: u64) {
+        self.exchange.received.until(operation, requests).await;
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proxy").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+async fn accept(listener: TcpListener, exchange: Arc<Exchange>) {
+    loop {
+        match listener.accept().await {
+            // Closed here, by dropping it.
+            Ok(_) if exchange.plan.refuses_connection() => {}
+            Ok((stream, _)) => {
+                tokio::spawn(connection(stream, Arc::clone(&exchange)));
+            }
+            // No descriptors left, or a client that is gone again: what lasts needs a pause.
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, exchange: Arc<Exchange>) {
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(|request| Arc::clone(&exchange).answer(request));
+    // An error is a fault at work or a client that is gone; either way the connection is closed.
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}

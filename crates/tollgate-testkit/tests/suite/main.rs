@@ -1,0 +1,6 @@
+//! The engine and the proxy, through the SDK.
+
+mod closed;
+mod engine;
+mod proxy;
+mod table;

@@ -1,0 +1,46 @@
+//! A hyper server without axum: any `tower::Service` takes the layer.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use tollgate::{Limit, RateLimitLayer, layer::keys::PeerAddr};
+use tower::ServiceBuilder;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let limit = RateLimitLayer::per_ip(Limit::per_minute("rpm", 5));
+    let port = std::env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(3000);
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    println!("Listening on http://{}", listener.local_addr()?);
+
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        let service = ServiceBuilder::new()
+            // Clones of the layer share the limit: one for all connections.
+            .map_request(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(PeerAddr(peer));
+                request
+            })
+            .layer(limit.clone())
+            .service_fn(hello);
+        tokio::spawn(async move {
+            let connection = auto::Builder::new(TokioExecutor::new());
+            let served = connection.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).await;
+            if let Err(error) = served {
+                eprintln!("connection from {peer}: {error}");
+            }
+        });
+    }
+}
+
+async fn hello(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    Ok(Response::new(Full::from("hello\n")))
+}

@@ -1,0 +1,127 @@
+//! An axum server whose limits live in DynamoDB.
+//!
+//! Without `AWS_ENDPOINT_URL_DYNAMODB` it brings an embedded engine along: nothing to install,
+//! nothing to configure. With it, the limits live in the table behind that endpoint, under the
+//! stack and namespace of `TOLLGATE_STACK` and `TOLLGATE_NAMESPACE`.
+
+use axum::{
+    Json, Router,
+    http::HeaderMap,
+    response::IntoResponse,
+    routing::{get, post},
+};
+use serde_json::{Value, json};
+use tollgate::{
+    Limit, RateLimitLayer, RateLimiter,
+    layer::{InvalidPolicy, Policy, RateLimitStatus, Settle, keys},
+};
+use tollgate_testkit::Engine;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt().with_env_filter("tollgate=info").with_writer(std::io::stderr).init();
+
+    // The embedded engine lives as long as this variable.
+    let engine = match std::env::var_os("AWS_ENDPOINT_URL_DYNAMODB") {
+        Some(_) => None,
+        None => Some(Engine::start().await),
+    };
+    let open = RateLimiter::open();
+    let limiter = match &engine {
+        Some(engine) => open.client(engine.client()).await?,
+        None => open.await?,
+    };
+
+    let port = std::env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(3000);
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    println!("{}", welcome(&format!("http://{}", listener.local_addr()?)));
+
+    axum::serve(listener, app(&limiter)?).with_graceful_shutdown(ctrl_c()).await?;
+    // Settlements that are still on their way.
+    limiter.shutdown().await;
+    println!("Bye: everything is written.");
+    Ok(())
+}
+
+fn app(limiter: &RateLimiter) -> Result<Router, InvalidPolicy> {
+    let api = Policy::builder()
+        // A plain id: for real API keys use `keys::hashed_header`, which never stores them in clear.
+        .entity(keys::header("x-api-key"))
+        .resource(keys::fixed("api"))
+        .limit(Limit::per_minute("rpm", 5))
+        .build()?;
+    let chat = Policy::builder()
+        .entity(keys::header("x-api-key"))
+        .resource(keys::fixed("gpt-4"))
+        .limit(Limit::per_minute("rpm", 60))
+        .limit(Limit::per_minute("tpm", 1000))
+        // An estimate: what the answer really costs is known when it is there.
+        .cost("tpm", 100)
+        .settle("tpm", Settle::header("x-usage-tokens"))
+        .build()?;
+
+    // Looking costs nothing, and is never denied.
+    let me = Policy::builder()
+        .entity(keys::header("x-api-key"))
+        .resource(keys::fixed("api"))
+        .limit(Limit::per_minute("rpm", 5))
+        .cost("rpm", 0)
+        .build()?;
+
+    let api_routes = Router::new()
+        .route("/api/ping", get(|| async { "pong\n" }))
+        .route_layer(RateLimitLayer::new(limiter.clone(), api));
+    let me_routes = Router::new().route("/api/me", get(status)).route_layer(RateLimitLayer::new(limiter.clone(), me));
+    let chat_routes = Router::new()
+        .route("/v1/chat/completions", post(complete))
+        .route_layer(RateLimitLayer::new(limiter.clone(), chat));
+    Ok(Router::new().route("/healthz", get(|| async { "ok\n" })).merge(api_routes).merge(me_routes).merge(chat_routes))
+}
+
+async fn status(status: RateLimitStatus) -> Json<RateLimitStatus> {
+    Json(status)
+}
+
+/// Plays a model: it uses as many tokens as the request says.
+async fn complete(headers: HeaderMap) -> impl IntoResponse {
+    let simulated = headers.get("x-simulate-tokens").and_then(|value| value.to_str().ok()).unwrap_or("100").to_owned();
+    let total: Option<u64> = simulated.parse().ok();
+    let answer: Value = json!({
+        "object": "chat.completion",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello!"}, "finish_reason": "stop"}],
+        "usage": {"total_tokens": total},
+    });
+    // The layer settles the lease by this header.
+    ([("x-usage-tokens", simulated)], Json(answer))
+}
+
+async fn ctrl_c() {
+    // Without a signal handler the server runs until it is killed.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn welcome(url: &str) -> String {
+    format!(
+        "\
+Listening on {url}. Try:
+
+  # never limited
+  curl -i {url}/healthz
+
+  # 5 a minute: the sixth is a 429 that says when to retry
+  for i in 1 2 3 4 5 6; do curl -i -H 'x-api-key: alice' {url}/api/ping; done
+
+  # estimated at 100 tokens, settled to the 950 that the answer says
+  curl -i -X POST -H 'x-api-key: alice' -H 'x-simulate-tokens: 950' {url}/v1/chat/completions
+
+  # so that this one does not fit any more
+  curl -i -X POST -H 'x-api-key: alice' {url}/v1/chat/completions
+
+  # where you stand
+  curl -i -H 'x-api-key: alice' {url}/api/me
+
+Stop with ctrl-c."
+    )
+}

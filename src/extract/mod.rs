@@ -1,0 +1,36 @@
+//! axum extractors (feature `axum`).
+//!
+//! | extractor | gives | where it is missing |
+//! |---|---|---|
+//! | [`LeaseHandle`](crate::layer::LeaseHandle) | the request's lease, to adjust | 500, and an error event: the layer is missing |
+//! | `Option<LeaseHandle>` | the same | `None` |
+//! | [`RateLimitStatus`](crate::layer::RateLimitStatus) | where the limits stand | 500, as above |
+//! | `Option<RateLimitStatus>` | the same | `None` |
+//!
+//! ```
+//! use axum::{Router, routing::post};
+//! use tollgate::{Limit, RateLimitLayer, RateLimiter, layer::{LeaseHandle, Policy, keys}};
+//!
+//! async fn complete(lease: LeaseHandle) -> Result<String, axum::http::StatusCode> {
+//!     let (answer, tokens) = ("…".to_owned(), 180);
+//!     lease.settle("tpm", tokens).map_err(|_| axum::http::StatusCode::INTERNAL_SERVER_ERROR)?;
+//!     Ok(answer)
+//! }
+//!
+//! let policy = Policy::builder()
+//!     .entity(keys::hashed_header("x-api-key"))
+//!     .resource(keys::fixed("gpt-4"))
+//!     .limit(Limit::per_minute("tpm", 1000))
+//!     .cost("tpm", 100)
+//!     .build()?;
+//! let app: Router = Router::new()
+//!     .route("/v1/chat/completions", post(complete))
+//!     .route_layer(RateLimitLayer::new(RateLimiter::memory(), policy));
+//! # Ok::<(), tollgate::layer::InvalidPolicy>(())
+//! ```
+
+mod lease_handle;
+mod missing_layer;
+mod rate_limit_status;
+
+pub use missing_layer::MissingLayer;

@@ -1,0 +1,33 @@
+//! Where the request's limits stand.
+
+use std::convert::Infallible;
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use http::{Extensions, request::Parts};
+
+use super::MissingLayer;
+use crate::layer::{LeaseHandle, RateLimitStatus};
+
+/// That of the lease; or what the layer left where it let the request pass without a decision.
+fn status(extensions: &Extensions) -> Option<RateLimitStatus> {
+    match extensions.get::<LeaseHandle>() {
+        Some(lease) => Some(lease.status()),
+        None => extensions.get::<RateLimitStatus>().cloned(),
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for RateLimitStatus {
+    type Rejection = MissingLayer;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingLayer> {
+        status(&parts.extensions).ok_or(MissingLayer)
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for RateLimitStatus {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(status(&parts.extensions))
+    }
+}

@@ -1,0 +1,170 @@
+//! The response on its way: decision, inner service, settlement.
+
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::{LeaseHandle, Policy, ResponseBody, per_request::Decision};
+use crate::limiter::AcquireFuture;
+
+pin_project! {
+    /// The future of [`RateLimit`](super::RateLimit).
+    pub struct ResponseFuture<S, ReqBody>
+    where
+        S: Service<Request<ReqBody>>,
+    {
+        #[pin]
+        state: State<S, ReqBody, S::Future>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<S, ReqBody, F> {
+        // The store is asked. Nothing is boxed: what waits is boxed already.
+        Waiting { lease: AcquireFuture, next: Option<Next<S, ReqBody>> },
+        // The inner service runs. Dropped here, the lease commits as estimated.
+        Running { #[pin] future: F, lease: Option<(LeaseHandle, Policy)> },
+        // There is nothing to run.
+        Answer { response: Option<Response<Bytes>> },
+    }
+}
+
+/// What the decision is waited for with.
+struct Next<S, ReqBody> {
+    service: S,
+    request: Request<ReqBody>,
+    policy: Policy,
+}
+
+impl<S, ReqBody> ResponseFuture<S, ReqBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    pub(super) fn pass(mut service: S, request: Request<ReqBody>) -> Self {
+        Self { state: State::Running { future: service.call(request), lease: None } }
+    }
+
+    pub(super) fn answer(response: Response<Bytes>) -> Self {
+        Self { state: State::Answer { response: Some(response) } }
+    }
+
+    pub(super) fn waiting(lease: AcquireFuture, service: S, request: Request<ReqBody>, policy: Policy) -> Self {
+        Self { state: State::Waiting { lease, next: Some(Next { service, request, policy }) } }
+    }
+
+    pub(super) fn decided(decision: Decision, service: S, request: Request<ReqBody>, policy: Policy) -> Self {
+        Self { state: State::decided(decision, Next { service, request, policy }) }
+    }
+}
+
+impl<S, ReqBody> State<S, ReqBody, S::Future>
+where
+    S: Service<Request<ReqBody>>,
+{
+    fn decided(decision: Decision, next: Next<S, ReqBody>) -> Self {
+        let Next { mut service, mut request, policy } = next;
+        match decision {
+            Decision::Granted(lease) => {
+                request.extensions_mut().insert(lease.clone());
+                let unwinding = RollbackOnPanic(&lease);
+                let future = service.call(request);
+                unwinding.survived();
+                Self::Running { future, lease: Some((lease, policy)) }
+            }
+            Decision::Undecided(status) => {
+                request.extensions_mut().insert(status);
+                Self::Running { future: service.call(request), lease: None }
+            }
+            Decision::Answer(response) => Self::Answer { response: Some(response) },
+        }
+    }
+}
+
+/// Rolls a lease back where the inner service panics. The panic goes on.
+struct RollbackOnPanic<'a>(&'a LeaseHandle);
+
+impl RollbackOnPanic<'_> {
+    fn survived(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for RollbackOnPanic<'_> {
+    fn drop(&mut self) {
+        self.0.rollback();
+    }
+}
+
+impl<S, ReqBody, ResBody> Future for ResponseFuture<S, ReqBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: Body<Data: From<Bytes>>,
+{
+    type Output = Result<Response<ResponseBody<ResBody>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            match state.as_mut().project() {
+                StateProjection::Waiting { lease, next } => {
+                    let result = ready!(Pin::new(lease).poll(context));
+                    let Some(next) = next.take() else {
+                        // Only a panic of the inner service's `call` leads here.
+                        return Poll::Pending;
+                    };
+                    let decision = next.policy.decide(result);
+                    let decided = State::decided(decision, next);
+                    state.set(decided);
+                }
+                StateProjection::Running { future, lease } => {
+                    let unwinding = lease.as_ref().map(|(lease, _)| RollbackOnPanic(lease));
+                    let polled = future.poll(context);
+                    unwinding.map(RollbackOnPanic::survived);
+                    return Poll::Ready(match (ready!(polled), lease.take()) {
+                        (Ok(response), None) => Ok(response.map(|body| ResponseBody::inner(body, None))),
+                        (Ok(response), Some((lease, policy))) => Ok(settled(response, lease, &policy)),
+                        (Err(error), lease) => {
+                            if let Some((lease, _)) = lease {
+                                lease.rollback();
+                            }
+                            Err(error)
+                        }
+                    });
+                }
+                StateProjection::Answer { response } => {
+                    let response = response.take().unwrap_or_default();
+                    return Poll::Ready(Ok(response.map(ResponseBody::answer)));
+                }
+            }
+        }
+    }
+}
+
+/// Settles by the head. Where anybody else holds the lease it stays open until the body ends.
+fn settled<B: Body>(mut response: Response<B>, lease: LeaseHandle, policy: &Policy) -> Response<ResponseBody<B>> {
+    policy.settle(&lease, &mut response);
+    let lease = lease.is_shared().then_some(lease);
+    response.map(|body| ResponseBody::inner(body, lease))
+}
+
+impl<S, ReqBody> fmt::Debug for ResponseFuture<S, ReqBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.state {
+            State::Waiting { .. } => "ResponseFuture::Waiting",
+            State::Running { .. } => "ResponseFuture::Running",
+            State::Answer { .. } => "ResponseFuture::Answer",
+        })
+    }
+}

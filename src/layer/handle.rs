@@ -1,0 +1,122 @@
+//! The lease of the request at hand, shared by all who may know what it really costs.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::RateLimitStatus;
+use crate::{
+    error::{Error, Invalid},
+    limiter::Lease,
+};
+
+/// The lease of the request at hand.
+///
+/// The layer puts one into the request's extensions; with the feature `axum` it is an extractor.
+/// Clones share the lease. It is committed when the response body and the last handle are gone: a
+/// handle that is moved to a task keeps it open.
+#[derive(Clone, Debug)]
+pub struct LeaseHandle {
+    held: Arc<Held>,
+}
+
+/// Commits when the last handle goes.
+#[derive(Debug)]
+struct Held(Mutex<Option<Lease>>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let lease = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lease) = lease.take() {
+            // The settlement goes its way by itself.
+            drop(lease.commit());
+        }
+    }
+}
+
+impl LeaseHandle {
+    pub(super) fn new(lease: Lease) -> Self {
+        Self { held: Arc::new(Held(Mutex::new(Some(lease)))) }
+    }
+
+    /// Corrects what was used of the limit `name` by a difference in tokens. Local: no round trip,
+    /// and no limit on how much more is used.
+    ///
+    /// # Errors
+    /// [`Invalid::UnknownLimit`]; [`Invalid::LeaseClosed`] where it was rolled back.
+    pub fn adjust(&self, name: &str, tokens: i64) -> Result<(), Invalid> {
+        self.with(|lease| lease.adjust(name, tokens))
+    }
+
+    /// Sets what was really used of the limit `name`, in tokens. Local.
+    ///
+    /// # Errors
+    /// As [`adjust`](Self::adjust).
+    pub fn settle(&self, name: &str, tokens: u64) -> Result<(), Invalid> {
+        self.with(|lease| lease.settle(name, tokens))
+    }
+
+    /// Gives back `tokens` of the limit `name` that the request does not need. Local.
+    ///
+    /// # Errors
+    /// As [`adjust`](Self::adjust).
+    pub fn release(&self, name: &str, tokens: u64) -> Result<(), Invalid> {
+        self.with(|lease| lease.release(name, tokens))
+    }
+
+    /// Asks for `tokens` more of the limit `name`, and fails where the bucket does not have them.
+    /// One round trip, one write unit.
+    ///
+    /// # Errors
+    /// As an acquire; the lease stays as it is. [`Invalid::LeaseClosed`] where it was rolled back,
+    /// meanwhile too: nothing stays charged then.
+    pub async fn consume(&self, name: &str, tokens: u64) -> Result<(), Error> {
+        let more = {
+            let lease = self.lock();
+            lease.as_ref().ok_or(Invalid::LeaseClosed)?.ask(name, tokens)?
+        };
+        let more = more.await?;
+        self.with(|lease| {
+            lease.absorb(more);
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// Tokens of the limit `name` that the lease counts as used; `None` where there is no such
+    /// limit, or the lease was rolled back.
+    pub fn consumed(&self, name: &str) -> Option<u64> {
+        self.lock().as_ref()?.consumed(name)
+    }
+
+    /// Where the limits stood when the lease was granted, less what was adjusted since.
+    pub fn status(&self) -> RateLimitStatus {
+        let lease = self.lock();
+        let Some(lease) = lease.as_ref() else {
+            return RateLimitStatus::undecided();
+        };
+        RateLimitStatus {
+            entity: Some(lease.entity().clone()),
+            resource: Some(lease.resource().clone()),
+            limits: lease.status(),
+            degraded: false,
+        }
+    }
+
+    /// Whether anybody else holds the lease.
+    pub(super) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.held) > 1
+    }
+
+    pub(super) fn rollback(&self) {
+        if let Some(lease) = self.lock().take() {
+            drop(lease.rollback());
+        }
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut Lease) -> Result<T, Invalid>) -> Result<T, Invalid> {
+        change(self.lock().as_mut().ok_or(Invalid::LeaseClosed)?)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Lease>> {
+        self.held.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

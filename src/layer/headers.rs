@@ -1,0 +1,148 @@
+//! `RateLimit` and `RateLimit-Policy`: draft-ietf-httpapi-ratelimit-headers-10.
+//!
+//! Per limit: `q` is the capacity, `w` the seconds in which it refills, `r` what is left (never
+//! below 0), `t` the seconds until the bucket is full again. All are structured fields, whose
+//! integers have at most 15 digits.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use sfv::{Integer, KeyRef, ListSerializer, StringRef, integer, key_ref};
+
+use crate::model::{Limit, LimitStatus, Limits};
+
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+const QUOTA: &KeyRef = key_ref("q");
+const WINDOW: &KeyRef = key_ref("w");
+const REMAINING: &KeyRef = key_ref("r");
+const RESET: &KeyRef = key_ref("t");
+
+/// The most that a structured field's integer holds.
+const MOST: i64 = 999_999_999_999_999;
+
+/// Which limits a granted response reports in `RateLimit` and `RateLimit-Policy`. Denials report
+/// all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReportLimits {
+    /// None.
+    Off,
+    /// The one that has the smallest part of its capacity left.
+    Nearest,
+    /// All of them.
+    #[default]
+    All,
+}
+
+/// The `RateLimit-Policy` field of a policy: made once.
+#[derive(Clone, Debug)]
+pub(super) struct PolicyField {
+    all: Option<HeaderValue>,
+    each: Box<[Option<HeaderValue>]>,
+}
+
+impl PolicyField {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { all: policy_value(limits.iter()), each: limits.iter().map(|limit| policy_value([limit])).collect() }
+    }
+}
+
+/// Appends both fields for `statuses`, which are in the order of the policy's limits.
+pub(super) fn report(headers: &mut HeaderMap, field: &PolicyField, statuses: &[LimitStatus], which: ReportLimits) {
+    let (statuses, policy) = match which {
+        ReportLimits::Off => return,
+        ReportLimits::All => (statuses, field.all.as_ref()),
+        ReportLimits::Nearest => {
+            let nearest = statuses.iter().enumerate().min_by(|(_, a), (_, b)| share_left(a).total_cmp(&share_left(b)));
+            let Some((index, _)) = nearest else { return };
+            (&statuses[index..=index], field.each.get(index).and_then(Option::as_ref))
+        }
+    };
+    let (Some(policy), Some(remaining)) = (policy, remaining_value(statuses)) else {
+        return;
+    };
+    // Lists: a layer further in may have reported its own.
+    headers.append(RATE_LIMIT_POLICY, policy.clone());
+    headers.append(RATE_LIMIT, remaining);
+}
+
+fn share_left(status: &LimitStatus) -> f64 {
+    status.available as f64 / status.limit.capacity() as f64
+}
+
+fn policy_value<'a>(limits: impl IntoIterator<Item = &'a Limit>) -> Option<HeaderValue> {
+    let mut list = ListSerializer::new();
+    for limit in limits {
+        let capacity = i64::try_from(limit.capacity()).unwrap_or(MOST);
+        list.bare_item(name(limit)?)
+            .parameter(QUOTA, whole(capacity))
+            .parameter(WINDOW, whole(seconds_up(limit.time_to_fill()).max(1)));
+    }
+    HeaderValue::from_str(&list.finish()?).ok()
+}
+
+fn remaining_value(statuses: &[LimitStatus]) -> Option<HeaderValue> {
+    let mut list = ListSerializer::new();
+    for status in statuses {
+        list.bare_item(name(&status.limit)?)
+            .parameter(REMAINING, whole(status.available))
+            .parameter(RESET, whole(seconds_up(status.reset_after)));
+    }
+    HeaderValue::from_str(&list.finish()?).ok()
+}
+
+fn name(limit: &Limit) -> Option<&StringRef> {
+    StringRef::from_str(limit.name().as_str()).ok()
+}
+
+fn whole(number: i64) -> Integer {
+    Integer::try_from(number.clamp(0, MOST)).unwrap_or(integer(0))
+}
+
+/// Whole seconds, rounded up.
+pub(super) fn seconds_up(time: Duration) -> i64 {
+    i64::try_from(time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Level, Parameters, plan};
+
+    fn status(limit: &Limit, tokens: i64) -> LimitStatus {
+        plan::status(limit, Parameters::from(limit).whole(), Level { tokens: tokens * 1000, remainder: 0 }, 0, 0)
+    }
+
+    fn reported(limits: &[Limit], tokens: &[i64], which: ReportLimits) -> [Option<String>; 2] {
+        let statuses: Vec<_> = limits.iter().zip(tokens).map(|(limit, tokens)| status(limit, *tokens)).collect();
+        let mut headers = HeaderMap::new();
+        report(&mut headers, &PolicyField::new(&Limits::new(limits.to_vec()).unwrap()), &statuses, which);
+        [RATE_LIMIT_POLICY, RATE_LIMIT].map(|name| headers.get(name).map(|value| value.to_str().unwrap().to_owned()))
+    }
+
+    #[test]
+    fn reports_all_limits_or_the_nearest() {
+        let limits = [Limit::per_minute("rpm", 100), Limit::per_minute("tpm", 10_000)];
+        assert_eq!(
+            reported(&limits, &[42, 9_120], ReportLimits::All).map(Option::unwrap),
+            [r#""rpm";q=100;w=60, "tpm";q=10000;w=60"#, r#""rpm";r=42;t=35, "tpm";r=9120;t=6"#]
+        );
+        assert_eq!(
+            reported(&limits, &[42, 9_120], ReportLimits::Nearest).map(Option::unwrap),
+            [r#""rpm";q=100;w=60"#, r#""rpm";r=42;t=35"#]
+        );
+        assert_eq!(reported(&limits, &[42, 9_120], ReportLimits::Off), [None, None]);
+    }
+
+    #[test]
+    fn stays_within_what_structured_fields_hold() {
+        let widest = Limit::custom("w", Limit::MAX_TOKENS, 1, Duration::from_secs(1_000_000_000)).unwrap();
+        let [policy, remaining] = reported(&[widest], &[-5], ReportLimits::All).map(Option::unwrap);
+        assert_eq!(policy, r#""w";q=999999999999999;w=999999999999999"#);
+        assert!(remaining.starts_with(r#""w";r=0;t="#), "{remaining}");
+        let fast = Limit::custom("f", 1, 1000, Duration::from_secs(1)).unwrap();
+        assert_eq!(reported(&[fast], &[1], ReportLimits::All)[0].as_deref(), Some(r#""f";q=1;w=1"#));
+    }
+}

@@ -1,0 +1,57 @@
+//! Keys from what earlier middleware knows.
+
+use std::{any::type_name, fmt, marker::PhantomData};
+
+use super::{Key, KeyExtractor, MissingKey};
+use crate::layer::RequestHead;
+
+/// See [`extension`].
+pub struct Extension<T, F> {
+    key: F,
+    of: PhantomData<fn(&T)>,
+}
+
+impl<T, F> fmt::Debug for Extension<T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Extension<{}>", type_name::<T>())
+    }
+}
+
+/// A key from a `T` that earlier middleware has put into the request's extensions: an
+/// authenticated user, say. Where there is none, that middleware is missing or stands further in:
+/// a mistake of the server, answered with 500.
+///
+/// ```
+/// use tollgate::layer::{Key, keys};
+///
+/// #[derive(Clone)]
+/// struct User {
+///     id: u64,
+/// }
+///
+/// let entity = keys::extension(|user: &User| Key::name(format!("user-{}", user.id)));
+/// # tollgate::layer::Policy::builder().entity(entity);
+/// ```
+pub fn extension<T, F>(key: F) -> Extension<T, F>
+where
+    T: Send + Sync + 'static,
+    F: Fn(&T) -> Key + Send + Sync + 'static,
+{
+    Extension { key, of: PhantomData }
+}
+
+impl<T, F> KeyExtractor for Extension<T, F>
+where
+    T: Send + Sync + 'static,
+    F: Fn(&T) -> Key + Send + Sync + 'static,
+{
+    fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey> {
+        match head.extensions.get::<T>() {
+            Some(value) => Ok((self.key)(value)),
+            None => Err(MissingKey::setup(format!(
+                "the request has no extension {}: the layer that puts it there must be outside the rate limit layer",
+                type_name::<T>()
+            ))),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Why there is no key.
+
+use std::borrow::Cow;
+
+use http::HeaderValue;
+
+/// Why an extractor found no key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct MissingKey(Reason);
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Reason {
+    #[error("{0} is missing or unusable")]
+    Absent(Cow<'static, str>),
+    #[error("{what} is missing or unusable")]
+    Credential { what: Cow<'static, str>, challenge: HeaderValue },
+    #[error("{0}")]
+    Setup(Cow<'static, str>),
+}
+
+impl MissingKey {
+    /// The request lacks `what`: by default answered with 400.
+    pub fn absent(what: impl Into<Cow<'static, str>>) -> Self {
+        Self(Reason::Absent(what.into()))
+    }
+
+    /// The request lacks a credential: by default answered with 401 and `challenge` as
+    /// `WWW-Authenticate`.
+    pub fn credential(what: impl Into<Cow<'static, str>>, challenge: HeaderValue) -> Self {
+        Self(Reason::Credential { what: what.into(), challenge })
+    }
+
+    /// The server is set up wrongly: always answered with 500, and `message` logged.
+    pub fn setup(message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Reason::Setup(message.into()))
+    }
+
+    pub(crate) fn reason(&self) -> &Reason {
+        &self.0
+    }
+}

@@ -1,0 +1,22 @@
+//! The trait.
+
+use super::{Key, MissingKey};
+use crate::layer::RequestHead;
+
+/// Takes a key out of a request's head. Closures are extractors.
+pub trait KeyExtractor: Send + Sync + 'static {
+    /// The key, or why there is none.
+    ///
+    /// # Errors
+    /// [`MissingKey`]: the policy decides what becomes of the request.
+    fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey>;
+}
+
+impl<F> KeyExtractor for F
+where
+    F: Fn(&RequestHead<'_>) -> Result<Key, MissingKey> + Send + Sync + 'static,
+{
+    fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey> {
+        self(head)
+    }
+}

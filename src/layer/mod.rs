@@ -1,0 +1,79 @@
+//! The tower layer: a lease before the inner service runs, settled by what the response says.
+//!
+//! A [`RateLimitLayer`] is built from a [`RateLimiter`](crate::RateLimiter) and a [`Policy`] and
+//! goes where any tower layer goes: `Router::layer`, `Router::route_layer`, `ServiceBuilder`, a
+//! bare hyper service. Several layers with different policies share one limiter.
+//!
+//! ```
+//! use tollgate::{Limit, RateLimiter, layer::{Policy, RateLimitLayer, Settle, keys}};
+//!
+//! let limiter = RateLimiter::memory();
+//! let policy = Policy::builder()
+//!     .entity(keys::header("x-api-key"))
+//!     .resource(keys::fixed("gpt-4"))
+//!     .limit(Limit::per_minute("rpm", 60))
+//!     .limit(Limit::per_minute("tpm", 1000))
+//!     .cost("tpm", 100)
+//!     .settle("tpm", Settle::header("x-usage-tokens"))
+//!     .build()?;
+//! let layer = RateLimitLayer::new(limiter, policy);
+//! # Ok::<(), tollgate::layer::InvalidPolicy>(())
+//! ```
+//!
+//! # What happens to the lease
+//!
+//! | event | the lease |
+//! |---|---|
+//! | the inner service is not ready | there is none yet |
+//! | a limit is short | none; the inner service is not called |
+//! | the client goes before the decision | none; what a write under way charges is given back |
+//! | the inner future fails or panics | rolled back; the error or panic goes on |
+//! | the client goes before the response head | charged as estimated: else disconnecting would be free |
+//! | the response head is ready, and nobody holds a [`LeaseHandle`] | settled by the rules, committed; the write does not delay the response |
+//! | the response head is ready, and somebody does | settled by the rules; committed when the body and the last handle are gone |
+//! | the body ends, fails, or the client goes meanwhile | committed with what is known so far |
+//! | a layer further in denied the request | rolled back |
+//! | the process ends | charged as far as written; refill heals it |
+//!
+//! # Answers
+//!
+//! | case | answer |
+//! |---|---|
+//! | a limit is short | 429 with `Retry-After`, `RateLimit`, `RateLimit-Policy`, a problem document |
+//! | the cost is above a capacity | 429 without `Retry-After`, with [a problem of its own](#cost-exceeds-capacity) |
+//! | the store does not answer | 503 with `Retry-After`, or the request passes: [`OnUnavailable`] |
+//! | the key is missing or empty | 400, for credentials 401, or what [`OnMissingKey`] says |
+//! | the server is set up wrongly (no peer address, no matched path) | 500, and an error event that says what is missing |
+//!
+//! ## Cost exceeds capacity
+//!
+//! The problem type of a request that asks for more than a full bucket holds. Waiting does not
+//! help: the request has to become smaller, or the limit's capacity larger.
+
+mod answer;
+mod body;
+mod cost;
+mod future;
+mod handle;
+mod head;
+mod headers;
+pub mod keys;
+mod per_request;
+mod policy;
+mod rate_limit_layer;
+mod service;
+mod settle;
+mod status;
+
+pub use body::ResponseBody;
+pub use cost::{Estimate, header_value};
+pub use future::ResponseFuture;
+pub use handle::LeaseHandle;
+pub use head::RequestHead;
+pub use headers::ReportLimits;
+pub use keys::{Key, KeyExtractor, MissingKey};
+pub use policy::{InvalidPolicy, OnMissingKey, OnUnavailable, Policy, PolicyBuilder};
+pub use rate_limit_layer::RateLimitLayer;
+pub use service::RateLimit;
+pub use settle::Settle;
+pub use status::RateLimitStatus;

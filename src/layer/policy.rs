@@ -1,0 +1,272 @@
+//! What the layer does with the requests of a route.
+
+use std::{fmt, sync::Arc};
+
+use super::{
+    Estimate, KeyExtractor, ReportLimits, Settle,
+    headers::PolicyField,
+    keys::{fixed, peer_ip},
+};
+use crate::model::{Cost, EntityId, InvalidLimits, InvalidName, Limit, LimitName, Limits};
+
+/// What the layer does with the requests of a route: keys, limits, cost, settle rules, failure
+/// mode. Clones are cheap.
+#[derive(Clone)]
+pub struct Policy {
+    pub(super) rules: Arc<Rules>,
+}
+
+/// The checked parts of a policy.
+pub(super) struct Rules {
+    pub(super) entity: Box<dyn KeyExtractor>,
+    pub(super) resource: Box<dyn KeyExtractor>,
+    pub(super) limits: Limits,
+    pub(super) cost: Cost,
+    pub(super) estimates: Vec<(LimitName, Box<dyn Estimate>)>,
+    pub(super) settle: Vec<(LimitName, Settle)>,
+    pub(super) refund_server_errors: bool,
+    pub(super) on_missing_key: OnMissingKey,
+    pub(super) on_unavailable: OnUnavailable,
+    pub(super) limit_preflights: bool,
+    pub(super) report: ReportLimits,
+    pub(super) policy_field: PolicyField,
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Rules { limits, cost, on_missing_key, on_unavailable, .. } = &*self.rules;
+        f.debug_struct("Policy")
+            .field("limits", limits)
+            .field("cost", cost)
+            .field("on_missing_key", on_missing_key)
+            .field("on_unavailable", on_unavailable)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What becomes of a request whose key is missing or empty. A mistake in the server's own setup
+/// is answered with 500 whatever it says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnMissingKey {
+    /// Answered with 400, or 401 where a credential is missing.
+    #[default]
+    Reject,
+    /// All such requests share this entity. Only for entity keys: without a resource the request
+    /// is rejected.
+    Entity(EntityId),
+    /// Passed on unlimited.
+    Skip,
+}
+
+/// What becomes of a request that the store gives no decision for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnUnavailable {
+    /// Answered with 503.
+    #[default]
+    Block,
+    /// Passed on unlimited, without a lease.
+    Allow,
+}
+
+/// A policy that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidPolicy {
+    /// Nobody says who is limited.
+    #[error("a policy needs an entity key")]
+    NoEntity,
+    /// Nobody says what is used.
+    #[error("a policy needs a resource key")]
+    NoResource,
+    /// The limits cannot stand together, or there is none.
+    #[error(transparent)]
+    Limits(#[from] InvalidLimits),
+    /// A fixed key or a limit's name is not a name.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// A cost, an estimate or a settle rule names a limit that the policy does not have.
+    #[error("the policy has no limit {0}")]
+    UnknownLimit(String),
+    /// A fixed cost that no full bucket holds.
+    #[error("the cost of {limit} is {cost}, its capacity only {capacity}")]
+    CostExceedsCapacity {
+        /// The limit.
+        limit: LimitName,
+        /// Tokens asked for.
+        cost: u64,
+        /// Tokens that a full bucket holds.
+        capacity: u64,
+    },
+}
+
+impl Policy {
+    /// Begins a policy.
+    pub fn builder() -> PolicyBuilder {
+        PolicyBuilder::default()
+    }
+
+    /// One limit for every peer address: [`peer_ip`] as entity, `http` as resource, cost 1.
+    pub fn per_ip(limit: Limit) -> Self {
+        Self { rules: Arc::new(Rules::new(Box::new(peer_ip()), Box::new(fixed("http")), limit.into())) }
+    }
+
+    /// The policy's limits.
+    pub fn limits(&self) -> &Limits {
+        &self.rules.limits
+    }
+}
+
+impl Rules {
+    fn new(entity: Box<dyn KeyExtractor>, resource: Box<dyn KeyExtractor>, limits: Limits) -> Self {
+        Self {
+            entity,
+            resource,
+            policy_field: PolicyField::new(&limits),
+            limits,
+            cost: Cost::new(),
+            estimates: Vec::new(),
+            settle: Vec::new(),
+            refund_server_errors: false,
+            on_missing_key: OnMissingKey::default(),
+            on_unavailable: OnUnavailable::default(),
+            limit_preflights: false,
+            report: ReportLimits::default(),
+        }
+    }
+}
+
+/// Builds a [`Policy`].
+#[derive(Default)]
+#[must_use = "a builder builds nothing by itself"]
+pub struct PolicyBuilder {
+    entity: Option<Box<dyn KeyExtractor>>,
+    resource: Option<Box<dyn KeyExtractor>>,
+    limits: Vec<Limit>,
+    costs: Vec<(String, u64)>,
+    estimates: Vec<(String, Box<dyn Estimate>)>,
+    settle: Vec<(String, Settle)>,
+    refund_server_errors: bool,
+    on_missing_key: OnMissingKey,
+    on_unavailable: OnUnavailable,
+    limit_preflights: bool,
+    report: ReportLimits,
+}
+
+impl fmt::Debug for PolicyBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PolicyBuilder")
+            .field("limits", &self.limits)
+            .field("costs", &self.costs)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PolicyBuilder {
+    /// Who is limited.
+    pub fn entity(mut self, key: impl KeyExtractor) -> Self {
+        self.entity = Some(Box::new(key));
+        self
+    }
+
+    /// What is used.
+    pub fn resource(mut self, key: impl KeyExtractor) -> Self {
+        self.resource = Some(Box::new(key));
+        self
+    }
+
+    /// Adds a limit. All limits of a policy are charged together, all or none.
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.limits.push(limit);
+        self
+    }
+
+    /// The cost of every request in tokens of the limit `name`. A limit without one costs 1.
+    pub fn cost(mut self, name: impl Into<String>, tokens: u64) -> Self {
+        self.costs.push((name.into(), tokens));
+        self
+    }
+
+    /// Estimates the cost of a request in tokens of the limit `name` from its head.
+    pub fn estimate(mut self, name: impl Into<String>, estimate: impl Estimate) -> Self {
+        self.estimates.push((name.into(), Box::new(estimate)));
+        self
+    }
+
+    /// Finds the real use of the limit `name` in the response.
+    pub fn settle(mut self, name: impl Into<String>, rule: Settle) -> Self {
+        self.settle.push((name.into(), rule));
+        self
+    }
+
+    /// Gives the cost of requests back whose response is a 5xx. Off by default: a refund on
+    /// errors invites retry storms.
+    pub fn refund_server_errors(mut self) -> Self {
+        self.refund_server_errors = true;
+        self
+    }
+
+    /// What becomes of a request without a key. Default: [`OnMissingKey::Reject`].
+    pub fn on_missing_key(mut self, action: OnMissingKey) -> Self {
+        self.on_missing_key = action;
+        self
+    }
+
+    /// What becomes of a request without a decision. Default: [`OnUnavailable::Block`].
+    pub fn on_unavailable(mut self, action: OnUnavailable) -> Self {
+        self.on_unavailable = action;
+        self
+    }
+
+    /// Limits CORS preflight requests too, which pass by default.
+    pub fn limit_preflights(mut self) -> Self {
+        self.limit_preflights = true;
+        self
+    }
+
+    /// Which limits granted responses report. Default: [`ReportLimits::All`].
+    pub fn report(mut self, report: ReportLimits) -> Self {
+        self.report = report;
+        self
+    }
+
+    /// The policy, checked.
+    ///
+    /// # Errors
+    /// [`InvalidPolicy`].
+    pub fn build(self) -> Result<Policy, InvalidPolicy> {
+        let entity = self.entity.ok_or(InvalidPolicy::NoEntity)?;
+        let resource = self.resource.ok_or(InvalidPolicy::NoResource)?;
+        let mut rules = Rules::new(entity, resource, Limits::new(self.limits)?);
+        for (name, tokens) in self.costs {
+            let limit = known(&rules.limits, name)?;
+            rules.cost.set(limit, tokens);
+        }
+        for limit in rules.limits.iter() {
+            let (cost, capacity) = (rules.cost.get(limit.name().as_str()).unwrap_or(1), limit.capacity());
+            if cost > capacity {
+                return Err(InvalidPolicy::CostExceedsCapacity { limit: limit.name().clone(), cost, capacity });
+            }
+        }
+        for (name, estimate) in self.estimates {
+            rules.estimates.push((known(&rules.limits, name)?, estimate));
+        }
+        for (name, rule) in self.settle {
+            rules.settle.push((known(&rules.limits, name)?, rule));
+        }
+        rules.refund_server_errors = self.refund_server_errors;
+        rules.on_missing_key = self.on_missing_key;
+        rules.on_unavailable = self.on_unavailable;
+        rules.limit_preflights = self.limit_preflights;
+        rules.report = self.report;
+        Ok(Policy { rules: Arc::new(rules) })
+    }
+}
+
+fn known(limits: &Limits, name: String) -> Result<LimitName, InvalidPolicy> {
+    match limits.index(&name) {
+        Some(index) => Ok(limits[index].name().clone()),
+        None => Err(InvalidPolicy::UnknownLimit(name)),
+    }
+}

@@ -1,0 +1,47 @@
+//! The layer.
+
+use tower_layer::Layer;
+
+use super::{Policy, RateLimit};
+use crate::{limiter::RateLimiter, model::Limit};
+
+/// A tower layer that acquires a lease before the inner service runs. Clones share everything.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use tollgate::{Limit, RateLimitLayer};
+///
+/// let app: Router = Router::new()
+///     .route("/", get(|| async { "hello" }))
+///     .layer(RateLimitLayer::per_ip(Limit::per_second("rps", 10)));
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a layer does nothing until it is added to a service"]
+pub struct RateLimitLayer {
+    limiter: RateLimiter,
+    policy: Policy,
+}
+
+impl RateLimitLayer {
+    /// Limits requests by `policy` through `limiter`.
+    pub fn new(limiter: RateLimiter, policy: Policy) -> Self {
+        Self { limiter, policy }
+    }
+
+    /// One limit for every peer address, in this process's memory.
+    ///
+    /// Serve the router with `into_make_service_with_connect_info::<SocketAddr>()`, or put a
+    /// [`PeerAddr`](super::keys::PeerAddr) into the requests' extensions. For a limit that holds
+    /// across machines: [`new`](Self::new) with a shared limiter and [`Policy::per_ip`].
+    pub fn per_ip(limit: Limit) -> Self {
+        Self::new(RateLimiter::memory(), Policy::per_ip(limit))
+    }
+}
+
+impl<S> Layer<S> for RateLimitLayer {
+    type Service = RateLimit<S>;
+
+    fn layer(&self, inner: S) -> RateLimit<S> {
+        RateLimit::new(inner, self.limiter.clone(), self.policy.clone())
+    }
+}

@@ -1,4 +1,59 @@
-//! Rate limits that hold across machines.
+//! Rate limits that hold across machines: a tower layer and axum extractors over token buckets in
+//! one DynamoDB table.
+//!
+//! A request acquires a *lease* on the buckets of its *entity* (who is limited) and *resource*
+//! (what is used) before the inner service runs. What it really cost is *settled* from the
+//! response. A request whose bucket is short is answered with 429 and `Retry-After`.
+//!
+//! ```no_run
+//! use axum::{Router, routing::post};
+//! use tollgate::{Limit, RateLimitLayer, RateLimiter, layer::{Policy, Settle, keys}};
+//!
+//! # async fn complete() -> &'static str { "" }
+//! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+//! let limiter = RateLimiter::open().stack("rate-limits").await?;
+//! let policy = Policy::builder()
+//!     .entity(keys::hashed_header("x-api-key"))
+//!     .resource(keys::fixed("gpt-4"))
+//!     .limit(Limit::per_minute("rpm", 60))
+//!     .limit(Limit::per_minute("tpm", 100_000))
+//!     .cost("tpm", 1_000)
+//!     .settle("tpm", Settle::header("x-usage-tokens"))
+//!     .build()?;
+//! let app: Router = Router::new()
+//!     .route("/v1/chat/completions", post(complete))
+//!     .route_layer(RateLimitLayer::new(limiter, policy));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to look
+//!
+//! | for | see |
+//! |---|---|
+//! | limiting HTTP requests | [`layer`]: policies, keys, settlement, answers |
+//! | handlers that know what they cost | [`extract`] |
+//! | limiting anything else | [`limiter`]: [`RateLimiter::acquire`], [`Lease`] |
+//! | buckets in DynamoDB, in memory, or elsewhere | [`store`] |
+//! | the arithmetic | [`model`] |
+//!
+//! # Features
+//!
+//! | feature | default | brings |
+//! |---|---|---|
+//! | `dynamodb` | yes | [`store::dynamodb`] and [`RateLimiter::open`] |
+//! | `axum` | yes | [`extract`], keys from axum's matched path and `ConnectInfo` |
+//!
+//! # What holds, whatever happens
+//!
+//! - Over any time, all processes together are granted at most a bucket's capacity, what it refills
+//!   in that time, and what was given back; to the thousandth of a token. Where in doubt tokens are
+//!   lost, never minted.
+//! - A denied request leaves every limit as it found it.
+//! - Dropping is safe anywhere; [`layer`] and [`Lease`] say what each drop means.
+//! - No request waits longer than its deadline, and nothing on its path panics.
+#![cfg_attr(not(feature = "axum"), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(not(feature = "dynamodb"), allow(rustdoc::broken_intra_doc_links))]
 
 pub mod clock;
 pub mod error;
@@ -14,3 +69,8 @@ pub use error::Error;
 pub use layer::RateLimitLayer;
 pub use limiter::{Lease, RateLimiter};
 pub use model::{Cost, Denied, EntityId, Limit, LimitName, Limits, Resource};
+
+/// The README's examples compile.
+#[cfg(all(doctest, feature = "axum", feature = "dynamodb"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,56 @@
+//! The arithmetic of one bucket: refill, wait, and the planned write.
+
+use divan::{Bencher, black_box};
+use tollgate::{
+    Limit, Limits,
+    model::{
+        BucketState, Level, LimitState, Parameters, Rate, WriteId,
+        plan::{self, Changes},
+    },
+};
+
+fn main() {
+    divan::main();
+}
+
+fn rate() -> Rate {
+    Parameters::from(&Limit::per_minute("rpm", 7)).whole()
+}
+
+#[divan::bench]
+fn refill(bencher: Bencher<'_, '_>) {
+    let level = Level { tokens: 1_500, remainder: 12_345 };
+    bencher.bench_local(|| black_box(rate()).refill(black_box(level), black_box(17)));
+}
+
+#[divan::bench]
+fn wait(bencher: Bencher<'_, '_>) {
+    let level = Level { tokens: -1_500, remainder: 12_345 };
+    bencher.bench_local(|| black_box(rate()).wait(black_box(level), black_box(1_000)));
+}
+
+/// One write that only spends.
+#[divan::bench(args = [1, 4])]
+fn update_spend(bencher: Bencher<'_, '_>, limits: usize) {
+    update(bencher, limits, 10);
+}
+
+/// One write that refills too, because the last refill was long ago.
+#[divan::bench(args = [1, 4])]
+fn update_refill_and_spend(bencher: Bencher<'_, '_>, limits: usize) {
+    update(bencher, limits, 10_000);
+}
+
+fn update(bencher: Bencher<'_, '_>, limits: usize, age: i64) {
+    let wanted = Limits::new((0..limits).map(|index| Limit::per_minute(format!("limit-{index}"), 100))).unwrap();
+    let mut state = BucketState::new(0);
+    let mut changes = Changes::new();
+    for limit in wanted.iter() {
+        let level = Level { tokens: 50_000, remainder: 0 };
+        let parameters = Parameters::from(limit);
+        state.limits.push(LimitState::new(limit.name().clone(), parameters, (0, 1), level, 0).unwrap());
+        changes.spend(limit.name(), 1_000);
+    }
+    let id = WriteId::from_number(1);
+    bencher.bench_local(|| plan::update(black_box(&state), black_box(&changes), &wanted, black_box(age), id.clone()));
+}

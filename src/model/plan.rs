@@ -6,13 +6,15 @@
 //! reach it. Whichever row was chosen from a stale state, the store either does exactly what a
 //! bucket with perfect knowledge would have done, or refuses and returns the item.
 
+mod line;
+
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
 use super::{
-    BucketState, Create, Expiry, Guard, Level, Limit, LimitName, LimitState, LimitStatus, Line, MILLI, NewLimit,
-    Parameters, Rate, RefillLock, TokenChange, Update, WriteId, whole_tokens,
+    BucketState, Create, Expiry, Guard, Level, Limit, LimitName, LimitState, LimitStatus, MILLI, NewLimit, Parameters,
+    Rate, RefillLock, TokenChange, Update, WriteId, whole_tokens,
 };
 
 /// A refill older than this is taken along although the tokens would do without it, so that the
@@ -35,6 +37,16 @@ pub struct Change {
     pub give: i64,
 }
 
+impl Change {
+    fn debit(&self) -> i64 {
+        self.spend.saturating_add(self.take)
+    }
+
+    fn is_none(&self) -> bool {
+        self.spend == 0 && self.take == 0 && self.give == 0
+    }
+}
+
 /// What a batch does to the limits of a bucket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes(SmallVec<[Change; 2]>);
@@ -47,7 +59,7 @@ impl Changes {
 
     /// Whether it changes nothing at all.
     pub fn is_empty(&self) -> bool {
-        self.0.iter().all(|change| change.spend == 0 && change.take == 0 && change.give == 0)
+        self.0.iter().all(Change::is_none)
     }
 
     /// The change of the limit `name`.
@@ -105,7 +117,7 @@ impl Changes {
 pub fn projected(state: &BucketState, limit: &LimitState, changes: &Changes, now: i64) -> Level {
     let change = changes.get(&limit.name);
     let give = change.map_or(0, |change| change.give);
-    let gone = change.map_or(0, |change| change.spend.saturating_add(change.take));
+    let gone = change.map_or(0, Change::debit);
     let credited = Level { tokens: limit.level.tokens.saturating_add(give), ..limit.level };
     let level = limit.rate.refill(credited, state.age(now));
     Level { tokens: level.tokens.saturating_sub(gone), ..level }
@@ -179,42 +191,50 @@ pub fn differs(state: &BucketState, wanted: &[Limit]) -> bool {
 
 /// The update that does `changes` to the bucket, and brings it to `wanted`.
 ///
-/// One plain spend where nothing else is due; else a refill of all limits under the lock of the
+/// One plain write where nothing else is due; else a refill of all limits under the lock of the
 /// bucket's refill time. Changes of limits that neither the bucket nor `wanted` has are left out.
 pub fn update(state: &BucketState, changes: &Changes, wanted: &[Limit], now: i64, id: WriteId) -> Update {
-    let refill = needs_refill(state, changes, wanted, now);
-    let lock = refill.then(|| RefillLock {
+    let mut update = Update {
+        id,
+        now,
+        lock: None,
+        lines: SmallVec::new(),
+        added: SmallVec::new(),
+        pressure: None,
+        expiry: Expiry::Keep,
+        guard: Guard::None,
+    };
+    if needs_refill(state, changes, wanted, now) {
+        refill(&mut update, state, changes, wanted);
+    } else {
+        let changed = state.limits.iter().filter_map(|known| Some((known, changes.get(&known.name)?)));
+        let changed = changed.filter(|(_, change)| !change.is_none());
+        update.lines = changed.map(|(known, change)| line::plain(state, known, change, now)).collect();
+    }
+    update.pressure = pressure(state, update.lock.is_some(), now);
+    update
+}
+
+fn refill(update: &mut Update, state: &BucketState, changes: &Changes, wanted: &[Limit]) {
+    let now = update.now;
+    update.lock = Some(RefillLock {
         seen: state.refilled_at,
         // Never back, and always forward: two writes must not share a lock value.
         to: now.max(state.refilled_at.saturating_add(1)),
     });
-    let mut lines = SmallVec::new();
-    for known in &state.limits {
-        let wanted = wanted.iter().find(|limit| *limit.name() == known.name);
-        let change = changes.get(&known.name);
-        if lock.is_some() || change.is_some_and(|change| change.spend != 0 || change.take != 0 || change.give != 0) {
-            lines.push(line(state, known, change, wanted, lock.is_some(), now));
-        }
+    update.added = added_limits(state, changes, wanted);
+    // A bucket without expiry keeps none: its limits are the entity's own. It never moves back: plain
+    // writes rely on the expiry that they have seen.
+    let gone = state.expires_at.map(|before| before.max(expires_at(state, changes, wanted, &update.added, now)));
+    if let Some(seconds) = gone {
+        update.expiry = Expiry::At(seconds);
     }
-    let added = match lock {
-        Some(_) => added_limits(state, changes, wanted),
-        None => SmallVec::new(),
-    };
-    let takes = changes.iter().any(|change| change.take > 0);
-    Update {
-        id,
-        now,
-        lock,
-        lines,
-        added,
-        pressure: pressure(state, lock.is_some(), now),
-        expiry: match (lock.is_some() || takes, state.expires_at) {
-            // A bucket without expiry keeps none: its limits are the entity's own.
-            (true, Some(before)) => Expiry::At(before.max(expires_at(state, changes, now))),
-            _ => Expiry::Keep,
-        },
-        guard: Guard::None,
-    }
+    let gone = gone.map(|seconds| seconds.saturating_mul(1000));
+    let lines = state
+        .limits
+        .iter()
+        .map(|known| line::refill(state, known, changes.get(&known.name), new_parameters(known, wanted), now, gone));
+    update.lines = lines.collect();
 }
 
 /// The bucket that a first request finds: full, less what `changes` spend and take.
@@ -225,82 +245,30 @@ pub fn create(changes: &Changes, wanted: &[Limit], now: i64, id: WriteId) -> Cre
 }
 
 /// Whether the write must refill.
-///
-/// A plain spend leaves the refill for later, which is exact as long as the cap does not cut it:
-/// where it would, refill that the full bucket never held must not be credited later.
 fn needs_refill(state: &BucketState, changes: &Changes, wanted: &[Limit], now: i64) -> bool {
-    if state.age(now) >= REFILL_AT_LEAST_EVERY {
-        return true;
-    }
-    differs(state, wanted) || state.limits.iter().any(|known| is_cut(state, known, now) || is_short(known, changes))
+    let changed = || state.limits.iter().filter_map(|known| Some((known, changes.get(&known.name)?)));
+    state.age(now) >= REFILL_AT_LEAST_EVERY
+        || differs(state, wanted)
+        || changed().any(|(known, change)| is_short(known, change) || line::is_cut(state, known, change, now))
+        || outlives(state, changes, now)
 }
 
-/// Whether the cap cuts the limit's refill at `now`, or has to.
-fn is_cut(state: &BucketState, known: &LimitState, now: i64) -> bool {
-    let raw = known.rate.accrue(state.age(now), known.level.remainder).raw;
-    i128::from(known.level.tokens) + raw > i128::from(known.rate.capacity())
-}
-
-/// Whether the tokens do not suffice without the refill.
-fn is_short(known: &LimitState, changes: &Changes) -> bool {
-    changes.get(&known.name).is_some_and(|change| {
-        let net = change.spend.saturating_add(change.take).saturating_sub(change.give);
-        change.spend > 0 && known.level.tokens < net
+/// Whether a debt would outlive the bucket: only writes under the lock move the expiry.
+fn outlives(state: &BucketState, changes: &Changes, now: i64) -> bool {
+    state.expires_at.is_some_and(|seconds| {
+        changes.iter().any(|change| change.take > 0) && expires_at(state, changes, &[], &[], now) > seconds
     })
 }
 
-fn line(
-    state: &BucketState,
-    known: &LimitState,
-    change: Option<&Change>,
-    wanted: Option<&Limit>,
-    refill: bool,
-    now: i64,
-) -> Line {
-    let (spend, take, give) = change.map_or((0, 0, 0), |change| (change.spend, change.take, change.give));
-    let accrual = if refill {
-        known.rate.accrue(state.age(now), known.level.remainder)
-    } else {
-        known.rate.accrue(0, known.level.remainder)
-    };
-    let raw = clamp(accrual.raw);
-    let parameters = wanted.map(Parameters::from).filter(|wanted| refill && *wanted != known.parameters);
-    // Elapsed time counts at the old parameters; the lower of both capacities holds from now on.
-    let new_cap = parameters.and_then(|new| new.shard(state.shard, state.shard_count).ok()).map(Rate::capacity);
-    let cap = new_cap.map_or(known.rate.capacity(), |new| new.min(known.rate.capacity()));
-    let credit = raw.saturating_add(give);
-    let debit = spend.saturating_add(take);
-    let full = i128::from(known.level.tokens) + i128::from(credit) >= i128::from(cap);
-    let reaches = full && (credit > 0 || known.level.tokens > cap);
-    let (tokens, floor, ceiling) = if reaches {
-        // Reaches the cap: exact for every level from which it does. What asks for more than a
-        // full bucket holds fits no level.
-        let floor = if spend > 0 && debit > cap { i64::MAX } else { cap.saturating_sub(credit) };
-        (TokenChange::Set(cap.saturating_sub(debit)), Some(floor), None)
-    } else {
-        // Stays below: exact for every level from which it does.
-        let floor = (spend > 0).then(|| debit.saturating_sub(credit));
-        let ceiling = (credit > 0).then(|| cap.saturating_sub(credit));
-        (TokenChange::Add(credit.saturating_sub(debit)), floor, ceiling)
-    };
-    let remainder = match (refill, parameters) {
-        (false, _) => None,
-        (true, Some(_)) => Some(0),
-        // A full bucket keeps none.
-        (true, None) if full => Some(0),
-        (true, None) => Some(accrual.remainder),
-    };
-    Line {
-        limit: known.name.clone(),
-        tokens,
-        floor,
-        ceiling,
-        // The conditions speak of this capacity; somebody may have changed it since.
-        capacity: (reaches || ceiling.is_some()).then(|| known.parameters.capacity()),
-        consumed: debit.saturating_sub(give),
-        remainder,
-        parameters,
-    }
+/// Whether the tokens do not suffice without the refill.
+fn is_short(known: &LimitState, change: &Change) -> bool {
+    change.spend > 0 && known.level.tokens < change.debit().saturating_sub(change.give)
+}
+
+/// The parameters that the limit is brought to, where they are others.
+fn new_parameters(known: &LimitState, wanted: &[Limit]) -> Option<Parameters> {
+    let wanted = wanted.iter().find(|limit| *limit.name() == known.name);
+    wanted.map(Parameters::from).filter(|wanted| *wanted != known.parameters)
 }
 
 fn added_limits(state: &BucketState, changes: &Changes, wanted: &[Limit]) -> SmallVec<[NewLimit; 0]> {
@@ -310,7 +278,7 @@ fn added_limits(state: &BucketState, changes: &Changes, wanted: &[Limit]) -> Sma
 fn new_limit(limit: &Limit, changes: &Changes) -> NewLimit {
     let parameters = Parameters::from(limit);
     let change = changes.get(limit.name());
-    let gone = change.map_or(0, |change| change.spend.saturating_add(change.take));
+    let gone = change.map_or(0, Change::debit);
     let give = change.map_or(0, |change| change.give);
     NewLimit {
         limit: limit.name().clone(),
@@ -333,10 +301,15 @@ fn pressure(state: &BucketState, refill: bool, now: i64) -> Option<TokenChange> 
     Some(TokenChange::Add(clamp(raw).saturating_sub(MILLI)))
 }
 
-/// When the bucket counts as gone if nobody uses it from now on: epoch seconds.
-fn expires_at(state: &BucketState, changes: &Changes, now: i64) -> i64 {
-    let gone = state.limits.iter().map(|known| gone_at(known.rate, projected(state, known, changes, now), now));
-    gone.max().unwrap_or(now.div_euclid(1000))
+/// When the bucket counts as gone if nobody uses it from now on: epoch seconds. All limits count
+/// with the parameters that they will have.
+fn expires_at(state: &BucketState, changes: &Changes, wanted: &[Limit], added: &[NewLimit], now: i64) -> i64 {
+    let known = state.limits.iter().map(|known| {
+        let rate = new_parameters(known, wanted).map_or(known.rate, |new| line::rate_of(state, known, new));
+        gone_at(rate, projected(state, known, changes, now), now)
+    });
+    let added = added.iter().map(|new| gone_at(new.parameters.whole(), new.level, now));
+    known.chain(added).max().unwrap_or(now.div_euclid(1000))
 }
 
 /// When a limit has not been used for long: a multiple of its time to fill, and not before it is
@@ -355,6 +328,7 @@ fn seconds_up(millis: i64) -> i64 {
     millis.div_euclid(1000).saturating_add(i64::from(millis.rem_euclid(1000) > 0))
 }
 
-fn clamp(raw: i128) -> i64 {
-    i64::try_from(raw).unwrap_or(i64::MAX)
+/// The nearest `i64`.
+fn clamp(amount: i128) -> i64 {
+    i64::try_from(amount).unwrap_or(if amount < 0 { i64::MIN } else { i64::MAX })
 }

@@ -29,10 +29,20 @@ const MOST_RACES: u32 = 50;
 /// How often in a row pending differences are tried before they are dropped.
 const MOST_FAILURES: u32 = 10;
 
-/// Puts the gate down if the flight ends before it has landed: its runtime was shut down.
-struct Airborne {
+/// The step of the pauses between these tries, where differences are to be written at once.
+const LEAST_PAUSE: Duration = Duration::from_millis(10);
+
+/// Puts the gate down if the flight ends before it has landed, or before it has begun: its runtime
+/// was shut down.
+pub(super) struct Airborne {
     gate: Arc<Gate>,
     landed: bool,
+}
+
+impl Airborne {
+    pub(super) fn new(gate: Arc<Gate>) -> Self {
+        Self { gate, landed: false }
+    }
 }
 
 impl Drop for Airborne {
@@ -42,22 +52,42 @@ impl Drop for Airborne {
             state.flying = false;
             // Their senders go: whoever waits is told that the limiter was shut down.
             let queue = std::mem::take(&mut state.queue);
-            drop(state);
+            self.gate.abandon(state);
             drop(queue);
         }
     }
 }
 
-pub(super) async fn fly(gate: Arc<Gate>) {
-    let mut airborne = Airborne { gate: gate.clone(), landed: false };
-    let gate = &gate;
+pub(super) async fn fly(mut airborne: Airborne) {
+    let gate = &airborne.gate.clone();
     let mut races = 0;
+    // Whether the store has just shown that there is no bucket.
+    let mut looked = false;
     loop {
-        let Some(write) = board(gate) else {
-            // The gate is down, and may have taken off again.
-            airborne.landed = true;
-            return;
+        let write = match board(gate, looked) {
+            Boarding::Write(write) => write,
+            Boarding::Look(batch) => {
+                match gate.read().await {
+                    Ok(bucket) => {
+                        looked = true;
+                        let mut state = gate.lock();
+                        state.saw(bucket, gate.context.clock.now());
+                        state.put_back(batch);
+                    }
+                    Err(error) => {
+                        telemetry::store_call_failed(&gate.key, &error);
+                        fail(gate, batch, &Unavailable::Store(error), true);
+                    }
+                }
+                continue;
+            }
+            Boarding::Rest => {
+                // The gate is down, and may have taken off again.
+                airborne.landed = true;
+                return;
+            }
         };
+        looked = false;
         match execute(gate, &write).await {
             Landing::Applied(state) => {
                 races = 0;
@@ -65,7 +95,7 @@ pub(super) async fn fly(gate: Arc<Gate>) {
             }
             Landing::Refused(state) => {
                 races += 1;
-                gate.lock().saw(state, gate.context.clock.now());
+                gate.lock().saw_refused(state, gate.context.clock.now());
                 if races >= MOST_RACES {
                     races = 0;
                     fail(gate, write.batch, &Unavailable::Contended, true);
@@ -112,20 +142,33 @@ enum Order {
     Create(Create),
 }
 
-/// Takes the next batch, answers what is known to be short, and plans the write. `None` where
-/// nothing is left to do: the gate is down then.
-fn board(gate: &Arc<Gate>) -> Option<Write> {
+/// What a flight does next.
+enum Boarding {
+    Write(Write),
+    /// Finds out whether the bucket of these differences is still there.
+    Look(Batch),
+    /// Nothing: the gate is down.
+    Rest,
+}
+
+/// Takes the next batch, answers what is known to be short, and plans the write. `looked`: the
+/// store has just shown the bucket.
+fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
     loop {
         let now = gate.context.clock.now();
         let mut denied = Vec::new();
         let mut state = gate.lock();
         let next = state.next(now, gate.context.settings.deny_from_memory, &mut denied);
-        let write = match next {
+        let boarding = match next {
             Next::Rest => {
                 state.flying = false;
-                None
+                Boarding::Rest
             }
             Next::Write(batch) if batch.wanted.is_none() && state.seen.live(now).is_none() => {
+                if !looked {
+                    // Unknown, or gone by an image that others may have made old.
+                    return Boarding::Look(batch);
+                }
                 // Differences of a bucket that is gone, and nobody who wants a new one.
                 drop(state);
                 drop_pending(gate, batch, "the bucket is gone");
@@ -138,7 +181,7 @@ fn board(gate: &Arc<Gate>) -> Option<Write> {
                     Some(known) => Order::Update(plan::update(known, &batch.changes, wanted, now, id)),
                     None => Order::Create(plan::create(&batch.changes, wanted, now, id)),
                 };
-                Some(Write { batch, order })
+                Boarding::Write(Write { batch, order })
             }
         };
         drop(state);
@@ -146,7 +189,7 @@ fn board(gate: &Arc<Gate>) -> Option<Write> {
         for (waiter, statuses) in denied {
             deny(waiter, statuses);
         }
-        return write;
+        return boarding;
     }
 }
 
@@ -175,8 +218,11 @@ async fn execute(gate: &Gate, write: &Write) -> Landing {
         _ => return Landing::Failed(error),
     }
     if write.batch.changes.iter().any(|change| change.give > 0) {
-        // Never mint: what is given back is not given twice.
-        return Landing::Failed(error);
+        // Never mint: what is given back is not sent twice. A look tells whether it has landed.
+        return match gate.read().await {
+            Ok(Some(state)) if state.last_write.as_ref() == Some(first.id()) => Landing::Applied(state),
+            _ => Landing::Failed(error),
+        };
     }
     first.guard();
     match first.send(gate).await {
@@ -273,12 +319,16 @@ fn fail(gate: &Arc<Gate>, batch: Batch, error: &Unavailable, keep: bool) {
         return;
     }
     let mut state = gate.lock();
-    state.failures += 1;
+    if !state.flush_due {
+        // Requests that fail meanwhile do not count: only the settlements' own tries do.
+        state.failures += 1;
+    }
     let give_up = state.failures >= MOST_FAILURES || (gate.context.background.is_closed() && state.failures > 1);
     if keep && !give_up {
         state.keep_pending(batch.pending, batch.confirmations);
         // Not at once: the flight would turn in circles while the store is down.
-        let pause = gate.context.settings.flush_after * 2u32.saturating_pow(state.failures.min(6));
+        let step = gate.context.settings.flush_after.max(LEAST_PAUSE);
+        let pause = step.saturating_mul(2u32.saturating_pow(state.failures.min(6)));
         gate.flush_later(state, pause);
         return;
     }

@@ -19,7 +19,10 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use self::state::{GateState, Waiter};
+use self::{
+    flight::Airborne,
+    state::{GateState, Waiter},
+};
 use super::{
     background::Background,
     bucket::{Bucket, Verdict},
@@ -31,6 +34,7 @@ use crate::{
     error::Unavailable,
     model::{BucketKey, BucketState, LimitStatus, Limits, WriteId, plan},
     store::{Store, StoreError},
+    telemetry,
 };
 
 /// What all gates of a limiter share.
@@ -123,8 +127,18 @@ impl Gate {
     }
 
     /// Where `limits` stand, after a fresh read. One round trip, no write unit.
-    pub(super) async fn statuses(&self, limits: &Limits, amounts: &[i64]) -> Result<Vec<LimitStatus>, Unavailable> {
-        let bucket = self.read().await.map_err(Unavailable::Store)?;
+    pub(super) async fn statuses(
+        self: &Arc<Self>,
+        limits: &Limits,
+        amounts: &[i64],
+    ) -> Result<Vec<LimitStatus>, Unavailable> {
+        // In the limiter's own runtime: the caller may live in another one, or in none.
+        let (reply, answer) = oneshot::channel();
+        let gate = self.clone();
+        self.context.background.spawn(async move {
+            let _ = reply.send(gate.read().await);
+        });
+        let bucket = answer.await.map_err(|_| Unavailable::ShutDown)?.map_err(Unavailable::Store)?;
         let state = self.lock();
         Ok(plan::statuses(bucket.as_ref(), limits, amounts, &state.pending, self.context.clock.now()))
     }
@@ -144,7 +158,7 @@ impl Gate {
         if !state.flying {
             state.flying = true;
             drop(state);
-            self.context.background.spawn(flight::fly(self.clone()));
+            self.context.background.spawn(flight::fly(Airborne::new(self.clone())));
         }
     }
 
@@ -155,16 +169,25 @@ impl Gate {
         }
         state.flush_due = true;
         drop(state);
-        let gate = self.clone();
+        let due = Due { gate: self.clone(), over: false };
         self.context.background.spawn(async move {
-            gate.context.background.pause(time).await;
-            let mut state = gate.lock();
-            state.flush_due = false;
-            if !state.pending.is_empty() {
-                state.flush_now = true;
-                gate.take_off(state);
-            }
+            due.gate.context.background.pause(time).await;
+            due.flush();
         });
+    }
+
+    /// Gives up what nothing will write any more, unless a timer is still there for it: who waits
+    /// for it is told that the limiter was shut down.
+    fn abandon(&self, mut state: MutexGuard<'_, GateState>) {
+        if state.flush_due {
+            return;
+        }
+        let (pending, confirmations) = state.take_pending();
+        drop(state);
+        drop(confirmations);
+        if !pending.is_empty() {
+            telemetry::settlement_dropped(&self.key, "the runtime was shut down");
+        }
     }
 
     fn bucket(self: &Arc<Self>) -> Bucket {
@@ -174,6 +197,34 @@ impl Gate {
     fn lock(&self) -> MutexGuard<'_, GateState> {
         // Nothing panics while it is held; and if it did, what is known is still true.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A timer that will let the pending differences fly. Dropped before: its runtime was shut down.
+struct Due {
+    gate: Arc<Gate>,
+    over: bool,
+}
+
+impl Due {
+    fn flush(mut self) {
+        self.over = true;
+        let mut state = self.gate.lock();
+        state.flush_due = false;
+        if !state.pending.is_empty() {
+            state.flush_now = true;
+            self.gate.take_off(state);
+        }
+    }
+}
+
+impl Drop for Due {
+    fn drop(&mut self) {
+        if !self.over {
+            let mut state = self.gate.lock();
+            state.flush_due = false;
+            self.gate.abandon(state);
+        }
     }
 }
 

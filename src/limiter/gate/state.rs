@@ -163,13 +163,14 @@ impl GateState {
             (Some(wanted), Some(state)) => plan::differs(state, wanted),
             _ => false,
         };
+        let mut with_pending = true;
         if waiters.is_empty() && !carries {
             // What is known is too old to deny from, or of other parameters: ask for the first one
             // alone.
             if let Some(waiter) = self.queue.pop_front() {
                 if self.seen.live(now).is_none() {
                     // A create has no floor that would hold for the sum: the differences wait.
-                    kept = std::mem::take(&mut self.pending);
+                    with_pending = false;
                     changes = Changes::new();
                 }
                 wanted = Some(waiter.limits.clone());
@@ -181,14 +182,14 @@ impl GateState {
         if waiters.is_empty() && !carries && !flushes {
             return Next::Rest;
         }
-        self.flush_now = false;
-        Next::Write(Batch {
-            wanted,
-            changes,
-            pending: std::mem::take(&mut self.pending),
-            waiters,
-            confirmations: std::mem::take(&mut self.confirmations),
-        })
+        let (pending, confirmations) = match with_pending {
+            true => {
+                self.flush_now = false;
+                self.take_pending()
+            }
+            false => Default::default(),
+        };
+        Next::Write(Batch { wanted, changes, pending, waiters, confirmations })
     }
 
     /// Puts a batch that was not written back to where it came from.
@@ -199,6 +200,11 @@ impl GateState {
         self.keep_pending(batch.pending, batch.confirmations);
         // Where the timer has run out meanwhile, nothing else would bring them on their way.
         self.flush_now |= !self.flush_due;
+    }
+
+    /// Takes the pending differences, and who waits for them.
+    pub(super) fn take_pending(&mut self) -> (Changes, Vec<oneshot::Sender<Result<(), SettleError>>>) {
+        (std::mem::take(&mut self.pending), std::mem::take(&mut self.confirmations))
     }
 
     /// Keeps differences that were not written for a later write.
@@ -216,12 +222,16 @@ impl GateState {
 /// and a limit that it does not have, count as full.
 fn fits(state: Option<&BucketState>, limits: &Limits, amounts: &[i64], changes: &Changes, now: i64) -> bool {
     limits.iter().zip(amounts).all(|(limit, amount)| {
+        let gone = changes.get(limit.name()).map_or(0, |change| change.spend.saturating_add(change.take));
+        let wanted = Parameters::from(limit);
         match state.and_then(|state| Some((state, state.limit(limit.name())?))) {
-            Some((state, known)) => plan::fits(state, known, changes, *amount, now),
-            None => {
-                let gone = changes.get(limit.name()).map_or(0, |change| change.spend.saturating_add(change.take));
-                *amount <= 0 || Parameters::from(limit).capacity().saturating_sub(gone) >= *amount
+            Some((state, known)) => {
+                // A write that lowers the capacity cuts what is there to it before it spends.
+                let capacity = wanted.shard(state.shard, state.shard_count).unwrap_or(known.rate).capacity();
+                *amount <= 0
+                    || (capacity.saturating_sub(gone) >= *amount && plan::fits(state, known, changes, *amount, now))
             }
+            None => *amount <= 0 || wanted.capacity().saturating_sub(gone) >= *amount,
         }
     })
 }

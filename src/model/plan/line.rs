@@ -1,0 +1,126 @@
+//! What a write does to one limit, exact for whatever tokens the store holds when it arrives.
+
+use super::{Change, clamp};
+use crate::model::{BucketState, LimitState, Line, Parameters, Rate, TokenChange};
+
+/// Amounts of a change, millitokens: the row for it depends on nothing else.
+#[derive(Clone, Copy, Default)]
+struct Amounts {
+    give: i64,
+    debit: i64,
+    /// Whether the debit is granted: only then must the bucket hold it.
+    granted: bool,
+}
+
+impl Amounts {
+    fn of(change: Option<&Change>) -> Self {
+        change.map_or(Self::default(), |change| Self {
+            give: change.give,
+            debit: change.debit(),
+            granted: change.spend > 0,
+        })
+    }
+}
+
+/// Whether the cap cuts the limit's refill at `now`, before the change takes from it.
+///
+/// A plain write leaves the refill for later. That is exact unless something is taken while the cap
+/// cuts: what the full bucket never held would be credited later. A limit that nothing is taken
+/// from is cut just as well later.
+pub(super) fn is_cut(state: &BucketState, known: &LimitState, change: &Change, now: i64) -> bool {
+    let held = i128::from(known.level.tokens) + i128::from(change.give);
+    change.debit() > 0 && held + due(state, known, now) > i128::from(known.rate.capacity())
+}
+
+/// The refill that is due at `now`, rounded up.
+fn due(state: &BucketState, known: &LimitState, now: i64) -> i128 {
+    let accrual = known.rate.accrue(state.age(now), known.level.remainder);
+    accrual.raw + i128::from(accrual.remainder > 0)
+}
+
+/// The line of a plain write: the refill is left for later.
+pub(super) fn plain(state: &BucketState, known: &LimitState, change: &Change, now: i64) -> Line {
+    let Amounts { give, debit, granted } = Amounts::of(Some(change));
+    let cap = known.rate.capacity();
+    let (tokens, floor, ceiling) = if debit > 0 {
+        // See `is_cut`: the store may hold more than the state shows.
+        let ceiling = i128::from(cap) - i128::from(give) - due(state, known, now);
+        let covered = || covered(known.rate, now, state.expires_at?.saturating_mul(1000));
+        let floor = if granted { Some(0) } else { covered() };
+        let floor = floor.map(|lowest| clamp(lowest - i128::from(give) + i128::from(debit)));
+        (TokenChange::Add(give.saturating_sub(debit)), floor, Some(clamp(ceiling)))
+    } else if known.level.tokens >= cap.saturating_sub(give) {
+        // Given back to the cap, and no further.
+        (TokenChange::Set(cap), Some(cap.saturating_sub(give)), None)
+    } else {
+        (TokenChange::Add(give), None, Some(cap.saturating_sub(give)))
+    };
+    line(known, Amounts { give, debit, granted }, tokens, floor, ceiling)
+}
+
+/// The line of a write that refills under the lock of the refill time, and may bring `new` parameters.
+///
+/// Elapsed time counts at the old parameters; the lower of both capacities holds from now on. The
+/// bucket counts as gone at `gone` (epoch ms).
+pub(super) fn refill(
+    state: &BucketState,
+    known: &LimitState,
+    change: Option<&Change>,
+    new: Option<Parameters>,
+    now: i64,
+    gone: Option<i64>,
+) -> Line {
+    let Amounts { give, debit, granted } = Amounts::of(change);
+    let accrual = known.rate.accrue(state.age(now), known.level.remainder);
+    let rate = new.map_or(known.rate, |new| rate_of(state, known, new));
+    let cap = rate.capacity().min(known.rate.capacity());
+    let credit = accrual.raw + i128::from(give);
+    // What asks for more than a full bucket holds fits no level.
+    let never = granted && debit > cap;
+    let (tokens, floor, ceiling, remainder) = if i128::from(known.level.tokens) + credit >= i128::from(cap) && !never {
+        // Reaches the cap: exact for every level from which it does. A full bucket keeps no remainder.
+        (TokenChange::Set(cap.saturating_sub(debit)), Some(clamp(i128::from(cap) - credit)), None, 0)
+    } else {
+        // Stays below: exact for every level from which it does, and at the cap where no remainder is kept.
+        let remainder = if new.is_some() { 0 } else { accrual.remainder };
+        let ceiling = clamp(i128::from(cap) - credit - i128::from(remainder > 0));
+        let floor = if never {
+            Some(i64::MAX)
+        } else if granted {
+            Some(clamp(i128::from(debit) - credit))
+        } else if debit > 0 || new.is_some() {
+            gone.and_then(|gone| covered(rate, now, gone)).map(|lowest| clamp(lowest - credit + i128::from(debit)))
+        } else {
+            None
+        };
+        (TokenChange::Add(clamp(credit - i128::from(debit))), floor, Some(ceiling), remainder)
+    };
+    let line = line(known, Amounts { give, debit, granted }, tokens, floor, ceiling);
+    Line { remainder: Some(remainder), parameters: new, ..line }
+}
+
+fn line(known: &LimitState, amounts: Amounts, tokens: TokenChange, floor: Option<i64>, ceiling: Option<i64>) -> Line {
+    Line {
+        limit: known.name.clone(),
+        tokens,
+        floor,
+        ceiling,
+        // Floor and ceiling speak of this capacity; somebody may have changed it since.
+        capacity: Some(known.parameters.capacity()),
+        consumed: amounts.debit.saturating_sub(amounts.give),
+        remainder: None,
+        parameters: None,
+    }
+}
+
+/// The rate of the shard with `new` parameters.
+pub(super) fn rate_of(state: &BucketState, known: &LimitState, new: Parameters) -> Rate {
+    new.shard(state.shard, state.shard_count).unwrap_or(known.rate)
+}
+
+/// The lowest level at `now` that the expiry at `gone` (epoch ms) covers: a bucket that is gone comes
+/// back full, so it must not go before it is. `None` where it goes beyond all time.
+fn covered(rate: Rate, now: i64, gone: i64) -> Option<i128> {
+    let left = gone.saturating_sub(now);
+    (gone < i64::MAX).then(|| i128::from(rate.capacity()) - rate.accrue(left, 0).raw)
+}

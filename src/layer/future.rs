@@ -81,7 +81,10 @@ where
                 Self::Running { future, lease: Some((lease, policy)) }
             }
             Decision::Undecided(status) => {
-                request.extensions_mut().insert(status);
+                let extensions = request.extensions_mut();
+                // That of a layer further out: the handler would settle the wrong bucket.
+                extensions.remove::<LeaseHandle>();
+                extensions.insert(status);
                 Self::Running { future: service.call(request), lease: None }
             }
             Decision::Answer(response) => Self::Answer { response: Some(response) },
@@ -116,9 +119,13 @@ where
         loop {
             match state.as_mut().project() {
                 StateProjection::Waiting { lease, next } => {
+                    if next.is_none() {
+                        // Only a panic of the inner service's `call` leads here: there is nothing
+                        // left to wait for.
+                        return Poll::Pending;
+                    }
                     let result = ready!(Pin::new(lease).poll(context));
                     let Some(next) = next.take() else {
-                        // Only a panic of the inner service's `call` leads here.
                         return Poll::Pending;
                     };
                     let decision = next.policy.decide(result);
@@ -128,7 +135,8 @@ where
                 StateProjection::Running { future, lease } => {
                     let unwinding = lease.as_ref().map(|(lease, _)| RollbackOnPanic(lease));
                     let polled = future.poll(context);
-                    unwinding.map(RollbackOnPanic::survived);
+                    // It has not.
+                    std::mem::forget(unwinding);
                     return Poll::Ready(match (ready!(polled), lease.take()) {
                         (Ok(response), None) => Ok(response.map(|body| ResponseBody::inner(body, None))),
                         (Ok(response), Some((lease, policy))) => Ok(settled(response, lease, &policy)),

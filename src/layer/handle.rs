@@ -1,6 +1,9 @@
 //! The lease of the request at hand, shared by all who may know what it really costs.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use super::RateLimitStatus;
 use crate::{
@@ -13,13 +16,19 @@ use crate::{
 /// The layer puts one into the request's extensions; with the feature `axum` it is an extractor.
 /// Clones share the lease. It is committed when the response body and the last handle are gone: a
 /// handle that is moved to a task keeps it open.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct LeaseHandle {
     held: Arc<Held>,
 }
 
+/// Says no more: behind the lease stands the whole limiter.
+impl fmt::Debug for LeaseHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LeaseHandle").finish_non_exhaustive()
+    }
+}
+
 /// Commits when the last handle goes.
-#[derive(Debug)]
 struct Held(Mutex<Option<Lease>>);
 
 impl Drop for Held {

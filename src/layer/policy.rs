@@ -3,11 +3,14 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    Estimate, KeyExtractor, ReportLimits, Settle,
+    Estimate, Key, KeyExtractor, ReportLimits, Settle,
     headers::PolicyField,
     keys::{fixed, peer_ip},
 };
-use crate::model::{Cost, EntityId, InvalidLimits, InvalidName, Limit, LimitName, Limits};
+use crate::{
+    error::Invalid,
+    model::{Cost, EntityId, InvalidLimits, InvalidName, Limit, LimitName, Limits},
+};
 
 /// What the layer does with the requests of a route: keys, limits, cost, settle rules, failure
 /// mode. Clones are cheap.
@@ -238,6 +241,8 @@ impl PolicyBuilder {
     pub fn build(self) -> Result<Policy, InvalidPolicy> {
         let entity = self.entity.ok_or(InvalidPolicy::NoEntity)?;
         let resource = self.resource.ok_or(InvalidPolicy::NoResource)?;
+        is_name(entity.constant().map(Key::into_entity))?;
+        is_name(resource.constant().map(Key::into_resource))?;
         let mut rules = Rules::new(entity, resource, Limits::new(self.limits)?);
         for (name, tokens) in self.costs {
             let limit = known(&rules.limits, name)?;
@@ -261,6 +266,14 @@ impl PolicyBuilder {
         rules.limit_preflights = self.limit_preflights;
         rules.report = self.report;
         Ok(Policy { rules: Arc::new(rules) })
+    }
+}
+
+/// Refuses a constant key that no request could be charged to.
+fn is_name<N>(constant: Option<Result<N, Invalid>>) -> Result<(), InvalidPolicy> {
+    match constant {
+        Some(Err(Invalid::Name(error))) => Err(error.into()),
+        _ => Ok(()),
     }
 }
 

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::Client;
 use super::{builder::Builder, rate_limiter::RateLimiter};
 use crate::{
     clock::{Clock, SystemClock},
-    error::Error,
+    error::{Error, StackError},
     model::{NamespaceName, StackName},
     store::dynamodb::{CreateTable, DynamoDbStore, Provision, Registry, Stack, load_config},
 };
@@ -116,7 +116,9 @@ impl Open {
         let registry = Registry::new(&stack, SystemClock.now());
         if !registry.check_version().await? {
             self.provision.provision(&stack).await?;
-            registry.check_version().await?;
+            if !registry.check_version().await? {
+                return Err(StackError::NotFound { table: stack.table().into() }.into());
+            }
         }
         let known = registry.namespace(&namespace).await?;
         let namespace = match known {

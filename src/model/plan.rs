@@ -13,8 +13,8 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::{
-    BucketState, Create, Expiry, Guard, Level, Limit, LimitName, LimitState, LimitStatus, MILLI, NewLimit, Parameters,
-    Rate, RefillLock, TokenChange, Update, WriteId, whole_tokens,
+    BucketState, Create, Expiry, Guard, Level, Limit, LimitName, LimitState, LimitStatus, Line, MILLI, NewLimit,
+    Parameters, Rate, RefillLock, TokenChange, Update, WriteId, whole_tokens,
 };
 
 /// A refill older than this is taken along although the tokens would do without it, so that the
@@ -204,15 +204,24 @@ pub fn update(state: &BucketState, changes: &Changes, wanted: &[Limit], now: i64
         expiry: Expiry::Keep,
         guard: Guard::None,
     };
-    if needs_refill(state, changes, wanted, now) {
-        refill(&mut update, state, changes, wanted);
-    } else {
-        let changed = state.limits.iter().filter_map(|known| Some((known, changes.get(&known.name)?)));
-        let changed = changed.filter(|(_, change)| !change.is_none());
-        update.lines = changed.map(|(known, change)| line::plain(state, known, change, now)).collect();
+    match plain_lines(state, changes, now) {
+        Some(lines) if state.age(now) < REFILL_AT_LEAST_EVERY && !differs(state, wanted) => update.lines = lines,
+        _ => refill(&mut update, state, changes, wanted),
     }
     update.pressure = pressure(state, update.lock.is_some(), now);
     update
+}
+
+/// The lines of a write that leaves the refill for later, where the bucket as it was seen allows that.
+fn plain_lines(state: &BucketState, changes: &Changes, now: i64) -> Option<SmallVec<[Line; 2]>> {
+    let changed = state.limits.iter().filter_map(|known| Some((known, changes.get(&known.name)?)));
+    let changed = changed.filter(|(_, change)| !change.is_none());
+    changed
+        .map(|(known, change)| {
+            let line = line::plain(state, known, change, now);
+            line.holds(known.level.tokens).then_some(line)
+        })
+        .collect()
 }
 
 fn refill(update: &mut Update, state: &BucketState, changes: &Changes, wanted: &[Limit]) {
@@ -240,29 +249,8 @@ fn refill(update: &mut Update, state: &BucketState, changes: &Changes, wanted: &
 /// The bucket that a first request finds: full, less what `changes` spend and take.
 pub fn create(changes: &Changes, wanted: &[Limit], now: i64, id: WriteId) -> Create {
     let limits: SmallVec<[NewLimit; 2]> = wanted.iter().map(|limit| new_limit(limit, changes)).collect();
-    let expires_at = limits.iter().map(|new| gone_at(new.parameters.whole(), new.level, now)).max();
+    let expires_at = limits.iter().map(|new| gone_at(new.parameters.whole(), new.level.tokens, now)).max();
     Create { id, now, limits, expires_at }
-}
-
-/// Whether the write must refill.
-fn needs_refill(state: &BucketState, changes: &Changes, wanted: &[Limit], now: i64) -> bool {
-    let changed = || state.limits.iter().filter_map(|known| Some((known, changes.get(&known.name)?)));
-    state.age(now) >= REFILL_AT_LEAST_EVERY
-        || differs(state, wanted)
-        || changed().any(|(known, change)| is_short(known, change) || line::is_cut(state, known, change, now))
-        || outlives(state, changes, now)
-}
-
-/// Whether a debt would outlive the bucket: only writes under the lock move the expiry.
-fn outlives(state: &BucketState, changes: &Changes, now: i64) -> bool {
-    state.expires_at.is_some_and(|seconds| {
-        changes.iter().any(|change| change.take > 0) && expires_at(state, changes, &[], &[], now) > seconds
-    })
-}
-
-/// Whether the tokens do not suffice without the refill.
-fn is_short(known: &LimitState, change: &Change) -> bool {
-    change.spend > 0 && known.level.tokens < change.debit().saturating_sub(change.give)
 }
 
 /// The parameters that the limit is brought to, where they are others.
@@ -304,20 +292,22 @@ fn pressure(state: &BucketState, refill: bool, now: i64) -> Option<TokenChange> 
 /// When the bucket counts as gone if nobody uses it from now on: epoch seconds. All limits count
 /// with the parameters that they will have.
 fn expires_at(state: &BucketState, changes: &Changes, wanted: &[Limit], added: &[NewLimit], now: i64) -> i64 {
+    // Refills still to come count from the time that the state shows, if that lies ahead.
+    let from = now.max(state.refilled_at.saturating_add(1));
     let known = state.limits.iter().map(|known| {
-        let rate = new_parameters(known, wanted).map_or(known.rate, |new| line::rate_of(state, known, new));
-        gone_at(rate, projected(state, known, changes, now), now)
+        let (rate, tokens) = line::after(state, known, changes.get(&known.name), new_parameters(known, wanted), now);
+        gone_at(rate, tokens, from)
     });
-    let added = added.iter().map(|new| gone_at(new.parameters.whole(), new.level, now));
+    let added = added.iter().map(|new| gone_at(new.parameters.whole(), new.level.tokens, from));
     known.chain(added).max().unwrap_or(now.div_euclid(1000))
 }
 
 /// When a limit has not been used for long: a multiple of its time to fill, and not before it is
 /// full, however deep its debt, because a bucket that is gone comes back full.
-fn gone_at(rate: Rate, level: Level, now: i64) -> i64 {
+fn gone_at(rate: Rate, tokens: i64, now: i64) -> i64 {
     let fill = rate.time_to_fill();
     let idle = now.div_euclid(1000).saturating_add(seconds_up(fill.saturating_mul(EXPIRE_AFTER_FILLS)));
-    let until_full = rate.wait(level, rate.capacity()).unwrap_or(0);
+    let until_full = rate.wait(Level { tokens, remainder: 0 }, rate.capacity()).unwrap_or(0);
     // Plain spends leave the expiry as it is, for at most one time to fill.
     let full = seconds_up(now.saturating_add(until_full).saturating_add(fill));
     idle.max(full)

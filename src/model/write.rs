@@ -67,6 +67,13 @@ pub struct Line {
     pub parameters: Option<Parameters>,
 }
 
+impl Line {
+    /// Whether floor and ceiling hold for `tokens` (millitokens).
+    pub fn holds(&self, tokens: i64) -> bool {
+        self.floor.is_none_or(|floor| tokens >= floor) && self.ceiling.is_none_or(|ceiling| tokens <= ceiling)
+    }
+}
+
 /// A limit that a write adds to a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewLimit {

@@ -17,4 +17,8 @@ impl KeyExtractor for Fixed {
     fn extract(&self, _: &RequestHead<'_>) -> Result<Key, MissingKey> {
         Ok(self.0.clone())
     }
+
+    fn constant(&self) -> Option<Key> {
+        Some(self.0.clone())
+    }
 }

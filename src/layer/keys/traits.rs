@@ -10,6 +10,11 @@ pub trait KeyExtractor: Send + Sync + 'static {
     /// # Errors
     /// [`MissingKey`]: the policy decides what becomes of the request.
     fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey>;
+
+    /// The key where it is the same for all requests: one that is no name builds no policy.
+    fn constant(&self) -> Option<Key> {
+        None
+    }
 }
 
 impl<F> KeyExtractor for F

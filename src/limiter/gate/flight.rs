@@ -11,7 +11,7 @@ use super::{
         grant::{Amounts, Grant},
     },
     Gate, SettleError, confirm,
-    state::{Batch, Next, Seen, Waiter},
+    state::{Batch, Seen, Waiter},
 };
 use crate::{
     error::Unavailable,
@@ -61,10 +61,10 @@ impl Drop for Airborne {
 pub(super) async fn fly(mut airborne: Airborne) {
     let gate = &airborne.gate.clone();
     let mut races = 0;
-    // Whether the store has just shown that there is no bucket.
+    // Whether the store has just shown the bucket, or that there is none.
     let mut looked = false;
     loop {
-        let write = match board(gate, looked) {
+        let mut write = match board(gate, looked) {
             Boarding::Write(write) => write,
             Boarding::Look(batch) => {
                 match gate.read().await {
@@ -88,13 +88,14 @@ pub(super) async fn fly(mut airborne: Airborne) {
             }
         };
         looked = false;
-        match execute(gate, &write).await {
+        match execute(gate, &mut write).await {
             Landing::Applied(state) => {
                 races = 0;
                 land(gate, write.batch, state);
             }
             Landing::Refused(state) => {
                 races += 1;
+                looked = true;
                 gate.lock().saw_refused(state, gate.context.clock.now());
                 if races >= MOST_RACES {
                     races = 0;
@@ -137,9 +138,34 @@ struct Write {
     order: Order,
 }
 
+/// A write that can be sent again without being done twice.
 enum Order {
-    Update(Update),
-    Create(Create),
+    Update(Box<Update>),
+    Create(Box<Create>),
+}
+
+impl Order {
+    fn id(&self) -> &WriteId {
+        match self {
+            Self::Update(update) => &update.id,
+            Self::Create(create) => &create.id,
+        }
+    }
+
+    /// A create needs no guard: if it has landed, there is a bucket.
+    fn guard(&mut self) {
+        if let Self::Update(update) = self {
+            update.guard = Guard::NotLanded(update.id.clone());
+        }
+    }
+
+    async fn send(&self, gate: &Gate) -> Result<Outcome, StoreError> {
+        let deadline = gate.context.settings.store_deadline;
+        match self {
+            Self::Update(update) => in_time(deadline, gate.context.store.update(&gate.key, update)).await,
+            Self::Create(create) => in_time(deadline, gate.context.store.create(&gate.key, create)).await,
+        }
+    }
 }
 
 /// What a flight does next.
@@ -160,11 +186,11 @@ fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
         let mut state = gate.lock();
         let next = state.next(now, gate.context.settings.deny_from_memory, &mut denied);
         let boarding = match next {
-            Next::Rest => {
+            None => {
                 state.flying = false;
                 Boarding::Rest
             }
-            Next::Write(batch) if batch.wanted.is_none() && state.seen.live(now).is_none() => {
+            Some(batch) if batch.wanted.is_none() && state.seen.live(now).is_none() => {
                 if !looked {
                     // Unknown, or gone by an image that others may have made old.
                     return Boarding::Look(batch);
@@ -174,12 +200,12 @@ fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
                 drop_pending(gate, batch, "the bucket is gone");
                 continue;
             }
-            Next::Write(batch) => {
+            Some(batch) => {
                 let id = gate.context.write_ids.next();
                 let wanted = batch.wanted.as_deref().unwrap_or_default();
                 let order = match state.seen.live(now) {
-                    Some(known) => Order::Update(plan::update(known, &batch.changes, wanted, now, id)),
-                    None => Order::Create(plan::create(&batch.changes, wanted, now, id)),
+                    Some(known) => Order::Update(Box::new(plan::update(known, &batch.changes, wanted, now, id))),
+                    None => Order::Create(Box::new(plan::create(&batch.changes, wanted, now, id))),
                 };
                 Boarding::Write(Write { batch, order })
             }
@@ -205,9 +231,9 @@ enum Landing {
     Failed(StoreError),
 }
 
-async fn execute(gate: &Gate, write: &Write) -> Landing {
-    let mut first = Guarded::new(&write.order);
-    let error = match first.send(gate).await {
+async fn execute(gate: &Gate, write: &mut Write) -> Landing {
+    let order = &mut write.order;
+    let error = match order.send(gate).await {
         Ok(Outcome::Applied(state)) => return Landing::Applied(state),
         Ok(Outcome::Refused(state)) => return Landing::Refused(state),
         Err(error) => error,
@@ -220,54 +246,17 @@ async fn execute(gate: &Gate, write: &Write) -> Landing {
     if write.batch.changes.iter().any(|change| change.give > 0) {
         // Never mint: what is given back is not sent twice. A look tells whether it has landed.
         return match gate.read().await {
-            Ok(Some(state)) if state.last_write.as_ref() == Some(first.id()) => Landing::Applied(state),
+            Ok(Some(state)) if state.last_write.as_ref() == Some(order.id()) => Landing::Applied(state),
             _ => Landing::Failed(error),
         };
     }
-    first.guard();
-    match first.send(gate).await {
+    order.guard();
+    match order.send(gate).await {
         Ok(Outcome::Applied(state)) => Landing::Applied(state),
         // The first one landed after all.
-        Ok(Outcome::Refused(Some(state))) if state.last_write.as_ref() == Some(first.id()) => Landing::Applied(state),
+        Ok(Outcome::Refused(Some(state))) if state.last_write.as_ref() == Some(order.id()) => Landing::Applied(state),
         // It may have, before somebody else's write.
         Ok(Outcome::Refused(_)) | Err(_) => Landing::Failed(error),
-    }
-}
-
-/// A write that can be sent again without being done twice.
-enum Guarded {
-    Update(Update),
-    Create(Create),
-}
-
-impl Guarded {
-    fn new(order: &Order) -> Self {
-        match order {
-            Order::Update(update) => Self::Update(update.clone()),
-            Order::Create(create) => Self::Create(create.clone()),
-        }
-    }
-
-    fn id(&self) -> &WriteId {
-        match self {
-            Self::Update(update) => &update.id,
-            Self::Create(create) => &create.id,
-        }
-    }
-
-    /// A create needs no guard: if it has landed, there is a bucket.
-    fn guard(&mut self) {
-        if let Self::Update(update) = self {
-            update.guard = Guard::NotLanded(update.id.clone());
-        }
-    }
-
-    async fn send(&self, gate: &Gate) -> Result<Outcome, StoreError> {
-        let deadline = gate.context.settings.store_deadline;
-        match self {
-            Self::Update(update) => in_time(deadline, gate.context.store.update(&gate.key, update)).await,
-            Self::Create(create) => in_time(deadline, gate.context.store.create(&gate.key, create)).await,
-        }
     }
 }
 

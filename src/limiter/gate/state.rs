@@ -39,6 +39,7 @@ pub(super) struct GateState {
 
 /// The bucket as the store last showed it.
 #[derive(Debug, Default)]
+#[expect(clippy::large_enum_variant, reason = "nearly every gate has seen its bucket")]
 pub(super) enum Seen {
     /// Not at all, or a write's answer was lost.
     #[default]
@@ -68,15 +69,6 @@ pub(super) struct Batch {
     pub(super) pending: Changes,
     pub(super) waiters: Vec<Waiter>,
     pub(super) confirmations: Vec<oneshot::Sender<Result<(), SettleError>>>,
-}
-
-/// What the gate does next.
-#[derive(Debug)]
-pub(super) enum Next {
-    /// Writes this.
-    Write(Batch),
-    /// Nothing is left to do.
-    Rest,
 }
 
 impl Seen {
@@ -132,13 +124,13 @@ impl GateState {
     }
 
     /// Takes the next batch off the queue. Requests that are known not to fit go to `denied`,
-    /// those that nobody waits for any more are dropped.
+    /// those that nobody waits for any more are dropped. `None` where nothing is left to do.
     pub(super) fn next(
         &mut self,
         now: i64,
         trusted_for: Duration,
         denied: &mut Vec<(Waiter, Vec<LimitStatus>)>,
-    ) -> Next {
+    ) -> Option<Batch> {
         self.queue.retain(|waiter| !waiter.reply.is_closed());
         let mut wanted = self.queue.front().map(|waiter| waiter.limits.clone());
         let mut changes = self.pending.clone();
@@ -180,7 +172,7 @@ impl GateState {
         }
         let flushes = self.flush_now && !self.pending.is_empty();
         if waiters.is_empty() && !carries && !flushes {
-            return Next::Rest;
+            return None;
         }
         let (pending, confirmations) = match with_pending {
             true => {
@@ -189,7 +181,7 @@ impl GateState {
             }
             false => Default::default(),
         };
-        Next::Write(Batch { wanted, changes, pending, waiters, confirmations })
+        Some(Batch { wanted, changes, pending, waiters, confirmations })
     }
 
     /// Puts a batch that was not written back to where it came from.

@@ -22,16 +22,6 @@ impl Amounts {
     }
 }
 
-/// Whether the cap cuts the limit's refill at `now`, before the change takes from it.
-///
-/// A plain write leaves the refill for later. That is exact unless something is taken while the cap
-/// cuts: what the full bucket never held would be credited later. A limit that nothing is taken
-/// from is cut just as well later.
-pub(super) fn is_cut(state: &BucketState, known: &LimitState, change: &Change, now: i64) -> bool {
-    let held = i128::from(known.level.tokens) + i128::from(change.give);
-    change.debit() > 0 && held + due(state, known, now) > i128::from(known.rate.capacity())
-}
-
 /// The refill that is due at `now`, rounded up.
 fn due(state: &BucketState, known: &LimitState, now: i64) -> i128 {
     let accrual = known.rate.accrue(state.age(now), known.level.remainder);
@@ -39,13 +29,16 @@ fn due(state: &BucketState, known: &LimitState, now: i64) -> i128 {
 }
 
 /// The line of a plain write: the refill is left for later.
+///
+/// That is exact unless something is taken while the cap cuts the refill: what the full bucket never
+/// held would be credited later. A limit that nothing is taken from is cut just as well later.
 pub(super) fn plain(state: &BucketState, known: &LimitState, change: &Change, now: i64) -> Line {
     let Amounts { give, debit, granted } = Amounts::of(Some(change));
     let cap = known.rate.capacity();
     let (tokens, floor, ceiling) = if debit > 0 {
-        // See `is_cut`: the store may hold more than the state shows.
+        // Not cut.
         let ceiling = i128::from(cap) - i128::from(give) - due(state, known, now);
-        let covered = || covered(known.rate, now, state.expires_at?.saturating_mul(1000));
+        let covered = || covered(state, known.rate, now, state.expires_at?.saturating_mul(1000));
         let floor = if granted { Some(0) } else { covered() };
         let floor = floor.map(|lowest| clamp(lowest - i128::from(give) + i128::from(debit)));
         (TokenChange::Add(give.saturating_sub(debit)), floor, Some(clamp(ceiling)))
@@ -89,7 +82,8 @@ pub(super) fn refill(
         } else if granted {
             Some(clamp(i128::from(debit) - credit))
         } else if debit > 0 || new.is_some() {
-            gone.and_then(|gone| covered(rate, now, gone)).map(|lowest| clamp(lowest - credit + i128::from(debit)))
+            gone.and_then(|gone| covered(state, rate, now, gone))
+                .map(|lowest| clamp(lowest - credit + i128::from(debit)))
         } else {
             None
         };
@@ -113,14 +107,30 @@ fn line(known: &LimitState, amounts: Amounts, tokens: TokenChange, floor: Option
     }
 }
 
+/// The rate and the tokens that a refill leaves, as far as the state tells.
+pub(super) fn after(
+    state: &BucketState,
+    known: &LimitState,
+    change: Option<&Change>,
+    new: Option<Parameters>,
+    now: i64,
+) -> (Rate, i64) {
+    let Amounts { give, debit, .. } = Amounts::of(change);
+    let rate = new.map_or(known.rate, |new| rate_of(state, known, new));
+    let cap = rate.capacity().min(known.rate.capacity());
+    let raw = known.rate.accrue(state.age(now), known.level.remainder).raw;
+    let held = i128::from(known.level.tokens) + raw + i128::from(give);
+    (rate, clamp(held.min(cap.into()) - i128::from(debit)))
+}
+
 /// The rate of the shard with `new` parameters.
-pub(super) fn rate_of(state: &BucketState, known: &LimitState, new: Parameters) -> Rate {
+fn rate_of(state: &BucketState, known: &LimitState, new: Parameters) -> Rate {
     new.shard(state.shard, state.shard_count).unwrap_or(known.rate)
 }
 
 /// The lowest level at `now` that the expiry at `gone` (epoch ms) covers: a bucket that is gone comes
 /// back full, so it must not go before it is. `None` where it goes beyond all time.
-fn covered(rate: Rate, now: i64, gone: i64) -> Option<i128> {
-    let left = gone.saturating_sub(now);
+fn covered(state: &BucketState, rate: Rate, now: i64, gone: i64) -> Option<i128> {
+    let left = gone.saturating_sub(now.max(state.refilled_at.saturating_add(1)));
     (gone < i64::MAX).then(|| i128::from(rate.capacity()) - rate.accrue(left, 0).raw)
 }

@@ -34,10 +34,14 @@ pub(super) fn update(update: &Update) -> Expression {
         limit_line(&mut expression, line);
     }
     for new in &update.added {
-        expression.require_absent(&limit_attribute(new.limit.as_str(), Field::Tokens));
+        let attribute = |field| limit_attribute(new.limit.as_str(), field);
+        // One of both alone is no limit: deleting and settling at the same time leaves it behind.
+        expression.require_either_absent(&attribute(Field::Tokens), &attribute(Field::Capacity));
         for (field, value) in new_fields(new) {
-            expression.set(&limit_attribute(new.limit.as_str(), field), number(value));
+            expression.set(&attribute(field), number(value));
         }
+        // A limit of that name may have left one behind.
+        expression.set(&attribute(Field::Remainder), number(new.level.remainder));
     }
     if let Some(change) = update.pressure {
         tokens(&mut expression, PRESSURE, change);
@@ -54,6 +58,10 @@ fn limit_line(expression: &mut Expression, line: &Line) {
     }
     if let Some(ceiling) = line.ceiling {
         expression.require(&held, "<=", number(ceiling));
+    }
+    if line.floor.is_none() && line.ceiling.is_none() {
+        // Else an addition would begin a limit that has nothing but tokens.
+        expression.require_present(&held);
     }
     if let Some(capacity) = line.capacity {
         expression.require(&limit_attribute(limit, Field::Capacity), "=", number(capacity));
@@ -118,6 +126,9 @@ pub(super) fn item(namespace: &str, bucket: &BucketKey, create: &Create) -> Hash
     for new in &create.limits {
         for (field, value) in new_fields(new) {
             put(&limit_attribute(new.limit.as_str(), field), number(value));
+        }
+        if new.level.remainder != 0 {
+            put(&limit_attribute(new.limit.as_str(), Field::Remainder), number(new.level.remainder));
         }
     }
     let pressure = [

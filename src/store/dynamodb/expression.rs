@@ -57,9 +57,9 @@ impl Expression {
         self.conditions.push(condition);
     }
 
-    pub(super) fn require_absent(&mut self, attribute: &str) {
-        let condition = format!("attribute_not_exists({})", self.name(attribute));
-        self.conditions.push(condition);
+    pub(super) fn require_either_absent(&mut self, one: &str, other: &str) {
+        let (one, other) = (self.name(one), self.name(other));
+        self.conditions.push(format!("(attribute_not_exists({one}) OR attribute_not_exists({other}))"));
     }
 
     /// The update expression.

@@ -1,6 +1,6 @@
 //! The records that a table keeps about itself: its version and its namespaces.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
     error::SdkError,
@@ -27,6 +27,12 @@ type Item = HashMap<String, AttributeValue>;
 
 /// The schema that this crate reads and writes.
 const SCHEMA: &str = "0.10.0";
+
+const REGISTERING: &str = "registering the namespace";
+/// How often a registration is tried that others get in the way of.
+const MOST_REGISTRATIONS: u32 = 5;
+/// The pause before the second try; it grows.
+const BETWEEN_REGISTRATIONS: Duration = Duration::from_millis(20);
 
 /// Reads and writes the registry of a stack's table.
 #[derive(Clone, Copy, Debug)]
@@ -112,17 +118,29 @@ impl<'a> Registry<'a> {
 
     /// Registers the namespace `name`, or finds that somebody else just has.
     pub(crate) async fn register(&self, name: &NamespaceName) -> Result<Namespace, StackError> {
-        const ACTION: &str = "registering the namespace";
-        let id = new_namespace_id().map_err(call_failed(ACTION))?;
-        let puts = [namespace_by_name(name.as_str()), namespace_by_id(&id)].map(|sort_key| {
+        for attempt in 0..MOST_REGISTRATIONS {
+            // Of two registrations that meet, both may be cancelled.
+            tokio::time::sleep(BETWEEN_REGISTRATIONS * attempt).await;
+            if let Some(registered) = self.try_register(name).await? {
+                return Ok(registered);
+            }
+            if let Some(registered) = self.namespace(name).await? {
+                return Ok(registered);
+            }
+        }
+        let message = "the registration was cancelled, and nobody else has registered it";
+        Err(call_failed(REGISTERING)(StoreError::new(StoreErrorKind::Busy, message)))
+    }
+
+    /// `None` where the transaction was cancelled.
+    async fn try_register(&self, name: &NamespaceName) -> Result<Option<Namespace>, StackError> {
+        let id = new_namespace_id().map_err(call_failed(REGISTERING))?;
+        let mut transaction = self.stack.client().transact_write_items();
+        for sort_key in [namespace_by_name(name.as_str()), namespace_by_id(&id)] {
             let mut item = registry_item(&sort_key);
             item.insert("namespace_id".into(), text(&id));
             item.insert("namespace_name".into(), text(name.as_str()));
             item.insert("status".into(), text("active"));
-            item
-        });
-        let mut transaction = self.stack.client().transact_write_items();
-        for mut item in puts {
             item.insert("created_at".into(), text(self.timestamp()?));
             let put = Put::builder()
                 .table_name(self.stack.table())
@@ -130,20 +148,17 @@ impl<'a> Registry<'a> {
                 .condition_expression("attribute_not_exists(PK)")
                 .build()
                 .map_err(|error| StoreError::new(StoreErrorKind::NotApplied, error.to_string()))
-                .map_err(call_failed(ACTION))?;
+                .map_err(call_failed(REGISTERING))?;
             transaction = transaction.transact_items(TransactWriteItem::builder().put(put).build());
         }
         match transaction.send().await {
-            Ok(_) => Ok(Namespace { id }),
+            Ok(_) => Ok(Some(Namespace { id })),
             Err(SdkError::ServiceError(error))
                 if matches!(error.err(), TransactWriteItemsError::TransactionCanceledException(_)) =>
             {
-                self.namespace(name).await?.ok_or_else(|| {
-                    let message = "the registration was cancelled, and nobody else has registered it";
-                    call_failed(ACTION)(StoreError::new(StoreErrorKind::Busy, message))
-                })
+                Ok(None)
             }
-            Err(error) => Err(call_failed(ACTION)(store_error(error))),
+            Err(error) => Err(call_failed(REGISTERING)(store_error(error))),
         }
     }
 

@@ -117,9 +117,7 @@ fn holds(state: &BucketState, update: &Update) -> bool {
 }
 
 fn line_holds(limit: &LimitState, line: &Line) -> bool {
-    line.floor.is_none_or(|floor| limit.level.tokens >= floor)
-        && line.ceiling.is_none_or(|ceiling| limit.level.tokens <= ceiling)
-        && line.capacity.is_none_or(|capacity| limit.parameters.capacity() == capacity)
+    line.holds(limit.level.tokens) && line.capacity.is_none_or(|capacity| limit.parameters.capacity() == capacity)
 }
 
 fn apply(state: &mut BucketState, update: &Update) -> Result<(), StoreError> {

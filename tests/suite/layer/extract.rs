@@ -1,0 +1,137 @@
+//! The axum extractors.
+
+use axum::{Json, Router, routing::get};
+use serde_json::{Value, json};
+use tollgate::{
+    Limit,
+    extract::MissingLayer,
+    layer::{LeaseHandle, OnMissingKey, RateLimitStatus},
+};
+
+use super::{
+    events::Events,
+    world::{Remote, alices_tokens, ask, from, layer, memory, ten_tokens, with_headers},
+};
+
+async fn json(app: Router, user: &str) -> Value {
+    let response = ask(&app, from(user)).await;
+    assert_eq!(response.status(), 200);
+    serde_json::from_slice(&axum::body::to_bytes(response.into_body(), 10_000).await.unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn the_lease() {
+    let (limiter, _) = memory();
+    let handler = async |lease: LeaseHandle| Json(lease.consumed("tpm"));
+    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, ten_tokens()));
+    assert_eq!(json(app, "alice").await, 10);
+}
+
+#[tokio::test]
+async fn perhaps_a_lease() {
+    let (limiter, _) = memory();
+    let handler = async |lease: Option<LeaseHandle>| Json(lease.map(|lease| lease.consumed("tpm")));
+    let bare = Router::new().route("/", get(handler));
+    assert_eq!(json(bare.clone(), "alice").await, Value::Null);
+    assert_eq!(json(bare.layer(layer(&limiter, ten_tokens())), "alice").await, 10);
+}
+
+#[tokio::test]
+async fn the_status() {
+    let remote = Remote::start().await;
+    for limiter in [memory().0, remote.limiter] {
+        let handler = async |status: RateLimitStatus| {
+            assert_eq!(status.get("tpm").unwrap().available, 90);
+            assert!(status.get("rpm").is_none());
+            Json(status)
+        };
+        let app = Router::new().route("/", get(handler)).layer(layer(&limiter, ten_tokens()));
+        assert_eq!(
+            json(app, "alice").await,
+            json!({
+                "entity": "alice",
+                "resource": "api",
+                "limits": [{
+                    "limit": {"name": "tpm", "capacity": 100, "refill_amount": 100, "refill_period_seconds": 60.0},
+                    "available": 90,
+                    "requested": 10,
+                    "retry_after_seconds": 0.0,
+                    "reset_after_seconds": 6.0,
+                }],
+                "degraded": false,
+            })
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_status_follows_what_the_handler_adjusts() {
+    let (limiter, _) = memory();
+    let handler = async |lease: LeaseHandle, before: RateLimitStatus| {
+        lease.settle("tpm", 250).unwrap();
+        let available = |status: &RateLimitStatus| status.get("tpm").unwrap().available;
+        Json([available(&before), available(&lease.status())])
+    };
+    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, ten_tokens()));
+    assert_eq!(json(app, "alice").await, json!([90, -150]));
+}
+
+#[tokio::test]
+async fn perhaps_a_status() {
+    let handler = async |status: Option<RateLimitStatus>| Json(status.is_some());
+    let bare = Router::new().route("/", get(handler));
+    assert_eq!(json(bare.clone(), "alice").await, false);
+    assert_eq!(json(bare.layer(layer(&memory().0, ten_tokens())), "alice").await, true);
+}
+
+#[tokio::test]
+async fn the_layer_is_missing() {
+    let events = Events::collect();
+    let app = Router::new()
+        .route("/lease", get(async |_: LeaseHandle| {}))
+        .route("/status", get(async |_: RateLimitStatus| {}));
+    for path in ["/lease", "/status"] {
+        let mut request = from("alice");
+        *request.uri_mut() = path.parse().unwrap();
+        let response = ask(&app, request).await;
+        assert_eq!(response.status(), 500);
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        assert!(body.is_empty(), "what is wrong is in the log, not in the answer");
+    }
+    let said = events.text().matches(&MissingLayer::default().to_string()).count();
+    assert_eq!(said, 2, "{}", events.text());
+}
+
+#[tokio::test]
+async fn the_layer_stands_further_in() {
+    let (limiter, _) = memory();
+    let inner = Router::new().route("/", get(async || {})).layer(layer(&limiter, ten_tokens()));
+    let outside = axum::middleware::from_fn(
+        async |lease: Option<LeaseHandle>, request: axum::extract::Request, next: axum::middleware::Next| {
+            assert!(lease.is_none());
+            next.run(request).await
+        },
+    );
+    assert_eq!(ask(&inner.layer(outside), from("alice")).await.status(), 200);
+    assert_eq!(alices_tokens(&limiter).await, 90);
+}
+
+#[tokio::test]
+async fn a_request_that_passed_unlimited_has_none() {
+    let (limiter, _) = memory();
+    let handler = async |lease: Option<LeaseHandle>, status: Option<RateLimitStatus>| {
+        assert!(lease.is_none() && status.is_none());
+    };
+    let policy = ten_tokens().on_missing_key(OnMissingKey::Skip);
+    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, policy));
+    assert_eq!(ask(&app, with_headers(&[])).await.status(), 200);
+}
+
+#[tokio::test]
+async fn of_two_layers_the_inner_ones_lease() {
+    let (limiter, _) = memory();
+    let inner = super::world::per_user(Limit::per_hour("rph", 7)).resource(tollgate::layer::keys::fixed("inner"));
+    let handler = async |status: RateLimitStatus| Json(status.resource);
+    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, inner)).layer(layer(&limiter, ten_tokens()));
+    assert_eq!(json(app, "alice").await, "inner");
+}

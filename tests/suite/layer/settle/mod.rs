@@ -1,0 +1,13 @@
+//! What a request has really cost, by headers and by the handler.
+//!
+//! A request costs 10 of 100 tokens before anything is known.
+
+mod bad_values;
+mod debt;
+mod estimate;
+mod handle;
+mod header;
+mod refund;
+
+/// What is left where the estimate stands.
+pub(super) const AS_ESTIMATED: i64 = 90;

@@ -1,0 +1,213 @@
+//! One limiter of each kind, with a clock that the test moves and a view of the raw bucket.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use tollgate::{
+    EntityId, LimitName, RateLimiter, Resource,
+    clock::ManualClock,
+    limiter::Builder,
+    model::{BucketKey, BucketState, Create, Update},
+    store::{MemoryStore, Outcome, Store, StoreFuture, dynamodb::CreateTable},
+};
+use tollgate_testkit::{Engine, Proxy};
+
+/// An evening in November 2023, epoch ms.
+pub(super) const START: i64 = 1_700_000_000_000;
+
+pub(super) const STACK: &str = "limits";
+
+/// Runs each test body on every kind of limiter.
+macro_rules! on_every_limiter {
+    ($($test:ident),+ $(,)?) => {
+        mod in_memory {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(crate::limiter::fixture::Fixture::in_memory()).await;
+            })+
+        }
+        mod gated {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(crate::limiter::fixture::Fixture::gated()).await;
+            })+
+        }
+        mod dynamodb {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(crate::limiter::fixture::Fixture::dynamodb().await).await;
+            })+
+        }
+    };
+}
+pub(super) use on_every_limiter;
+
+/// A limiter whose clock the test moves.
+pub(super) struct Fixture {
+    pub(super) limiter: RateLimiter,
+    pub(super) clock: ManualClock,
+    buckets: Buckets,
+}
+
+enum Buckets {
+    InMemory(MemoryStore),
+    Gated(Arc<Counting>),
+    DynamoDb(Box<Table>),
+}
+
+impl Fixture {
+    pub(super) fn in_memory() -> Self {
+        let (clock, store) = (ManualClock::at(START), MemoryStore::new());
+        let limiter = settings(&clock).build_memory(store.clone());
+        Self { limiter, clock, buckets: Buckets::InMemory(store) }
+    }
+
+    pub(super) fn gated() -> Self {
+        let (clock, store) = (ManualClock::at(START), Arc::new(Counting::default()));
+        let limiter = settings(&clock).build_shared(store.clone()).unwrap();
+        Self { limiter, clock, buckets: Buckets::Gated(store) }
+    }
+
+    pub(super) async fn dynamodb() -> Self {
+        let (clock, table) = (ManualClock::at(START), Table::create().await);
+        let limiter = table.limiter(settings(&clock)).await;
+        Self { limiter, clock, buckets: Buckets::DynamoDb(Box::new(table)) }
+    }
+
+    /// Millitokens of a limit of a bucket as the store holds them, refill since its last write not
+    /// counted, and its consumption counter.
+    pub(super) async fn raw(&self, entity: &str, resource: &str, limit: &str) -> (i64, i64) {
+        let state = match &self.buckets {
+            Buckets::InMemory(store) => store.read(&key(entity, resource)).await.unwrap(),
+            Buckets::Gated(store) => store.inner.read(&key(entity, resource)).await.unwrap(),
+            Buckets::DynamoDb(table) => {
+                let item = table.item(entity, resource).await.expect("there is a bucket");
+                let read = |field: &str| integer(&item, &format!("b_{limit}_{field}"));
+                return (read("tk"), read("tc"));
+            }
+        };
+        let state = state.expect("there is a bucket");
+        let state = state.limit(&LimitName::new(limit).unwrap()).expect("it has the limit");
+        (state.level.tokens, state.consumed)
+    }
+
+    /// Bucket writes so far; none is counted where buckets are changed in place.
+    pub(super) fn writes(&self) -> u64 {
+        match &self.buckets {
+            Buckets::InMemory(_) => 0,
+            Buckets::Gated(store) => store.writes.load(Ordering::SeqCst),
+            Buckets::DynamoDb(table) => table.writes(),
+        }
+    }
+
+    /// Whole tokens that the limiter says are there.
+    pub(super) async fn available(&self, limit: &tollgate::Limit) -> i64 {
+        let available = self.limiter.available("user", "api").limits(limit.clone()).await.unwrap();
+        available.get(limit.name().as_str()).unwrap().available
+    }
+
+    pub(super) fn advance(&self, millis: u64) {
+        self.clock.advance(Duration::from_millis(millis));
+    }
+}
+
+/// Differences fly at once, and a slow machine is not an outage.
+pub(super) fn settings(clock: &ManualClock) -> Builder {
+    RateLimiter::builder().clock(clock.clone()).deadline(Duration::from_secs(20)).flush_after(Duration::ZERO)
+}
+
+pub(super) fn key(entity: &str, resource: &str) -> BucketKey {
+    BucketKey::new(EntityId::new(entity).unwrap(), Resource::new(resource).unwrap())
+}
+
+/// An engine, a proxy before it, and what a test wants to know about the table.
+pub(super) struct Table {
+    pub(super) engine: Engine,
+    pub(super) proxy: Proxy,
+    namespace: String,
+    created: u64,
+}
+
+impl Table {
+    pub(super) async fn create() -> Self {
+        let engine = Engine::start().await;
+        let proxy = Proxy::start(engine.address()).await;
+        let mut table = Self { engine, proxy, namespace: String::new(), created: 0 };
+        table.limiter(RateLimiter::builder()).await.shutdown().await;
+        let record = table.engine.item(STACK, "_/SYSTEM#", "#NAMESPACE#default").await.unwrap();
+        table.namespace = record["namespace_id"].as_s().unwrap().clone();
+        table.created = table.writes();
+        table
+    }
+
+    /// A limiter of its own, as another process has it.
+    pub(super) async fn limiter(&self, settings: Builder) -> RateLimiter {
+        RateLimiter::open()
+            .stack(STACK)
+            .namespace("default")
+            .client(self.proxy.client())
+            .provision(CreateTable::new().without_stream())
+            .settings(settings)
+            .await
+            .unwrap()
+    }
+
+    /// The item of a bucket.
+    pub(super) async fn item(&self, entity: &str, resource: &str) -> Option<HashMap<String, AttributeValue>> {
+        let key = format!("{}/BUCKET#{entity}#{resource}#0", self.namespace);
+        self.engine.item(STACK, &key, "#STATE").await
+    }
+
+    /// Bucket writes that reached the table.
+    pub(super) fn writes(&self) -> u64 {
+        self.proxy.count("UpdateItem") + self.proxy.count("PutItem") - self.created
+    }
+
+    pub(super) fn puts(&self) -> u64 {
+        self.writes() - self.updates()
+    }
+
+    pub(super) fn updates(&self) -> u64 {
+        self.proxy.count("UpdateItem")
+    }
+
+    pub(super) fn reads(&self) -> u64 {
+        self.proxy.count("GetItem")
+    }
+}
+
+/// An attribute that holds a number.
+pub(super) fn integer(item: &HashMap<String, AttributeValue>, attribute: &str) -> i64 {
+    let value = item.get(attribute).unwrap_or_else(|| panic!("there is no {attribute}"));
+    value.as_n().unwrap().parse().unwrap()
+}
+
+/// A memory store that counts its calls.
+#[derive(Debug, Default)]
+pub(super) struct Counting {
+    pub(super) inner: MemoryStore,
+    pub(super) writes: AtomicU64,
+}
+
+impl Store for Counting {
+    fn read<'a>(&'a self, bucket: &'a BucketKey) -> StoreFuture<'a, Option<BucketState>> {
+        self.inner.read(bucket)
+    }
+
+    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        self.inner.update(bucket, update)
+    }
+
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        self.inner.create(bucket, create)
+    }
+}

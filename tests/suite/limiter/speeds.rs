@@ -1,0 +1,123 @@
+//! A fast limit and a slow one on the same bucket, saturated for a while of real time.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tollgate::{Error, Limit, RateLimiter};
+
+use super::fixture::{Table, integer};
+
+const FOR: Duration = Duration::from_secs(20);
+const FAST: i64 = 50;
+const SLOW_PERIOD: i64 = 10_000;
+
+fn limits() -> [Limit; 2] {
+    [Limit::per_second("fast", FAST as u64), Limit::custom("slow", 10, 1, Duration::from_millis(10_000)).unwrap()]
+}
+
+/// Asks for one token of `limit` again and again until `end`, whenever there should be one.
+async fn saturate(limiter: RateLimiter, limit: &'static str, end: Instant, granted: Arc<AtomicI64>) {
+    let other = if limit == "fast" { "slow" } else { "fast" };
+    while Instant::now() < end {
+        match limiter.acquire("user", "api").limits(limits()).cost(limit, 1).cost(other, 0).await {
+            Ok(lease) => {
+                lease.commit();
+                granted.fetch_add(1, Ordering::SeqCst);
+            }
+            Err(Error::Denied(denied)) => {
+                let wait = denied.retry_after().unwrap();
+                let left = end.saturating_duration_since(Instant::now());
+                tokio::time::sleep(wait.max(Duration::from_millis(1)).min(left)).await;
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+}
+
+/// The slow limit's tokens, left and spent, in units of millitoken · ms.
+fn slow_units(item: &std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>) -> i64 {
+    let remainder = item.get("b_slow_fr").map_or(0, |_| integer(item, "b_slow_fr"));
+    (integer(item, "b_slow_tk") + integer(item, "b_slow_tc")) * SLOW_PERIOD + remainder
+}
+
+/// Saturates both limits from `tasks` tasks of one limiter, and now and then from another limiter
+/// that sees the bucket rarely.
+async fn saturated(tasks: usize, with_another: bool) {
+    let table = Table::create().await;
+    let settings = || RateLimiter::builder().deadline(Duration::from_secs(20));
+    let limiter = table.limiter(settings()).await;
+    // Empty from the beginning: from now on nothing is cut.
+    let lease = limiter.acquire("user", "api").limits(limits()).cost("fast", FAST as u64).cost("slow", 10).await;
+    lease.unwrap().commit();
+    let before = table.item("user", "api").await.unwrap();
+    let writes = table.writes();
+
+    let end = Instant::now() + FOR;
+    let [fast, slow] = [(); 2].map(|()| Arc::new(AtomicI64::new(0)));
+    let mut running = Vec::new();
+    for _ in 0..tasks {
+        running.push(tokio::spawn(saturate(limiter.clone(), "fast", end, fast.clone())));
+    }
+    running.push(tokio::spawn(saturate(limiter.clone(), "slow", end, slow.clone())));
+    if with_another {
+        let other = table.limiter(settings()).await;
+        let (fast, slow) = (fast.clone(), slow.clone());
+        running.push(tokio::spawn(async move {
+            for pause in [0, 3, 40, 170, 650, 999, 1000, 1400, 2300].into_iter().cycle() {
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+                if Instant::now() >= end {
+                    break;
+                }
+                for (limit, granted) in [("fast", &fast), ("slow", &slow)] {
+                    let cost = |name| u64::from(name == limit);
+                    let acquire = other.acquire("user", "api").limits(limits());
+                    match acquire.cost("fast", cost("fast")).cost("slow", cost("slow")).await {
+                        Ok(lease) => {
+                            lease.commit();
+                            granted.fetch_add(1, Ordering::SeqCst);
+                        }
+                        Err(Error::Denied(_)) => {}
+                        Err(error) => panic!("{error:?}"),
+                    }
+                }
+            }
+        }));
+    }
+    for task in running {
+        task.await.unwrap();
+    }
+
+    let after = table.item("user", "api").await.unwrap();
+    let writes = table.writes() - writes;
+    let (fast, slow) = (fast.load(Ordering::SeqCst), slow.load(Ordering::SeqCst));
+    let elapsed = integer(&after, "rf") - integer(&before, "rf");
+    let due = FOR.as_secs() as i64 * FAST;
+    println!("fast: {fast} of {due}, slow: {slow}, {elapsed} ms refilled, {writes} writes");
+
+    assert_eq!(integer(&after, "b_fast_tc") - integer(&before, "b_fast_tc"), fast * 1000);
+    assert_eq!(integer(&after, "b_slow_tc") - integer(&before, "b_slow_tc"), slow * 1000);
+    assert!(fast * 1000 >= due * 995, "{fast} of {due}");
+    // Never more than time has brought: the bucket was empty.
+    assert!(fast * 1000 <= (elapsed + 1000) * FAST, "{fast} in {elapsed} ms");
+    assert!(slow * SLOW_PERIOD <= elapsed + 1000, "{slow} in {elapsed} ms");
+    let brought = slow_units(&after) - slow_units(&before);
+    assert!(brought <= elapsed * 1000, "{brought} in {elapsed} ms");
+    assert!(brought * 1000 >= elapsed * 1000 * 995, "{brought} in {elapsed} ms");
+    // Refills that are due are not left for long.
+    assert!(elapsed >= FOR.as_millis() as i64 * 94 / 100, "{elapsed} ms");
+}
+
+#[tokio::test]
+async fn both_limits_grant_their_rate() {
+    saturated(8, false).await;
+}
+
+#[tokio::test]
+async fn a_stale_image_destroys_no_refill() {
+    saturated(8, true).await;
+}

@@ -1,0 +1,68 @@
+//! When a bucket counts as gone.
+
+use tollgate::{
+    model::{Create, Expiry, Update},
+    store::{Outcome, Store},
+};
+
+use super::{
+    Table, on_both,
+    subject::{NOW, TABLE, apply, create, held, key, limit, refuse, spend, update},
+};
+
+on_both! {
+    updates_an_absent_bucket_not_and_leaves_no_stub
+    updates_an_expired_bucket_not
+    updates_a_bucket_until_its_second_has_come
+    sets_and_removes_the_expiry
+}
+
+async fn updates_an_absent_bucket_not_and_leaves_no_stub(store: &dyn Store) {
+    let plain = update([spend("rpm", 1_000)]);
+    let empty = update([]);
+    for update in [plain, empty] {
+        assert_eq!(store.update(&key(), &update).await.unwrap(), Outcome::Refused(None));
+        assert_eq!(store.read(&key()).await.unwrap(), None);
+    }
+}
+
+async fn expiring(store: &dyn Store, seconds: i64) {
+    let create = Create { expires_at: Some(seconds), ..create([limit("rpm", 10_000)]) };
+    store.create(&key(), &create).await.unwrap();
+}
+
+async fn updates_an_expired_bucket_not(store: &dyn Store) {
+    expiring(store, NOW / 1000).await;
+    refuse(store, &update([spend("rpm", 1_000)])).await;
+}
+
+async fn updates_a_bucket_until_its_second_has_come(store: &dyn Store) {
+    expiring(store, NOW / 1000 + 1).await;
+    let spend = update([spend("rpm", 1_000)]);
+    let state = apply(store, &Update { now: NOW + 499, ..spend.clone() }).await;
+    assert_eq!(held(&state, "rpm"), (9_000, 1_000));
+    refuse(store, &Update { now: NOW + 500, ..spend }).await;
+}
+
+async fn sets_and_removes_the_expiry(store: &dyn Store) {
+    expiring(store, NOW / 1000 + 1).await;
+    for (expiry, expires_at) in [
+        (Expiry::At(NOW / 1000 + 9), Some(NOW / 1000 + 9)),
+        (Expiry::Keep, Some(NOW / 1000 + 9)),
+        (Expiry::Never, None),
+        (Expiry::Keep, None),
+        (Expiry::Never, None),
+    ] {
+        let state = apply(store, &Update { expiry, ..update([]) }).await;
+        assert_eq!(state.expires_at, expires_at, "{expiry:?}");
+    }
+}
+
+#[tokio::test]
+async fn deleted_items_are_gone_all_the_same() {
+    let table = Table::create().await;
+    expiring(&table.store(), 1).await;
+    assert_eq!(table.engine.sweep_ttl(), 1, "{TABLE} has its time to live switched on");
+    assert_eq!(table.store().update(&key(), &update([spend("rpm", 1)])).await.unwrap(), Outcome::Refused(None));
+    assert!(matches!(table.store().create(&key(), &create([])).await.unwrap(), Outcome::Applied(_)));
+}

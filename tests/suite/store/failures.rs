@@ -1,0 +1,133 @@
+//! What is known about a call that failed.
+
+use tollgate::{
+    model::Update,
+    store::{Outcome, Store, StoreError, StoreErrorKind, dynamodb::DynamoDbStore},
+};
+use tollgate_testkit::{ErrorAnswer, Fault, Proxy};
+
+use super::{
+    Table,
+    subject::{NAMESPACE, TABLE, create, held, key, limit, put, spend, update},
+};
+
+/// A bucket of 5 tokens behind a proxy.
+async fn behind_proxy() -> (Table, Proxy, DynamoDbStore) {
+    let table = Table::create().await;
+    put(&table.store(), [limit("rpm", 5_000)]).await;
+    let proxy = Proxy::start(table.engine.address()).await;
+    let store = DynamoDbStore::new(&proxy.client(), TABLE, NAMESPACE);
+    (table, proxy, store)
+}
+
+fn one() -> Update {
+    update([spend("rpm", 1_000)])
+}
+
+/// The errors of a read, an update and a create.
+async fn errors(store: &DynamoDbStore) -> [StoreError; 3] {
+    [
+        store.read(&key()).await.unwrap_err(),
+        store.update(&key(), &one()).await.unwrap_err(),
+        store.create(&key(), &create([limit("rpm", 0)])).await.unwrap_err(),
+    ]
+}
+
+async fn tokens(table: &Table) -> i64 {
+    held(&table.store().read(&key()).await.unwrap().unwrap(), "rpm").0
+}
+
+#[tokio::test]
+async fn an_engine_that_is_down_has_done_nothing() {
+    let table = Table::create().await;
+    table.engine.stop().await;
+    // A client without an open connection: it is refused a new one.
+    let store = DynamoDbStore::new(&table.engine.client(), TABLE, NAMESPACE);
+    for error in errors(&store).await {
+        assert_eq!(error.kind(), StoreErrorKind::NotApplied, "{error}");
+        assert!(error.is_not_applied() && error.cause().is_some(), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_leaves_it_open() {
+    let (table, proxy, store) = behind_proxy().await;
+    for operation in ["GetItem", "UpdateItem", "PutItem"] {
+        proxy.add_fault(Fault::refuse().on(operation));
+    }
+    for error in errors(&store).await {
+        assert_eq!(error.kind(), StoreErrorKind::Unknown, "{error}");
+    }
+    assert_eq!(tokens(&table).await, 5_000);
+}
+
+#[tokio::test]
+async fn a_busy_store_has_done_nothing() {
+    let (table, proxy, store) = behind_proxy().await;
+    for answer in [ErrorAnswer::throttling(), ErrorAnswer::throughput_exceeded(), ErrorAnswer::transaction_conflict()] {
+        proxy.set_fault(Fault::answer(answer));
+        for error in errors(&store).await {
+            assert_eq!(error.kind(), StoreErrorKind::Busy, "{error}");
+            assert!(error.is_not_applied());
+        }
+    }
+    assert_eq!(tokens(&table).await, 5_000);
+}
+
+#[tokio::test]
+async fn a_server_error_leaves_it_open() {
+    let (_table, proxy, store) = behind_proxy().await;
+    proxy.set_fault(Fault::answer(ErrorAnswer::internal_server_error()));
+    for error in errors(&store).await {
+        assert_eq!(error.kind(), StoreErrorKind::Unknown, "{error}");
+        assert!(!error.is_not_applied());
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_leaves_it_open_and_the_write_is_sent_once() {
+    let (table, proxy, store) = behind_proxy().await;
+    proxy.set_fault(Fault::lose_response());
+    for error in errors(&store).await {
+        assert_eq!(error.kind(), StoreErrorKind::Unknown, "{error}");
+    }
+    for operation in ["GetItem", "UpdateItem", "PutItem"] {
+        assert_eq!(proxy.received(operation), 1, "{operation}");
+    }
+    assert_eq!(tokens(&table).await, 4_000);
+}
+
+/// A client with retries of its own does not repeat bucket writes either.
+#[tokio::test]
+async fn writes_are_sent_once_whatever_the_client() {
+    use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
+
+    let (table, proxy, _) = behind_proxy().await;
+    let patient = Client::from_conf(proxy.dynamodb_config().retry_config(RetryConfig::standard()).build());
+    let store = DynamoDbStore::new(&patient, TABLE, NAMESPACE);
+    proxy.set_fault(Fault::lose_response());
+    assert_eq!(store.update(&key(), &one()).await.unwrap_err().kind(), StoreErrorKind::Unknown);
+    assert_eq!(proxy.received("UpdateItem"), 1);
+    assert_eq!(tokens(&table).await, 4_000);
+}
+
+#[tokio::test]
+async fn a_table_that_is_missing_has_done_nothing() {
+    let table = Table::create().await;
+    let store = DynamoDbStore::new(&table.client, "another", NAMESPACE);
+    for error in errors(&store).await {
+        assert_eq!(error.kind(), StoreErrorKind::NotApplied, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn it_goes_on_when_the_engine_is_back() {
+    let table = Table::create().await;
+    let store = table.store();
+    put(&store, [limit("rpm", 5_000)]).await;
+    table.engine.stop().await;
+    assert!(store.update(&key(), &one()).await.is_err());
+    table.engine.resume().await;
+    let outcome = store.update(&key(), &one()).await.unwrap();
+    assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
+}

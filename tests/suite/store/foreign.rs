@@ -1,0 +1,193 @@
+//! Items that others wrote: attributes of theirs, shards, leftovers, nonsense.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use tollgate::{
+    model::{BucketKey, Parameters, RefillLock, TokenChange, Update},
+    store::{Outcome, Store, StoreErrorKind},
+};
+
+use super::{
+    Table,
+    subject::{Item, NOW, add, apply, create, held, key, limit, n, name, of, put, refuse, s, spend, update},
+};
+
+#[tokio::test]
+async fn attributes_that_no_write_names_survive_every_write() {
+    let table = Table::create().await;
+    let store = table.store();
+    put(&store, [limit("rpm", 5_000), limit("tpm", 5_000)]).await;
+    let list = AttributeValue::L(vec![AttributeValue::Null(true)]);
+    let foreign = [
+        ("pgen", n(1_795_501_139_494i64)),
+        ("pinc", s("70dba97f28e80df0")),
+        ("b_rpm_gc", n(3)),
+        ("b_rpm_sched", s("-")),
+        ("b_tpm_rsched", s("-")),
+        ("new_thing", Some(list)),
+        ("parent_id", s("org")),
+        ("cascade", Some(AttributeValue::Bool(true))),
+    ];
+    table.set(foreign.clone()).await;
+
+    let lock = Some(RefillLock { seen: NOW, to: NOW + 1 });
+    let mut adding = Update { lock, ..update([]) };
+    adding.added.push(limit("rpd", 1_000));
+    let writes = [update([spend("rpm", 1_000)]), adding, update([add("tpm", -9_000)]), update([add("tpm", 1)])];
+    for write in &writes {
+        let state = apply(&store, write).await;
+        assert_eq!((state.cascade, state.parent.as_ref().map(|id| id.as_str())), (true, Some("org")));
+        let item = table.item().await.unwrap();
+        for (name, value) in &foreign {
+            assert_eq!(item.get(*name), value.as_ref(), "{name} after {write:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn shards_are_read_with_what_one_of_them_holds() {
+    let table = Table::create().await;
+    let store = table.store();
+    put(&store, [limit("rpm", 2_000)]).await;
+    table.set([("shard_count", n(4)), ("b_rpm_cp", n(10_003)), ("parent_id", Some(AttributeValue::Null(true)))]).await;
+    let state = store.read(&key()).await.unwrap().unwrap();
+    assert_eq!((state.shard, state.shard_count, &state.parent), (0, 4, &None));
+    let parameters = Parameters::new(10_003, 1_000, 1_000).unwrap();
+    assert_eq!(of(&state, "rpm").parameters, parameters);
+    assert_eq!(of(&state, "rpm").rate, parameters.shard(0, 4).unwrap());
+    assert_eq!(of(&state, "rpm").rate.capacity(), 2_501);
+    // Every shard's item takes as many writes as any item.
+    assert_eq!(state.pressure.unwrap().0.capacity(), 1_000_000);
+
+    // The last shard lies at its own key.
+    let mut item = table.item().await.unwrap();
+    item.insert("PK".into(), AttributeValue::S("abcdefghijk/BUCKET#user-1#api#3".into()));
+    table.client.put_item().table_name("limits").set_item(Some(item)).send().await.unwrap();
+    let last = BucketKey { shard: 3, ..key() };
+    let state = store.read(&last).await.unwrap().unwrap();
+    assert_eq!((state.shard, of(&state, "rpm").rate.capacity()), (3, 2_500));
+    let Outcome::Applied(state) = store.update(&last, &update([spend("rpm", 500)])).await.unwrap() else {
+        panic!("refused");
+    };
+    assert_eq!(held(&state, "rpm").0, 1_500);
+    assert_eq!(held(&store.read(&key()).await.unwrap().unwrap(), "rpm").0, 2_000);
+}
+
+#[tokio::test]
+async fn a_limit_counts_only_with_tokens_and_capacity() {
+    for missing in ["b_tpm_tk", "b_tpm_cp"] {
+        let table = Table::create().await;
+        let store = table.store();
+        put(&store, [limit("rpm", 5_000), limit("tpm", 1)]).await;
+        table.set([(missing, None), ("b_tpm_fr", n(999))]).await;
+        let state = store.read(&key()).await.unwrap().unwrap();
+        assert_eq!(state.limit(&name("tpm")), None, "without {missing}");
+
+        // It can be added, whole.
+        let mut adding = update([]);
+        adding.added.push(limit("tpm", 10_000));
+        let state = apply(&store, &adding).await;
+        assert_eq!(held(&state, "tpm"), (10_000, 0), "without {missing}");
+        assert_eq!(of(&state, "tpm").level.remainder, 0, "a remainder of before");
+    }
+}
+
+#[tokio::test]
+async fn an_item_without_what_was_added_later_is_a_bucket() {
+    let table = Table::create().await;
+    let store = table.store();
+    put(&store, [limit("rpm", 5_000)]).await;
+    let wcu = ["b_wcu_tk", "b_wcu_cp", "b_wcu_ra", "b_wcu_rp", "b_wcu_tc"].map(|name| (name, None));
+    table.set(wcu).await;
+    table.set([("shard_count", None), ("lw", None), ("b_rpm_tc", None), ("cascade", None)]).await;
+    let state = store.read(&key()).await.unwrap().unwrap();
+    assert_eq!((state.shard_count, state.last_write, state.pressure), (1, None, None));
+    let state = apply(&store, &update([spend("rpm", 1_000)])).await;
+    assert_eq!(held(&state, "rpm"), (4_000, 1_000));
+}
+
+#[tokio::test]
+async fn nonsense_is_an_error_and_no_panic() {
+    let table = Table::create().await;
+    let store = table.store();
+    put(&store, [limit("rpm", 5_000)]).await;
+    let sound = table.item().await.unwrap();
+    let nonsense = [
+        ("b_rpm_ra", n(0)),
+        ("b_rpm_rp", n(0)),
+        ("b_rpm_rp", n(-1)),
+        ("b_rpm_cp", n(-1)),
+        ("b_rpm_ra", None),
+        ("b_rpm_rp", None),
+        ("b_rpm_tk", s("many")),
+        ("b_rpm_cp", s("10000")),
+        ("b_rpm_tk", n("1.5")),
+        ("b_rpm_tk", n("1234567890123456789012345678")),
+        ("b_rpm_tk", n("-9223372036854775809")),
+        ("b_rpm_tc", n("1e30")),
+        ("b_rpm_fr", s("")),
+        ("b_rpm_rp", n(i64::MAX.to_string() + "0")),
+        ("b_wcu_ra", n(0)),
+        ("b_wcu_tk", s("x")),
+        ("rf", None),
+        ("rf", s("yesterday")),
+        ("rf", n("99999999999999999999999999999999999999")),
+        ("ttl", n("9223372036854775808")),
+        ("shard_count", n(0)),
+        ("shard_count", n(-1)),
+        ("shard_count", n(1i64 << 32)),
+        ("shard_count", s("1")),
+        ("parent_id", s("no#name")),
+    ];
+    for (attribute, value) in nonsense {
+        restore(&table, &sound).await;
+        table.set([(attribute, value.clone())]).await;
+        let error = store.read(&key()).await.expect_err(&format!("{attribute} {value:?}"));
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{attribute} {value:?}: {error}");
+        // Refusals and creates return the item too.
+        let refused = store.create(&key(), &create([limit("rpm", 0)])).await;
+        assert_eq!(refused.unwrap_err().kind(), StoreErrorKind::Corrupt, "{attribute} {value:?}");
+    }
+}
+
+/// Numbers of more than 38 digits do not exist in a table; periods that shards make too long do.
+#[tokio::test]
+async fn a_period_that_the_shards_make_too_long_is_an_error() {
+    let table = Table::create().await;
+    put(&table.store(), [limit("rpm", 5_000)]).await;
+    table.set([("b_rpm_rp", n(i64::MAX)), ("shard_count", n(2))]).await;
+    let error = table.store().read(&key()).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
+}
+
+#[tokio::test]
+async fn tokens_above_the_cap_are_read_as_they_are() {
+    let table = Table::create().await;
+    let store = table.store();
+    put(&store, [limit("rpm", 10_000)]).await;
+    table.set([("b_rpm_tk", n(14_000))]).await;
+    assert_eq!(held(&store.read(&key()).await.unwrap().unwrap(), "rpm").0, 14_000);
+}
+
+#[tokio::test]
+async fn pressure_is_charged_beside_the_limits() {
+    let table = Table::create().await;
+    let store = table.store();
+    put(&store, [limit("rpm", 5_000)]).await;
+    let spend = |change| Update { pressure: Some(change), ..update([spend("rpm", 1_000)]) };
+    let state = apply(&store, &spend(TokenChange::Add(-1_000))).await;
+    assert_eq!(state.pressure.unwrap().1.tokens, 999_000);
+    let state = apply(&store, &spend(TokenChange::Set(999_500))).await;
+    assert_eq!(state.pressure.unwrap().1.tokens, 999_500);
+    assert_eq!(table.item().await.unwrap().get("b_wcu_tc"), n(2_000).as_ref());
+    assert_eq!(state.limits.len(), 1, "it is no limit of the user's");
+    refuse(&store, &spend_too_much()).await;
+    assert_eq!(table.item().await.unwrap().get("b_wcu_tc"), n(2_000).as_ref());
+}
+
+fn spend_too_much() -> Update {
+    Update { pressure: Some(TokenChange::Add(-1_000)), ..update([spend("rpm", 3_001)]) }
+}
+
+async fn restore(table: &Table, item: &Item) {
+    table.client.put_item().table_name("limits").set_item(Some(item.clone())).send().await.unwrap();
+}

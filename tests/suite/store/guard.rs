@@ -1,0 +1,52 @@
+//! Repeating a write whose answer was lost.
+
+use tollgate::{
+    model::{Guard, Update, WriteId},
+    store::Store,
+};
+
+use super::{
+    on_both,
+    subject::{apply, held, id, limit, put, refuse, spend, update},
+};
+
+on_both! {
+    a_repeat_of_a_write_that_landed_is_refused_and_shows_it
+    a_repeat_of_a_write_that_did_not_land_is_done
+    a_repeat_behind_another_write_is_done
+}
+
+fn guarded(update: &Update) -> Update {
+    Update { guard: Guard::NotLanded(update.id.clone()), ..update.clone() }
+}
+
+async fn a_repeat_of_a_write_that_landed_is_refused_and_shows_it(store: &dyn Store) {
+    put(store, [limit("rpm", 5_000)]).await;
+    let write = update([spend("rpm", 1_000)]);
+    apply(store, &write).await;
+    let state = refuse(store, &guarded(&write)).await;
+    assert_eq!(state.last_write, Some(write.id));
+    assert_eq!(held(&state, "rpm"), (4_000, 1_000));
+}
+
+async fn a_repeat_of_a_write_that_did_not_land_is_done(store: &dyn Store) {
+    put(store, [limit("rpm", 5_000)]).await;
+    let state = apply(store, &guarded(&update([spend("rpm", 1_000)]))).await;
+    assert_eq!(held(&state, "rpm"), (4_000, 1_000));
+}
+
+async fn a_repeat_behind_another_write_is_done(store: &dyn Store) {
+    put(store, [limit("rpm", 5_000)]).await;
+    let write = update([spend("rpm", 1_000)]);
+    apply(store, &write).await;
+    apply(store, &update([spend("rpm", 1_000)])).await;
+    // Only the last write is known. Charged twice: tokens are lost, none is minted.
+    let state = apply(store, &guarded(&write)).await;
+    assert_eq!(held(&state, "rpm"), (2_000, 3_000));
+}
+
+#[test]
+fn ids_are_eleven_characters() {
+    assert_eq!(WriteId::from_number(u64::MAX).as_str(), "__________8");
+    assert_eq!(id().as_str().len(), 11);
+}

@@ -1,0 +1,14 @@
+//! One suite for every store: the same bodies on the memory store, and on DynamoDB through the SDK.
+
+mod create;
+mod expiry;
+mod failures;
+mod foreign;
+mod guard;
+mod names;
+mod numbers;
+mod rows;
+mod subject;
+mod update;
+
+use subject::{Table, on_both};

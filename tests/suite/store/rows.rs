@@ -1,0 +1,129 @@
+//! Every kind of write, its condition holding and failing by one millitoken.
+
+use tollgate::{
+    model::{Line, RefillLock, TokenChange, Update},
+    store::Store,
+};
+
+use super::{
+    on_both,
+    subject::{NOW, add, apply, held, limit, of, put, refuse, spend, update},
+};
+
+on_both! {
+    spend_with_enough_and_one_too_little
+    spend_of_two_limits_is_all_or_nothing
+    refill_that_stays_below_the_cap
+    refill_out_of_debt
+    refill_that_reaches_the_cap
+    settle_that_takes_more_goes_into_debt
+    give_back_below_the_cap
+    give_back_to_the_cap
+    refill_is_locked
+    a_limit_that_is_only_refilled_has_no_floor
+}
+
+fn refill(lines: Line) -> Update {
+    Update { lock: Some(RefillLock { seen: NOW, to: NOW + 2_000 }), now: NOW + 2_000, ..update([lines]) }
+}
+
+async fn spend_with_enough_and_one_too_little(store: &dyn Store) {
+    put(store, [limit("rpm", 5_000)]).await;
+    refuse(store, &update([spend("rpm", 5_001)])).await;
+    let state = apply(store, &update([spend("rpm", 5_000)])).await;
+    assert_eq!(held(&state, "rpm"), (0, 5_000));
+    assert_eq!(state.refilled_at, NOW);
+}
+
+async fn spend_of_two_limits_is_all_or_nothing(store: &dyn Store) {
+    put(store, [limit("rpm", 5_000), limit("tpm", 3_000)]).await;
+    refuse(store, &update([spend("rpm", 1_000), spend("tpm", 3_001)])).await;
+    refuse(store, &update([spend("rpm", 5_001), spend("tpm", 1_000)])).await;
+    let state = apply(store, &update([spend("rpm", 1_000), spend("tpm", 3_000)])).await;
+    assert_eq!((held(&state, "rpm"), held(&state, "tpm")), ((4_000, 1_000), (0, 3_000)));
+}
+
+/// Two seconds bring 2000, and 500 are asked for.
+fn below_cap(cost: i64) -> Update {
+    let line = Line { floor: Some(cost - 2_000), ceiling: Some(8_000), consumed: cost, ..add("rpm", 2_000 - cost) };
+    refill(Line { remainder: Some(3), ..line })
+}
+
+async fn refill_that_stays_below_the_cap(store: &dyn Store) {
+    put(store, [limit("rpm", 8_001)]).await;
+    refuse(store, &below_cap(500)).await;
+    apply(store, &update([spend("rpm", 1)])).await;
+    let state = apply(store, &below_cap(500)).await;
+    assert_eq!(held(&state, "rpm"), (9_500, 501));
+    assert_eq!((state.refilled_at, of(&state, "rpm").level.remainder), (NOW + 2_000, 3));
+}
+
+async fn refill_out_of_debt(store: &dyn Store) {
+    put(store, [limit("rpm", -1_500)]).await;
+    refuse(store, &below_cap(501)).await;
+    let state = apply(store, &below_cap(500)).await;
+    assert_eq!(held(&state, "rpm"), (0, 500));
+}
+
+async fn refill_that_reaches_the_cap(store: &dyn Store) {
+    put(store, [limit("rpm", 8_000)]).await;
+    let line = Line { floor: Some(8_000), tokens: TokenChange::Set(9_500), consumed: 500, ..add("rpm", 0) };
+    let write = refill(Line { remainder: Some(0), ..line });
+    apply(store, &update([spend("rpm", 1)])).await;
+    refuse(store, &write).await;
+    apply(store, &update([add("rpm", 1)])).await;
+    let state = apply(store, &write).await;
+    assert_eq!(held(&state, "rpm"), (9_500, 500));
+    assert_eq!(state.refilled_at, NOW + 2_000);
+}
+
+async fn settle_that_takes_more_goes_into_debt(store: &dyn Store) {
+    put(store, [limit("rpm", 1_000)]).await;
+    let state = apply(store, &update([add("rpm", -4_500)])).await;
+    assert_eq!(held(&state, "rpm"), (-3_500, 4_500));
+    // A limit that the bucket does not have is not begun.
+    refuse(store, &update([add("tpm", -1)])).await;
+}
+
+async fn give_back_below_the_cap(store: &dyn Store) {
+    put(store, [limit("rpm", 9_001)]).await;
+    let give = update([Line { ceiling: Some(9_000), ..add("rpm", 1_000) }]);
+    refuse(store, &give).await;
+    apply(store, &update([spend("rpm", 1)])).await;
+    let state = apply(store, &give).await;
+    assert_eq!(held(&state, "rpm"), (10_000, -999));
+}
+
+async fn give_back_to_the_cap(store: &dyn Store) {
+    put(store, [limit("rpm", 8_999)]).await;
+    let line = Line { floor: Some(9_000), tokens: TokenChange::Set(10_000), consumed: -1_000, ..add("rpm", 0) };
+    let give = update([line]);
+    refuse(store, &give).await;
+    apply(store, &update([add("rpm", 1)])).await;
+    let state = apply(store, &give).await;
+    assert_eq!(held(&state, "rpm"), (10_000, -1_001));
+}
+
+async fn refill_is_locked(store: &dyn Store) {
+    put(store, [limit("rpm", 0)]).await;
+    let write = |seen| Update {
+        lock: Some(RefillLock { seen, to: NOW + 2_000 }),
+        ..update([Line { ceiling: Some(8_000), ..add("rpm", 2_000) }])
+    };
+    for seen in [NOW - 1, NOW + 1] {
+        refuse(store, &write(seen)).await;
+    }
+    apply(store, &write(NOW)).await;
+    let state = refuse(store, &write(NOW)).await;
+    assert_eq!((state.refilled_at, held(&state, "rpm").0), (NOW + 2_000, 2_000));
+}
+
+async fn a_limit_that_is_only_refilled_has_no_floor(store: &dyn Store) {
+    put(store, [limit("rpm", 5_000), limit("tpm", -9_000)]).await;
+    let tpm = Line { ceiling: Some(8_000), consumed: 0, ..add("tpm", 2_000) };
+    let rpm = Line { floor: Some(-1_000), ceiling: Some(8_000), consumed: 1_000, ..add("rpm", 1_000) };
+    let mut write = refill(rpm);
+    write.lines.push(tpm);
+    let state = apply(store, &write).await;
+    assert_eq!((held(&state, "rpm"), held(&state, "tpm")), ((6_000, 1_000), (-7_000, 0)));
+}

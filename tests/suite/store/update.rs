@@ -1,0 +1,73 @@
+//! What an update changes besides tokens.
+
+use tollgate::{
+    model::{Level, Line, NewLimit, Parameters, RefillLock, Update},
+    store::Store,
+};
+
+use super::{
+    on_both,
+    subject::{NOW, add, apply, held, limit, of, put, refuse, spend, update},
+};
+
+on_both! {
+    changes_nothing_but_the_last_write
+    adds_a_limit_once
+    changes_parameters_and_resets_the_remainder
+    a_changed_capacity_refuses_lines_that_speak_of_the_old_one
+    what_no_line_names_stays
+}
+
+async fn changes_nothing_but_the_last_write(store: &dyn Store) {
+    let before = put(store, [limit("rpm", 5_000)]).await;
+    let mut after = apply(store, &update([])).await;
+    after.last_write.clone_from(&before.last_write);
+    after.pressure = before.pressure;
+    assert_eq!(after, before);
+}
+
+fn locked(update: Update) -> Update {
+    Update { lock: Some(RefillLock { seen: NOW, to: NOW + 1 }), ..update }
+}
+
+async fn adds_a_limit_once(store: &dyn Store) {
+    put(store, [limit("rpm", 5_000)]).await;
+    let mut write = locked(update([]));
+    write.added.push(NewLimit { consumed: 1_000, ..limit("tpm", 9_000) });
+    let state = apply(store, &write).await;
+    assert_eq!((held(&state, "rpm"), held(&state, "tpm")), ((5_000, 0), (9_000, 1_000)));
+    assert_eq!(of(&state, "tpm").level.remainder, 0);
+
+    let again = Update { lock: None, ..write };
+    refuse(store, &again).await;
+}
+
+async fn changes_parameters_and_resets_the_remainder(store: &dyn Store) {
+    let slow = NewLimit { level: Level { tokens: 5_000, remainder: 9 }, ..limit("rpm", 0) };
+    put(store, [slow]).await;
+    let parameters = Parameters::new(4_000, 1, 7).unwrap();
+    let line = Line { remainder: Some(0), parameters: Some(parameters), ..add("rpm", -1_000) };
+    let state = apply(store, &locked(update([line]))).await;
+    let limit = of(&state, "rpm");
+    assert_eq!((limit.parameters, limit.rate), (parameters, parameters.whole()));
+    assert_eq!(limit.level, Level { tokens: 4_000, remainder: 0 });
+}
+
+async fn a_changed_capacity_refuses_lines_that_speak_of_the_old_one(store: &dyn Store) {
+    put(store, [limit("rpm", 5_000)]).await;
+    for (capacity, holds) in [(9_999, false), (10_000, true), (10_001, false)] {
+        let write = update([Line { capacity: Some(capacity), ..spend("rpm", 1_000) }]);
+        match holds {
+            true => apply(store, &write).await,
+            false => refuse(store, &write).await,
+        };
+    }
+}
+
+async fn what_no_line_names_stays(store: &dyn Store) {
+    let slow = NewLimit { level: Level { tokens: 5, remainder: 7 }, consumed: 3, ..limit("tpm", 0) };
+    put(store, [limit("rpm", 5_000), slow]).await;
+    let state = apply(store, &locked(update([spend("rpm", 1_000)]))).await;
+    let tpm = of(&state, "tpm");
+    assert_eq!((tpm.level, tpm.consumed), (Level { tokens: 5, remainder: 7 }, 3));
+}

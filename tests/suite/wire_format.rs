@@ -1,0 +1,305 @@
+//! Bucket items as they stand in the table, attribute by attribute.
+
+use std::{collections::HashMap, time::Duration};
+
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use tollgate::{Lease, Limit, RateLimiter, clock::ManualClock};
+use tollgate_testkit::Engine;
+
+type Item = HashMap<String, AttributeValue>;
+
+const STACK: &str = "rate-limits";
+
+/// When the first request comes: epoch ms.
+const NOW: i64 = 1_795_501_026_519;
+
+struct Fixture {
+    engine: Engine,
+    client: Client,
+    clock: ManualClock,
+    limiter: RateLimiter,
+    namespace: String,
+}
+
+impl Fixture {
+    async fn open() -> Self {
+        let engine = Engine::start().await;
+        let client = engine.client();
+        let clock = ManualClock::at(NOW);
+        // Settled differences are written at once.
+        let settings = RateLimiter::builder().clock(clock.clone()).flush_after(Duration::ZERO);
+        let limiter = RateLimiter::open().stack(STACK).client(client.clone()).settings(settings).await.unwrap();
+        let record = engine.item(STACK, "_/SYSTEM#", "#NAMESPACE#default").await.unwrap();
+        let namespace = record["namespace_id"].as_s().unwrap().clone();
+        Self { engine, client, clock, limiter, namespace }
+    }
+
+    async fn acquire(&self, rpm: u64, tpm: u64) -> Lease {
+        let acquire = self.limiter.acquire("u1", "api").limits(limits());
+        acquire.cost("rpm", rpm).cost("tpm", tpm).await.unwrap()
+    }
+
+    fn advance(&self, millis: u64) {
+        self.clock.advance(Duration::from_millis(millis));
+    }
+
+    async fn item(&self) -> Item {
+        let key = format!("{}/BUCKET#u1#api#0", self.namespace);
+        self.engine.item(STACK, &key, "#STATE").await.expect("there is a bucket")
+    }
+
+    /// The numbers of the item.
+    async fn numbers<const N: usize>(&self, attributes: [&str; N]) -> [i64; N] {
+        let item = self.item().await;
+        attributes.map(|attribute| number(&item, attribute))
+    }
+
+    async fn put(&self, item: Item) {
+        self.client.put_item().table_name(STACK).set_item(Some(item)).send().await.unwrap();
+    }
+
+    /// The item as another client of the table writes it at the first acquire, after 1 and 100 tokens.
+    fn peer_item(&self) -> Item {
+        let ns = &self.namespace;
+        let mut item: Item = [
+            ("PK", format!("{ns}/BUCKET#u1#api#0")),
+            ("SK", "#STATE".into()),
+            ("entity_id", "u1".into()),
+            ("resource", "api".into()),
+            ("GSI2PK", format!("{ns}/RESOURCE#api")),
+            ("GSI2SK", "BUCKET#u1#0".into()),
+            ("GSI3PK", format!("{ns}/ENTITY#u1")),
+            ("GSI3SK", "BUCKET#api#0".into()),
+            ("GSI4PK", ns.clone()),
+            ("GSI4SK", "BUCKET#u1#api#0".into()),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), AttributeValue::S(value)))
+        .collect();
+        item.insert("cascade".into(), AttributeValue::Bool(false));
+        let numbers = [
+            ("shard_count", 1),
+            ("rf", NOW),
+            ("ttl", 1_795_501_446),
+            ("b_rpm_tk", 4_000),
+            ("b_rpm_cp", 5_000),
+            ("b_rpm_ra", 5_000),
+            ("b_rpm_rp", 60_000),
+            ("b_rpm_tc", 1_000),
+            ("b_tpm_tk", 900_000),
+            ("b_tpm_cp", 1_000_000),
+            ("b_tpm_ra", 1_000_000),
+            ("b_tpm_rp", 60_000),
+            ("b_tpm_tc", 100_000),
+            ("b_wcu_tk", 1_000_000),
+            ("b_wcu_cp", 1_000_000),
+            ("b_wcu_ra", 1_000_000),
+            ("b_wcu_rp", 1_000),
+            ("b_wcu_tc", 0),
+        ];
+        item.extend(numbers.map(|(name, value)| (name.to_owned(), AttributeValue::N(value.to_string()))));
+        item
+    }
+}
+
+fn limits() -> [Limit; 2] {
+    [Limit::per_minute("rpm", 5), Limit::per_minute("tpm", 1000)]
+}
+
+fn number(item: &Item, attribute: &str) -> i64 {
+    item.get(attribute).unwrap_or_else(|| panic!("no {attribute}")).as_n().unwrap().parse().unwrap()
+}
+
+fn names(item: &Item) -> Vec<&str> {
+    let mut names: Vec<_> = item.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names
+}
+
+/// Tokens and consumption of both limits and of the internal one.
+const TOKENS: [&str; 6] = ["b_rpm_tk", "b_rpm_tc", "b_tpm_tk", "b_tpm_tc", "b_wcu_tk", "b_wcu_tc"];
+const TIMES: [&str; 2] = ["rf", "ttl"];
+
+#[tokio::test]
+async fn a_new_bucket_is_the_item_that_others_write_and_the_write_id() {
+    let fixture = Fixture::open().await;
+    let lease = fixture.acquire(1, 100).await;
+    let mut item = fixture.item().await;
+    let id = item.remove("lw").expect("the id of the last write");
+    assert_eq!(id.as_s().unwrap().len(), 11);
+    assert_eq!(item, fixture.peer_item());
+    lease.commit();
+}
+
+#[tokio::test]
+async fn a_plain_spend_changes_tokens_and_counters() {
+    let fixture = Fixture::open().await;
+    fixture.acquire(1, 100).await.commit();
+    let before = fixture.item().await;
+    fixture.advance(999);
+    fixture.acquire(1, 300).await.commit();
+
+    assert_eq!(fixture.numbers(TOKENS).await, [3_000, 2_000, 600_000, 400_000, 999_000, 1_000]);
+    let mut after = fixture.item().await;
+    assert_ne!(after["lw"], before["lw"]);
+    for name in TOKENS.into_iter().chain(["lw"]) {
+        after.insert(name.into(), before[name].clone());
+    }
+    assert_eq!(after, before, "nothing else");
+}
+
+#[tokio::test]
+async fn a_refill_moves_the_times_and_keeps_the_remainder() {
+    let fixture = Fixture::open().await;
+    fixture.acquire(1, 100).await.commit();
+    let before = fixture.item().await;
+    fixture.advance(3_037);
+    fixture.acquire(1, 720).await.commit();
+
+    // 3037 ms bring 253 5/60 and 50616 40/60 millitokens.
+    assert_eq!(fixture.numbers(TOKENS).await, [3_253, 2_000, 230_616, 820_000, 999_000, 1_000]);
+    assert_eq!(fixture.numbers(["b_rpm_fr", "b_tpm_fr"]).await, [5_000, 40_000]);
+    assert_eq!(fixture.numbers(TIMES).await, [NOW + 3_037, 1_795_501_449]);
+    let mut expected = names(&before);
+    expected.extend(["b_rpm_fr", "b_tpm_fr"]);
+    expected.sort_unstable();
+    assert_eq!(names(&fixture.item().await), expected);
+
+    // The remainder counts: 12 times 40/60 leaves nothing over.
+    fixture.advance(11 * 3_037);
+    fixture.acquire(0, 0).await.commit();
+    assert_eq!(fixture.numbers(["b_rpm_tk", "b_rpm_fr"]).await, [5_000, 0], "full");
+    assert_eq!(fixture.numbers(["b_tpm_tk", "b_tpm_fr"]).await, [230_616 + 556_784, 0]);
+}
+
+#[tokio::test]
+async fn a_refill_to_the_cap_leaves_a_full_bucket_less_the_cost() {
+    let fixture = Fixture::open().await;
+    fixture.acquire(5, 1000).await.commit();
+    fixture.advance(60_001);
+    fixture.acquire(1, 100).await.commit();
+    assert_eq!(fixture.numbers(TOKENS).await, [4_000, 6_000, 900_000, 1_100_000, 999_000, 1_000]);
+    assert_eq!(fixture.numbers(["b_rpm_fr", "b_tpm_fr"]).await, [0, 0]);
+    assert_eq!(fixture.numbers(TIMES).await, [NOW + 60_001, (NOW + 60_001) / 1000 + 420]);
+}
+
+#[tokio::test]
+async fn settling_writes_the_difference() {
+    let fixture = Fixture::open().await;
+    let mut lease = fixture.acquire(1, 100).await;
+    lease.adjust("tpm", 50).unwrap();
+    lease.commit().await.unwrap();
+    assert_eq!(fixture.numbers(TOKENS).await, [4_000, 1_000, 850_000, 150_000, 999_000, 1_000]);
+
+    let mut lease = fixture.acquire(1, 100).await;
+    lease.adjust("tpm", -70).unwrap();
+    lease.commit().await.unwrap();
+    assert_eq!(fixture.numbers(TOKENS).await, [3_000, 2_000, 820_000, 180_000, 997_000, 3_000]);
+
+    fixture.acquire(1, 100).await.rollback().await.unwrap();
+    assert_eq!(fixture.numbers(TOKENS).await, [3_000, 2_000, 820_000, 180_000, 995_000, 5_000]);
+    assert_eq!(fixture.numbers(TIMES).await, [NOW, 1_795_501_446]);
+}
+
+#[tokio::test]
+async fn giving_back_stops_at_the_cap() {
+    let fixture = Fixture::open().await;
+    let lease = fixture.acquire(5, 1000).await;
+    fixture.advance(30_000);
+    // Half of it has come back by itself.
+    lease.rollback().await.unwrap();
+    assert_eq!(fixture.numbers(["b_rpm_tk", "b_rpm_tc", "b_tpm_tk", "b_tpm_tc"]).await, [5_000, 0, 1_000_000, 0]);
+}
+
+#[tokio::test]
+async fn a_debt_keeps_the_bucket_until_it_is_paid() {
+    let fixture = Fixture::open().await;
+    let mut lease = fixture.acquire(1, 100).await;
+    lease.adjust("tpm", 20_000).unwrap();
+    lease.commit().await.unwrap();
+    let [tokens, ttl] = fixture.numbers(["b_tpm_tk", "ttl"]).await;
+    assert_eq!(tokens, -19_100_000);
+    // 20 100 000 missing at 1 000 000 a minute, and a minute for what is spent meanwhile.
+    let paid = NOW + 20_100_000 * 60 / 1000 + 60_000;
+    assert!((paid / 1000..=paid / 1000 + 1).contains(&ttl), "{ttl} {paid}");
+}
+
+#[tokio::test]
+async fn a_denial_writes_nothing() {
+    let fixture = Fixture::open().await;
+    fixture.acquire(5, 100).await.commit();
+    let before = fixture.item().await;
+    fixture.advance(500);
+    let denied = fixture.limiter.acquire("u1", "api").limits(limits()).await.unwrap_err();
+    assert!(denied.denied().is_some(), "{denied}");
+    assert_eq!(fixture.item().await, before);
+}
+
+#[tokio::test]
+async fn an_item_of_another_client_is_charged_where_it_stands() {
+    let fixture = Fixture::open().await;
+    let mut item = fixture.peer_item();
+    for (name, value) in [("pinc", "70dba97f28e80df0"), ("b_rpm_sched", "-")] {
+        item.insert(name.into(), AttributeValue::S(value.into()));
+    }
+    fixture.put(item.clone()).await;
+    fixture.acquire(1, 100).await.commit();
+    assert_eq!(fixture.numbers(TOKENS).await, [3_000, 2_000, 800_000, 200_000, 999_000, 1_000]);
+    let after = fixture.item().await;
+    for name in item.keys().filter(|name| !TOKENS.contains(&name.as_str())) {
+        assert_eq!(after.get(name), item.get(name), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn other_parameters_and_another_limit_come_with_a_refill() {
+    let fixture = Fixture::open().await;
+    fixture.acquire(1, 100).await.commit();
+    let limits = [Limit::per_minute("rpm", 5), Limit::per_hour("tpm", 500), Limit::per_day("in.put-tokens", 7)];
+    fixture.advance(10);
+    fixture.limiter.acquire("u1", "api").limits(limits).cost("tpm", 100).await.unwrap().commit();
+    let changed = ["b_tpm_tk", "b_tpm_cp", "b_tpm_ra", "b_tpm_rp", "b_tpm_fr", "rf"];
+    assert_eq!(fixture.numbers(changed).await, [400_000, 500_000, 500_000, 3_600_000, 0, NOW + 10]);
+    let added = ["b_in.put-tokens_tk", "b_in.put-tokens_cp", "b_in.put-tokens_ra", "b_in.put-tokens_rp"];
+    assert_eq!(fixture.numbers(added).await, [6_000, 7_000, 7_000, 86_400_000]);
+    assert_eq!(fixture.numbers(["b_in.put-tokens_tc", "b_rpm_tk"]).await, [1_000, 3_000]);
+    // Seven days: it must not come back full before the day's limit is.
+    assert_eq!(fixture.numbers(["ttl"]).await, [NOW / 1000 + 7 * 86_400]);
+}
+
+#[tokio::test]
+async fn an_expired_item_is_replaced_whole() {
+    let fixture = Fixture::open().await;
+    let mut item = fixture.peer_item();
+    item.insert("b_rpm_tk".into(), AttributeValue::N("-9000".into()));
+    item.insert("b_old_tk".into(), AttributeValue::N("0".into()));
+    fixture.put(item).await;
+    fixture.clock.set(1_795_501_446_000);
+    fixture.acquire(1, 100).await.commit();
+    let item = fixture.item().await;
+    assert_eq!(fixture.numbers(TOKENS).await, [4_000, 1_000, 900_000, 100_000, 1_000_000, 0]);
+    assert_eq!(fixture.numbers(TIMES).await, [1_795_501_446_000, 1_795_501_866]);
+    assert!(!item.contains_key("b_old_tk"));
+}
+
+#[tokio::test]
+async fn a_bucket_without_expiry_keeps_none() {
+    let fixture = Fixture::open().await;
+    let mut item = fixture.peer_item();
+    item.remove("ttl");
+    fixture.put(item).await;
+    fixture.advance(3_000_000_000);
+    fixture.acquire(1, 100).await.commit();
+    assert!(!fixture.item().await.contains_key("ttl"));
+    assert_eq!(fixture.numbers(["b_rpm_tk", "rf"]).await, [4_000, NOW + 3_000_000_000]);
+}
+
+#[tokio::test]
+async fn tokens_above_the_cap_are_cut_before_they_are_spent() {
+    let fixture = Fixture::open().await;
+    let mut item = fixture.peer_item();
+    item.insert("b_rpm_tk".into(), AttributeValue::N("9000".into()));
+    fixture.put(item).await;
+    fixture.acquire(1, 100).await.commit();
+    assert_eq!(fixture.numbers(["b_rpm_tk", "b_rpm_tc"]).await, [4_000, 2_000]);
+}

@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 
 use crate::{
-    model::{Denied, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName, Resource, UnusableKey},
+    model::{
+        Denied, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName, NamespaceStatus, Resource, UnusableKey,
+    },
     store::StoreError,
 };
 
@@ -23,6 +25,15 @@ pub enum Error {
     /// An argument is wrong. Nothing was charged.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// A lease was not settled.
+    #[error(transparent)]
+    Settle(#[from] SettleError),
+    /// An entity is not as the call needs it.
+    #[error(transparent)]
+    Entity(#[from] EntityError),
+    /// A namespace is not as the call needs it.
+    #[error(transparent)]
+    Namespace(#[from] NamespaceError),
     /// The stack could not be joined or provisioned.
     #[error(transparent)]
     Stack(#[from] StackError),
@@ -36,6 +47,8 @@ pub enum ErrorCategory {
     RateLimit,
     /// The store does not answer.
     Unavailable,
+    /// An entity is missing, or exists already.
+    Entity,
     /// An argument is wrong.
     Validation,
     /// The stack is missing, or could not be provisioned.
@@ -49,8 +62,10 @@ impl Error {
     pub fn category(&self) -> ErrorCategory {
         match self {
             Self::Denied(_) | Self::ExceedsCapacity(_) => ErrorCategory::RateLimit,
-            Self::Unavailable(_) => ErrorCategory::Unavailable,
+            Self::Unavailable(_) | Self::Settle(_) => ErrorCategory::Unavailable,
             Self::Invalid(_) => ErrorCategory::Validation,
+            Self::Entity(_) => ErrorCategory::Entity,
+            Self::Namespace(_) => ErrorCategory::Infrastructure,
             Self::Stack(StackError::IncompatibleSchema { .. }) => ErrorCategory::Version,
             Self::Stack(_) => ErrorCategory::Infrastructure,
         }
@@ -100,6 +115,51 @@ pub enum Unavailable {
     ShutDown,
 }
 
+/// A difference that was not written: tokens that should have been given back may be lost, and
+/// use beyond the estimate may be uncounted.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettleError {
+    /// The bucket does not exist any more: it was deleted, or had been full and unused for long.
+    #[error("the bucket is gone")]
+    Gone,
+    /// The write failed, or its answer was lost.
+    #[error("the settlement was not written: {0}")]
+    Store(#[source] StoreError),
+    /// The runtime ended before it was written.
+    #[error("the settlement was not written: the runtime was shut down")]
+    ShutDown,
+}
+
+/// A namespace that is not as the call needs it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NamespaceError {
+    /// There is none with that name or id.
+    #[error("there is no namespace {0}")]
+    NotFound(String),
+    /// Its status does not allow the call.
+    #[error("the namespace {id} is {status}")]
+    Status {
+        /// Its id.
+        id: String,
+        /// Its status.
+        status: NamespaceStatus,
+    },
+    /// Another namespace has its name by now.
+    #[error("the name of namespace {0} is taken by another one")]
+    NameTaken(String),
+}
+
+/// An entity that is not as the call needs it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EntityError {
+    /// It was created before.
+    #[error("the entity {0} exists")]
+    Exists(EntityId),
+}
+
 /// An argument that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -125,6 +185,19 @@ pub enum Invalid {
     /// The lease was committed or rolled back before.
     #[error("the lease is closed")]
     LeaseClosed,
+    /// Stored limits mean something that this crate does not understand: a newer peer has stored
+    /// the attribute.
+    #[error("the stored limits use {0}, which this version does not understand")]
+    NotUnderstood(String),
+    /// A refill period that is stored must be a whole number of seconds.
+    #[error("the refill period of {0} cannot be stored: it is not a whole number of seconds")]
+    PeriodNotStored(LimitName),
+    /// The store has no namespaces.
+    #[error("the store has no namespaces")]
+    NoNamespaces,
+    /// The store keeps buckets only.
+    #[error("the store keeps no limits and entities")]
+    NoRecords,
     /// A limiter over a store was built outside a tokio runtime, and none was given.
     #[error("a limiter needs a tokio runtime: build it inside one, or give it a handle")]
     NoRuntime,

@@ -43,6 +43,7 @@
 //! |---|---|---|
 //! | `dynamodb` | yes | [`store::dynamodb`] and [`RateLimiter::open`] |
 //! | `axum` | yes | [`extract`], keys from axum's matched path and `ConnectInfo` |
+//! | `blocking` | no | `blocking`: the limiter for code without async |
 //!
 //! # What holds, whatever happens
 //!
@@ -52,9 +53,10 @@
 //! - A denied request leaves every limit as it found it.
 //! - Dropping is safe anywhere; [`layer`] and [`Lease`] say what each drop means.
 //! - No request waits longer than its deadline, and nothing on its path panics.
-#![cfg_attr(not(feature = "axum"), allow(rustdoc::broken_intra_doc_links))]
-#![cfg_attr(not(feature = "dynamodb"), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(not(all(feature = "axum", feature = "dynamodb")), allow(rustdoc::broken_intra_doc_links))]
 
+#[cfg(feature = "blocking")]
+pub mod blocking;
 pub mod clock;
 pub mod error;
 #[cfg(feature = "axum")]

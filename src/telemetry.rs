@@ -5,6 +5,7 @@
 //! | `settlement dropped` | warn | a lease's difference could not be written: tokens may be lost |
 //! | `store call failed` | warn | a write failed; its requests got an error or another try |
 //! | `settle value ignored` | warn | a response header that should settle a lease was unusable |
+//! | `stored limits not refreshed` | warn | the store failed: what was known is served on |
 //! | `limiter unavailable` | warn | a request was answered without the store's decision |
 //! | `request setup` | error | a key extractor found the server set up wrongly |
 //!
@@ -30,6 +31,10 @@ pub(crate) fn settle_value_ignored(limit: &LimitName, header: &str, reason: &str
 
 pub(crate) fn unavailable(error: &Unavailable, allowed: bool) {
     tracing::warn!(target: "tollgate", %error, allowed, "limiter unavailable");
+}
+
+pub(crate) fn stale_config(error: &StoreError) {
+    tracing::warn!(target: "tollgate", %error, "stored limits not refreshed");
 }
 
 pub(crate) fn setup(message: &str) {

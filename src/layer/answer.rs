@@ -1,6 +1,6 @@
 //! The answers to requests that do not reach the inner service.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -32,7 +32,7 @@ struct Problem<'a> {
     status: u16,
     detail: String,
     #[serde(rename = "violated-policies", skip_serializing_if = "Vec::is_empty")]
-    violated_policies: Vec<&'a str>,
+    violated_policies: Vec<Cow<'a, str>>,
 }
 
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
@@ -41,7 +41,7 @@ const COST_EXCEEDS_CAPACITY: &str = "https://docs.rs/tollgate/latest/tollgate/la
 const PLAIN: &str = "about:blank";
 
 pub(super) fn denied(denied: &Denied, field: &PolicyField) -> Response<Bytes> {
-    let violated: Vec<_> = denied.violated().map(|status| status.limit.name().as_str()).collect();
+    let violated: Vec<_> = denied.violated().map(|status| headers::policy_name(status.owner, &status.limit)).collect();
     let wait = denied.retry_after().map(|wait| headers::seconds_up(wait).max(1));
     let problem = Problem {
         kind: QUOTA_EXCEEDED,
@@ -68,7 +68,7 @@ pub(super) fn exceeds_capacity(error: &ExceedsCapacity) -> Response<Bytes> {
             "It asks for {} of {}, which holds {} when full. Retrying does not help.",
             error.requested, error.limit, error.capacity
         ),
-        violated_policies: vec![error.limit.as_str()],
+        violated_policies: vec![error.limit.as_str().into()],
     };
     answer(StatusCode::TOO_MANY_REQUESTS, &problem)
 }

@@ -135,7 +135,7 @@ where
                 StateProjection::Running { future, lease } => {
                     let unwinding = lease.as_ref().map(|(lease, _)| RollbackOnPanic(lease));
                     let polled = future.poll(context);
-                    // It has not.
+                    // It returned: there is nothing to roll back.
                     std::mem::forget(unwinding);
                     return Poll::Ready(match (ready!(polled), lease.take()) {
                         (Ok(response), None) => Ok(response.map(|body| ResponseBody::inner(body, None))),

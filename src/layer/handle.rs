@@ -121,6 +121,13 @@ impl LeaseHandle {
         }
     }
 
+    /// Sets what was used of every limit.
+    pub(super) fn settle_all(&self, tokens: u64) {
+        if let Some(lease) = self.lock().as_mut() {
+            lease.settle_all(tokens);
+        }
+    }
+
     fn with<T>(&self, change: impl FnOnce(&mut Lease) -> Result<T, Invalid>) -> Result<T, Invalid> {
         change(self.lock().as_mut().ok_or(Invalid::LeaseClosed)?)
     }

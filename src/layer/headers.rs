@@ -4,12 +4,12 @@
 //! below 0), `t` the seconds until the bucket is full again. All are structured fields, whose
 //! integers have at most 15 digits.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sfv::{Integer, KeyRef, ListSerializer, StringRef, integer, key_ref};
 
-use crate::model::{Limit, LimitStatus, Limits};
+use crate::model::{Limit, LimitStatus, Limits, Owner};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -36,35 +36,48 @@ pub enum ReportLimits {
     All,
 }
 
-/// The `RateLimit-Policy` field of a policy: made once.
+/// The `RateLimit-Policy` field of a policy's own limits: made once.
 #[derive(Clone, Debug)]
-pub(super) struct PolicyField {
-    all: Option<HeaderValue>,
-    each: Box<[Option<HeaderValue>]>,
-}
+pub(super) struct PolicyField(Option<(Limits, HeaderValue)>);
 
 impl PolicyField {
-    pub(super) fn new(limits: &Limits) -> Self {
-        Self { all: policy_value(limits.iter()), each: limits.iter().map(|limit| policy_value([limit])).collect() }
+    pub(super) fn new(limits: Option<&Limits>) -> Self {
+        let made = limits.and_then(|limits| {
+            Some((limits.clone(), policy_value(limits.iter().map(|limit| (Owner::Entity, limit)))?))
+        });
+        Self(made)
+    }
+
+    /// The field for `statuses`: the one at hand where it is theirs.
+    fn value(&self, statuses: &[LimitStatus]) -> Option<HeaderValue> {
+        let own = |limits: &Limits| {
+            let pairs = limits.iter().zip(statuses);
+            limits.len() == statuses.len()
+                && pairs.into_iter().all(|(limit, status)| status.owner == Owner::Entity && status.limit == *limit)
+        };
+        match &self.0 {
+            Some((limits, value)) if own(limits) => Some(value.clone()),
+            _ => policy_value(statuses.iter().map(|status| (status.owner, &status.limit))),
+        }
     }
 }
 
-/// Appends both fields for `statuses`, which are in the order of the policy's limits.
+/// Appends both fields for `statuses`.
 pub(super) fn report(headers: &mut HeaderMap, field: &PolicyField, statuses: &[LimitStatus], which: ReportLimits) {
-    let (statuses, policy) = match which {
+    let statuses = match which {
         ReportLimits::Off => return,
-        ReportLimits::All => (statuses, field.all.as_ref()),
+        ReportLimits::All => statuses,
         ReportLimits::Nearest => {
             let nearest = statuses.iter().enumerate().min_by(|(_, a), (_, b)| share_left(a).total_cmp(&share_left(b)));
             let Some((index, _)) = nearest else { return };
-            (&statuses[index..=index], field.each.get(index).and_then(Option::as_ref))
+            &statuses[index..=index]
         }
     };
-    let (Some(policy), Some(remaining)) = (policy, remaining_value(statuses)) else {
+    let (Some(policy), Some(remaining)) = (field.value(statuses), remaining_value(statuses)) else {
         return;
     };
     // Lists: a layer further in may have reported its own.
-    headers.append(RATE_LIMIT_POLICY, policy.clone());
+    headers.append(RATE_LIMIT_POLICY, policy);
     headers.append(RATE_LIMIT, remaining);
 }
 
@@ -72,11 +85,11 @@ fn share_left(status: &LimitStatus) -> f64 {
     status.available as f64 / status.limit.capacity() as f64
 }
 
-fn policy_value<'a>(limits: impl IntoIterator<Item = &'a Limit>) -> Option<HeaderValue> {
+fn policy_value<'a>(limits: impl IntoIterator<Item = (Owner, &'a Limit)>) -> Option<HeaderValue> {
     let mut list = ListSerializer::new();
-    for limit in limits {
+    for (owner, limit) in limits {
         let capacity = i64::try_from(limit.capacity()).unwrap_or(MOST);
-        list.bare_item(name(limit)?)
+        list.bare_item(StringRef::from_str(&policy_name(owner, limit)).ok()?)
             .parameter(QUOTA, whole(capacity))
             .parameter(WINDOW, whole(seconds_up(limit.time_to_fill()).max(1)));
     }
@@ -86,15 +99,19 @@ fn policy_value<'a>(limits: impl IntoIterator<Item = &'a Limit>) -> Option<Heade
 fn remaining_value(statuses: &[LimitStatus]) -> Option<HeaderValue> {
     let mut list = ListSerializer::new();
     for status in statuses {
-        list.bare_item(name(&status.limit)?)
+        list.bare_item(StringRef::from_str(&policy_name(status.owner, &status.limit)).ok()?)
             .parameter(REMAINING, whole(status.available))
             .parameter(RESET, whole(seconds_up(status.reset_after)));
     }
     HeaderValue::from_str(&list.finish()?).ok()
 }
 
-fn name(limit: &Limit) -> Option<&StringRef> {
-    StringRef::from_str(limit.name().as_str()).ok()
+/// What clients see a limit called: a parent's is told by its level, never by the parent's id.
+pub(super) fn policy_name(owner: Owner, limit: &Limit) -> Cow<'_, str> {
+    match owner {
+        Owner::Parent => Cow::Owned(format!("parent.{}", limit.name())),
+        _ => Cow::Borrowed(limit.name().as_str()),
+    }
 }
 
 fn whole(number: i64) -> Integer {
@@ -118,7 +135,7 @@ mod tests {
     fn reported(limits: &[Limit], tokens: &[i64], which: ReportLimits) -> [Option<String>; 2] {
         let statuses: Vec<_> = limits.iter().zip(tokens).map(|(limit, tokens)| status(limit, *tokens)).collect();
         let mut headers = HeaderMap::new();
-        report(&mut headers, &PolicyField::new(&Limits::new(limits.to_vec()).unwrap()), &statuses, which);
+        report(&mut headers, &PolicyField::new(Some(&Limits::new(limits.to_vec()).unwrap())), &statuses, which);
         [RATE_LIMIT_POLICY, RATE_LIMIT].map(|name| headers.get(name).map(|value| value.to_str().unwrap().to_owned()))
     }
 

@@ -11,7 +11,7 @@ use super::{
     answer::{self, Refused},
     headers,
     keys::{Key, missing::Reason},
-    policy::Rules,
+    policy::{PolicyLimits, Rules},
 };
 use crate::{
     error::{Error, Invalid},
@@ -60,7 +60,14 @@ impl Policy {
             }
         };
         let cost = rules.cost(head);
-        Admission::Acquire(limiter.acquire(entity, resource).limits(&rules.limits).costs(&cost).start())
+        let acquire = limiter.acquire(entity, resource).costs(&cost);
+        let acquire = match &rules.limits {
+            PolicyLimits::Stored => acquire,
+            PolicyLimits::StoredOr(limits) => acquire.default_limits(limits),
+            PolicyLimits::Exactly(limits) => acquire.limits(limits),
+        };
+        let acquire = if rules.without_parent { acquire.without_parent() } else { acquire };
+        Admission::Acquire(acquire.start())
     }
 
     /// What the decision means for the request.
@@ -78,7 +85,7 @@ impl Policy {
                     false => Decision::Answer(answer::unavailable(&error)),
                 }
             }
-            Err(error @ (Error::Invalid(_) | Error::Stack(_))) => {
+            Err(error) => {
                 telemetry::setup(&error.to_string());
                 Decision::Answer(answer::misconfigured())
             }
@@ -101,9 +108,7 @@ impl Policy {
             }
         }
         if rules.refund_server_errors && response.status().is_server_error() {
-            for limit in rules.limits.iter() {
-                let _ = lease.settle(limit.name().as_str(), 0);
-            }
+            lease.settle_all(0);
         }
         if rules.report != headers::ReportLimits::Off {
             let status = lease.status();

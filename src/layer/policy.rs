@@ -23,7 +23,7 @@ pub struct Policy {
 pub(super) struct Rules {
     pub(super) entity: Box<dyn KeyExtractor>,
     pub(super) resource: Box<dyn KeyExtractor>,
-    pub(super) limits: Limits,
+    pub(super) limits: PolicyLimits,
     pub(super) cost: Cost,
     pub(super) estimates: Vec<(LimitName, Box<dyn Estimate>)>,
     pub(super) settle: Vec<(LimitName, Settle)>,
@@ -31,8 +31,41 @@ pub(super) struct Rules {
     pub(super) on_missing_key: OnMissingKey,
     pub(super) on_unavailable: OnUnavailable,
     pub(super) limit_preflights: bool,
+    pub(super) without_parent: bool,
     pub(super) report: ReportLimits,
     pub(super) policy_field: PolicyField,
+}
+
+/// Which limits hold for a policy's requests.
+#[derive(Clone, Debug)]
+pub(super) enum PolicyLimits {
+    /// Those that are stored in the table.
+    Stored,
+    /// Those that are stored, or where there are none these.
+    StoredOr(Limits),
+    /// These, whatever is stored.
+    Exactly(Limits),
+}
+
+impl PolicyLimits {
+    /// The name, if the limits may have it.
+    fn known(&self, name: String) -> Result<LimitName, InvalidPolicy> {
+        match self {
+            Self::Exactly(limits) => match limits.index(&name) {
+                Some(index) => Ok(limits[index].name().clone()),
+                None => Err(InvalidPolicy::UnknownLimit(name)),
+            },
+            // What is stored may have it.
+            Self::Stored | Self::StoredOr(_) => Ok(LimitName::new(name)?),
+        }
+    }
+
+    fn own(&self) -> Option<&Limits> {
+        match self {
+            Self::Stored => None,
+            Self::StoredOr(limits) | Self::Exactly(limits) => Some(limits),
+        }
+    }
 }
 
 impl fmt::Debug for Policy {
@@ -56,7 +89,7 @@ pub enum OnMissingKey {
     #[default]
     Reject,
     /// All such requests share this entity. Only for entity keys: without a resource the request
-    /// is rejected.
+    /// is rejected. A request that brings this very id as its plain key is one of them.
     Entity(EntityId),
     /// Passed on unlimited.
     Skip,
@@ -110,23 +143,25 @@ impl Policy {
         PolicyBuilder::default()
     }
 
-    /// One limit for every peer address: [`peer_ip`] as entity, `http` as resource, cost 1.
+    /// One limit for every peer address: [`peer_ip`] as entity, `http` as resource, cost 1. An
+    /// address has no parent.
     pub fn per_ip(limit: Limit) -> Self {
-        Self { rules: Arc::new(Rules::new(Box::new(peer_ip()), Box::new(fixed("http")), limit.into())) }
+        let rules = Rules::new(Box::new(peer_ip()), Box::new(fixed("http")), PolicyLimits::Exactly(limit.into()));
+        Self { rules: Arc::new(Rules { without_parent: true, ..rules }) }
     }
 
-    /// The policy's limits.
-    pub fn limits(&self) -> &Limits {
-        &self.rules.limits
+    /// The limits that the policy brings along; `None` where it goes by stored ones alone.
+    pub fn limits(&self) -> Option<&Limits> {
+        self.rules.limits.own()
     }
 }
 
 impl Rules {
-    fn new(entity: Box<dyn KeyExtractor>, resource: Box<dyn KeyExtractor>, limits: Limits) -> Self {
+    fn new(entity: Box<dyn KeyExtractor>, resource: Box<dyn KeyExtractor>, limits: PolicyLimits) -> Self {
         Self {
             entity,
             resource,
-            policy_field: PolicyField::new(&limits),
+            policy_field: PolicyField::new(limits.own()),
             limits,
             cost: Cost::new(),
             estimates: Vec::new(),
@@ -135,8 +170,24 @@ impl Rules {
             on_missing_key: OnMissingKey::default(),
             on_unavailable: OnUnavailable::default(),
             limit_preflights: false,
+            without_parent: false,
             report: ReportLimits::default(),
         }
+    }
+}
+
+impl Rules {
+    fn check_costs(&self) -> Result<(), InvalidPolicy> {
+        let PolicyLimits::Exactly(limits) = &self.limits else {
+            return Ok(());
+        };
+        for limit in limits.iter() {
+            let (cost, capacity) = (self.cost.get(limit.name().as_str()).unwrap_or(1), limit.capacity());
+            if cost > capacity {
+                return Err(InvalidPolicy::CostExceedsCapacity { limit: limit.name().clone(), cost, capacity });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -147,6 +198,7 @@ pub struct PolicyBuilder {
     entity: Option<Box<dyn KeyExtractor>>,
     resource: Option<Box<dyn KeyExtractor>>,
     limits: Vec<Limit>,
+    default_limits: Vec<Limit>,
     costs: Vec<(String, u64)>,
     estimates: Vec<(String, Box<dyn Estimate>)>,
     settle: Vec<(String, Settle)>,
@@ -154,6 +206,7 @@ pub struct PolicyBuilder {
     on_missing_key: OnMissingKey,
     on_unavailable: OnUnavailable,
     limit_preflights: bool,
+    without_parent: bool,
     report: ReportLimits,
 }
 
@@ -179,9 +232,25 @@ impl PolicyBuilder {
         self
     }
 
-    /// Adds a limit. All limits of a policy are charged together, all or none.
+    /// Adds a limit that holds whatever is stored. All limits of a policy are charged together,
+    /// all or none.
+    ///
+    /// A policy without limits goes by those that are stored in the table.
     pub fn limit(mut self, limit: Limit) -> Self {
         self.limits.push(limit);
+        self
+    }
+
+    /// Adds a limit for where none are stored. It has no effect beside [`limit`](Self::limit).
+    pub fn default_limit(mut self, limit: Limit) -> Self {
+        self.default_limits.push(limit);
+        self
+    }
+
+    /// Charges the entity's own bucket alone, and does not look whether it has a parent: that
+    /// saves the first request of an entity one round trip.
+    pub fn without_parent(mut self) -> Self {
+        self.without_parent = true;
         self
     }
 
@@ -243,23 +312,24 @@ impl PolicyBuilder {
         let resource = self.resource.ok_or(InvalidPolicy::NoResource)?;
         is_name(entity.constant().map(Key::into_entity))?;
         is_name(resource.constant().map(Key::into_resource))?;
-        let mut rules = Rules::new(entity, resource, Limits::new(self.limits)?);
+        let limits = match (self.limits.is_empty(), self.default_limits.is_empty()) {
+            (false, _) => PolicyLimits::Exactly(Limits::new(self.limits)?),
+            (true, false) => PolicyLimits::StoredOr(Limits::new(self.default_limits)?),
+            (true, true) => PolicyLimits::Stored,
+        };
+        let mut rules = Rules::new(entity, resource, limits);
         for (name, tokens) in self.costs {
-            let limit = known(&rules.limits, name)?;
+            let limit = rules.limits.known(name)?;
             rules.cost.set(limit, tokens);
         }
-        for limit in rules.limits.iter() {
-            let (cost, capacity) = (rules.cost.get(limit.name().as_str()).unwrap_or(1), limit.capacity());
-            if cost > capacity {
-                return Err(InvalidPolicy::CostExceedsCapacity { limit: limit.name().clone(), cost, capacity });
-            }
-        }
         for (name, estimate) in self.estimates {
-            rules.estimates.push((known(&rules.limits, name)?, estimate));
+            rules.estimates.push((rules.limits.known(name)?, estimate));
         }
         for (name, rule) in self.settle {
-            rules.settle.push((known(&rules.limits, name)?, rule));
+            rules.settle.push((rules.limits.known(name)?, rule));
         }
+        rules.check_costs()?;
+        rules.without_parent = self.without_parent;
         rules.refund_server_errors = self.refund_server_errors;
         rules.on_missing_key = self.on_missing_key;
         rules.on_unavailable = self.on_unavailable;
@@ -274,12 +344,5 @@ fn is_name<N>(constant: Option<Result<N, Invalid>>) -> Result<(), InvalidPolicy>
     match constant {
         Some(Err(Invalid::Name(error))) => Err(error.into()),
         _ => Ok(()),
-    }
-}
-
-fn known(limits: &Limits, name: String) -> Result<LimitName, InvalidPolicy> {
-    match limits.index(&name) {
-        Some(index) => Ok(limits[index].name().clone()),
-        None => Err(InvalidPolicy::UnknownLimit(name)),
     }
 }

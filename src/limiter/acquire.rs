@@ -7,10 +7,15 @@ use std::{
     time::Duration,
 };
 
-use super::{bucket::Acquiring, grant::Amounts, lease::Lease, rate_limiter::RateLimiter};
+use super::{
+    charge::{Charged, Charges, Charging, charge},
+    lease::{Lease, Shape},
+    rate_limiter::RateLimiter,
+    request::{Planned, Request},
+};
 use crate::{
-    error::{Error, ExceedsCapacity, Invalid},
-    model::{BucketKey, Cost, LimitName, Limits, to_milli},
+    error::{Error, Unavailable},
+    model::{BucketKey, Cost, Limits},
 };
 
 /// An acquire that is being put together: await it for a [`Lease`].
@@ -33,69 +38,14 @@ pub struct Acquire {
     deadline: Duration,
 }
 
-/// The checked parts of a request.
-#[derive(Clone, Debug)]
-pub(super) struct Request {
-    pub(super) key: BucketKey,
-    limits: Option<Limits>,
-    cost: Cost,
-}
-
-impl Request {
-    pub(super) fn new(key: BucketKey) -> Self {
-        Self { key, limits: None, cost: Cost::new() }
-    }
-
-    pub(super) fn set_limits<L>(&mut self, limits: L) -> Result<(), Error>
-    where
-        L: TryInto<Limits, Error: Into<Error>>,
-    {
-        self.limits = Some(limits.try_into().map_err(Into::into)?);
-        Ok(())
-    }
-
-    pub(super) fn add_cost(&mut self, name: &str, tokens: u64) -> Result<(), Error> {
-        self.cost.set(LimitName::new(name)?, tokens);
-        Ok(())
-    }
-
-    pub(super) fn add_costs(&mut self, cost: &Cost) {
-        self.cost.extend(cost.iter().map(|(name, tokens)| (name.clone(), tokens)));
-    }
-
-    pub(super) fn limits(&self) -> Result<&Limits, Error> {
-        self.limits.as_ref().ok_or_else(|| Invalid::NoLimits.into())
-    }
-
-    /// Millitokens in the order of the limits.
-    pub(super) fn amounts(&self) -> Result<Amounts, Error> {
-        let limits = self.limits()?;
-        if let Some((unknown, _)) = self.cost.iter().find(|(name, _)| limits.index(name.as_str()).is_none()) {
-            return Err(Invalid::UnknownLimit(unknown.to_string()).into());
-        }
-        Ok(limits.iter().map(|limit| to_milli(self.cost.get(limit.name().as_str()).unwrap_or(1))).collect())
-    }
-
-    fn exceeds_capacity(&self) -> Result<Option<ExceedsCapacity>, Error> {
-        let over = |limit: &&crate::model::Limit| self.cost.get(limit.name().as_str()).unwrap_or(1) > limit.capacity();
-        Ok(self.limits()?.iter().find(over).map(|limit| ExceedsCapacity {
-            entity: self.key.entity.clone(),
-            resource: self.key.resource.clone(),
-            limit: limit.name().clone(),
-            requested: self.cost.get(limit.name().as_str()).unwrap_or(1),
-            capacity: limit.capacity(),
-        }))
-    }
-}
-
 impl Acquire {
     pub(super) fn new(limiter: RateLimiter, key: Result<BucketKey, Error>) -> Self {
         let deadline = limiter.deadline();
         Self { limiter, request: key.map(Request::new), deadline }
     }
 
-    /// The limits of the bucket: a [`Limit`](crate::Limit), an array or a vector of them, or
-    /// [`Limits`].
+    /// The limits of the bucket, whatever is stored: a [`Limit`](crate::Limit), an array or a
+    /// vector of them, or [`Limits`]. They hold for the parent's bucket too, where it is charged.
     ///
     /// Where the stored bucket has other parameters for one of them, the write that grants the
     /// request changes them; a limit that only the bucket has stays as it is.
@@ -104,6 +54,25 @@ impl Acquire {
         L: TryInto<Limits, Error: Into<Error>>,
     {
         self.edit(|request| request.set_limits(limits));
+        self
+    }
+
+    /// The limits of the bucket where none are stored.
+    pub fn default_limits<L>(mut self, limits: L) -> Self
+    where
+        L: TryInto<Limits, Error: Into<Error>>,
+    {
+        self.edit(|request| request.set_default_limits(limits));
+        self
+    }
+
+    /// Charges the entity's own bucket alone, and does not look whether it has a parent: with
+    /// limits of the caller's own that saves the first acquire of an entity one round trip.
+    pub fn without_parent(mut self) -> Self {
+        self.edit(|request| {
+            request.without_parent();
+            Ok(())
+        });
         self
     }
 
@@ -174,29 +143,44 @@ impl Acquire {
 
     /// Starts, and says at once what needs no store call.
     pub(crate) fn start(self) -> Started {
-        match self.try_start() {
-            Ok(started) => started,
+        match self.request {
             Err(error) => Started::Done(Err(error)),
+            Ok(request) => match request.plan(&self.limiter) {
+                Ok(Planned::Now(charges)) => begin(charges, self.deadline),
+                Ok(Planned::Later) => {
+                    let (limiter, deadline) = (self.limiter, self.deadline);
+                    Started::Waiting(AcquireFuture(Stage::Resolving(Box::pin(resolve(limiter, request, deadline)))))
+                }
+                Err(error) => Started::Done(Err(error)),
+            },
         }
     }
+}
 
-    fn try_start(self) -> Result<Started, Error> {
-        let request = self.request?;
-        let amounts = request.amounts()?;
-        if let Some(error) = request.exceeds_capacity()? {
-            return Err(error.into());
+/// Looks up what is not known yet, then charges. All of it within the deadline.
+async fn resolve(limiter: RateLimiter, request: Request, deadline: Duration) -> Result<Lease, Error> {
+    let timeout = limiter.timeout(deadline);
+    let begun = tokio::time::Instant::now();
+    tokio::pin!(timeout);
+    let mut resolving = std::pin::pin!(request.resolve(&limiter));
+    let charges = std::future::poll_fn(|context| {
+        if let Poll::Ready(charges) = resolving.as_mut().poll(context) {
+            return Poll::Ready(charges);
         }
-        let limits = request.limits()?;
-        let bucket = self.limiter.bucket(request.key.clone());
-        match bucket.acquire(limits, amounts, self.deadline).now_or_later() {
-            Ok(verdict) => {
-                let grant = verdict.into_result(&request.key)?;
-                Ok(Started::Done(Ok(Lease::new(grant, self.deadline))))
-            }
-            Err(acquiring) => {
-                Ok(Started::Waiting(AcquireFuture { acquiring, key: request.key, deadline: self.deadline }))
-            }
-        }
+        timeout.as_mut().poll(context).map(|()| Err(Unavailable::Deadline.into()))
+    })
+    .await?;
+    match begin(charges, deadline.saturating_sub(begun.elapsed())) {
+        Started::Done(result) => result,
+        Started::Waiting(future) => future.await,
+    }
+}
+
+fn begin(charges: Charges, deadline: Duration) -> Started {
+    let shape = charges.iter().map(|charge| (charge.owner, charge.own)).collect();
+    match charge(charges, deadline) {
+        Charged::Done(result) => Started::Done(result.map(|grants| Lease::new(grants, shape, deadline))),
+        Charged::Waiting(charging) => Started::Waiting(AcquireFuture(Stage::Charging { charging, shape, deadline })),
     }
 }
 
@@ -208,21 +192,38 @@ pub(crate) enum Started {
 }
 
 /// An acquire that waits for the store.
-#[derive(Debug)]
-pub(crate) struct AcquireFuture {
-    acquiring: Acquiring,
-    key: BucketKey,
-    deadline: Duration,
+pub(crate) struct AcquireFuture(Stage);
+
+/// What an acquire waits for.
+enum Stage {
+    /// For limits or a parent that are not known yet.
+    Resolving(Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>),
+    /// For the buckets.
+    Charging { charging: Charging, shape: Shape, deadline: Duration },
+}
+
+impl std::fmt::Debug for AcquireFuture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.0 {
+            Stage::Resolving(_) => "AcquireFuture::Resolving",
+            Stage::Charging { .. } => "AcquireFuture::Charging",
+        })
+    }
 }
 
 impl Future for AcquireFuture {
     type Output = Result<Lease, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Poll::Ready(verdict) = Pin::new(&mut self.acquiring).poll(context) else {
-            return Poll::Pending;
-        };
-        Poll::Ready(verdict.into_result(&self.key).map(|grant| Lease::new(grant, self.deadline)))
+        match &mut self.0 {
+            Stage::Resolving(future) => future.as_mut().poll(context),
+            Stage::Charging { charging, shape, deadline } => {
+                let Poll::Ready(result) = Pin::new(charging).poll(context) else {
+                    return Poll::Pending;
+                };
+                Poll::Ready(result.map(|grants| Lease::new(grants, std::mem::take(shape), *deadline)))
+            }
+        }
     }
 }
 

@@ -57,10 +57,6 @@ impl Background {
         }
     }
 
-    pub(super) fn runtime(&self) -> &Handle {
-        &self.shared.runtime
-    }
-
     /// Runs a task. On a runtime that is shutting down the task is dropped.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let active = Active::new(&self.shared);
@@ -68,6 +64,12 @@ impl Background {
             let _active = active;
             task.await;
         });
+    }
+
+    /// A timer of the runtime, wherever it is made.
+    pub(super) fn timeout(&self, time: Duration) -> tokio::time::Sleep {
+        let _runtime = self.shared.runtime.enter();
+        tokio::time::sleep(time)
     }
 
     /// Waits for `time`, or until the limiter is shut down.

@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    error::{Error, Unavailable},
-    model::{BucketKey, Denied, LimitStatus, Limits},
+    error::Unavailable,
+    model::{BucketKey, LimitStatus, Limits},
     store::{MemoryStore, Shortage},
 };
 
@@ -53,8 +53,25 @@ impl Bucket {
         }
     }
 
-    /// Asks for `amounts`, all or nothing.
-    pub(super) fn acquire(&self, limits: &Limits, amounts: Amounts, deadline: Duration) -> Acquiring {
+    /// Where the limits stand, if it is known without asking that `amounts` do not fit.
+    pub(super) fn known_denial(&self, limits: &Limits, amounts: &[i64]) -> Option<Vec<LimitStatus>> {
+        match self {
+            // Asking costs nothing.
+            Self::Memory(_) => None,
+            Self::Gated(gate) => gate.known_denial(limits, amounts),
+        }
+    }
+
+    /// Where the limits stand in view of `amounts`, as far as it is known without asking.
+    pub(super) fn glance(&self, limits: &Limits, amounts: &[i64]) -> Vec<LimitStatus> {
+        match self {
+            Self::Memory(bucket) => bucket.store.statuses(&bucket.key, limits, amounts, bucket.clock.now()),
+            Self::Gated(gate) => gate.glance(limits, amounts),
+        }
+    }
+
+    /// Asks for `amounts`, all or nothing. `own`: the limits are the entity's own.
+    pub(super) fn acquire(&self, limits: &Limits, own: bool, amounts: Amounts, deadline: Duration) -> Acquiring {
         let state = match self {
             Self::Memory(bucket) => {
                 let now = bucket.clock.now();
@@ -65,7 +82,7 @@ impl Bucket {
                 };
                 State::Ready(Some(verdict))
             }
-            Self::Gated(gate) => match gate.acquire(limits, amounts) {
+            Self::Gated(gate) => match gate.acquire(limits, own, amounts) {
                 Ok(answer) => State::Waiting(Box::pin(Waiting { answer, timeout: gate.timeout(deadline) })),
                 Err(verdict) => State::Ready(Some(verdict)),
             },
@@ -136,16 +153,6 @@ impl Future for Acquiring {
                 }
                 waiting.timeout.poll(context).map(|()| Verdict::Unavailable(Unavailable::Deadline))
             }
-        }
-    }
-}
-
-impl Verdict {
-    pub(super) fn into_result(self, key: &BucketKey) -> Result<Grant, Error> {
-        match self {
-            Self::Granted(grant) => Ok(grant),
-            Self::Denied(statuses) => Err(Denied::new(key.entity.clone(), key.resource.clone(), statuses).into()),
-            Self::Unavailable(error) => Err(error.into()),
         }
     }
 }

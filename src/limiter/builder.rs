@@ -8,7 +8,8 @@ use super::{
     background::Background,
     gate::{Context, Settings, WriteIds},
     gates::Gates,
-    rate_limiter::{Backend, RateLimiter},
+    rate_limiter::{Backend, LimiterSettings, RateLimiter},
+    resolver::Resolver,
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -31,9 +32,10 @@ use crate::{
 pub struct Builder {
     clock: Arc<dyn Clock>,
     runtime: Option<Handle>,
-    deadline: Duration,
     gates: usize,
     settings: Settings,
+    limiter: LimiterSettings,
+    config_ttl: Duration,
 }
 
 impl Default for Builder {
@@ -41,7 +43,12 @@ impl Default for Builder {
         Self {
             clock: Arc::new(SystemClock),
             runtime: None,
-            deadline: Duration::from_millis(250),
+            limiter: LimiterSettings {
+                deadline: Duration::from_millis(250),
+                principal: None,
+                audit_retention: Duration::from_secs(90 * 86_400),
+            },
+            config_ttl: Duration::from_secs(60),
             gates: 100_000,
             settings: Settings {
                 flush_after: Duration::from_millis(100),
@@ -67,7 +74,26 @@ impl Builder {
 
     /// The longest that an acquire waits for the store. Default: 250 ms.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.limiter.deadline = deadline;
+        self
+    }
+
+    /// How long stored limits and entities that were looked up stay known. Default: 60 s; zero
+    /// looks them up for every acquire.
+    pub fn config_ttl(mut self, time: Duration) -> Self {
+        self.config_ttl = time;
+        self
+    }
+
+    /// Who changes stored limits and entities through this limiter: told in the history.
+    pub fn principal(mut self, principal: impl Into<String>) -> Self {
+        self.limiter.principal = Some(principal.into());
+        self
+    }
+
+    /// How long the history of changes is kept. Default: 90 days.
+    pub fn audit_retention(mut self, time: Duration) -> Self {
+        self.limiter.audit_retention = time;
         self
     }
 
@@ -99,7 +125,8 @@ impl Builder {
 
     /// A limiter whose buckets live in this process.
     pub fn build_memory(self, store: MemoryStore) -> RateLimiter {
-        RateLimiter::new(Backend::Memory(store), self.clock, self.deadline)
+        let builder = self.clone();
+        RateLimiter::new(Backend::Memory(store), self.clock, self.limiter, builder)
     }
 
     /// A limiter whose buckets live in `store`.
@@ -115,17 +142,28 @@ impl Builder {
     /// # Errors
     /// As [`build`](Self::build).
     pub fn build_shared(self, store: Arc<dyn Store>) -> Result<RateLimiter, Invalid> {
-        let runtime = match self.runtime {
-            Some(runtime) => runtime,
+        let runtime = match &self.runtime {
+            Some(runtime) => runtime.clone(),
             None => Handle::try_current().map_err(|_| Invalid::NoRuntime)?,
         };
+        let builder = Self { runtime: Some(runtime.clone()), ..self.clone() };
+        let background = Background::new(runtime);
+        let resolver = Resolver::new(
+            store.clone(),
+            background.clone(),
+            self.clock.clone(),
+            self.settings.store_deadline,
+            self.config_ttl,
+            self.gates,
+        );
         let context = Context {
             store,
             clock: self.clock.clone(),
-            background: Background::new(runtime),
+            background,
             settings: self.settings,
             write_ids: WriteIds::new(),
         };
-        Ok(RateLimiter::new(Backend::Gated(Gates::new(self.gates, context)), self.clock, self.deadline))
+        let gates = Gates::new(self.gates, context, Arc::new(resolver));
+        Ok(RateLimiter::new(Backend::Gated(gates), self.clock, self.limiter, builder))
     }
 }

@@ -4,7 +4,10 @@ use std::{hash::RandomState, sync::Arc};
 
 use quick_cache::{Lifecycle, UnitWeighter, sync::Cache};
 
-use super::gate::{Context, Gate};
+use super::{
+    gate::{Context, Gate},
+    resolver::Resolver,
+};
 use crate::model::BucketKey;
 
 /// Finds and keeps gates. A gate that is forgotten takes no decision with it: it knew an image
@@ -13,6 +16,7 @@ use crate::model::BucketKey;
 pub(super) struct Gates {
     cache: Cache<BucketKey, Arc<Gate>, UnitWeighter, RandomState, KeepBusy>,
     context: Arc<Context>,
+    resolver: Arc<Resolver>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -30,9 +34,9 @@ impl Lifecycle<BucketKey, Arc<Gate>> for KeepBusy {
 
 impl Gates {
     /// At most about `most` gates that have nothing to write.
-    pub(super) fn new(most: usize, context: Context) -> Self {
+    pub(super) fn new(most: usize, context: Context, resolver: Arc<Resolver>) -> Self {
         let cache = Cache::with(most, most as u64, UnitWeighter, RandomState::new(), KeepBusy);
-        Self { cache, context: Arc::new(context) }
+        Self { cache, context: Arc::new(context), resolver }
     }
 
     /// The gate of a bucket.
@@ -48,5 +52,9 @@ impl Gates {
 
     pub(super) fn context(&self) -> &Context {
         &self.context
+    }
+
+    pub(super) fn resolver(&self) -> &Arc<Resolver> {
+        &self.resolver
     }
 }

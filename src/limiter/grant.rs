@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{bucket::Bucket, settlement::Settlement};
-use crate::model::Limits;
+use crate::model::{Level, Limit, LimitStatus, Limits, Parameters, plan};
 
 /// Millitokens, in the order of the limits.
 pub(super) type Amounts = SmallVec<[i64; 2]>;
@@ -37,6 +37,16 @@ impl Grant {
 
     pub(super) fn left(&self) -> &[i64] {
         &self.left
+    }
+
+    /// Where the limits stood when `amounts` were asked for, all of which were granted.
+    pub(super) fn statuses(&self, amounts: &[i64]) -> Vec<LimitStatus> {
+        let before = self.left.iter().zip(&self.charged).map(|(left, charged)| left.saturating_add(*charged));
+        let limits = self.limits.iter().zip(before).zip(amounts);
+        let status = |((limit, tokens), amount): ((&Limit, i64), &i64)| {
+            plan::status(limit, Parameters::from(limit).whole(), Level { tokens, remainder: 0 }, *amount, 0)
+        };
+        limits.map(status).collect()
     }
 
     /// Takes over what another grant of the same bucket charged.

@@ -40,23 +40,39 @@
 //! | denied, known to be short | 0 | 0 |
 
 mod acquire;
+mod audit;
 mod background;
 mod bucket;
 mod builder;
+mod charge;
+mod config;
+mod entities;
 mod gate;
 mod gates;
 mod grant;
 mod lease;
+mod listing;
+mod namespaces;
 mod query;
 mod rate_limiter;
+mod records;
+mod request;
+mod resolver;
 mod settlement;
 
+pub use crate::error::SettleError;
 pub use acquire::Acquire;
+pub use audit::Audit;
 pub use builder::Builder;
+pub use config::Config;
+pub use entities::Entities;
 pub use lease::Lease;
+pub use listing::Listing;
+pub use namespaces::Namespaces;
 pub use query::{Query, QueryWait};
 pub use rate_limiter::RateLimiter;
-pub use settlement::{SettleError, Settlement};
+pub use resolver::CacheStats;
+pub use settlement::Settlement;
 
 pub(crate) use acquire::{AcquireFuture, Started};
 

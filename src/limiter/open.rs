@@ -9,7 +9,10 @@ use crate::{
     clock::{Clock, SystemClock},
     error::{Error, StackError},
     model::{NamespaceName, StackName},
-    store::dynamodb::{CreateTable, DynamoDbStore, Provision, Registry, Stack, load_config},
+    store::{
+        Namespaces,
+        dynamodb::{CreateTable, DynamoDbStore, Provision, Registry, Stack, load_config},
+    },
 };
 
 /// Opening a limiter over a stack's table: await it for a [`RateLimiter`].
@@ -120,16 +123,23 @@ impl Open {
                 return Err(StackError::NotFound { table: stack.table().into() }.into());
             }
         }
-        let known = registry.namespace(&namespace).await?;
+        let table = DynamoDbStore::new(stack.client(), stack.table(), "_");
+        let failed = |action| move |source| StackError::Call { action, source };
+        let known = table.find(&namespace).await.map_err(failed("reading the namespace"))?;
         let namespace = match known {
             Some(namespace) => namespace,
+            None if !self.provision.registers_namespaces() => {
+                let table = stack.table().to_owned();
+                return Err(StackError::NamespaceNotFound { table, namespace: namespace.to_string() }.into());
+            }
             None => {
                 registry.put_version().await?;
-                registry.register(&namespace).await?
+                let now = SystemClock.now();
+                table.register(&namespace, now).await.map_err(failed("registering the namespace"))?
             }
         };
-        let store = DynamoDbStore::new(stack.client(), stack.table(), namespace.id);
-        Ok(self.builder.build(store)?)
+        let store = table.scoped(&namespace.id);
+        Ok(self.builder.build_shared(store)?)
     }
 }
 

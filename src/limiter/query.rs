@@ -2,7 +2,7 @@
 
 use std::{future::IntoFuture, pin::Pin, time::Duration};
 
-use super::{acquire::Request, bucket::Bucket, rate_limiter::RateLimiter};
+use super::{bucket::Bucket, rate_limiter::RateLimiter, request::Request};
 use crate::{
     error::Error,
     model::{Availability, BucketKey, Cost, Limits},
@@ -42,6 +42,15 @@ impl Query {
         self
     }
 
+    /// The limits of the bucket where none are stored.
+    pub fn default_limits<L>(mut self, limits: L) -> Self
+    where
+        L: TryInto<Limits, Error: Into<Error>>,
+    {
+        self.edit(|request| request.set_default_limits(limits));
+        self
+    }
+
     /// Asks about `tokens` of the limit `name`; 1 where no cost names it.
     pub fn cost(mut self, name: impl AsRef<str>, tokens: u64) -> Self {
         self.edit(|request| request.add_cost(name.as_ref(), tokens));
@@ -70,12 +79,19 @@ impl Query {
     }
 
     async fn ask(self) -> Result<Availability, Error> {
-        let request = self.request?;
-        let (limits, amounts) = (request.limits()?, request.amounts()?);
-        let limits = match self.limiter.bucket(request.key.clone()) {
-            Bucket::Memory(bucket) => bucket.store.statuses(&bucket.key, limits, &amounts, bucket.clock.now()),
-            Bucket::Gated(gate) => gate.statuses(limits, &amounts).await?,
-        };
+        let mut limits = Vec::new();
+        for charge in self.request?.look_up(&self.limiter).await? {
+            let statuses = match &charge.bucket {
+                Bucket::Memory(bucket) => {
+                    bucket.store.statuses(&bucket.key, &charge.limits, &charge.amounts, bucket.clock.now())
+                }
+                Bucket::Gated(gate) => gate.statuses(&charge.limits, &charge.amounts).await?,
+            };
+            limits.extend(statuses.into_iter().map(|mut status| {
+                status.owner = charge.owner;
+                status
+            }));
+        }
         Ok(Availability { limits })
     }
 }
@@ -87,6 +103,14 @@ impl QueryWait {
         L: TryInto<Limits, Error: Into<Error>>,
     {
         Self(self.0.limits(limits))
+    }
+
+    /// As [`Query::default_limits`].
+    pub fn default_limits<L>(self, limits: L) -> Self
+    where
+        L: TryInto<Limits, Error: Into<Error>>,
+    {
+        Self(self.0.default_limits(limits))
     }
 
     /// As [`Query::cost`].

@@ -46,7 +46,20 @@ pub struct RateLimiter {
 struct Shared {
     backend: Backend,
     clock: Arc<dyn Clock>,
-    deadline: Duration,
+    settings: LimiterSettings,
+    /// What it was built from: limiters of other namespaces are built from the same.
+    builder: Builder,
+}
+
+/// What a limiter goes by.
+#[derive(Clone, Debug)]
+pub(super) struct LimiterSettings {
+    /// The longest that an acquire waits for the store.
+    pub(super) deadline: Duration,
+    /// Who changes stored limits and entities, for the history.
+    pub(super) principal: Option<String>,
+    /// How long the history is kept.
+    pub(super) audit_retention: Duration,
 }
 
 /// Where buckets live.
@@ -57,8 +70,8 @@ pub(super) enum Backend {
 }
 
 impl RateLimiter {
-    pub(super) fn new(backend: Backend, clock: Arc<dyn Clock>, deadline: Duration) -> Self {
-        Self { shared: Arc::new(Shared { backend, clock, deadline }) }
+    pub(super) fn new(backend: Backend, clock: Arc<dyn Clock>, settings: LimiterSettings, builder: Builder) -> Self {
+        Self { shared: Arc::new(Shared { backend, clock, settings, builder }) }
     }
 
     /// A limiter whose buckets live in this process: for tests, and for services that run alone.
@@ -152,8 +165,30 @@ impl RateLimiter {
         }
     }
 
+    /// What it was built from.
+    pub(super) fn rebuild(&self) -> Builder {
+        self.shared.builder.clone()
+    }
+
+    pub(super) fn backend(&self) -> &Backend {
+        &self.shared.backend
+    }
+
+    /// Epoch ms.
+    pub(super) fn now(&self) -> i64 {
+        self.shared.clock.now()
+    }
+
     pub(super) fn deadline(&self) -> Duration {
-        self.shared.deadline
+        self.shared.settings.deadline
+    }
+
+    pub(super) fn principal(&self) -> Option<&str> {
+        self.shared.settings.principal.as_deref()
+    }
+
+    pub(super) fn audit_retention_seconds(&self) -> i64 {
+        i64::try_from(self.shared.settings.audit_retention.as_secs()).unwrap_or(i64::MAX)
     }
 }
 

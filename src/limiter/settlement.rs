@@ -5,41 +5,31 @@ use std::{
     pin::Pin,
 };
 
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
-use crate::store::StoreError;
+use crate::error::SettleError;
 
 /// A lease's difference on its way to the store.
 ///
 /// The way does not depend on it: awaiting it tells when the difference is written, dropping it
 /// changes nothing.
 #[derive(Debug)]
-pub struct Settlement(Option<oneshot::Receiver<Result<(), SettleError>>>);
-
-/// A difference that was not written: tokens that should have been given back may be lost, and
-/// use beyond the estimate may be uncounted.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SettleError {
-    /// The bucket does not exist any more: it was deleted, or had been full and unused for long.
-    #[error("the bucket is gone")]
-    Gone,
-    /// The write failed, or its answer was lost.
-    #[error("the settlement was not written: {0}")]
-    Store(#[source] StoreError),
-    /// The runtime ended before it was written.
-    #[error("the settlement was not written: the runtime was shut down")]
-    ShutDown,
-}
+pub struct Settlement(SmallVec<[oneshot::Receiver<Result<(), SettleError>>; 1]>);
 
 impl Settlement {
     /// Nothing to write.
     pub(super) fn done() -> Self {
-        Self(None)
+        Self(SmallVec::new())
+    }
+
+    /// Settled when all are.
+    pub(super) fn all(settlements: impl Iterator<Item = Self>) -> Self {
+        Self(settlements.flat_map(|settlement| settlement.0).collect())
     }
 
     pub(super) fn pending(receiver: oneshot::Receiver<Result<(), SettleError>>) -> Self {
-        Self(Some(receiver))
+        Self(SmallVec::from_iter([receiver]))
     }
 }
 
@@ -49,10 +39,13 @@ impl IntoFuture for Settlement {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            match self.0 {
-                None => Ok(()),
-                Some(receiver) => receiver.await.unwrap_or(Err(SettleError::ShutDown)),
+            let mut result = Ok(());
+            for receiver in self.0 {
+                // All are waited for; the first error stands.
+                let one = receiver.await.unwrap_or(Err(SettleError::ShutDown));
+                result = result.and(one);
             }
+            result
         })
     }
 }

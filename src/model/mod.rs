@@ -11,26 +11,34 @@
 //! exact for whatever the store holds by then.
 
 mod arithmetic;
+mod audit;
 mod bucket;
+mod config;
 mod cost;
+mod entity;
 mod key;
 mod limit;
 mod limits;
 mod mapping;
 mod name;
+mod namespace;
 pub mod plan;
 mod status;
 mod write;
 
 pub use arithmetic::{Accrual, InvalidParameters, Level, Parameters, Rate};
+pub use audit::{AuditAction, AuditEvent, AuditSubject};
 pub use bucket::{BucketState, LimitState};
+pub use config::{ConfigScope, ConfigSource, ResolvedLimits, StoredConfig, StoredOnUnavailable};
 pub use cost::Cost;
+pub use entity::Entity;
 pub use key::BucketKey;
 pub use limit::{InvalidLimit, Limit, limit_name};
 pub use limits::{InvalidLimits, Limits};
 pub use mapping::UnusableKey;
 pub use name::{EntityId, InvalidName, LimitName, NameKind, NameProblem, NamespaceName, Resource, StackName};
-pub use status::{Availability, Denied, LimitStatus};
+pub use namespace::{NamespaceInfo, NamespaceStatus};
+pub use status::{Availability, Denied, LimitStatus, Owner};
 pub use write::{Create, Expiry, Guard, Line, NewLimit, RefillLock, TokenChange, Update, WriteId};
 
 pub(crate) use limit::{MILLI, to_milli, whole_tokens};

@@ -13,8 +13,8 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::{
-    BucketState, Create, Expiry, Guard, Level, Limit, LimitName, LimitState, LimitStatus, Line, MILLI, NewLimit,
-    Parameters, Rate, RefillLock, TokenChange, Update, WriteId, whole_tokens,
+    BucketState, Create, Expiry, Guard, Level, Limit, LimitName, LimitState, LimitStatus, Limits, Line, MILLI,
+    NewLimit, Owner, Parameters, Rate, RefillLock, TokenChange, Update, WriteId, whole_tokens,
 };
 
 /// A refill older than this is taken along although the tokens would do without it, so that the
@@ -168,6 +168,7 @@ pub fn status(limit: &Limit, rate: Rate, level: Level, amount: i64, ahead: i64) 
     };
     let millis = |wait: i64| Duration::from_millis(u64::try_from(wait).unwrap_or(0));
     LimitStatus {
+        owner: Owner::Entity,
         limit: limit.clone(),
         available: whole_tokens(level.tokens),
         requested: u64::try_from(amount.max(0) / MILLI).unwrap_or(0),
@@ -189,11 +190,52 @@ pub fn differs(state: &BucketState, wanted: &[Limit]) -> bool {
     })
 }
 
+/// The limits that a write brings a bucket to.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The limits. Others that the bucket has stay as they are.
+    pub limits: &'a [Limit],
+    /// Whether they are the entity's own, so that the bucket never counts as gone; `None` where
+    /// that is not known, and the bucket's expiry goes on as it is.
+    pub own: Option<bool>,
+}
+
+impl<'a> From<&'a [Limit]> for Wanted<'a> {
+    fn from(limits: &'a [Limit]) -> Self {
+        Self { limits, own: None }
+    }
+}
+
+impl<'a, const N: usize> From<&'a [Limit; N]> for Wanted<'a> {
+    fn from(limits: &'a [Limit; N]) -> Self {
+        Self { limits, own: None }
+    }
+}
+
+impl<'a> From<&'a Limits> for Wanted<'a> {
+    fn from(limits: &'a Limits) -> Self {
+        Self { limits, own: None }
+    }
+}
+
+impl<'a> From<&'a Vec<Limit>> for Wanted<'a> {
+    fn from(limits: &'a Vec<Limit>) -> Self {
+        Self { limits, own: None }
+    }
+}
+
 /// The update that does `changes` to the bucket, and brings it to `wanted`.
 ///
 /// One plain write where nothing else is due; else a refill of all limits under the lock of the
 /// bucket's refill time. Changes of limits that neither the bucket nor `wanted` has are left out.
-pub fn update(state: &BucketState, changes: &Changes, wanted: &[Limit], now: i64, id: WriteId) -> Update {
+pub fn update<'a>(
+    state: &BucketState,
+    changes: &Changes,
+    wanted: impl Into<Wanted<'a>>,
+    now: i64,
+    id: WriteId,
+) -> Update {
+    let wanted = wanted.into();
     let mut update = Update {
         id,
         now,
@@ -205,7 +247,7 @@ pub fn update(state: &BucketState, changes: &Changes, wanted: &[Limit], now: i64
         guard: Guard::None,
     };
     match plain_lines(state, changes, now) {
-        Some(lines) if state.age(now) < REFILL_AT_LEAST_EVERY && !differs(state, wanted) => update.lines = lines,
+        Some(lines) if state.age(now) < REFILL_AT_LEAST_EVERY && !differs(state, wanted.limits) => update.lines = lines,
         _ => refill(&mut update, state, changes, wanted),
     }
     update.pressure = pressure(state, update.lock.is_some(), now);
@@ -224,7 +266,8 @@ fn plain_lines(state: &BucketState, changes: &Changes, now: i64) -> Option<Small
         .collect()
 }
 
-fn refill(update: &mut Update, state: &BucketState, changes: &Changes, wanted: &[Limit]) {
+fn refill(update: &mut Update, state: &BucketState, changes: &Changes, wanted: Wanted<'_>) {
+    let Wanted { limits: wanted, own } = wanted;
     let now = update.now;
     update.lock = Some(RefillLock {
         seen: state.refilled_at,
@@ -232,12 +275,21 @@ fn refill(update: &mut Update, state: &BucketState, changes: &Changes, wanted: &
         to: now.max(state.refilled_at.saturating_add(1)),
     });
     update.added = added_limits(state, changes, wanted);
-    // A bucket without expiry keeps none: its limits are the entity's own. It never moves back: plain
-    // writes rely on the expiry that they have seen.
-    let gone = state.expires_at.map(|before| before.max(expires_at(state, changes, wanted, &update.added, now)));
-    if let Some(seconds) = gone {
-        update.expiry = Expiry::At(seconds);
-    }
+    // A bucket of the entity's own limits has none. It never moves back: plain writes rely on the
+    // expiry that they have seen.
+    let expires = match own {
+        Some(own) => !own,
+        None => state.expires_at.is_some(),
+    };
+    let gone = expires.then(|| {
+        let gone = expires_at(state, changes, wanted, &update.added, now);
+        state.expires_at.map_or(gone, |before| before.max(gone))
+    });
+    update.expiry = match gone {
+        Some(seconds) => Expiry::At(seconds),
+        None if state.expires_at.is_some() => Expiry::Never,
+        None => Expiry::Keep,
+    };
     let gone = gone.map(|seconds| seconds.saturating_mul(1000));
     let lines = state
         .limits
@@ -247,9 +299,11 @@ fn refill(update: &mut Update, state: &BucketState, changes: &Changes, wanted: &
 }
 
 /// The bucket that a first request finds: full, less what `changes` spend and take.
-pub fn create(changes: &Changes, wanted: &[Limit], now: i64, id: WriteId) -> Create {
+pub fn create<'a>(changes: &Changes, wanted: impl Into<Wanted<'a>>, now: i64, id: WriteId) -> Create {
+    let Wanted { limits: wanted, own } = wanted.into();
     let limits: SmallVec<[NewLimit; 2]> = wanted.iter().map(|limit| new_limit(limit, changes)).collect();
     let expires_at = limits.iter().map(|new| gone_at(new.parameters.whole(), new.level.tokens, now)).max();
+    let expires_at = expires_at.filter(|_| own != Some(true));
     Create { id, now, limits, expires_at }
 }
 

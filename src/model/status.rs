@@ -6,10 +6,24 @@ use serde::{Serialize, Serializer};
 
 use super::{EntityId, Limit, Resource};
 
+/// Whose bucket a limit belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Owner {
+    /// The entity that asked.
+    #[default]
+    Entity,
+    /// Its parent, which is charged too.
+    Parent,
+}
+
 /// Where one limit stands in view of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LimitStatus {
+    /// Whose bucket it belongs to.
+    pub owner: Owner,
     /// The limit.
     pub limit: Limit,
     /// Whole tokens available now; negative in debt.
@@ -117,7 +131,8 @@ impl fmt::Display for Short<'_> {
         for (index, status) in self.0.iter().filter(|status| status.exceeded()).enumerate() {
             let comma = if index == 0 { "" } else { ", " };
             let LimitStatus { limit, available, requested, .. } = status;
-            write!(f, "{comma}{} has {available} of the {requested} requested", limit.name())?;
+            let owner = if status.owner == Owner::Parent { "the parent's " } else { "" };
+            write!(f, "{comma}{owner}{} has {available} of the {requested} requested", limit.name())?;
         }
         match latest(self.0) {
             Some(wait) => write!(f, " (retry after {:.3} s)", wait.as_secs_f64()),

@@ -57,8 +57,8 @@ pub struct Line {
     pub floor: Option<i64>,
     /// Condition: it holds at most this.
     pub ceiling: Option<i64>,
-    /// Condition: its capacity (of the whole bucket) is this.
-    pub capacity: Option<i64>,
+    /// Condition: its parameters are these.
+    pub expected: Option<Parameters>,
     /// Added to its consumption counter.
     pub consumed: i64,
     /// Replaces the remainder of its refill division.

@@ -9,6 +9,8 @@
 
 mod error;
 mod memory;
+mod namespaces;
+mod records;
 mod traits;
 
 #[cfg(feature = "dynamodb")]
@@ -16,6 +18,8 @@ pub mod dynamodb;
 
 pub use error::{StoreError, StoreErrorKind};
 pub use memory::MemoryStore;
+pub use namespaces::{Namespaces, StatusChange};
+pub use records::{BucketListing, Cursor, LookUp, Page, Records, ResourceListing};
 pub use traits::{Outcome, Store, StoreFuture};
 
 pub(crate) use memory::Shortage;

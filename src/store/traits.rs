@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, future::Future, pin::Pin};
 
-use super::StoreError;
+use super::{Namespaces, Records, StoreError};
 use crate::model::{BucketKey, BucketState, Create, Update};
 
 /// A future that a [`Store`] returns.
@@ -34,4 +34,15 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Creates a bucket where there is none or it has expired. One round trip, one write unit.
     fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome>;
+
+    /// What it keeps beside buckets: stored limits, entities, history. `None` where it keeps
+    /// nothing: every acquire has to bring its limits then.
+    fn records(&self) -> Option<&dyn Records> {
+        None
+    }
+
+    /// Its namespaces. `None` where it has none: it is one by itself then.
+    fn namespaces(&self) -> Option<&dyn Namespaces> {
+        None
+    }
 }

@@ -1,8 +1,10 @@
 //! Behaviour through the public API, on the memory store and on the embedded engine.
 
+mod blocking;
 mod layer;
 mod limiter;
 mod open;
 mod plan;
+mod records;
 mod store;
 mod wire_format;

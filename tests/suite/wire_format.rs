@@ -283,15 +283,15 @@ async fn an_expired_item_is_replaced_whole() {
 }
 
 #[tokio::test]
-async fn a_bucket_without_expiry_keeps_none() {
+async fn explicit_limits_give_a_bucket_an_expiry() {
     let fixture = Fixture::open().await;
     let mut item = fixture.peer_item();
     item.remove("ttl");
     fixture.put(item).await;
     fixture.advance(3_000_000_000);
     fixture.acquire(1, 100).await.commit();
-    assert!(!fixture.item().await.contains_key("ttl"));
-    assert_eq!(fixture.numbers(["b_rpm_tk", "rf"]).await, [4_000, NOW + 3_000_000_000]);
+    let seconds = (NOW + 3_000_000_000) / 1000;
+    assert_eq!(fixture.numbers(["b_rpm_tk", "rf", "ttl"]).await, [4_000, NOW + 3_000_000_000, seconds + 420]);
 }
 
 #[tokio::test]

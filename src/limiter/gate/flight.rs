@@ -17,7 +17,7 @@ use crate::{
     error::Unavailable,
     model::{
         BucketState, Create, Guard, LimitName, LimitStatus, Update, WriteId,
-        plan::{self, Changes},
+        plan::{self, Changes, Wanted},
     },
     store::{Outcome, StoreError, StoreErrorKind},
     telemetry,
@@ -202,7 +202,7 @@ fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
             }
             Some(batch) => {
                 let id = gate.context.write_ids.next();
-                let wanted = batch.wanted.as_deref().unwrap_or_default();
+                let wanted = Wanted { limits: batch.wanted.as_deref().unwrap_or_default(), own: batch.own };
                 let order = match state.seen.live(now) {
                     Some(known) => Order::Update(Box::new(plan::update(known, &batch.changes, wanted, now, id))),
                     None => Order::Create(Box::new(plan::create(&batch.changes, wanted, now, id))),

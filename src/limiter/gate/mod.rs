@@ -27,11 +27,11 @@ use super::{
     background::Background,
     bucket::{Bucket, Verdict},
     grant::Amounts,
-    settlement::{SettleError, Settlement},
+    settlement::Settlement,
 };
 use crate::{
     clock::Clock,
-    error::Unavailable,
+    error::{SettleError, Unavailable},
     model::{BucketKey, BucketState, LimitStatus, Limits, WriteId, plan},
     store::{Store, StoreError},
     telemetry,
@@ -89,14 +89,28 @@ impl Gate {
 
     /// A timer of the limiter's runtime, wherever it is made.
     pub(super) fn timeout(&self, time: Duration) -> tokio::time::Sleep {
-        let _runtime = self.context.background.runtime().enter();
-        tokio::time::sleep(time)
+        self.context.background.timeout(time)
     }
 
-    /// Asks for `amounts`: an answer to wait for, or the verdict where it is known.
+    /// Where the limits stand, if it is known that `amounts` do not fit.
+    pub(super) fn known_denial(&self, limits: &Limits, amounts: &[i64]) -> Option<Vec<LimitStatus>> {
+        let trusted_for = self.context.settings.deny_from_memory;
+        self.lock().deny_from_memory(limits, amounts, self.context.clock.now(), trusted_for)
+    }
+
+    /// Where the limits stand in view of `amounts`, as far as it is known.
+    pub(super) fn glance(&self, limits: &Limits, amounts: &[i64]) -> Vec<LimitStatus> {
+        let now = self.context.clock.now();
+        let state = self.lock();
+        plan::statuses(state.seen.live(now), limits, amounts, &state.pending, now)
+    }
+
+    /// Asks for `amounts`: an answer to wait for, or the verdict where it is known. `own`: the
+    /// limits are the entity's own.
     pub(super) fn acquire(
         self: &Arc<Self>,
         limits: &Limits,
+        own: bool,
         amounts: Amounts,
     ) -> Result<oneshot::Receiver<Verdict>, Verdict> {
         if self.context.background.is_closed() {
@@ -108,7 +122,7 @@ impl Gate {
         if let Some(statuses) = state.deny_from_memory(limits, &amounts, now, self.context.settings.deny_from_memory) {
             return Err(Verdict::Denied(statuses));
         }
-        state.queue.push_back(Waiter { limits: limits.clone(), amounts, reply });
+        state.queue.push_back(Waiter { limits: limits.clone(), own, amounts, reply });
         self.take_off(state);
         Ok(answer)
     }

@@ -54,6 +54,8 @@ pub(super) enum Seen {
 #[derive(Debug)]
 pub(super) struct Waiter {
     pub(super) limits: Limits,
+    /// Whether the limits are the entity's own.
+    pub(super) own: bool,
     pub(super) amounts: Amounts,
     pub(super) reply: oneshot::Sender<Verdict>,
 }
@@ -63,6 +65,8 @@ pub(super) struct Waiter {
 pub(super) struct Batch {
     /// What it brings the bucket's parameters to.
     pub(super) wanted: Option<Limits>,
+    /// Whether these are the entity's own, where that is known.
+    pub(super) own: Option<bool>,
     /// Spends of the waiters and pending differences together.
     pub(super) changes: Changes,
     /// The pending differences alone.
@@ -133,6 +137,7 @@ impl GateState {
     ) -> Option<Batch> {
         self.queue.retain(|waiter| !waiter.reply.is_closed());
         let mut wanted = self.queue.front().map(|waiter| waiter.limits.clone());
+        let mut own = self.queue.front().map(|waiter| waiter.own);
         let mut changes = self.pending.clone();
         let mut waiters = Vec::new();
         let mut later = VecDeque::new();
@@ -155,17 +160,12 @@ impl GateState {
             (Some(wanted), Some(state)) => plan::differs(state, wanted),
             _ => false,
         };
-        let mut with_pending = true;
         if waiters.is_empty() && !carries {
             // What is known is too old to deny from, or of other parameters: ask for the first one
             // alone.
             if let Some(waiter) = self.queue.pop_front() {
-                if self.seen.live(now).is_none() {
-                    // A create has no floor that would hold for the sum: the differences wait.
-                    with_pending = false;
-                    changes = Changes::new();
-                }
                 wanted = Some(waiter.limits.clone());
+                own = Some(waiter.own);
                 spend(&mut changes, &waiter);
                 waiters.push(waiter);
             }
@@ -174,14 +174,9 @@ impl GateState {
         if waiters.is_empty() && !carries && !flushes {
             return None;
         }
-        let (pending, confirmations) = match with_pending {
-            true => {
-                self.flush_now = false;
-                self.take_pending()
-            }
-            false => Default::default(),
-        };
-        Some(Batch { wanted, changes, pending, waiters, confirmations })
+        self.flush_now = false;
+        let (pending, confirmations) = self.take_pending();
+        Some(Batch { wanted, own, changes, pending, waiters, confirmations })
     }
 
     /// Puts a batch that was not written back to where it came from.

@@ -99,8 +99,8 @@ fn line(known: &LimitState, amounts: Amounts, tokens: TokenChange, floor: Option
         tokens,
         floor,
         ceiling,
-        // Floor and ceiling speak of this capacity; somebody may have changed it since.
-        capacity: Some(known.parameters.capacity()),
+        // Floor and ceiling speak of these; somebody may have changed them since.
+        expected: Some(known.parameters),
         consumed: amounts.debit.saturating_sub(amounts.give),
         remainder: None,
         parameters: None,

@@ -1,6 +1,6 @@
 //! The names of keys, indexes and attributes: the only place that knows them.
 
-use crate::model::{BucketKey, LimitName};
+use crate::model::{AuditSubject, BucketKey, ConfigScope, EntityId, LimitName, Resource};
 
 pub(super) const PK: &str = "PK";
 pub(super) const SK: &str = "SK";
@@ -101,4 +101,61 @@ pub(super) fn namespace_by_name(name: &str) -> String {
 /// The sort key of the namespace with that id.
 pub(super) fn namespace_by_id(id: &str) -> String {
     format!("#NSID#{id}")
+}
+
+/// The sort key of an entity.
+pub(super) const META: &str = "#META";
+/// The sort key of the system's and of a resource's config.
+pub(super) const CONFIG: &str = "#CONFIG";
+/// The prefix of the sort keys of an entity's configs.
+pub(super) const ENTITY_CONFIG: &str = "#CONFIG#";
+/// The resource of an entity's config for all resources.
+pub(super) const ALL_RESOURCES: &str = "_default_";
+/// The sort key of the list of resources with defaults.
+pub(super) const RESOURCES: &str = "#RESOURCES";
+/// The sort key of the counts of entity configs per resource.
+pub(super) const ENTITY_CONFIG_RESOURCES: &str = "#ENTITY_CONFIG_RESOURCES";
+/// The prefix of the sort keys of audit events.
+pub(super) const AUDIT: &str = "#AUDIT#";
+
+/// The partition key of what the system knows.
+pub(super) fn system_key(namespace: &str) -> String {
+    format!("{namespace}/SYSTEM#")
+}
+
+/// The partition key of a resource's config.
+pub(super) fn resource_key(namespace: &str, resource: &Resource) -> String {
+    format!("{namespace}/RESOURCE#{resource}")
+}
+
+/// The partition key of an entity and its configs.
+pub(super) fn entity_key(namespace: &str, entity: &EntityId) -> String {
+    format!("{namespace}/ENTITY#{entity}")
+}
+
+/// The partition key of a subject's history.
+pub(super) fn audit_key(namespace: &str, subject: &AuditSubject) -> String {
+    format!("{namespace}/AUDIT#{subject}")
+}
+
+/// Partition key and sort key of a scope's config.
+pub(super) fn config_key(namespace: &str, scope: &ConfigScope) -> (String, String) {
+    match scope {
+        ConfigScope::System => (system_key(namespace), CONFIG.into()),
+        ConfigScope::Resource(resource) => (resource_key(namespace, resource), CONFIG.into()),
+        ConfigScope::Entity(entity) => (entity_key(namespace, entity), format!("{ENTITY_CONFIG}{ALL_RESOURCES}")),
+        ConfigScope::EntityResource(entity, resource) => {
+            (entity_key(namespace, entity), format!("{ENTITY_CONFIG}{resource}"))
+        }
+    }
+}
+
+/// The hash key of the index that finds the children of an entity.
+pub(super) fn children_key(namespace: &str, parent: &EntityId) -> String {
+    format!("{namespace}/PARENT#{parent}")
+}
+
+/// The hash key of the index that finds the entities with limits for a resource.
+pub(super) fn entities_with_config_key(namespace: &str, resource: &str) -> String {
+    format!("{namespace}/ENTITY_CONFIG#{resource}")
 }

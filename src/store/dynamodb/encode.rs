@@ -63,8 +63,10 @@ fn limit_line(expression: &mut Expression, line: &Line) {
         // Else an addition would begin a limit that has nothing but tokens.
         expression.require_present(&held);
     }
-    if let Some(capacity) = line.capacity {
-        expression.require(&limit_attribute(limit, Field::Capacity), "=", number(capacity));
+    if let Some(expected) = line.expected {
+        for (field, value) in parameter_fields(expected) {
+            expression.require(&limit_attribute(limit, field), "=", number(value));
+        }
     }
     tokens(expression, limit, line.tokens);
     if line.consumed != 0 {

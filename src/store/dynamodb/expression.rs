@@ -52,6 +52,11 @@ impl Expression {
         self.conditions.push(condition);
     }
 
+    pub(super) fn require_absent(&mut self, attribute: &str) {
+        let condition = format!("attribute_not_exists({})", self.name(attribute));
+        self.conditions.push(condition);
+    }
+
     pub(super) fn require_present(&mut self, attribute: &str) {
         let condition = format!("attribute_exists({})", self.name(attribute));
         self.conditions.push(condition);

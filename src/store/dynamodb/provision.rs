@@ -12,6 +12,11 @@ pub type ProvisionFuture<'a> = Pin<Box<dyn Future<Output = Result<(), StackError
 pub trait Provision: Send + Sync + 'static {
     /// Makes the stack's table exist and be active. Others may do the same at the same time.
     fn provision<'a>(&'a self, stack: &'a Stack) -> ProvisionFuture<'a>;
+
+    /// Whether a namespace that is not registered yet is to be. Default: yes.
+    fn registers_namespaces(&self) -> bool {
+        true
+    }
 }
 
 /// Creates the table: on demand, stream and time-to-live switched on.
@@ -57,7 +62,7 @@ impl Provision for CreateTable {
     }
 }
 
-/// Creates nothing: a missing table is an error.
+/// Creates nothing: a missing table or namespace is an error.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct JoinOnly;
 
@@ -65,5 +70,9 @@ impl Provision for JoinOnly {
     fn provision<'a>(&'a self, stack: &'a Stack) -> ProvisionFuture<'a> {
         let table = stack.table().to_owned();
         Box::pin(std::future::ready(Err(StackError::NotFound { table })))
+    }
+
+    fn registers_namespaces(&self) -> bool {
+        false
     }
 }

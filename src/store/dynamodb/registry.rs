@@ -1,17 +1,17 @@
-//! The records that a table keeps about itself: its version and its namespaces.
+//! The record that a table keeps about its version.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     error::SdkError,
-    operation::{get_item::GetItemError, put_item::PutItemError, transact_write_items::TransactWriteItemsError},
+    operation::{get_item::GetItemError, put_item::PutItemError},
     primitives::{DateTime, DateTimeFormat},
-    types::{AttributeValue, Put, TransactWriteItem},
+    types::AttributeValue,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{
-    attributes::{INDEX_KEYS, PK, REGISTRY, REGISTRY_KEY, SK, VERSION, namespace_by_id, namespace_by_name},
+    attributes::{INDEX_KEYS, PK, REGISTRY, REGISTRY_KEY, SK, VERSION},
     expression::text,
     failure::store_error,
     stack::Stack,
@@ -19,7 +19,6 @@ use super::{
 };
 use crate::{
     error::StackError,
-    model::NamespaceName,
     store::{StoreError, StoreErrorKind},
 };
 
@@ -28,23 +27,11 @@ type Item = HashMap<String, AttributeValue>;
 /// The schema that this crate reads and writes.
 const SCHEMA: &str = "0.10.0";
 
-const REGISTERING: &str = "registering the namespace";
-/// How often a registration is tried that others get in the way of.
-const MOST_REGISTRATIONS: u32 = 5;
-/// The pause before the second try; it grows.
-const BETWEEN_REGISTRATIONS: Duration = Duration::from_millis(20);
-
 /// Reads and writes the registry of a stack's table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Registry<'a> {
     stack: &'a Stack,
     now: i64,
-}
-
-/// A registered namespace.
-#[derive(Clone, Debug)]
-pub(crate) struct Namespace {
-    pub(crate) id: String,
 }
 
 impl<'a> Registry<'a> {
@@ -100,68 +87,6 @@ impl<'a> Registry<'a> {
         }
     }
 
-    /// The namespace `name`, if it is registered.
-    pub(crate) async fn namespace(&self, name: &NamespaceName) -> Result<Option<Namespace>, StackError> {
-        let item = self
-            .get(&namespace_by_name(name.as_str()))
-            .await
-            .map_err(|error| call_failed("reading the namespace")(store_error(error)))?;
-        match item.map(|mut item| item.remove("namespace_id")) {
-            None => Ok(None),
-            Some(Some(AttributeValue::S(id))) => Ok(Some(Namespace { id })),
-            Some(_) => {
-                let error = StoreError::new(StoreErrorKind::Corrupt, "a namespace record has no id");
-                Err(call_failed("reading the namespace")(error))
-            }
-        }
-    }
-
-    /// Registers the namespace `name`, or finds that somebody else just has.
-    pub(crate) async fn register(&self, name: &NamespaceName) -> Result<Namespace, StackError> {
-        for attempt in 0..MOST_REGISTRATIONS {
-            // Of two registrations that meet, both may be cancelled.
-            tokio::time::sleep(BETWEEN_REGISTRATIONS * attempt).await;
-            if let Some(registered) = self.try_register(name).await? {
-                return Ok(registered);
-            }
-            if let Some(registered) = self.namespace(name).await? {
-                return Ok(registered);
-            }
-        }
-        let message = "the registration was cancelled, and nobody else has registered it";
-        Err(call_failed(REGISTERING)(StoreError::new(StoreErrorKind::Busy, message)))
-    }
-
-    /// `None` where the transaction was cancelled.
-    async fn try_register(&self, name: &NamespaceName) -> Result<Option<Namespace>, StackError> {
-        let id = new_namespace_id().map_err(call_failed(REGISTERING))?;
-        let mut transaction = self.stack.client().transact_write_items();
-        for sort_key in [namespace_by_name(name.as_str()), namespace_by_id(&id)] {
-            let mut item = registry_item(&sort_key);
-            item.insert("namespace_id".into(), text(&id));
-            item.insert("namespace_name".into(), text(name.as_str()));
-            item.insert("status".into(), text("active"));
-            item.insert("created_at".into(), text(self.timestamp()?));
-            let put = Put::builder()
-                .table_name(self.stack.table())
-                .set_item(Some(item))
-                .condition_expression("attribute_not_exists(PK)")
-                .build()
-                .map_err(|error| StoreError::new(StoreErrorKind::NotApplied, error.to_string()))
-                .map_err(call_failed(REGISTERING))?;
-            transaction = transaction.transact_items(TransactWriteItem::builder().put(put).build());
-        }
-        match transaction.send().await {
-            Ok(_) => Ok(Some(Namespace { id })),
-            Err(SdkError::ServiceError(error))
-                if matches!(error.err(), TransactWriteItemsError::TransactionCanceledException(_)) =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(call_failed(REGISTERING)(store_error(error))),
-        }
-    }
-
     async fn get(&self, sort_key: &str) -> Result<Option<Item>, SdkError<GetItemError>> {
         let output = self
             .stack
@@ -183,7 +108,7 @@ impl<'a> Registry<'a> {
     }
 }
 
-fn registry_item(sort_key: &str) -> Item {
+pub(super) fn registry_item(sort_key: &str) -> Item {
     let (index_hash, index_range) = INDEX_KEYS[3];
     HashMap::from([
         (PK.into(), text(REGISTRY_KEY)),
@@ -194,7 +119,7 @@ fn registry_item(sort_key: &str) -> Item {
 }
 
 /// 8 random bytes as 11 URL-safe characters, the first of which is no `-`.
-fn new_namespace_id() -> Result<String, StoreError> {
+pub(super) fn new_namespace_id() -> Result<String, StoreError> {
     loop {
         let mut bytes = [0; 8];
         getrandom::fill(&mut bytes)

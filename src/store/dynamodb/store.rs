@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::{
 use super::{attributes, client::without_retries, decode, encode, failure::store_error};
 use crate::{
     model::{BucketKey, BucketState, Create, Level, LimitState, Parameters, Update},
-    store::{Outcome, Store, StoreError, StoreErrorKind, StoreFuture},
+    store::{Namespaces, Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
 };
 
 /// Buckets of one namespace in a DynamoDB table.
@@ -22,9 +22,12 @@ use crate::{
 /// second index projects whole items), or a consistent `GetItem` (one read unit).
 #[derive(Clone)]
 pub struct DynamoDbStore {
-    client: Client,
-    table: String,
-    namespace: String,
+    /// For bucket writes and the reads of an acquire: everything is sent once.
+    pub(super) client: Client,
+    /// For everything else, with the retries that it came with.
+    pub(super) control: Client,
+    pub(super) table: String,
+    pub(super) namespace: String,
 }
 
 impl fmt::Debug for DynamoDbStore {
@@ -37,7 +40,12 @@ impl DynamoDbStore {
     /// The buckets of the namespace with the id `namespace` in `table`. The client's retries are
     /// switched off for it. [`RateLimiter::open`](crate::RateLimiter::open) does all that.
     pub fn new(client: &Client, table: impl Into<String>, namespace: impl Into<String>) -> Self {
-        Self { client: without_retries(client), table: table.into(), namespace: namespace.into() }
+        Self {
+            client: without_retries(client),
+            control: client.clone(),
+            table: table.into(),
+            namespace: namespace.into(),
+        }
     }
 
     async fn send_update(&self, bucket: &BucketKey, update: &Update) -> Result<Outcome, StoreError> {
@@ -153,5 +161,13 @@ impl Store for DynamoDbStore {
 
     fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
         Box::pin(self.send_create(bucket, create))
+    }
+
+    fn records(&self) -> Option<&dyn Records> {
+        Some(self)
+    }
+
+    fn namespaces(&self) -> Option<&dyn Namespaces> {
+        Some(self)
     }
 }

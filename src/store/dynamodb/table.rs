@@ -1,14 +1,13 @@
 //! The table's definition, and its creation.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::{
-    client::Waiters,
     error::{BuildError, ProvideErrorMetadata, SdkError},
     operation::create_table::CreateTableError,
     types::{
         AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
-        ScalarAttributeType, StreamSpecification, StreamViewType, TimeToLiveSpecification,
+        ScalarAttributeType, StreamSpecification, StreamViewType, TableStatus, TimeToLiveSpecification,
     },
 };
 
@@ -49,11 +48,33 @@ pub(super) async fn create(stack: &Stack, options: CreateTable) -> Result<(), St
         Err(SdkError::ServiceError(error)) if matches!(error.err(), CreateTableError::ResourceInUseException(_)) => {}
         Err(error) => return Err(call_failed("creating the table")(store_error(error))),
     }
-    stack.client().wait_until_table_exists().table_name(stack.table()).wait(ACTIVE_WITHIN).await.map_err(|error| {
-        let error = StoreError::new(StoreErrorKind::NotApplied, error.to_string());
-        call_failed("waiting for the table")(error)
-    })?;
+    until_active(stack).await?;
     switch_expiry_on(stack).await
+}
+
+/// Asks again and again, more patiently each time: the SDK's own waiter asks every 20 seconds.
+async fn until_active(stack: &Stack) -> Result<(), StackError> {
+    const ACTION: &str = "waiting for the table";
+    let begun = Instant::now();
+    let mut pause = Duration::from_millis(100);
+    loop {
+        let output = stack.client().describe_table().table_name(stack.table()).send().await;
+        match output {
+            Ok(output) if output.table().and_then(|table| table.table_status()) == Some(&TableStatus::Active) => {
+                return Ok(());
+            }
+            Ok(_) => {}
+            // Not visible everywhere yet.
+            Err(SdkError::ServiceError(error)) if error.err().is_resource_not_found_exception() => {}
+            Err(error) => return Err(call_failed(ACTION)(store_error(error))),
+        }
+        if begun.elapsed() > ACTIVE_WITHIN {
+            let error = StoreError::new(StoreErrorKind::NotApplied, "it did not become active in time");
+            return Err(call_failed(ACTION)(error));
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(2));
+    }
 }
 
 async fn switch_expiry_on(stack: &Stack) -> Result<(), StackError> {

@@ -7,7 +7,7 @@ use std::{
 
 use indexmap::{Equivalent, IndexMap};
 
-use crate::model::{BucketKey, BucketState};
+use crate::model::{BucketKey, BucketState, EntityId};
 
 /// Locks to spread over: a power of two.
 const SHARDS: usize = 64;
@@ -79,6 +79,28 @@ impl Buckets {
 
     pub(super) fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).buckets.len()).sum()
+    }
+
+    /// Removes the buckets of an entity, and counts them. Looks at every bucket.
+    pub(super) fn remove_of(&self, entity: &EntityId) -> usize {
+        let remove = |shard: &Mutex<Shard>| {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = shard.buckets.len();
+            shard.buckets.retain(|key, _| key.entity != *entity);
+            before - shard.buckets.len()
+        };
+        self.shards.iter().map(remove).sum()
+    }
+
+    /// The buckets whose keys are wanted. Looks at every bucket.
+    pub(super) fn list(&self, wanted: impl Fn(&BucketKey) -> bool) -> Vec<(BucketKey, BucketState)> {
+        let mut rows = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let found = shard.buckets.iter().filter(|(key, _)| wanted(key));
+            rows.extend(found.map(|(key, state)| (key.clone(), state.clone())));
+        }
+        rows
     }
 
     /// The most buckets of a shard.

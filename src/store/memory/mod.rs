@@ -6,6 +6,7 @@
 
 mod buckets;
 mod in_place;
+mod records;
 mod store;
 
 pub use store::MemoryStore;

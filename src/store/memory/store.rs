@@ -2,10 +2,13 @@
 
 use std::{future::ready, sync::Arc};
 
-use super::buckets::{Buckets, KeyParts};
+use super::{
+    buckets::{Buckets, KeyParts},
+    records::Tables,
+};
 use crate::{
     model::{BucketKey, BucketState, Create, Expiry, Guard, LimitState, Line, NewLimit, TokenChange, Update},
-    store::{Outcome, Store, StoreError, StoreErrorKind, StoreFuture},
+    store::{Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
 };
 
 /// Buckets in this process's memory, bounded: a new key that would exceed the cap replaces a
@@ -15,6 +18,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct MemoryStore {
     pub(super) buckets: Arc<Buckets>,
+    pub(super) tables: Arc<Tables>,
 }
 
 /// About 100 MB of keys and states.
@@ -34,7 +38,7 @@ impl MemoryStore {
 
     /// Room for about `buckets` buckets.
     pub fn with_capacity(buckets: usize) -> Self {
-        Self { buckets: Arc::new(Buckets::new(buckets)) }
+        Self { buckets: Arc::new(Buckets::new(buckets)), tables: Arc::default() }
     }
 
     /// How many buckets it holds.
@@ -101,6 +105,10 @@ impl Store for MemoryStore {
     fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
         Box::pin(ready(self.try_create(bucket, create)))
     }
+
+    fn records(&self) -> Option<&dyn Records> {
+        Some(self)
+    }
 }
 
 /// Whether every condition of the update holds.
@@ -117,7 +125,7 @@ fn holds(state: &BucketState, update: &Update) -> bool {
 }
 
 fn line_holds(limit: &LimitState, line: &Line) -> bool {
-    line.holds(limit.level.tokens) && line.capacity.is_none_or(|capacity| limit.parameters.capacity() == capacity)
+    line.holds(limit.level.tokens) && line.expected.is_none_or(|expected| limit.parameters == expected)
 }
 
 fn apply(state: &mut BucketState, update: &Update) -> Result<(), StoreError> {

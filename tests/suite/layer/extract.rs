@@ -52,6 +52,7 @@ async fn the_status() {
                 "entity": "alice",
                 "resource": "api",
                 "limits": [{
+                    "owner": "entity",
                     "limit": {"name": "tpm", "capacity": 100, "refill_amount": 100, "refill_period_seconds": 60.0},
                     "available": 90,
                     "requested": 10,

@@ -54,6 +54,9 @@ struct State {
     debt: i64,
     /// Milliseconds by which refills ran ahead of the clock: they may be missing.
     ahead: i64,
+    /// How long writes that were overtaken on their way came after those that did, in all: ms. A write
+    /// refills as of the time that it bears, so the bound is wider by that.
+    late_by: i64,
     violations: Vec<String>,
 }
 
@@ -232,6 +235,8 @@ impl Ledger {
 impl State {
     fn updated(&mut self, update: &Update, now: i64) {
         self.ahead += update.lock.map_or(0, |lock| (lock.to - now).max(0));
+        let latest = self.perfect.values().map(|perfect| perfect.at).max();
+        self.late_by += latest.map_or(0, |latest| (latest - now).max(0));
         for line in &update.lines {
             let Some(perfect) = self.perfect.get_mut(&line.limit) else { continue };
             *perfect = perfect.refilled(now);
@@ -267,7 +272,8 @@ impl State {
             let perfect = self.perfect[&limit.name].refilled(now);
             let period = i128::from(perfect.parameters.refill_period());
             let real = real(after, limit, perfect.at);
-            let minted = real > perfect.units;
+            let slack = i128::from(perfect.parameters.refill_amount()) * i128::from(self.late_by);
+            let minted = real > perfect.units + slack;
             // A settlement that is repeated, because its answer was lost, may take twice.
             let overdrawn = perfect.units < -2 * i128::from(self.debt) * period;
             if minted || overdrawn {

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll, Wake},
     thread::{self, Thread},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tollgate::{
@@ -113,10 +113,12 @@ impl Wake for Unpark {
 pub(super) fn wait<F: IntoFuture>(future: F) -> F::Output {
     let mut future = Box::pin(future.into_future());
     let waker = Arc::new(Unpark(thread::current())).into();
+    let start = Instant::now();
     loop {
+        assert!(start.elapsed() < Duration::from_secs(60), "nobody answers");
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
+            Poll::Pending => thread::park_timeout(Duration::from_secs(1)),
         }
     }
 }

@@ -1,9 +1,15 @@
 //! Limiters over a store, used from outside their runtime, and after its end.
 
-use std::{thread, time::Duration};
+use std::{future::pending, thread, time::Duration};
 
 use tokio::runtime::{Builder, Runtime};
-use tollgate::{Error, Lease, Limit, RateLimiter, error::Unavailable, limiter::SettleError, store::MemoryStore};
+use tollgate::{
+    Error, Lease, Limit, RateLimiter,
+    error::Unavailable,
+    limiter::SettleError,
+    model::{BucketKey, BucketState, Create, Update},
+    store::{MemoryStore, Outcome, Store, StoreFuture},
+};
 
 use super::memory::wait;
 
@@ -59,6 +65,46 @@ fn after_the_runtimes_end_requests_are_refused_and_nobody_waits() {
         assert!(matches!(left(&limiter), Err(Error::Unavailable(Unavailable::ShutDown))));
     }
     wait(limiter.shutdown());
+}
+
+/// Keeps buckets, and never answers an update.
+#[derive(Debug, Default)]
+struct Silent(MemoryStore);
+
+impl Store for Silent {
+    fn read<'a>(&'a self, bucket: &'a BucketKey) -> StoreFuture<'a, Option<BucketState>> {
+        self.0.read(bucket)
+    }
+
+    fn update<'a>(&'a self, _: &'a BucketKey, _: &'a Update) -> StoreFuture<'a, Outcome> {
+        Box::pin(pending())
+    }
+
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+        self.0.create(bucket, create)
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_flight_that_ends_with_its_runtime() {
+    let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let settings = RateLimiter::builder().runtime(runtime.handle().clone()).flush_after(Duration::from_millis(1));
+    let limiter = settings.build(Silent::default()).unwrap();
+    let acquire = || limiter.acquire("user", "api").limits(Limit::per_hour("tokens", 100)).into_future();
+    let (flying, late, request) = runtime.block_on(async {
+        // The create takes both along.
+        let (first, second) = tokio::join!(acquire(), acquire());
+        let flying = first.unwrap().rollback();
+        // The first difference is in the air by then, what comes now has to wait for it.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let (late, request) = (second.unwrap().rollback(), acquire());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        (flying, late, request)
+    });
+    drop(runtime);
+    assert!(matches!(wait(flying), Err(SettleError::ShutDown)));
+    assert!(matches!(wait(late), Err(SettleError::ShutDown)));
+    assert!(matches!(wait(request), Err(Error::Unavailable(Unavailable::ShutDown))));
 }
 
 #[test]

@@ -132,7 +132,7 @@ pub(crate) fn add(limit: &str, amount: i64) -> Line {
         tokens: TokenChange::Add(amount),
         floor: None,
         ceiling: None,
-        capacity: None,
+        expected: None,
         consumed: -amount,
         remainder: None,
         parameters: None,

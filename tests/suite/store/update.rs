@@ -14,7 +14,7 @@ on_both! {
     changes_nothing_but_the_last_write
     adds_a_limit_once
     changes_parameters_and_resets_the_remainder
-    a_changed_capacity_refuses_lines_that_speak_of_the_old_one
+    changed_parameters_refuse_lines_that_speak_of_the_old_ones
     what_no_line_names_stays
 }
 
@@ -53,10 +53,15 @@ async fn changes_parameters_and_resets_the_remainder(store: &dyn Store) {
     assert_eq!(limit.level, Level { tokens: 4_000, remainder: 0 });
 }
 
-async fn a_changed_capacity_refuses_lines_that_speak_of_the_old_one(store: &dyn Store) {
+async fn changed_parameters_refuse_lines_that_speak_of_the_old_ones(store: &dyn Store) {
     put(store, [limit("rpm", 5_000)]).await;
-    for (capacity, holds) in [(9_999, false), (10_000, true), (10_001, false)] {
-        let write = update([Line { capacity: Some(capacity), ..spend("rpm", 1_000) }]);
+    let known = limit("rpm", 5_000).parameters;
+    let (capacity, amount, period) = (known.capacity(), known.refill_amount(), known.refill_period());
+    for (change, holds) in
+        [([0, 0, 0], true), ([1, 0, 0], false), ([-1, 0, 0], false), ([0, 1, 0], false), ([0, 0, 1], false)]
+    {
+        let expected = Parameters::new(capacity + change[0], amount + change[1], period + change[2]).unwrap();
+        let write = update([Line { expected: Some(expected), ..spend("rpm", 1_000) }]);
         match holds {
             true => apply(store, &write).await,
             false => refuse(store, &write).await,

@@ -1,6 +1,9 @@
 //! Until the response's head is ready.
 
-use std::{convert::Infallible, sync::mpsc};
+use std::{
+    convert::Infallible,
+    sync::{Arc, mpsc},
+};
 
 use axum::{Router, body::Body, routing::get};
 use http::{Request, Response};
@@ -9,6 +12,7 @@ use tollgate::{
     RateLimiter,
     layer::{LeaseHandle, Settle},
 };
+use tollgate_testkit::Fault;
 use tower::{Layer, ServiceExt};
 
 use super::{AS_ESTIMATED, COMMITTED};
@@ -70,6 +74,21 @@ async fn nobody_holds_the_lease_through_gates() {
 #[tokio::test]
 async fn nobody_holds_the_lease_over_dynamodb() {
     nobody_holds_the_lease(Remote::start().await.limiter).await;
+}
+
+#[tokio::test]
+async fn the_write_does_not_delay_the_response() {
+    let remote = Arc::new(Remote::start().await);
+    let policy = ten_tokens().settle("tpm", Settle::header("x-used"));
+    let store = remote.clone();
+    let app = app(layer(&remote.limiter, policy), move || {
+        // From here on nothing is written.
+        store.proxy.set_fault(Fault::black_hole());
+        [("x-used", "30")]
+    });
+    assert_eq!(ask(&app, from("alice")).await.status(), 200);
+    remote.proxy.until_received("UpdateItem", 1).await;
+    assert_eq!(remote.proxy.count("UpdateItem"), 0);
 }
 
 #[tokio::test]
@@ -150,6 +169,8 @@ async fn a_body_outlives_the_handle() {
     let lease = receive.recv().unwrap();
     lease.settle("tpm", 30).unwrap();
     drop(lease);
+    feed.send(data("one")).unwrap();
+    assert_eq!(next(&mut body).await.unwrap().unwrap(), "one");
     assert!(poll_once(std::pin::pin!(next(&mut body))).is_pending());
     assert_eq!(alices_tokens(&limiter).await, AS_ESTIMATED, "the body is not over");
     drop(feed);

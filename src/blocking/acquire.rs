@@ -1,0 +1,80 @@
+//! Asking for a lease.
+
+use std::time::Duration;
+
+use super::{Lease, runtime::Runtime};
+use crate::{
+    error::Error,
+    limiter,
+    model::{Cost, Limits},
+};
+
+/// [`Acquire`](limiter::Acquire), ended by [`lease`](Self::lease).
+#[derive(Debug)]
+#[must_use = "an acquire does nothing until its lease is asked for"]
+pub struct Acquire {
+    pub(super) inner: limiter::Acquire,
+    pub(super) runtime: Runtime,
+}
+
+impl Acquire {
+    /// As [`Acquire::limits`](limiter::Acquire::limits).
+    pub fn limits<L>(self, limits: L) -> Self
+    where
+        L: TryInto<Limits, Error: Into<Error>>,
+    {
+        Self { inner: self.inner.limits(limits), ..self }
+    }
+
+    /// As [`Acquire::default_limits`](limiter::Acquire::default_limits).
+    pub fn default_limits<L>(self, limits: L) -> Self
+    where
+        L: TryInto<Limits, Error: Into<Error>>,
+    {
+        Self { inner: self.inner.default_limits(limits), ..self }
+    }
+
+    /// As [`Acquire::without_parent`](limiter::Acquire::without_parent).
+    pub fn without_parent(self) -> Self {
+        Self { inner: self.inner.without_parent(), ..self }
+    }
+
+    /// As [`Acquire::cost`](limiter::Acquire::cost).
+    pub fn cost(self, name: impl AsRef<str>, tokens: u64) -> Self {
+        Self { inner: self.inner.cost(name, tokens), ..self }
+    }
+
+    /// As [`Acquire::costs`](limiter::Acquire::costs).
+    pub fn costs(self, cost: &Cost) -> Self {
+        Self { inner: self.inner.costs(cost), ..self }
+    }
+
+    /// As [`Acquire::deadline`](limiter::Acquire::deadline).
+    pub fn deadline(self, deadline: Duration) -> Self {
+        Self { inner: self.inner.deadline(deadline), ..self }
+    }
+
+    /// Waits for the lease, at most for the deadline.
+    ///
+    /// # Errors
+    /// As an [`Acquire`](limiter::Acquire).
+    pub fn lease(self) -> Result<Lease, Error> {
+        let inner = match self.inner.start() {
+            limiter::Started::Done(result) => result?,
+            limiter::Started::Waiting(lease) => self.runtime.wait(lease)??,
+        };
+        Ok(Lease { inner, runtime: self.runtime })
+    }
+
+    /// Waits for the lease, does `work` with it, and settles: committed where it returns `Ok`,
+    /// rolled back where it returns `Err` or panics.
+    ///
+    /// # Errors
+    /// Those of the acquire, as the error type of `work`; and those of `work`.
+    pub fn run<T, E: From<Error>>(self, work: impl FnOnce(&mut Lease) -> Result<T, E>) -> Result<T, E> {
+        let mut lease = self.lease()?;
+        let output = work(&mut lease)?;
+        drop(lease.commit());
+        Ok(output)
+    }
+}

@@ -1,0 +1,110 @@
+//! The limiter.
+
+use std::{io, sync::Arc};
+
+use super::{Acquire, Audit, Config, Entities, Namespaces, Query, runtime::Runtime};
+use crate::{
+    error::{Error, Unavailable},
+    limiter::{self, Builder},
+    model::{EntityId, NamespaceName, Resource},
+    store::{MemoryStore, Store},
+};
+
+/// [`RateLimiter`](crate::RateLimiter), waiting for every answer. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct RateLimiter {
+    pub(super) inner: limiter::RateLimiter,
+    pub(super) runtime: Runtime,
+}
+
+impl RateLimiter {
+    /// A limiter whose buckets live in this process.
+    ///
+    /// # Errors
+    /// Where the operating system gives no thread.
+    pub fn memory() -> io::Result<Self> {
+        Self::memory_with(limiter::RateLimiter::builder(), MemoryStore::new())
+    }
+
+    /// The same with other settings.
+    ///
+    /// # Errors
+    /// As [`memory`](Self::memory).
+    pub fn memory_with(settings: Builder, store: MemoryStore) -> io::Result<Self> {
+        Ok(Self { inner: settings.build_memory(store), runtime: Runtime::start()? })
+    }
+
+    /// A limiter whose buckets live in `store`.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the operating system gives no thread.
+    pub fn over(settings: Builder, store: Arc<dyn Store>) -> Result<Self, Error> {
+        let runtime = Runtime::start().map_err(|_| Unavailable::ShutDown)?;
+        let handle = runtime.handle().ok_or(Unavailable::ShutDown)?.clone();
+        Ok(Self { inner: settings.runtime(handle).build_shared(store)?, runtime })
+    }
+
+    /// As [`RateLimiter::acquire`](crate::RateLimiter::acquire).
+    pub fn acquire<E, R>(&self, entity: E, resource: R) -> Acquire
+    where
+        E: TryInto<EntityId, Error: Into<Error>>,
+        R: TryInto<Resource, Error: Into<Error>>,
+    {
+        Acquire { inner: self.inner.acquire(entity, resource), runtime: self.runtime.clone() }
+    }
+
+    /// As [`RateLimiter::available`](crate::RateLimiter::available).
+    pub fn available<E, R>(&self, entity: E, resource: R) -> Query
+    where
+        E: TryInto<EntityId, Error: Into<Error>>,
+        R: TryInto<Resource, Error: Into<Error>>,
+    {
+        Query { inner: self.inner.available(entity, resource), runtime: self.runtime.clone() }
+    }
+
+    /// The stored limits.
+    pub fn config(&self) -> Config {
+        Config { inner: self.inner.config(), runtime: self.runtime.clone() }
+    }
+
+    /// The entities that were created.
+    pub fn entities(&self) -> Entities {
+        Entities { inner: self.inner.entities(), runtime: self.runtime.clone() }
+    }
+
+    /// The history of changes.
+    pub fn audit(&self) -> Audit {
+        Audit { inner: self.inner.audit(), runtime: self.runtime.clone() }
+    }
+
+    /// The namespaces of the limiter's table.
+    pub fn namespaces(&self) -> Namespaces {
+        Namespaces { inner: self.inner.namespaces(), runtime: self.runtime.clone() }
+    }
+
+    /// As [`RateLimiter::namespace`](crate::RateLimiter::namespace). It shares the thread too.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn namespace<N>(&self, name: N) -> Result<Self, Error>
+    where
+        N: TryInto<NamespaceName, Error: Into<Error>>,
+    {
+        let name = name.try_into().map_err(Into::into)?;
+        let limiter = self.inner.clone();
+        let inner = self.runtime.wait(async move { limiter.namespace(name).await })??;
+        Ok(Self { inner, runtime: self.runtime.clone() })
+    }
+
+    /// The limiter underneath, to share with async code.
+    pub fn as_async(&self) -> &crate::RateLimiter {
+        &self.inner
+    }
+
+    /// As [`RateLimiter::shutdown`](crate::RateLimiter::shutdown).
+    pub fn shutdown(&self) {
+        let limiter = self.inner.clone();
+        // It can only be over already.
+        let _ = self.runtime.wait(async move { limiter.shutdown().await });
+    }
+}

@@ -1,0 +1,51 @@
+//! The thread that does the work.
+
+use std::{
+    io,
+    sync::{Arc, mpsc},
+};
+
+use tokio::runtime::{Builder, Handle, Runtime as TokioRuntime};
+
+use crate::error::Unavailable;
+
+/// A runtime with one thread. Clones share it; it ends with the last one.
+#[derive(Clone, Debug)]
+pub(super) struct Runtime(Arc<Owned>);
+
+#[derive(Debug)]
+struct Owned(Option<TokioRuntime>);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        // Waiting for it here could be waiting on one of its own threads.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Runtime {
+    pub(super) fn start() -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("tollgate").enable_all().build()?;
+        Ok(Self(Arc::new(Owned(Some(runtime)))))
+    }
+
+    pub(super) fn handle(&self) -> Option<&Handle> {
+        self.0.0.as_ref().map(TokioRuntime::handle)
+    }
+
+    /// Runs `work` on the runtime's thread, and waits for it here. No matter where here is: this
+    /// thread enters no runtime.
+    pub(super) fn wait<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        let (answer, answered) = mpsc::sync_channel(1);
+        let handle = self.handle().ok_or(Unavailable::ShutDown)?;
+        handle.spawn(async move {
+            let _ = answer.send(work.await);
+        });
+        answered.recv().map_err(|_| Unavailable::ShutDown)
+    }
+}

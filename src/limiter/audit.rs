@@ -1,0 +1,28 @@
+//! What was changed, by whom.
+
+use super::{listing::Listing, rate_limiter::RateLimiter};
+use crate::model::{AuditEvent, AuditSubject};
+
+/// The history of changes: [`RateLimiter::audit`].
+#[derive(Clone, Debug)]
+pub struct Audit {
+    limiter: RateLimiter,
+}
+
+impl RateLimiter {
+    /// The history of changes.
+    pub fn audit(&self) -> Audit {
+        Audit { limiter: self.clone() }
+    }
+}
+
+impl Audit {
+    /// The events of a subject, newest first.
+    pub fn events(&self, subject: &AuditSubject) -> Listing<AuditEvent> {
+        let subject = subject.clone();
+        Listing::of_records(self.limiter.store(), move |records, from| {
+            let subject = subject.clone();
+            Box::pin(async move { records.list_audit(&subject, from).await })
+        })
+    }
+}

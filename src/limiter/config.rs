@@ -1,0 +1,196 @@
+//! Stored limits: to set, to read, to list.
+
+use serde_json::{Value, json};
+
+use super::{
+    listing::Listing,
+    rate_limiter::RateLimiter,
+    records::{answered, records_of},
+    resolver::CacheStats,
+};
+use crate::{
+    error::{Error, Invalid},
+    model::{
+        AuditAction, AuditEvent, AuditSubject, ConfigScope, EntityId, ResolvedLimits, Resource, StoredConfig,
+        StoredOnUnavailable,
+    },
+    store::ResourceListing,
+};
+
+/// The limits that are stored in the table, on four levels: [`RateLimiter::config`].
+///
+/// A change reaches every bucket with its next write: at once for acquires of this limiter, within
+/// the cache's time to live for those of others.
+///
+/// ```
+/// use tollgate::{Limit, RateLimiter, model::{ConfigScope, ConfigSource}};
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let limiter = RateLimiter::memory();
+/// let config = limiter.config();
+/// config.set(ConfigScope::system(), [Limit::per_minute("rpm", 60)]).await?;
+/// config.set(ConfigScope::entity_resource("user-1", "gpt-4")?, [Limit::per_minute("rpm", 600)]).await?;
+///
+/// let limits = config.resolve("user-1", "gpt-4").await?.expect("some are stored");
+/// assert_eq!((limits.source, limits.limits[0].capacity()), (ConfigSource::EntityResource, 600));
+/// let limits = config.resolve("user-2", "gpt-4").await?.expect("some are stored");
+/// assert_eq!((limits.source, limits.limits[0].capacity()), (ConfigSource::System, 60));
+/// # Ok::<(), tollgate::Error>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    limiter: RateLimiter,
+}
+
+impl Config {
+    pub(super) fn new(limiter: RateLimiter) -> Self {
+        Self { limiter }
+    }
+
+    /// Stores limits for a scope, in the place of those it had. Three round trips: a read, a
+    /// transaction, the event of the history.
+    ///
+    /// # Errors
+    /// [`Invalid::Limits`] for a name that stands twice, [`Invalid::PeriodNotStored`] for a refill
+    /// period with a fraction of a second; [`Error::Unavailable`] where the store fails.
+    pub async fn set(&self, scope: ConfigScope, config: impl Into<StoredConfig>) -> Result<(), Error> {
+        let config = config.into();
+        config.check()?;
+        answered(records_of(&*self.limiter.store())?.put_config(&scope, &config).await)?;
+        self.limiter.forget(&scope);
+        let mut event = self.event(&scope, AuditAction::LimitsSet);
+        event.details.insert("limits".into(), details(&config));
+        if scope == ConfigScope::System {
+            event.details.insert("on_unavailable".into(), json!(config.on_unavailable));
+        }
+        self.limiter.note(event).await
+    }
+
+    /// What a scope has. One round trip, past the cache.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the store fails.
+    pub async fn get(&self, scope: &ConfigScope) -> Result<Option<StoredConfig>, Error> {
+        let scopes = std::slice::from_ref(scope);
+        let found = answered(records_of(&*self.limiter.store())?.look_up(None, scopes).await)?;
+        Ok(found.configs.into_iter().next().flatten())
+    }
+
+    /// Deletes what a scope has. False where there is nothing. Up to three round trips.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the store fails.
+    pub async fn delete(&self, scope: &ConfigScope) -> Result<bool, Error> {
+        let deleted = answered(records_of(&*self.limiter.store())?.delete_config(scope).await)?;
+        self.limiter.forget(scope);
+        if deleted {
+            self.limiter.note(self.event(scope, AuditAction::LimitsDeleted)).await?;
+        }
+        Ok(deleted)
+    }
+
+    /// The resources that have limits for everybody, by name. One round trip.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the store fails.
+    pub async fn resources(&self) -> Result<Vec<Resource>, Error> {
+        answered(records_of(&*self.limiter.store())?.list_resources(ResourceListing::WithDefaults).await)
+    }
+
+    /// The resources for which some entity has limits of its own, by name. One round trip.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the store fails.
+    pub async fn resources_with_entity_limits(&self) -> Result<Vec<Resource>, Error> {
+        answered(records_of(&*self.limiter.store())?.list_resources(ResourceListing::WithEntityLimits).await)
+    }
+
+    /// The entities that have limits of their own for `resource`, or, without one, for all
+    /// resources.
+    pub fn entities_with_limits(&self, resource: Option<Resource>) -> Listing<EntityId> {
+        Listing::of_records(self.limiter.store(), move |records, from| {
+            let resource = resource.clone();
+            Box::pin(async move { records.list_entities_with_limits(resource.as_ref(), from).await })
+        })
+    }
+
+    /// The limits that an acquire without limits of its own goes by, and where they come from.
+    /// No round trip where they are known, one where not.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the store fails, [`Error::Invalid`] for names that are none.
+    pub async fn resolve<E, R>(&self, entity: E, resource: R) -> Result<Option<ResolvedLimits>, Error>
+    where
+        E: TryInto<EntityId, Error: Into<Error>>,
+        R: TryInto<Resource, Error: Into<Error>>,
+    {
+        let entity = entity.try_into().map_err(Into::into)?;
+        let resource = resource.try_into().map_err(Into::into)?;
+        Ok(self.limiter.resolution(&entity, &resource).await?.stored.clone())
+    }
+
+    /// What was stored for the time when the store is unavailable, as it was last seen. No round
+    /// trip.
+    pub fn on_unavailable(&self) -> Option<StoredOnUnavailable> {
+        self.limiter.stored_on_unavailable()
+    }
+
+    /// How the cache does.
+    pub fn cache_stats(&self) -> CacheStats {
+        self.limiter.cache_stats()
+    }
+
+    /// Forgets what is cached: the next acquires look limits up again.
+    pub fn invalidate(&self) {
+        self.limiter.forget(&ConfigScope::System);
+    }
+
+    fn event(&self, scope: &ConfigScope, action: AuditAction) -> AuditEvent {
+        let (subject, resource) = match scope {
+            ConfigScope::System => (AuditSubject::System, None),
+            ConfigScope::Resource(resource) => (AuditSubject::Resource(resource.clone()), Some(resource.to_string())),
+            ConfigScope::Entity(entity) => (AuditSubject::Entity(entity.clone()), Some("_default_".to_owned())),
+            ConfigScope::EntityResource(entity, resource) => {
+                (AuditSubject::Entity(entity.clone()), Some(resource.to_string()))
+            }
+        };
+        let mut event = AuditEvent::new(&subject, action, self.limiter.now());
+        event.resource = resource;
+        event
+    }
+}
+
+impl RateLimiter {
+    /// The stored limits.
+    pub fn config(&self) -> Config {
+        Config::new(self.clone())
+    }
+}
+
+fn details(config: &StoredConfig) -> Value {
+    let limit = |limit: &crate::Limit| {
+        json!({
+            "name": limit.name(),
+            "capacity": limit.capacity(),
+            "refill_amount": limit.refill_amount(),
+            "refill_period_seconds": limit.refill_period().as_secs(),
+        })
+    };
+    Value::Array(config.limits.iter().map(limit).collect())
+}
+
+impl StoredConfig {
+    fn check(&self) -> Result<(), Invalid> {
+        for (index, limit) in self.limits.iter().enumerate() {
+            if self.limits[..index].iter().any(|earlier| earlier.name() == limit.name()) {
+                return Err(crate::model::InvalidLimits::Duplicate(limit.name().clone()).into());
+            }
+            if limit.refill_period().subsec_nanos() != 0 {
+                return Err(Invalid::PeriodNotStored(limit.name().clone()));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+//! What all calls for stored limits, entities and history share.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    rate_limiter::{Backend, RateLimiter},
+    resolver::{CacheStats, Resolution, Resolving, kept},
+};
+use crate::{
+    error::{Error, Invalid, Unavailable},
+    model::{AuditEvent, ConfigScope, EntityId, Resource, StoredOnUnavailable},
+    store::{Records, Store, StoreError},
+};
+
+impl RateLimiter {
+    /// The store.
+    pub(super) fn store(&self) -> Arc<dyn Store> {
+        match self.backend() {
+            Backend::Memory(store) => Arc::new(store.clone()),
+            Backend::Gated(gates) => gates.context().store.clone(),
+        }
+    }
+
+    /// What holds for an entity and a resource.
+    pub(super) async fn resolution(&self, entity: &EntityId, resource: &Resource) -> Result<Arc<Resolution>, Error> {
+        match self.resolve(entity, resource) {
+            Resolving::Known(resolution) => Ok(resolution),
+            Resolving::Soon(promise) => kept(promise).await.map_err(|error| Unavailable::Store(error).into()),
+        }
+    }
+
+    /// What holds for an entity and a resource, or the promise of it.
+    pub(super) fn resolve(&self, entity: &EntityId, resource: &Resource) -> Resolving {
+        match self.backend() {
+            Backend::Memory(store) => {
+                let scopes = ConfigScope::levels(entity, resource);
+                let found = store.look_up_now(Some(entity), &scopes);
+                Resolving::Known(Arc::new(Resolution::new(&scopes, found)))
+            }
+            Backend::Gated(gates) if gates.context().store.records().is_none() => nothing(),
+            Backend::Gated(gates) => gates.resolver().resolve(entity, Some(resource)),
+        }
+    }
+
+    /// Whether an entity has a parent that is charged too, or the promise of knowing.
+    pub(super) fn resolve_parent(&self, entity: &EntityId) -> Resolving {
+        match self.backend() {
+            Backend::Memory(store) => {
+                Resolving::Known(Arc::new(Resolution::new(&[], store.look_up_now(Some(entity), &[]))))
+            }
+            Backend::Gated(gates) if gates.context().store.records().is_none() => nothing(),
+            Backend::Gated(gates) => gates.resolver().resolve(entity, None),
+        }
+    }
+
+    /// A timer, wherever it is made.
+    pub(super) fn timeout(&self, time: Duration) -> tokio::time::Sleep {
+        match self.backend() {
+            Backend::Memory(_) => tokio::time::sleep(time),
+            Backend::Gated(gates) => gates.context().background.timeout(time),
+        }
+    }
+
+    /// Forgets what an own write has changed.
+    pub(super) fn forget(&self, scope: &ConfigScope) {
+        if let Backend::Gated(gates) = self.backend() {
+            gates.resolver().forget(scope);
+        }
+    }
+
+    pub(super) fn cache_stats(&self) -> CacheStats {
+        match self.backend() {
+            Backend::Memory(_) => CacheStats::default(),
+            Backend::Gated(gates) => gates.resolver().stats(),
+        }
+    }
+
+    pub(super) fn stored_on_unavailable(&self) -> Option<StoredOnUnavailable> {
+        match self.backend() {
+            Backend::Memory(_) => None,
+            Backend::Gated(gates) => gates.resolver().on_unavailable(),
+        }
+    }
+
+    /// Adds an event to the history.
+    pub(super) async fn note(&self, mut event: AuditEvent) -> Result<(), Error> {
+        event.principal = self.principal().map(str::to_owned);
+        let expires_at = event.timestamp.saturating_add(self.audit_retention_seconds());
+        let store = self.store();
+        answered(records_of(&*store)?.append_audit(&event, expires_at).await)
+    }
+}
+
+/// A store that keeps buckets only knows of no limits and no parents.
+fn nothing() -> Resolving {
+    Resolving::Known(Arc::new(Resolution::nothing()))
+}
+
+/// The records of a store that keeps some.
+pub(super) fn records_of(store: &dyn Store) -> Result<&dyn Records, Error> {
+    store.records().ok_or_else(|| Invalid::NoRecords.into())
+}
+
+/// A store's answer as the caller gets it.
+pub(super) fn answered<T>(result: Result<T, StoreError>) -> Result<T, Error> {
+    result.map_err(|error| Unavailable::Store(error).into())
+}

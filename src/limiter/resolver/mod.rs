@@ -1,0 +1,180 @@
+//! Which limits an acquire goes by, and whose bucket it charges too: looked up once, then known.
+//!
+//! | case | round trips |
+//! |---|---|
+//! | known, younger than its time to live | 0; in the last fifth of it, one in the background |
+//! | known, but too old | 1, shared by all who ask meanwhile; what is known where the store fails |
+//! | not known | 1, shared by all who ask meanwhile |
+//! | in memory | 0 |
+
+mod cache;
+mod resolution;
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::watch;
+
+pub use self::cache::CacheStats;
+pub(super) use self::resolution::Resolution;
+
+use self::cache::{Cache, Found, Key};
+use super::background::Background;
+use crate::{
+    clock::Clock,
+    model::{ConfigScope, EntityId, Resource, StoredOnUnavailable},
+    store::{Store, StoreError, StoreErrorKind},
+    telemetry,
+};
+
+/// Looks configs and entities up, and remembers them.
+#[derive(Debug)]
+pub(super) struct Resolver {
+    store: Arc<dyn Store>,
+    background: Background,
+    clock: Arc<dyn Clock>,
+    deadline: Duration,
+    cache: Cache,
+    /// Counts own writes: what was looked up before one is not remembered after it.
+    writes: AtomicU64,
+    /// What the system's config said last: it must be known while the store is down.
+    on_unavailable: Mutex<Option<StoredOnUnavailable>>,
+}
+
+/// A resolution, or the promise of one.
+#[derive(Debug)]
+pub(super) enum Resolving {
+    Known(Arc<Resolution>),
+    Soon(Promise),
+}
+
+type Promise = watch::Receiver<Option<Result<Arc<Resolution>, StoreError>>>;
+
+impl Resolver {
+    /// `ttl` is how long what was looked up stays known; zero looks up every time.
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        background: Background,
+        clock: Arc<dyn Clock>,
+        deadline: Duration,
+        ttl: Duration,
+        most: usize,
+    ) -> Self {
+        Self {
+            store,
+            background,
+            clock,
+            deadline,
+            cache: Cache::new(most, ttl),
+            writes: AtomicU64::new(0),
+            on_unavailable: Mutex::new(None),
+        }
+    }
+
+    /// What holds for `entity` and `resource`; without a resource, whether it has a parent that is
+    /// charged too.
+    pub(super) fn resolve(self: &Arc<Self>, entity: &EntityId, resource: Option<&Resource>) -> Resolving {
+        let key = (entity.clone(), resource.cloned());
+        match self.cache.find(&key, self.clock.now()) {
+            Found::Fresh(resolution) => Resolving::Known(resolution),
+            Found::Aging(resolution) => {
+                drop(self.look_up(key, Some(resolution.clone())));
+                Resolving::Known(resolution)
+            }
+            Found::Old(resolution) => Resolving::Soon(self.look_up(key, Some(resolution))),
+            Found::Nothing => Resolving::Soon(self.look_up(key, None)),
+        }
+    }
+
+    /// Forgets what an own write has changed.
+    pub(super) fn forget(&self, scope: &ConfigScope) {
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        match scope {
+            ConfigScope::System => self.cache.forget(|_| true),
+            ConfigScope::Resource(changed) => self.cache.forget(|(_, resource)| resource.as_ref() == Some(changed)),
+            ConfigScope::Entity(changed) => self.cache.forget(|(entity, _)| entity == changed),
+            ConfigScope::EntityResource(changed, of) => {
+                self.cache.forget(|(entity, resource)| entity == changed && resource.as_ref() == Some(of));
+            }
+        }
+    }
+
+    pub(super) fn stats(&self) -> CacheStats {
+        self.cache.stats()
+    }
+
+    /// What the system's config says about an unavailable store, as far as it was ever seen.
+    pub(super) fn on_unavailable(&self) -> Option<StoredOnUnavailable> {
+        *self.on_unavailable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks a key up, in a task of its own: whoever asked first may give up, others wait on.
+    fn look_up(self: &Arc<Self>, key: Key, known: Option<Arc<Resolution>>) -> Promise {
+        self.cache.flight(&key, || {
+            let (promise, promised) = watch::channel(None);
+            let (resolver, key) = (self.clone(), key.clone());
+            self.background.spawn(async move {
+                let writes = resolver.writes.load(Ordering::SeqCst);
+                let result = resolver.ask(&key).await;
+                let result = match (result, known) {
+                    (Ok(resolution), _) => {
+                        if resolver.writes.load(Ordering::SeqCst) == writes {
+                            resolver.cache.put(key.clone(), resolution.clone(), resolver.clock.now());
+                        }
+                        Ok(resolution)
+                    }
+                    (Err(error), Some(known)) => {
+                        telemetry::stale_config(&error);
+                        resolver.cache.put_stale(key.clone(), known.clone(), resolver.clock.now());
+                        Ok(known)
+                    }
+                    (Err(error), None) => Err(error),
+                };
+                resolver.cache.landed(&key, &promise.subscribe());
+                // Nobody may be waiting any more.
+                let _ = promise.send(Some(result));
+            });
+            promised
+        })
+    }
+
+    async fn ask(&self, (entity, resource): &Key) -> Result<Arc<Resolution>, StoreError> {
+        let Some(records) = self.store.records() else {
+            return Ok(Arc::new(Resolution::nothing()));
+        };
+        let scopes = resource.as_ref().map(|resource| ConfigScope::levels(entity, resource));
+        let scopes = scopes.as_ref().map_or(&[][..], |scopes| &scopes[..]);
+        let call = async {
+            loop {
+                match records.look_up(Some(entity), scopes).await {
+                    // Throttled: the deadline ends it.
+                    Err(error) if error.kind() == StoreErrorKind::Busy => {
+                        tokio::time::sleep(Duration::from_millis(fastrand::u64(5..=25))).await;
+                    }
+                    found => return found,
+                }
+            }
+        };
+        let found = match tokio::time::timeout(self.deadline, call).await {
+            Ok(found) => found?,
+            Err(_) => return Err(StoreError::new(StoreErrorKind::NotApplied, "the limits were not found in time")),
+        };
+        if let Some(system) = found.configs.last() {
+            let mode = system.as_ref().and_then(|config| config.on_unavailable);
+            *self.on_unavailable.lock().unwrap_or_else(PoisonError::into_inner) = mode;
+        }
+        Ok(Arc::new(Resolution::new(scopes, found)))
+    }
+}
+
+/// Waits for a promise.
+pub(super) async fn kept(mut promise: Promise) -> Result<Arc<Resolution>, StoreError> {
+    let gone = || StoreError::new(StoreErrorKind::NotApplied, "the limiter was shut down");
+    let kept = promise.wait_for(Option::is_some).await.map_err(|_| gone())?;
+    kept.clone().unwrap_or_else(|| Err(gone()))
+}

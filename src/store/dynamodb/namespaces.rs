@@ -1,0 +1,315 @@
+//! Namespaces: two records each, found by name and by id.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use aws_sdk_dynamodb::{
+    error::SdkError,
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{Delete, Put, ReturnValue, TransactWriteItem, Update},
+};
+
+use super::{
+    DynamoDbStore,
+    attributes::{INDEX_KEYS, PK, REGISTRY_KEY, SK, namespace_by_id, namespace_by_name},
+    expression::text,
+    failure::store_error,
+    records::{Item, Listing, corrupt, delete_batch, page, parse_timestamp, text_of, timestamp, unbuildable},
+    registry::{new_namespace_id, registry_item},
+};
+use crate::{
+    model::{NamespaceInfo, NamespaceName, NamespaceStatus},
+    store::{Cursor, Namespaces, Page, StatusChange, Store, StoreError, StoreErrorKind, StoreFuture},
+};
+
+const ID: &str = "namespace_id";
+const NAME: &str = "namespace_name";
+const STATUS: &str = "status";
+const CREATED_AT: &str = "created_at";
+const DELETED_AT: &str = "deleted_at";
+
+/// How often a change is tried that others get in the way of.
+const MOST_TRIES: u32 = 5;
+
+/// The pause before the second try; it grows.
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
+
+impl Namespaces for DynamoDbStore {
+    fn scoped(&self, id: &str) -> Arc<dyn Store> {
+        Arc::new(Self { namespace: id.to_owned(), ..self.clone() })
+    }
+
+    fn register<'a>(&'a self, name: &'a NamespaceName, now: i64) -> StoreFuture<'a, NamespaceInfo> {
+        Box::pin(async move {
+            for attempt in 0..MOST_TRIES {
+                // Of two registrations that meet, both may be cancelled.
+                tokio::time::sleep(BETWEEN_TRIES * attempt).await;
+                if let Some(known) = self.by_name(name).await? {
+                    return Ok(known);
+                }
+                if let Some(registered) = self.try_register(name, now).await? {
+                    return Ok(registered);
+                }
+            }
+            Err(busy("registering the namespace met others too often"))
+        })
+    }
+
+    fn find<'a>(&'a self, name: &'a NamespaceName) -> StoreFuture<'a, Option<NamespaceInfo>> {
+        Box::pin(self.by_name(name))
+    }
+
+    fn list<'a>(&'a self, active: bool, from: Option<&'a Cursor>) -> StoreFuture<'a, Page<NamespaceInfo>> {
+        Box::pin(async move {
+            let prefix = if active { namespace_by_name("") } else { namespace_by_id("") };
+            let listing = Listing {
+                index: None,
+                hash: (PK, REGISTRY_KEY.into()),
+                range: Some((SK, prefix)),
+                backwards: false,
+                consistent: true,
+            };
+            let page = page(&self.control, &self.table, &listing, from).await?;
+            let mut rows = page.rows.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
+            rows.retain(|row| (row.status == NamespaceStatus::Active) == active);
+            Ok(Page::new(rows, page.next))
+        })
+    }
+
+    fn delete<'a>(&'a self, name: &'a NamespaceName, now: i64) -> StoreFuture<'a, Option<NamespaceInfo>> {
+        Box::pin(async move {
+            for _ in 0..MOST_TRIES {
+                let Some(known) = self.by_name(name).await? else {
+                    return Ok(None);
+                };
+                if self.try_delete(&known, now).await? {
+                    let deleted_at = Some(now.div_euclid(1000));
+                    return Ok(Some(NamespaceInfo { status: NamespaceStatus::Deleted, deleted_at, ..known }));
+                }
+            }
+            Err(busy("deleting the namespace met others too often"))
+        })
+    }
+
+    fn recover<'a>(&'a self, id: &'a str) -> StoreFuture<'a, StatusChange> {
+        Box::pin(async move {
+            let Some(known) = self.by_id(id).await? else {
+                return Ok(StatusChange::NotFound);
+            };
+            if known.status != NamespaceStatus::Deleted {
+                return Ok(StatusChange::Refused(known.status));
+            }
+            self.try_recover(known).await
+        })
+    }
+
+    fn begin_purge<'a>(&'a self, id: &'a str) -> StoreFuture<'a, StatusChange> {
+        Box::pin(async move {
+            let Some(known) = self.by_id(id).await? else {
+                return Ok(StatusChange::NotFound);
+            };
+            if known.status == NamespaceStatus::Active {
+                return Ok(StatusChange::Refused(known.status));
+            }
+            let result = self
+                .control
+                .update_item()
+                .table_name(&self.table)
+                .set_key(Some(registry_key(&namespace_by_id(id))))
+                .update_expression("SET #status = :purging")
+                .condition_expression("#status <> :active")
+                .expression_attribute_names("#status", STATUS)
+                .expression_attribute_values(":purging", text(NamespaceStatus::Purging.to_string()))
+                .expression_attribute_values(":active", text(NamespaceStatus::Active.to_string()))
+                .send()
+                .await;
+            match result {
+                Ok(_) => Ok(StatusChange::Done(NamespaceInfo { status: NamespaceStatus::Purging, ..known })),
+                // Recovered meanwhile.
+                Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+                    Ok(StatusChange::Refused(NamespaceStatus::Active))
+                }
+                Err(error) => Err(store_error(error)),
+            }
+        })
+    }
+
+    fn purge_some<'a>(&'a self, id: &'a str) -> StoreFuture<'a, u64> {
+        Box::pin(async move {
+            let listing = Listing {
+                index: Some("GSI4"),
+                hash: (INDEX_KEYS[3].0, id.to_owned()),
+                range: None,
+                backwards: false,
+                consistent: false,
+            };
+            let rows = page(&self.control, &self.table, &listing, None).await?.rows;
+            let keys: Vec<Item> = rows.iter().filter_map(|item| own_key(item, id)).collect();
+            if !keys.is_empty() {
+                delete_batch(&self.control, &self.table, &keys).await?;
+                return Ok(keys.len() as u64);
+            }
+            // The record goes last: as long as it is there, the purge can be taken up again.
+            self.control
+                .delete_item()
+                .table_name(&self.table)
+                .set_key(Some(registry_key(&namespace_by_id(id))))
+                .return_values(ReturnValue::None)
+                .send()
+                .await
+                .map_err(store_error)?;
+            Ok(0)
+        })
+    }
+}
+
+impl DynamoDbStore {
+    async fn by_name(&self, name: &NamespaceName) -> Result<Option<NamespaceInfo>, StoreError> {
+        self.namespace_record(&namespace_by_name(name.as_str())).await
+    }
+
+    async fn by_id(&self, id: &str) -> Result<Option<NamespaceInfo>, StoreError> {
+        self.namespace_record(&namespace_by_id(id)).await
+    }
+
+    async fn namespace_record(&self, sort_key: &str) -> Result<Option<NamespaceInfo>, StoreError> {
+        let output = self
+            .control
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(registry_key(sort_key)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(store_error)?;
+        output.item.as_ref().map(decode).transpose()
+    }
+
+    /// `None` where somebody else gets in the way.
+    async fn try_register(&self, name: &NamespaceName, now: i64) -> Result<Option<NamespaceInfo>, StoreError> {
+        let mut info = NamespaceInfo::new(new_namespace_id()?, name.as_str());
+        info.created_at = Some(now.div_euclid(1000));
+        let actions = [namespace_by_name(name.as_str()), namespace_by_id(&info.id)]
+            .iter()
+            .map(|sort_key| put_new(&self.table, encode(sort_key, &info)?))
+            .collect::<Result<_, _>>()?;
+        Ok(self.transact(actions).await?.then_some(info))
+    }
+
+    async fn try_delete(&self, known: &NamespaceInfo, now: i64) -> Result<bool, StoreError> {
+        let by_name = Delete::builder()
+            .table_name(&self.table)
+            .set_key(Some(registry_key(&namespace_by_name(&known.name))))
+            .condition_expression("#id = :id")
+            .expression_attribute_names("#id", ID)
+            .expression_attribute_values(":id", text(&known.id))
+            .build()
+            .map_err(unbuildable)?;
+        let by_id = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(registry_key(&namespace_by_id(&known.id))))
+            .update_expression("SET #status = :deleted, #deleted_at = :now")
+            .condition_expression("attribute_exists(PK)")
+            .expression_attribute_names("#status", STATUS)
+            .expression_attribute_names("#deleted_at", DELETED_AT)
+            .expression_attribute_values(":deleted", text(NamespaceStatus::Deleted.to_string()))
+            .expression_attribute_values(":now", text(timestamp(now.div_euclid(1000))?))
+            .build()
+            .map_err(unbuildable)?;
+        let actions = vec![
+            TransactWriteItem::builder().delete(by_name).build(),
+            TransactWriteItem::builder().update(by_id).build(),
+        ];
+        self.transact(actions).await
+    }
+
+    async fn try_recover(&self, known: NamespaceInfo) -> Result<StatusChange, StoreError> {
+        let info = NamespaceInfo { status: NamespaceStatus::Active, deleted_at: None, ..known };
+        let by_id = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(registry_key(&namespace_by_id(&info.id))))
+            .update_expression("SET #status = :active REMOVE #deleted_at")
+            .condition_expression("#status = :deleted")
+            .expression_attribute_names("#status", STATUS)
+            .expression_attribute_names("#deleted_at", DELETED_AT)
+            .expression_attribute_values(":active", text(NamespaceStatus::Active.to_string()))
+            .expression_attribute_values(":deleted", text(NamespaceStatus::Deleted.to_string()))
+            .build()
+            .map_err(unbuildable)?;
+        let actions = vec![
+            put_new(&self.table, encode(&namespace_by_name(&info.name), &info)?)?,
+            TransactWriteItem::builder().update(by_id).build(),
+        ];
+        if self.transact(actions).await? {
+            return Ok(StatusChange::Done(info));
+        }
+        // Somebody has its name by now, or has changed its status.
+        match self.by_id(&info.id).await? {
+            None => Ok(StatusChange::NotFound),
+            Some(now) if now.status != NamespaceStatus::Deleted => Ok(StatusChange::Refused(now.status)),
+            Some(_) => Ok(StatusChange::NameTaken),
+        }
+    }
+
+    /// False where the transaction was cancelled.
+    async fn transact(&self, actions: Vec<TransactWriteItem>) -> Result<bool, StoreError> {
+        match self.control.transact_write_items().set_transact_items(Some(actions)).send().await {
+            Ok(_) => Ok(true),
+            Err(SdkError::ServiceError(error))
+                if matches!(error.err(), TransactWriteItemsError::TransactionCanceledException(_)) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(store_error(error)),
+        }
+    }
+}
+
+fn registry_key(sort_key: &str) -> Item {
+    HashMap::from([(PK.into(), text(REGISTRY_KEY)), (SK.into(), text(sort_key))])
+}
+
+fn encode(sort_key: &str, info: &NamespaceInfo) -> Result<Item, StoreError> {
+    let mut item = registry_item(sort_key);
+    item.insert(ID.into(), text(&info.id));
+    item.insert(NAME.into(), text(&info.name));
+    item.insert(STATUS.into(), text(info.status.to_string()));
+    if let Some(created_at) = info.created_at {
+        item.insert(CREATED_AT.into(), text(timestamp(created_at)?));
+    }
+    Ok(item)
+}
+
+fn decode(item: &Item) -> Result<NamespaceInfo, StoreError> {
+    let required = |attribute: &str| text_of(item, attribute).ok_or_else(|| corrupt(attribute));
+    let mut info = NamespaceInfo::new(required(ID)?, required(NAME)?);
+    info.status = match required(STATUS)? {
+        "active" => NamespaceStatus::Active,
+        "deleted" => NamespaceStatus::Deleted,
+        "purging" => NamespaceStatus::Purging,
+        _ => return Err(corrupt(STATUS)),
+    };
+    info.created_at = text_of(item, CREATED_AT).and_then(parse_timestamp);
+    info.deleted_at = text_of(item, DELETED_AT).and_then(parse_timestamp);
+    Ok(info)
+}
+
+fn put_new(table: &str, item: Item) -> Result<TransactWriteItem, StoreError> {
+    let put = Put::builder()
+        .table_name(table)
+        .set_item(Some(item))
+        .condition_expression("attribute_not_exists(PK)")
+        .build()
+        .map_err(unbuildable)?;
+    Ok(TransactWriteItem::builder().put(put).build())
+}
+
+/// The key of an item, if it is the namespace's own: whatever the index says, nothing else goes.
+fn own_key(item: &Item, id: &str) -> Option<Item> {
+    let (hash, range) = (text_of(item, PK)?, text_of(item, SK)?);
+    let own = hash.strip_prefix(id)?.starts_with('/');
+    own.then(|| HashMap::from([(PK.to_owned(), text(hash)), (SK.to_owned(), text(range))]))
+}
+
+fn busy(message: &str) -> StoreError {
+    StoreError::new(StoreErrorKind::Busy, message)
+}

@@ -1,0 +1,92 @@
+//! Reading and deleting many items: what a batch leaves unprocessed is sent again.
+
+use std::{collections::HashMap, time::Duration};
+
+use aws_sdk_dynamodb::{
+    Client,
+    types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest},
+};
+
+use super::{super::failure::store_error, configs::unbuildable};
+use crate::store::{StoreError, StoreErrorKind};
+
+pub(in crate::store::dynamodb) type Item = HashMap<String, AttributeValue>;
+
+/// The most items that one batch may delete.
+const DELETES: usize = 25;
+
+/// The most items that one batch may read.
+const READS: usize = 100;
+
+/// How often a batch is sent again before it counts as failed.
+const MOST_TRIES: u32 = 12;
+
+/// Reads items by key; those that do not exist are left out, and the order is lost.
+pub(super) async fn get(
+    client: &Client,
+    table: &str,
+    keys: Vec<Item>,
+    consistent: bool,
+) -> Result<Vec<Item>, StoreError> {
+    let mut items = Vec::with_capacity(keys.len());
+    for chunk in keys.chunks(READS) {
+        let mut left = chunk.to_vec();
+        let mut tries = 0;
+        while !left.is_empty() {
+            let request = KeysAndAttributes::builder()
+                .set_keys(Some(left))
+                .consistent_read(consistent)
+                .build()
+                .map_err(unbuildable)?;
+            let output = client.batch_get_item().request_items(table, request).send().await.map_err(store_error)?;
+            items.extend(output.responses.unwrap_or_default().remove(table).unwrap_or_default());
+            left = output.unprocessed_keys.unwrap_or_default().remove(table).map_or(Vec::new(), |rest| rest.keys);
+            pause(&mut tries, left.is_empty()).await?;
+        }
+    }
+    Ok(items)
+}
+
+/// Deletes items by key, whether they exist or not.
+pub(in crate::store::dynamodb) async fn delete(client: &Client, table: &str, keys: &[Item]) -> Result<(), StoreError> {
+    for chunk in keys.chunks(DELETES) {
+        let mut left = Vec::with_capacity(chunk.len());
+        for key in chunk {
+            let request = DeleteRequest::builder().set_key(Some(key.clone())).build().map_err(unbuildable)?;
+            left.push(WriteRequest::builder().delete_request(request).build());
+        }
+        let mut tries = 0;
+        while !left.is_empty() {
+            let output = client.batch_write_item().request_items(table, left).send().await.map_err(store_error)?;
+            left = output.unprocessed_items.unwrap_or_default().remove(table).unwrap_or_default();
+            pause(&mut tries, left.is_empty()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits longer after each try that left something over.
+async fn pause(tries: &mut u32, done: bool) -> Result<(), StoreError> {
+    if done {
+        return Ok(());
+    }
+    *tries += 1;
+    if *tries >= MOST_TRIES {
+        return Err(StoreError::new(StoreErrorKind::Busy, "the store left a part of a batch unprocessed"));
+    }
+    let most = 10u64 << (*tries).min(7);
+    tokio::time::sleep(Duration::from_millis(fastrand::u64(most / 2..=most))).await;
+    Ok(())
+}
+
+pub(in crate::store::dynamodb) fn corrupt(what: &str) -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt, format!("an item's {what} is missing or makes no sense"))
+}
+
+/// A text attribute.
+pub(in crate::store::dynamodb) fn text_of<'a>(item: &'a Item, attribute: &str) -> Option<&'a str> {
+    match item.get(attribute) {
+        Some(AttributeValue::S(text)) => Some(text),
+        _ => None,
+    }
+}

@@ -1,0 +1,334 @@
+//! Configs: the limits of a scope in tokens and seconds, and the lists of who has some.
+
+use std::{collections::HashMap, time::Duration};
+
+use aws_sdk_dynamodb::{
+    Client,
+    error::SdkError,
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{AttributeValue, Delete, TransactWriteItem, Update},
+};
+
+use super::{
+    super::{
+        attributes::{
+            ALL_RESOURCES, ENTITY_CONFIG_RESOURCES, ENTITY_ID, INDEX_KEYS, PK, RESOURCE, RESOURCES, SK, config_key,
+            entities_with_config_key, system_key,
+        },
+        expression::{Expression, number, text},
+        failure::store_error,
+    },
+    batch::corrupt,
+};
+use crate::{
+    model::{ConfigScope, Limit, StoredConfig, StoredOnUnavailable},
+    store::{StoreError, StoreErrorKind},
+};
+
+type Item = HashMap<String, AttributeValue>;
+
+const VERSION: &str = "config_version";
+const ON_UNAVAILABLE: &str = "on_unavailable";
+
+/// What a config says about a limit.
+const FIELDS: [&str; 3] = ["cp", "ra", "rp"];
+
+/// How often a config is read again because somebody else has written it meanwhile.
+const MOST_RACES: u32 = 10;
+
+/// The key of a scope's config.
+pub(super) fn key(namespace: &str, scope: &ConfigScope) -> Item {
+    let (hash, range) = config_key(namespace, scope);
+    HashMap::from([(PK.into(), text(hash)), (SK.into(), text(range))])
+}
+
+pub(super) fn decode(item: &Item) -> Result<StoredConfig, StoreError> {
+    let mut limits = Vec::new();
+    let mut not_understood = None;
+    for (attribute, value) in item {
+        if let Some(name) = attribute.strip_prefix("l_").and_then(|rest| rest.strip_suffix("_cp")) {
+            limits.push(limit(item, name)?);
+        } else if changes_meaning(attribute, value) {
+            not_understood = not_understood.max(Some(attribute.clone()));
+        }
+    }
+    let mut config = StoredConfig::new(limits);
+    config.not_understood = not_understood;
+    config.on_unavailable = match item.get(ON_UNAVAILABLE) {
+        Some(AttributeValue::S(word)) if word == "allow" => Some(StoredOnUnavailable::Allow),
+        Some(AttributeValue::S(word)) if word == "block" => Some(StoredOnUnavailable::Block),
+        _ => None,
+    };
+    Ok(config)
+}
+
+/// Whether an attribute of a newer peer makes the limits mean something else: schedules, and
+/// limits of session windows.
+fn changes_meaning(attribute: &str, value: &AttributeValue) -> bool {
+    let unscheduled = matches!(value, AttributeValue::S(text) if text == "-");
+    let scheduled = attribute.starts_with("l_") && (attribute.ends_with("_sched") || attribute.ends_with("_rsched"));
+    (scheduled && !unscheduled) || (attribute.starts_with("w_") && attribute.ends_with("_cp"))
+}
+
+fn limit(item: &Item, name: &str) -> Result<Limit, StoreError> {
+    let read = |field: &str| -> Result<u64, StoreError> {
+        match item.get(&limit_attribute(name, field)) {
+            Some(AttributeValue::N(number)) => number.parse().map_err(|_| corrupt(name)),
+            _ => Err(corrupt(name)),
+        }
+    };
+    Limit::custom(name, read("cp")?, read("ra")?, Duration::from_secs(read("rp")?))
+        .map_err(|error| corrupt(name).with_source(error))
+}
+
+fn limit_attribute(name: &str, field: &str) -> String {
+    format!("l_{name}_{field}")
+}
+
+/// Writes a config over what the scope had. What others have stored beside the limits stays.
+pub(super) async fn put(
+    client: &Client,
+    table: &str,
+    namespace: &str,
+    scope: &ConfigScope,
+    config: &StoredConfig,
+) -> Result<(), StoreError> {
+    for _ in 0..MOST_RACES {
+        let known = get(client, table, namespace, scope).await?;
+        let mut actions = vec![write(table, namespace, scope, config, known.as_ref())?];
+        actions.extend(listing(table, namespace, scope, known.is_some())?);
+        let result = client.transact_write_items().set_transact_items(Some(actions)).send().await;
+        match result {
+            Ok(_) => return Ok(()),
+            Err(SdkError::ServiceError(error))
+                if matches!(error.err(), TransactWriteItemsError::TransactionCanceledException(_)) => {}
+            Err(error) => return Err(store_error(error)),
+        }
+    }
+    Err(StoreError::new(StoreErrorKind::Busy, "the config is written by too many at once"))
+}
+
+async fn get(client: &Client, table: &str, namespace: &str, scope: &ConfigScope) -> Result<Option<Item>, StoreError> {
+    let output = client
+        .get_item()
+        .table_name(table)
+        .set_key(Some(key(namespace, scope)))
+        .consistent_read(true)
+        .send()
+        .await
+        .map_err(store_error)?;
+    Ok(output.item)
+}
+
+/// Brings the item to `config`, if it is still as it was read.
+fn write(
+    table: &str,
+    namespace: &str,
+    scope: &ConfigScope,
+    config: &StoredConfig,
+    known: Option<&Item>,
+) -> Result<TransactWriteItem, StoreError> {
+    let mut expression = Expression::default();
+    match known.and_then(|item| item.get(VERSION)) {
+        Some(version) => expression.require(VERSION, "=", version.clone()),
+        None if known.is_some() => expression.require_absent(VERSION),
+        None => expression.require_absent(PK),
+    }
+    expression.add(VERSION, 1);
+    match config.on_unavailable {
+        Some(StoredOnUnavailable::Allow) => expression.set(ON_UNAVAILABLE, text("allow")),
+        Some(StoredOnUnavailable::Block) => expression.set(ON_UNAVAILABLE, text("block")),
+        None => expression.remove(ON_UNAVAILABLE),
+    }
+    for limit in &config.limits {
+        for (field, value) in FIELDS.into_iter().zip(fields(limit)?) {
+            expression.set(&limit_attribute(limit.name().as_str(), field), number(value));
+        }
+    }
+    for attribute in known.into_iter().flat_map(|item| item.keys()) {
+        if is_gone(attribute, config) {
+            expression.remove(attribute);
+        }
+    }
+    for (attribute, value) in own_attributes(namespace, scope) {
+        expression.set(attribute, text(value));
+    }
+    let update = Update::builder()
+        .table_name(table)
+        .set_key(Some(key(namespace, scope)))
+        .update_expression(expression.update())
+        .condition_expression(expression.condition())
+        .set_expression_attribute_names(Some(expression.names()))
+        .set_expression_attribute_values(Some(expression.values()))
+        .build()
+        .map_err(unbuildable)?;
+    Ok(TransactWriteItem::builder().update(update).build())
+}
+
+/// Capacity and refill amount in tokens, the period in seconds.
+fn fields(limit: &Limit) -> Result<[i64; 3], StoreError> {
+    if limit.refill_period().subsec_nanos() != 0 {
+        let message = format!("the refill period of {} is stored in whole seconds", limit.name());
+        return Err(StoreError::new(StoreErrorKind::NotApplied, message));
+    }
+    let numbers = [limit.capacity(), limit.refill_amount(), limit.refill_period().as_secs()];
+    // Fifteen digits at most.
+    Ok(numbers.map(|number| i64::try_from(number).unwrap_or(i64::MAX)))
+}
+
+/// Whether the attribute speaks of a limit that the config does not have, or of a schedule that
+/// the config's limits do not have.
+fn is_gone(attribute: &str, config: &StoredConfig) -> bool {
+    let of_a_limit = attribute.starts_with("l_") || attribute.starts_with("w_");
+    let kept = config
+        .limits
+        .iter()
+        .any(|limit| FIELDS.into_iter().any(|field| attribute == limit_attribute(limit.name().as_str(), field)));
+    of_a_limit && !kept
+}
+
+/// What the item says about itself and for the indexes.
+fn own_attributes(namespace: &str, scope: &ConfigScope) -> Vec<(&'static str, String)> {
+    let (hash, _) = config_key(namespace, scope);
+    let ((index3_hash, index3_range), (index4_hash, index4_range)) = (INDEX_KEYS[2], INDEX_KEYS[3]);
+    let mut attributes = vec![(index4_hash, namespace.to_owned()), (index4_range, hash)];
+    match scope {
+        ConfigScope::System => {}
+        ConfigScope::Resource(resource) => attributes.push((RESOURCE, resource.to_string())),
+        ConfigScope::Entity(entity) | ConfigScope::EntityResource(entity, _) => {
+            let resource = resource_word(scope);
+            attributes.push((index3_hash, entities_with_config_key(namespace, resource)));
+            attributes.push((index3_range, entity.to_string()));
+            attributes.push((ENTITY_ID, entity.to_string()));
+            attributes.push((RESOURCE, resource.to_owned()));
+        }
+    }
+    attributes
+}
+
+/// The resource of an entity's config as the table spells it.
+pub(super) fn resource_word(scope: &ConfigScope) -> &str {
+    match scope {
+        ConfigScope::Resource(resource) | ConfigScope::EntityResource(_, resource) => resource.as_str(),
+        _ => ALL_RESOURCES,
+    }
+}
+
+/// Enters the scope into the list that it belongs to.
+fn listing(
+    table: &str,
+    namespace: &str,
+    scope: &ConfigScope,
+    exists: bool,
+) -> Result<Option<TransactWriteItem>, StoreError> {
+    match scope {
+        ConfigScope::System => Ok(None),
+        ConfigScope::Resource(resource) => {
+            let resources = AttributeValue::Ss(vec![resource.to_string()]);
+            list_update(table, namespace, RESOURCES, "ADD #list :entry", "resources", resources).map(Some)
+        }
+        _ if exists => Ok(None),
+        _ => {
+            let word = resource_word(scope);
+            list_update(table, namespace, ENTITY_CONFIG_RESOURCES, "ADD #list :entry", word, number(1)).map(Some)
+        }
+    }
+}
+
+fn list_update(
+    table: &str,
+    namespace: &str,
+    list: &str,
+    change: &str,
+    attribute: &str,
+    entry: AttributeValue,
+) -> Result<TransactWriteItem, StoreError> {
+    let (index_hash, index_range) = INDEX_KEYS[3];
+    let hash = system_key(namespace);
+    let update = Update::builder()
+        .table_name(table)
+        .key(PK, text(&hash))
+        .key(SK, text(list))
+        .update_expression(format!("{change} SET {index_hash} = :namespace, {index_range} = :hash"))
+        .expression_attribute_names("#list", attribute)
+        .expression_attribute_values(":entry", entry)
+        .expression_attribute_values(":namespace", text(namespace))
+        .expression_attribute_values(":hash", text(hash))
+        .build()
+        .map_err(unbuildable)?;
+    Ok(TransactWriteItem::builder().update(update).build())
+}
+
+/// Deletes a config and its entry in the list. False where there was none.
+pub(super) async fn delete(
+    client: &Client,
+    table: &str,
+    namespace: &str,
+    scope: &ConfigScope,
+) -> Result<bool, StoreError> {
+    let delete = Delete::builder()
+        .table_name(table)
+        .set_key(Some(key(namespace, scope)))
+        .condition_expression("attribute_exists(PK)")
+        .build()
+        .map_err(unbuildable)?;
+    let mut actions = vec![TransactWriteItem::builder().delete(delete).build()];
+    match scope {
+        ConfigScope::System => {}
+        ConfigScope::Resource(resource) => {
+            let resources = AttributeValue::Ss(vec![resource.to_string()]);
+            actions.push(list_update(table, namespace, RESOURCES, "DELETE #list :entry", "resources", resources)?);
+        }
+        _ => {
+            let word = resource_word(scope);
+            actions.push(list_update(table, namespace, ENTITY_CONFIG_RESOURCES, "ADD #list :entry", word, number(-1))?);
+        }
+    }
+    match client.transact_write_items().set_transact_items(Some(actions)).send().await {
+        Ok(_) => {}
+        Err(SdkError::ServiceError(error)) => match error.err() {
+            TransactWriteItemsError::TransactionCanceledException(cancelled) => {
+                let codes = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
+                if codes.into_iter().any(|code| code == "ConditionalCheckFailed") {
+                    return Ok(false);
+                }
+                return Err(StoreError::new(StoreErrorKind::Busy, "deleting the config met another transaction"));
+            }
+            _ => return Err(store_error(SdkError::ServiceError(error))),
+        },
+        Err(error) => return Err(store_error(error)),
+    }
+    if matches!(scope, ConfigScope::Entity(_) | ConfigScope::EntityResource(..)) {
+        forget_if_unused(client, table, namespace, resource_word(scope)).await?;
+    }
+    Ok(true)
+}
+
+/// Takes a resource that no entity has limits for any more off the list.
+pub(super) async fn forget_if_unused(
+    client: &Client,
+    table: &str,
+    namespace: &str,
+    resource: &str,
+) -> Result<(), StoreError> {
+    let result = client
+        .update_item()
+        .table_name(table)
+        .key(PK, text(system_key(namespace)))
+        .key(SK, text(ENTITY_CONFIG_RESOURCES))
+        .update_expression("REMOVE #list")
+        .condition_expression("#list <= :none")
+        .expression_attribute_names("#list", resource)
+        .expression_attribute_values(":none", number(0))
+        .send()
+        .await;
+    match result {
+        Ok(_) => Ok(()),
+        Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(()),
+        Err(error) => Err(store_error(error)),
+    }
+}
+
+pub(in crate::store::dynamodb) fn unbuildable(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
+    StoreError::new(StoreErrorKind::NotApplied, error.to_string())
+}

@@ -1,0 +1,81 @@
+//! Listings, page by page.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
+
+use super::{
+    super::{expression::text, failure::store_error},
+    batch::Item,
+};
+use crate::store::{Cursor, Page, StoreError, StoreErrorKind};
+
+/// What a page lists: one partition of the table or of an index.
+#[derive(Clone, Debug)]
+pub(in crate::store::dynamodb) struct Listing {
+    pub(in crate::store::dynamodb) index: Option<&'static str>,
+    pub(in crate::store::dynamodb) hash: (&'static str, String),
+    /// The range key, and what it begins with.
+    pub(in crate::store::dynamodb) range: Option<(&'static str, String)>,
+    /// Newest first.
+    pub(in crate::store::dynamodb) backwards: bool,
+    pub(in crate::store::dynamodb) consistent: bool,
+}
+
+/// Reads one page: at most a megabyte of items. One round trip.
+pub(in crate::store::dynamodb) async fn page(
+    client: &Client,
+    table: &str,
+    listing: &Listing,
+    from: Option<&Cursor>,
+) -> Result<Page<Item>, StoreError> {
+    let mut query = client
+        .query()
+        .table_name(table)
+        .set_index_name(listing.index.map(Into::into))
+        .scan_index_forward(!listing.backwards)
+        .consistent_read(listing.consistent)
+        .set_exclusive_start_key(from.map(decode).transpose()?)
+        .expression_attribute_names("#hash", listing.hash.0)
+        .expression_attribute_values(":hash", text(&listing.hash.1));
+    query = match &listing.range {
+        None => query.key_condition_expression("#hash = :hash"),
+        Some((attribute, prefix)) => query
+            .key_condition_expression("#hash = :hash AND begins_with(#range, :prefix)")
+            .expression_attribute_names("#range", *attribute)
+            .expression_attribute_values(":prefix", text(prefix)),
+    };
+    let output = query.send().await.map_err(store_error)?;
+    let next = output.last_evaluated_key.as_ref().map(encode).transpose()?;
+    Ok(Page::new(output.items.unwrap_or_default(), next))
+}
+
+/// All pages at once: for listings that are short.
+pub(super) async fn all(client: &Client, table: &str, listing: &Listing) -> Result<Vec<Item>, StoreError> {
+    let mut rows = Vec::new();
+    let mut from = None;
+    loop {
+        let page = page(client, table, listing, from.as_ref()).await?;
+        rows.extend(page.rows);
+        match page.next {
+            Some(next) => from = Some(next),
+            None => return Ok(rows),
+        }
+    }
+}
+
+/// All keys of the table and its indexes are texts.
+fn encode(key: &Item) -> Result<Cursor, StoreError> {
+    let texts = key.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_s().ok()?.as_str())));
+    let texts: BTreeMap<&str, &str> = texts.collect();
+    serde_json::to_string(&texts).map(Cursor::new).map_err(|error| unusable(&error))
+}
+
+fn decode(cursor: &Cursor) -> Result<HashMap<String, AttributeValue>, StoreError> {
+    let texts: BTreeMap<String, String> = serde_json::from_str(cursor.as_str()).map_err(|error| unusable(&error))?;
+    Ok(texts.into_iter().map(|(name, value)| (name, text(value))).collect())
+}
+
+fn unusable(error: &serde_json::Error) -> StoreError {
+    StoreError::new(StoreErrorKind::NotApplied, format!("the cursor is not one of this listing: {error}"))
+}

@@ -1,0 +1,182 @@
+//! The trait, item by item.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::{
+    super::{
+        DynamoDbStore,
+        attributes::{
+            ALL_RESOURCES, ENTITY_CONFIG_RESOURCES, ENTITY_ID, PK, RESOURCE, RESOURCES, SK, children_key,
+            entities_with_config_key, entity_key, resource_key, system_key,
+        },
+        decode,
+        expression::text,
+        failure::store_error,
+    },
+    audit,
+    batch::{self, Item, corrupt, text_of},
+    configs, deletion, entities, look_up,
+    pages::{self, Listing},
+};
+use crate::{
+    model::{AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Resource, StoredConfig},
+    store::{BucketListing, Cursor, LookUp, Page, Records, ResourceListing, StoreError, StoreFuture},
+};
+
+impl Records for DynamoDbStore {
+    fn look_up<'a>(&'a self, entity: Option<&'a EntityId>, scopes: &'a [ConfigScope]) -> StoreFuture<'a, LookUp> {
+        Box::pin(look_up::look_up(&self.client, &self.table, &self.namespace, entity, scopes))
+    }
+
+    fn put_config<'a>(&'a self, scope: &'a ConfigScope, config: &'a StoredConfig) -> StoreFuture<'a, ()> {
+        Box::pin(configs::put(&self.control, &self.table, &self.namespace, scope, config))
+    }
+
+    fn delete_config<'a>(&'a self, scope: &'a ConfigScope) -> StoreFuture<'a, bool> {
+        Box::pin(configs::delete(&self.control, &self.table, &self.namespace, scope))
+    }
+
+    fn list_resources(&self, listing: ResourceListing) -> StoreFuture<'_, Vec<Resource>> {
+        Box::pin(self.resources(listing))
+    }
+
+    fn list_entities_with_limits<'a>(
+        &'a self,
+        resource: Option<&'a Resource>,
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Page<EntityId>> {
+        Box::pin(async move {
+            let word = resource.map_or(ALL_RESOURCES, Resource::as_str);
+            let listing = index("GSI3", "GSI3PK", entities_with_config_key(&self.namespace, word));
+            self.page(&listing, from, |item| name(item, "GSI3SK", EntityId::new)).await
+        })
+    }
+
+    fn create_entity<'a>(&'a self, entity: &'a Entity) -> StoreFuture<'a, bool> {
+        Box::pin(entities::create(&self.control, &self.table, &self.namespace, entity))
+    }
+
+    fn delete_entity<'a>(&'a self, entity: &'a EntityId) -> StoreFuture<'a, u64> {
+        Box::pin(deletion::delete(&self.control, &self.table, &self.namespace, entity))
+    }
+
+    fn list_children<'a>(&'a self, parent: &'a EntityId, from: Option<&'a Cursor>) -> StoreFuture<'a, Page<Entity>> {
+        Box::pin(async move {
+            let listing = index("GSI1", "GSI1PK", children_key(&self.namespace, parent));
+            self.page(&listing, from, entities::decode).await
+        })
+    }
+
+    fn list_buckets<'a>(
+        &'a self,
+        listing: &'a BucketListing,
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Page<(BucketKey, BucketState)>> {
+        Box::pin(self.buckets(listing, from))
+    }
+
+    fn append_audit<'a>(&'a self, event: &'a AuditEvent, expires_at: i64) -> StoreFuture<'a, ()> {
+        Box::pin(audit::append(&self.control, &self.table, &self.namespace, event, expires_at))
+    }
+
+    fn list_audit<'a>(
+        &'a self,
+        subject: &'a AuditSubject,
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Page<AuditEvent>> {
+        Box::pin(async move { self.page(&audit::listing(&self.namespace, subject), from, audit::decode).await })
+    }
+}
+
+impl DynamoDbStore {
+    async fn page<T>(
+        &self,
+        listing: &Listing,
+        from: Option<&Cursor>,
+        decode: impl Fn(&Item) -> Result<T, StoreError>,
+    ) -> Result<Page<T>, StoreError> {
+        let page = pages::page(&self.control, &self.table, listing, from).await?;
+        let rows = page.rows.iter().map(decode).collect::<Result<_, _>>()?;
+        Ok(Page::new(rows, page.next))
+    }
+
+    async fn resources(&self, listing: ResourceListing) -> Result<Vec<Resource>, StoreError> {
+        let list = match listing {
+            ResourceListing::WithDefaults => RESOURCES,
+            ResourceListing::WithEntityLimits => ENTITY_CONFIG_RESOURCES,
+        };
+        let output = self
+            .control
+            .get_item()
+            .table_name(&self.table)
+            .key(PK, text(system_key(&self.namespace)))
+            .key(SK, text(list))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(store_error)?;
+        let item = output.item.unwrap_or_default();
+        let mut resources: Vec<Resource> = match (listing, item.get("resources")) {
+            (ResourceListing::WithDefaults, Some(AttributeValue::Ss(names))) => {
+                names.iter().filter_map(|name| Resource::new(name).ok()).collect()
+            }
+            (ResourceListing::WithDefaults, _) => Vec::new(),
+            // One count per resource, beside the keys, which are texts.
+            (ResourceListing::WithEntityLimits, _) => {
+                let counted = item.iter().filter(|(_, count)| is_positive(count));
+                counted.filter_map(|(name, _)| Resource::new(name).ok()).collect()
+            }
+        };
+        resources.sort();
+        Ok(resources)
+    }
+
+    async fn buckets(
+        &self,
+        listing: &BucketListing,
+        from: Option<&Cursor>,
+    ) -> Result<Page<(BucketKey, BucketState)>, StoreError> {
+        let mut listing = match listing {
+            BucketListing::OfEntity(entity) => index("GSI3", "GSI3PK", entity_key(&self.namespace, entity)),
+            BucketListing::OfResource(resource) => index("GSI2", "GSI2PK", resource_key(&self.namespace, resource)),
+        };
+        listing.range = Some((if listing.index == Some("GSI3") { "GSI3SK" } else { "GSI2SK" }, "BUCKET#".into()));
+        // The index may hold keys alone: fetch the items by them.
+        let page = pages::page(&self.control, &self.table, &listing, from).await?;
+        let keys = page.rows.iter().filter_map(|item| {
+            let (hash, range) = (text_of(item, PK)?, text_of(item, SK)?);
+            Some(HashMap::from([(PK.to_owned(), text(hash)), (SK.to_owned(), text(range))]))
+        });
+        let items = batch::get(&self.control, &self.table, keys.collect(), true).await?;
+        let mut rows = items.iter().map(bucket).collect::<Result<Vec<_>, _>>()?;
+        rows.sort_by(|(one, _), (other, _)| {
+            (&one.entity, &one.resource, one.shard).cmp(&(&other.entity, &other.resource, other.shard))
+        });
+        Ok(Page::new(rows, page.next))
+    }
+}
+
+/// A bucket with its key, which the item says and its partition key repeats.
+fn bucket(item: &Item) -> Result<(BucketKey, BucketState), StoreError> {
+    let shard = text_of(item, PK).and_then(|key| key.rsplit('#').next()?.parse().ok()).ok_or_else(|| corrupt(PK))?;
+    let key = BucketKey {
+        entity: name(item, ENTITY_ID, EntityId::new)?,
+        resource: name(item, RESOURCE, Resource::new)?,
+        shard,
+    };
+    Ok((key, decode::bucket(item, shard)?))
+}
+
+fn name<'a, N, E>(item: &'a Item, attribute: &str, check: impl Fn(&'a str) -> Result<N, E>) -> Result<N, StoreError> {
+    text_of(item, attribute).and_then(|text| check(text).ok()).ok_or_else(|| corrupt(attribute))
+}
+
+fn index(index: &'static str, hash: &'static str, value: String) -> Listing {
+    Listing { index: Some(index), hash: (hash, value), range: None, backwards: false, consistent: false }
+}
+
+fn is_positive(count: &AttributeValue) -> bool {
+    matches!(count, AttributeValue::N(number) if number.parse::<i64>().is_ok_and(|count| count > 0))
+}

@@ -1,0 +1,201 @@
+//! Stored limits, entities and history in memory.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    future::ready,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use super::MemoryStore;
+use crate::{
+    model::{AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Resource, StoredConfig},
+    store::{BucketListing, Cursor, LookUp, Page, Records, ResourceListing, StoreFuture},
+};
+
+/// Rows of a page.
+const PAGE: usize = 100;
+
+/// Everything beside the buckets, under one lock: it changes rarely, and acquires look at it only
+/// once there is something.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    written: AtomicBool,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    configs: HashMap<ConfigScope, StoredConfig>,
+    entities: BTreeMap<EntityId, Entity>,
+    audit: HashMap<String, Vec<AuditEvent>>,
+}
+
+impl Tables {
+    /// Whether anything was ever stored.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.written.load(Ordering::Acquire)
+    }
+
+    fn read(&self) -> MutexGuard<'_, Inner> {
+        // Every change is one insertion or removal: it holds half-way too.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> MutexGuard<'_, Inner> {
+        self.written.store(true, Ordering::Release);
+        self.read()
+    }
+}
+
+impl MemoryStore {
+    /// An entity and the configs of several scopes, without awaiting.
+    pub(crate) fn look_up_now(&self, entity: Option<&EntityId>, scopes: &[ConfigScope]) -> LookUp {
+        if self.tables.is_empty() {
+            return LookUp::new(None, vec![None; scopes.len()]);
+        }
+        let tables = self.tables.read();
+        let configs = scopes.iter().map(|scope| tables.configs.get(scope).cloned()).collect();
+        LookUp::new(entity.and_then(|id| tables.entities.get(id).cloned()), configs)
+    }
+}
+
+impl Records for MemoryStore {
+    fn look_up<'a>(&'a self, entity: Option<&'a EntityId>, scopes: &'a [ConfigScope]) -> StoreFuture<'a, LookUp> {
+        done(self.look_up_now(entity, scopes))
+    }
+
+    fn put_config<'a>(&'a self, scope: &'a ConfigScope, config: &'a StoredConfig) -> StoreFuture<'a, ()> {
+        self.tables.write().configs.insert(scope.clone(), config.clone());
+        done(())
+    }
+
+    fn delete_config<'a>(&'a self, scope: &'a ConfigScope) -> StoreFuture<'a, bool> {
+        done(self.tables.write().configs.remove(scope).is_some())
+    }
+
+    fn list_resources(&self, listing: ResourceListing) -> StoreFuture<'_, Vec<Resource>> {
+        let tables = self.tables.read();
+        let named = tables.configs.keys().filter_map(|scope| match (listing, scope) {
+            (ResourceListing::WithDefaults, ConfigScope::Resource(resource))
+            | (ResourceListing::WithEntityLimits, ConfigScope::EntityResource(_, resource)) => Some(resource.clone()),
+            _ => None,
+        });
+        let mut resources: Vec<Resource> = named.collect();
+        resources.sort();
+        resources.dedup();
+        done(resources)
+    }
+
+    fn list_entities_with_limits<'a>(
+        &'a self,
+        resource: Option<&'a Resource>,
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Page<EntityId>> {
+        let tables = self.tables.read();
+        let named = tables.configs.keys().filter_map(|scope| match (resource, scope) {
+            (None, ConfigScope::Entity(entity)) => Some(entity.clone()),
+            (Some(wanted), ConfigScope::EntityResource(entity, resource)) if resource == wanted => Some(entity.clone()),
+            _ => None,
+        });
+        let mut entities: Vec<EntityId> = named.collect();
+        entities.sort();
+        done(page(entities, EntityId::as_str, from))
+    }
+
+    fn create_entity<'a>(&'a self, entity: &'a Entity) -> StoreFuture<'a, bool> {
+        let mut tables = self.tables.write();
+        let new = !tables.entities.contains_key(&entity.id);
+        if new {
+            tables.entities.insert(entity.id.clone(), entity.clone());
+        }
+        done(new)
+    }
+
+    fn delete_entity<'a>(&'a self, entity: &'a EntityId) -> StoreFuture<'a, u64> {
+        let mut tables = self.tables.write();
+        let before = tables.configs.len();
+        tables.configs.retain(|scope, _| match scope {
+            ConfigScope::Entity(id) | ConfigScope::EntityResource(id, _) => id != entity,
+            _ => true,
+        });
+        let configs = before - tables.configs.len();
+        let entities = usize::from(tables.entities.remove(entity).is_some());
+        let buckets = self.buckets.remove_of(entity);
+        done((configs + entities + buckets) as u64)
+    }
+
+    fn list_children<'a>(&'a self, parent: &'a EntityId, from: Option<&'a Cursor>) -> StoreFuture<'a, Page<Entity>> {
+        let tables = self.tables.read();
+        let children = tables.entities.values().filter(|entity| entity.parent.as_ref() == Some(parent));
+        done(page(children.cloned().collect(), |entity| entity.id.as_str(), from))
+    }
+
+    fn list_buckets<'a>(
+        &'a self,
+        listing: &'a BucketListing,
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Page<(BucketKey, BucketState)>> {
+        let mut rows = self.buckets.list(|key| match listing {
+            BucketListing::OfEntity(entity) => key.entity == *entity,
+            BucketListing::OfResource(resource) => key.resource == *resource,
+        });
+        // Of an entity the resources differ, of a resource the entities.
+        let name = |(key, _): &'_ (BucketKey, BucketState)| match listing {
+            BucketListing::OfEntity(_) => key.resource.to_string(),
+            BucketListing::OfResource(_) => key.entity.to_string(),
+        };
+        rows.sort_by_key(name);
+        let start = match from.map(|cursor| cursor.as_str().to_owned()) {
+            None => 0,
+            Some(last) => rows.partition_point(|row| name(row) <= last),
+        };
+        let rest = rows.split_off(start);
+        done(cut(rest, name))
+    }
+
+    fn append_audit<'a>(&'a self, event: &'a AuditEvent, _: i64) -> StoreFuture<'a, ()> {
+        self.tables.write().audit.entry(event.entity_id.clone()).or_default().push(event.clone());
+        done(())
+    }
+
+    fn list_audit<'a>(
+        &'a self,
+        subject: &'a AuditSubject,
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Page<AuditEvent>> {
+        let tables = self.tables.read();
+        let mut events = tables.audit.get(&subject.to_string()).cloned().unwrap_or_default();
+        events.sort_by(|one, other| other.event_id.cmp(&one.event_id));
+        if let Some(cursor) = from {
+            events.retain(|event| event.event_id.as_str() < cursor.as_str());
+        }
+        done(cut(events, |event| event.event_id.clone()))
+    }
+}
+
+fn done<'a, T: Send + 'a>(value: T) -> StoreFuture<'a, T> {
+    Box::pin(ready(Ok(value)))
+}
+
+/// The page of sorted `rows` that begins after `from`.
+fn page<T>(mut rows: Vec<T>, name: impl Fn(&T) -> &str, from: Option<&Cursor>) -> Page<T> {
+    let start = match from {
+        None => 0,
+        Some(cursor) => rows.partition_point(|row| name(row) <= cursor.as_str()),
+    };
+    let rest = rows.split_off(start);
+    cut(rest, |row| name(row).to_owned())
+}
+
+/// The first rows, and where the next page begins.
+fn cut<T>(mut rows: Vec<T>, name: impl Fn(&T) -> String) -> Page<T> {
+    if rows.len() <= PAGE {
+        return Page::new(rows, None);
+    }
+    rows.truncate(PAGE);
+    let next = rows.last().map(|row| Cursor::new(name(row)));
+    Page::new(rows, next)
+}

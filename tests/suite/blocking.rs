@@ -1,0 +1,102 @@
+//! The limiter without async: from plain threads, and from inside a runtime.
+
+use std::sync::Arc;
+
+use tollgate::{
+    EntityId, Error, Limit, RateLimiter as AsyncLimiter,
+    blocking::RateLimiter,
+    model::{ConfigScope, Entity, NamespaceName},
+    store::{MemoryStore, dynamodb::CreateTable},
+};
+use tollgate_testkit::Engine;
+
+fn entity(id: &str) -> EntityId {
+    EntityId::new(id).unwrap()
+}
+
+/// The same uses of a limiter, wherever its buckets live.
+fn use_it(limiter: &RateLimiter) {
+    limiter.config().set(ConfigScope::System, Limit::per_hour("tpm", 100)).unwrap();
+    let key = Entity::new(entity("key")).with_parent(entity("project")).cascading();
+    limiter.entities().create(key).unwrap();
+
+    let mut lease = limiter.acquire("key", "gpt-4").cost("tpm", 10).lease().unwrap();
+    lease.consume("tpm", 5).unwrap();
+    lease.settle("tpm", 40).unwrap();
+    assert_eq!(lease.consumed("tpm"), Some(40));
+    lease.commit().wait().unwrap();
+    let available = limiter.available("key", "gpt-4").look().unwrap();
+    assert_eq!(available.get("tpm").unwrap().available, 60);
+
+    let denied = limiter.acquire("key", "gpt-4").cost("tpm", 61).lease().unwrap_err();
+    assert!(denied.denied().is_some(), "{denied:?}");
+    limiter.acquire("key", "gpt-4").cost("tpm", 60).lease().unwrap().rollback().wait().unwrap();
+
+    let failed = limiter.acquire("key", "gpt-4").cost("tpm", 60).run(|lease| {
+        lease.adjust("tpm", 1)?;
+        Err::<(), Error>(Error::from(tollgate::error::Invalid::LeaseClosed))
+    });
+    assert!(failed.is_err());
+    limiter.shutdown();
+    let wait = limiter.available("key", "gpt-4").cost("tpm", 60).time_until_available().unwrap();
+    assert_eq!(wait, Some(std::time::Duration::ZERO));
+
+    let children: Result<Vec<_>, _> = limiter.entities().children(&entity("project")).collect();
+    assert_eq!(children.unwrap()[0].id, entity("key"));
+    assert_eq!(limiter.entities().delete(&entity("key")).unwrap(), 2);
+}
+
+fn over_dynamodb() -> (Engine, RateLimiter) {
+    let engine = Engine::start_blocking();
+    let opened = RateLimiter::open().stack("limits").client(engine.client()).provision(CreateTable::new());
+    (engine, opened.open().unwrap())
+}
+
+#[test]
+fn from_a_plain_thread_in_memory() {
+    use_it(&RateLimiter::memory().unwrap());
+}
+
+#[test]
+fn from_a_plain_thread_through_gates() {
+    use_it(&RateLimiter::over(AsyncLimiter::builder(), Arc::new(MemoryStore::new())).unwrap());
+}
+
+#[test]
+fn from_a_plain_thread_over_dynamodb() {
+    let (_engine, limiter) = over_dynamodb();
+    use_it(&limiter);
+}
+
+#[tokio::test]
+async fn from_a_blocking_thread_of_a_runtime() {
+    let used = tokio::task::spawn_blocking(|| {
+        let (_engine, limiter) = over_dynamodb();
+        use_it(&limiter);
+        // Dropped here, inside the runtime's context.
+    });
+    used.await.unwrap();
+}
+
+#[tokio::test]
+async fn from_an_async_task_it_blocks_and_does_not_panic() {
+    let limiter = RateLimiter::memory().unwrap();
+    use_it(&limiter);
+    drop(limiter);
+}
+
+#[test]
+fn namespaces() {
+    let (_engine, limiter) = over_dynamodb();
+    let name = NamespaceName::new("red").unwrap();
+    let info = limiter.namespaces().register(&name).unwrap();
+    let red = limiter.namespace("red").unwrap();
+    red.config().set(ConfigScope::System, Limit::per_hour("tpm", 100)).unwrap();
+    drop(red.acquire("key", "gpt-4").lease().unwrap().commit());
+    red.shutdown();
+    assert!(limiter.acquire("key", "gpt-4").lease().is_err());
+    assert_eq!(limiter.namespaces().list().count(), 2);
+    limiter.namespaces().delete(&name).unwrap();
+    // The config and the event of its making, and the bucket.
+    assert_eq!(limiter.namespaces().purge(&info.id).unwrap(), 3);
+}

@@ -1,0 +1,11 @@
+//! Stored limits, entities and their history.
+
+mod cache;
+mod cascade;
+mod entities;
+mod fixture;
+mod history;
+mod items;
+mod listings;
+mod namespaces;
+mod stored_limits;

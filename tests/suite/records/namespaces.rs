@@ -1,0 +1,163 @@
+//! Namespaces: apart from each other, deleted, recovered, purged.
+
+use tollgate::{
+    Error, RateLimiter,
+    clock::ManualClock,
+    error::NamespaceError,
+    model::{ConfigScope, Entity, NamespaceName, NamespaceStatus},
+};
+use tollgate_testkit::{ErrorAnswer, Fault};
+
+use super::fixture::{START, Table, entity, resource, rpm};
+
+fn name(name: &str) -> NamespaceName {
+    NamespaceName::new(name).unwrap()
+}
+
+/// A table, and a limiter of its default namespace.
+async fn open() -> (Table, RateLimiter) {
+    let table = Table::create().await;
+    let limiter = table.limiter(&ManualClock::at(START)).await;
+    (table, limiter)
+}
+
+/// Everything that a namespace can have.
+async fn fill(limiter: &RateLimiter, rows: usize) {
+    limiter.config().set(ConfigScope::System, rpm(10)).await.unwrap();
+    limiter.config().set(ConfigScope::Resource(resource("api")), rpm(10)).await.unwrap();
+    for row in 0..rows {
+        let id = entity(&format!("key-{row}"));
+        limiter.entities().create(Entity::new(id.clone()).with_parent(entity("project"))).await.unwrap();
+        limiter.config().set(ConfigScope::Entity(id.clone()), rpm(10)).await.unwrap();
+        limiter.acquire(&id, "api").await.unwrap().commit();
+    }
+    limiter.shutdown().await;
+}
+
+/// Items of the namespace.
+async fn items(table: &Table, id: &str) -> usize {
+    let query = table
+        .engine
+        .client()
+        .query()
+        .table_name("limits")
+        .index_name("GSI4")
+        .key_condition_expression("GSI4PK = :id")
+        .expression_attribute_values(":id", aws_sdk_dynamodb::types::AttributeValue::S(id.to_owned()));
+    query.send().await.unwrap().count() as usize
+}
+
+#[tokio::test]
+async fn nothing_of_one_is_readable_or_chargeable_from_another() {
+    let (_table, limiter) = open().await;
+    limiter.namespaces().register_all([name("red"), name("blue")]).await.unwrap();
+    let (red, blue) = (limiter.namespace("red").await.unwrap(), limiter.namespace("blue").await.unwrap());
+    red.config().set(ConfigScope::System, rpm(3)).await.unwrap();
+    blue.config().set(ConfigScope::System, rpm(5)).await.unwrap();
+    red.entities().create(Entity::new(entity("key")).with_parent(entity("project")).cascading()).await.unwrap();
+    red.acquire("key", "api").cost("rpm", 3).await.unwrap().commit();
+
+    let available = blue.available("key", "api").await.unwrap();
+    assert_eq!(available.limits.len(), 1, "no parent there");
+    assert_eq!(available.get("rpm").unwrap().available, 5);
+    assert_eq!(blue.entities().get(&entity("key")).await.unwrap(), None);
+    assert!(blue.entities().children(&entity("project")).all().await.unwrap().is_empty());
+    assert!(blue.entities().buckets(&entity("key")).all().await.unwrap().is_empty());
+    assert_eq!(blue.entities().delete(&entity("key")).await.unwrap(), 0);
+    assert_eq!(red.available("key", "api").await.unwrap().get("rpm").unwrap().available, 0);
+    assert!(limiter.acquire("key", "api").await.is_err(), "nothing is stored in the default namespace");
+}
+
+#[tokio::test]
+async fn a_name_is_registered_once() {
+    let (_table, limiter) = open().await;
+    let one = limiter.namespaces().register(&name("red")).await.unwrap();
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let namespaces = limiter.namespaces();
+            tokio::spawn(async move { namespaces.register(&name("blue")).await.unwrap().id })
+        })
+        .collect();
+    let mut ids = Vec::new();
+    for task in tasks {
+        ids.push(task.await.unwrap());
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 1);
+    assert_eq!(limiter.namespaces().register(&name("red")).await.unwrap().id, one.id);
+    let mut listed: Vec<_> =
+        limiter.namespaces().list().all().await.unwrap().into_iter().map(|info| info.name).collect();
+    listed.sort();
+    assert_eq!(listed, ["blue", "default", "red"]);
+    assert_eq!(limiter.namespaces().get(&name("red")).await.unwrap().unwrap().id, one.id);
+    let error = limiter.namespace("green").await.unwrap_err();
+    assert!(matches!(error, Error::Namespace(NamespaceError::NotFound(_))), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_is_deleted_can_be_recovered() {
+    let (_table, limiter) = open().await;
+    let namespaces = limiter.namespaces();
+    let info = namespaces.register(&name("red")).await.unwrap();
+    fill(&limiter.namespace("red").await.unwrap(), 2).await;
+
+    let deleted = namespaces.delete(&name("red")).await.unwrap();
+    assert_eq!((deleted.status, deleted.deleted_at), (NamespaceStatus::Deleted, Some(START / 1000)));
+    assert!(matches!(
+        namespaces.delete(&name("red")).await.unwrap_err(),
+        Error::Namespace(NamespaceError::NotFound(_))
+    ));
+    assert!(limiter.namespace("red").await.is_err());
+    assert_eq!(namespaces.orphans().all().await.unwrap(), [deleted]);
+
+    assert_eq!(namespaces.recover(&info.id).await.unwrap(), info);
+    assert!(matches!(
+        namespaces.recover(&info.id).await.unwrap_err(),
+        Error::Namespace(NamespaceError::Status { status: NamespaceStatus::Active, .. })
+    ));
+    let red = limiter.namespace("red").await.unwrap();
+    assert_eq!(red.available("key-0", "api").await.unwrap().get("rpm").unwrap().available, 9);
+
+    // Its name is taken meanwhile.
+    namespaces.delete(&name("red")).await.unwrap();
+    namespaces.register(&name("red")).await.unwrap();
+    assert!(matches!(namespaces.recover(&info.id).await.unwrap_err(), Error::Namespace(NamespaceError::NameTaken(_))));
+    assert!(matches!(namespaces.recover("nothing").await.unwrap_err(), Error::Namespace(NamespaceError::NotFound(_))));
+}
+
+#[tokio::test]
+async fn an_interrupted_purge_is_taken_up_and_touches_no_other_namespace() {
+    let (table, limiter) = open().await;
+    let namespaces = limiter.namespaces();
+    let (red, blue) =
+        (namespaces.register(&name("red")).await.unwrap(), namespaces.register(&name("blue")).await.unwrap());
+    for tenant in ["red", "blue"] {
+        fill(&limiter.namespace(tenant).await.unwrap(), 20).await;
+    }
+    let before = items(&table, &blue.id).await;
+    assert!(before > 80, "{before}");
+    assert!(matches!(
+        namespaces.purge(&red.id).await.unwrap_err(),
+        Error::Namespace(NamespaceError::Status { status: NamespaceStatus::Active, .. })
+    ));
+
+    namespaces.delete(&name("red")).await.unwrap();
+    // Interrupted by each of its calls in turn.
+    for operation in ["UpdateItem", "Query", "BatchWriteItem", "DeleteItem"] {
+        let error = ErrorAnswer::throttling();
+        table.proxy.set_fault(Fault::answer(error).on(operation).once());
+        let result = namespaces.purge(&red.id).await;
+        assert!(result.is_err(), "{operation}: {result:?}");
+        let orphans = namespaces.orphans().all().await.unwrap();
+        assert_eq!(orphans.len(), 1, "{operation}");
+    }
+    assert!(matches!(
+        namespaces.recover(&red.id).await.unwrap_err(),
+        Error::Namespace(NamespaceError::Status { status: NamespaceStatus::Purging, .. })
+    ));
+    namespaces.purge(&red.id).await.unwrap();
+    assert_eq!(items(&table, &red.id).await, 0);
+    assert!(namespaces.orphans().all().await.unwrap().is_empty());
+    assert_eq!(namespaces.purge(&red.id).await.unwrap(), 0);
+    assert_eq!(items(&table, &blue.id).await, before);
+}

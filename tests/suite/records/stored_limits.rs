@@ -1,0 +1,133 @@
+//! Limits that are stored on four levels, and what an acquire makes of them.
+
+use tollgate::{
+    Error, RateLimiter,
+    clock::ManualClock,
+    error::Invalid,
+    model::{ConfigScope, ConfigSource, StoredConfig, StoredOnUnavailable},
+};
+
+use super::fixture::{entity, on_both, resource, rpm};
+
+on_both!(
+    the_first_level_that_has_limits_gives_them,
+    nothing_stored_needs_limits_of_the_callers_own,
+    what_is_set_is_read_and_deleted,
+    a_set_replaces_what_was_there,
+    an_empty_config_leaves_it_to_the_next_level,
+    a_change_reaches_a_bucket_with_its_next_write,
+    wrong_limits_are_not_stored,
+);
+
+async fn source(limiter: &RateLimiter) -> Option<(ConfigSource, u64)> {
+    let limits = limiter.config().resolve("user", "api").await.unwrap()?;
+    Some((limits.source, limits.limits[0].capacity()))
+}
+
+async fn the_first_level_that_has_limits_gives_them(limiter: RateLimiter, _: ManualClock) {
+    let config = limiter.config();
+    let levels = [
+        (ConfigScope::System, ConfigSource::System, 10),
+        (ConfigScope::Resource(resource("api")), ConfigSource::Resource, 20),
+        (ConfigScope::Entity(entity("user")), ConfigSource::Entity, 30),
+        (ConfigScope::EntityResource(entity("user"), resource("api")), ConfigSource::EntityResource, 40),
+    ];
+    assert_eq!(source(&limiter).await, None);
+    for (scope, from, capacity) in &levels {
+        config.set(scope.clone(), rpm(*capacity)).await.unwrap();
+        assert_eq!(source(&limiter).await, Some((*from, *capacity)));
+    }
+    for (index, (scope, ..)) in levels.iter().enumerate().rev() {
+        assert!(config.delete(scope).await.unwrap());
+        let below = index.checked_sub(1).map(|below| (levels[below].1, levels[below].2));
+        assert_eq!(source(&limiter).await, below);
+    }
+    // Other entities and resources were never meant.
+    config.set(levels[3].0.clone(), rpm(40)).await.unwrap();
+    assert_eq!(config.resolve("user", "other").await.unwrap(), None);
+    assert_eq!(config.resolve("other", "api").await.unwrap(), None);
+}
+
+async fn nothing_stored_needs_limits_of_the_callers_own(limiter: RateLimiter, _: ManualClock) {
+    let error = limiter.acquire("user", "api").await.unwrap_err();
+    assert!(matches!(error, Error::Invalid(Invalid::NoLimits)), "{error:?}");
+    limiter.acquire("user", "api").default_limits(rpm(3)).cost("rpm", 3).await.unwrap().commit();
+
+    limiter.config().set(ConfigScope::System, rpm(5)).await.unwrap();
+    // Stored limits beat defaults; explicit ones beat both.
+    let lease = limiter.acquire("other", "api").default_limits(rpm(3)).await.unwrap();
+    assert_eq!(lease.limits()[0].capacity(), 5);
+    lease.commit();
+    let lease = limiter.acquire("third", "api").limits(rpm(7)).await.unwrap();
+    assert_eq!(lease.limits()[0].capacity(), 7);
+    lease.commit();
+    let available = limiter.available("fourth", "api").await.unwrap();
+    assert_eq!(available.get("rpm").unwrap().available, 5);
+}
+
+async fn what_is_set_is_read_and_deleted(limiter: RateLimiter, _: ManualClock) {
+    let config = limiter.config();
+    let system = StoredConfig::new([rpm(10)]).with_on_unavailable(StoredOnUnavailable::Allow);
+    for (scope, stored) in [
+        (ConfigScope::System, system),
+        (
+            ConfigScope::Resource(resource("openai/gpt-4")),
+            StoredConfig::from([rpm(20), tollgate::Limit::per_day("tpd", 5)]),
+        ),
+        (ConfigScope::Entity(entity("user@example.com")), StoredConfig::from(rpm(30))),
+        (ConfigScope::EntityResource(entity("user"), resource("api")), StoredConfig::from(rpm(40).with_burst(400))),
+    ] {
+        assert_eq!(config.get(&scope).await.unwrap(), None);
+        assert!(!config.delete(&scope).await.unwrap());
+        config.set(scope.clone(), stored.clone()).await.unwrap();
+        assert_eq!(config.get(&scope).await.unwrap(), Some(stored));
+        assert!(config.delete(&scope).await.unwrap());
+        assert_eq!(config.get(&scope).await.unwrap(), None);
+    }
+}
+
+async fn a_set_replaces_what_was_there(limiter: RateLimiter, _: ManualClock) {
+    let (config, scope) = (limiter.config(), ConfigScope::System);
+    config.set(scope.clone(), [rpm(10), tollgate::Limit::per_hour("rph", 5)]).await.unwrap();
+    config.set(scope.clone(), rpm(20)).await.unwrap();
+    assert_eq!(config.get(&scope).await.unwrap(), Some(StoredConfig::from(rpm(20))));
+}
+
+async fn an_empty_config_leaves_it_to_the_next_level(limiter: RateLimiter, _: ManualClock) {
+    let config = limiter.config();
+    config.set(ConfigScope::System, rpm(10)).await.unwrap();
+    config.set(ConfigScope::Resource(resource("api")), []).await.unwrap();
+    assert_eq!(source(&limiter).await, Some((ConfigSource::System, 10)));
+}
+
+async fn a_change_reaches_a_bucket_with_its_next_write(limiter: RateLimiter, clock: ManualClock) {
+    let config = limiter.config();
+    config.set(ConfigScope::System, rpm(10)).await.unwrap();
+    limiter.acquire("user", "api").cost("rpm", 4).await.unwrap().commit();
+
+    // Lowered: what is above the new capacity is gone.
+    config.set(ConfigScope::System, rpm(3)).await.unwrap();
+    limiter.acquire("user", "api").cost("rpm", 3).await.unwrap().commit();
+    let denied = limiter.acquire("user", "api").await.unwrap_err();
+    assert_eq!(denied.denied().unwrap().limits[0].limit.capacity(), 3);
+
+    // Raised: the new rate holds from now on, nothing is granted at once.
+    config.set(ConfigScope::System, rpm(600)).await.unwrap();
+    let error = limiter.acquire("user", "api").await.unwrap_err();
+    let wait = error.denied().unwrap().retry_after().unwrap();
+    // A tenth of a second; each write that carried a change moved the refill time by 1 ms at least,
+    // although the clock stands.
+    assert!((100..=102).contains(&wait.as_millis()), "{wait:?}");
+    clock.advance(wait);
+    limiter.acquire("user", "api").await.unwrap().commit();
+}
+
+async fn wrong_limits_are_not_stored(limiter: RateLimiter, _: ManualClock) {
+    let config = limiter.config();
+    let twice = config.set(ConfigScope::System, [rpm(1), rpm(2)]).await.unwrap_err();
+    assert!(matches!(twice, Error::Invalid(Invalid::Limits(_))), "{twice:?}");
+    let quick = tollgate::Limit::custom("quick", 1, 1, std::time::Duration::from_millis(1500)).unwrap();
+    let error = config.set(ConfigScope::System, quick).await.unwrap_err();
+    assert!(matches!(error, Error::Invalid(Invalid::PeriodNotStored(_))), "{error:?}");
+    assert_eq!(config.get(&ConfigScope::System).await.unwrap(), None);
+}

@@ -23,6 +23,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Stored limits, parents, namespaces
+//!
+//! Without [`limits`](Acquire::limits) an acquire goes by those that are stored in the table, on
+//! four levels: [`RateLimiter::config`]. An entity that was created with a parent, and cascades, is
+//! charged together with it: [`RateLimiter::entities`]. What was looked up stays known for a
+//! minute. Every change is noted: [`RateLimiter::audit`]. Tenants are kept apart by
+//! [`RateLimiter::namespace`].
+//!
 //! # Gates
 //!
 //! Over a store, every bucket has a *gate* in this process: it remembers the bucket as the last
@@ -35,6 +43,8 @@
 //! | acquire, steady state | 1 | 1 (shared by the requests that wait together) |
 //! | first acquire of a new bucket | 1 | 1 |
 //! | first acquire by this process of a bucket that exists | 2 | 2 |
+//! | an entity whose stored limits and parent are not known yet | 1 more, shared by all who ask | 0 (one read) |
+//! | the bucket of a parent too | none more: both at the same time | 1 more |
 //! | commit without a difference | 0 | 0 |
 //! | commit or rollback with one | with the bucket's next write, or 1 within 100 ms | 0 or 1 |
 //! | denied, known to be short | 0 | 0 |

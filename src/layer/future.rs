@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{LeaseHandle, Policy, ResponseBody, per_request::Decision};
-use crate::limiter::AcquireFuture;
+use crate::limiter::{AcquireFuture, RateLimiter};
 
 pin_project! {
     /// The future of [`RateLimit`](super::RateLimit).
@@ -42,6 +42,7 @@ pin_project! {
 struct Next<S, ReqBody> {
     service: S,
     request: Request<ReqBody>,
+    limiter: RateLimiter,
     policy: Policy,
 }
 
@@ -49,7 +50,7 @@ impl<S, ReqBody> ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
-    pub(super) fn pass(mut service: S, request: Request<ReqBody>) -> Self {
+    pub(super) fn pass(service: &mut S, request: Request<ReqBody>) -> Self {
         Self { state: State::Running { future: service.call(request), lease: None } }
     }
 
@@ -57,12 +58,18 @@ where
         Self { state: State::Answer { response: Some(response) } }
     }
 
-    pub(super) fn waiting(lease: AcquireFuture, service: S, request: Request<ReqBody>, policy: Policy) -> Self {
-        Self { state: State::Waiting { lease, next: Some(Next { service, request, policy }) } }
+    pub(super) fn waiting(
+        lease: AcquireFuture,
+        service: S,
+        request: Request<ReqBody>,
+        limiter: RateLimiter,
+        policy: Policy,
+    ) -> Self {
+        Self { state: State::Waiting { lease, next: Some(Next { service, request, limiter, policy }) } }
     }
 
-    pub(super) fn decided(decision: Decision, service: S, request: Request<ReqBody>, policy: Policy) -> Self {
-        Self { state: State::decided(decision, Next { service, request, policy }) }
+    pub(super) fn decided(decision: Decision, service: &mut S, request: Request<ReqBody>, policy: &Policy) -> Self {
+        Self { state: State::decided(decision, service, request, policy) }
     }
 }
 
@@ -70,15 +77,14 @@ impl<S, ReqBody> State<S, ReqBody, S::Future>
 where
     S: Service<Request<ReqBody>>,
 {
-    fn decided(decision: Decision, next: Next<S, ReqBody>) -> Self {
-        let Next { mut service, mut request, policy } = next;
+    fn decided(decision: Decision, service: &mut S, mut request: Request<ReqBody>, policy: &Policy) -> Self {
         match decision {
             Decision::Granted(lease) => {
                 request.extensions_mut().insert(lease.clone());
                 let unwinding = RollbackOnPanic(&lease);
                 let future = service.call(request);
                 unwinding.survived();
-                Self::Running { future, lease: Some((lease, policy)) }
+                Self::Running { future, lease: Some((lease, policy.clone())) }
             }
             Decision::Undecided(status) => {
                 let extensions = request.extensions_mut();
@@ -125,11 +131,11 @@ where
                         return Poll::Pending;
                     }
                     let result = ready!(Pin::new(lease).poll(context));
-                    let Some(next) = next.take() else {
+                    let Some(Next { mut service, request, limiter, policy }) = next.take() else {
                         return Poll::Pending;
                     };
-                    let decision = next.policy.decide(result);
-                    let decided = State::decided(decision, next);
+                    let decision = policy.decide(&limiter, result);
+                    let decided = State::decided(decision, &mut service, request, &policy);
                     state.set(decided);
                 }
                 StateProjection::Running { future, lease } => {

@@ -7,7 +7,7 @@ use http::{
 };
 
 use super::{
-    KeyExtractor, LeaseHandle, MissingKey, OnMissingKey, OnUnavailable, Policy, RateLimitStatus, RequestHead,
+    KeyExtractor, LeaseHandle, MissingKey, OnMissingKey, Policy, RateLimitStatus, RequestHead,
     answer::{self, Refused},
     headers,
     keys::{Key, missing::Reason},
@@ -71,14 +71,14 @@ impl Policy {
     }
 
     /// What the decision means for the request.
-    pub(super) fn decide(&self, result: Result<crate::Lease, Error>) -> Decision {
+    pub(super) fn decide(&self, limiter: &RateLimiter, result: Result<crate::Lease, Error>) -> Decision {
         let rules = &*self.rules;
         match result {
             Ok(lease) => Decision::Granted(LeaseHandle::new(lease)),
             Err(Error::Denied(denied)) => Decision::Answer(answer::denied(&denied, &rules.policy_field)),
             Err(Error::ExceedsCapacity(error)) => Decision::Answer(answer::exceeds_capacity(&error)),
             Err(Error::Unavailable(error)) => {
-                let allowed = rules.on_unavailable == OnUnavailable::Allow;
+                let allowed = rules.on_unavailable.allows(limiter.stored_on_unavailable());
                 telemetry::unavailable(&error, allowed);
                 match allowed {
                     true => Decision::Undecided(RateLimitStatus::undecided()),

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::Invalid,
-    model::{Cost, EntityId, InvalidLimits, InvalidName, Limit, LimitName, Limits},
+    model::{Cost, EntityId, InvalidLimits, InvalidName, Limit, LimitName, Limits, StoredOnUnavailable},
 };
 
 /// What the layer does with the requests of a route: keys, limits, cost, settle rules, failure
@@ -99,11 +99,25 @@ pub enum OnMissingKey {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnUnavailable {
-    /// Answered with 503.
+    /// What the system's stored config says, as it was last seen; answered with 503 where it says
+    /// nothing.
     #[default]
+    Stored,
+    /// Answered with 503.
     Block,
     /// Passed on unlimited, without a lease.
     Allow,
+}
+
+impl OnUnavailable {
+    /// Whether the request passes, where the stored config says `stored`.
+    pub(super) fn allows(self, stored: Option<StoredOnUnavailable>) -> bool {
+        match self {
+            Self::Stored => stored == Some(StoredOnUnavailable::Allow),
+            Self::Block => false,
+            Self::Allow => true,
+        }
+    }
 }
 
 /// A policy that cannot be.
@@ -285,7 +299,7 @@ impl PolicyBuilder {
         self
     }
 
-    /// What becomes of a request without a decision. Default: [`OnUnavailable::Block`].
+    /// What becomes of a request without a decision. Default: [`OnUnavailable::Stored`].
     pub fn on_unavailable(mut self, action: OnUnavailable) -> Self {
         self.on_unavailable = action;
         self

@@ -7,7 +7,10 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{Policy, RequestHead, ResponseBody, ResponseFuture, per_request::Admission};
+use super::{
+    Policy, RequestHead, ResponseBody, ResponseFuture,
+    per_request::{Admission, Decision},
+};
 use crate::limiter::{RateLimiter, Started};
 
 /// The service that [`RateLimitLayer`](super::RateLimitLayer) makes.
@@ -43,6 +46,13 @@ impl<S> RateLimit<S> {
     }
 }
 
+impl<S: Clone> RateLimit<S> {
+    /// Lets go of what the inner service has reserved for a call that will not come.
+    fn give_up_readiness(&mut self) {
+        self.inner = self.inner.clone();
+    }
+}
+
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for RateLimit<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
@@ -57,18 +67,24 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        // The one that is ready serves this request; its clone has yet to become so.
-        let next = self.inner.clone();
-        let ready = std::mem::replace(&mut self.inner, next);
         match self.policy.admit(&self.limiter, &RequestHead::from(&request)) {
-            Admission::Pass => ResponseFuture::pass(ready, request),
-            Admission::Answer(response) => ResponseFuture::answer(response),
+            Admission::Pass => ResponseFuture::pass(&mut self.inner, request),
+            Admission::Answer(response) => {
+                self.give_up_readiness();
+                ResponseFuture::answer(response)
+            }
             Admission::Acquire(Started::Done(result)) => {
-                let decision = self.policy.decide(result);
-                ResponseFuture::decided(decision, ready, request, self.policy.clone())
+                let decision = self.policy.decide(&self.limiter, result);
+                if matches!(decision, Decision::Answer(_)) {
+                    self.give_up_readiness();
+                }
+                ResponseFuture::decided(decision, &mut self.inner, request, &self.policy)
             }
             Admission::Acquire(Started::Waiting(lease)) => {
-                ResponseFuture::waiting(lease, ready, request, self.policy.clone())
+                // The one that is ready serves this request; its clone has yet to become so.
+                let next = self.inner.clone();
+                let ready = std::mem::replace(&mut self.inner, next);
+                ResponseFuture::waiting(lease, ready, request, self.limiter.clone(), self.policy.clone())
             }
         }
     }

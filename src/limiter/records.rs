@@ -75,7 +75,7 @@ impl RateLimiter {
         }
     }
 
-    pub(super) fn stored_on_unavailable(&self) -> Option<StoredOnUnavailable> {
+    pub(crate) fn stored_on_unavailable(&self) -> Option<StoredOnUnavailable> {
         match self.backend() {
             Backend::Memory(_) => None,
             Backend::Gated(gates) => gates.resolver().on_unavailable(),

@@ -147,8 +147,9 @@ impl Resolver {
         let Some(records) = self.store.records() else {
             return Ok(Arc::new(Resolution::nothing()));
         };
-        let scopes = resource.as_ref().map(|resource| ConfigScope::levels(entity, resource));
-        let scopes = scopes.as_ref().map_or(&[][..], |scopes| &scopes[..]);
+        let levels = resource.as_ref().map(|resource| ConfigScope::levels(entity, resource));
+        // The system's config always comes along: it says what to do while the store is down.
+        let scopes = levels.as_ref().map_or(&[ConfigScope::System][..], |levels| &levels[..]);
         let call = async {
             loop {
                 match records.look_up(Some(entity), scopes).await {

@@ -8,6 +8,7 @@ use tollgate::{
     RateLimiter,
     layer::{LeaseHandle, OnUnavailable, RateLimitStatus},
     limiter::Builder,
+    model::{ConfigScope, StoredConfig, StoredOnUnavailable},
 };
 use tollgate_testkit::Fault;
 
@@ -163,4 +164,17 @@ async fn the_memory_store_is_full() {
         *answers.entry(status(&app, &format!("user-{user}")).await).or_default() += 1;
     }
     assert!(answers[&200] >= 1 && answers[&503] >= 1 && answers.len() == 2, "{answers:?}");
+}
+
+#[tokio::test]
+async fn the_stored_mode_is_followed_where_the_policy_says_nothing_else() {
+    let remote = Remote::with(impatient()).await;
+    let stored = StoredConfig::new([]).with_on_unavailable(StoredOnUnavailable::Allow);
+    remote.limiter.config().set(ConfigScope::System, stored).await.unwrap();
+    let app = hello(layer(&remote.limiter, ten_tokens()));
+    let strict = hello(layer(&remote.limiter, ten_tokens().on_unavailable(OnUnavailable::Block)));
+    assert_eq!(status(&app, "alice").await, 200);
+    remote.engine.stop().await;
+    assert_eq!(status(&app, "alice").await, 200);
+    assert_eq!(status(&strict, "alice").await, 503);
 }

@@ -66,7 +66,9 @@ impl Builder {
         self
     }
 
-    /// Runs background writes on `runtime`. Default: the runtime that the limiter is built in.
+    /// Runs store calls and background writes on `runtime`, whose timers must be enabled
+    /// (`enable_time` or `enable_all`; `#[tokio::main]` does). Default: the runtime that the limiter
+    /// is built in.
     pub fn runtime(mut self, runtime: Handle) -> Self {
         self.runtime = Some(runtime);
         self

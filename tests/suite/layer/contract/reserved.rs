@@ -43,6 +43,17 @@ async fn over_dynamodb() {
 }
 
 #[tokio::test]
+async fn it_is_released_where_the_key_is_missing() {
+    let hello = tower::service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
+    let inner = ConcurrencyLimitLayer::new(1).layer(hello);
+    let mut service = layer(&memory().0, per_user(Limit::per_hour("rph", 1))).layer(inner);
+    let mut other = service.clone();
+    let rejected = service.ready().await.unwrap().call(Request::new(Body::empty()));
+    assert!(poll_once(pin!(other.ready())).is_ready());
+    assert_eq!(rejected.await.unwrap().status(), 400);
+}
+
+#[tokio::test]
 async fn it_is_kept_until_the_request_is_done() {
     let slow =
         tower::service_fn(async |_: Request<Body>| std::future::pending::<Result<Response<Body>, Infallible>>().await);

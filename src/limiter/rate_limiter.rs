@@ -1,6 +1,6 @@
 //! The limiter.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     acquire::Acquire,
@@ -37,12 +37,22 @@ use crate::{
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RateLimiter {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
+/// Says where the buckets live, and not what they hold: there may be millions.
+impl fmt::Debug for RateLimiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let backend: &dyn fmt::Debug = match self.backend() {
+            Backend::Memory(_) => &"memory",
+            Backend::Gated(gates) => &gates.context().store,
+        };
+        f.debug_struct("RateLimiter").field("store", backend).finish_non_exhaustive()
+    }
+}
+
 struct Shared {
     backend: Backend,
     clock: Arc<dyn Clock>,

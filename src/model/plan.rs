@@ -62,6 +62,11 @@ impl Changes {
         self.0.iter().all(Change::is_none)
     }
 
+    /// Whether settled leases take more of some limit.
+    pub fn takes(&self) -> bool {
+        self.0.iter().any(|change| change.take > 0)
+    }
+
     /// The change of the limit `name`.
     pub fn get(&self, name: &LimitName) -> Option<&Change> {
         self.0.iter().find(|change| change.limit == *name)

@@ -93,9 +93,16 @@ impl Gate {
     }
 
     /// Where the limits stand, if it is known that `amounts` do not fit.
-    pub(super) fn known_denial(&self, limits: &Limits, amounts: &[i64]) -> Option<Vec<LimitStatus>> {
+    pub(super) fn known_denial(self: &Arc<Self>, limits: &Limits, amounts: &[i64]) -> Option<Vec<LimitStatus>> {
         let trusted_for = self.context.settings.deny_from_memory;
-        self.lock().deny_from_memory(limits, amounts, self.context.clock.now(), trusted_for)
+        let mut state = self.lock();
+        let denial = state.deny_from_memory(limits, amounts, self.context.clock.now(), trusted_for)?;
+        if state.pending.takes() {
+            // How long to wait counts from the time at which the debt is written: that is now.
+            state.flush_now = true;
+            self.take_off(state);
+        }
+        Some(denial)
     }
 
     /// Where the limits stand in view of `amounts`, as far as it is known.
@@ -116,12 +123,11 @@ impl Gate {
         if self.context.background.is_closed() {
             return Err(Verdict::Unavailable(Unavailable::ShutDown));
         }
-        let (reply, answer) = oneshot::channel();
-        let mut state = self.lock();
-        let now = self.context.clock.now();
-        if let Some(statuses) = state.deny_from_memory(limits, &amounts, now, self.context.settings.deny_from_memory) {
+        if let Some(statuses) = self.known_denial(limits, &amounts) {
             return Err(Verdict::Denied(statuses));
         }
+        let (reply, answer) = oneshot::channel();
+        let mut state = self.lock();
         state.queue.push_back(Waiter { limits: limits.clone(), own, amounts, reply });
         self.take_off(state);
         Ok(answer)

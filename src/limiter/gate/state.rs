@@ -170,6 +170,8 @@ impl GateState {
                 waiters.push(waiter);
             }
         }
+        // How long to wait counts from the time at which a debt is written: that is now.
+        self.flush_now |= !denied.is_empty() && self.pending.takes();
         let flushes = self.flush_now && !self.pending.is_empty();
         if waiters.is_empty() && !carries && !flushes {
             return None;

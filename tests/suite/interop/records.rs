@@ -40,8 +40,8 @@ async fn stored_limits(maker: Maker) {
         let found = config.resolve(user, resource).await.unwrap().unwrap();
         assert_eq!((found.source, found.limits[0].capacity()), (source, capacity));
     }
-    assert_eq!(config.resources().await.unwrap(), [api.clone()]);
-    assert_eq!(config.resources_with_entity_limits().await.unwrap(), [api.clone()]);
+    assert_eq!(config.resources().await.unwrap(), std::slice::from_ref(&api));
+    assert_eq!(config.resources_with_entity_limits().await.unwrap(), std::slice::from_ref(&api));
     assert_eq!(config.entities_with_limits(Some(api.clone())).all().await.unwrap(), [entity("u1")]);
 
     // Ours, seen by them.

@@ -1,6 +1,9 @@
 //! What all calls for stored limits, entities and history share.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use super::{
     rate_limiter::{Backend, RateLimiter},
@@ -32,6 +35,7 @@ impl RateLimiter {
     /// What holds for an entity and a resource, or the promise of it.
     pub(super) fn resolve(&self, entity: &EntityId, resource: &Resource) -> Resolving {
         match self.backend() {
+            Backend::Memory(store) if !store.has_records() => nothing(),
             Backend::Memory(store) => {
                 let scopes = ConfigScope::levels(entity, resource);
                 let found = store.look_up_now(Some(entity), &scopes);
@@ -45,6 +49,7 @@ impl RateLimiter {
     /// Whether an entity has a parent that is charged too, or the promise of knowing.
     pub(super) fn resolve_parent(&self, entity: &EntityId) -> Resolving {
         match self.backend() {
+            Backend::Memory(store) if !store.has_records() => nothing(),
             Backend::Memory(store) => {
                 Resolving::Known(Arc::new(Resolution::new(&[], store.look_up_now(Some(entity), &[]))))
             }
@@ -91,9 +96,10 @@ impl RateLimiter {
     }
 }
 
-/// A store that keeps buckets only knows of no limits and no parents.
-fn nothing() -> Resolving {
-    Resolving::Known(Arc::new(Resolution::nothing()))
+/// No limits and no parents are known: made once.
+pub(super) fn nothing() -> Resolving {
+    static NOTHING: LazyLock<Arc<Resolution>> = LazyLock::new(|| Arc::new(Resolution::nothing()));
+    Resolving::Known(NOTHING.clone())
 }
 
 /// The records of a store that keeps some.

@@ -6,6 +6,7 @@ use super::{
     charge::{Charge, Charges},
     grant::Amounts,
     rate_limiter::RateLimiter,
+    records::nothing,
     resolver::{Resolution, Resolving, kept},
 };
 use crate::{
@@ -109,7 +110,7 @@ impl Request {
     /// Looks up as little as is needed.
     fn look(&self, limiter: &RateLimiter, entity: &EntityId) -> Resolving {
         match (&self.limits, self.parent) {
-            (Source::Exactly(_), false) => Resolving::Known(Arc::new(Resolution::nothing())),
+            (Source::Exactly(_), false) => nothing(),
             (Source::Exactly(_), true) => limiter.resolve_parent(entity),
             _ => limiter.resolve(entity, &self.key.resource),
         }

@@ -51,11 +51,13 @@ impl Tables {
 }
 
 impl MemoryStore {
+    /// Whether limits or entities were ever stored.
+    pub(crate) fn has_records(&self) -> bool {
+        !self.tables.is_empty()
+    }
+
     /// An entity and the configs of several scopes, without awaiting.
     pub(crate) fn look_up_now(&self, entity: Option<&EntityId>, scopes: &[ConfigScope]) -> LookUp {
-        if self.tables.is_empty() {
-            return LookUp::new(None, vec![None; scopes.len()]);
-        }
         let tables = self.tables.read();
         let configs = scopes.iter().map(|scope| tables.configs.get(scope).cloned()).collect();
         LookUp::new(entity.and_then(|id| tables.entities.get(id).cloned()), configs)

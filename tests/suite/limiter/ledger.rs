@@ -145,7 +145,7 @@ impl Ledger {
         let late = std::mem::take(&mut self.state().late);
         for (key, write) in late {
             // Nobody waits for the answer.
-            let _ = self.execute(&key, &write);
+            let _ = self.execute(&key, &write, true);
         }
     }
 
@@ -185,7 +185,7 @@ impl Ledger {
         i64::try_from(perfect.units.div_euclid(i128::from(perfect.parameters.refill_period()))).unwrap()
     }
 
-    fn execute(&self, key: &BucketKey, write: &Write) -> Result<Outcome, StoreError> {
+    fn execute(&self, key: &BucketKey, write: &Write, late: bool) -> Result<Outcome, StoreError> {
         let now = match write {
             Write::Update(update) => update.now,
             Write::Create(create) => create.now,
@@ -198,7 +198,7 @@ impl Ledger {
         };
         if let Outcome::Applied(after) = &outcome {
             match write {
-                Write::Update(update) => state.updated(update, now),
+                Write::Update(update) => state.updated(update, now, late),
                 Write::Create(create) => state.created(create, before.is_some(), now),
             }
             state.check(after, write, now);
@@ -221,7 +221,7 @@ impl Ledger {
             }
             Trouble::None | Trouble::Answer | Trouble::Slow => {}
         }
-        let outcome = self.execute(key, &write);
+        let outcome = self.execute(key, &write, false);
         tokio::task::yield_now().await;
         match trouble {
             Trouble::Answer => return error(StoreErrorKind::Unknown),
@@ -233,10 +233,12 @@ impl Ledger {
 }
 
 impl State {
-    fn updated(&mut self, update: &Update, now: i64) {
+    fn updated(&mut self, update: &Update, now: i64, late: bool) {
         self.ahead += update.lock.map_or(0, |lock| (lock.to - now).max(0));
-        let latest = self.perfect.values().map(|perfect| perfect.at).max();
-        self.late_by += latest.map_or(0, |latest| (latest - now).max(0));
+        if late {
+            let latest = self.perfect.values().map(|perfect| perfect.at).max();
+            self.late_by += latest.map_or(0, |latest| (latest - now).max(0));
+        }
         for line in &update.lines {
             let Some(perfect) = self.perfect.get_mut(&line.limit) else { continue };
             *perfect = perfect.refilled(now);

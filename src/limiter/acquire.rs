@@ -30,6 +30,10 @@ use crate::{
 /// # Cost
 /// One round trip and one write unit, shared with other requests of the bucket that wait at the
 /// same time; none where the bucket is known to be short, or lives in memory.
+///
+/// One round trip before (a read of up to five items) where the entity's stored limits and parent
+/// are not known yet, and one more where a parent is first discovered. A parent's bucket costs
+/// another write unit, at the same time.
 #[derive(Debug)]
 #[must_use = "an acquire does nothing until it is awaited"]
 pub struct Acquire {

@@ -36,11 +36,6 @@ pub(super) fn gated() -> (RateLimiter, ManualClock) {
     (limiter, clock)
 }
 
-/// Lets what leases have left to write reach the store. For tests whose tokio time is paused.
-pub(super) async fn flushed() {
-    tokio::time::sleep(Duration::from_secs(1)).await;
-}
-
 /// Deadlines that no busy machine misses.
 fn patient() -> Builder {
     RateLimiter::builder().deadline(Duration::from_secs(30)).store_deadline(Duration::from_secs(30))

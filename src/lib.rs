@@ -37,6 +37,9 @@
 //! | buckets in DynamoDB, in memory, or elsewhere | [`store`] |
 //! | the arithmetic | [`model`] |
 //!
+//! The guide in the repository's `docs/guide` goes through concepts, stored limits, hierarchy,
+//! namespaces and a table that Python services use too.
+//!
 //! # Features
 //!
 //! | feature | default | brings |

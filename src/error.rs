@@ -19,6 +19,10 @@ pub enum Error {
     /// The cost is above a capacity: waiting does not help. Nothing was charged.
     #[error(transparent)]
     ExceedsCapacity(Box<ExceedsCapacity>),
+    /// The resource is disabled for the entity: neither waiting nor a smaller cost helps. Nothing was
+    /// charged.
+    #[error(transparent)]
+    Disabled(Box<Disabled>),
     /// No decision could be made. What a lost write may have charged stays charged, never more.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -45,6 +49,8 @@ pub enum Error {
 pub enum ErrorCategory {
     /// The limits say no.
     RateLimit,
+    /// The resource is disabled for the entity.
+    Disabled,
     /// The store does not answer.
     Unavailable,
     /// An entity is missing, or exists already.
@@ -62,6 +68,7 @@ impl Error {
     pub fn category(&self) -> ErrorCategory {
         match self {
             Self::Denied(_) | Self::ExceedsCapacity(_) => ErrorCategory::RateLimit,
+            Self::Disabled(_) => ErrorCategory::Disabled,
             Self::Unavailable(_) | Self::Settle(_) => ErrorCategory::Unavailable,
             Self::Invalid(_) => ErrorCategory::Validation,
             Self::Entity(_) => ErrorCategory::Entity,
@@ -95,6 +102,23 @@ pub struct ExceedsCapacity {
     pub requested: u64,
     /// Tokens that a full bucket holds.
     pub capacity: u64,
+}
+
+/// A resource that is disabled for an entity: by its stored config, or by a stamp on the bucket.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{resource} is disabled for {entity}")]
+#[non_exhaustive]
+pub struct Disabled {
+    /// Whose bucket is disabled: who asked, or its parent.
+    pub entity: EntityId,
+    /// What is disabled.
+    pub resource: Resource,
+}
+
+impl Disabled {
+    pub(crate) fn new(entity: EntityId, resource: Resource) -> Self {
+        Self { entity, resource }
+    }
 }
 
 /// Why there was no decision.
@@ -185,9 +209,9 @@ pub enum Invalid {
     /// The lease was committed or rolled back before.
     #[error("the lease is closed")]
     LeaseClosed,
-    /// Stored limits mean something that this crate does not understand: a newer peer has stored
-    /// the attribute.
-    #[error("the stored limits use {0}, which this version does not understand")]
+    /// Stored limits, or the limits of a bucket, mean something that this crate does not understand:
+    /// a newer peer has written the attribute.
+    #[error("the limits use {0}, which this version does not understand")]
     NotUnderstood(String),
     /// A refill period that is stored must be a whole number of seconds.
     #[error("the refill period of {0} cannot be stored: it is not a whole number of seconds")]
@@ -250,6 +274,12 @@ impl From<Denied> for Error {
 impl From<ExceedsCapacity> for Error {
     fn from(error: ExceedsCapacity) -> Self {
         Self::ExceedsCapacity(Box::new(error))
+    }
+}
+
+impl From<Disabled> for Error {
+    fn from(error: Disabled) -> Self {
+        Self::Disabled(Box::new(error))
     }
 }
 

@@ -73,6 +73,18 @@ pub(super) fn exceeds_capacity(error: &ExceedsCapacity) -> Response<Bytes> {
     answer(StatusCode::TOO_MANY_REQUESTS, &problem)
 }
 
+/// Not a limit that is reached: no wait helps.
+pub(super) fn disabled() -> Response<Bytes> {
+    let problem = Problem {
+        kind: PLAIN,
+        title: "Forbidden",
+        status: StatusCode::FORBIDDEN.as_u16(),
+        detail: "What is asked for is disabled. Retrying does not help.".to_owned(),
+        violated_policies: Vec::new(),
+    };
+    answer(StatusCode::FORBIDDEN, &problem)
+}
+
 pub(super) fn unavailable(_: &Unavailable) -> Response<Bytes> {
     let problem = Problem {
         kind: REDUCED_CAPACITY,

@@ -45,6 +45,7 @@
 //! |---|---|
 //! | a limit is short | 429 with `Retry-After`, `RateLimit`, `RateLimit-Policy`, a problem document |
 //! | the cost is above a capacity | 429 without `Retry-After`, with [a problem of its own](#cost-exceeds-capacity) |
+//! | the resource is disabled for the entity | 403 with a problem document |
 //! | the store does not answer | 503 with `Retry-After`, or the request passes: [`OnUnavailable`] |
 //! | the key is missing or empty | 400, for credentials 401, or what [`OnMissingKey`] says |
 //! | the server is set up wrongly (no peer address, no matched path, no limits stored, a cost of a limit that is not stored) | 500, and an error event that says what is missing |

@@ -77,6 +77,7 @@ impl Policy {
             Ok(lease) => Decision::Granted(LeaseHandle::new(lease)),
             Err(Error::Denied(denied)) => Decision::Answer(answer::denied(&denied, &rules.policy_field)),
             Err(Error::ExceedsCapacity(error)) => Decision::Answer(answer::exceeds_capacity(&error)),
+            Err(Error::Disabled(_)) => Decision::Answer(answer::disabled()),
             Err(Error::Unavailable(error)) => {
                 let allowed = rules.on_unavailable.allows(limiter.stored_on_unavailable());
                 telemetry::unavailable(&error, allowed);

@@ -42,7 +42,17 @@ pub(super) struct MemoryBucket {
 pub(super) enum Verdict {
     Granted(Grant),
     Denied(Vec<LimitStatus>),
+    Refused(Refusal),
     Unavailable(Unavailable),
+}
+
+/// Why a bucket grants nothing, however full it is.
+#[derive(Clone, Debug)]
+pub(super) enum Refusal {
+    /// The resource is disabled for the entity.
+    Disabled,
+    /// The attribute changes what the bucket's limits mean.
+    NotUnderstood(String),
 }
 
 impl Bucket {
@@ -59,6 +69,15 @@ impl Bucket {
             // Asking costs nothing.
             Self::Memory(_) => None,
             Self::Gated(gate) => gate.known_denial(limits, amounts),
+        }
+    }
+
+    /// Why the bucket grants nothing, if that is known without asking.
+    pub(super) fn known_refusal(&self) -> Option<Refusal> {
+        match self {
+            // Nobody else writes to it.
+            Self::Memory(_) => None,
+            Self::Gated(gate) => gate.known_refusal(),
         }
     }
 
@@ -90,9 +109,9 @@ impl Bucket {
         Acquiring { state }
     }
 
-    /// Settles differences (millitokens, in the order of `limits`).
-    pub(super) fn settle(&self, limits: &Limits, differences: &[i64]) -> Settlement {
-        if differences.iter().all(|difference| *difference == 0) {
+    /// Settles differences (millitokens, in the order of `limits`), and counts others as consumed.
+    pub(super) fn settle(&self, limits: &Limits, differences: &[i64], counts: &[i64]) -> Settlement {
+        if differences.iter().chain(counts).all(|difference| *difference == 0) {
             return Settlement::done();
         }
         match self {
@@ -100,7 +119,7 @@ impl Bucket {
                 bucket.store.settle(&bucket.key, limits, differences, bucket.clock.now());
                 Settlement::done()
             }
-            Self::Gated(gate) => gate.settle(limits, differences),
+            Self::Gated(gate) => gate.settle(limits, differences, counts),
         }
     }
 }

@@ -10,11 +10,11 @@ use std::{
 use smallvec::SmallVec;
 
 use super::{
-    bucket::{Acquiring, Bucket, Verdict},
+    bucket::{Acquiring, Bucket, Refusal, Verdict},
     grant::{Amounts, Grant},
 };
 use crate::{
-    error::{Error, Unavailable},
+    error::{Disabled, Error, Invalid, Unavailable},
     model::{BucketKey, Denied, LimitStatus, Limits, Owner},
 };
 
@@ -47,6 +47,11 @@ pub(super) enum Charged {
 /// Asks all buckets.
 pub(super) fn charge(charges: Charges, deadline: Duration) -> Charged {
     if charges.len() > 1 {
+        if let Some((charge, refusal)) =
+            charges.iter().find_map(|charge| Some((charge, charge.bucket.known_refusal()?)))
+        {
+            return Charged::Done(Err(refused(charge, refusal)));
+        }
         // Look at all of them before any is charged: a parent that is known to be short costs nothing.
         let known: SmallVec<[_; 2]> =
             charges.iter().map(|charge| charge.bucket.known_denial(&charge.limits, &charge.amounts)).collect();
@@ -92,6 +97,7 @@ impl Charging {
         let mut statuses: SmallVec<[Option<Vec<LimitStatus>>; 2]> = SmallVec::new();
         let mut unavailable = None;
         let mut short = false;
+        let mut refusal = None;
         for (answer, charge) in std::mem::take(&mut self.answers).into_iter().zip(&self.charges) {
             let status = match answer {
                 Answer::Here(Verdict::Granted(grant)) => {
@@ -103,6 +109,10 @@ impl Charging {
                     short = true;
                     Some(status)
                 }
+                Answer::Here(Verdict::Refused(why)) => {
+                    refusal.get_or_insert_with(|| refused(charge, why));
+                    None
+                }
                 Answer::Here(Verdict::Unavailable(error)) => {
                     unavailable.get_or_insert(error);
                     None
@@ -113,6 +123,9 @@ impl Charging {
                 }
             };
             statuses.push(status);
+        }
+        if let Some(error) = refusal {
+            return Err(error);
         }
         match (short, unavailable) {
             (true, _) => Err(denied(&self.charges, statuses)),
@@ -139,6 +152,15 @@ impl Future for Charging {
         let charges = std::mem::take(&mut self.charges);
         let answers = std::mem::take(&mut self.answers);
         Poll::Ready(Charging { answers, charges }.conclude())
+    }
+}
+
+/// The refusal of a request that no wait and no smaller cost would help.
+fn refused(charge: &Charge, refusal: Refusal) -> Error {
+    let BucketKey { entity, resource, .. } = charge.bucket.key();
+    match refusal {
+        Refusal::Disabled => Disabled::new(entity.clone(), resource.clone()).into(),
+        Refusal::NotUnderstood(attribute) => Invalid::NotUnderstood(attribute).into(),
     }
 }
 

@@ -49,7 +49,7 @@ impl Lease {
     /// There is at least one grant, and as many as `shape` has entries.
     pub(super) fn new(grants: Grants, shape: Shape, deadline: Duration) -> Self {
         let holdings = grants.into_iter().zip(shape).map(|(grant, (owner, own))| {
-            let used = grant.charged().into();
+            let used = grant.granted();
             Holding { grant, owner, own, used }
         });
         Self { holdings: holdings.collect(), deadline }
@@ -190,8 +190,8 @@ impl Lease {
     /// Takes over what was granted in addition.
     pub(crate) fn absorb(&mut self, More(more): More) {
         for (holding, more) in self.holdings.iter_mut().zip(more) {
-            for (used, charged) in holding.used.iter_mut().zip(more.charged()) {
-                *used = used.saturating_add(*charged).min(MOST_USED);
+            for (used, granted) in holding.used.iter_mut().zip(more.granted()) {
+                *used = used.saturating_add(granted).min(MOST_USED);
             }
             holding.grant.absorb(more);
         }
@@ -226,10 +226,10 @@ impl Holding {
     }
 
     fn statuses(&self) -> Vec<LimitStatus> {
-        let amounts = self.used.iter().zip(self.grant.charged()).zip(self.grant.left());
+        let amounts = self.used.iter().zip(self.grant.granted()).zip(self.grant.left());
         let limits = self.grant.limits().iter().zip(amounts);
-        let status = |(limit, ((used, charged), left)): (&Limit, ((&i64, &i64), &i64))| {
-            let tokens = left.saturating_add(charged.saturating_sub(*used));
+        let status = |(limit, ((used, granted), left)): (&Limit, ((&i64, i64), &i64))| {
+            let tokens = left.saturating_add(granted.saturating_sub(*used));
             let level = Level { tokens, remainder: 0 };
             let mut status = plan::status(limit, Parameters::from(limit).whole(), level, 0, 0);
             status.owner = self.owner;

@@ -42,19 +42,7 @@ impl RateLimiter {
                 Resolving::Known(Arc::new(Resolution::new(&scopes, found)))
             }
             Backend::Gated(gates) if gates.context().store.records().is_none() => nothing(),
-            Backend::Gated(gates) => gates.resolver().resolve(entity, Some(resource)),
-        }
-    }
-
-    /// Whether an entity has a parent that is charged too, or the promise of knowing.
-    pub(super) fn resolve_parent(&self, entity: &EntityId) -> Resolving {
-        match self.backend() {
-            Backend::Memory(store) if !store.has_records() => nothing(),
-            Backend::Memory(store) => {
-                Resolving::Known(Arc::new(Resolution::new(&[], store.look_up_now(Some(entity), &[]))))
-            }
-            Backend::Gated(gates) if gates.context().store.records().is_none() => nothing(),
-            Backend::Gated(gates) => gates.resolver().resolve(entity, None),
+            Backend::Gated(gates) => gates.resolver().resolve(entity, resource),
         }
     }
 

@@ -10,7 +10,7 @@ use super::{
     resolver::{Resolution, Resolving, kept},
 };
 use crate::{
-    error::{Error, ExceedsCapacity, Invalid, Unavailable},
+    error::{Disabled, Error, ExceedsCapacity, Invalid, Unavailable},
     model::{BucketKey, ConfigSource, Cost, EntityId, Limit, LimitName, Limits, Owner, ResolvedLimits, to_milli},
 };
 
@@ -111,7 +111,6 @@ impl Request {
     fn look(&self, limiter: &RateLimiter, entity: &EntityId) -> Resolving {
         match (&self.limits, self.parent) {
             (Source::Exactly(_), false) => nothing(),
-            (Source::Exactly(_), true) => limiter.resolve_parent(entity),
             _ => limiter.resolve(entity, &self.key.resource),
         }
     }
@@ -146,6 +145,9 @@ impl Request {
         owner: Owner,
         resolution: &Resolution,
     ) -> Result<Charge, Error> {
+        if resolution.disabled {
+            return Err(Disabled::new(key.entity, key.resource).into());
+        }
         let ResolvedLimits { limits, source } = self.limits_of(resolution)?;
         let amounts: Amounts = limits.iter().map(|limit| to_milli(self.asked(limit))).collect();
         Ok(Charge { bucket: limiter.bucket(key), owner, limits, own: source.is_own(), amounts })

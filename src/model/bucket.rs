@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{EntityId, InvalidParameters, Level, LimitName, Parameters, Rate, WriteId};
+use super::{EntityId, InvalidParameters, Level, LimitName, Parameters, Rate, Stamps, WriteId};
 
 /// One bucket shard as it was last read or written.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +26,8 @@ pub struct BucketState {
     pub limits: SmallVec<[LimitState; 2]>,
     /// The internal limit that measures writes on the item, where the store keeps one.
     pub pressure: Option<(Rate, Level)>,
+    /// What newer peers have stamped on it, where they have.
+    pub stamps: Option<Box<Stamps>>,
 }
 
 impl BucketState {
@@ -41,6 +43,7 @@ impl BucketState {
             last_write: None,
             limits: SmallVec::new(),
             pressure: None,
+            stamps: None,
         }
     }
 
@@ -52,6 +55,16 @@ impl BucketState {
     /// Whether the bucket counts as gone at `now` (epoch ms), deleted or not.
     pub fn is_expired(&self, now: i64) -> bool {
         self.expires_at.is_some_and(|seconds| seconds <= now.div_euclid(1000))
+    }
+
+    /// Whether acquires are admitted and only counted at `now` (epoch ms).
+    pub fn is_bypassed(&self, now: i64) -> bool {
+        self.stamps.as_ref().is_some_and(|stamps| stamps.is_bypassed(now))
+    }
+
+    /// Whether the limit is charged but refuses nothing at `now` (epoch ms).
+    pub fn is_soft(&self, limit: &LimitName, now: i64) -> bool {
+        self.stamps.as_ref().is_some_and(|stamps| stamps.is_soft(limit, now))
     }
 
     /// Milliseconds since the last refill; 0 where that lies in the future.

@@ -132,6 +132,12 @@ pub struct StoredConfig {
     pub limits: Vec<Limit>,
     /// In the system's scope: what happens while the store is unavailable.
     pub on_unavailable: Option<StoredOnUnavailable>,
+    /// Whether the resource is disabled for whom the scope is for; `None` leaves it to the next level.
+    /// Newer peers store it, and writing a config leaves it as it is. The system's scope has none.
+    pub disabled: Option<bool>,
+    /// Whether entities' parents are charged too, whatever the entities say; `None` leaves it to the
+    /// next level, and at last to the entity. Stored by newer peers, like `disabled`.
+    pub cascade: Option<bool>,
     /// An attribute that a newer peer has stored and that changes what the limits mean: they
     /// cannot be enforced without understanding it.
     pub not_understood: Option<String>,
@@ -142,7 +148,7 @@ impl StoredConfig {
     pub fn new(limits: impl IntoIterator<Item = Limit>) -> Self {
         let mut limits: Vec<Limit> = limits.into_iter().collect();
         limits.sort_by(|one, other| one.name().cmp(other.name()));
-        Self { limits, on_unavailable: None, not_understood: None }
+        Self { limits, on_unavailable: None, disabled: None, cascade: None, not_understood: None }
     }
 }
 

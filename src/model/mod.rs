@@ -23,6 +23,7 @@ mod mapping;
 mod name;
 mod namespace;
 pub mod plan;
+mod stamps;
 mod status;
 mod write;
 
@@ -38,6 +39,7 @@ pub use limits::{InvalidLimits, Limits};
 pub use mapping::UnusableKey;
 pub use name::{EntityId, InvalidName, LimitName, NameKind, NameProblem, NamespaceName, Resource, StackName};
 pub use namespace::{NamespaceInfo, NamespaceStatus};
+pub use stamps::{StampGuard, Stamps, Validity};
 pub use status::{Availability, Denied, LimitStatus, Owner};
 pub use write::{Create, Expiry, Guard, Line, NewLimit, RefillLock, TokenChange, Update, WriteId};
 

@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 
 use super::{
     BucketState, Create, Expiry, Guard, Level, Limit, LimitName, LimitState, LimitStatus, Limits, Line, MILLI,
-    NewLimit, Owner, Parameters, Rate, RefillLock, TokenChange, Update, WriteId, whole_tokens,
+    NewLimit, Owner, Parameters, Rate, RefillLock, StampGuard, TokenChange, Update, Validity, WriteId, whole_tokens,
 };
 
 /// A refill older than this is taken along although the tokens would do without it, so that the
@@ -24,17 +24,20 @@ const REFILL_AT_LEAST_EVERY: i64 = 1000;
 /// A bucket that is not used for this many times its longest time to fill counts as gone.
 const EXPIRE_AFTER_FILLS: i64 = 7;
 
-/// What a batch does to one limit of a bucket. Millitokens, none negative.
+/// What a batch does to one limit of a bucket. Millitokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The limit.
     pub limit: LimitName,
-    /// Granted to new requests: only what the bucket holds.
+    /// Granted to new requests: only what the bucket holds. Not negative.
     pub spend: i64,
-    /// Taken by settled leases that used more than they were granted: may drive it negative.
+    /// Taken by settled leases that used more than they were granted: may drive it negative. Not
+    /// negative itself.
     pub take: i64,
-    /// Given back by settled leases: never above the capacity.
+    /// Given back by settled leases: never above the capacity. Not negative.
     pub give: i64,
+    /// Counted as consumed only, for requests and leases that a bypassed bucket has admitted.
+    pub count: i64,
 }
 
 impl Change {
@@ -43,13 +46,16 @@ impl Change {
     }
 
     fn is_none(&self) -> bool {
-        self.spend == 0 && self.take == 0 && self.give == 0
+        self.spend == 0 && self.take == 0 && self.give == 0 && self.count == 0
     }
 }
 
 /// What a batch does to the limits of a bucket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes(SmallVec<[Change; 2]>);
+pub struct Changes {
+    changes: SmallVec<[Change; 2]>,
+    grants: bool,
+}
 
 impl Changes {
     /// Nothing.
@@ -59,35 +65,53 @@ impl Changes {
 
     /// Whether it changes nothing at all.
     pub fn is_empty(&self) -> bool {
-        self.0.iter().all(Change::is_none)
+        self.changes.iter().all(Change::is_none)
+    }
+
+    /// Whether requests are granted something, be it nothing of every limit.
+    pub fn grants(&self) -> bool {
+        self.grants
     }
 
     /// Whether settled leases take more of some limit.
     pub fn takes(&self) -> bool {
-        self.0.iter().any(|change| change.take > 0)
+        self.changes.iter().any(|change| change.take > 0)
     }
 
     /// The change of the limit `name`.
     pub fn get(&self, name: &LimitName) -> Option<&Change> {
-        self.0.iter().find(|change| change.limit == *name)
+        self.changes.iter().find(|change| change.limit == *name)
     }
 
     /// The change of the limit `name`, to add to.
     pub fn entry(&mut self, name: &LimitName) -> &mut Change {
-        let index = match self.0.iter().position(|change| change.limit == *name) {
+        let index = match self.changes.iter().position(|change| change.limit == *name) {
             Some(index) => index,
             None => {
-                self.0.push(Change { limit: name.clone(), spend: 0, take: 0, give: 0 });
-                self.0.len() - 1
+                self.changes.push(Change { limit: name.clone(), spend: 0, take: 0, give: 0, count: 0 });
+                self.changes.len() - 1
             }
         };
-        &mut self.0[index]
+        &mut self.changes[index]
     }
 
     /// Grants `amount` of the limit `name`.
     pub fn spend(&mut self, name: &LimitName, amount: i64) {
+        self.grants = true;
         let change = self.entry(name);
         change.spend = change.spend.saturating_add(amount.max(0));
+    }
+
+    /// Grants `amount` of the limit `name` in a bypassed bucket: it is only counted.
+    pub fn admit(&mut self, name: &LimitName, amount: i64) {
+        self.grants = true;
+        self.count(name, amount.max(0));
+    }
+
+    /// Counts `amount` of the limit `name` as consumed, or less where it is negative.
+    pub fn count(&mut self, name: &LimitName, amount: i64) {
+        let change = self.entry(name);
+        change.count = change.count.saturating_add(amount);
     }
 
     /// Settles a difference: positive takes more, negative gives back.
@@ -102,16 +126,18 @@ impl Changes {
 
     /// The changes, limit by limit.
     pub fn iter(&self) -> impl Iterator<Item = &Change> {
-        self.0.iter()
+        self.changes.iter()
     }
 
     /// Adds all of `other`.
     pub fn merge(&mut self, other: &Changes) {
+        self.grants |= other.grants;
         for change in other.iter() {
             let entry = self.entry(&change.limit);
             entry.spend = entry.spend.saturating_add(change.spend);
             entry.take = entry.take.saturating_add(change.take);
             entry.give = entry.give.saturating_add(change.give);
+            entry.count = entry.count.saturating_add(change.count);
         }
     }
 }
@@ -130,7 +156,7 @@ pub fn projected(state: &BucketState, limit: &LimitState, changes: &Changes, now
 
 /// Whether `amount` more of the limit would be granted at `now`, as far as `state` tells.
 pub fn fits(state: &BucketState, limit: &LimitState, changes: &Changes, amount: i64, now: i64) -> bool {
-    amount <= 0 || projected(state, limit, changes, now).tokens >= amount
+    amount <= 0 || state.is_soft(&limit.name, now) || projected(state, limit, changes, now).tokens >= amount
 }
 
 /// Where every one of `limits` stands in view of a request for `amounts` (millitokens, in the
@@ -250,13 +276,42 @@ pub fn update<'a>(
         pressure: None,
         expiry: Expiry::Keep,
         guard: Guard::None,
+        stamps: StampGuard::default(),
     };
+    let stamps = state.stamps.as_deref();
+    if stamps.is_some_and(|stamps| stamps.not_understood.is_some()) {
+        // What a refill would bring is not known: leases are settled, and nothing else is done.
+        update.lines = line::settling(state, changes);
+        return update;
+    }
+    let outdated = stamps.is_some_and(|stamps| stamps.is_outdated(now));
     match plain_lines(state, changes, now) {
-        Some(lines) if state.age(now) < REFILL_AT_LEAST_EVERY && !differs(state, wanted.limits) => update.lines = lines,
+        Some(lines) if state.age(now) < REFILL_AT_LEAST_EVERY && !differs(state, wanted.limits) && !outdated => {
+            update.lines = lines;
+        }
         _ => refill(&mut update, state, changes, wanted),
     }
+    update.stamps = stamp_guard(state, changes, update.lock.is_some(), now);
     update.pressure = pressure(state, update.lock.is_some(), now);
     update
+}
+
+/// What the write requires of the bucket's stamps: that they mean what they meant when it was planned.
+fn stamp_guard(state: &BucketState, changes: &Changes, locked: bool, now: i64) -> StampGuard {
+    let stamps = state.stamps.as_deref();
+    let valid_until = stamps.and_then(|stamps| stamps.valid_until);
+    let soft = changes.iter().filter(|change| change.spend > 0 && state.is_soft(&change.limit, now));
+    StampGuard {
+        enabled: changes.grants(),
+        bypassed: changes.grants().then(|| state.is_bypassed(now)),
+        soft: soft.map(|change| change.limit.clone()).collect(),
+        validity: match valid_until {
+            Some(seen) if locked && seen <= now => Validity::Ends(seen),
+            seen if locked => Validity::Seen(seen),
+            _ if changes.grants() => Validity::Lasts,
+            _ => Validity::Any,
+        },
+    }
 }
 
 /// The lines of a write that leaves the refill for later, where the bucket as it was seen allows that.

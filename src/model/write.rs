@@ -8,7 +8,7 @@ use std::fmt;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use smallvec::SmallVec;
 
-use super::{Level, LimitName, Parameters};
+use super::{Level, LimitName, Parameters, StampGuard};
 
 /// The id of a write, kept in the item: it tells whether a write landed whose answer was lost.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -135,6 +135,8 @@ pub struct Update {
     pub expiry: Expiry,
     /// For repeats.
     pub guard: Guard,
+    /// What it requires of the stamps of others.
+    pub stamps: StampGuard,
 }
 
 /// Puts a bucket where none exists, or where one has expired.

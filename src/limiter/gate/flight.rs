@@ -11,12 +11,12 @@ use super::{
         grant::{Amounts, Grant},
     },
     Gate, SettleError, confirm,
-    state::{Batch, Seen, Waiter},
+    state::{Batch, Seen},
 };
 use crate::{
     error::Unavailable,
     model::{
-        BucketState, Create, Guard, LimitName, LimitStatus, Update, WriteId,
+        BucketState, Create, Guard, LimitName, Update, WriteId,
         plan::{self, Changes, Wanted},
     },
     store::{Outcome, StoreError, StoreErrorKind},
@@ -71,7 +71,7 @@ pub(super) async fn fly(mut airborne: Airborne) {
                     Ok(bucket) => {
                         looked = true;
                         let mut state = gate.lock();
-                        state.saw(bucket, gate.context.clock.now());
+                        state.was_shown(bucket, gate.context.clock.now());
                         state.put_back(batch);
                     }
                     Err(error) => {
@@ -96,7 +96,7 @@ pub(super) async fn fly(mut airborne: Airborne) {
             Landing::Refused(state) => {
                 races += 1;
                 looked = true;
-                gate.lock().saw_refused(state, gate.context.clock.now());
+                gate.lock().was_shown(state, gate.context.clock.now());
                 if races >= MOST_RACES {
                     races = 0;
                     fail(gate, write.batch, &Unavailable::Contended, true);
@@ -171,7 +171,7 @@ impl Order {
 /// What a flight does next.
 enum Boarding {
     Write(Write),
-    /// Finds out whether the bucket of these differences is still there.
+    /// Finds out how the bucket of these differences and requests is by now.
     Look(Batch),
     /// Nothing: the gate is down.
     Rest,
@@ -184,7 +184,11 @@ fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
         let now = gate.context.clock.now();
         let mut denied = Vec::new();
         let mut state = gate.lock();
-        let next = state.next(now, gate.context.settings.deny_from_memory, &mut denied);
+        let trusted_for = gate.context.settings.deny_from_memory;
+        if let Some(batch) = state.suspended(now, trusted_for) {
+            return Boarding::Look(batch);
+        }
+        let next = state.next(now, trusted_for, &mut denied);
         let boarding = match next {
             None => {
                 state.flying = false;
@@ -212,15 +216,11 @@ fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
         };
         drop(state);
         // Not under the lock: a reply that nobody takes ends up in the gate again.
-        for (waiter, statuses) in denied {
-            deny(waiter, statuses);
+        for (waiter, verdict) in denied {
+            let _ = waiter.reply.send(verdict);
         }
         return boarding;
     }
-}
-
-fn deny(waiter: Waiter, statuses: Vec<LimitStatus>) {
-    let _ = waiter.reply.send(Verdict::Denied(statuses));
 }
 
 /// How a write ended.
@@ -284,7 +284,8 @@ fn land(gate: &Arc<Gate>, batch: Batch, bucket: BucketState) {
         .into_iter()
         .map(|waiter| {
             let left: Amounts = waiter.limits.iter().map(|limit| left(limit.name())).collect();
-            let grant = Grant::new(gate.bucket(), waiter.limits, waiter.amounts, left);
+            let grant = if batch.bypassed { Grant::bypassed } else { Grant::new };
+            let grant = grant(gate.bucket(), waiter.limits, waiter.amounts, left);
             (waiter.reply, grant)
         })
         .collect();

@@ -25,7 +25,7 @@ use self::{
 };
 use super::{
     background::Background,
-    bucket::{Bucket, Verdict},
+    bucket::{Bucket, Refusal, Verdict},
     grant::Amounts,
     settlement::Settlement,
 };
@@ -92,6 +92,11 @@ impl Gate {
         self.context.background.timeout(time)
     }
 
+    /// Why the bucket grants nothing, if that is known.
+    pub(super) fn known_refusal(&self) -> Option<Refusal> {
+        self.lock().refuse_from_memory(self.context.clock.now(), self.context.settings.deny_from_memory)
+    }
+
     /// Where the limits stand, if it is known that `amounts` do not fit.
     pub(super) fn known_denial(self: &Arc<Self>, limits: &Limits, amounts: &[i64]) -> Option<Vec<LimitStatus>> {
         let trusted_for = self.context.settings.deny_from_memory;
@@ -123,6 +128,9 @@ impl Gate {
         if self.context.background.is_closed() {
             return Err(Verdict::Unavailable(Unavailable::ShutDown));
         }
+        if let Some(refusal) = self.known_refusal() {
+            return Err(Verdict::Refused(refusal));
+        }
         if let Some(statuses) = self.known_denial(limits, &amounts) {
             return Err(Verdict::Denied(statuses));
         }
@@ -134,12 +142,15 @@ impl Gate {
     }
 
     /// Notes differences (millitokens, in the order of `limits`): they ride on the bucket's next
-    /// write, or are written alone after a short time.
-    pub(super) fn settle(self: &Arc<Self>, limits: &Limits, differences: &[i64]) -> Settlement {
+    /// write, or are written alone after a short time. `counts` are consumption that no tokens stand for.
+    pub(super) fn settle(self: &Arc<Self>, limits: &Limits, differences: &[i64], counts: &[i64]) -> Settlement {
         let (confirm, confirmed) = oneshot::channel();
         let mut state = self.lock();
         for (limit, difference) in limits.iter().zip(differences).filter(|(_, difference)| **difference != 0) {
             state.pending.settle(limit.name(), *difference);
+        }
+        for (limit, count) in limits.iter().zip(counts).filter(|(_, count)| **count != 0) {
+            state.pending.count(limit.name(), *count);
         }
         state.confirmations.push(confirm);
         self.flush_later(state, self.context.settings.flush_after);

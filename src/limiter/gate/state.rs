@@ -4,7 +4,10 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::sync::oneshot;
 
-use super::{super::bucket::Verdict, SettleError};
+use super::{
+    super::bucket::{Refusal, Verdict},
+    SettleError,
+};
 use crate::{
     limiter::grant::Amounts,
     model::{
@@ -33,8 +36,8 @@ pub(super) struct GateState {
     pub(super) flush_now: bool,
     /// How often in a row the pending differences could not be written.
     pub(super) failures: u32,
-    /// Whether the store has refused the last write, and shown why.
-    refused: bool,
+    /// Whether the store has just shown the bucket because somebody asks for it.
+    shown: bool,
 }
 
 /// The bucket as the store last showed it.
@@ -71,6 +74,8 @@ pub(super) struct Batch {
     pub(super) changes: Changes,
     /// The pending differences alone.
     pub(super) pending: Changes,
+    /// Whether the bucket admits the waiters without charging them.
+    pub(super) bypassed: bool,
     pub(super) waiters: Vec<Waiter>,
     pub(super) confirmations: Vec<oneshot::Sender<Result<(), SettleError>>>,
 }
@@ -92,11 +97,46 @@ impl GateState {
         self.seen_at = now;
     }
 
-    /// Notes what the store has shown when it refused a write: requests that do not fit it were
-    /// asked for, however short what is known may be trusted.
-    pub(super) fn saw_refused(&mut self, bucket: Option<BucketState>, now: i64) {
+    /// Notes what the store has shown when it was asked or refused a write: the requests that wait
+    /// are decided by it, however short what is known may be trusted.
+    pub(super) fn was_shown(&mut self, bucket: Option<BucketState>, now: i64) {
         self.saw(bucket, now);
-        self.refused = true;
+        self.shown = true;
+    }
+
+    /// Why the bucket grants nothing, if that is known.
+    pub(super) fn refuse_from_memory(&self, now: i64, trusted_for: Duration) -> Option<Refusal> {
+        self.refusal(now).filter(|_| self.is_fresh(now, trusted_for))
+    }
+
+    /// Why the bucket as it was seen grants nothing.
+    fn refusal(&self, now: i64) -> Option<Refusal> {
+        let stamps = self.seen.live(now)?.stamps.as_deref()?;
+        match &stamps.not_understood {
+            _ if stamps.disabled => Some(Refusal::Disabled),
+            Some(attribute) => Some(Refusal::NotUnderstood(attribute.clone())),
+            None => None,
+        }
+    }
+
+    /// Everything that waits, if the bucket as it was seen grants nothing but may have been seen too
+    /// long ago: nothing can be planned before it is looked at again.
+    pub(super) fn suspended(&mut self, now: i64, trusted_for: Duration) -> Option<Batch> {
+        let known = self.shown || self.is_fresh(now, trusted_for);
+        if self.queue.is_empty() || known || self.refusal(now).is_none() {
+            return None;
+        }
+        let waiters = std::mem::take(&mut self.queue).into();
+        let (pending, confirmations) = self.take_pending();
+        Some(Batch {
+            wanted: None,
+            own: None,
+            changes: pending.clone(),
+            pending,
+            bypassed: false,
+            waiters,
+            confirmations,
+        })
     }
 
     /// Where the limits stand, if the request is known not to fit.
@@ -133,7 +173,7 @@ impl GateState {
         &mut self,
         now: i64,
         trusted_for: Duration,
-        denied: &mut Vec<(Waiter, Vec<LimitStatus>)>,
+        denied: &mut Vec<(Waiter, Verdict)>,
     ) -> Option<Batch> {
         self.queue.retain(|waiter| !waiter.reply.is_closed());
         let mut wanted = self.queue.front().map(|waiter| waiter.limits.clone());
@@ -141,23 +181,30 @@ impl GateState {
         let mut changes = self.pending.clone();
         let mut waiters = Vec::new();
         let mut later = VecDeque::new();
-        let fresh = std::mem::take(&mut self.refused) || self.is_fresh(now, trusted_for);
+        let fresh = std::mem::take(&mut self.shown) || self.is_fresh(now, trusted_for);
+        let refusal = self.refusal(now);
+        let bypassed = self.seen.live(now).is_some_and(|state| state.is_bypassed(now));
+        let enter = if bypassed { admit } else { spend };
         for waiter in std::mem::take(&mut self.queue) {
             // One write carries one set of parameters; others have their turn in the next one.
+            if let Some(refusal) = &refusal {
+                denied.push((waiter, Verdict::Refused(refusal.clone())));
+                continue;
+            }
             let together = wanted.as_ref().is_some_and(|wanted| wanted.same(&waiter.limits));
             if together && fits(self.seen.live(now), &waiter.limits, &waiter.amounts, &changes, now) {
-                spend(&mut changes, &waiter);
+                enter(&mut changes, &waiter);
                 waiters.push(waiter);
                 continue;
             }
             match self.denial(&waiter.limits, &waiter.amounts, &changes, now).filter(|_| together && fresh) {
-                Some(statuses) => denied.push((waiter, statuses)),
+                Some(statuses) => denied.push((waiter, Verdict::Denied(statuses))),
                 None => later.push_back(waiter),
             }
         }
         self.queue = later;
         let carries = match (&wanted, self.seen.live(now)) {
-            (Some(wanted), Some(state)) => plan::differs(state, wanted),
+            (Some(wanted), Some(state)) => refusal.is_none() && plan::differs(state, wanted),
             _ => false,
         };
         if waiters.is_empty() && !carries {
@@ -166,7 +213,7 @@ impl GateState {
             if let Some(waiter) = self.queue.pop_front() {
                 wanted = Some(waiter.limits.clone());
                 own = Some(waiter.own);
-                spend(&mut changes, &waiter);
+                enter(&mut changes, &waiter);
                 waiters.push(waiter);
             }
         }
@@ -178,7 +225,7 @@ impl GateState {
         }
         self.flush_now = false;
         let (pending, confirmations) = self.take_pending();
-        Some(Batch { wanted, own, changes, pending, waiters, confirmations })
+        Some(Batch { wanted, own, changes, pending, bypassed, waiters, confirmations })
     }
 
     /// Puts a batch that was not written back to where it came from.
@@ -210,6 +257,9 @@ impl GateState {
 /// Whether every limit has what is asked of it, as far as is known. A bucket that does not exist,
 /// and a limit that it does not have, count as full.
 fn fits(state: Option<&BucketState>, limits: &Limits, amounts: &[i64], changes: &Changes, now: i64) -> bool {
+    if state.is_some_and(|state| state.is_bypassed(now)) {
+        return true;
+    }
     limits.iter().zip(amounts).all(|(limit, amount)| {
         let gone = changes.get(limit.name()).map_or(0, |change| change.spend.saturating_add(change.take));
         let wanted = Parameters::from(limit);
@@ -218,6 +268,7 @@ fn fits(state: Option<&BucketState>, limits: &Limits, amounts: &[i64], changes: 
                 // A write that lowers the capacity cuts what is there to it before it spends.
                 let capacity = wanted.shard(state.shard, state.shard_count).unwrap_or(known.rate).capacity();
                 *amount <= 0
+                    || state.is_soft(&known.name, now)
                     || (capacity.saturating_sub(gone) >= *amount && plan::fits(state, known, changes, *amount, now))
             }
             None => *amount <= 0 || wanted.capacity().saturating_sub(gone) >= *amount,
@@ -228,5 +279,11 @@ fn fits(state: Option<&BucketState>, limits: &Limits, amounts: &[i64], changes: 
 fn spend(changes: &mut Changes, waiter: &Waiter) {
     for (limit, amount) in waiter.limits.iter().zip(&waiter.amounts) {
         changes.spend(limit.name(), *amount);
+    }
+}
+
+fn admit(changes: &mut Changes, waiter: &Waiter) {
+    for (limit, amount) in waiter.limits.iter().zip(&waiter.amounts) {
+        changes.admit(limit.name(), *amount);
     }
 }

@@ -17,8 +17,8 @@ use serde::Serialize;
 use super::{Promise, Resolution};
 use crate::model::{EntityId, Resource};
 
-/// An entity, and the resource that its limits are wanted for; without one only its parent is.
-pub(super) type Key = (EntityId, Option<Resource>);
+/// An entity, and the resource that its limits are wanted for.
+pub(super) type Key = (EntityId, Resource);
 
 /// How the cache of stored limits does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

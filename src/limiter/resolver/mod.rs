@@ -76,10 +76,9 @@ impl Resolver {
         }
     }
 
-    /// What holds for `entity` and `resource`; without a resource, whether it has a parent that is
-    /// charged too.
-    pub(super) fn resolve(self: &Arc<Self>, entity: &EntityId, resource: Option<&Resource>) -> Resolving {
-        let key = (entity.clone(), resource.cloned());
+    /// What holds for `entity` and `resource`.
+    pub(super) fn resolve(self: &Arc<Self>, entity: &EntityId, resource: &Resource) -> Resolving {
+        let key = (entity.clone(), resource.clone());
         match self.cache.find(&key, self.clock.now()) {
             Found::Fresh(resolution) => Resolving::Known(resolution),
             Found::Aging(resolution) => {
@@ -96,10 +95,10 @@ impl Resolver {
         self.writes.fetch_add(1, Ordering::SeqCst);
         match scope {
             ConfigScope::System => self.cache.forget(|_| true),
-            ConfigScope::Resource(changed) => self.cache.forget(|(_, resource)| resource.as_ref() == Some(changed)),
+            ConfigScope::Resource(changed) => self.cache.forget(|(_, resource)| resource == changed),
             ConfigScope::Entity(changed) => self.cache.forget(|(entity, _)| entity == changed),
             ConfigScope::EntityResource(changed, of) => {
-                self.cache.forget(|(entity, resource)| entity == changed && resource.as_ref() == Some(of));
+                self.cache.forget(|(entity, resource)| entity == changed && resource == of);
             }
         }
     }
@@ -147,12 +146,10 @@ impl Resolver {
         let Some(records) = self.store.records() else {
             return Ok(Arc::new(Resolution::nothing()));
         };
-        let levels = resource.as_ref().map(|resource| ConfigScope::levels(entity, resource));
-        // The system's config always comes along: it says what to do while the store is down.
-        let scopes = levels.as_ref().map_or(&[ConfigScope::System][..], |levels| &levels[..]);
+        let scopes = ConfigScope::levels(entity, resource);
         let call = async {
             loop {
-                match records.look_up(Some(entity), scopes).await {
+                match records.look_up(Some(entity), &scopes).await {
                     // Throttled: the deadline ends it.
                     Err(error) if error.kind() == StoreErrorKind::Busy => {
                         tokio::time::sleep(Duration::from_millis(fastrand::u64(5..=25))).await;
@@ -165,11 +162,12 @@ impl Resolver {
             Ok(found) => found?,
             Err(_) => return Err(StoreError::new(StoreErrorKind::NotApplied, "the limits were not found in time")),
         };
+        // The system's config comes last.
         if let Some(system) = found.configs.last() {
             let mode = system.as_ref().and_then(|config| config.on_unavailable);
             *self.on_unavailable.lock().unwrap_or_else(PoisonError::into_inner) = mode;
         }
-        Ok(Arc::new(Resolution::new(scopes, found)))
+        Ok(Arc::new(Resolution::new(&scopes, found)))
     }
 }
 

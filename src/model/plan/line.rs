@@ -1,6 +1,8 @@
 //! What a write does to one limit, exact for whatever tokens the store holds when it arrives.
 
-use super::{Change, clamp};
+use smallvec::SmallVec;
+
+use super::{Change, Changes, clamp};
 use crate::model::{BucketState, LimitState, Line, Parameters, Rate, TokenChange};
 
 /// Amounts of a change, millitokens: the row for it depends on nothing else.
@@ -8,16 +10,19 @@ use crate::model::{BucketState, LimitState, Line, Parameters, Rate, TokenChange}
 struct Amounts {
     give: i64,
     debit: i64,
+    /// Counted as consumed, and not taken.
+    count: i64,
     /// Whether the debit is granted: only then must the bucket hold it.
     granted: bool,
 }
 
 impl Amounts {
-    fn of(change: Option<&Change>) -> Self {
+    fn of(state: &BucketState, change: Option<&Change>, now: i64) -> Self {
         change.map_or(Self::default(), |change| Self {
             give: change.give,
             debit: change.debit(),
-            granted: change.spend > 0,
+            count: change.count,
+            granted: change.spend > 0 && !state.is_soft(&change.limit, now),
         })
     }
 }
@@ -33,9 +38,12 @@ fn due(state: &BucketState, known: &LimitState, now: i64) -> i128 {
 /// That is exact unless something is taken while the cap cuts the refill: what the full bucket never
 /// held would be credited later. A limit that nothing is taken from is cut just as well later.
 pub(super) fn plain(state: &BucketState, known: &LimitState, change: &Change, now: i64) -> Line {
-    let Amounts { give, debit, granted } = Amounts::of(Some(change));
+    let amounts = Amounts::of(state, Some(change), now);
+    let Amounts { give, debit, granted, .. } = amounts;
     let cap = known.rate.capacity();
-    let (tokens, floor, ceiling) = if debit > 0 {
+    let (tokens, floor, ceiling) = if debit == 0 && give == 0 {
+        (TokenChange::Add(0), None, None)
+    } else if debit > 0 {
         // Not cut.
         let ceiling = i128::from(cap) - i128::from(give) - due(state, known, now);
         let covered = || covered(state, known.rate, now, state.expires_at?.saturating_mul(1000));
@@ -48,7 +56,21 @@ pub(super) fn plain(state: &BucketState, known: &LimitState, change: &Change, no
     } else {
         (TokenChange::Add(give), None, Some(cap.saturating_sub(give)))
     };
-    line(known, Amounts { give, debit, granted }, tokens, floor, ceiling)
+    line(known, amounts, tokens, floor, ceiling)
+}
+
+/// The lines of a write that settles leases in a bucket whose refill is not understood: what was used
+/// is taken, and what is given back is lost where it would not fit as far as the state tells.
+pub(super) fn settling(state: &BucketState, changes: &Changes) -> SmallVec<[Line; 2]> {
+    let changed = state.limits.iter().filter_map(|known| Some((known, changes.get(&known.name)?)));
+    let lines = changed.map(|(known, change)| {
+        let room = known.rate.capacity().saturating_sub(known.level.tokens).max(0);
+        let amounts =
+            Amounts { give: change.give.min(room), debit: change.debit(), count: change.count, granted: false };
+        let ceiling = (amounts.give > 0).then(|| known.rate.capacity().saturating_sub(amounts.give));
+        line(known, amounts, TokenChange::Add(amounts.give.saturating_sub(amounts.debit)), None, ceiling)
+    });
+    lines.collect()
 }
 
 /// The line of a write that refills under the lock of the refill time, and may bring `new` parameters.
@@ -63,7 +85,8 @@ pub(super) fn refill(
     now: i64,
     gone: Option<i64>,
 ) -> Line {
-    let Amounts { give, debit, granted } = Amounts::of(change);
+    let amounts = Amounts::of(state, change, now);
+    let Amounts { give, debit, granted, .. } = amounts;
     let accrual = known.rate.accrue(state.age(now), known.level.remainder);
     let rate = new.map_or(known.rate, |new| rate_of(state, known, new));
     let cap = rate.capacity().min(known.rate.capacity());
@@ -89,7 +112,7 @@ pub(super) fn refill(
         };
         (TokenChange::Add(clamp(credit - i128::from(debit))), floor, Some(ceiling), remainder)
     };
-    let line = line(known, Amounts { give, debit, granted }, tokens, floor, ceiling);
+    let line = line(known, amounts, tokens, floor, ceiling);
     Line { remainder: Some(remainder), parameters: new, ..line }
 }
 
@@ -101,7 +124,7 @@ fn line(known: &LimitState, amounts: Amounts, tokens: TokenChange, floor: Option
         ceiling,
         // Floor and ceiling speak of these; somebody may have changed them since.
         expected: Some(known.parameters),
-        consumed: amounts.debit.saturating_sub(amounts.give),
+        consumed: amounts.debit.saturating_sub(amounts.give).saturating_add(amounts.count),
         remainder: None,
         parameters: None,
     }
@@ -115,7 +138,7 @@ pub(super) fn after(
     new: Option<Parameters>,
     now: i64,
 ) -> (Rate, i64) {
-    let Amounts { give, debit, .. } = Amounts::of(change);
+    let Amounts { give, debit, .. } = Amounts::of(state, change, now);
     let rate = new.map_or(known.rate, |new| rate_of(state, known, new));
     let cap = rate.capacity().min(known.rate.capacity());
     let raw = known.rate.accrue(state.age(now), known.level.remainder).raw;

@@ -21,6 +21,35 @@ pub(super) const EXPIRES_AT: &str = "ttl";
 /// The id of the last write of ours.
 pub(super) const LAST_WRITE: &str = "lw";
 
+/// There while every acquire is refused.
+pub(super) const DISABLED: &str = "disabled";
+/// Until when acquires are only counted, epoch ms.
+pub(super) const BYPASS: &str = "bypass";
+/// Until when the tokens may be spent without a refill, epoch ms.
+pub(super) const VALID_UNTIL: &str = "vu";
+/// Schedules of the whole item.
+pub(super) const SCHEDULES: [&str; 3] = ["sched", "rsched", "sched_tz"];
+/// Schedules and windows of a limit.
+const LIMIT_SCHEDULES: [&str; 5] = ["_sched", "_rsched", "_ws", "_rsa", "_wa"];
+/// What a limit's schedule says where it has none.
+pub(super) const NO_SCHEDULE: &str = "-";
+
+/// Until when a limit refuses nothing, epoch ms.
+pub(super) fn soft_attribute(limit: &str) -> String {
+    format!("b_{limit}_soft")
+}
+
+/// The name of the limit that the attribute makes soft, if it does.
+pub(super) fn limit_of_soft(attribute: &str) -> Option<&str> {
+    attribute.strip_prefix("b_")?.strip_suffix("_soft")
+}
+
+/// Whether the attribute of a bucket speaks of a schedule or a quota window.
+pub(super) fn is_schedule(attribute: &str) -> bool {
+    let of_a_limit = || attribute.starts_with("b_") && LIMIT_SCHEDULES.iter().any(|end| attribute.ends_with(end));
+    SCHEDULES.contains(&attribute) || of_a_limit()
+}
+
 /// The sort key of a bucket shard.
 pub(super) const STATE: &str = "#STATE";
 

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::attributes::{
-    CASCADE, EXPIRES_AT, Field, LAST_WRITE, PARENT_ID, PRESSURE, REFILLED_AT, SHARD_COUNT, limit_attribute,
-    limit_of_tokens, user_limit,
+    BYPASS, CASCADE, DISABLED, EXPIRES_AT, Field, LAST_WRITE, NO_SCHEDULE, PARENT_ID, PRESSURE, REFILLED_AT,
+    SHARD_COUNT, VALID_UNTIL, is_schedule, limit_attribute, limit_of_soft, limit_of_tokens, user_limit,
 };
 use crate::{
-    model::{BucketState, EntityId, Level, LimitState, Parameters, WriteId},
+    model::{BucketState, EntityId, Level, LimitState, Parameters, Stamps, WriteId},
     store::{StoreError, StoreErrorKind},
 };
 
@@ -33,6 +33,9 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
         Some(AttributeValue::S(id)) => Some(WriteId::from_text(id.as_str())),
         _ => None,
     };
+    let stamps = stamps(item)?;
+    let scheduled = stamps.not_understood.is_some();
+    state.stamps = (!stamps.is_empty()).then(|| Box::new(stamps));
     let mut names: Vec<&str> = item.keys().filter_map(|attribute| limit_of_tokens(attribute)).collect();
     names.sort_unstable();
     for name in names {
@@ -40,7 +43,11 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
         if !item.contains_key(&limit_attribute(name, Field::Capacity)) {
             continue;
         }
-        let parameters = parameters(item, name)?;
+        let parameters = match parameters(item, name) {
+            // A quota that only a schedule refills, for one.
+            Err(_) if scheduled => continue,
+            parameters => parameters?,
+        };
         let level = Level {
             tokens: required(item, &limit_attribute(name, Field::Tokens))?,
             remainder: integer(item, &limit_attribute(name, Field::Remainder))?.unwrap_or(0),
@@ -59,6 +66,27 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
         state.limits.push(limit.map_err(|error| corrupt(name).with_source(error))?);
     }
     Ok(state)
+}
+
+/// What newer peers have stamped on the item.
+fn stamps(item: &Item) -> Result<Stamps, StoreError> {
+    let mut stamps = Stamps::default();
+    for (attribute, value) in item {
+        if let Some(limit) = limit_of_soft(attribute).and_then(user_limit) {
+            // Anything but a number has never been valid.
+            stamps.soft_until.extend(time(value).map(|until| (limit, until)));
+        } else if is_schedule(attribute) && !matches!(value, AttributeValue::S(text) if text == NO_SCHEDULE) {
+            stamps.not_understood = stamps.not_understood.max(Some(attribute.clone()));
+        }
+    }
+    stamps.disabled = item.contains_key(DISABLED);
+    stamps.bypassed_until = item.get(BYPASS).and_then(time);
+    stamps.valid_until = integer(item, VALID_UNTIL)?;
+    Ok(stamps)
+}
+
+fn time(value: &AttributeValue) -> Option<i64> {
+    value.as_n().ok()?.parse().ok()
 }
 
 fn parameters(item: &Item, name: &str) -> Result<Parameters, StoreError> {

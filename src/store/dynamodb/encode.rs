@@ -6,12 +6,15 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
     attributes::{
-        CASCADE, ENTITY_ID, EXPIRES_AT, Field, LAST_WRITE, PK, PRESSURE, PRESSURE_CAPACITY, PRESSURE_PERIOD,
-        REFILLED_AT, RESOURCE, SHARD_COUNT, SK, STATE, bucket_index_keys, bucket_key, limit_attribute,
+        BYPASS, CASCADE, DISABLED, ENTITY_ID, EXPIRES_AT, Field, LAST_WRITE, PK, PRESSURE, PRESSURE_CAPACITY,
+        PRESSURE_PERIOD, REFILLED_AT, RESOURCE, SHARD_COUNT, SK, STATE, VALID_UNTIL, bucket_index_keys, bucket_key,
+        limit_attribute, soft_attribute,
     },
     expression::{Expression, number, text},
 };
-use crate::model::{BucketKey, Create, Expiry, Guard, Line, MILLI, NewLimit, Parameters, TokenChange, Update};
+use crate::model::{
+    BucketKey, Create, Expiry, Guard, Line, MILLI, NewLimit, Parameters, StampGuard, TokenChange, Update, Validity,
+};
 
 pub(super) fn update(update: &Update) -> Expression {
     let mut expression = Expression::default();
@@ -30,6 +33,7 @@ pub(super) fn update(update: &Update) -> Expression {
         Expiry::At(seconds) => expression.set(EXPIRES_AT, number(seconds)),
         Expiry::Never => expression.remove(EXPIRES_AT),
     }
+    stamps(&mut expression, &update.stamps, update.now);
     for line in &update.lines {
         limit_line(&mut expression, line);
     }
@@ -48,6 +52,30 @@ pub(super) fn update(update: &Update) -> Expression {
         expression.add(&limit_attribute(PRESSURE, Field::Consumed), MILLI);
     }
     expression
+}
+
+fn stamps(expression: &mut Expression, guard: &StampGuard, now: i64) {
+    if guard.enabled {
+        expression.require_absent(DISABLED);
+    }
+    match guard.bypassed {
+        None => {}
+        Some(true) => expression.require(BYPASS, ">", number(now)),
+        Some(false) => expression.require_not(BYPASS, ">", number(now)),
+    }
+    for limit in &guard.soft {
+        expression.require(&soft_attribute(limit.as_str()), ">", number(now));
+    }
+    match guard.validity {
+        Validity::Any => {}
+        Validity::Lasts => expression.require_absent_or(VALID_UNTIL, ">", number(now)),
+        Validity::Seen(None) => expression.require_absent(VALID_UNTIL),
+        Validity::Seen(Some(seen)) => expression.require(VALID_UNTIL, "=", number(seen)),
+        Validity::Ends(seen) => {
+            expression.require(VALID_UNTIL, "=", number(seen));
+            expression.remove(VALID_UNTIL);
+        }
+    }
 }
 
 fn limit_line(expression: &mut Expression, line: &Line) {

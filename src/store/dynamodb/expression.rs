@@ -46,6 +46,12 @@ impl Expression {
         self.conditions.push(condition);
     }
 
+    /// That it is absent, of another type, or does not compare like that.
+    pub(super) fn require_not(&mut self, attribute: &str, comparison: &str, value: AttributeValue) {
+        let condition = format!("NOT {}", self.compare(attribute, comparison, value));
+        self.conditions.push(condition);
+    }
+
     pub(super) fn require_absent_or(&mut self, attribute: &str, comparison: &str, value: AttributeValue) {
         let name = self.name(attribute);
         let condition = format!("(attribute_not_exists({name}) OR {})", self.compare(attribute, comparison, value));

@@ -70,7 +70,13 @@ impl Records for MemoryStore {
     }
 
     fn put_config<'a>(&'a self, scope: &'a ConfigScope, config: &'a StoredConfig) -> StoreFuture<'a, ()> {
-        self.tables.write().configs.insert(scope.clone(), config.clone());
+        let mut tables = self.tables.write();
+        let mut config = config.clone();
+        if let Some(before) = tables.configs.get(scope) {
+            // What it is not the business of limits to change.
+            (config.disabled, config.cascade) = (before.disabled, before.cascade);
+        }
+        tables.configs.insert(scope.clone(), config);
         done(())
     }
 

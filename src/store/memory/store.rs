@@ -7,7 +7,10 @@ use super::{
     records::Tables,
 };
 use crate::{
-    model::{BucketKey, BucketState, Create, Expiry, Guard, LimitState, Line, NewLimit, TokenChange, Update},
+    model::{
+        BucketKey, BucketState, Create, Expiry, Guard, LimitState, Line, NewLimit, Stamps, TokenChange, Update,
+        Validity,
+    },
     store::{Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
 };
 
@@ -127,6 +130,7 @@ fn holds(state: &BucketState, update: &Update) -> bool {
     guarded
         && !state.is_expired(update.now)
         && update.lock.is_none_or(|lock| state.refilled_at == lock.seen)
+        && update.stamps.holds(state.stamps.as_deref().unwrap_or(&Stamps::default()), update.now)
         && update.lines.iter().all(|line| state.limit(&line.limit).is_some_and(|limit| line_holds(limit, line)))
         && update.added.iter().all(|new| state.limit(&new.limit).is_none())
 }
@@ -144,6 +148,9 @@ fn apply(state: &mut BucketState, update: &Update) -> Result<(), StoreError> {
         Expiry::Keep => {}
         Expiry::At(seconds) => state.expires_at = Some(seconds),
         Expiry::Never => state.expires_at = None,
+    }
+    if let (Validity::Ends(_), Some(stamps)) = (update.stamps.validity, &mut state.stamps) {
+        stamps.valid_until = None;
     }
     let shard = (state.shard, state.shard_count);
     for line in &update.lines {

@@ -13,4 +13,5 @@ mod processes;
 mod reconfigured;
 mod speeds;
 mod speeds_virtual;
+mod stamps;
 mod write_count;

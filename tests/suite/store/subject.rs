@@ -10,7 +10,7 @@ use tollgate::{
     LimitName,
     model::{
         BucketKey, BucketState, Create, Expiry, Guard, Level, LimitState, Line, NewLimit, Parameters, StackName,
-        TokenChange, Update, WriteId,
+        StampGuard, TokenChange, Update, WriteId,
     },
     store::{
         Outcome, Store,
@@ -154,6 +154,7 @@ pub(crate) fn update<const N: usize>(lines: [Line; N]) -> Update {
         pressure: None,
         expiry: Expiry::Keep,
         guard: Guard::None,
+        stamps: StampGuard::default(),
     }
 }
 

@@ -12,8 +12,8 @@ use aws_sdk_dynamodb::{
 use super::{
     super::{
         attributes::{
-            ALL_RESOURCES, ENTITY_CONFIG_RESOURCES, ENTITY_ID, INDEX_KEYS, PK, RESOURCE, RESOURCES, SK, config_key,
-            entities_with_config_key, system_key,
+            ALL_RESOURCES, CASCADE, DISABLED, ENTITY_CONFIG_RESOURCES, ENTITY_ID, INDEX_KEYS, PK, RESOURCE, RESOURCES,
+            SK, config_key, entities_with_config_key, system_key,
         },
         expression::{Expression, number, text},
         failure::store_error,
@@ -54,6 +54,13 @@ pub(super) fn decode(item: &Item) -> Result<StoredConfig, StoreError> {
     }
     let mut config = StoredConfig::new(limits);
     config.not_understood = not_understood;
+    config.disabled = match item.get(DISABLED) {
+        None => None,
+        Some(AttributeValue::Bool(disabled)) => Some(*disabled),
+        // "bypass", and what is not known: enforced.
+        Some(_) => Some(false),
+    };
+    config.cascade = item.get(CASCADE).and_then(|value| value.as_bool().ok().copied());
     config.on_unavailable = match item.get(ON_UNAVAILABLE) {
         Some(AttributeValue::S(word)) if word == "allow" => Some(StoredOnUnavailable::Allow),
         Some(AttributeValue::S(word)) if word == "block" => Some(StoredOnUnavailable::Block),

@@ -264,7 +264,7 @@ impl PolicyBuilder {
     }
 
     /// Charges the entity's own bucket alone, and does not look whether it has a parent: that
-    /// saves the first request of an entity one round trip.
+    /// saves the first request of an entity and resource one round trip.
     pub fn without_parent(mut self) -> Self {
         self.without_parent = true;
         self

@@ -200,7 +200,7 @@ pub enum Invalid {
     /// The limits cannot stand together.
     #[error(transparent)]
     Limits(#[from] InvalidLimits),
-    /// An acquire was given no limits.
+    /// An acquire was given no limits, and none are stored for the entity, or for its parent.
     #[error("no limits were given, and none are stored")]
     NoLimits,
     /// A cost or an adjustment names a limit that is not among those acquired.
@@ -216,7 +216,7 @@ pub enum Invalid {
     /// A refill period that is stored must be a whole number of seconds.
     #[error("the refill period of {0} cannot be stored: it is not a whole number of seconds")]
     PeriodNotStored(LimitName),
-    /// The store has no namespaces.
+    /// The store has no namespaces: memory has none.
     #[error("the store has no namespaces")]
     NoNamespaces,
     /// The store keeps buckets only.

@@ -37,6 +37,9 @@
 //! | buckets in DynamoDB, in memory, or elsewhere | [`store`] |
 //! | the arithmetic | [`model`] |
 //!
+//! The guide in the repository's `docs/guide` goes through concepts, stored limits, hierarchy,
+//! namespaces and a table that Python services use too.
+//!
 //! # Features
 //!
 //! | feature | default | brings |
@@ -77,3 +80,20 @@ pub use model::{Cost, Denied, EntityId, Limit, LimitName, Limits, Resource};
 #[cfg(all(doctest, feature = "axum", feature = "dynamodb"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The guide's examples hold what they say.
+#[cfg(all(doctest, feature = "axum", feature = "blocking", feature = "dynamodb"))]
+mod guide {
+    #[doc = include_str!("../docs/guide/concepts.md")]
+    struct Concepts;
+    #[doc = include_str!("../docs/guide/stored-limits.md")]
+    struct StoredLimits;
+    #[doc = include_str!("../docs/guide/hierarchy.md")]
+    struct Hierarchy;
+    #[doc = include_str!("../docs/guide/namespaces.md")]
+    struct Namespaces;
+    #[doc = include_str!("../docs/guide/sharing-a-table-with-python.md")]
+    struct SharingATableWithPython;
+    #[doc = include_str!("../docs/guide/blocking.md")]
+    struct Blocking;
+}

@@ -71,8 +71,8 @@ impl LeaseHandle {
         self.with(|lease| lease.release(name, tokens))
     }
 
-    /// Asks for `tokens` more of the limit `name`, and fails where the bucket does not have them.
-    /// One round trip, one write unit.
+    /// Asks for `tokens` more of the limit `name`, of the parent too where it is charged, and fails
+    /// where one of them does not have them. One round trip, one write unit a bucket.
     ///
     /// # Errors
     /// As an acquire; the lease stays as it is. [`Invalid::LeaseClosed`] where it was rolled back,
@@ -96,7 +96,8 @@ impl LeaseHandle {
         self.lock().as_ref()?.consumed(name)
     }
 
-    /// Where the limits stood when the lease was granted, less what was adjusted since.
+    /// Where the limits stood when the lease was granted, less what was adjusted since. Without
+    /// limits, and marked as degraded, where the lease was rolled back.
     pub fn status(&self) -> RateLimitStatus {
         let lease = self.lock();
         let Some(lease) = lease.as_ref() else {

@@ -20,6 +20,10 @@
 //! # Ok::<(), tollgate::layer::InvalidPolicy>(())
 //! ```
 //!
+//! A policy without limits goes by those that are [stored](crate::limiter::Config);
+//! [`default_limit`](PolicyBuilder::default_limit) fills in where none are. The guide in the
+//! repository's `docs/guide` has a page on each of them.
+//!
 //! # What happens to the lease
 //!
 //! | event | the lease |
@@ -44,7 +48,7 @@
 //! | the resource is disabled for the entity | 403 with a problem document |
 //! | the store does not answer | 503 with `Retry-After`, or the request passes: [`OnUnavailable`] |
 //! | the key is missing or empty | 400, for credentials 401, or what [`OnMissingKey`] says |
-//! | the server is set up wrongly (no peer address, no matched path) | 500, and an error event that says what is missing |
+//! | the server is set up wrongly (no peer address, no matched path, no limits stored, a cost of a limit that is not stored) | 500, and an error event that says what is missing |
 //!
 //! ## Cost exceeds capacity
 //!

@@ -104,7 +104,7 @@ impl Policy {
         for (limit, rule) in &rules.settle {
             let estimate = lease.consumed(limit.as_str()).unwrap_or(0);
             if let Some(used) = rule.read(limit, estimate, response.headers_mut()) {
-                // The limit is one of the policy's.
+                // Stored limits may lack it.
                 let _ = lease.settle(limit.as_str(), used);
             }
         }

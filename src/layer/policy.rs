@@ -249,38 +249,45 @@ impl PolicyBuilder {
     /// Adds a limit that holds whatever is stored. All limits of a policy are charged together,
     /// all or none.
     ///
-    /// A policy without limits goes by those that are stored in the table.
+    /// A policy without limits goes by those that are stored in the table. Where there are none,
+    /// its requests are answered with 500.
     pub fn limit(mut self, limit: Limit) -> Self {
         self.limits.push(limit);
         self
     }
 
-    /// Adds a limit for where none are stored. It has no effect beside [`limit`](Self::limit).
+    /// Adds a limit for entities and resources that no stored level has limits for. It has no
+    /// effect beside [`limit`](Self::limit).
     pub fn default_limit(mut self, limit: Limit) -> Self {
         self.default_limits.push(limit);
         self
     }
 
     /// Charges the entity's own bucket alone, and does not look whether it has a parent: that
-    /// saves the first request of an entity one round trip.
+    /// saves the first request of an entity and resource one round trip.
     pub fn without_parent(mut self) -> Self {
         self.without_parent = true;
         self
     }
 
-    /// The cost of every request in tokens of the limit `name`. A limit without one costs 1.
+    /// The cost of every request in tokens of the limit `name`. A limit without one costs 1; 0
+    /// leaves it alone.
+    ///
+    /// Where the limits are stored ones and lack it, requests are answered with 500.
     pub fn cost(mut self, name: impl Into<String>, tokens: u64) -> Self {
         self.costs.push((name.into(), tokens));
         self
     }
 
-    /// Estimates the cost of a request in tokens of the limit `name` from its head.
+    /// Estimates the cost of a request in tokens of the limit `name` from its head. Where it
+    /// gives none, the fixed [`cost`](Self::cost) holds.
     pub fn estimate(mut self, name: impl Into<String>, estimate: impl Estimate) -> Self {
         self.estimates.push((name.into(), Box::new(estimate)));
         self
     }
 
-    /// Finds the real use of the limit `name` in the response.
+    /// Finds the real use of the limit `name` in the response's head. Stored limits that lack it
+    /// are left alone.
     pub fn settle(mut self, name: impl Into<String>, rule: Settle) -> Self {
         self.settle.push((name.into(), rule));
         self
@@ -299,7 +306,8 @@ impl PolicyBuilder {
         self
     }
 
-    /// What becomes of a request without a decision. Default: [`OnUnavailable::Stored`].
+    /// What becomes of a request for which the store gives no decision within the acquire's
+    /// deadline. Default: [`OnUnavailable::Stored`].
     pub fn on_unavailable(mut self, action: OnUnavailable) -> Self {
         self.on_unavailable = action;
         self

@@ -71,7 +71,7 @@ impl Acquire {
     }
 
     /// Charges the entity's own bucket alone, and does not look whether it has a parent: with
-    /// limits of the caller's own that saves the first acquire of an entity one round trip.
+    /// limits of the caller's own that saves the first acquire of an entity and resource one round trip.
     pub fn without_parent(mut self) -> Self {
         self.edit(|request| {
             request.without_parent();

@@ -17,7 +17,9 @@ impl RateLimiter {
 }
 
 impl Audit {
-    /// The events of a subject, newest first.
+    /// The events of a subject, newest first. One round trip a page. A table keeps them for
+    /// [`Builder::audit_retention`](super::Builder::audit_retention), a memory store until it is
+    /// dropped.
     pub fn events(&self, subject: &AuditSubject) -> Listing<AuditEvent> {
         let subject = subject.clone();
         Listing::of_records(self.limiter.store(), move |records, from| {

@@ -80,8 +80,8 @@ impl Builder {
         self
     }
 
-    /// How long stored limits and entities that were looked up stay known. Default: 60 s; zero
-    /// looks them up for every acquire.
+    /// How long stored limits and entities that were looked up stay known, and so how long other
+    /// processes' changes may go unseen. Default: 60 s; zero looks them up for every acquire.
     pub fn config_ttl(mut self, time: Duration) -> Self {
         self.config_ttl = time;
         self
@@ -93,7 +93,7 @@ impl Builder {
         self
     }
 
-    /// How long the history of changes is kept. Default: 90 days.
+    /// How long the history of changes is kept in a table. Default: 90 days.
     pub fn audit_retention(mut self, time: Duration) -> Self {
         self.limiter.audit_retention = time;
         self
@@ -119,7 +119,8 @@ impl Builder {
         self
     }
 
-    /// How many buckets are remembered that have nothing to write. Default: 100 000.
+    /// How many buckets are remembered that have nothing to write, and how many entities'
+    /// stored limits. Default: 100 000 each. One that was forgotten costs a round trip more.
     pub fn remembered_buckets(mut self, buckets: usize) -> Self {
         self.gates = buckets;
         self

@@ -54,7 +54,8 @@ impl Config {
     ///
     /// # Errors
     /// [`Invalid::Limits`] for a name that stands twice, [`Invalid::PeriodNotStored`] for a refill
-    /// period with a fraction of a second; [`Error::Unavailable`] where the store fails.
+    /// period with a fraction of a second; [`Error::Unavailable`] where the store fails: the limits
+    /// may be stored then, with or without their event, and it can be repeated.
     pub async fn set(&self, scope: ConfigScope, config: impl Into<StoredConfig>) -> Result<(), Error> {
         let config = config.into();
         config.check()?;
@@ -107,8 +108,8 @@ impl Config {
         answered(records_of(&*self.limiter.store())?.list_resources(ResourceListing::WithEntityLimits).await)
     }
 
-    /// The entities that have limits of their own for `resource`, or, without one, for all
-    /// resources.
+    /// The entities that have limits of their own for `resource`; with `None` those that have some
+    /// for every resource at once ([`ConfigScope::Entity`]). One round trip a page.
     pub fn entities_with_limits(&self, resource: Option<Resource>) -> Listing<EntityId> {
         Listing::of_records(self.limiter.store(), move |records, from| {
             let resource = resource.clone();
@@ -117,7 +118,9 @@ impl Config {
     }
 
     /// The limits that an acquire without limits of its own goes by, and where they come from.
-    /// No round trip where they are known, one where not.
+    /// `None` where no level has any. No round trip where they are known, one where not.
+    ///
+    /// It shows limits that an acquire would refuse with [`Invalid::NotUnderstood`], too.
     ///
     /// # Errors
     /// [`Error::Unavailable`] where the store fails, [`Error::Invalid`] for names that are none.
@@ -131,13 +134,14 @@ impl Config {
         Ok(self.limiter.resolution(&entity, &resource).await?.stored.clone())
     }
 
-    /// What was stored for the time when the store is unavailable, as it was last seen. No round
-    /// trip.
+    /// What was stored for the time when the store is unavailable, as the last look-up saw it. No
+    /// round trip. `None` where nothing is stored, where this limiter has looked nothing up yet, and
+    /// in memory.
     pub fn on_unavailable(&self) -> Option<StoredOnUnavailable> {
         self.limiter.stored_on_unavailable()
     }
 
-    /// How the cache does.
+    /// How the cache does. All zero in memory, where nothing is cached.
     pub fn cache_stats(&self) -> CacheStats {
         self.limiter.cache_stats()
     }

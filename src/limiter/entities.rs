@@ -30,10 +30,12 @@ impl RateLimiter {
 }
 
 impl Entities {
-    /// Creates an entity, dated now. Two round trips.
+    /// Creates an entity, dated now. Two round trips: the entity, the event of the history. Its
+    /// parent need not exist.
     ///
     /// # Errors
-    /// [`EntityError::Exists`]; [`Error::Unavailable`] where the store fails.
+    /// [`EntityError::Exists`]; [`Error::Unavailable`] where the store fails: the entity may have
+    /// been created then.
     pub async fn create(&self, mut entity: Entity) -> Result<Entity, Error> {
         let now = self.limiter.now();
         entity.created_at = now.div_euclid(1000);
@@ -64,7 +66,8 @@ impl Entities {
     }
 
     /// Deletes an entity with its buckets and limits; its history stays. The number of items that
-    /// are gone: 0 where there was nothing. An interrupted deletion can be repeated.
+    /// are gone: 0 where there was nothing. Several round trips: it looks again until nothing new
+    /// shows. An interrupted deletion can be repeated.
     ///
     /// # Errors
     /// [`Error::Unavailable`] where the store fails.
@@ -81,7 +84,8 @@ impl Entities {
         Ok(deleted)
     }
 
-    /// The children of an entity, whether or not it was created itself.
+    /// The children of an entity, whether or not it was created itself, and whether or not they
+    /// cascade. One round trip a page.
     pub fn children(&self, parent: &EntityId) -> Listing<Entity> {
         let parent = parent.clone();
         Listing::of_records(self.limiter.store(), move |records, from| {
@@ -90,7 +94,8 @@ impl Entities {
         })
     }
 
-    /// The entity's buckets, shard by shard.
+    /// The entity's buckets, shard by shard, as they were last written: what has refilled since is
+    /// not in them. One round trip a page, and one more for every hundred buckets.
     pub fn buckets(&self, id: &EntityId) -> Listing<(BucketKey, BucketState)> {
         let listing = BucketListing::OfEntity(id.clone());
         Listing::of_records(self.limiter.store(), move |records, from| {

@@ -75,7 +75,8 @@ impl Lease {
         self.holdings.get(1).map(|holding| &holding.grant.bucket().key().entity)
     }
 
-    /// Tokens of the limit `name` that the lease counts as used: the cost, adjusted since.
+    /// Tokens of the limit `name` that the lease counts as used: the cost, adjusted since. `None`
+    /// where there is no such limit.
     pub fn consumed(&self, name: &str) -> Option<u64> {
         let used = self.holdings.iter().find_map(|holding| Some(holding.used[holding.index(name)?]))?;
         u64::try_from(used / MILLI).ok()
@@ -111,8 +112,8 @@ impl Lease {
         self.adjust(name, i64::try_from(tokens).unwrap_or(i64::MAX).saturating_neg())
     }
 
-    /// Asks for `tokens` more of the limit `name`, and fails where the bucket does not have them.
-    /// One round trip, one write unit.
+    /// Asks for `tokens` more of the limit `name`, of the parent too where it is charged, and fails
+    /// where one of them does not have them. One round trip, one write unit a bucket.
     ///
     /// # Errors
     /// As an acquire; the lease stays as it is.

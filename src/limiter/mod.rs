@@ -31,6 +31,9 @@
 //! minute. Every change is noted: [`RateLimiter::audit`]. Tenants are kept apart by
 //! [`RateLimiter::namespace`].
 //!
+//! The guide has a page for each: `stored-limits.md`, `hierarchy.md` and `namespaces.md` in the
+//! repository's `docs/guide`, and `concepts.md` for what stands here.
+//!
 //! # Gates
 //!
 //! Over a store, every bucket has a *gate* in this process: it remembers the bucket as the last
@@ -43,7 +46,7 @@
 //! | acquire, steady state | 1 | 1 (shared by the requests that wait together) |
 //! | first acquire of a new bucket | 1 | 1 |
 //! | first acquire by this process of a bucket that exists | 2 | 2 |
-//! | an entity whose stored limits and parent are not known yet | 1 more, shared by all who ask | 0 (one read) |
+//! | an entity that was not seen with the resource yet: stored limits, parent | 1 more, shared by all who ask; 1 again for a parent not seen yet | 0 (5 read units each) |
 //! | the bucket of a parent too | none more: both at the same time | 1 more |
 //! | commit without a difference | 0 | 0 |
 //! | commit or rollback with one | with the bucket's next write, or 1 within 100 ms | 0 or 1 |

@@ -83,19 +83,19 @@ impl Namespaces {
         answered(namespaces_of(&*store)?.find(name).await)
     }
 
-    /// The active namespaces.
+    /// The active namespaces. One round trip a page.
     pub fn list(&self) -> Listing<NamespaceInfo> {
         Listing::of_namespaces(self.store(), |namespaces, from| namespaces.list(true, from))
     }
 
-    /// The namespaces that were deleted and are not purged yet: [`recover`](Self::recover) or
-    /// [`purge`](Self::purge) them.
+    /// The namespaces that were deleted and are not purged yet, or not wholly:
+    /// [`recover`](Self::recover) or [`purge`](Self::purge) them. One round trip a page.
     pub fn orphans(&self) -> Listing<NamespaceInfo> {
         Listing::of_namespaces(self.store(), |namespaces, from| namespaces.list(false, from))
     }
 
     /// Deletes a namespace: its name is free at once, its items stay until it is purged. Limiters
-    /// that have joined it go on.
+    /// that have joined it go on. Two round trips.
     ///
     /// # Errors
     /// [`NamespaceError::NotFound`]; else as [`register`](Self::register).
@@ -105,7 +105,7 @@ impl Namespaces {
         deleted.ok_or_else(|| NamespaceError::NotFound(name.to_string()).into())
     }
 
-    /// Makes a deleted namespace active again, under its name.
+    /// Makes the deleted namespace with that id active again, under its name. Two round trips.
     ///
     /// # Errors
     /// [`NamespaceError::NotFound`]; [`NamespaceError::Status`] where it is active or being purged;
@@ -115,9 +115,13 @@ impl Namespaces {
         changed(id, answered(namespaces_of(&*store)?.recover(id).await)?)
     }
 
-    /// Removes a deleted namespace for good, page by page. The number of items that are gone. An
+    /// Removes the deleted namespace with that id for good: two round trips, then for each page one
+    /// to read it and one for every 25 items to delete. The number of items that are gone. An
     /// interrupted purge is taken up by calling this again; one of a namespace that is not there
     /// does nothing.
+    ///
+    /// Shut limiters down first that have joined it: what they write later belongs to no namespace
+    /// that is listed.
     ///
     /// # Errors
     /// [`NamespaceError::Status`] where it is active; else as [`register`](Self::register).

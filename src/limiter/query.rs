@@ -15,7 +15,9 @@ use crate::{
 /// wrong.
 ///
 /// # Cost
-/// One consistent read, no write; in memory no round trip.
+/// One consistent read for each bucket (the parent's too, where it is charged), no write; before it
+/// the look-up of an acquire, where stored limits and parent are not known yet. In memory no round
+/// trip. A read waits for the limiter's store deadline at most.
 #[derive(Debug)]
 #[must_use = "a query does nothing until it is awaited"]
 pub struct Query {

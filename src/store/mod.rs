@@ -4,6 +4,9 @@
 //! one item each. It decides nothing: what a request costs, whether it fits and how far a bucket
 //! has refilled is settled before, and carried as literals and conditions.
 //!
+//! Beside buckets a store can keep [`Records`] (stored limits, entities, history) and have
+//! [`Namespaces`].
+//!
 //! Two stores come with the crate: [`MemoryStore`], and [`DynamoDbStore`](dynamodb::DynamoDbStore)
 //! (feature `dynamodb`). Both pass one conformance suite, which a store of your own can follow.
 

@@ -82,8 +82,8 @@ pub trait Records: Debug + Send + Sync + 'static {
     /// Reads an entity and the configs of several scopes. One round trip.
     fn look_up<'a>(&'a self, entity: Option<&'a EntityId>, scopes: &'a [ConfigScope]) -> StoreFuture<'a, LookUp>;
 
-    /// Stores a config in the place of whatever the scope had; what others have stored beside the
-    /// limits stays.
+    /// Stores a config in the place of whatever limits and mode the scope had; what others have
+    /// stored beside them stays, but for schedules of limits.
     fn put_config<'a>(&'a self, scope: &'a ConfigScope, config: &'a StoredConfig) -> StoreFuture<'a, ()>;
 
     /// Deletes a config. False where there was none.
@@ -105,7 +105,7 @@ pub trait Records: Debug + Send + Sync + 'static {
     /// Deletes an entity with its buckets and limits. The number of items that are gone.
     fn delete_entity<'a>(&'a self, entity: &'a EntityId) -> StoreFuture<'a, u64>;
 
-    /// Lists the children of an entity.
+    /// Lists the children of an entity. One round trip.
     fn list_children<'a>(&'a self, parent: &'a EntityId, from: Option<&'a Cursor>) -> StoreFuture<'a, Page<Entity>>;
 
     /// Lists buckets, shard by shard.

@@ -25,6 +25,10 @@ pub(crate) fn store_call_failed(key: &BucketKey, error: &StoreError) {
     tracing::warn!(target: "tollgate", resource = %key.resource, kind = ?error.kind(), %error, "store call failed");
 }
 
+pub(crate) fn bucket_split(key: &BucketKey, shards: u32) {
+    tracing::info!(target: "tollgate", resource = %key.resource, shards, "bucket split");
+}
+
 pub(crate) fn settle_value_ignored(limit: &LimitName, header: &str, reason: &str) {
     tracing::warn!(target: "tollgate", %limit, header, reason, "settle value ignored");
 }

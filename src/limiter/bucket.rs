@@ -13,11 +13,12 @@ use super::{
     gate::Gate,
     grant::{Amounts, Grant},
     settlement::Settlement,
+    sharded::{self, Ask},
 };
 use crate::{
     clock::Clock,
     error::Unavailable,
-    model::{BucketKey, LimitStatus, Limits},
+    model::{BucketKey, BucketState, LimitStatus, Limits},
     store::{MemoryStore, Shortage},
 };
 
@@ -55,6 +56,18 @@ pub(super) enum Refusal {
     NotUnderstood(String),
 }
 
+impl Refusal {
+    /// Why a bucket in that state grants nothing, if it does not.
+    pub(super) fn of(state: &BucketState) -> Option<Self> {
+        let stamps = state.stamps.as_deref()?;
+        match &stamps.not_understood {
+            _ if stamps.disabled => Some(Self::Disabled),
+            Some(attribute) => Some(Self::NotUnderstood(attribute.clone())),
+            None => None,
+        }
+    }
+}
+
 impl Bucket {
     pub(super) fn key(&self) -> &BucketKey {
         match self {
@@ -63,11 +76,21 @@ impl Bucket {
         }
     }
 
+    /// Notes how many shards it has.
+    pub(super) fn has_shards(&self, count: u32) {
+        if let Self::Gated(gate) = self
+            && count > 1
+        {
+            gate.has_shards(count);
+        }
+    }
+
     /// Where the limits stand, if it is known without asking that `amounts` do not fit.
     pub(super) fn known_denial(&self, limits: &Limits, amounts: &[i64]) -> Option<Vec<LimitStatus>> {
         match self {
             // Asking costs nothing.
             Self::Memory(_) => None,
+            Self::Gated(gate) if gate.shard_count() > 1 => sharded::known_denial(&gate.first()?, limits, amounts),
             Self::Gated(gate) => gate.known_denial(limits, amounts),
         }
     }
@@ -85,7 +108,10 @@ impl Bucket {
     pub(super) fn glance(&self, limits: &Limits, amounts: &[i64]) -> Vec<LimitStatus> {
         match self {
             Self::Memory(bucket) => bucket.store.statuses(&bucket.key, limits, amounts, bucket.clock.now()),
-            Self::Gated(gate) => gate.glance(limits, amounts),
+            Self::Gated(gate) => match gate.first().filter(|first| first.shard_count() > 1) {
+                Some(first) => sharded::glance(&first, limits, amounts),
+                None => gate.glance(limits, amounts),
+            },
         }
     }
 
@@ -101,9 +127,21 @@ impl Bucket {
                 };
                 State::Ready(Some(verdict))
             }
-            Self::Gated(gate) => match gate.acquire(limits, own, amounts) {
-                Ok(answer) => State::Waiting(Box::pin(Waiting { answer, timeout: gate.timeout(deadline) })),
-                Err(verdict) => State::Ready(Some(verdict)),
+            Self::Gated(gate) => match gate.first().filter(|first| first.shard_count() > 1) {
+                Some(first) => {
+                    let ask = Ask { limits: limits.clone(), own, amounts };
+                    State::waiting(
+                        Step::Shards { answer: Box::pin(sharded::acquire(first, ask)) },
+                        gate.timeout(deadline),
+                    )
+                }
+                None => match gate.acquire(limits, own, amounts.clone()) {
+                    Ok(answer) => {
+                        let ask = Ask { limits: limits.clone(), own, amounts };
+                        State::waiting(Step::One { answer, gate: gate.clone(), ask: Some(ask) }, gate.timeout(deadline))
+                    }
+                    Err(verdict) => State::Ready(Some(verdict)),
+                },
             },
         };
         Acquiring { state }
@@ -137,12 +175,53 @@ enum State {
 }
 
 pin_project_lite::pin_project! {
-    #[derive(Debug)]
     struct Waiting {
-        #[pin]
-        answer: oneshot::Receiver<Verdict>,
+        step: Step,
         #[pin]
         timeout: tokio::time::Sleep,
+    }
+}
+
+/// Whom a request waits for.
+enum Step {
+    /// The only shard of a bucket, as far as was known.
+    One { answer: oneshot::Receiver<Verdict>, gate: Arc<Gate>, ask: Option<Ask> },
+    /// Several shards.
+    Shards { answer: Pin<Box<dyn Future<Output = Verdict> + Send>> },
+}
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Waiting")
+    }
+}
+
+impl State {
+    fn waiting(step: Step, timeout: tokio::time::Sleep) -> Self {
+        Self::Waiting(Box::pin(Waiting { step, timeout }))
+    }
+}
+
+impl Step {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Verdict> {
+        loop {
+            match self {
+                Self::Shards { answer } => return answer.as_mut().poll(context),
+                Self::One { answer, gate, ask } => {
+                    let verdict = match Pin::new(answer).poll(context) {
+                        Poll::Pending => return Poll::Pending,
+                        Poll::Ready(verdict) => verdict.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)),
+                    };
+                    // It has turned out to be one of several: the others may hold what it does not.
+                    match (&verdict, gate.first().filter(|first| first.shard_count() > 1), ask.take()) {
+                        (Verdict::Denied(_), Some(first), Some(ask)) => {
+                            *self = Self::Shards { answer: Box::pin(sharded::acquire(first, ask)) };
+                        }
+                        _ => return Poll::Ready(verdict),
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -167,8 +246,8 @@ impl Future for Acquiring {
             }
             State::Waiting(waiting) => {
                 let waiting = waiting.as_mut().project();
-                if let Poll::Ready(answer) = waiting.answer.poll(context) {
-                    return Poll::Ready(answer.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)));
+                if let Poll::Ready(verdict) = waiting.step.poll(context) {
+                    return Poll::Ready(verdict);
                 }
                 waiting.timeout.poll(context).map(|()| Verdict::Unavailable(Unavailable::Deadline))
             }

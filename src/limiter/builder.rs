@@ -54,6 +54,7 @@ impl Default for Builder {
                 flush_after: Duration::from_millis(100),
                 deny_from_memory: Duration::from_secs(1),
                 store_deadline: Duration::from_secs(1),
+                most_shards: 32,
             },
         }
     }
@@ -116,6 +117,14 @@ impl Builder {
     /// it again: another process may give tokens back. Default: 1 s; zero asks every time.
     pub fn deny_from_memory(mut self, time: Duration) -> Self {
         self.settings.deny_from_memory = time;
+        self
+    }
+
+    /// How many shards a bucket may be split into that is written more than 1000 times a second, the
+    /// most that DynamoDB takes of one item: a power of two up to 32, which is the default; 1 for never.
+    /// A bucket is not split so far that a shard holds less than what one request asks for.
+    pub fn most_shards(mut self, shards: u32) -> Self {
+        self.settings.most_shards = shards;
         self
     }
 

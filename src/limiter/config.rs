@@ -75,7 +75,7 @@ impl Config {
     /// [`Error::Unavailable`] where the store fails.
     pub async fn get(&self, scope: &ConfigScope) -> Result<Option<StoredConfig>, Error> {
         let scopes = std::slice::from_ref(scope);
-        let found = answered(records_of(&*self.limiter.store())?.look_up(None, scopes).await)?;
+        let found = answered(records_of(&*self.limiter.store())?.look_up(None, scopes, None).await)?;
         Ok(found.configs.into_iter().next().flatten())
     }
 

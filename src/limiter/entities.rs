@@ -62,7 +62,7 @@ impl Entities {
     /// # Errors
     /// [`Error::Unavailable`] where the store fails.
     pub async fn get(&self, id: &EntityId) -> Result<Option<Entity>, Error> {
-        Ok(answered(records_of(&*self.limiter.store())?.look_up(Some(id), &[]).await)?.entity)
+        Ok(answered(records_of(&*self.limiter.store())?.look_up(Some(id), &[], None).await)?.entity)
     }
 
     /// Deletes an entity with its buckets and limits; its history stays. The number of items that

@@ -16,19 +16,34 @@ pub(super) struct Grant {
     charged: Amounts,
     /// Admitted by a bypassed bucket: counted as consumed, and not charged.
     counted: Option<Box<Amounts>>,
+    /// What other shards gave of what was charged: they get it back.
+    elsewhere: Vec<(Bucket, Amounts)>,
     left: Amounts,
 }
 
 impl Grant {
     /// `left` is what the bucket held after the charge.
     pub(super) fn new(bucket: Bucket, limits: Limits, charged: Amounts, left: Amounts) -> Self {
-        Self { bucket, limits, charged, counted: None, left }
+        Self { bucket, limits, charged, counted: None, elsewhere: Vec::new(), left }
     }
 
     /// Of a bypassed bucket: `counted` was not charged.
     pub(super) fn bypassed(bucket: Bucket, limits: Limits, counted: Amounts, left: Amounts) -> Self {
         let charged = counted.iter().map(|_| 0).collect();
-        Self { bucket, limits, charged, counted: Some(Box::new(counted)), left }
+        let mut grant = Self::new(bucket, limits, charged, left);
+        grant.counted = Some(Box::new(counted));
+        grant
+    }
+
+    /// Drawn from several shards; there is at least one part.
+    pub(super) fn drawn(mut parts: Vec<(Bucket, Amounts)>, limits: Limits, left: Amounts) -> Self {
+        let (bucket, mut charged) = parts.swap_remove(0);
+        for (_, part) in &parts {
+            add(&mut charged, part);
+        }
+        let mut grant = Self::new(bucket, limits, charged, left);
+        grant.elsewhere = parts;
+        grant
     }
 
     pub(super) fn bucket(&self) -> &Bucket {
@@ -62,9 +77,16 @@ impl Grant {
         limits.map(status).collect()
     }
 
-    /// Takes over what another grant of the same bucket charged.
+    /// Takes over what another grant of the same bucket, perhaps of another shard, charged.
     pub(super) fn absorb(&mut self, mut other: Self) {
-        add(&mut self.charged, &std::mem::take(&mut other.charged));
+        let charged = std::mem::take(&mut other.charged);
+        add(&mut self.charged, &charged);
+        let parts = std::mem::take(&mut other.elsewhere);
+        if other.bucket.key().shard != self.bucket.key().shard {
+            let own = subtract(charged, &parts);
+            self.elsewhere.push((other.bucket.clone(), own));
+        }
+        self.elsewhere.extend(parts);
         match (&mut self.counted, other.counted.take()) {
             (Some(counted), Some(more)) => add(counted, &more),
             (counted @ None, Some(more)) => *counted = Some(more),
@@ -80,6 +102,9 @@ impl Grant {
 
     fn end(&mut self, used: &[i64]) -> Settlement {
         let charged = std::mem::take(&mut self.charged);
+        if !self.elsewhere.is_empty() {
+            return self.end_elsewhere(charged, used);
+        }
         let Some(counted) = self.counted.take() else {
             let differences: Amounts =
                 used.iter().zip(&charged).map(|(used, charged)| used.saturating_sub(*charged)).collect();
@@ -98,6 +123,37 @@ impl Grant {
     }
 }
 
+impl Grant {
+    /// Every shard gets back what it gave at most; what was used beyond is taken from the first.
+    fn end_elsewhere(&mut self, charged: Amounts, used: &[i64]) -> Settlement {
+        let mut counted = self.counted.take();
+        let mut left = Amounts::new();
+        for (index, (used, charged)) in used.iter().zip(&charged).enumerate() {
+            let counted = counted.as_mut().and_then(|counted| counted.get_mut(index));
+            left.push(used.saturating_sub(*charged).saturating_sub(counted.map_or(0, |counted| *counted)));
+        }
+        let parts = std::mem::take(&mut self.elsewhere);
+        let own = subtract(charged, &parts);
+        let parts = std::iter::once((self.bucket.clone(), own)).chain(parts).collect::<Vec<_>>();
+        let settlements = parts.into_iter().enumerate().map(|(shard, (bucket, gave))| {
+            let mut differences = Amounts::new();
+            for (left, gave) in left.iter_mut().zip(&gave) {
+                let difference = if *left < 0 {
+                    (*left).max(gave.saturating_neg())
+                } else if shard == 0 {
+                    *left
+                } else {
+                    0
+                };
+                *left -= difference;
+                differences.push(difference);
+            }
+            bucket.settle(&self.limits, &differences, &[])
+        });
+        Settlement::all(settlements)
+    }
+}
+
 impl Drop for Grant {
     fn drop(&mut self) {
         if self.charged.iter().chain(self.counted.iter().flat_map(|counted| counted.iter())).any(|amount| *amount != 0)
@@ -112,4 +168,14 @@ fn add(amounts: &mut Amounts, more: &[i64]) {
     for (amount, more) in amounts.iter_mut().zip(more) {
         *amount = amount.saturating_add(*more);
     }
+}
+
+/// What is left of `amounts` without the parts.
+fn subtract(mut amounts: Amounts, parts: &[(Bucket, Amounts)]) -> Amounts {
+    for (_, part) in parts {
+        for (amount, part) in amounts.iter_mut().zip(part) {
+            *amount = amount.saturating_sub(*part);
+        }
+    }
+    amounts
 }

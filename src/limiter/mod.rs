@@ -72,6 +72,7 @@ mod records;
 mod request;
 mod resolver;
 mod settlement;
+mod sharded;
 
 pub use crate::error::SettleError;
 pub use acquire::Acquire;

@@ -2,7 +2,7 @@
 
 use std::{future::IntoFuture, pin::Pin, time::Duration};
 
-use super::{bucket::Bucket, rate_limiter::RateLimiter, request::Request};
+use super::{bucket::Bucket, rate_limiter::RateLimiter, request::Request, sharded};
 use crate::{
     error::Error,
     model::{Availability, BucketKey, Cost, Limits},
@@ -87,7 +87,13 @@ impl Query {
                 Bucket::Memory(bucket) => {
                     bucket.store.statuses(&bucket.key, &charge.limits, &charge.amounts, bucket.clock.now())
                 }
-                Bucket::Gated(gate) => gate.statuses(&charge.limits, &charge.amounts).await?,
+                Bucket::Gated(gate) => {
+                    let statuses = gate.statuses(&charge.limits, &charge.amounts).await?;
+                    match gate.first().filter(|first| first.shard_count() > 1) {
+                        Some(first) => sharded::read(&first, &charge.limits, &charge.amounts).await?,
+                        None => statuses,
+                    }
+                }
             };
             limits.extend(statuses.into_iter().map(|mut status| {
                 status.owner = charge.owner;

@@ -150,7 +150,9 @@ impl Request {
         }
         let ResolvedLimits { limits, source } = self.limits_of(resolution)?;
         let amounts: Amounts = limits.iter().map(|limit| to_milli(self.asked(limit))).collect();
-        Ok(Charge { bucket: limiter.bucket(key), owner, limits, own: source.is_own(), amounts })
+        let bucket = limiter.bucket(key);
+        bucket.has_shards(resolution.shard_count);
+        Ok(Charge { bucket, owner, limits, own: source.is_own(), amounts })
     }
 
     /// Tokens that are asked of a limit.

@@ -41,6 +41,6 @@ pub use name::{EntityId, InvalidName, LimitName, NameKind, NameProblem, Namespac
 pub use namespace::{NamespaceInfo, NamespaceStatus};
 pub use stamps::{StampGuard, Stamps, Validity};
 pub use status::{Availability, Denied, LimitStatus, Owner};
-pub use write::{Create, Expiry, Guard, Line, NewLimit, RefillLock, TokenChange, Update, WriteId};
+pub use write::{Create, Expiry, Guard, Line, NewLimit, RefillLock, Split, TokenChange, Update, WriteId};
 
 pub(crate) use limit::{MILLI, to_milli, whole_tokens};

@@ -7,10 +7,13 @@
 //! bucket with perfect knowledge would have done, or refuses and returns the item.
 
 mod line;
+mod shards;
 
 use std::time::Duration;
 
 use smallvec::SmallVec;
+
+pub use self::shards::{Seen, draw, statuses_of_shards};
 
 use super::{
     BucketState, Create, Expiry, Guard, Level, Limit, LimitName, LimitState, LimitStatus, Limits, Line, MILLI,
@@ -277,6 +280,7 @@ pub fn update<'a>(
         expiry: Expiry::Keep,
         guard: Guard::None,
         stamps: StampGuard::default(),
+        shard_count: Some(state.shard_count),
     };
     let stamps = state.stamps.as_deref();
     if stamps.is_some_and(|stamps| stamps.not_understood.is_some()) {
@@ -338,6 +342,8 @@ fn refill(update: &mut Update, state: &BucketState, changes: &Changes, wanted: W
     // A bucket of the entity's own limits has none. It never moves back: plain writes rely on the
     // expiry that they have seen.
     let expires = match own {
+        // The first of several shards stays: without it, a new bucket would begin beside the others.
+        _ if state.shard == 0 && state.shard_count > 1 => false,
         Some(own) => !own,
         None => state.expires_at.is_some(),
     };
@@ -360,11 +366,31 @@ fn refill(update: &mut Update, state: &BucketState, changes: &Changes, wanted: W
 
 /// The bucket that a first request finds: full, less what `changes` spend and take.
 pub fn create<'a>(changes: &Changes, wanted: impl Into<Wanted<'a>>, now: i64, id: WriteId) -> Create {
+    create_shard(changes, wanted, (0, 1), true, now, id)
+}
+
+/// A bucket's shard among several: full, less what `changes` spend and take; or empty, where others may
+/// hold what it would be filled with.
+pub fn create_shard<'a>(
+    changes: &Changes,
+    wanted: impl Into<Wanted<'a>>,
+    (shard, shard_count): (u32, u32),
+    full: bool,
+    now: i64,
+    id: WriteId,
+) -> Create {
     let Wanted { limits: wanted, own } = wanted.into();
-    let limits: SmallVec<[NewLimit; 2]> = wanted.iter().map(|limit| new_limit(limit, changes)).collect();
+    let new = |limit| {
+        let mut new = new_limit(limit, changes, (shard, shard_count));
+        if !full {
+            new.level.tokens = new.level.tokens.min(0);
+        }
+        new
+    };
+    let limits: SmallVec<[NewLimit; 2]> = wanted.iter().map(new).collect();
     let expires_at = limits.iter().map(|new| gone_at(new.parameters.whole(), new.level.tokens, now)).max();
-    let expires_at = expires_at.filter(|_| own != Some(true));
-    Create { id, now, limits, expires_at }
+    let stays = own == Some(true) || (shard == 0 && shard_count > 1);
+    Create { id, now, limits, expires_at: expires_at.filter(|_| !stays), shard_count }
 }
 
 /// The parameters that the limit is brought to, where they are others.
@@ -374,18 +400,21 @@ fn new_parameters(known: &LimitState, wanted: &[Limit]) -> Option<Parameters> {
 }
 
 fn added_limits(state: &BucketState, changes: &Changes, wanted: &[Limit]) -> SmallVec<[NewLimit; 0]> {
-    wanted.iter().filter(|limit| state.limit(limit.name()).is_none()).map(|limit| new_limit(limit, changes)).collect()
+    let missing = wanted.iter().filter(|limit| state.limit(limit.name()).is_none());
+    missing.map(|limit| new_limit(limit, changes, (state.shard, state.shard_count))).collect()
 }
 
-fn new_limit(limit: &Limit, changes: &Changes) -> NewLimit {
+fn new_limit(limit: &Limit, changes: &Changes, (shard, shard_count): (u32, u32)) -> NewLimit {
     let parameters = Parameters::from(limit);
+    // A count that makes no rate: nothing to begin with.
+    let capacity = parameters.shard(shard, shard_count).map_or(0, Rate::capacity);
     let change = changes.get(limit.name());
     let gone = change.map_or(0, Change::debit);
     let give = change.map_or(0, |change| change.give);
     NewLimit {
         limit: limit.name().clone(),
         parameters,
-        level: Level { tokens: parameters.capacity().saturating_sub(gone), remainder: 0 },
+        level: Level { tokens: capacity.saturating_sub(gone), remainder: 0 },
         consumed: gone.saturating_sub(give),
     }
 }

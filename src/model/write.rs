@@ -137,6 +137,8 @@ pub struct Update {
     pub guard: Guard,
     /// What it requires of the stamps of others.
     pub stamps: StampGuard,
+    /// Condition: the bucket has so many shards, which its capacity and refill were divided by.
+    pub shard_count: Option<u32>,
 }
 
 /// Puts a bucket where none exists, or where one has expired.
@@ -150,4 +152,17 @@ pub struct Create {
     pub limits: SmallVec<[NewLimit; 2]>,
     /// When it counts as gone: epoch seconds.
     pub expires_at: Option<i64>,
+    /// Among how many shards it is one.
+    pub shard_count: u32,
+}
+
+/// Doubles the shards of a bucket: each gives half of what it holds to a new one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// The write's id, kept in the items.
+    pub id: WriteId,
+    /// The time at which expiry is checked (epoch ms).
+    pub now: i64,
+    /// Condition: the bucket has so many shards.
+    pub shard_count: u32,
 }

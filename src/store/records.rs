@@ -68,19 +68,26 @@ pub struct LookUp {
     pub entity: Option<Entity>,
     /// The configs.
     pub configs: Vec<Option<StoredConfig>>,
+    /// The shard that was asked for, if it is there.
+    pub shard: Option<BucketState>,
 }
 
 impl LookUp {
     /// What was found.
     pub fn new(entity: Option<Entity>, configs: Vec<Option<StoredConfig>>) -> Self {
-        Self { entity, configs }
+        Self { entity, configs, shard: None }
     }
 }
 
 /// Keeps stored limits, entities and their history, beside the buckets of a namespace.
 pub trait Records: Debug + Send + Sync + 'static {
-    /// Reads an entity and the configs of several scopes. One round trip.
-    fn look_up<'a>(&'a self, entity: Option<&'a EntityId>, scopes: &'a [ConfigScope]) -> StoreFuture<'a, LookUp>;
+    /// Reads an entity, the configs of several scopes, and a shard of a bucket. One round trip.
+    fn look_up<'a>(
+        &'a self,
+        entity: Option<&'a EntityId>,
+        scopes: &'a [ConfigScope],
+        shard: Option<&'a BucketKey>,
+    ) -> StoreFuture<'a, LookUp>;
 
     /// Stores a config in the place of whatever limits and mode the scope had; what others have
     /// stored beside them stays, but for schedules of limits.

@@ -2,8 +2,8 @@
 
 use std::{fmt::Debug, future::Future, pin::Pin};
 
-use super::{Namespaces, Records, StoreError};
-use crate::model::{BucketKey, BucketState, Create, Update};
+use super::{Namespaces, Records, StoreError, StoreErrorKind};
+use crate::model::{BucketKey, BucketState, Create, Split, Update};
 
 /// A future that a [`Store`] returns.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -35,6 +35,23 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Creates a bucket where there is none or it has expired. One round trip, one write unit.
     fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome>;
 
+    /// Executes the updates of several shards, all of them or none. False where a condition failed.
+    /// One round trip, two write units each.
+    ///
+    /// A store whose buckets are never split needs none.
+    fn transact<'a>(&'a self, _: &'a [(BucketKey, Update)]) -> StoreFuture<'a, bool> {
+        unsplittable()
+    }
+
+    /// Doubles the shards of a bucket, all of them or none: shard `i` of `n` gives half of its tokens to
+    /// the new shard `i + n`, so that the sum stays what it is. False where the bucket is not what it was
+    /// any more. Two round trips, two write units for each shard there will be.
+    ///
+    /// A store that has no bound for the writes of one bucket needs none.
+    fn split<'a>(&'a self, _: &'a BucketKey, _: &'a Split) -> StoreFuture<'a, bool> {
+        unsplittable()
+    }
+
     /// What it keeps beside buckets: stored limits, entities, history. `None` where it keeps
     /// nothing: every acquire has to bring its limits then.
     fn records(&self) -> Option<&dyn Records> {
@@ -45,4 +62,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     fn namespaces(&self) -> Option<&dyn Namespaces> {
         None
     }
+}
+
+fn unsplittable<'a>() -> StoreFuture<'a, bool> {
+    let error = StoreError::new(StoreErrorKind::NotApplied, "the store does not split buckets");
+    Box::pin(std::future::ready(Err(error)))
 }

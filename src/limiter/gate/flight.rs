@@ -11,12 +11,13 @@ use super::{
         grant::{Amounts, Grant},
     },
     Gate, SettleError, confirm,
+    growth::grow,
     state::{Batch, Seen},
 };
 use crate::{
     error::Unavailable,
     model::{
-        BucketState, Create, Guard, LimitName, Update, WriteId,
+        BucketKey, BucketState, Create, Guard, LimitName, Update, WriteId,
         plan::{self, Changes, Wanted},
     },
     store::{Outcome, StoreError, StoreErrorKind},
@@ -25,6 +26,9 @@ use crate::{
 
 /// How many races in a row one batch may lose before its requests are told so.
 const MOST_RACES: u32 = 50;
+
+/// How often in a row the store may refuse a write for now before the bucket is split.
+const THROTTLED: u32 = 3;
 
 /// How often in a row pending differences are tried before they are dropped.
 const MOST_FAILURES: u32 = 10;
@@ -70,6 +74,7 @@ pub(super) async fn fly(mut airborne: Airborne) {
                 match gate.read().await {
                     Ok(bucket) => {
                         looked = true;
+                        gate.learn(bucket.as_ref());
                         let mut state = gate.lock();
                         state.was_shown(bucket, gate.context.clock.now());
                         state.put_back(batch);
@@ -81,6 +86,10 @@ pub(super) async fn fly(mut airborne: Airborne) {
                 }
                 continue;
             }
+            Boarding::Begin(batch) => match begin(gate, batch).await {
+                Some(write) => write,
+                None => continue,
+            },
             Boarding::Rest => {
                 // The gate is down, and may have taken off again.
                 airborne.landed = true;
@@ -92,10 +101,12 @@ pub(super) async fn fly(mut airborne: Airborne) {
             Landing::Applied(state) => {
                 races = 0;
                 land(gate, write.batch, state);
+                grow(gate, false).await;
             }
             Landing::Refused(state) => {
                 races += 1;
                 looked = true;
+                gate.learn(state.as_ref());
                 gate.lock().was_shown(state, gate.context.clock.now());
                 if races >= MOST_RACES {
                     races = 0;
@@ -115,6 +126,9 @@ pub(super) async fn fly(mut airborne: Airborne) {
                     fail(gate, write.batch, &Unavailable::Store(error), true);
                 } else {
                     gate.lock().put_back(write.batch);
+                    if races >= THROTTLED {
+                        grow(gate, true).await;
+                    }
                     jitter(races + 2).await;
                 }
             }
@@ -173,6 +187,8 @@ enum Boarding {
     Write(Write),
     /// Finds out how the bucket of these differences and requests is by now.
     Look(Batch),
+    /// Begins a shard that is missing beside others.
+    Begin(Batch),
     /// Nothing: the gate is down.
     Rest,
 }
@@ -204,6 +220,10 @@ fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
                 drop_pending(gate, batch, "the bucket is gone");
                 continue;
             }
+            Some(batch) if gate.shard_count() > 1 && state.seen.live(now).is_none() => match state.seen {
+                Seen::Unknown => Boarding::Look(batch),
+                _ => Boarding::Begin(batch),
+            },
             Some(batch) => {
                 let id = gate.context.write_ids.next();
                 let wanted = Wanted { limits: batch.wanted.as_deref().unwrap_or_default(), own: batch.own };
@@ -221,6 +241,49 @@ fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
         }
         return boarding;
     }
+}
+
+/// The write that begins a shard that is missing beside others: empty, because nobody knows whether it
+/// has ever been, or full, because it has not been used for longer than it takes to fill. Nothing where
+/// there are no others any more.
+async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
+    // The first shard says how many there are; where it is missing itself, the second one does.
+    let witness = BucketKey { shard: u32::from(gate.key.shard == 0), ..gate.key.clone() };
+    let read = in_time(gate.context.settings.store_deadline, gate.context.store.read(&witness)).await;
+    let witness = match read {
+        Ok(found) => found.filter(|state| !state.is_expired(gate.context.clock.now())),
+        Err(error) => {
+            telemetry::store_call_failed(&gate.key, &error);
+            fail(gate, batch, &Unavailable::Store(error), true);
+            return None;
+        }
+    };
+    let count = witness.map_or(1, |state| state.shard_count);
+    gate.shards.set(count);
+    if count <= gate.key.shard {
+        // There is no such shard: nobody gets anything from it.
+        for waiter in batch.waiters {
+            let _ = waiter.reply.send(Verdict::Denied(Vec::new()));
+        }
+        if !batch.pending.is_empty() {
+            telemetry::settlement_dropped(&gate.key, "the bucket is gone");
+        }
+        confirm(batch.confirmations, &Err(SettleError::Gone));
+        return None;
+    }
+    if count == 1 {
+        gate.lock().put_back(batch);
+        return None;
+    }
+    let now = gate.context.clock.now();
+    let mut state = gate.lock();
+    let full = matches!(state.seen, Seen::Present(_));
+    let wanted = Wanted { limits: batch.wanted.as_deref().unwrap_or_default(), own: batch.own };
+    let shard = (gate.key.shard, count);
+    let create = plan::create_shard(&batch.pending, wanted, shard, full, now, gate.context.write_ids.next());
+    // They are decided by what it holds then.
+    state.await_turn(std::mem::take(&mut batch.waiters));
+    Some(Write { batch, order: Order::Create(Box::new(create)) })
 }
 
 /// How a write ended.
@@ -289,6 +352,7 @@ fn land(gate: &Arc<Gate>, batch: Batch, bucket: BucketState) {
             (waiter.reply, grant)
         })
         .collect();
+    gate.learn(Some(&bucket));
     state.saw(Some(bucket), now);
     state.failures = 0;
     drop(state);

@@ -5,8 +5,11 @@
 //! of leases that were settled since.
 //!
 //! [`state`] is what the gate knows and decides, without I/O; [`flight`] carries it to the store.
+//! A bucket of several shards has a gate for each: [`shards`] finds them, [`growth`] makes more.
 
 mod flight;
+mod growth;
+mod shards;
 mod state;
 
 use std::{
@@ -19,8 +22,10 @@ use std::{
 
 use tokio::sync::oneshot;
 
+pub(super) use self::shards::Image;
 use self::{
     flight::Airborne,
+    shards::Shards,
     state::{GateState, Waiter},
 };
 use super::{
@@ -55,6 +60,8 @@ pub(super) struct Settings {
     pub(super) deny_from_memory: Duration,
     /// The deadline of one store call.
     pub(super) store_deadline: Duration,
+    /// How many shards a bucket may be split into.
+    pub(super) most_shards: u32,
 }
 
 /// Ids of writes: a random beginning, then counting.
@@ -76,11 +83,16 @@ pub(super) struct Gate {
     key: BucketKey,
     context: Arc<Context>,
     state: Mutex<GateState>,
+    shards: Shards,
 }
 
 impl Gate {
     pub(super) fn new(key: BucketKey, context: Arc<Context>) -> Self {
-        Self { key, context, state: Mutex::default() }
+        Self::with_shards(key, context, Shards::first())
+    }
+
+    fn with_shards(key: BucketKey, context: Arc<Context>, shards: Shards) -> Self {
+        Self { key, context, state: Mutex::default(), shards }
     }
 
     pub(super) fn key(&self) -> &BucketKey {
@@ -136,6 +148,7 @@ impl Gate {
         }
         let (reply, answer) = oneshot::channel();
         let mut state = self.lock();
+        state.asked(limits, &amounts);
         state.queue.push_back(Waiter { limits: limits.clone(), own, amounts, reply });
         self.take_off(state);
         Ok(answer)
@@ -170,6 +183,7 @@ impl Gate {
             let _ = reply.send(gate.read().await);
         });
         let bucket = answer.await.map_err(|_| Unavailable::ShutDown)?.map_err(Unavailable::Store)?;
+        self.learn(bucket.as_ref());
         let state = self.lock();
         Ok(plan::statuses(bucket.as_ref(), limits, amounts, &state.pending, self.context.clock.now()))
     }
@@ -177,7 +191,9 @@ impl Gate {
     /// Whether the gate knows nothing that would be lost with it.
     pub(super) fn is_idle(&self) -> bool {
         let state = self.lock();
-        !state.flying && state.queue.is_empty() && state.pending.is_empty()
+        let idle = !state.flying && state.queue.is_empty() && state.pending.is_empty();
+        drop(state);
+        idle && self.shards.are_idle()
     }
 
     async fn read(&self) -> Result<Option<BucketState>, StoreError> {

@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
 use crate::{
     limiter::grant::Amounts,
     model::{
-        BucketState, LimitStatus, Limits, Parameters,
+        BucketState, LimitName, LimitStatus, Limits, Parameters,
         plan::{self, Changes},
     },
 };
@@ -36,6 +37,10 @@ pub(super) struct GateState {
     pub(super) flush_now: bool,
     /// How often in a row the pending differences could not be written.
     pub(super) failures: u32,
+    /// When the bucket was split last, or tried to be: epoch ms.
+    pub(super) split_at: i64,
+    /// The most that one request has asked of each limit: millitokens.
+    most_asked: SmallVec<[(LimitName, i64); 2]>,
     /// Whether the store has just shown the bucket because somebody asks for it.
     shown: bool,
 }
@@ -91,6 +96,21 @@ impl Seen {
 }
 
 impl GateState {
+    /// Notes what a request asks for.
+    pub(super) fn asked(&mut self, limits: &Limits, amounts: &[i64]) {
+        for (limit, amount) in limits.iter().zip(amounts) {
+            match self.most_asked.iter_mut().find(|(name, _)| name == limit.name()) {
+                Some((_, most)) => *most = (*most).max(*amount),
+                None => self.most_asked.push((limit.name().clone(), *amount)),
+            }
+        }
+    }
+
+    /// The most that one request has asked of a limit: millitokens.
+    pub(super) fn most_asked(&self, limit: &LimitName) -> i64 {
+        self.most_asked.iter().find(|(name, _)| name == limit).map_or(0, |(_, most)| *most)
+    }
+
     /// Notes what the store has shown.
     pub(super) fn saw(&mut self, bucket: Option<BucketState>, now: i64) {
         self.seen = bucket.map_or(Seen::Absent, Seen::Present);
@@ -111,12 +131,7 @@ impl GateState {
 
     /// Why the bucket as it was seen grants nothing.
     fn refusal(&self, now: i64) -> Option<Refusal> {
-        let stamps = self.seen.live(now)?.stamps.as_deref()?;
-        match &stamps.not_understood {
-            _ if stamps.disabled => Some(Refusal::Disabled),
-            Some(attribute) => Some(Refusal::NotUnderstood(attribute.clone())),
-            None => None,
-        }
+        Refusal::of(self.seen.live(now)?)
     }
 
     /// Everything that waits, if the bucket as it was seen grants nothing but may have been seen too
@@ -153,7 +168,7 @@ impl GateState {
         self.denial(limits, amounts, &self.pending, now)
     }
 
-    fn is_fresh(&self, now: i64, trusted_for: Duration) -> bool {
+    pub(super) fn is_fresh(&self, now: i64, trusted_for: Duration) -> bool {
         let age = now.saturating_sub(self.seen_at);
         (0..i64::try_from(trusted_for.as_millis()).unwrap_or(i64::MAX)).contains(&age)
     }
@@ -230,12 +245,17 @@ impl GateState {
 
     /// Puts a batch that was not written back to where it came from.
     pub(super) fn put_back(&mut self, batch: Batch) {
-        for waiter in batch.waiters.into_iter().rev() {
-            self.queue.push_front(waiter);
-        }
+        self.await_turn(batch.waiters);
         self.keep_pending(batch.pending, batch.confirmations);
         // Where the timer has run out meanwhile, nothing else would bring them on their way.
         self.flush_now |= !self.flush_due;
+    }
+
+    /// Puts requests back to the head of the queue.
+    pub(super) fn await_turn(&mut self, waiters: Vec<Waiter>) {
+        for waiter in waiters.into_iter().rev() {
+            self.queue.push_front(waiter);
+        }
     }
 
     /// Takes the pending differences, and who waits for them.

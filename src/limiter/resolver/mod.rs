@@ -27,8 +27,8 @@ use self::cache::{Cache, Found, Key};
 use super::background::Background;
 use crate::{
     clock::Clock,
-    model::{ConfigScope, EntityId, Resource, StoredOnUnavailable},
-    store::{Store, StoreError, StoreErrorKind},
+    model::{BucketKey, ConfigScope, EntityId, Resource, StoredOnUnavailable},
+    store::{LookUp, Store, StoreError, StoreErrorKind},
     telemetry,
 };
 
@@ -147,9 +147,11 @@ impl Resolver {
             return Ok(Arc::new(Resolution::nothing()));
         };
         let scopes = ConfigScope::levels(entity, resource);
+        // Without it, a bucket whose first shard is gone would begin full beside the others.
+        let second = BucketKey { shard: 1, ..BucketKey::new(entity.clone(), resource.clone()) };
         let call = async {
             loop {
-                match records.look_up(Some(entity), &scopes).await {
+                match records.look_up(Some(entity), &scopes, Some(&second)).await {
                     // Throttled: the deadline ends it.
                     Err(error) if error.kind() == StoreErrorKind::Busy => {
                         tokio::time::sleep(Duration::from_millis(fastrand::u64(5..=25))).await;
@@ -167,6 +169,8 @@ impl Resolver {
             let mode = system.as_ref().and_then(|config| config.on_unavailable);
             *self.on_unavailable.lock().unwrap_or_else(PoisonError::into_inner) = mode;
         }
+        let now = self.clock.now();
+        let found = LookUp { shard: found.shard.filter(|shard| !shard.is_expired(now)), ..found };
         Ok(Arc::new(Resolution::new(&scopes, found)))
     }
 }

@@ -12,6 +12,8 @@ pub(in crate::limiter) struct Resolution {
     pub(in crate::limiter) stored: Option<ResolvedLimits>,
     /// The entity whose bucket is charged too.
     pub(in crate::limiter) parent: Option<EntityId>,
+    /// How many shards the bucket has, by what its second one says; 1 where it has none.
+    pub(in crate::limiter) shard_count: u32,
     /// Whether the resource is disabled for the entity.
     pub(in crate::limiter) disabled: bool,
     /// The attribute that makes the stored limits mean something that this crate does not
@@ -22,13 +24,14 @@ pub(in crate::limiter) struct Resolution {
 impl Resolution {
     /// Nothing is stored.
     pub(in crate::limiter) fn nothing() -> Self {
-        Self { stored: None, parent: None, disabled: false, not_understood: None }
+        Self { stored: None, parent: None, shard_count: 1, disabled: false, not_understood: None }
     }
 
     /// The first of `scopes` that has limits gives them, the first that says whether the resource is
     /// disabled or the parent is charged decides that.
     pub(in crate::limiter) fn new(scopes: &[ConfigScope], found: LookUp) -> Self {
-        let LookUp { entity, configs } = found;
+        let LookUp { entity, configs, shard } = found;
+        let shard_count = shard.map_or(1, |shard| shard.shard_count);
         let levels = || scopes.iter().zip(&configs).filter_map(|(scope, config)| Some((scope, config.as_ref()?)));
         let access = || levels().filter(|(scope, _)| **scope != ConfigScope::System).map(|(_, config)| config);
         let cascade = access().find_map(|config| config.cascade);
@@ -36,11 +39,11 @@ impl Resolution {
         let disabled = access().find_map(|config| config.disabled).unwrap_or(false);
         let says_something = |config: &StoredConfig| !config.limits.is_empty() || config.not_understood.is_some();
         let Some((scope, config)) = levels().find(|(_, config)| says_something(config)) else {
-            return Self { parent, disabled, ..Self::nothing() };
+            return Self { parent, shard_count, disabled, ..Self::nothing() };
         };
         // Names are attribute names: none stands twice.
         let limits = Limits::new(config.limits.iter().cloned()).ok();
         let stored = limits.map(|limits| ResolvedLimits { limits, source: scope.source() });
-        Self { stored, parent, disabled, not_understood: config.not_understood.clone() }
+        Self { stored, parent, shard_count, disabled, not_understood: config.not_understood.clone() }
     }
 }

@@ -34,6 +34,12 @@ pub(super) fn update(update: &Update) -> Expression {
         Expiry::Never => expression.remove(EXPIRES_AT),
     }
     stamps(&mut expression, &update.stamps, update.now);
+    match update.shard_count {
+        None => {}
+        // The oldest items do not say so.
+        Some(1) => expression.require_absent_or(SHARD_COUNT, "=", number(1)),
+        Some(count) => expression.require(SHARD_COUNT, "=", number(count.into())),
+    }
     for line in &update.lines {
         limit_line(&mut expression, line);
     }
@@ -144,7 +150,7 @@ pub(super) fn item(namespace: &str, bucket: &BucketKey, create: &Create) -> Hash
     put(ENTITY_ID, text(bucket.entity.as_str()));
     put(RESOURCE, text(bucket.resource.as_str()));
     put(CASCADE, AttributeValue::Bool(false));
-    put(SHARD_COUNT, number(1));
+    put(SHARD_COUNT, number(create.shard_count.into()));
     put(REFILLED_AT, number(create.now));
     put(LAST_WRITE, text(create.id.as_str()));
     if let Some(seconds) = create.expires_at {

@@ -22,6 +22,7 @@ mod namespaces;
 mod provision;
 mod records;
 mod registry;
+mod shards;
 mod stack;
 mod store;
 mod table;

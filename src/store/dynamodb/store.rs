@@ -9,9 +9,9 @@ use aws_sdk_dynamodb::{
     types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 
-use super::{attributes, client::without_retries, decode, encode, failure::store_error};
+use super::{attributes, client::without_retries, decode, encode, failure::store_error, shards};
 use crate::{
-    model::{BucketKey, BucketState, Create, Level, LimitState, Parameters, Update},
+    model::{BucketKey, BucketState, Create, Level, LimitState, Parameters, Split, Update},
     store::{Namespaces, Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
 };
 
@@ -134,9 +134,16 @@ fn created(bucket: &BucketKey, create: &Create) -> Result<BucketState, StoreErro
     let mut state = BucketState::new(create.now);
     state.expires_at = create.expires_at;
     state.shard = bucket.shard;
+    state.shard_count = create.shard_count;
     state.last_write = Some(create.id.clone());
     for new in &create.limits {
-        let limit = LimitState::new(new.limit.clone(), new.parameters, (0, 1), new.level, new.consumed);
+        let limit = LimitState::new(
+            new.limit.clone(),
+            new.parameters,
+            (bucket.shard, create.shard_count),
+            new.level,
+            new.consumed,
+        );
         state.limits.push(limit.map_err(|error| missing("a limit's parameters").with_source(error))?);
     }
     let (capacity, period) = (attributes::PRESSURE_CAPACITY, attributes::PRESSURE_PERIOD);
@@ -161,6 +168,14 @@ impl Store for DynamoDbStore {
 
     fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
         Box::pin(self.send_create(bucket, create))
+    }
+
+    fn transact<'a>(&'a self, updates: &'a [(BucketKey, Update)]) -> StoreFuture<'a, bool> {
+        Box::pin(shards::transact(self, updates))
+    }
+
+    fn split<'a>(&'a self, bucket: &'a BucketKey, split: &'a Split) -> StoreFuture<'a, bool> {
+        Box::pin(shards::split(self, bucket, split))
     }
 
     fn records(&self) -> Option<&dyn Records> {

@@ -65,8 +65,15 @@ impl MemoryStore {
 }
 
 impl Records for MemoryStore {
-    fn look_up<'a>(&'a self, entity: Option<&'a EntityId>, scopes: &'a [ConfigScope]) -> StoreFuture<'a, LookUp> {
-        done(self.look_up_now(entity, scopes))
+    fn look_up<'a>(
+        &'a self,
+        entity: Option<&'a EntityId>,
+        scopes: &'a [ConfigScope],
+        shard: Option<&'a BucketKey>,
+    ) -> StoreFuture<'a, LookUp> {
+        let mut found = self.look_up_now(entity, scopes);
+        found.shard = shard.and_then(|shard| self.get(shard));
+        done(found)
     }
 
     fn put_config<'a>(&'a self, scope: &'a ConfigScope, config: &'a StoredConfig) -> StoreFuture<'a, ()> {

@@ -61,6 +61,11 @@ impl MemoryStore {
         self.len() == 0
     }
 
+    pub(super) fn get(&self, bucket: &BucketKey) -> Option<BucketState> {
+        let parts = KeyParts::from(bucket);
+        self.buckets.shard(parts).get_mut(parts).cloned()
+    }
+
     fn try_update(&self, key: &BucketKey, update: &Update) -> Result<Outcome, StoreError> {
         let parts = KeyParts::from(key);
         let mut shard = self.buckets.shard(parts);
@@ -87,6 +92,7 @@ impl MemoryStore {
         state.expires_at = create.expires_at;
         state.last_write = Some(create.id.clone());
         state.shard = key.shard;
+        state.shard_count = create.shard_count;
         for new in &create.limits {
             state.limits.push(limit_state(&state, new)?);
         }
@@ -104,8 +110,7 @@ pub(super) fn full() -> StoreError {
 
 impl Store for MemoryStore {
     fn read<'a>(&'a self, bucket: &'a BucketKey) -> StoreFuture<'a, Option<BucketState>> {
-        let parts = KeyParts::from(bucket);
-        Box::pin(ready(Ok(self.buckets.shard(parts).get_mut(parts).cloned())))
+        Box::pin(ready(Ok(self.get(bucket))))
     }
 
     fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
@@ -129,6 +134,7 @@ fn holds(state: &BucketState, update: &Update) -> bool {
     };
     guarded
         && !state.is_expired(update.now)
+        && update.shard_count.is_none_or(|count| count == state.shard_count)
         && update.lock.is_none_or(|lock| state.refilled_at == lock.seen)
         && update.stamps.holds(state.stamps.as_deref().unwrap_or(&Stamps::default()), update.now)
         && update.lines.iter().all(|line| state.limit(&line.limit).is_some_and(|limit| line_holds(limit, line)))

@@ -11,6 +11,7 @@ mod memory;
 mod outside;
 mod processes;
 mod reconfigured;
+mod shards;
 mod speeds;
 mod speeds_virtual;
 mod stamps;

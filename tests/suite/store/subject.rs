@@ -122,7 +122,7 @@ pub(crate) fn limit(limit: &str, tokens: i64) -> NewLimit {
 }
 
 pub(crate) fn create<const N: usize>(limits: [NewLimit; N]) -> Create {
-    Create { id: id(), now: NOW, limits: limits.into_iter().collect(), expires_at: None }
+    Create { id: id(), now: NOW, limits: limits.into_iter().collect(), expires_at: None, shard_count: 1 }
 }
 
 /// A line that adds `amount` without conditions.
@@ -155,6 +155,7 @@ pub(crate) fn update<const N: usize>(lines: [Line; N]) -> Update {
         expiry: Expiry::Keep,
         guard: Guard::None,
         stamps: StampGuard::default(),
+        shard_count: None,
     }
 }
 

@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 
 use super::{
-    super::attributes::{META, PK, SK, config_key, entity_key},
+    super::{
+        attributes::{META, PK, SK, STATE, bucket_key, config_key, entity_key},
+        decode, encode,
+    },
     batch::{self, text_of},
     configs, entities,
 };
 use crate::{
-    model::{ConfigScope, EntityId},
+    model::{BucketKey, ConfigScope, EntityId},
     store::{LookUp, StoreError},
 };
 
@@ -20,9 +23,11 @@ pub(super) async fn look_up(
     namespace: &str,
     entity: Option<&EntityId>,
     scopes: &[ConfigScope],
+    shard: Option<&BucketKey>,
 ) -> Result<LookUp, StoreError> {
     let mut keys: Vec<_> = scopes.iter().map(|scope| configs::key(namespace, scope)).collect();
     keys.extend(entity.map(|entity| entities::key(namespace, entity)));
+    keys.extend(shard.map(|shard| encode::key(namespace, shard)));
     if keys.is_empty() {
         return Ok(LookUp::default());
     }
@@ -40,5 +45,14 @@ pub(super) async fn look_up(
         }
         None => None,
     };
-    Ok(LookUp::new(entity, configs))
+    let shard = match shard {
+        Some(key) => {
+            let hash = bucket_key(namespace, key);
+            found.get(&(hash.as_str(), STATE)).map(|item| decode::bucket(item, key.shard)).transpose()?
+        }
+        None => None,
+    };
+    let mut found = LookUp::new(entity, configs);
+    found.shard = shard;
+    Ok(found)
 }

@@ -18,7 +18,7 @@ mod look_up;
 mod pages;
 mod store;
 
-pub(super) use batch::{Item, corrupt, delete as delete_batch, text_of};
+pub(super) use batch::{Item, corrupt, delete as delete_batch, get as get_batch, text_of};
 pub(super) use configs::unbuildable;
 pub(super) use entities::{parse_timestamp, timestamp};
 pub(super) use pages::{Listing, page};

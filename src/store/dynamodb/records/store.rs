@@ -26,8 +26,13 @@ use crate::{
 };
 
 impl Records for DynamoDbStore {
-    fn look_up<'a>(&'a self, entity: Option<&'a EntityId>, scopes: &'a [ConfigScope]) -> StoreFuture<'a, LookUp> {
-        Box::pin(look_up::look_up(&self.client, &self.table, &self.namespace, entity, scopes))
+    fn look_up<'a>(
+        &'a self,
+        entity: Option<&'a EntityId>,
+        scopes: &'a [ConfigScope],
+        shard: Option<&'a BucketKey>,
+    ) -> StoreFuture<'a, LookUp> {
+        Box::pin(look_up::look_up(&self.client, &self.table, &self.namespace, entity, scopes, shard))
     }
 
     fn put_config<'a>(&'a self, scope: &'a ConfigScope, config: &'a StoredConfig) -> StoreFuture<'a, ()> {

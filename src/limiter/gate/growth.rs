@@ -1,0 +1,61 @@
+//! More shards for a bucket that is written more often than one item can be.
+
+use std::sync::Arc;
+
+use super::{Gate, flight::in_time, state::GateState};
+use crate::{
+    model::{BucketState, MILLI, Split},
+    telemetry,
+};
+
+/// The most shards of a bucket: as many as one transaction can make.
+pub(super) const MOST_SHARDS: u32 = 32;
+
+/// How long to wait before the next try to split a bucket: ms.
+const PAUSE: i64 = 1000;
+
+/// Doubles the shards of the gate's bucket, if the item is written as often as it can be and every
+/// shard would still hold what is asked for at once. `throttled`: the store has said so itself.
+pub(super) async fn grow(gate: &Arc<Gate>, throttled: bool) {
+    let context = &gate.context;
+    let now = context.clock.now();
+    let split = {
+        let mut state = gate.lock();
+        let Some(count) = state.shards_to_split(now, throttled, context.settings.most_shards) else {
+            return;
+        };
+        state.split_at = now;
+        Split { id: context.write_ids.next(), now, shard_count: count }
+    };
+    match in_time(context.settings.store_deadline, context.store.split(&gate.key, &split)).await {
+        Ok(true) => {
+            telemetry::bucket_split(&gate.key, split.shard_count * 2);
+            gate.shards.learn(split.shard_count * 2);
+        }
+        // Somebody else has changed the bucket meanwhile, or has split it.
+        Ok(false) => {}
+        Err(error) => telemetry::store_call_failed(&gate.key, &error),
+    }
+}
+
+impl GateState {
+    /// How many shards the bucket has, if it should have twice as many.
+    fn shards_to_split(&self, now: i64, throttled: bool, most: u32) -> Option<u32> {
+        let state = self.seen.live(now)?;
+        let count = state.shard_count;
+        let due = (throttled || is_pressed(state, now)) && now.saturating_sub(self.split_at) >= PAUSE;
+        // A peer's schedule would have to be divided too, and it is not understood.
+        let understood = state.stamps.as_ref().is_none_or(|stamps| stamps.not_understood.is_none());
+        let enough = |limit: &crate::model::LimitState| {
+            let capacity = limit.parameters.capacity() / i64::from(count * 2);
+            capacity >= self.most_asked(&limit.name).max(MILLI)
+        };
+        let allowed = count.checked_mul(2).is_some_and(|doubled| doubled <= most.min(MOST_SHARDS));
+        (due && allowed && understood && state.limits.iter().all(enough)).then_some(count)
+    }
+}
+
+/// Whether the item has been written as often as it can be for a while.
+fn is_pressed(state: &BucketState, now: i64) -> bool {
+    state.pressure.is_some_and(|(rate, level)| rate.refill(level, state.age(now)).tokens < MILLI)
+}

@@ -1,0 +1,197 @@
+//! The gates of a bucket that has several shards: the first one's gate finds the others.
+
+use std::sync::{
+    Arc, Mutex, PoisonError, Weak,
+    atomic::{AtomicU32, Ordering},
+};
+
+use super::{Gate, flight::in_time};
+use crate::{
+    limiter::grant::Amounts,
+    model::{
+        BucketKey, BucketState, Limits, Update,
+        plan::{self, Changes, Wanted},
+    },
+    store::{StoreError, StoreErrorKind},
+};
+
+/// A shard as it was seen, and what is to be written to it.
+#[derive(Clone, Debug)]
+pub(in crate::limiter) struct Image {
+    pub(in crate::limiter) bucket: BucketState,
+    pub(in crate::limiter) pending: Changes,
+}
+
+/// What a gate knows of the other shards of its bucket.
+#[derive(Debug)]
+pub(super) struct Shards {
+    /// How many there are, as far as any of their gates has seen.
+    count: Arc<AtomicU32>,
+    /// The gate of the first shard, for the gates of the others.
+    first: Weak<Gate>,
+    /// The gates of the others, for the gate of the first.
+    others: Mutex<Vec<Arc<Gate>>>,
+    /// The shard that granted last.
+    preferred: AtomicU32,
+}
+
+impl Shards {
+    /// For the gate of a first shard.
+    pub(super) fn first() -> Self {
+        Self::new(Arc::new(AtomicU32::new(1)), Weak::new())
+    }
+
+    fn new(count: Arc<AtomicU32>, first: Weak<Gate>) -> Self {
+        // Processes begin at different shards.
+        Self { count, first, others: Mutex::default(), preferred: AtomicU32::new(fastrand::u32(..)) }
+    }
+
+    /// Notes how many shards the bucket has.
+    pub(super) fn learn(&self, count: u32) {
+        self.count.fetch_max(count, Ordering::AcqRel);
+    }
+
+    /// Notes how many there are, and no more.
+    pub(super) fn set(&self, count: u32) {
+        self.count.store(count, Ordering::Release);
+    }
+
+    pub(super) fn are_idle(&self) -> bool {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner).iter().all(|gate| gate.is_idle())
+    }
+}
+
+impl Gate {
+    /// How many shards the bucket has, as far as is known.
+    pub(in crate::limiter) fn shard_count(&self) -> u32 {
+        self.shards.count.load(Ordering::Acquire)
+    }
+
+    /// Notes how many shards the bucket has, unless it is known better.
+    pub(in crate::limiter) fn has_shards(&self, count: u32) {
+        let known = self.lock().seen.live(self.context.clock.now()).is_some();
+        if !known {
+            self.shards.learn(count);
+        }
+    }
+
+    /// The gate of the bucket's first shard, unless it was forgotten.
+    pub(in crate::limiter) fn first(self: &Arc<Self>) -> Option<Arc<Self>> {
+        if self.key.shard == 0 { Some(self.clone()) } else { self.shards.first.upgrade() }
+    }
+
+    /// The gates of all shards; of the first one's gate.
+    pub(in crate::limiter) fn all(self: &Arc<Self>) -> Vec<Arc<Self>> {
+        let mut others = self.shards.others.lock().unwrap_or_else(PoisonError::into_inner);
+        for shard in 1 + others.len() as u32..self.shard_count() {
+            let key = BucketKey { shard, ..self.key.clone() };
+            let shards = Shards::new(self.shards.count.clone(), Arc::downgrade(self));
+            others.push(Arc::new(Self::with_shards(key, self.context.clone(), shards)));
+        }
+        std::iter::once(self.clone()).chain(others.iter().cloned()).collect()
+    }
+
+    /// Where to ask first: the shard that granted last.
+    pub(in crate::limiter) fn preferred(&self) -> usize {
+        self.shards.preferred.load(Ordering::Relaxed) as usize
+    }
+
+    pub(in crate::limiter) fn prefer(&self, shard: u32) {
+        self.shards.preferred.store(shard, Ordering::Relaxed);
+    }
+
+    /// Notes what an item says of the other shards.
+    pub(super) fn learn(&self, bucket: Option<&BucketState>) {
+        match bucket {
+            // The first one decides.
+            Some(bucket) if self.key.shard == 0 => self.shards.set(bucket.shard_count),
+            Some(bucket) => self.shards.learn(bucket.shard_count),
+            None => {}
+        }
+    }
+
+    /// The shard, if it was seen and has not expired.
+    pub(in crate::limiter) fn image(&self) -> Option<Image> {
+        let state = self.lock();
+        let bucket = state.seen.live(self.context.clock.now())?.clone();
+        Some(Image { bucket, pending: state.pending.clone() })
+    }
+
+    /// The shard, if it was seen so short a time ago that requests may be denied by it.
+    pub(in crate::limiter) fn fresh_image(&self) -> Option<Image> {
+        let fresh = self.lock().is_fresh(self.context.clock.now(), self.context.settings.deny_from_memory);
+        self.image().filter(|_| fresh)
+    }
+
+    /// The shard as the store has it. One round trip.
+    pub(in crate::limiter) async fn look(&self) -> Result<Option<Image>, StoreError> {
+        let bucket = self.read().await?;
+        self.learn(bucket.as_ref());
+        self.lock().saw(bucket, self.context.clock.now());
+        Ok(self.image())
+    }
+
+    /// Whether the shard may hold `amounts`, as far as is known.
+    pub(in crate::limiter) fn may_grant(self: &Arc<Self>, limits: &Limits, amounts: &[i64]) -> bool {
+        let count = self.shard_count();
+        let holds = |(limit, amount): (&crate::Limit, &i64)| {
+            let rate = crate::model::Parameters::from(limit).shard(self.key.shard, count);
+            rate.is_ok_and(|rate| rate.capacity() >= *amount)
+        };
+        let now = self.context.clock.now();
+        let special = self.lock().seen.live(now).is_some_and(|state| state.stamps.is_some());
+        // What a peer has stamped may admit more than there is.
+        special || (limits.iter().zip(amounts).all(holds) && self.known_denial(limits, amounts).is_none())
+    }
+
+    /// The update that spends `amounts` of the shard.
+    pub(in crate::limiter) fn plan_spend(
+        &self,
+        state: &BucketState,
+        limits: &Limits,
+        own: bool,
+        amounts: &Amounts,
+        now: i64,
+    ) -> Update {
+        let mut changes = Changes::new();
+        for (limit, amount) in limits.iter().zip(amounts) {
+            changes.spend(limit.name(), *amount);
+        }
+        let wanted = Wanted { limits, own: Some(own) };
+        plan::update(state, &changes, wanted, now, self.context.write_ids.next())
+    }
+
+    /// Executes updates of several shards, all or none. False where one was refused.
+    pub(in crate::limiter) async fn transact(
+        self: &Arc<Self>,
+        updates: &[(BucketKey, Update)],
+    ) -> Result<bool, StoreError> {
+        let result = in_time(self.context.settings.store_deadline, self.context.store.transact(updates)).await;
+        // What was seen of them is old now.
+        for gate in self.all() {
+            if updates.iter().any(|(key, _)| *key == gate.key) {
+                gate.lock().seen_at = i64::MIN;
+            }
+        }
+        let (Err(error), Some((key, update))) = (&result, updates.first()) else {
+            return result;
+        };
+        if error.kind() != StoreErrorKind::Unknown {
+            return result;
+        }
+        // Its answer was lost: one of the items tells whether it has landed.
+        let read = in_time(self.context.settings.store_deadline, self.context.store.read(key)).await;
+        match read {
+            Ok(Some(state)) if state.last_write.as_ref() == Some(&update.id) => Ok(true),
+            _ => result,
+        }
+    }
+
+    pub(in crate::limiter) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.context.background.spawn(task);
+    }
+
+    pub(in crate::limiter) fn now(&self) -> i64 {
+        self.context.clock.now()
+    }
+}

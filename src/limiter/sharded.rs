@@ -1,0 +1,169 @@
+//! Requests for a bucket of several shards: one shard serves them, or several in one transaction.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::oneshot;
+
+use super::{
+    bucket::{Bucket, Refusal, Verdict},
+    gate::{Gate, Image},
+    grant::{Amounts, Grant},
+};
+use crate::{
+    error::Unavailable,
+    model::{
+        LimitStatus, Limits,
+        plan::{self, Seen},
+    },
+    store::{StoreError, StoreErrorKind},
+};
+
+/// How often a transaction is tried that others come before.
+const MOST_DRAWS: u32 = 8;
+
+/// What is asked of a bucket.
+#[derive(Clone, Debug)]
+pub(super) struct Ask {
+    pub(super) limits: Limits,
+    /// Whether the limits are the entity's own.
+    pub(super) own: bool,
+    pub(super) amounts: Amounts,
+}
+
+/// Where the limits stand, if all shards were seen a short time ago and are short together.
+pub(super) fn known_denial(first: &Arc<Gate>, limits: &Limits, amounts: &[i64]) -> Option<Vec<LimitStatus>> {
+    let images: Option<Vec<Image>> = first.all().iter().map(|gate| gate.fresh_image()).collect();
+    let statuses = statuses(&images?, limits, amounts, first.now());
+    statuses.iter().any(LimitStatus::exceeded).then_some(statuses)
+}
+
+/// Where the limits stand, as far as the shards were seen.
+pub(super) fn glance(first: &Arc<Gate>, limits: &Limits, amounts: &[i64]) -> Vec<LimitStatus> {
+    let images: Vec<Image> = first.all().iter().filter_map(|gate| gate.image()).collect();
+    statuses(&images, limits, amounts, first.now())
+}
+
+/// Where the limits stand, after a fresh read of every shard.
+pub(super) async fn read(first: &Arc<Gate>, limits: &Limits, amounts: &[i64]) -> Result<Vec<LimitStatus>, Unavailable> {
+    let images: Vec<Image> = read_all(&first.all(), true).await?.into_iter().flatten().collect();
+    Ok(statuses(&images, limits, amounts, first.now()))
+}
+
+fn statuses(images: &[Image], limits: &Limits, amounts: &[i64], now: i64) -> Vec<LimitStatus> {
+    plan::statuses_of_shards(&seen(images), limits, amounts, now)
+}
+
+fn seen(images: &[Image]) -> Vec<Seen<'_>> {
+    images.iter().map(|image| (&image.bucket, &image.pending)).collect()
+}
+
+/// Asks the shards in turn, the one that granted last first; then all of them together.
+pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
+    if let Some(refusal) = first.known_refusal() {
+        return Verdict::Refused(refusal);
+    }
+    let gates = first.all();
+    let begin = first.preferred();
+    for turn in 0..gates.len() {
+        let gate = &gates[begin.wrapping_add(turn) % gates.len()];
+        if !gate.may_grant(&ask.limits, &ask.amounts) {
+            continue;
+        }
+        let verdict = match gate.acquire(&ask.limits, ask.own, ask.amounts.clone()) {
+            Ok(answer) => answer.await.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)),
+            Err(verdict) => verdict,
+        };
+        match verdict {
+            Verdict::Denied(_) => {}
+            Verdict::Granted(grant) => {
+                first.prefer(gate.key().shard);
+                return Verdict::Granted(grant);
+            }
+            verdict => return verdict,
+        }
+    }
+    if let Some(statuses) = known_denial(&first, &ask.limits, &ask.amounts) {
+        return Verdict::Denied(statuses);
+    }
+    // No caller's drop cancels it: a grant that nobody takes gives itself back.
+    let (reply, answer) = oneshot::channel();
+    first.spawn({
+        let first = first.clone();
+        async move {
+            let _ = reply.send(draw(&first, &ask).await);
+        }
+    });
+    answer.await.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown))
+}
+
+/// Draws from several shards in one transaction.
+async fn draw(first: &Arc<Gate>, ask: &Ask) -> Verdict {
+    for attempt in 0..MOST_DRAWS {
+        let gates = first.all();
+        let images = match read_all(&gates, attempt > 0).await {
+            Ok(images) => images,
+            Err(error) => return Verdict::Unavailable(error),
+        };
+        // A shard that is missing holds nothing.
+        let (gates, images): (Vec<_>, Vec<_>) =
+            gates.into_iter().zip(images).filter_map(|(gate, image)| Some((gate, image?))).unzip();
+        if let Some(refusal) = images.iter().find_map(|image| Refusal::of(&image.bucket)) {
+            return Verdict::Refused(refusal);
+        }
+        let now = first.now();
+        let Some(parts) = plan::draw(&seen(&images), &ask.limits, &ask.amounts, now) else {
+            return Verdict::Denied(statuses(&images, &ask.limits, &ask.amounts, now));
+        };
+        let mut drawn = Vec::new();
+        let mut updates = Vec::new();
+        for ((gate, image), part) in gates.into_iter().zip(&images).zip(parts) {
+            if part.iter().any(|amount| *amount > 0) {
+                updates.push((gate.key().clone(), gate.plan_spend(&image.bucket, &ask.limits, ask.own, &part, now)));
+                drawn.push((Bucket::Gated(gate), part));
+            }
+        }
+        match first.transact(&updates).await {
+            Ok(true) => {
+                let left = statuses(&images, &ask.limits, &[], now);
+                let left = left.iter().zip(&ask.amounts);
+                let left = left.map(|(status, amount)| status.available.saturating_mul(1000).saturating_sub(*amount));
+                let left = left.collect();
+                return Verdict::Granted(Grant::drawn(drawn, ask.limits.clone(), left));
+            }
+            Ok(false) => {}
+            Err(error) if error.kind() == StoreErrorKind::Busy => {
+                tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=4 << attempt.min(4)))).await;
+            }
+            Err(error) => return Verdict::Unavailable(Unavailable::Store(error)),
+        }
+    }
+    Verdict::Unavailable(Unavailable::Contended)
+}
+
+/// The shards as they are; `None` for one that is missing. Those that were seen a short time ago are
+/// not read again, unless all are `anew`.
+async fn read_all(gates: &[Arc<Gate>], anew: bool) -> Result<Vec<Option<Image>>, Unavailable> {
+    // All at once, in the limiter's own runtime.
+    let reads: Vec<_> = gates
+        .iter()
+        .map(|gate| match gate.fresh_image().filter(|_| !anew) {
+            Some(image) => Ok(image),
+            None => {
+                let (reply, answer) = oneshot::channel::<Result<Option<Image>, StoreError>>();
+                let reading = gate.clone();
+                gate.spawn(async move {
+                    let _ = reply.send(reading.look().await);
+                });
+                Err(answer)
+            }
+        })
+        .collect();
+    let mut images = Vec::with_capacity(gates.len());
+    for read in reads {
+        images.push(match read {
+            Ok(image) => Some(image),
+            Err(answer) => answer.await.map_err(|_| Unavailable::ShutDown)?.map_err(Unavailable::Store)?,
+        });
+    }
+    Ok(images)
+}

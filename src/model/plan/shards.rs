@@ -1,0 +1,96 @@
+//! A bucket of several shards, seen as one.
+
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::{Changes, clamp, projected, rate_with};
+use crate::model::{BucketState, Level, Limit, LimitStatus, MILLI, Owner, Rate, whole_tokens};
+
+/// Millitokens, in the order of the limits.
+type Amounts = SmallVec<[i64; 2]>;
+
+/// A shard as it was seen, and what is to be written to it.
+pub type Seen<'a> = (&'a BucketState, &'a Changes);
+
+/// Where every one of `limits` stands in view of a request for `amounts` (millitokens, in the order of
+/// `limits`) that may be drawn from all shards together.
+pub fn statuses_of_shards(shards: &[Seen<'_>], limits: &[Limit], amounts: &[i64], now: i64) -> Vec<LimitStatus> {
+    let requested = amounts.iter().copied().chain(std::iter::repeat(0));
+    let status = |(limit, amount): (&Limit, i64)| {
+        let levels = levels(shards, limit, now);
+        let (held, capacity) = levels.iter().fold((0i128, 0i128), |(held, capacity), (rate, level)| {
+            (held + i128::from(level.tokens), capacity + i128::from(rate.capacity()))
+        });
+        let ahead = shards.iter().map(|(state, _)| state.refilled_at.saturating_sub(now).max(0)).max().unwrap_or(0);
+        let millis = |wait: i64| Duration::from_millis(u64::try_from(wait).unwrap_or(0));
+        let later = |wait: i64| millis(if wait == 0 { 0 } else { wait.saturating_add(ahead) });
+        LimitStatus {
+            owner: Owner::Entity,
+            limit: limit.clone(),
+            available: whole_tokens(clamp(held)),
+            requested: u64::try_from(amount.max(0) / MILLI).unwrap_or(0),
+            retry_after: wait(&levels, amount).map(later),
+            reset_after: wait(&levels, clamp(capacity)).map_or(Duration::MAX, later),
+        }
+    };
+    limits.iter().zip(requested).map(status).collect()
+}
+
+/// What to draw from each shard, from the fullest first, so that it makes `amounts`; `None` where all
+/// together do not have it.
+pub fn draw(shards: &[Seen<'_>], limits: &[Limit], amounts: &[i64], now: i64) -> Option<Vec<Amounts>> {
+    let mut drawn: Vec<Amounts> = shards.iter().map(|_| SmallVec::from_elem(0, limits.len())).collect();
+    for (index, (limit, amount)) in limits.iter().zip(amounts).enumerate() {
+        let mut fullest: Vec<(usize, i64)> =
+            levels(shards, limit, now).iter().map(|(_, level)| level.tokens).enumerate().collect();
+        fullest.sort_by_key(|(_, tokens)| std::cmp::Reverse(*tokens));
+        let mut missing = *amount;
+        for (shard, tokens) in fullest {
+            let part = missing.clamp(0, tokens.max(0));
+            drawn[shard][index] = part;
+            missing -= part;
+        }
+        if missing > 0 {
+            return None;
+        }
+    }
+    Some(drawn)
+}
+
+/// What each shard holds of the limit at `now`; what a shard does not have yet it will begin full with.
+fn levels(shards: &[Seen<'_>], limit: &Limit, now: i64) -> Vec<(Rate, Level)> {
+    let level = |(state, changes): &Seen<'_>| match state.limit(limit.name()) {
+        Some(known) => {
+            let rate = rate_with(state, known, limit);
+            let level = projected(state, known, changes, now);
+            Some((rate, Level { tokens: level.tokens.min(rate.capacity()), ..level }))
+        }
+        None => {
+            let rate = crate::model::Parameters::from(limit).shard(state.shard, state.shard_count).ok()?;
+            Some((rate, Level { tokens: rate.capacity(), remainder: 0 }))
+        }
+    };
+    shards.iter().filter_map(level).collect()
+}
+
+/// Milliseconds until the levels together hold `amount`: the least that suffices, since a shard that
+/// is full gains nothing while others do. `None` where they never do.
+fn wait(levels: &[(Rate, Level)], amount: i64) -> Option<i64> {
+    let held =
+        |after: i64| -> i128 { levels.iter().map(|(rate, level)| i128::from(rate.refill(*level, after).tokens)).sum() };
+    let enough = |after: i64| held(after) >= i128::from(amount);
+    if amount <= 0 || enough(0) {
+        return Some(0);
+    }
+    let full = levels.iter().map(|(rate, level)| rate.wait(*level, rate.capacity()).unwrap_or(i64::MAX)).max()?;
+    if !enough(full) {
+        return None;
+    }
+    let (mut short, mut long) = (0, full);
+    while long - short > 1 {
+        let middle = short + (long - short) / 2;
+        if enough(middle) { long = middle } else { short = middle }
+    }
+    Some(long)
+}

@@ -1,0 +1,151 @@
+//! Buckets of several shards: drawing from several at once, and making more.
+
+use aws_sdk_dynamodb::{
+    error::SdkError,
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{AttributeValue, Put, TransactWriteItem, Update as UpdateAction},
+};
+
+use super::{
+    attributes::{
+        EXPIRES_AT, Field, LAST_WRITE, PK, PRESSURE, PRESSURE_CAPACITY, REFILLED_AT, SHARD_COUNT, bucket_index_keys,
+        bucket_key, limit_attribute, limit_of_tokens,
+    },
+    decode, encode,
+    expression::{Expression, number, text},
+    failure::store_error,
+    records::{Item, corrupt, get_batch, unbuildable},
+    store::DynamoDbStore,
+};
+use crate::{
+    model::{BucketKey, Split, Update},
+    store::{StoreError, StoreErrorKind},
+};
+
+/// Executes several updates in one transaction.
+pub(super) async fn transact(store: &DynamoDbStore, updates: &[(BucketKey, Update)]) -> Result<bool, StoreError> {
+    let actions = updates.iter().map(|(key, update)| action(store, key, encode::update(update)));
+    send(store, actions.collect::<Result<_, _>>()?).await
+}
+
+/// Doubles the shards of a bucket in one transaction.
+pub(super) async fn split(store: &DynamoDbStore, bucket: &BucketKey, split: &Split) -> Result<bool, StoreError> {
+    let shards: Vec<_> = (0..split.shard_count).map(|shard| BucketKey { shard, ..bucket.clone() }).collect();
+    let keys = shards.iter().map(|key| encode::key(&store.namespace, key)).collect();
+    let items = get_batch(&store.client, &store.table, keys, true).await?;
+    let mut actions = Vec::with_capacity(shards.len() * 2);
+    for key in &shards {
+        let hash = bucket_key(&store.namespace, key);
+        let Some(item) = items.iter().find(|item| item.get(PK) == Some(&text(&*hash))) else {
+            return Ok(false);
+        };
+        let state = decode::bucket(item, key.shard)?;
+        if state.is_expired(split.now) || state.shard_count != split.shard_count {
+            return Ok(false);
+        }
+        let (half, new) = halve(store, key, item, split)?;
+        actions.push(action(store, key, half)?);
+        actions.push(new);
+    }
+    send(store, actions).await
+}
+
+/// Takes half of what a shard holds, and puts it into a new one.
+///
+/// Both count from the same refill time and carry the same remainder: refill and remainder divided by
+/// twice as many shards bring, twice, what they would have brought.
+fn halve(
+    store: &DynamoDbStore,
+    key: &BucketKey,
+    item: &Item,
+    split: &Split,
+) -> Result<(Expression, TransactWriteItem), StoreError> {
+    let (before, after) = (number(split.shard_count.into()), number((split.shard_count * 2).into()));
+    let mut half = Expression::default();
+    half.require_present(PK);
+    half.require_absent_or(SHARD_COUNT, "=", before);
+    half.set(SHARD_COUNT, after.clone());
+    half.set(LAST_WRITE, text(split.id.as_str()));
+    if let Some(refilled_at) = item.get(REFILLED_AT) {
+        half.require(REFILLED_AT, "=", refilled_at.clone());
+    }
+    if key.shard == 0 && item.contains_key(EXPIRES_AT) {
+        // It stays: without it, a new bucket would begin beside the other shards.
+        half.remove(EXPIRES_AT);
+    }
+    let new_key = BucketKey { shard: key.shard + split.shard_count, ..key.clone() };
+    let mut new = item.clone();
+    new.extend(encode::key(&store.namespace, &new_key));
+    new.extend(bucket_index_keys(&store.namespace, &new_key).map(|(name, value)| (name.to_owned(), text(value))));
+    new.insert(SHARD_COUNT.into(), after);
+    new.insert(LAST_WRITE.into(), text(split.id.as_str()));
+    for limit in item.keys().filter_map(|attribute| limit_of_tokens(attribute)) {
+        let held = limit_attribute(limit, Field::Tokens);
+        if limit == PRESSURE {
+            // Not divided: every item takes that many writes.
+            new.insert(held, number(PRESSURE_CAPACITY));
+        } else {
+            // The smaller half: the odd thousandth stays where the larger share of the capacity is.
+            let tokens = integer(item, &held)?.div_euclid(2);
+            new.insert(held.clone(), number(tokens));
+            if tokens != 0 {
+                half.add(&held, -tokens);
+            }
+            for field in [Field::Capacity, Field::RefillAmount, Field::RefillPeriod] {
+                let parameter = limit_attribute(limit, field);
+                if let Some(value) = item.get(&parameter) {
+                    half.require(&parameter, "=", value.clone());
+                }
+            }
+        }
+        new.insert(limit_attribute(limit, Field::Consumed), number(0));
+    }
+    let put = Put::builder()
+        .table_name(&store.table)
+        .set_item(Some(new))
+        .condition_expression("attribute_not_exists(#pk) OR #ttl <= :now")
+        .expression_attribute_names("#pk", PK)
+        .expression_attribute_names("#ttl", EXPIRES_AT)
+        .expression_attribute_values(":now", number(split.now.div_euclid(1000)))
+        .build()
+        .map_err(unbuildable)?;
+    Ok((half, TransactWriteItem::builder().put(put).build()))
+}
+
+fn integer(item: &Item, attribute: &str) -> Result<i64, StoreError> {
+    match item.get(attribute) {
+        Some(AttributeValue::N(digits)) => digits.parse().map_err(|_| corrupt(attribute)),
+        _ => Err(corrupt(attribute)),
+    }
+}
+
+fn action(store: &DynamoDbStore, key: &BucketKey, expression: Expression) -> Result<TransactWriteItem, StoreError> {
+    let update = UpdateAction::builder()
+        .table_name(&store.table)
+        .set_key(Some(encode::key(&store.namespace, key)))
+        .update_expression(expression.update())
+        .condition_expression(expression.condition())
+        .set_expression_attribute_names(Some(expression.names()))
+        .set_expression_attribute_values(Some(expression.values()))
+        .build()
+        .map_err(unbuildable)?;
+    Ok(TransactWriteItem::builder().update(update).build())
+}
+
+/// False where a condition failed.
+async fn send(store: &DynamoDbStore, actions: Vec<TransactWriteItem>) -> Result<bool, StoreError> {
+    let result = store.client.transact_write_items().set_transact_items(Some(actions)).send().await;
+    let error = match result {
+        Ok(_) => return Ok(true),
+        Err(SdkError::ServiceError(error)) => error,
+        Err(error) => return Err(store_error(error)),
+    };
+    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error.err() else {
+        return Err(store_error(SdkError::ServiceError(error)));
+    };
+    let mut codes = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
+    match codes.any(|code| code == "ConditionalCheckFailed") {
+        true => Ok(false),
+        false => Err(StoreError::new(StoreErrorKind::Busy, "the transaction met another one, or was throttled")),
+    }
+}

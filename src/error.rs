@@ -4,7 +4,8 @@ use std::convert::Infallible;
 
 use crate::{
     model::{
-        Denied, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName, NamespaceStatus, Resource, UnusableKey,
+        Denied, EntityId, IncompatibleVersion, InvalidLimit, InvalidLimits, InvalidName, LimitName, NamespaceStatus,
+        Resource, UnusableKey,
     },
     store::StoreError,
 };
@@ -66,7 +67,11 @@ impl Error {
             Self::Invalid(_) => ErrorCategory::Validation,
             Self::Entity(_) => ErrorCategory::Entity,
             Self::Namespace(_) => ErrorCategory::Infrastructure,
-            Self::Stack(StackError::IncompatibleSchema { .. }) => ErrorCategory::Version,
+            Self::Stack(
+                StackError::IncompatibleSchema { .. }
+                | StackError::ClientTooOld { .. }
+                | StackError::InvalidVersion { .. },
+            ) => ErrorCategory::Version,
             Self::Stack(_) => ErrorCategory::Infrastructure,
         }
     }
@@ -231,6 +236,28 @@ pub enum StackError {
         /// The schema version of this crate.
         supported: &'static str,
     },
+    /// The table holds what only newer clients understand.
+    #[error("table {table} asks for client version {required}, this crate understands what {equivalent} does")]
+    ClientTooOld {
+        /// The table's name.
+        table: String,
+        /// The oldest Python client that may use the table.
+        required: String,
+        /// The Python client that this crate counts as.
+        equivalent: &'static str,
+    },
+    /// A version of the table is none.
+    #[error("table {table}: {attribute} is {found:?}, which is no version; this crate understands {supported}")]
+    InvalidVersion {
+        /// The table's name.
+        table: String,
+        /// Which version of its version record.
+        attribute: &'static str,
+        /// What it says.
+        found: String,
+        /// The version of this crate to compare it with.
+        supported: &'static str,
+    },
     /// A call failed.
     #[error("{action} failed: {source}")]
     Call {
@@ -239,6 +266,23 @@ pub enum StackError {
         /// Why it failed.
         source: StoreError,
     },
+}
+
+impl StackError {
+    /// What is wrong with the version of `table`.
+    #[cfg(feature = "dynamodb")]
+    pub(crate) fn incompatible(table: &str, problem: IncompatibleVersion) -> Self {
+        let table = table.to_owned();
+        match problem {
+            IncompatibleVersion::Schema { found, supported } => Self::IncompatibleSchema { table, found, supported },
+            IncompatibleVersion::ClientTooOld { required, equivalent } => {
+                Self::ClientTooOld { table, required, equivalent }
+            }
+            IncompatibleVersion::NoVersion { attribute, found, supported } => {
+                Self::InvalidVersion { table, attribute, found, supported }
+            }
+        }
+    }
 }
 
 impl From<Denied> for Error {

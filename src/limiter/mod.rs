@@ -29,7 +29,8 @@
 //! four levels: [`RateLimiter::config`]. An entity that was created with a parent, and cascades, is
 //! charged together with it: [`RateLimiter::entities`]. What was looked up stays known for a
 //! minute. Every change is noted: [`RateLimiter::audit`]. Tenants are kept apart by
-//! [`RateLimiter::namespace`].
+//! [`RateLimiter::namespace`]. What was used and what is left: [`RateLimiter::usage`]. How the store
+//! does: [`RateLimiter::ping`], [`RateLimiter::status`].
 //!
 //! # Gates
 //!
@@ -60,6 +61,7 @@ mod entities;
 mod gate;
 mod gates;
 mod grant;
+mod health;
 mod lease;
 mod listing;
 mod namespaces;
@@ -69,6 +71,7 @@ mod records;
 mod request;
 mod resolver;
 mod settlement;
+mod usage;
 
 pub use crate::error::SettleError;
 pub use acquire::Acquire;
@@ -83,6 +86,7 @@ pub use query::{Query, QueryWait};
 pub use rate_limiter::RateLimiter;
 pub use resolver::CacheStats;
 pub use settlement::Settlement;
+pub use usage::{Snapshots, Usage};
 
 pub(crate) use acquire::{AcquireFuture, Started};
 

@@ -7,8 +7,10 @@ use super::{
     records::Tables,
 };
 use crate::{
-    model::{BucketKey, BucketState, Create, Expiry, Guard, LimitState, Line, NewLimit, TokenChange, Update},
-    store::{Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
+    model::{
+        BucketKey, BucketState, Create, Expiry, Guard, LimitState, Line, NewLimit, StoreStatus, TokenChange, Update,
+    },
+    store::{Diagnostics, Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
 };
 
 /// Buckets in this process's memory, bounded: a new key that would exceed the cap replaces a
@@ -115,6 +117,22 @@ impl Store for MemoryStore {
 
     fn records(&self) -> Option<&dyn Records> {
         Some(self)
+    }
+
+    fn diagnostics(&self) -> Option<&dyn Diagnostics> {
+        Some(self)
+    }
+}
+
+impl Diagnostics for MemoryStore {
+    fn ping(&self) -> StoreFuture<'_, ()> {
+        Box::pin(ready(Ok(())))
+    }
+
+    /// It knows how many buckets it holds, and nothing else.
+    fn describe(&self) -> StoreFuture<'_, StoreStatus> {
+        let status = StoreStatus { items: u64::try_from(self.len()).ok(), ..StoreStatus::default() };
+        Box::pin(ready(Ok(status)))
     }
 }
 

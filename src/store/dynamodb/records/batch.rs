@@ -22,7 +22,7 @@ const READS: usize = 100;
 const MOST_TRIES: u32 = 12;
 
 /// Reads items by key; those that do not exist are left out, and the order is lost.
-pub(super) async fn get(
+pub(in crate::store::dynamodb) async fn get(
     client: &Client,
     table: &str,
     keys: Vec<Item>,

@@ -4,11 +4,13 @@ use std::convert::Infallible;
 
 use crate::{
     model::{
-        Denied, EntityId, IncompatibleVersion, InvalidLimit, InvalidLimits, InvalidName, LimitName, NamespaceStatus,
-        Resource, UnusableKey,
+        Denied, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName, NamespaceStatus, Resource, UnusableKey,
     },
     store::StoreError,
 };
+
+#[cfg(feature = "dynamodb")]
+use crate::model::IncompatibleVersion;
 
 /// Everything that an acquire, a lease or opening a limiter can answer instead of success.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -19,14 +19,17 @@ pub async fn load_config() -> SdkConfig {
 }
 
 /// Whether the owner of the credentials may be asked for: not where another endpoint than AWS is
-/// named for DynamoDB, unless one is named for STS too.
+/// named for DynamoDB, unless one of its own is named for STS.
 pub(crate) fn asks_for_caller(config: &SdkConfig) -> bool {
-    let names_endpoint = |service: &str| {
+    let everywhere = config.endpoint_url();
+    // The one for everything, where none is named for the service.
+    let endpoint = |service: &str| {
         let key =
             ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
-        key.ok().and_then(|key| config.service_config()?.load_config(key)).is_some()
+        key.ok().and_then(|key| config.service_config()?.load_config(key))
     };
-    names_endpoint("STS") || !(names_endpoint("DynamoDB") || config.endpoint_url().is_some())
+    let own = endpoint("STS").is_some_and(|sts| everywhere != Some(sts.as_str()));
+    own || (everywhere.is_none() && endpoint("DynamoDB").is_none())
 }
 
 /// The same client without retries: for writes that must not be repeated blindly.

@@ -21,19 +21,19 @@ const UPDATED_AT: &str = "updated_at";
 const UPDATED_BY: &str = "updated_by";
 
 pub(super) fn decode(item: &Item) -> VersionRecord {
-    // A version of another type is none: told as it is.
+    // What has another type is no version.
     let version = |attribute: &str| match item.get(attribute) {
         None | Some(AttributeValue::Null(_)) => None,
         Some(AttributeValue::S(text)) => Some(text.clone()),
-        Some(other) => Some(format!("{other:?}")),
+        Some(_) => Some("not a text".to_owned()),
     };
-    let mut record = VersionRecord::default();
-    record.schema_version = version(SCHEMA_VERSION);
-    record.client_min_version = version(CLIENT_MIN_VERSION);
-    record.lambda_version = version(LAMBDA_VERSION);
-    record.updated_at = text_of(item, UPDATED_AT).and_then(parse_timestamp);
-    record.updated_by = text_of(item, UPDATED_BY).map(str::to_owned);
-    record
+    VersionRecord {
+        schema_version: version(SCHEMA_VERSION),
+        client_min_version: version(CLIENT_MIN_VERSION),
+        lambda_version: version(LAMBDA_VERSION),
+        updated_at: text_of(item, UPDATED_AT).and_then(parse_timestamp),
+        updated_by: text_of(item, UPDATED_BY).map(str::to_owned),
+    }
 }
 
 pub(super) fn encode(record: &VersionRecord) -> Result<Item, StoreError> {

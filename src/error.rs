@@ -9,6 +9,9 @@ use crate::{
     store::StoreError,
 };
 
+#[cfg(feature = "dynamodb")]
+use crate::model::IncompatibleVersion;
+
 /// Everything that an acquire, a lease or opening a limiter can answer instead of success.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -73,7 +76,11 @@ impl Error {
             Self::Invalid(_) => ErrorCategory::Validation,
             Self::Entity(_) => ErrorCategory::Entity,
             Self::Namespace(_) => ErrorCategory::Infrastructure,
-            Self::Stack(StackError::IncompatibleSchema { .. }) => ErrorCategory::Version,
+            Self::Stack(
+                StackError::IncompatibleSchema { .. }
+                | StackError::ClientTooOld { .. }
+                | StackError::InvalidVersion { .. },
+            ) => ErrorCategory::Version,
             Self::Stack(_) => ErrorCategory::Infrastructure,
         }
     }
@@ -255,6 +262,28 @@ pub enum StackError {
         /// The schema version of this crate.
         supported: &'static str,
     },
+    /// The table holds what only newer clients understand.
+    #[error("table {table} asks for client version {required}, this crate understands what {equivalent} does")]
+    ClientTooOld {
+        /// The table's name.
+        table: String,
+        /// The oldest Python client that may use the table.
+        required: String,
+        /// The Python client that this crate counts as.
+        equivalent: &'static str,
+    },
+    /// A version of the table is none.
+    #[error("table {table}: {attribute} is {found:?}, which is no version; this crate understands {supported}")]
+    InvalidVersion {
+        /// The table's name.
+        table: String,
+        /// Which version of its version record.
+        attribute: &'static str,
+        /// What it says.
+        found: String,
+        /// The version of this crate to compare it with.
+        supported: &'static str,
+    },
     /// A call failed.
     #[error("{action} failed: {source}")]
     Call {
@@ -263,6 +292,23 @@ pub enum StackError {
         /// Why it failed.
         source: StoreError,
     },
+}
+
+impl StackError {
+    /// What is wrong with the version of `table`.
+    #[cfg(feature = "dynamodb")]
+    pub(crate) fn incompatible(table: &str, problem: IncompatibleVersion) -> Self {
+        let table = table.to_owned();
+        match problem {
+            IncompatibleVersion::Schema { found, supported } => Self::IncompatibleSchema { table, found, supported },
+            IncompatibleVersion::ClientTooOld { required, equivalent } => {
+                Self::ClientTooOld { table, required, equivalent }
+            }
+            IncompatibleVersion::NoVersion { attribute, found, supported } => {
+                Self::InvalidVersion { table, attribute, found, supported }
+            }
+        }
+    }
 }
 
 impl From<Denied> for Error {

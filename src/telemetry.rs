@@ -6,6 +6,7 @@
 //! | `store call failed` | warn | a write failed; its requests got an error or another try |
 //! | `settle value ignored` | warn | a response header that should settle a lease was unusable |
 //! | `stored limits not refreshed` | warn | the store failed: what was known is served on |
+//! | `caller unknown` | warn | STS did not say who changes limits and entities: the history does not either |
 //! | `limiter unavailable` | warn | a request was answered without the store's decision |
 //! | `request setup` | error | a key extractor found the server set up wrongly |
 //!
@@ -39,6 +40,11 @@ pub(crate) fn unavailable(error: &Unavailable, allowed: bool) {
 
 pub(crate) fn stale_config(error: &StoreError) {
     tracing::warn!(target: "tollgate", %error, "stored limits not refreshed");
+}
+
+#[cfg(feature = "dynamodb")]
+pub(crate) fn caller_unknown(error: &dyn std::fmt::Display) {
+    tracing::warn!(target: "tollgate", %error, "caller unknown");
 }
 
 pub(crate) fn setup(message: &str) {

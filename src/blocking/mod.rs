@@ -26,6 +26,7 @@ mod query;
 mod rate_limiter;
 mod records;
 mod runtime;
+mod usage;
 
 #[cfg(feature = "dynamodb")]
 mod open;
@@ -38,3 +39,4 @@ pub use listing::Listing;
 pub use query::Query;
 pub use rate_limiter::RateLimiter;
 pub use records::{Audit, Config, Entities, Namespaces};
+pub use usage::{Snapshots, Usage};

@@ -2,6 +2,7 @@
 
 use std::future::IntoFuture;
 
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 
 use super::{RateLimiter, runtime::Runtime};
@@ -47,6 +48,11 @@ impl Open {
     /// As [`Open::client`](limiter::Open::client).
     pub fn client(self, client: Client) -> Self {
         Self { inner: self.inner.client(client), ..self }
+    }
+
+    /// As [`Open::caller_identity`](limiter::Open::caller_identity).
+    pub fn caller_identity(self, config: &SdkConfig) -> Self {
+        Self { inner: self.inner.caller_identity(config), ..self }
     }
 
     /// As [`Open::provision`](limiter::Open::provision).

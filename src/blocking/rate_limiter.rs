@@ -1,12 +1,12 @@
 //! The limiter.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
-use super::{Acquire, Audit, Config, Entities, Namespaces, Query, runtime::Runtime};
+use super::{Acquire, Audit, Config, Entities, Namespaces, Query, Usage, runtime::Runtime};
 use crate::{
     error::{Error, Unavailable},
     limiter::{self, Builder},
-    model::{EntityId, NamespaceName, Resource},
+    model::{EntityId, NamespaceName, Resource, Status},
     store::{MemoryStore, Store},
 };
 
@@ -80,6 +80,29 @@ impl RateLimiter {
     /// The namespaces of the limiter's table.
     pub fn namespaces(&self) -> Namespaces {
         Namespaces { inner: self.inner.namespaces(), runtime: self.runtime.clone() }
+    }
+
+    /// What was used, and what is left.
+    pub fn usage(&self) -> Usage {
+        Usage { inner: self.inner.usage(), runtime: self.runtime.clone() }
+    }
+
+    /// As [`RateLimiter::ping`](crate::RateLimiter::ping).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ping(&self) -> Result<Duration, Error> {
+        let limiter = self.inner.clone();
+        self.runtime.wait(async move { limiter.ping().await })?
+    }
+
+    /// As [`RateLimiter::status`](crate::RateLimiter::status).
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the limiter's thread has ended.
+    pub fn status(&self) -> Result<Status, Error> {
+        let limiter = self.inner.clone();
+        Ok(self.runtime.wait(async move { limiter.status().await })?)
     }
 
     /// As [`RateLimiter::namespace`](crate::RateLimiter::namespace). It shares the thread too.

@@ -88,7 +88,9 @@ impl Builder {
         self
     }
 
-    /// Who changes stored limits and entities through this limiter: told in the history.
+    /// Who changes stored limits and entities through this limiter: told in the history. Default:
+    /// whom the store takes this process for, where it knows: for one that
+    /// [`RateLimiter::open`] reaches on AWS, the ARN of its credentials.
     pub fn principal(mut self, principal: impl Into<String>) -> Self {
         self.limiter.principal = Some(principal.into());
         self

@@ -29,7 +29,8 @@
 //! four levels: [`RateLimiter::config`]. An entity that was created with a parent, and cascades, is
 //! charged together with it: [`RateLimiter::entities`]. What was looked up stays known for a
 //! minute. Every change is noted: [`RateLimiter::audit`]. Tenants are kept apart by
-//! [`RateLimiter::namespace`].
+//! [`RateLimiter::namespace`]. What was used and what is left: [`RateLimiter::usage`]. How the store
+//! does: [`RateLimiter::ping`], [`RateLimiter::status`].
 //!
 //! The guide has a page for each: `stored-limits.md`, `hierarchy.md` and `namespaces.md` in the
 //! repository's `docs/guide`, and `concepts.md` for what stands here.
@@ -63,6 +64,7 @@ mod entities;
 mod gate;
 mod gates;
 mod grant;
+mod health;
 mod lease;
 mod listing;
 mod namespaces;
@@ -73,6 +75,7 @@ mod request;
 mod resolver;
 mod settlement;
 mod sharded;
+mod usage;
 
 pub use crate::error::SettleError;
 pub use acquire::Acquire;
@@ -87,6 +90,7 @@ pub use query::{Query, QueryWait};
 pub use rate_limiter::RateLimiter;
 pub use resolver::CacheStats;
 pub use settlement::Settlement;
+pub use usage::{Snapshots, Usage};
 
 pub(crate) use acquire::{AcquireFuture, Started};
 

@@ -2,6 +2,7 @@
 
 use std::{env, future::IntoFuture, pin::Pin, sync::Arc};
 
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 
 use super::{builder::Builder, rate_limiter::RateLimiter};
@@ -11,7 +12,9 @@ use crate::{
     model::{NamespaceName, StackName},
     store::{
         Namespaces,
-        dynamodb::{CreateTable, DynamoDbStore, Provision, Registry, Stack, load_config},
+        dynamodb::{
+            CallerIdentity, CreateTable, DynamoDbStore, Found, Provision, Registry, Stack, asks_for_caller, load_config,
+        },
     },
 };
 
@@ -22,12 +25,15 @@ use crate::{
 ///
 /// # Errors
 /// [`Error::Stack`] where the stack cannot be joined or provisioned, [`Error::Invalid`] for wrong
-/// names.
+/// names. A table is refused whose schema has another major version or a minor one above that of this
+/// crate, and one that asks for a Python client above 0.17.0, which this crate counts as: clients
+/// raise that when they store what older ones would misread.
 #[must_use = "nothing is opened until it is awaited"]
 pub struct Open {
     stack: Option<Result<StackName, Error>>,
     namespace: Option<Result<NamespaceName, Error>>,
     client: Option<Client>,
+    caller: Option<CallerIdentity>,
     provision: Arc<dyn Provision>,
     builder: Builder,
 }
@@ -58,6 +64,7 @@ impl RateLimiter {
             stack: None,
             namespace: None,
             client: None,
+            caller: None,
             provision: Arc::new(CreateTable::new()),
             builder: Self::builder(),
         }
@@ -90,6 +97,18 @@ impl Open {
         self
     }
 
+    /// Names the owner of the credentials of `config` in the history, unless
+    /// [`principal`](Builder::principal) names somebody: STS is asked once, by the first change of
+    /// limits or entities, and an answer that does not come within a second is none.
+    ///
+    /// By default that is done with the configuration from the environment, and not where a
+    /// [`client`](Self::client) is given or the environment names another endpoint for DynamoDB and
+    /// none for STS (`AWS_ENDPOINT_URL_STS`).
+    pub fn caller_identity(mut self, config: &SdkConfig) -> Self {
+        self.caller = Some(CallerIdentity::new(config));
+        self
+    }
+
     /// What to do where the table is missing. Default: [`CreateTable`].
     pub fn provision(mut self, provision: impl Provision) -> Self {
         self.provision = Arc::new(provision);
@@ -111,19 +130,33 @@ impl Open {
             Some(namespace) => namespace?,
             None => from_environment(["TOLLGATE_NAMESPACE", "ZAEL_NAMESPACE"], "default").try_into()?,
         };
+        let mut caller = self.caller;
         let client = match self.client {
             Some(client) => client,
-            None => Client::new(&load_config().await),
+            None => {
+                let config = load_config().await;
+                if caller.is_none() && asks_for_caller(&config) {
+                    caller = Some(CallerIdentity::new(&config));
+                }
+                Client::new(&config)
+            }
         };
         let stack = Stack::new(client, name);
         let registry = Registry::new(&stack, SystemClock.now());
-        if !registry.check_version().await? {
+        let mut found = registry.check_version().await?;
+        if found == Found::Nothing {
             self.provision.provision(&stack).await?;
-            if !registry.check_version().await? {
-                return Err(StackError::NotFound { table: stack.table().into() }.into());
-            }
+            found = registry.check_version().await?;
         }
-        let table = DynamoDbStore::new(stack.client(), stack.table(), "_");
+        match found {
+            Found::Nothing => return Err(StackError::NotFound { table: stack.table().into() }.into()),
+            Found::Table if self.provision.registers_namespaces() => registry.put_version().await?,
+            Found::Table | Found::Version => {}
+        }
+        let mut table = DynamoDbStore::new(stack.client(), stack.table(), "_");
+        if let Some(caller) = caller {
+            table = table.with_caller(caller);
+        }
         let failed = |action| move |source| StackError::Call { action, source };
         let known = table.find(&namespace).await.map_err(failed("reading the namespace"))?;
         let namespace = match known {
@@ -133,7 +166,6 @@ impl Open {
                 return Err(StackError::NamespaceNotFound { table, namespace: namespace.to_string() }.into());
             }
             None => {
-                registry.put_version().await?;
                 let now = SystemClock.now();
                 table.register(&namespace, now).await.map_err(failed("registering the namespace"))?
             }

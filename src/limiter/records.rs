@@ -77,10 +77,15 @@ impl RateLimiter {
 
     /// Adds an event to the history.
     pub(super) async fn note(&self, mut event: AuditEvent) -> Result<(), Error> {
-        event.principal = self.principal().map(str::to_owned);
-        let expires_at = event.timestamp.saturating_add(self.audit_retention_seconds());
         let store = self.store();
-        answered(records_of(&*store)?.append_audit(&event, expires_at).await)
+        let records = records_of(&*store)?;
+        event.principal = match self.principal() {
+            Some(principal) => Some(principal.to_owned()),
+            // The event counts more than who it names.
+            None => records.principal().await.unwrap_or_default(),
+        };
+        let expires_at = event.timestamp.saturating_add(self.audit_retention_seconds());
+        answered(records.append_audit(&event, expires_at).await)
     }
 }
 

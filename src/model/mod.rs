@@ -16,6 +16,7 @@ mod bucket;
 mod config;
 mod cost;
 mod entity;
+mod health;
 mod key;
 mod limit;
 mod limits;
@@ -25,6 +26,8 @@ mod namespace;
 pub mod plan;
 mod stamps;
 mod status;
+mod usage;
+mod version;
 mod write;
 
 pub use arithmetic::{Accrual, InvalidParameters, Level, Parameters, Rate};
@@ -33,6 +36,7 @@ pub use bucket::{BucketState, LimitState};
 pub use config::{ConfigScope, ConfigSource, ResolvedLimits, StoredConfig, StoredOnUnavailable};
 pub use cost::Cost;
 pub use entity::Entity;
+pub use health::{Status, StoreStatus};
 pub use key::BucketKey;
 pub use limit::{InvalidLimit, Limit, limit_name};
 pub use limits::{InvalidLimits, Limits};
@@ -41,6 +45,9 @@ pub use name::{EntityId, InvalidName, LimitName, NameKind, NameProblem, Namespac
 pub use namespace::{NamespaceInfo, NamespaceStatus};
 pub use stamps::{StampGuard, Stamps, Validity};
 pub use status::{Availability, Denied, LimitStatus, Owner};
+pub use usage::{EntityCapacity, ResourceCapacity, UsageQuery, UsageSnapshot, UsageSubject, UsageSummary, UsageWindow};
+pub use version::{IncompatibleVersion, VersionRecord};
 pub use write::{Create, Expiry, Guard, Line, NewLimit, RefillLock, Split, TokenChange, Update, WriteId};
 
 pub(crate) use limit::{MILLI, to_milli, whole_tokens};
+pub(crate) use usage::Tally;

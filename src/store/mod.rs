@@ -10,6 +10,7 @@
 //! Two stores come with the crate: [`MemoryStore`], and [`DynamoDbStore`](dynamodb::DynamoDbStore)
 //! (feature `dynamodb`). Both pass one conformance suite, which a store of your own can follow.
 
+mod diagnostics;
 mod error;
 mod memory;
 mod namespaces;
@@ -19,6 +20,7 @@ mod traits;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 
+pub use diagnostics::Diagnostics;
 pub use error::{StoreError, StoreErrorKind};
 pub use memory::MemoryStore;
 pub use namespaces::{Namespaces, StatusChange};

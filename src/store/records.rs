@@ -1,10 +1,11 @@
 //! What a namespace holds beside its buckets.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, future::ready};
 
 use super::StoreFuture;
 use crate::model::{
     AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Resource, StoredConfig,
+    UsageQuery, UsageSnapshot,
 };
 
 /// One page of a listing.
@@ -131,4 +132,20 @@ pub trait Records: Debug + Send + Sync + 'static {
         subject: &'a AuditSubject,
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Page<AuditEvent>>;
+
+    /// Who the store takes this process for: told in the history where nobody else is named.
+    /// Awaited by what changes limits and entities, so it has a short deadline of its own. Default:
+    /// nobody known.
+    fn principal(&self) -> StoreFuture<'_, Option<String>> {
+        Box::pin(ready(Ok(None)))
+    }
+
+    /// Lists usage snapshots, the newest windows first. Default: there are none.
+    fn list_usage<'a>(
+        &'a self,
+        _query: &'a UsageQuery,
+        _from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Page<UsageSnapshot>> {
+        Box::pin(ready(Ok(Page::new(Vec::new(), None))))
+    }
 }

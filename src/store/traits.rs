@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, future::Future, pin::Pin};
 
-use super::{Namespaces, Records, StoreError, StoreErrorKind};
+use super::{Diagnostics, Namespaces, Records, StoreError, StoreErrorKind};
 use crate::model::{BucketKey, BucketState, Create, Split, Update};
 
 /// A future that a [`Store`] returns.
@@ -60,6 +60,11 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Its namespaces. `None` where it has none: it is one by itself then.
     fn namespaces(&self) -> Option<&dyn Namespaces> {
+        None
+    }
+
+    /// How it does. `None` where it cannot tell: whether it answers shows when a bucket is read.
+    fn diagnostics(&self) -> Option<&dyn Diagnostics> {
         None
     }
 }

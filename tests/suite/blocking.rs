@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use tollgate::{
-    EntityId, Error, Limit, RateLimiter as AsyncLimiter,
+    EntityId, Error, Limit, LimitName, RateLimiter as AsyncLimiter, Resource,
     blocking::RateLimiter,
-    model::{ConfigScope, Entity, NamespaceName},
+    model::{ConfigScope, Entity, NamespaceName, UsageWindow},
     store::{MemoryStore, dynamodb::CreateTable},
 };
 use tollgate_testkit::Engine;
@@ -40,6 +40,18 @@ fn use_it(limiter: &RateLimiter) {
     limiter.shutdown();
     let wait = limiter.available("key", "gpt-4").cost("tpm", 60).time_until_available().unwrap();
     assert_eq!(wait, Some(std::time::Duration::ZERO));
+
+    limiter.ping().unwrap();
+    assert!(limiter.status().unwrap().available);
+    let (gpt, tpm) = (Resource::new("gpt-4").unwrap(), LimitName::new("tpm").unwrap());
+    let left = limiter.usage().resource_capacity(&gpt, &tpm).unwrap();
+    assert_eq!((left.entities.len(), left.total_capacity), (2, 200));
+    assert!(limiter.usage().resource_capacity_of_parents(&gpt, &tpm).unwrap().entities.is_empty());
+    assert_eq!(limiter.usage().buckets(&gpt).count(), 2);
+    let snapshots =
+        limiter.usage().of_entity(entity("key")).resource(gpt).window(UsageWindow::Hourly).since(0).until(1);
+    assert_eq!(snapshots.clone().list().count(), 0);
+    assert_eq!(snapshots.summary().unwrap().snapshots, 0);
 
     let children: Result<Vec<_>, _> = limiter.entities().children(&entity("project")).collect();
     assert_eq!(children.unwrap()[0].id, entity("key"));

@@ -1,11 +1,13 @@
 //! Behaviour through the public API, on the memory store and on the embedded engine.
 
 mod blocking;
+mod health;
 mod interop;
 mod layer;
 mod limiter;
 mod open;
 mod plan;
+mod principal;
 mod records;
 mod store;
 mod wire_format;

@@ -147,6 +147,11 @@ pub(super) const ENTITY_CONFIG_RESOURCES: &str = "#ENTITY_CONFIG_RESOURCES";
 /// The prefix of the sort keys of audit events.
 pub(super) const AUDIT: &str = "#AUDIT#";
 
+/// The prefix of the sort keys of usage snapshots.
+pub(super) const USAGE: &str = "#USAGE#";
+/// The prefix of the index's sort keys of a resource's usage snapshots.
+pub(super) const USAGE_BY_RESOURCE: &str = "USAGE#";
+
 /// The partition key of what the system knows.
 pub(super) fn system_key(namespace: &str) -> String {
     format!("{namespace}/SYSTEM#")

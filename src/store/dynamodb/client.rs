@@ -6,6 +6,7 @@ use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
+use aws_types::service_config::ServiceConfigKey;
 
 /// The SDK's configuration from the environment: region, credentials, endpoint
 /// (`AWS_ENDPOINT_URL_DYNAMODB`) and the rest, with an HTTPS client on `rustls` and `ring`.
@@ -15,6 +16,20 @@ use aws_smithy_http_client::{
 pub async fn load_config() -> SdkConfig {
     let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).load().await
+}
+
+/// Whether the owner of the credentials may be asked for: not where another endpoint than AWS is
+/// named for DynamoDB, unless one of its own is named for STS.
+pub(crate) fn asks_for_caller(config: &SdkConfig) -> bool {
+    let everywhere = config.endpoint_url();
+    // The one for everything, where none is named for the service.
+    let endpoint = |service: &str| {
+        let key =
+            ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+        key.ok().and_then(|key| config.service_config()?.load_config(key))
+    };
+    let own = endpoint("STS").is_some_and(|sts| everywhere != Some(sts.as_str()));
+    own || (everywhere.is_none() && endpoint("DynamoDB").is_none())
 }
 
 /// The same client without retries: for writes that must not be repeated blindly.

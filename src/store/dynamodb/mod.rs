@@ -13,8 +13,10 @@
 //! an addition charges or refunds twice. The limiter repeats them where that is safe.
 
 mod attributes;
+mod caller;
 mod client;
 mod decode;
+mod diagnostics;
 mod encode;
 mod expression;
 mod failure;
@@ -26,10 +28,13 @@ mod shards;
 mod stack;
 mod store;
 mod table;
+mod version;
 
 pub use client::load_config;
 pub use provision::{CreateTable, JoinOnly, Provision, ProvisionFuture};
 pub use stack::Stack;
 pub use store::DynamoDbStore;
 
-pub(crate) use registry::Registry;
+pub(crate) use caller::CallerIdentity;
+pub(crate) use client::asks_for_caller;
+pub(crate) use registry::{Found, Registry};

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{get_item::GetItemError, put_item::PutItemError},
-    primitives::{DateTime, DateTimeFormat},
     types::AttributeValue,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -16,16 +15,26 @@ use super::{
     failure::store_error,
     stack::Stack,
     table::call_failed,
+    version,
 };
 use crate::{
     error::StackError,
+    model::VersionRecord,
     store::{StoreError, StoreErrorKind},
 };
 
 type Item = HashMap<String, AttributeValue>;
 
-/// The schema that this crate reads and writes.
-const SCHEMA: &str = "0.10.0";
+/// How much of a table there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// No table.
+    Nothing,
+    /// One without a version record.
+    Table,
+    /// One with a version that this crate can work with.
+    Version,
+}
 
 /// Reads and writes the registry of a stack's table.
 #[derive(Clone, Copy, Debug)]
@@ -40,33 +49,23 @@ impl<'a> Registry<'a> {
         Self { stack, now }
     }
 
-    /// Checks the version record. `false` where the table does not exist.
-    pub(crate) async fn check_version(&self) -> Result<bool, StackError> {
+    /// Checks the version record.
+    pub(crate) async fn check_version(&self) -> Result<Found, StackError> {
         let item = match self.get(VERSION).await {
-            Ok(item) => item,
+            Ok(Some(item)) => item,
+            Ok(None) => return Ok(Found::Table),
             Err(SdkError::ServiceError(error)) if matches!(error.err(), GetItemError::ResourceNotFoundException(_)) => {
-                return Ok(false);
+                return Ok(Found::Nothing);
             }
             Err(error) => return Err(call_failed("reading the version record")(store_error(error))),
         };
-        if let Some(AttributeValue::S(found)) = item.and_then(|mut item| item.remove("schema_version"))
-            && !is_compatible(&found)
-        {
-            return Err(StackError::IncompatibleSchema { table: self.stack.table().into(), found, supported: SCHEMA });
-        }
-        Ok(true)
+        version::decode(&item).check().map_err(|problem| StackError::incompatible(self.stack.table(), problem))?;
+        Ok(Found::Version)
     }
 
     /// Writes the version record where there is none.
     pub(crate) async fn put_version(&self) -> Result<(), StackError> {
-        let mut item = registry_item(VERSION);
-        let mut put = |attribute: &str, value| item.insert(attribute.to_owned(), value);
-        put("schema_version", text(SCHEMA));
-        put("client_min_version", text("0.0.0"));
-        // Not the Python client's functions: at any version but its own it would redeploy them.
-        put("lambda_version", AttributeValue::Null(true));
-        put("updated_at", text(self.timestamp()?));
-        put("updated_by", text(concat!("tollgate:", env!("CARGO_PKG_VERSION"))));
+        let item = version::encode(&VersionRecord::ours(self.now)).map_err(call_failed("dating a record"))?;
         let result = self
             .stack
             .client()
@@ -100,12 +99,6 @@ impl<'a> Registry<'a> {
             .await?;
         Ok(output.item)
     }
-
-    fn timestamp(&self) -> Result<String, StackError> {
-        DateTime::from_secs(self.now.div_euclid(1000)).fmt(DateTimeFormat::DateTime).map_err(|error| {
-            call_failed("dating a record")(StoreError::new(StoreErrorKind::NotApplied, error.to_string()))
-        })
-    }
 }
 
 pub(super) fn registry_item(sort_key: &str) -> Item {
@@ -131,30 +124,9 @@ pub(super) fn new_namespace_id() -> Result<String, StoreError> {
     }
 }
 
-/// The same major version, and a minor one that is not above ours.
-fn is_compatible(found: &str) -> bool {
-    let numbers = |version: &str| -> Option<(u32, u32)> {
-        let mut parts = version.split('.');
-        Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-    };
-    match (numbers(found), numbers(SCHEMA)) {
-        (Some((major, minor)), Some((our_major, our_minor))) => major == our_major && minor <= our_minor,
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reads_older_minors_only() {
-        for (version, readable) in
-            [("0.10.0", true), ("0.9.3", true), ("0.11.0", false), ("1.0.0", false), ("", false), ("x.y", false)]
-        {
-            assert_eq!(is_compatible(version), readable, "{version}");
-        }
-    }
 
     #[test]
     fn ids_are_eleven_characters_and_never_look_like_an_option() {

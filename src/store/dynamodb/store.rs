@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
     error::SdkError,
@@ -9,10 +10,12 @@ use aws_sdk_dynamodb::{
     types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 
-use super::{attributes, client::without_retries, decode, encode, failure::store_error, shards};
+use super::{
+    attributes, caller::CallerIdentity, client::without_retries, decode, encode, failure::store_error, shards,
+};
 use crate::{
     model::{BucketKey, BucketState, Create, Level, LimitState, Parameters, Split, Update},
-    store::{Namespaces, Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
+    store::{Diagnostics, Namespaces, Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
 };
 
 /// Buckets of one namespace in a DynamoDB table.
@@ -28,6 +31,8 @@ pub struct DynamoDbStore {
     pub(super) control: Client,
     pub(super) table: String,
     pub(super) namespace: String,
+    /// Whom the history names where nobody else is named.
+    pub(super) caller: Option<CallerIdentity>,
 }
 
 impl fmt::Debug for DynamoDbStore {
@@ -45,7 +50,20 @@ impl DynamoDbStore {
             control: client.clone(),
             table: table.into(),
             namespace: namespace.into(),
+            caller: None,
         }
+    }
+
+    /// Names the owner of the credentials in the history where nobody else is named: STS is asked
+    /// once, by the first change of limits or entities.
+    #[must_use]
+    pub fn with_caller_identity(self, config: &SdkConfig) -> Self {
+        self.with_caller(CallerIdentity::new(config))
+    }
+
+    pub(crate) fn with_caller(mut self, caller: CallerIdentity) -> Self {
+        self.caller = Some(caller);
+        self
     }
 
     async fn send_update(&self, bucket: &BucketKey, update: &Update) -> Result<Outcome, StoreError> {
@@ -183,6 +201,10 @@ impl Store for DynamoDbStore {
     }
 
     fn namespaces(&self) -> Option<&dyn Namespaces> {
+        Some(self)
+    }
+
+    fn diagnostics(&self) -> Option<&dyn Diagnostics> {
         Some(self)
     }
 }

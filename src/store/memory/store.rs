@@ -8,10 +8,10 @@ use super::{
 };
 use crate::{
     model::{
-        BucketKey, BucketState, Create, Expiry, Guard, LimitState, Line, NewLimit, Stamps, TokenChange, Update,
-        Validity,
+        BucketKey, BucketState, Create, Expiry, Guard, LimitState, Line, NewLimit, Stamps, StoreStatus, TokenChange,
+        Update, Validity,
     },
-    store::{Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
+    store::{Diagnostics, Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
 };
 
 /// Buckets in this process's memory, bounded: a new key that would exceed the cap replaces a
@@ -123,6 +123,22 @@ impl Store for MemoryStore {
 
     fn records(&self) -> Option<&dyn Records> {
         Some(self)
+    }
+
+    fn diagnostics(&self) -> Option<&dyn Diagnostics> {
+        Some(self)
+    }
+}
+
+impl Diagnostics for MemoryStore {
+    fn ping(&self) -> StoreFuture<'_, ()> {
+        Box::pin(ready(Ok(())))
+    }
+
+    /// It knows how many buckets it holds, and nothing else.
+    fn describe(&self) -> StoreFuture<'_, StoreStatus> {
+        let status = StoreStatus { items: u64::try_from(self.len()).ok(), ..StoreStatus::default() };
+        Box::pin(ready(Ok(status)))
     }
 }
 

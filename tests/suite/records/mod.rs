@@ -1,6 +1,7 @@
 //! Stored limits, entities and their history.
 
 mod cache;
+mod capacity;
 mod cascade;
 mod entities;
 mod fixture;
@@ -9,3 +10,4 @@ mod items;
 mod listings;
 mod namespaces;
 mod stored_limits;
+pub(crate) mod usage;

@@ -5,6 +5,7 @@
 //! | configs, and the lists of who has some | [`configs`] |
 //! | entities | [`entities`] |
 //! | history | [`audit`] |
+//! | usage | [`usage`] |
 //!
 //! [`look_up`] reads an entity and its four levels of configs at once, [`pages`] is how listings
 //! go on, [`deletion`] removes an entity with all that is its own.
@@ -17,6 +18,7 @@ mod entities;
 mod look_up;
 mod pages;
 mod store;
+mod usage;
 
 pub(super) use batch::{Item, corrupt, delete as delete_batch, get as get_batch, text_of};
 pub(super) use configs::unbuildable;

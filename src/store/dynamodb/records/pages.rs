@@ -22,11 +22,31 @@ pub(in crate::store::dynamodb) struct Listing {
     pub(in crate::store::dynamodb) consistent: bool,
 }
 
+/// How far a page reaches.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Reach<'a> {
+    /// The greatest range key; the listing's own text is then the least one, and no prefix.
+    pub(super) highest: Option<&'a str>,
+    /// The most rows.
+    pub(super) rows: Option<i32>,
+}
+
 /// Reads one page: at most a megabyte of items. One round trip.
 pub(in crate::store::dynamodb) async fn page(
     client: &Client,
     table: &str,
     listing: &Listing,
+    from: Option<&Cursor>,
+) -> Result<Page<Item>, StoreError> {
+    page_within(client, table, listing, Reach::default(), from).await
+}
+
+/// Reads one page that reaches no further than `reach`. One round trip.
+pub(super) async fn page_within(
+    client: &Client,
+    table: &str,
+    listing: &Listing,
+    reach: Reach<'_>,
     from: Option<&Cursor>,
 ) -> Result<Page<Item>, StoreError> {
     let mut query = client
@@ -35,12 +55,18 @@ pub(in crate::store::dynamodb) async fn page(
         .set_index_name(listing.index.map(Into::into))
         .scan_index_forward(!listing.backwards)
         .consistent_read(listing.consistent)
+        .set_limit(reach.rows)
         .set_exclusive_start_key(from.map(decode).transpose()?)
         .expression_attribute_names("#hash", listing.hash.0)
         .expression_attribute_values(":hash", text(&listing.hash.1));
-    query = match &listing.range {
-        None => query.key_condition_expression("#hash = :hash"),
-        Some((attribute, prefix)) => query
+    query = match (&listing.range, reach.highest) {
+        (None, _) => query.key_condition_expression("#hash = :hash"),
+        (Some((attribute, lowest)), Some(highest)) => query
+            .key_condition_expression("#hash = :hash AND #range BETWEEN :lowest AND :highest")
+            .expression_attribute_names("#range", *attribute)
+            .expression_attribute_values(":lowest", text(lowest))
+            .expression_attribute_values(":highest", text(highest)),
+        (Some((attribute, prefix)), None) => query
             .key_condition_expression("#hash = :hash AND begins_with(#range, :prefix)")
             .expression_attribute_names("#range", *attribute)
             .expression_attribute_values(":prefix", text(prefix)),

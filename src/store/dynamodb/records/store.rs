@@ -19,9 +19,13 @@ use super::{
     batch::{self, Item, corrupt, text_of},
     configs, deletion, entities, look_up,
     pages::{self, Listing},
+    usage,
 };
 use crate::{
-    model::{AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Resource, StoredConfig},
+    model::{
+        AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Resource, StoredConfig,
+        UsageQuery, UsageSnapshot,
+    },
     store::{BucketListing, Cursor, LookUp, Page, Records, ResourceListing, StoreError, StoreFuture},
 };
 
@@ -92,6 +96,23 @@ impl Records for DynamoDbStore {
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Page<AuditEvent>> {
         Box::pin(async move { self.page(&audit::listing(&self.namespace, subject), from, audit::decode).await })
+    }
+
+    fn principal(&self) -> StoreFuture<'_, Option<String>> {
+        Box::pin(async move {
+            match &self.caller {
+                Some(caller) => Ok(caller.arn().await),
+                None => Ok(None),
+            }
+        })
+    }
+
+    fn list_usage<'a>(
+        &'a self,
+        query: &'a UsageQuery,
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Page<UsageSnapshot>> {
+        Box::pin(usage::list(&self.control, &self.table, &self.namespace, query, from))
     }
 }
 

@@ -1,0 +1,85 @@
+//! Whether the store answers, and what it is.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use super::{
+    rate_limiter::{Backend, RateLimiter},
+    records::answered,
+};
+use crate::{
+    error::{Error, Unavailable},
+    model::{BucketKey, EntityId, Resource, Status, StoreStatus},
+    store::StoreError,
+};
+
+impl RateLimiter {
+    /// Asks the store for as little as there is: the time that its answer took. One round trip,
+    /// within the store's deadline; none in memory.
+    ///
+    /// ```
+    /// use tollgate::RateLimiter;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// assert!(limiter.ping().await.is_ok());
+    /// # });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the store fails or does not answer in time.
+    pub async fn ping(&self) -> Result<Duration, Error> {
+        let store = self.store();
+        let begun = Instant::now();
+        match store.diagnostics() {
+            Some(diagnostics) => self.in_time(diagnostics.ping()).await?,
+            None => {
+                // A bucket that hardly anybody has: what counts is the answer.
+                let key = BucketKey::new(EntityId::new("ping")?, Resource::new("ping")?);
+                self.in_time(store.read(&key)).await?;
+            }
+        }
+        Ok(begun.elapsed())
+    }
+
+    /// How the store does, and what it is. Three round trips over DynamoDB; the table's state and
+    /// size are left out where the credentials do not allow `DescribeTable`.
+    ///
+    /// It always answers: a store that does not shows as [`available`](Status::available) false, and
+    /// what could not be found out as [`problem`](StoreStatus::problem). What belongs to the stack
+    /// beside the table (functions, roles) is not the limiter's to know.
+    pub async fn status(&self) -> Status {
+        let problem = |error: Error| StoreStatus { problem: Some(error.to_string()), ..StoreStatus::default() };
+        let latency = match self.ping().await {
+            Ok(latency) => latency,
+            Err(error) => return Status::new(None, problem(error)),
+        };
+        let store = self.store();
+        let described = match store.diagnostics() {
+            Some(diagnostics) => self.in_time(diagnostics.describe()).await.unwrap_or_else(problem),
+            None => StoreStatus::default(),
+        };
+        Status::new(Some(latency), described)
+    }
+
+    /// The answer to a store call, unless it comes too late.
+    async fn in_time<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, Error> {
+        let mut call = pin!(call);
+        let Backend::Gated(gates) = self.backend() else {
+            return answered(call.await);
+        };
+        let mut late = pin!(self.timeout(gates.context().settings.store_deadline));
+        poll_fn(|context| {
+            if let Poll::Ready(answer) = call.as_mut().poll(context) {
+                return Poll::Ready(answered(answer));
+            }
+            late.as_mut().poll(context).map(|()| Err(Unavailable::Deadline.into()))
+        })
+        .await
+    }
+}

@@ -1,0 +1,194 @@
+//! What was used, and what is left.
+
+use std::collections::BTreeMap;
+
+use super::{
+    listing::Listing,
+    rate_limiter::RateLimiter,
+    records::{answered, records_of},
+};
+use crate::{
+    error::Error,
+    model::{
+        BucketKey, BucketState, EntityCapacity, EntityId, LimitName, Resource, ResourceCapacity, Tally, UsageQuery,
+        UsageSnapshot, UsageSubject, UsageSummary, UsageWindow, whole_tokens,
+    },
+    store::BucketListing,
+};
+
+/// What was used, window by window, and what is left: [`RateLimiter::usage`].
+///
+/// Snapshots are written by the stack's aggregator. Without one there are none.
+#[derive(Clone, Debug)]
+pub struct Usage {
+    limiter: RateLimiter,
+}
+
+/// Snapshots that are being asked for.
+#[derive(Clone, Debug)]
+#[must_use = "a question asks nothing by itself"]
+pub struct Snapshots {
+    limiter: RateLimiter,
+    query: UsageQuery,
+}
+
+impl RateLimiter {
+    /// What was used, and what is left.
+    ///
+    /// ```
+    /// use tollgate::{EntityId, Limit, LimitName, RateLimiter, Resource, model::UsageWindow};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// let lease = limiter.acquire("user-1", "gpt-4").limits(Limit::per_day("tpd", 1000)).cost("tpd", 250).await?;
+    /// lease.commit();
+    ///
+    /// let usage = limiter.usage();
+    /// let left = usage.resource_capacity(&Resource::new("gpt-4")?, &LimitName::new("tpd")?).await?;
+    /// assert_eq!((left.total_available, left.utilization_pct), (750, 25.0));
+    ///
+    /// let hours = usage.of_entity(EntityId::new("user-1")?).window(UsageWindow::Hourly).summary().await?;
+    /// assert_eq!(hours.snapshots, 0); // nothing aggregates what is in memory
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn usage(&self) -> Usage {
+        Usage { limiter: self.clone() }
+    }
+}
+
+impl Usage {
+    /// What an entity used, of all resources.
+    pub fn of_entity(&self, entity: EntityId) -> Snapshots {
+        self.of(UsageSubject::Entity(entity))
+    }
+
+    /// What all entities used of a resource.
+    pub fn of_resource(&self, resource: Resource) -> Snapshots {
+        self.of(UsageSubject::Resource(resource))
+    }
+
+    /// The buckets of a resource, shard by shard. Two round trips a page and more: the index may
+    /// hold keys alone.
+    pub fn buckets(&self, resource: &Resource) -> Listing<(BucketKey, BucketState)> {
+        let listing = BucketListing::OfResource(resource.clone());
+        Listing::of_records(self.limiter.store(), move |records, from| {
+            let listing = listing.clone();
+            Box::pin(async move { records.list_buckets(&listing, from).await })
+        })
+    }
+
+    /// Where a limit stands over all entities that have a bucket of `resource`, refilled to now;
+    /// shards are added up, and buckets that have expired left out. Reads every bucket of the
+    /// resource, and holds a row for each entity.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the store fails.
+    pub async fn resource_capacity(&self, resource: &Resource, limit: &LimitName) -> Result<ResourceCapacity, Error> {
+        let entities = self.capacities(resource, limit).await?;
+        Ok(ResourceCapacity::new(resource.clone(), limit.clone(), entities))
+    }
+
+    /// The same over those entities that were created without a parent. One more round trip for
+    /// each entity.
+    ///
+    /// # Errors
+    /// As [`resource_capacity`](Self::resource_capacity).
+    pub async fn resource_capacity_of_parents(
+        &self,
+        resource: &Resource,
+        limit: &LimitName,
+    ) -> Result<ResourceCapacity, Error> {
+        let store = self.limiter.store();
+        let records = records_of(&*store)?;
+        let mut parents = Vec::new();
+        for capacity in self.capacities(resource, limit).await? {
+            let found = answered(records.look_up(Some(&capacity.entity), &[], None).await)?;
+            if found.entity.is_some_and(|entity| entity.parent.is_none()) {
+                parents.push(capacity);
+            }
+        }
+        Ok(ResourceCapacity::new(resource.clone(), limit.clone(), parents))
+    }
+
+    fn of(&self, subject: UsageSubject) -> Snapshots {
+        Snapshots { limiter: self.limiter.clone(), query: UsageQuery::new(subject) }
+    }
+
+    async fn capacities(&self, resource: &Resource, limit: &LimitName) -> Result<Vec<EntityCapacity>, Error> {
+        let now = self.limiter.now();
+        let mut buckets = self.buckets(resource);
+        // Millitokens: capacity of the whole bucket, and what its shards hold.
+        let mut held: BTreeMap<EntityId, (i64, i64)> = BTreeMap::new();
+        while let Some(row) = buckets.next().await {
+            let (key, state) = row?;
+            let Some(limit) = state.limit(limit).filter(|_| !state.is_expired(now)) else {
+                continue;
+            };
+            let tokens = limit.rate.refill(limit.level, state.age(now)).tokens;
+            let (_, sum) = held.entry(key.entity).or_insert((limit.parameters.capacity(), 0));
+            *sum = sum.saturating_add(tokens);
+        }
+        let capacity = |(entity, (capacity, tokens))| {
+            let capacity = u64::try_from(whole_tokens(capacity)).unwrap_or(0);
+            EntityCapacity::new(entity, capacity, whole_tokens(tokens))
+        };
+        Ok(held.into_iter().map(capacity).collect())
+    }
+}
+
+impl Snapshots {
+    /// Only those of a resource.
+    pub fn resource(mut self, resource: Resource) -> Self {
+        self.query.subject = match self.query.subject {
+            UsageSubject::Entity(entity) | UsageSubject::EntityResource(entity, _) => {
+                UsageSubject::EntityResource(entity, resource)
+            }
+            UsageSubject::Resource(_) => UsageSubject::Resource(resource),
+        };
+        self
+    }
+
+    /// Only windows of that length.
+    pub fn window(mut self, window: UsageWindow) -> Self {
+        self.query.window = Some(window);
+        self
+    }
+
+    /// Only windows that begin at `time` (epoch seconds) or later.
+    pub fn since(mut self, time: i64) -> Self {
+        self.query.since = Some(time);
+        self
+    }
+
+    /// Only windows that begin at `time` (epoch seconds) or earlier.
+    pub fn until(mut self, time: i64) -> Self {
+        self.query.until = Some(time);
+        self
+    }
+
+    /// The snapshots, the newest windows first; of an entity without a resource, resource by
+    /// resource. A round trip a page, two for the snapshots of a resource. What is no snapshot is
+    /// passed over.
+    pub fn list(self) -> Listing<UsageSnapshot> {
+        let query = self.query;
+        Listing::of_records(self.limiter.store(), move |records, from| {
+            let query = query.clone();
+            Box::pin(async move { records.list_usage(&query, from).await })
+        })
+    }
+
+    /// The snapshots in one, however many they are.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the store fails.
+    pub async fn summary(self) -> Result<UsageSummary, Error> {
+        let mut tally = Tally::default();
+        let mut snapshots = self.list();
+        while let Some(snapshot) = snapshots.next().await {
+            tally.add(&snapshot?);
+        }
+        Ok(tally.finish())
+    }
+}

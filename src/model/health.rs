@@ -1,0 +1,68 @@
+//! How a store does, and what it is.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{IncompatibleVersion, VersionRecord};
+
+/// What a store says about itself; what it does not know is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct StoreStatus {
+    /// The table, which is named as its stack.
+    pub table: Option<String>,
+    /// The AWS region.
+    pub region: Option<String>,
+    /// DynamoDB's word for the table's state: `ACTIVE`.
+    pub table_status: Option<String>,
+    /// Items in the table, of all namespaces; some hours old.
+    pub items: Option<u64>,
+    /// Bytes in the table; some hours old.
+    pub bytes: Option<u64>,
+    /// The id of the namespace.
+    pub namespace_id: Option<String>,
+    /// The name of the namespace.
+    pub namespace: Option<String>,
+    /// The version record.
+    pub version: Option<VersionRecord>,
+    /// What could not be found out, and why.
+    pub problem: Option<String>,
+}
+
+/// How a limiter's store does: [`RateLimiter::status`](crate::RateLimiter::status).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Status {
+    /// Whether the store answers.
+    pub available: bool,
+    /// How long it took to; `None` where it does not.
+    #[serde(rename = "latency_seconds", serialize_with = "seconds")]
+    pub latency: Option<Duration>,
+    /// The version of this crate.
+    pub client_version: &'static str,
+    /// What the store says about itself.
+    pub store: StoreStatus,
+}
+
+impl Status {
+    pub(crate) fn new(latency: Option<Duration>, store: StoreStatus) -> Self {
+        Self { available: latency.is_some(), latency, client_version: env!("CARGO_PKG_VERSION"), store }
+    }
+
+    /// Whether this crate can work with what the store holds; a store without a version record is
+    /// as this crate makes it.
+    ///
+    /// # Errors
+    /// As [`VersionRecord::check`].
+    pub fn compatibility(&self) -> Result<(), IncompatibleVersion> {
+        self.store.version.as_ref().map_or(Ok(()), VersionRecord::check)
+    }
+}
+
+fn seconds<S: serde::Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => serializer.serialize_some(&time.as_secs_f64()),
+        None => serializer.serialize_none(),
+    }
+}

@@ -1,0 +1,347 @@
+//! What was used, window by window, and what is left.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use super::{EntityId, LimitName, Resource};
+
+/// How long a window of usage is. The words are those of the table.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+#[non_exhaustive]
+pub enum UsageWindow {
+    /// An hour.
+    Hourly,
+    /// A day, UTC.
+    Daily,
+    /// A calendar month, UTC.
+    Monthly,
+    /// A word of a newer peer.
+    Other(String),
+}
+
+impl UsageWindow {
+    /// When the window that begins at `start` is over: epoch seconds, the first that is not in it.
+    /// `start` itself where the word says nothing.
+    pub fn end(&self, start: i64) -> i64 {
+        match self {
+            Self::Hourly => start.saturating_add(HOUR),
+            Self::Daily => start.saturating_add(DAY),
+            Self::Monthly => next_month(start),
+            Self::Other(_) => start,
+        }
+    }
+}
+
+impl From<String> for UsageWindow {
+    fn from(word: String) -> Self {
+        match word.as_str() {
+            "hourly" => Self::Hourly,
+            "daily" => Self::Daily,
+            "monthly" => Self::Monthly,
+            _ => Self::Other(word),
+        }
+    }
+}
+
+impl From<UsageWindow> for String {
+    fn from(window: UsageWindow) -> Self {
+        window.to_string()
+    }
+}
+
+impl fmt::Display for UsageWindow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Hourly => "hourly",
+            Self::Daily => "daily",
+            Self::Monthly => "monthly",
+            Self::Other(word) => word,
+        })
+    }
+}
+
+/// What an entity used of a resource in one window.
+///
+/// The Python client's aggregator adds the first hour of a day, the day, and the first day's month
+/// up in one item, which says the window that came first; what ours writes is kept apart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct UsageSnapshot {
+    /// Who used it.
+    pub entity: EntityId,
+    /// What was used.
+    pub resource: Resource,
+    /// How long the window is.
+    pub window: UsageWindow,
+    /// When it begins: epoch seconds.
+    pub window_start: i64,
+    /// Tokens used, net, by limit; negative where more was given back than taken.
+    pub counters: BTreeMap<LimitName, i64>,
+    /// How often a soft limit was left in debt.
+    pub overdrawn: BTreeMap<LimitName, u64>,
+    /// Changes that were counted.
+    pub total_events: u64,
+}
+
+impl UsageSnapshot {
+    /// A snapshot without counts.
+    pub fn new(entity: EntityId, resource: Resource, window: UsageWindow, window_start: i64) -> Self {
+        Self {
+            entity,
+            resource,
+            window,
+            window_start,
+            counters: BTreeMap::new(),
+            overdrawn: BTreeMap::new(),
+            total_events: 0,
+        }
+    }
+
+    /// When the window is over: epoch seconds, the first that is not in it.
+    pub fn window_end(&self) -> i64 {
+        self.window.end(self.window_start)
+    }
+}
+
+/// Whose usage is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UsageSubject {
+    /// An entity's, of all resources.
+    Entity(EntityId),
+    /// An entity's, of one resource.
+    EntityResource(EntityId, Resource),
+    /// Everybody's, of one resource.
+    Resource(Resource),
+}
+
+/// Which snapshots are asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct UsageQuery {
+    /// Whose.
+    pub subject: UsageSubject,
+    /// Of which windows; `None` for all.
+    pub window: Option<UsageWindow>,
+    /// Windows that begin at that time or later: epoch seconds.
+    pub since: Option<i64>,
+    /// Windows that begin at that time or earlier: epoch seconds.
+    pub until: Option<i64>,
+}
+
+impl UsageQuery {
+    /// All snapshots of a subject.
+    pub fn new(subject: UsageSubject) -> Self {
+        Self { subject, window: None, since: None, until: None }
+    }
+
+    /// Whether the snapshot is asked for.
+    pub fn matches(&self, snapshot: &UsageSnapshot) -> bool {
+        let is_subject = match &self.subject {
+            UsageSubject::Entity(entity) => snapshot.entity == *entity,
+            UsageSubject::EntityResource(entity, resource) => {
+                snapshot.entity == *entity && snapshot.resource == *resource
+            }
+            UsageSubject::Resource(resource) => snapshot.resource == *resource,
+        };
+        is_subject
+            && self.window.as_ref().is_none_or(|window| snapshot.window == *window)
+            && self.since.is_none_or(|since| snapshot.window_start >= since)
+            && self.until.is_none_or(|until| snapshot.window_start <= until)
+    }
+}
+
+/// Many snapshots in one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct UsageSummary {
+    /// How many snapshots.
+    pub snapshots: u64,
+    /// Tokens used, by limit.
+    pub total: BTreeMap<LimitName, i64>,
+    /// Tokens used per snapshot that speaks of the limit.
+    pub average: BTreeMap<LimitName, f64>,
+    /// The earliest beginning of a window: epoch seconds. `None` without snapshots.
+    pub first_window: Option<i64>,
+    /// The latest beginning of a window: epoch seconds. `None` without snapshots.
+    pub last_window: Option<i64>,
+}
+
+/// A summary that is being made.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    summary: UsageSummary,
+    counts: BTreeMap<LimitName, u32>,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, snapshot: &UsageSnapshot) {
+        let start = snapshot.window_start;
+        let summary = &mut self.summary;
+        summary.snapshots += 1;
+        summary.first_window = Some(summary.first_window.map_or(start, |first| first.min(start)));
+        summary.last_window = Some(summary.last_window.map_or(start, |last| last.max(start)));
+        for (name, tokens) in &snapshot.counters {
+            let total = summary.total.entry(name.clone()).or_default();
+            *total = total.saturating_add(*tokens);
+            let count = self.counts.entry(name.clone()).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "an average is an approximation")]
+    pub(crate) fn finish(mut self) -> UsageSummary {
+        let average = |(name, total): (&LimitName, &i64)| {
+            let count = self.counts.get(name).copied().unwrap_or(1).max(1);
+            (name.clone(), *total as f64 / f64::from(count))
+        };
+        self.summary.average = self.summary.total.iter().map(average).collect();
+        self.summary
+    }
+}
+
+/// Where a limit stands over all entities that have a bucket of a resource.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ResourceCapacity {
+    /// The resource.
+    pub resource: Resource,
+    /// The limit.
+    pub limit: LimitName,
+    /// Tokens that all buckets hold together when they are full.
+    pub total_capacity: u64,
+    /// Tokens that they hold now; negative in debt.
+    pub total_available: i64,
+    /// What is taken of the capacity, in percent.
+    pub utilization_pct: f64,
+    /// Entity by entity.
+    pub entities: Vec<EntityCapacity>,
+}
+
+/// Where a limit of an entity's bucket stands, all its shards together.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct EntityCapacity {
+    /// The entity.
+    pub entity: EntityId,
+    /// Tokens that a full bucket holds.
+    pub capacity: u64,
+    /// Tokens that it holds now; negative in debt.
+    pub available: i64,
+    /// What is taken of the capacity, in percent.
+    pub utilization_pct: f64,
+}
+
+impl EntityCapacity {
+    /// The shards may hold more than the bucket: that does not count.
+    pub(crate) fn new(entity: EntityId, capacity: u64, available: i64) -> Self {
+        let available = available.min(i64::try_from(capacity).unwrap_or(i64::MAX));
+        Self { entity, capacity, available, utilization_pct: utilization(capacity, available) }
+    }
+}
+
+impl ResourceCapacity {
+    pub(crate) fn new(resource: Resource, limit: LimitName, entities: Vec<EntityCapacity>) -> Self {
+        let total_capacity = entities.iter().fold(0u64, |sum, entity| sum.saturating_add(entity.capacity));
+        let total_available = entities.iter().fold(0i64, |sum, entity| sum.saturating_add(entity.available));
+        let utilization_pct = utilization(total_capacity, total_available);
+        Self { resource, limit, total_capacity, total_available, utilization_pct, entities }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a percentage is an approximation")]
+fn utilization(capacity: u64, available: i64) -> f64 {
+    if capacity == 0 {
+        return 0.0;
+    }
+    (i128::from(capacity) - i128::from(available)) as f64 / capacity as f64 * 100.0
+}
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+
+/// The first second of the month after that of `seconds`.
+fn next_month(seconds: i64) -> i64 {
+    let (year, month) = month_of(seconds.div_euclid(DAY));
+    let (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+    first_day(year, month).saturating_mul(DAY)
+}
+
+/// Year and month (1 to 12) of a day since the epoch, in the proleptic Gregorian calendar.
+fn month_of(day: i64) -> (i64, i64) {
+    // Years begin in March here, in eras of 400: the leap day comes last.
+    let day = day + 719_468;
+    let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (era * 400 + year + i64::from(month <= 2), month)
+}
+
+/// The day since the epoch with which a month begins.
+fn first_day(year: i64, month: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year) = (year.div_euclid(400), year.rem_euclid(400));
+    let month = if month > 2 { month - 3 } else { month + 9 };
+    let day = year * 365 + year / 4 - year / 100 + (153 * month + 2) / 5;
+    era * 146_097 + day - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Epoch seconds of the first of January 2026.
+    const NEW_YEAR: i64 = 1_767_225_600;
+
+    #[test]
+    fn months_end_where_the_next_one_begins() {
+        // 2026, and the leap years 2024 and 2000.
+        let mut start = NEW_YEAR;
+        for days in [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+            assert_eq!(UsageWindow::Monthly.end(start), start + days * DAY);
+            // Wherever in the month.
+            assert_eq!(UsageWindow::Monthly.end(start + 12 * DAY + 5), start + days * DAY);
+            start += days * DAY;
+        }
+        assert_eq!(start, NEW_YEAR + 365 * DAY);
+        for february in [1_706_745_600, 949_363_200] {
+            assert_eq!(UsageWindow::Monthly.end(february), february + 29 * DAY);
+        }
+        assert_eq!(UsageWindow::Monthly.end(0), 31 * DAY);
+        assert_eq!(UsageWindow::Daily.end(NEW_YEAR), NEW_YEAR + DAY);
+        assert_eq!(UsageWindow::Hourly.end(NEW_YEAR), NEW_YEAR + HOUR);
+    }
+
+    #[test]
+    fn an_average_counts_the_snapshots_that_speak_of_the_limit() {
+        let name = |name: &str| LimitName::new(name).unwrap();
+        let mut tally = Tally::default();
+        for (start, counters) in [(NEW_YEAR, &[("rpm", 3), ("tpm", 10)][..]), (NEW_YEAR - HOUR, &[("rpm", 4)])] {
+            let (entity, resource) = (EntityId::new("u1").unwrap(), Resource::new("api").unwrap());
+            let mut snapshot = UsageSnapshot::new(entity, resource, UsageWindow::Hourly, start);
+            snapshot.counters = counters.iter().map(|(limit, tokens)| (name(limit), *tokens)).collect();
+            tally.add(&snapshot);
+        }
+        let summary = tally.finish();
+        assert_eq!((summary.snapshots, summary.total[&name("rpm")], summary.total[&name("tpm")]), (2, 7, 10));
+        assert_eq!((summary.average[&name("rpm")], summary.average[&name("tpm")]), (3.5, 10.0));
+        assert_eq!((summary.first_window, summary.last_window), (Some(NEW_YEAR - HOUR), Some(NEW_YEAR)));
+        assert_eq!(Tally::default().finish(), UsageSummary::default());
+    }
+
+    #[test]
+    fn a_bucket_in_debt_is_used_beyond_its_capacity() {
+        let entity = |id| EntityId::new(id).unwrap();
+        let entities = vec![EntityCapacity::new(entity("a"), 10, -5), EntityCapacity::new(entity("b"), 10, 12)];
+        let (resource, limit) = (Resource::new("api").unwrap(), LimitName::new("rpm").unwrap());
+        let capacity = ResourceCapacity::new(resource, limit, entities);
+        assert_eq!((capacity.total_capacity, capacity.total_available, capacity.utilization_pct), (20, 5, 75.0));
+        let each: Vec<_> = capacity.entities.iter().map(|entity| (entity.available, entity.utilization_pct)).collect();
+        assert_eq!(each, [(-5, 150.0), (10, 0.0)]);
+        assert_eq!(EntityCapacity::new(entity("c"), 0, 0).utilization_pct, 0.0);
+    }
+}

@@ -1,0 +1,51 @@
+//! The version record as an item.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::{
+    attributes::VERSION,
+    expression::text,
+    records::{parse_timestamp, text_of, timestamp},
+    registry::registry_item,
+};
+use crate::{model::VersionRecord, store::StoreError};
+
+type Item = HashMap<String, AttributeValue>;
+
+const SCHEMA_VERSION: &str = "schema_version";
+const CLIENT_MIN_VERSION: &str = "client_min_version";
+const LAMBDA_VERSION: &str = "lambda_version";
+const UPDATED_AT: &str = "updated_at";
+const UPDATED_BY: &str = "updated_by";
+
+pub(super) fn decode(item: &Item) -> VersionRecord {
+    // What has another type is no version.
+    let version = |attribute: &str| match item.get(attribute) {
+        None | Some(AttributeValue::Null(_)) => None,
+        Some(AttributeValue::S(text)) => Some(text.clone()),
+        Some(_) => Some("not a text".to_owned()),
+    };
+    VersionRecord {
+        schema_version: version(SCHEMA_VERSION),
+        client_min_version: version(CLIENT_MIN_VERSION),
+        lambda_version: version(LAMBDA_VERSION),
+        updated_at: text_of(item, UPDATED_AT).and_then(parse_timestamp),
+        updated_by: text_of(item, UPDATED_BY).map(str::to_owned),
+    }
+}
+
+pub(super) fn encode(record: &VersionRecord) -> Result<Item, StoreError> {
+    let optional = |value: &Option<String>| value.as_ref().map_or(AttributeValue::Null(true), text);
+    let mut item = registry_item(VERSION);
+    let mut put = |attribute: &str, value| item.insert(attribute.to_owned(), value);
+    put(SCHEMA_VERSION, optional(&record.schema_version));
+    put(CLIENT_MIN_VERSION, optional(&record.client_min_version));
+    put(LAMBDA_VERSION, optional(&record.lambda_version));
+    put(UPDATED_BY, optional(&record.updated_by));
+    if let Some(seconds) = record.updated_at {
+        put(UPDATED_AT, text(timestamp(seconds)?));
+    }
+    Ok(item)
+}

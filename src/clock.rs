@@ -1,5 +1,7 @@
 //! Where the time comes from.
 
+mod store_time;
+
 use std::{
     fmt::Debug,
     sync::{
@@ -9,10 +11,19 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+pub use store_time::{MonotonicClock, StoreTime};
+
+pub(crate) use store_time::CorrectedClock;
+
 /// Tells the time that buckets are refilled by.
 pub trait Clock: Debug + Send + Sync + 'static {
     /// Milliseconds since the epoch.
     fn now(&self) -> i64;
+
+    /// How far it may be off the store's time, in milliseconds; `None` where nobody knows.
+    fn error(&self) -> Option<i64> {
+        None
+    }
 }
 
 /// The system's wall clock.
@@ -68,5 +79,9 @@ impl Clock for ManualClock {
 impl<C: Clock + ?Sized> Clock for Arc<C> {
     fn now(&self) -> i64 {
         (**self).now()
+    }
+
+    fn error(&self) -> Option<i64> {
+        (**self).error()
     }
 }

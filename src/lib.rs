@@ -52,8 +52,9 @@
 //!
 //! - Over any time, all processes together are granted at most a bucket's capacity, what it refills
 //!   in that time, and what was given back; to the thousandth of a token. Where in doubt tokens are
-//!   lost, never minted. Time is what the writing processes' clocks say: how far they are apart, and
-//!   how long a write is on its way, widens the time that counts.
+//!   lost, never minted. Time is what the writing processes' clocks say, each corrected by what the
+//!   store's answers tell: how far they are apart (about a second at most), and how long a write is on
+//!   its way, widens the time that counts.
 //! - A denied request leaves every limit as it found it.
 //! - Dropping is safe anywhere; [`layer`] and [`Lease`] say what each drop means.
 //! - No request waits longer than its deadline, and nothing on its path panics.

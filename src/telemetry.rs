@@ -26,6 +26,10 @@ pub(crate) fn store_call_failed(key: &BucketKey, error: &StoreError) {
     tracing::warn!(target: "tollgate", resource = %key.resource, kind = ?error.kind(), %error, "store call failed");
 }
 
+pub(crate) fn refill_time_ahead(key: &BucketKey, millis: i64) {
+    tracing::warn!(target: "tollgate", resource = %key.resource, millis, "refill time ahead of the clock");
+}
+
 pub(crate) fn bucket_split(key: &BucketKey, shards: u32) {
     tracing::info!(target: "tollgate", resource = %key.resource, shards, "bucket split");
 }

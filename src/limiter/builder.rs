@@ -12,7 +12,7 @@ use super::{
     resolver::Resolver,
 };
 use crate::{
-    clock::{Clock, SystemClock},
+    clock::{Clock, CorrectedClock, SystemClock},
     error::Invalid,
     store::{MemoryStore, Store},
 };
@@ -31,6 +31,8 @@ use crate::{
 #[must_use = "a builder builds nothing by itself"]
 pub struct Builder {
     clock: Arc<dyn Clock>,
+    /// Whether the store's time corrects it.
+    corrected: bool,
     runtime: Option<Handle>,
     gates: usize,
     settings: Settings,
@@ -42,6 +44,7 @@ impl Default for Builder {
     fn default() -> Self {
         Self {
             clock: Arc::new(SystemClock),
+            corrected: true,
             runtime: None,
             limiter: LimiterSettings {
                 deadline: Duration::from_millis(250),
@@ -61,9 +64,19 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// Tells the time by `clock`, for tests. Default: the system's clock.
+    /// Tells the time by `clock` alone, for tests. Default: the system's clock, which the store's answers
+    /// correct (see [`wall_clock`](Self::wall_clock)).
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
+        self.corrected = false;
+        self
+    }
+
+    /// Tells the time by `clock`, corrected by what the store's answers tell about its own: a clock that
+    /// is an hour ahead fills no bucket. Without a store that dates its answers it counts as it is.
+    pub fn wall_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self.corrected = true;
         self
     }
 
@@ -161,23 +174,22 @@ impl Builder {
             None => Handle::try_current().map_err(|_| Invalid::NoRuntime)?,
         };
         let builder = Self { runtime: Some(runtime.clone()), ..self.clone() };
+        let clock: Arc<dyn Clock> = match store.time().filter(|_| self.corrected) {
+            Some(time) => Arc::new(CorrectedClock::new(self.clock, time)),
+            None => self.clock,
+        };
         let background = Background::new(runtime);
         let resolver = Resolver::new(
             store.clone(),
             background.clone(),
-            self.clock.clone(),
+            clock.clone(),
             self.settings.store_deadline,
             self.config_ttl,
             self.gates,
         );
-        let context = Context {
-            store,
-            clock: self.clock.clone(),
-            background,
-            settings: self.settings,
-            write_ids: WriteIds::new(),
-        };
+        let context =
+            Context { store, clock: clock.clone(), background, settings: self.settings, write_ids: WriteIds::new() };
         let gates = Gates::new(self.gates, context, Arc::new(resolver));
-        Ok(RateLimiter::new(Backend::Gated(gates), self.clock, self.limiter, builder))
+        Ok(RateLimiter::new(Backend::Gated(gates), clock, self.limiter, builder))
     }
 }

@@ -17,7 +17,8 @@ pub use self::shards::{Seen, draw, statuses_of_shards};
 
 use super::{
     BucketState, Create, Expiry, Guard, Level, Limit, LimitName, LimitState, LimitStatus, Limits, Line, MILLI,
-    NewLimit, Owner, Parameters, Rate, RefillLock, StampGuard, TokenChange, Update, Validity, WriteId, whole_tokens,
+    NewLimit, Now, Owner, Parameters, Rate, RefillLock, StampGuard, TokenChange, Update, Validity, WriteId,
+    whole_tokens,
 };
 
 /// A refill older than this is taken along although the tokens would do without it, so that the
@@ -262,18 +263,38 @@ impl<'a> From<&'a Vec<Limit>> for Wanted<'a> {
 ///
 /// One plain write where nothing else is due; else a refill of all limits under the lock of the
 /// bucket's refill time. Changes of limits that neither the bucket nor `wanted` has are left out.
+///
+/// A refill time that a wrong clock has left far ahead would starve the bucket: it is taken as now, by a
+/// process that knows how far its own clock may be off.
 pub fn update<'a>(
     state: &BucketState,
     changes: &Changes,
     wanted: impl Into<Wanted<'a>>,
-    now: i64,
+    now: impl Into<Now>,
     id: WriteId,
 ) -> Update {
-    let wanted = wanted.into();
+    let (wanted, now) = (wanted.into(), now.into());
+    if now.is_far_before(state.refilled_at) {
+        let honest = BucketState { refilled_at: now.at, ..state.clone() };
+        let lock = RefillLock { seen: state.refilled_at, to: now.at };
+        return update_under(&honest, changes, wanted, now.at, id, Some(lock));
+    }
+    update_under(state, changes, wanted, now.at, id, None)
+}
+
+/// The update; with a refill under `lock` where there is one.
+fn update_under(
+    state: &BucketState,
+    changes: &Changes,
+    wanted: Wanted<'_>,
+    now: i64,
+    id: WriteId,
+    lock: Option<RefillLock>,
+) -> Update {
     let mut update = Update {
         id,
         now,
-        lock: None,
+        lock,
         lines: SmallVec::new(),
         added: SmallVec::new(),
         pressure: None,
@@ -290,7 +311,12 @@ pub fn update<'a>(
     }
     let outdated = stamps.is_some_and(|stamps| stamps.is_outdated(now));
     match plain_lines(state, changes, now) {
-        Some(lines) if state.age(now) < REFILL_AT_LEAST_EVERY && !differs(state, wanted.limits) && !outdated => {
+        Some(lines)
+            if lock.is_none()
+                && state.age(now) < REFILL_AT_LEAST_EVERY
+                && !differs(state, wanted.limits)
+                && !outdated =>
+        {
             update.lines = lines;
         }
         _ => refill(&mut update, state, changes, wanted),
@@ -333,7 +359,7 @@ fn plain_lines(state: &BucketState, changes: &Changes, now: i64) -> Option<Small
 fn refill(update: &mut Update, state: &BucketState, changes: &Changes, wanted: Wanted<'_>) {
     let Wanted { limits: wanted, own } = wanted;
     let now = update.now;
-    update.lock = Some(RefillLock {
+    update.lock.get_or_insert(RefillLock {
         seen: state.refilled_at,
         // Never back, and always forward: two writes must not share a lock value.
         to: now.max(state.refilled_at.saturating_add(1)),

@@ -1,9 +1,12 @@
 //! The trait.
 
-use std::{fmt::Debug, future::Future, pin::Pin};
+use std::{fmt::Debug, future::Future, pin::Pin, sync::Arc};
 
 use super::{Diagnostics, Namespaces, Records, StoreError, StoreErrorKind};
-use crate::model::{BucketKey, BucketState, Create, Split, Update};
+use crate::{
+    clock::StoreTime,
+    model::{BucketKey, BucketState, Create, Split, Update},
+};
 
 /// A future that a [`Store`] returns.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -60,6 +63,11 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Its namespaces. `None` where it has none: it is one by itself then.
     fn namespaces(&self) -> Option<&dyn Namespaces> {
+        None
+    }
+
+    /// What its answers tell about its time. `None` where they tell nothing.
+    fn time(&self) -> Option<Arc<StoreTime>> {
         None
     }
 

@@ -76,7 +76,7 @@ pub(super) async fn fly(mut airborne: Airborne) {
                         looked = true;
                         gate.learn(bucket.as_ref());
                         let mut state = gate.lock();
-                        state.was_shown(bucket, gate.context.clock.now());
+                        state.was_shown(bucket, gate.context.now());
                         state.put_back(batch);
                     }
                     Err(error) => {
@@ -107,7 +107,7 @@ pub(super) async fn fly(mut airborne: Airborne) {
                 races += 1;
                 looked = true;
                 gate.learn(state.as_ref());
-                gate.lock().was_shown(state, gate.context.clock.now());
+                gate.lock().was_shown(state, gate.context.now());
                 if races >= MOST_RACES {
                     races = 0;
                     fail(gate, write.batch, &Unavailable::Contended, true);
@@ -197,7 +197,8 @@ enum Boarding {
 /// store has just shown the bucket.
 fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
     loop {
-        let now = gate.context.clock.now();
+        let time = gate.context.now();
+        let now = time.at;
         let mut denied = Vec::new();
         let mut state = gate.lock();
         let trusted_for = gate.context.settings.deny_from_memory;
@@ -228,7 +229,12 @@ fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
                 let id = gate.context.write_ids.next();
                 let wanted = Wanted { limits: batch.wanted.as_deref().unwrap_or_default(), own: batch.own };
                 let order = match state.seen.live(now) {
-                    Some(known) => Order::Update(Box::new(plan::update(known, &batch.changes, wanted, now, id))),
+                    Some(known) => {
+                        if state.is_ahead() {
+                            telemetry::refill_time_ahead(&gate.key, known.refilled_at.saturating_sub(now));
+                        }
+                        Order::Update(Box::new(plan::update(known, &batch.changes, wanted, time, id)))
+                    }
                     None => Order::Create(Box::new(plan::create(&batch.changes, wanted, now, id))),
                 };
                 Boarding::Write(Write { batch, order })
@@ -336,7 +342,8 @@ pub(super) async fn in_time<T>(
 
 /// Tells everybody whose wish the write has fulfilled.
 fn land(gate: &Arc<Gate>, batch: Batch, bucket: BucketState) {
-    let now = gate.context.clock.now();
+    let time = gate.context.now();
+    let now = time.at;
     let mut state = gate.lock();
     let left = |name: &LimitName| {
         let known = bucket.limit(name);
@@ -353,7 +360,7 @@ fn land(gate: &Arc<Gate>, batch: Batch, bucket: BucketState) {
         })
         .collect();
     gate.learn(Some(&bucket));
-    state.saw(Some(bucket), now);
+    state.saw(Some(bucket), time);
     state.failures = 0;
     drop(state);
     for (reply, grant) in grants {

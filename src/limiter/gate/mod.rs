@@ -37,7 +37,7 @@ use super::{
 use crate::{
     clock::Clock,
     error::{SettleError, Unavailable},
-    model::{BucketKey, BucketState, LimitStatus, Limits, WriteId, plan},
+    model::{BucketKey, BucketState, LimitStatus, Limits, Now, WriteId, plan},
     store::{Store, StoreError},
     telemetry,
 };
@@ -50,6 +50,13 @@ pub(super) struct Context {
     pub(super) background: Background,
     pub(super) settings: Settings,
     pub(super) write_ids: WriteIds,
+}
+
+impl Context {
+    /// The time, and how far it may be off.
+    pub(super) fn now(&self) -> Now {
+        Now { at: self.clock.now(), error: self.clock.error() }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

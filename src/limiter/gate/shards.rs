@@ -9,7 +9,7 @@ use super::{Gate, flight::in_time};
 use crate::{
     limiter::grant::Amounts,
     model::{
-        BucketKey, BucketState, Limits, Update,
+        BucketKey, BucketState, Limits, Now, Update,
         plan::{self, Changes, Wanted},
     },
     store::{StoreError, StoreErrorKind},
@@ -127,7 +127,7 @@ impl Gate {
     pub(in crate::limiter) async fn look(&self) -> Result<Option<Image>, StoreError> {
         let bucket = self.read().await?;
         self.learn(bucket.as_ref());
-        self.lock().saw(bucket, self.context.clock.now());
+        self.lock().saw(bucket, self.context.now());
         Ok(self.image())
     }
 
@@ -158,7 +158,7 @@ impl Gate {
             changes.spend(limit.name(), *amount);
         }
         let wanted = Wanted { limits, own: Some(own) };
-        plan::update(state, &changes, wanted, now, self.context.write_ids.next())
+        plan::update(state, &changes, wanted, Now { at: now, ..self.context.now() }, self.context.write_ids.next())
     }
 
     /// Executes updates of several shards, all or none. False where one was refused.

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     limiter::grant::Amounts,
     model::{
-        BucketState, LimitName, LimitStatus, Limits, Parameters,
+        BucketState, LimitName, LimitStatus, Limits, Now, Parameters,
         plan::{self, Changes},
     },
 };
@@ -23,6 +23,8 @@ pub(super) struct GateState {
     pub(super) seen: Seen,
     /// When it did: epoch ms.
     pub(super) seen_at: i64,
+    /// Whether a wrong clock has left its refill time far ahead: nothing is denied by it.
+    ahead: bool,
     /// Requests without a verdict, first come first.
     pub(super) queue: VecDeque<Waiter>,
     /// Differences of settled leases that are not on their way yet.
@@ -112,14 +114,20 @@ impl GateState {
     }
 
     /// Notes what the store has shown.
-    pub(super) fn saw(&mut self, bucket: Option<BucketState>, now: i64) {
+    pub(super) fn saw(&mut self, bucket: Option<BucketState>, now: Now) {
+        self.ahead = bucket.as_ref().is_some_and(|bucket| now.is_far_before(bucket.refilled_at));
         self.seen = bucket.map_or(Seen::Absent, Seen::Present);
-        self.seen_at = now;
+        self.seen_at = now.at;
+    }
+
+    /// Whether a wrong clock has left the refill time of the bucket far ahead.
+    pub(super) fn is_ahead(&self) -> bool {
+        self.ahead
     }
 
     /// Notes what the store has shown when it was asked or refused a write: the requests that wait
     /// are decided by it, however short what is known may be trusted.
-    pub(super) fn was_shown(&mut self, bucket: Option<BucketState>, now: i64) {
+    pub(super) fn was_shown(&mut self, bucket: Option<BucketState>, now: Now) {
         self.saw(bucket, now);
         self.shown = true;
     }
@@ -176,7 +184,7 @@ impl GateState {
     /// Where the limits stand, if the bucket as it was seen has them and one of them is short.
     fn denial(&self, limits: &Limits, amounts: &[i64], changes: &Changes, now: i64) -> Option<Vec<LimitStatus>> {
         let state = self.seen.live(now)?;
-        if plan::differs(state, limits) || fits(Some(state), limits, amounts, changes, now) {
+        if self.ahead || plan::differs(state, limits) || fits(Some(state), limits, amounts, changes, now) {
             return None;
         }
         Some(plan::statuses(Some(state), limits, amounts, changes, now))
@@ -219,7 +227,7 @@ impl GateState {
         }
         self.queue = later;
         let carries = match (&wanted, self.seen.live(now)) {
-            (Some(wanted), Some(state)) => refusal.is_none() && plan::differs(state, wanted),
+            (Some(wanted), Some(state)) => refusal.is_none() && (self.ahead || plan::differs(state, wanted)),
             _ => false,
         };
         if waiters.is_empty() && !carries {

@@ -15,6 +15,7 @@
 mod attributes;
 mod caller;
 mod client;
+mod date;
 mod decode;
 mod diagnostics;
 mod encode;

@@ -1,6 +1,6 @@
 //! The store.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
@@ -11,9 +11,11 @@ use aws_sdk_dynamodb::{
 };
 
 use super::{
-    attributes, caller::CallerIdentity, client::without_retries, decode, encode, failure::store_error, shards,
+    attributes, caller::CallerIdentity, client::without_retries, date::observed, decode, encode, failure::store_error,
+    shards,
 };
 use crate::{
+    clock::{MonotonicClock, StoreTime},
     model::{BucketKey, BucketState, Create, Level, LimitState, Parameters, Split, Update},
     store::{Diagnostics, Namespaces, Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
 };
@@ -31,6 +33,8 @@ pub struct DynamoDbStore {
     pub(super) control: Client,
     pub(super) table: String,
     pub(super) namespace: String,
+    /// What the answers to both clients tell about the time.
+    pub(super) time: Arc<StoreTime>,
     /// Whom the history names where nobody else is named.
     pub(super) caller: Option<CallerIdentity>,
 }
@@ -45,11 +49,20 @@ impl DynamoDbStore {
     /// The buckets of the namespace with the id `namespace` in `table`. The client's retries are
     /// switched off for it. [`RateLimiter::open`](crate::RateLimiter::open) does all that.
     pub fn new(client: &Client, table: impl Into<String>, namespace: impl Into<String>) -> Self {
+        Self::with_time(client, table, namespace, StoreTime::new(MonotonicClock::new()))
+    }
+
+    /// As [`new`](Self::new), with what is known about the store's time: for tests that move the clock
+    /// which it goes by.
+    pub fn with_time(client: &Client, table: impl Into<String>, namespace: impl Into<String>, time: StoreTime) -> Self {
+        let time = Arc::new(time);
+        let control = observed(client, &time);
         Self {
-            client: without_retries(client),
-            control: client.clone(),
+            client: without_retries(&control),
+            control,
             table: table.into(),
             namespace: namespace.into(),
+            time,
             caller: None,
         }
     }
@@ -194,6 +207,10 @@ impl Store for DynamoDbStore {
 
     fn split<'a>(&'a self, bucket: &'a BucketKey, split: &'a Split) -> StoreFuture<'a, bool> {
         Box::pin(shards::split(self, bucket, split))
+    }
+
+    fn time(&self) -> Option<Arc<StoreTime>> {
+        Some(self.time.clone())
     }
 
     fn records(&self) -> Option<&dyn Records> {

@@ -1,5 +1,6 @@
 //! Acquiring and settling, on the memory store in place, on gates over it, and on gates over DynamoDB.
 
+mod clocks;
 mod debt;
 mod denial;
 mod faults;

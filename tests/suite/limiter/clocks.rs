@@ -1,0 +1,136 @@
+//! Clocks that are wrong: the store's answers correct them.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use tollgate::{
+    Limit, RateLimiter,
+    clock::{Clock, ManualClock, MonotonicClock, StoreTime},
+    limiter::Builder,
+    store::{Store, dynamodb::DynamoDbStore},
+};
+
+use super::fixture::{STACK, Table, integer, key};
+
+const HOUR: i64 = 3_600_000;
+
+fn system_time() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
+}
+
+fn builder() -> Builder {
+    RateLimiter::builder().deadline(Duration::from_secs(20)).flush_after(Duration::ZERO)
+}
+
+/// A system clock that is `off` by some ms.
+#[derive(Debug)]
+struct Wrong(i64);
+
+impl Clock for Wrong {
+    fn now(&self) -> i64 {
+        system_time() + self.0
+    }
+}
+
+/// 10 tokens, 10 an hour.
+fn limit() -> Limit {
+    Limit::per_hour("tokens", 10)
+}
+
+async fn spend(limiter: &RateLimiter, tokens: u64) -> Result<(), tollgate::Error> {
+    limiter.acquire("user", "api").limits(limit()).cost("tokens", tokens).await?.commit().await.unwrap();
+    Ok(())
+}
+
+async fn refilled_at(table: &Table) -> i64 {
+    integer(&table.item("user", "api").await.unwrap(), "rf")
+}
+
+#[tokio::test]
+async fn a_clock_that_is_hours_off_fills_no_bucket_and_starves_none() {
+    for off in [24 * HOUR, HOUR, -HOUR, -24 * HOUR] {
+        let table = Table::create().await;
+        let right = table.limiter(builder()).await;
+        let wrong = table.limiter(builder().wall_clock(Wrong(off))).await;
+        spend(&right, 10).await.unwrap();
+        assert!(spend(&wrong, 1).await.unwrap_err().denied().is_some(), "{off}");
+        // One that begins with it is no better off, nor are those who come later.
+        let wrong = table.limiter(builder().wall_clock(Wrong(off))).await;
+        let limits = [limit(), Limit::per_hour("requests", 10)];
+        let denied = wrong.acquire("user", "api").limits(limits).cost("tokens", 1).await.unwrap_err();
+        let wait = denied.denied().unwrap().retry_after().unwrap();
+        assert!((350..=365).contains(&wait.as_secs()), "{off}: {wait:?}");
+        let apart = refilled_at(&table).await - system_time();
+        assert!(apart.abs() < 30_000, "{off}: {apart}");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_given_for_tests_is_not_corrected() {
+    let table = Table::create().await;
+    let clock = ManualClock::at(system_time());
+    let limiter = table.limiter(builder().clock(clock.clone())).await;
+    spend(&limiter, 10).await.unwrap();
+    clock.advance(Duration::from_secs(3600));
+    spend(&limiter, 10).await.unwrap();
+}
+
+async fn left_ahead(table: &Table, millis: i64) {
+    let mut item = table.item("user", "api").await.unwrap();
+    item.insert("rf".into(), AttributeValue::N((system_time() + millis).to_string()));
+    table.engine.client().put_item().table_name(STACK).set_item(Some(item)).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refill_time_that_others_left_far_ahead_counts_as_now() {
+    let table = Table::create().await;
+    let limiter = table.limiter(builder()).await;
+    spend(&limiter, 10).await.unwrap();
+    left_ahead(&table, HOUR).await;
+    let fresh = table.limiter(builder()).await;
+    let denied = spend(&fresh, 1).await.unwrap_err();
+    let wait = denied.denied().unwrap().retry_after().unwrap();
+    assert!((350..=365).contains(&wait.as_secs()), "no hour more: {wait:?}");
+    assert!((refilled_at(&table).await - system_time()).abs() < 30_000);
+    let item = table.item("user", "api").await.unwrap();
+    assert_eq!(integer(&item, "b_tokens_tk"), 0, "nothing is credited");
+}
+
+#[tokio::test]
+async fn a_refill_time_a_little_ahead_is_never_moved_back() {
+    let table = Table::create().await;
+    let limiter = table.limiter(builder()).await;
+    spend(&limiter, 5).await.unwrap();
+    left_ahead(&table, 1_500).await;
+    let ahead = refilled_at(&table).await;
+    let limits = [limit(), Limit::per_hour("requests", 10)];
+    // Another limit: a write that refills.
+    limiter.acquire("user", "api").limits(limits).await.unwrap().commit().await.unwrap();
+    assert!(refilled_at(&table).await > ahead);
+}
+
+#[tokio::test]
+async fn one_who_does_not_know_the_stores_time_moves_nothing_back() {
+    let table = Table::create().await;
+    let right = table.limiter(builder()).await;
+    spend(&right, 10).await.unwrap();
+    let before = refilled_at(&table).await;
+    let behind = table.limiter(builder().clock(Wrong(-HOUR))).await;
+    let limits = [limit(), Limit::per_hour("requests", 10)];
+    let _ = behind.acquire("user", "api").limits(limits).cost("tokens", 0).await.unwrap();
+    assert!(refilled_at(&table).await >= before);
+    assert!(spend(&right, 1).await.unwrap_err().denied().is_some());
+}
+
+#[tokio::test]
+async fn every_answer_tells_the_time() {
+    let table = Table::create().await;
+    let store = DynamoDbStore::with_time(&table.engine.client(), STACK, "none", StoreTime::new(MonotonicClock::new()));
+    let time = store.time().unwrap();
+    assert!(!time.is_known());
+    assert_eq!(store.read(&key("user", "api")).await.unwrap(), None);
+    assert!(time.is_known());
+    assert!(time.error().unwrap() >= 999);
+    let corrected = time.correct(0);
+    assert!((corrected - system_time()).abs() < 30_000, "{corrected}");
+}

@@ -67,6 +67,10 @@ impl Policy {
             PolicyLimits::Exactly(limits) => acquire.limits(limits),
         };
         let acquire = if rules.without_parent { acquire.without_parent() } else { acquire };
+        let acquire = match rules.prefetch {
+            Some(prefetch) => acquire.prefetch(prefetch),
+            None => acquire,
+        };
         Admission::Acquire(acquire.start())
     }
 

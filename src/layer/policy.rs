@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     error::Invalid,
+    limiter::Prefetch,
     model::{Cost, EntityId, InvalidLimits, InvalidName, Limit, LimitName, Limits, StoredOnUnavailable},
 };
 
@@ -32,6 +33,7 @@ pub(super) struct Rules {
     pub(super) on_unavailable: OnUnavailable,
     pub(super) limit_preflights: bool,
     pub(super) without_parent: bool,
+    pub(super) prefetch: Option<Prefetch>,
     pub(super) report: ReportLimits,
     pub(super) policy_field: PolicyField,
 }
@@ -185,6 +187,7 @@ impl Rules {
             on_unavailable: OnUnavailable::default(),
             limit_preflights: false,
             without_parent: false,
+            prefetch: None,
             report: ReportLimits::default(),
         }
     }
@@ -221,6 +224,7 @@ pub struct PolicyBuilder {
     on_unavailable: OnUnavailable,
     limit_preflights: bool,
     without_parent: bool,
+    prefetch: Option<Prefetch>,
     report: ReportLimits,
 }
 
@@ -267,6 +271,12 @@ impl PolicyBuilder {
     /// saves the first request of an entity and resource one round trip.
     pub fn without_parent(mut self) -> Self {
         self.without_parent = true;
+        self
+    }
+
+    /// Takes tokens ahead and grants from memory: see [`Prefetch`] for what that costs.
+    pub fn prefetch(mut self, prefetch: Prefetch) -> Self {
+        self.prefetch = Some(prefetch);
         self
     }
 
@@ -352,6 +362,7 @@ impl PolicyBuilder {
         }
         rules.check_costs()?;
         rules.without_parent = self.without_parent;
+        rules.prefetch = self.prefetch;
         rules.refund_server_errors = self.refund_server_errors;
         rules.on_missing_key = self.on_missing_key;
         rules.on_unavailable = self.on_unavailable;

@@ -10,6 +10,7 @@ use std::{
 use super::{
     charge::{Charged, Charges, Charging, charge},
     lease::{Lease, Shape},
+    prefetch::Prefetch,
     rate_limiter::RateLimiter,
     request::{Planned, Request},
 };
@@ -75,6 +76,16 @@ impl Acquire {
     pub fn without_parent(mut self) -> Self {
         self.edit(|request| {
             request.without_parent();
+            Ok(())
+        });
+        self
+    }
+
+    /// Grants from tokens that were taken ahead, and takes them ahead: see [`Prefetch`] for what it
+    /// costs. In memory it changes nothing.
+    pub fn prefetch(mut self, prefetch: Prefetch) -> Self {
+        self.edit(|request| {
+            request.set_prefetch(prefetch);
             Ok(())
         });
         self

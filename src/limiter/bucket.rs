@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::{
     gate::Gate,
     grant::{Amounts, Grant},
+    prefetch::Prefetch,
     settlement::Settlement,
     sharded::{self, Ask},
 };
@@ -116,7 +117,14 @@ impl Bucket {
     }
 
     /// Asks for `amounts`, all or nothing. `own`: the limits are the entity's own.
-    pub(super) fn acquire(&self, limits: &Limits, own: bool, amounts: Amounts, deadline: Duration) -> Acquiring {
+    pub(super) fn acquire(
+        &self,
+        limits: &Limits,
+        own: bool,
+        amounts: Amounts,
+        prefetch: Option<Prefetch>,
+        deadline: Duration,
+    ) -> Acquiring {
         let state = match self {
             Self::Memory(bucket) => {
                 let now = bucket.clock.now();
@@ -129,15 +137,15 @@ impl Bucket {
             }
             Self::Gated(gate) => match gate.first().filter(|first| first.shard_count() > 1) {
                 Some(first) => {
-                    let ask = Ask { limits: limits.clone(), own, amounts };
+                    let ask = Ask { limits: limits.clone(), own, amounts, prefetch };
                     State::waiting(
                         Step::Shards { answer: Box::pin(sharded::acquire(first, ask)) },
                         gate.timeout(deadline),
                     )
                 }
-                None => match gate.acquire(limits, own, amounts.clone()) {
+                None => match gate.acquire(limits, own, amounts.clone(), prefetch) {
                     Ok(answer) => {
-                        let ask = Ask { limits: limits.clone(), own, amounts };
+                        let ask = Ask { limits: limits.clone(), own, amounts, prefetch };
                         State::waiting(Step::One { answer, gate: gate.clone(), ask: Some(ask) }, gate.timeout(deadline))
                     }
                     Err(verdict) => State::Ready(Some(verdict)),

@@ -8,6 +8,7 @@ use super::{
     background::Background,
     gate::{Context, Settings, WriteIds},
     gates::Gates,
+    prefetch::Counters,
     rate_limiter::{Backend, LimiterSettings, RateLimiter},
     resolver::Resolver,
 };
@@ -187,8 +188,14 @@ impl Builder {
             self.config_ttl,
             self.gates,
         );
-        let context =
-            Context { store, clock: clock.clone(), background, settings: self.settings, write_ids: WriteIds::new() };
+        let context = Context {
+            store,
+            clock: clock.clone(),
+            background,
+            settings: self.settings,
+            write_ids: WriteIds::new(),
+            prefetched: Counters::default(),
+        };
         let gates = Gates::new(self.gates, context, Arc::new(resolver));
         Ok(RateLimiter::new(Backend::Gated(gates), clock, self.limiter, builder))
     }

@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 use super::{
     bucket::{Acquiring, Bucket, Refusal, Verdict},
     grant::{Amounts, Grant},
+    prefetch::Prefetch,
 };
 use crate::{
     error::{Disabled, Error, Invalid, Unavailable},
@@ -27,6 +28,7 @@ pub(super) struct Charge {
     /// Whether the limits are the entity's own: its bucket never counts as gone then.
     pub(super) own: bool,
     pub(super) amounts: Amounts,
+    pub(super) prefetch: Option<Prefetch>,
 }
 
 /// The charges of a request: the entity's first.
@@ -60,7 +62,8 @@ pub(super) fn charge(charges: Charges, deadline: Duration) -> Charged {
         }
     }
     let asked = charges.iter().map(|charge| {
-        let acquiring = charge.bucket.acquire(&charge.limits, charge.own, charge.amounts.clone(), deadline);
+        let acquiring =
+            charge.bucket.acquire(&charge.limits, charge.own, charge.amounts.clone(), charge.prefetch, deadline);
         match acquiring.now_or_later() {
             Ok(verdict) => Answer::Here(verdict),
             Err(acquiring) => Answer::Coming(acquiring),

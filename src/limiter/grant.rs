@@ -95,6 +95,11 @@ impl Grant {
         self.left = std::mem::take(&mut other.left);
     }
 
+    /// What was charged, to be granted from later. `None` where it cannot be: it is given back.
+    pub(super) fn into_ahead(mut self) -> Option<Amounts> {
+        (self.counted.is_none() && self.elsewhere.is_empty()).then(|| std::mem::take(&mut self.charged))
+    }
+
     /// Charges what was really used instead, and ends the grant.
     pub(super) fn settle(mut self, used: &[i64]) -> Settlement {
         self.end(used)

@@ -222,7 +222,7 @@ impl Holding {
             amounts[index] = to_milli(tokens);
         }
         let bucket = self.grant.bucket().clone();
-        Ok(Charge { bucket, owner: self.owner, limits: limits.clone(), own: self.own, amounts })
+        Ok(Charge { bucket, owner: self.owner, limits: limits.clone(), own: self.own, amounts, prefetch: None })
     }
 
     fn statuses(&self) -> Vec<LimitStatus> {

@@ -7,6 +7,7 @@ use super::{
     bucket::{Bucket, MemoryBucket},
     builder::Builder,
     gates::Gates,
+    prefetch::PrefetchStats,
     query::Query,
 };
 use crate::{
@@ -162,6 +163,14 @@ impl RateLimiter {
     pub async fn shutdown(&self) {
         if let Backend::Gated(gates) = &self.shared.backend {
             gates.context().background.close().await;
+        }
+    }
+
+    /// What taking tokens ahead has done (see [`Prefetch`](super::Prefetch)). No round trip.
+    pub fn prefetch_stats(&self) -> PrefetchStats {
+        match &self.shared.backend {
+            Backend::Gated(gates) => gates.context().prefetched.read(),
+            Backend::Memory(_) => PrefetchStats::default(),
         }
     }
 

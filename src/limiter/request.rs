@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     charge::{Charge, Charges},
     grant::Amounts,
+    prefetch::Prefetch,
     rate_limiter::RateLimiter,
     records::nothing,
     resolver::{Resolution, Resolving, kept},
@@ -21,6 +22,7 @@ pub(super) struct Request {
     limits: Source,
     cost: Cost,
     parent: bool,
+    prefetch: Option<Prefetch>,
 }
 
 /// Where the limits come from.
@@ -40,7 +42,7 @@ pub(super) enum Planned {
 
 impl Request {
     pub(super) fn new(key: BucketKey) -> Self {
-        Self { key, limits: Source::Stored, cost: Cost::new(), parent: true }
+        Self { key, limits: Source::Stored, cost: Cost::new(), parent: true, prefetch: None }
     }
 
     pub(super) fn set_limits<L>(&mut self, limits: L) -> Result<(), Error>
@@ -57,6 +59,10 @@ impl Request {
     {
         self.limits = Source::StoredOr(limits.try_into().map_err(Into::into)?);
         Ok(())
+    }
+
+    pub(super) fn set_prefetch(&mut self, prefetch: Prefetch) {
+        self.prefetch = Some(prefetch);
     }
 
     pub(super) fn without_parent(&mut self) {
@@ -152,7 +158,7 @@ impl Request {
         let amounts: Amounts = limits.iter().map(|limit| to_milli(self.asked(limit))).collect();
         let bucket = limiter.bucket(key);
         bucket.has_shards(resolution.shard_count);
-        Ok(Charge { bucket, owner, limits, own: source.is_own(), amounts })
+        Ok(Charge { bucket, owner, limits, own: source.is_own(), amounts, prefetch: self.prefetch })
     }
 
     /// Tokens that are asked of a limit.

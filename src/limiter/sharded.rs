@@ -8,6 +8,7 @@ use super::{
     bucket::{Bucket, Refusal, Verdict},
     gate::{Gate, Image},
     grant::{Amounts, Grant},
+    prefetch::Prefetch,
 };
 use crate::{
     error::Unavailable,
@@ -28,6 +29,7 @@ pub(super) struct Ask {
     /// Whether the limits are the entity's own.
     pub(super) own: bool,
     pub(super) amounts: Amounts,
+    pub(super) prefetch: Option<Prefetch>,
 }
 
 /// Where the limits stand, if all shards were seen a short time ago and are short together.
@@ -69,7 +71,7 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
         if !gate.may_grant(&ask.limits, &ask.amounts) {
             continue;
         }
-        let verdict = match gate.acquire(&ask.limits, ask.own, ask.amounts.clone()) {
+        let verdict = match gate.acquire(&ask.limits, ask.own, ask.amounts.clone(), ask.prefetch) {
             Ok(answer) => answer.await.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)),
             Err(verdict) => verdict,
         };

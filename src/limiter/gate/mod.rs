@@ -5,8 +5,10 @@
 //! of leases that were settled since.
 //!
 //! [`state`] is what the gate knows and decides, without I/O; [`flight`] carries it to the store.
+//! Tokens that were taken ahead lie in [`ahead`].
 //! A bucket of several shards has a gate for each: [`shards`] finds them, [`growth`] makes more.
 
+mod ahead;
 mod flight;
 mod growth;
 mod shards;
@@ -32,6 +34,7 @@ use super::{
     background::Background,
     bucket::{Bucket, Refusal, Verdict},
     grant::Amounts,
+    prefetch::{Counters, Prefetch},
     settlement::Settlement,
 };
 use crate::{
@@ -50,6 +53,7 @@ pub(super) struct Context {
     pub(super) background: Background,
     pub(super) settings: Settings,
     pub(super) write_ids: WriteIds,
+    pub(super) prefetched: Counters,
 }
 
 impl Context {
@@ -143,6 +147,7 @@ impl Gate {
         limits: &Limits,
         own: bool,
         amounts: Amounts,
+        prefetch: Option<Prefetch>,
     ) -> Result<oneshot::Receiver<Verdict>, Verdict> {
         if self.context.background.is_closed() {
             return Err(Verdict::Unavailable(Unavailable::ShutDown));
@@ -150,13 +155,20 @@ impl Gate {
         if let Some(refusal) = self.known_refusal() {
             return Err(Verdict::Refused(refusal));
         }
+        if let Some(verdict) = prefetch.and_then(|prefetch| self.serve_ahead(limits, own, &amounts, prefetch)) {
+            return Err(verdict);
+        }
         if let Some(statuses) = self.known_denial(limits, &amounts) {
             return Err(Verdict::Denied(statuses));
         }
         let (reply, answer) = oneshot::channel();
         let mut state = self.lock();
         state.asked(limits, &amounts);
-        state.queue.push_back(Waiter { limits: limits.clone(), own, amounts, reply });
+        state.queue.push_back(Waiter { limits: limits.clone(), own, amounts: amounts.clone(), reply });
+        if let Some(prefetch) = prefetch {
+            self.take_ahead(state, own, &amounts, prefetch, self.context.clock.now());
+            state = self.lock();
+        }
         self.take_off(state);
         Ok(answer)
     }
@@ -164,9 +176,14 @@ impl Gate {
     /// Notes differences (millitokens, in the order of `limits`): they ride on the bucket's next
     /// write, or are written alone after a short time. `counts` are consumption that no tokens stand for.
     pub(super) fn settle(self: &Arc<Self>, limits: &Limits, differences: &[i64], counts: &[i64]) -> Settlement {
-        let (confirm, confirmed) = oneshot::channel();
         let mut state = self.lock();
-        for (limit, difference) in limits.iter().zip(differences).filter(|(_, difference)| **difference != 0) {
+        let mut differences = Amounts::from_slice(differences);
+        state.settle_ahead(limits, &mut differences);
+        if differences.iter().chain(counts).all(|difference| *difference == 0) {
+            return Settlement::done();
+        }
+        let (confirm, confirmed) = oneshot::channel();
+        for (limit, difference) in limits.iter().zip(&differences).filter(|(_, difference)| **difference != 0) {
             state.pending.settle(limit.name(), *difference);
         }
         for (limit, count) in limits.iter().zip(counts).filter(|(_, count)| **count != 0) {
@@ -198,7 +215,8 @@ impl Gate {
     /// Whether the gate knows nothing that would be lost with it.
     pub(super) fn is_idle(&self) -> bool {
         let state = self.lock();
-        let idle = !state.flying && state.queue.is_empty() && state.pending.is_empty();
+        let empty = state.ahead_of.as_ref().is_none_or(|ahead| ahead.is_empty());
+        let idle = empty && !state.flying && state.queue.is_empty() && state.pending.is_empty();
         drop(state);
         idle && self.shards.are_idle()
     }

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use super::{
     super::bucket::{Refusal, Verdict},
     SettleError,
+    ahead::Ahead,
 };
 use crate::{
     limiter::grant::Amounts,
@@ -43,6 +44,8 @@ pub(super) struct GateState {
     pub(super) split_at: i64,
     /// The most that one request has asked of each limit: millitokens.
     most_asked: SmallVec<[(LimitName, i64); 2]>,
+    /// What was taken ahead.
+    pub(super) ahead_of: Option<Box<Ahead>>,
     /// Whether the store has just shown the bucket because somebody asks for it.
     shown: bool,
 }

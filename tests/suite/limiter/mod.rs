@@ -10,6 +10,7 @@ mod lease;
 mod ledger;
 mod memory;
 mod outside;
+mod prefetch;
 mod processes;
 mod reconfigured;
 mod shards;

@@ -1,0 +1,208 @@
+//! Tokens taken ahead: granted from memory, accounted for to the last, given back.
+
+use std::time::Duration;
+
+use tollgate::{
+    Error, Limit, RateLimiter,
+    clock::ManualClock,
+    limiter::{Builder, Prefetch},
+};
+
+use super::fixture::{START, Table, integer, settings};
+
+struct World {
+    table: Table,
+    limiter: RateLimiter,
+    clock: ManualClock,
+}
+
+/// 10 000 tokens, 100 a second.
+fn limit() -> Limit {
+    Limit::custom("tokens", 10_000, 100, Duration::from_secs(1)).unwrap()
+}
+
+/// Chunks that only the test's clock makes old, and that are looked after every 20 ms.
+fn prefetch() -> Prefetch {
+    Prefetch::new().interval(Duration::from_millis(20)).lifetime(Duration::from_secs(60))
+}
+
+impl World {
+    async fn new() -> Self {
+        let (clock, table) = (ManualClock::at(START), Table::create().await);
+        let limiter = table.limiter(settings(&clock)).await;
+        Self { table, limiter, clock }
+    }
+
+    async fn limiter(&self, change: impl FnOnce(Builder) -> Builder) -> RateLimiter {
+        self.table.limiter(change(settings(&self.clock))).await
+    }
+
+    async fn acquire(&self, tokens: u64) -> Result<tollgate::Lease, Error> {
+        acquire(&self.limiter, tokens).await
+    }
+
+    async fn spend(&self, tokens: u64) -> Result<(), Error> {
+        self.acquire(tokens).await?.commit().await.unwrap();
+        Ok(())
+    }
+
+    /// Whole tokens and net consumption of the bucket.
+    async fn raw(&self) -> (i64, i64) {
+        let item = self.table.item("user", "api").await.unwrap();
+        (integer(&item, "b_tokens_tk") / 1000, integer(&item, "b_tokens_tc") / 1000)
+    }
+
+    /// Waits until the bucket holds that.
+    async fn settles_at(&self, tokens: i64) {
+        for _ in 0..500 {
+            if self.raw().await.0 == tokens {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(self.raw().await.0, tokens);
+    }
+}
+
+async fn acquire(limiter: &RateLimiter, tokens: u64) -> Result<tollgate::Lease, Error> {
+    limiter.acquire("user", "api").limits(limit()).cost("tokens", tokens).prefetch(prefetch()).await
+}
+
+#[tokio::test]
+async fn a_busy_key_is_granted_from_memory() {
+    let world = World::new().await;
+    for _ in 0..500 {
+        world.spend(1).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    let stats = world.limiter.prefetch_stats();
+    assert_eq!(stats.served + stats.missed, 500);
+    assert!(stats.served >= 400, "{stats:?}");
+    assert!(world.table.writes() <= 40, "{} writes for 500 acquires, {stats:?}", world.table.writes());
+    world.limiter.shutdown().await;
+    assert_eq!(world.raw().await, (9_500, 500), "what was not used is given back: {stats:?}");
+}
+
+#[tokio::test]
+async fn what_nobody_uses_is_given_back() {
+    let world = World::new().await;
+    for _ in 0..50 {
+        world.spend(1).await.unwrap();
+    }
+    // The clock stands still: nobody has asked for no time.
+    world.clock.advance(Duration::from_millis(20));
+    world.settles_at(9_950).await;
+    assert!(world.limiter.prefetch_stats().given_back > 0);
+}
+
+#[tokio::test]
+async fn a_chunk_is_not_granted_from_after_its_lifetime() {
+    let world = World::new().await;
+    let limiter = world.limiter(|settings| settings).await;
+    let prefetch = Prefetch::new().interval(Duration::from_secs(3_600)).lifetime(Duration::from_secs(10));
+    let acquire = || limiter.acquire("user", "api").limits(limit()).cost("tokens", 10).prefetch(prefetch);
+    while limiter.prefetch_stats().served == 0 {
+        acquire().await.unwrap().commit().await.unwrap();
+    }
+    // Full again by now, but for what is held.
+    world.clock.advance(Duration::from_millis(9_999));
+    let (writes, served) = (world.table.writes(), limiter.prefetch_stats().served);
+    acquire().await.unwrap().commit().await.unwrap();
+    assert_eq!(limiter.prefetch_stats().served, served + 1);
+    world.clock.advance(Duration::from_millis(1));
+    let missed = limiter.prefetch_stats().missed;
+    acquire().await.unwrap().commit().await.unwrap();
+    assert_eq!(limiter.prefetch_stats().missed, missed + 1);
+    assert!(world.table.writes() > writes);
+}
+
+#[tokio::test]
+async fn all_together_never_grant_more_than_there_is() {
+    let world = World::new().await;
+    let mut tasks = Vec::new();
+    for _ in 0..4 {
+        let limiter = world.limiter(|settings| settings).await;
+        for cost in [1, 7] {
+            let limiter = limiter.clone();
+            tasks.push(tokio::spawn(async move {
+                let mut used = 0;
+                loop {
+                    match acquire(&limiter, cost).await {
+                        Ok(lease) => lease.commit(),
+                        // The other task of the limiter has shut it down.
+                        Err(Error::Denied(_) | Error::Unavailable(_)) => break,
+                        Err(error) => panic!("{error}"),
+                    };
+                    used += cost;
+                }
+                limiter.shutdown().await;
+                used
+            }));
+        }
+    }
+    let mut used = 0;
+    for task in tasks {
+        used += task.await.unwrap();
+    }
+    let (left, consumed) = world.raw().await;
+    assert_eq!((left + consumed, consumed), (10_000, used as i64));
+    assert!(used <= 10_000);
+}
+
+#[tokio::test]
+async fn a_bucket_that_runs_short_is_shared_exactly() {
+    let world = World::new().await;
+    let strict = world.limiter(|settings| settings).await;
+    let drain = strict.acquire("user", "api").limits(limit()).cost("tokens", 9_990).await.unwrap();
+    drain.commit().await.unwrap();
+    let mut granted = 0;
+    while world.spend(1).await.is_ok() {
+        granted += 1;
+    }
+    assert_eq!(granted, 10, "down to the last token");
+}
+
+#[tokio::test]
+async fn leases_settle_with_what_is_held() {
+    let world = World::new().await;
+    while world.limiter.prefetch_stats().served == 0 {
+        world.spend(100).await.unwrap();
+    }
+    let before = world.raw().await;
+    let writes = world.table.writes();
+    let mut lease = world.acquire(10).await.unwrap();
+    lease.settle("tokens", 4).unwrap();
+    lease.commit().await.unwrap();
+    let mut lease = world.acquire(10).await.unwrap();
+    lease.settle("tokens", 12).unwrap();
+    lease.commit().await.unwrap();
+    world.acquire(10).await.unwrap().rollback().await.unwrap();
+    let used = before.1 + 16;
+    world.limiter.shutdown().await;
+    let (left, consumed) = world.raw().await;
+    assert_eq!(left + consumed, 10_000);
+    let stats = world.limiter.prefetch_stats();
+    assert!(consumed < used, "{consumed} of {used}: what was held is back, {stats:?}");
+    assert!(world.table.writes() - writes <= 4, "{}", world.table.writes() - writes);
+}
+
+#[tokio::test]
+async fn a_parent_is_charged_ahead_too() {
+    let world = World::new().await;
+    let entities = world.limiter.entities();
+    let org = tollgate::model::Entity::new("org".try_into().unwrap());
+    let kid = tollgate::model::Entity::new("kid".try_into().unwrap());
+    entities.create(org).await.unwrap();
+    entities.create(kid.with_parent("org".try_into().unwrap()).cascading()).await.unwrap();
+    let before = world.table.writes();
+    for _ in 0..300 {
+        let lease = world.limiter.acquire("kid", "api").limits(limit()).cost("tokens", 1).prefetch(prefetch()).await;
+        lease.unwrap().commit().await.unwrap();
+    }
+    assert!(world.table.writes() - before <= 80, "{}", world.table.writes() - before);
+    world.limiter.shutdown().await;
+    for entity in ["kid", "org"] {
+        let item = world.table.item(entity, "api").await.unwrap();
+        assert_eq!((integer(&item, "b_tokens_tk"), integer(&item, "b_tokens_tc")), (9_700_000, 300_000), "{entity}");
+    }
+}

@@ -53,6 +53,7 @@ mod acquire;
 mod audit;
 mod background;
 mod bucket;
+mod bucket_handle;
 mod builder;
 mod charge;
 mod config;
@@ -60,8 +61,10 @@ mod entities;
 mod gate;
 mod gates;
 mod grant;
+mod holding;
 mod lease;
 mod listing;
+mod memory;
 mod namespaces;
 mod query;
 mod rate_limiter;
@@ -71,8 +74,9 @@ mod resolver;
 mod settlement;
 
 pub use crate::error::SettleError;
-pub use acquire::Acquire;
+pub use acquire::{Acquire, AcquireFuture};
 pub use audit::Audit;
+pub use bucket_handle::BucketHandle;
 pub use builder::Builder;
 pub use config::Config;
 pub use entities::Entities;
@@ -82,9 +86,9 @@ pub use namespaces::Namespaces;
 pub use query::{Query, QueryWait};
 pub use rate_limiter::RateLimiter;
 pub use resolver::CacheStats;
-pub use settlement::Settlement;
+pub use settlement::{Settlement, SettlementFuture};
 
-pub(crate) use acquire::{AcquireFuture, Started};
+pub(crate) use acquire::Started;
 
 #[cfg(feature = "dynamodb")]
 mod open;

@@ -2,10 +2,10 @@
 
 use std::{future::IntoFuture, pin::Pin, time::Duration};
 
-use super::{bucket::Bucket, rate_limiter::RateLimiter, request::Request};
+use super::request::{Request, Source, Subject};
 use crate::{
     error::Error,
-    model::{Availability, BucketKey, Cost, Limits},
+    model::{Availability, Cost, Limits},
 };
 
 /// A question that is being put together: await it for an [`Availability`].
@@ -19,7 +19,6 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "a query does nothing until it is awaited"]
 pub struct Query {
-    limiter: RateLimiter,
     request: Result<Request, Error>,
 }
 
@@ -29,8 +28,8 @@ pub struct Query {
 pub struct QueryWait(Query);
 
 impl Query {
-    pub(super) fn new(limiter: RateLimiter, key: Result<BucketKey, Error>) -> Self {
-        Self { limiter, request: key.map(Request::new) }
+    pub(super) fn new(subject: Result<Subject, Error>) -> Self {
+        Self { request: subject.map(|subject| Request::new(subject, Source::Stored)) }
     }
 
     /// The limits of the bucket, as for [`Acquire::limits`](super::Acquire::limits).
@@ -80,13 +79,9 @@ impl Query {
 
     async fn ask(self) -> Result<Availability, Error> {
         let mut limits = Vec::new();
-        for charge in self.request?.look_up(&self.limiter).await? {
-            let statuses = match &charge.bucket {
-                Bucket::Memory(bucket) => {
-                    bucket.store.statuses(&bucket.key, &charge.limits, &charge.amounts, bucket.clock.now())
-                }
-                Bucket::Gated(gate) => gate.statuses(&charge.limits, &charge.amounts).await?,
-            };
+        let charges = self.request?.look_up(false).await?;
+        for charge in charges.iter() {
+            let statuses = charge.bucket.statuses(&charge.amounts).await?;
             limits.extend(statuses.into_iter().map(|mut status| {
                 status.owner = charge.owner;
                 status

@@ -19,42 +19,26 @@ impl RateLimiter {
     /// The store.
     pub(super) fn store(&self) -> Arc<dyn Store> {
         match self.backend() {
-            Backend::Memory(store) => Arc::new(store.clone()),
+            Backend::Memory(memory) => Arc::new(memory.store.clone()),
             Backend::Gated(gates) => gates.context().store.clone(),
         }
     }
 
     /// What holds for an entity and a resource.
     pub(super) async fn resolution(&self, entity: &EntityId, resource: &Resource) -> Result<Arc<Resolution>, Error> {
-        match self.resolve(entity, resource) {
+        match self.resolve(entity, Some(resource)) {
             Resolving::Known(resolution) => Ok(resolution),
             Resolving::Soon(promise) => kept(promise).await.map_err(|error| Unavailable::Store(error).into()),
         }
     }
 
-    /// What holds for an entity and a resource, or the promise of it.
-    pub(super) fn resolve(&self, entity: &EntityId, resource: &Resource) -> Resolving {
+    /// What holds for an entity and a resource, or the promise of it; without a resource, whether
+    /// the entity has a parent that is charged too.
+    pub(super) fn resolve(&self, entity: &EntityId, resource: Option<&Resource>) -> Resolving {
         match self.backend() {
-            Backend::Memory(store) if !store.has_records() => nothing(),
-            Backend::Memory(store) => {
-                let scopes = ConfigScope::levels(entity, resource);
-                let found = store.look_up_now(Some(entity), &scopes);
-                Resolving::Known(Arc::new(Resolution::new(&scopes, found)))
-            }
+            Backend::Memory(memory) => memory.resolve(entity, resource),
             Backend::Gated(gates) if gates.context().store.records().is_none() => nothing(),
-            Backend::Gated(gates) => gates.resolver().resolve(entity, Some(resource)),
-        }
-    }
-
-    /// Whether an entity has a parent that is charged too, or the promise of knowing.
-    pub(super) fn resolve_parent(&self, entity: &EntityId) -> Resolving {
-        match self.backend() {
-            Backend::Memory(store) if !store.has_records() => nothing(),
-            Backend::Memory(store) => {
-                Resolving::Known(Arc::new(Resolution::new(&[], store.look_up_now(Some(entity), &[]))))
-            }
-            Backend::Gated(gates) if gates.context().store.records().is_none() => nothing(),
-            Backend::Gated(gates) => gates.resolver().resolve(entity, None),
+            Backend::Gated(gates) => gates.resolver().resolve(entity, resource),
         }
     }
 
@@ -96,10 +80,13 @@ impl RateLimiter {
     }
 }
 
-/// No limits and no parents are known: made once.
+/// No limits and no parents are known.
+pub(super) static NOTHING: Resolution = Resolution::nothing();
+
+/// The same, made once.
 pub(super) fn nothing() -> Resolving {
-    static NOTHING: LazyLock<Arc<Resolution>> = LazyLock::new(|| Arc::new(Resolution::nothing()));
-    Resolving::Known(NOTHING.clone())
+    static SHARED: LazyLock<Arc<Resolution>> = LazyLock::new(|| Arc::new(Resolution::nothing()));
+    Resolving::Known(SHARED.clone())
 }
 
 /// The records of a store that keeps some.

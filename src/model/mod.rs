@@ -36,7 +36,7 @@ pub use key::BucketKey;
 pub use limit::{InvalidLimit, Limit, limit_name};
 pub use limits::{InvalidLimits, Limits};
 pub use mapping::UnusableKey;
-pub use name::{EntityId, InvalidName, LimitName, NameKind, NameProblem, NamespaceName, Resource, StackName};
+pub use name::{EntityId, IntoName, InvalidName, LimitName, NameKind, NameProblem, NamespaceName, Resource, StackName};
 pub use namespace::{NamespaceInfo, NamespaceStatus};
 pub use status::{Availability, Denied, LimitStatus, Owner};
 pub use write::{Create, Expiry, Guard, Line, NewLimit, RefillLock, TokenChange, Update, WriteId};

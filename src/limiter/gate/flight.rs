@@ -284,7 +284,7 @@ fn land(gate: &Arc<Gate>, batch: Batch, bucket: BucketState) {
         .into_iter()
         .map(|waiter| {
             let left: Amounts = waiter.limits.iter().map(|limit| left(limit.name())).collect();
-            let grant = Grant::new(gate.bucket(), waiter.limits, waiter.amounts, left);
+            let grant = Grant::new(gate.bucket(waiter.limits), waiter.amounts, left);
             (waiter.reply, grant)
         })
         .collect();

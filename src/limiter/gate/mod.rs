@@ -25,7 +25,7 @@ use self::{
 };
 use super::{
     background::Background,
-    bucket::{Bucket, Verdict},
+    bucket::{Asked, Bucket, Verdict},
     grant::Amounts,
     settlement::Settlement,
 };
@@ -119,12 +119,12 @@ impl Gate {
         limits: &Limits,
         own: bool,
         amounts: Amounts,
-    ) -> Result<oneshot::Receiver<Verdict>, Verdict> {
+    ) -> Result<oneshot::Receiver<Verdict>, Asked> {
         if self.context.background.is_closed() {
-            return Err(Verdict::Unavailable(Unavailable::ShutDown));
+            return Err(Asked::Unavailable(Unavailable::ShutDown));
         }
         if let Some(statuses) = self.known_denial(limits, &amounts) {
-            return Err(Verdict::Denied(statuses));
+            return Err(Asked::Denied(statuses));
         }
         let (reply, answer) = oneshot::channel();
         let mut state = self.lock();
@@ -210,8 +210,8 @@ impl Gate {
         }
     }
 
-    fn bucket(self: &Arc<Self>) -> Bucket {
-        Bucket::Gated(self.clone())
+    fn bucket(self: &Arc<Self>, limits: Limits) -> Bucket {
+        Bucket::Gated { gate: self.clone(), limits }
     }
 
     fn lock(&self) -> MutexGuard<'_, GateState> {

@@ -19,7 +19,7 @@ pub(in crate::limiter) struct Resolution {
 
 impl Resolution {
     /// Nothing is stored.
-    pub(in crate::limiter) fn nothing() -> Self {
+    pub(in crate::limiter) const fn nothing() -> Self {
         Self { stored: None, parent: None, not_understood: None }
     }
 

@@ -6,7 +6,7 @@ use super::{Acquire, Audit, Config, Entities, Namespaces, Query, Usage, runtime:
 use crate::{
     error::{Error, Unavailable},
     limiter::{self, Builder},
-    model::{EntityId, NamespaceName, Resource, Status},
+    model::{EntityId, IntoName, NamespaceName, Resource, Status},
     store::{MemoryStore, Store},
 };
 
@@ -47,8 +47,8 @@ impl RateLimiter {
     /// As [`RateLimiter::acquire`](crate::RateLimiter::acquire).
     pub fn acquire<E, R>(&self, entity: E, resource: R) -> Acquire
     where
-        E: TryInto<EntityId, Error: Into<Error>>,
-        R: TryInto<Resource, Error: Into<Error>>,
+        E: IntoName<EntityId>,
+        R: IntoName<Resource>,
     {
         Acquire { inner: self.inner.acquire(entity, resource), runtime: self.runtime.clone() }
     }

@@ -9,14 +9,13 @@ use std::{
 
 use super::{
     charge::{Charged, Charges, Charging, charge},
-    lease::{Lease, Shape},
+    lease::Lease,
     prefetch::Prefetch,
-    rate_limiter::RateLimiter,
     request::{Planned, Request},
 };
 use crate::{
     error::{Error, Unavailable},
-    model::{BucketKey, Cost, Limits},
+    model::{Cost, Limits},
 };
 
 /// An acquire that is being put together: await it for a [`Lease`].
@@ -38,15 +37,14 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "an acquire does nothing until it is awaited"]
 pub struct Acquire {
-    limiter: RateLimiter,
     request: Result<Request, Error>,
     deadline: Duration,
 }
 
 impl Acquire {
-    pub(super) fn new(limiter: RateLimiter, key: Result<BucketKey, Error>) -> Self {
-        let deadline = limiter.deadline();
-        Self { limiter, request: key.map(Request::new), deadline }
+    #[inline]
+    pub(super) fn new(request: Result<Request, Error>, deadline: Duration) -> Self {
+        Self { request, deadline }
     }
 
     /// The limits of the bucket, whatever is stored: a [`Limit`](crate::Limit), an array or a
@@ -157,27 +155,25 @@ impl Acquire {
     }
 
     /// Starts, and says at once what needs no store call.
+    #[inline]
     pub(crate) fn start(self) -> Started {
-        match self.request {
+        let deadline = self.deadline;
+        match self.request.and_then(Request::plan) {
+            Ok(Planned::Now(charges)) => begin(charges, deadline),
+            Ok(Planned::Later(request)) => {
+                Started::Waiting(AcquireFuture(Stage::Resolving(Box::pin(resolve(request, deadline)))))
+            }
             Err(error) => Started::Done(Err(error)),
-            Ok(request) => match request.plan(&self.limiter) {
-                Ok(Planned::Now(charges)) => begin(charges, self.deadline),
-                Ok(Planned::Later) => {
-                    let (limiter, deadline) = (self.limiter, self.deadline);
-                    Started::Waiting(AcquireFuture(Stage::Resolving(Box::pin(resolve(limiter, request, deadline)))))
-                }
-                Err(error) => Started::Done(Err(error)),
-            },
         }
     }
 }
 
 /// Looks up what is not known yet, then charges. All of it within the deadline.
-async fn resolve(limiter: RateLimiter, request: Request, deadline: Duration) -> Result<Lease, Error> {
-    let timeout = limiter.timeout(deadline);
+async fn resolve(request: Request, deadline: Duration) -> Result<Lease, Error> {
+    let timeout = request.timeout(deadline);
     let begun = tokio::time::Instant::now();
     tokio::pin!(timeout);
-    let mut resolving = std::pin::pin!(request.resolve(&limiter));
+    let mut resolving = std::pin::pin!(request.look_up(true));
     let charges = std::future::poll_fn(|context| {
         if let Poll::Ready(charges) = resolving.as_mut().poll(context) {
             return Poll::Ready(charges);
@@ -191,11 +187,11 @@ async fn resolve(limiter: RateLimiter, request: Request, deadline: Duration) -> 
     }
 }
 
+#[inline]
 fn begin(charges: Charges, deadline: Duration) -> Started {
-    let shape = charges.iter().map(|charge| (charge.owner, charge.own)).collect();
     match charge(charges, deadline) {
-        Charged::Done(result) => Started::Done(result.map(|grants| Lease::new(grants, shape, deadline))),
-        Charged::Waiting(charging) => Started::Waiting(AcquireFuture(Stage::Charging { charging, shape, deadline })),
+        Charged::Done(result) => Started::Done(result.map(|holdings| Lease::new(holdings, deadline))),
+        Charged::Waiting(charging) => Started::Waiting(AcquireFuture(Stage::Charging(charging, deadline))),
     }
 }
 
@@ -206,22 +202,26 @@ pub(crate) enum Started {
     Waiting(AcquireFuture),
 }
 
-/// An acquire that waits for the store.
-pub(crate) struct AcquireFuture(Stage);
+/// An [`Acquire`] under way. In memory it is ready when it is made.
+#[must_use = "a future does nothing until it is awaited"]
+pub struct AcquireFuture(Stage);
 
 /// What an acquire waits for.
 enum Stage {
+    /// For nothing.
+    Done(Option<Result<Lease, Error>>),
     /// For limits or a parent that are not known yet.
     Resolving(Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>),
     /// For the buckets.
-    Charging { charging: Charging, shape: Shape, deadline: Duration },
+    Charging(Box<Charging>, Duration),
 }
 
 impl std::fmt::Debug for AcquireFuture {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self.0 {
+            Stage::Done(_) => "AcquireFuture::Done",
             Stage::Resolving(_) => "AcquireFuture::Resolving",
-            Stage::Charging { .. } => "AcquireFuture::Charging",
+            Stage::Charging(..) => "AcquireFuture::Charging",
         })
     }
 }
@@ -229,14 +229,15 @@ impl std::fmt::Debug for AcquireFuture {
 impl Future for AcquireFuture {
     type Output = Result<Lease, Error>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
+            // Polled again after it was ready: nothing is left to wait for.
+            Stage::Done(result) => result.take().map_or(Poll::Pending, Poll::Ready),
             Stage::Resolving(future) => future.as_mut().poll(context),
-            Stage::Charging { charging, shape, deadline } => {
-                let Poll::Ready(result) = Pin::new(charging).poll(context) else {
-                    return Poll::Pending;
-                };
-                Poll::Ready(result.map(|grants| Lease::new(grants, std::mem::take(shape), *deadline)))
+            Stage::Charging(charging, deadline) => {
+                let deadline = *deadline;
+                Pin::new(charging).poll(context).map(|result| Ok(Lease::new(result?, deadline)))
             }
         }
     }
@@ -244,12 +245,13 @@ impl Future for AcquireFuture {
 
 impl IntoFuture for Acquire {
     type Output = Result<Lease, Error>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = AcquireFuture;
 
-    fn into_future(self) -> Self::IntoFuture {
+    #[inline]
+    fn into_future(self) -> AcquireFuture {
         match self.start() {
-            Started::Done(result) => Box::pin(std::future::ready(result)),
-            Started::Waiting(future) => Box::pin(future),
+            Started::Done(result) => AcquireFuture(Stage::Done(Some(result))),
+            Started::Waiting(future) => future,
         }
     }
 }

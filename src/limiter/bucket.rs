@@ -12,31 +12,27 @@ use tokio::sync::oneshot;
 use super::{
     gate::Gate,
     grant::{Amounts, Grant},
+    memory::{Memory, Pinned, Place},
     prefetch::Prefetch,
     settlement::Settlement,
     sharded::{self, Ask},
 };
 use crate::{
-    clock::Clock,
     error::Unavailable,
     model::{BucketKey, BucketState, LimitStatus, Limits},
-    store::{MemoryStore, Shortage},
+    store::Entry,
 };
 
-/// A bucket that can be charged and settled. Clones are the same bucket.
+/// A bucket that can be charged and settled, and the limits that it is charged by. Clones are the
+/// same bucket.
 #[derive(Clone, Debug)]
 pub(super) enum Bucket {
     /// Decided in place.
-    Memory(Arc<MemoryBucket>),
+    Memory { memory: Arc<Memory>, place: Place, limits: Limits },
+    /// Decided in place, which a handle knows.
+    Pinned(Arc<Pinned>),
     /// Decided by the bucket's gate.
-    Gated(Arc<Gate>),
-}
-
-#[derive(Debug)]
-pub(super) struct MemoryBucket {
-    pub(super) store: MemoryStore,
-    pub(super) key: BucketKey,
-    pub(super) clock: Arc<dyn Clock>,
+    Gated { gate: Arc<Gate>, limits: Limits },
 }
 
 /// What a bucket answers to a request.
@@ -69,30 +65,40 @@ impl Refusal {
     }
 }
 
+/// What a bucket answers at once.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// Granted: what is left of each limit.
+    Granted(Amounts),
+    Denied(Vec<LimitStatus>),
+    Refused(Refusal),
+    Unavailable(Unavailable),
+    /// The store is asked.
+    Waiting(Acquiring),
+}
+
 impl Bucket {
     pub(super) fn key(&self) -> &BucketKey {
         match self {
-            Self::Memory(bucket) => &bucket.key,
-            Self::Gated(gate) => gate.key(),
+            Self::Memory { place, .. } => place.key(),
+            Self::Pinned(pinned) => pinned.entry.key(),
+            Self::Gated { gate, .. } => gate.key(),
+        }
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        match self {
+            Self::Memory { limits, .. } | Self::Gated { limits, .. } => limits,
+            Self::Pinned(pinned) => &pinned.limits,
         }
     }
 
     /// Notes how many shards it has.
     pub(super) fn has_shards(&self, count: u32) {
-        if let Self::Gated(gate) = self
+        if let Self::Gated { gate, .. } = self
             && count > 1
         {
             gate.has_shards(count);
-        }
-    }
-
-    /// Where the limits stand, if it is known without asking that `amounts` do not fit.
-    pub(super) fn known_denial(&self, limits: &Limits, amounts: &[i64]) -> Option<Vec<LimitStatus>> {
-        match self {
-            // Asking costs nothing.
-            Self::Memory(_) => None,
-            Self::Gated(gate) if gate.shard_count() > 1 => sharded::known_denial(&gate.first()?, limits, amounts),
-            Self::Gated(gate) => gate.known_denial(limits, amounts),
         }
     }
 
@@ -100,87 +106,121 @@ impl Bucket {
     pub(super) fn known_refusal(&self) -> Option<Refusal> {
         match self {
             // Nobody else writes to it.
-            Self::Memory(_) => None,
-            Self::Gated(gate) => gate.known_refusal(),
+            Self::Memory { .. } | Self::Pinned(_) => None,
+            Self::Gated { gate, .. } => gate.known_refusal(),
+        }
+    }
+
+    /// Where the limits stand, if it is known without asking that `amounts` do not fit.
+    pub(super) fn known_denial(&self, amounts: &[i64]) -> Option<Vec<LimitStatus>> {
+        match self {
+            // Asking costs nothing.
+            Self::Memory { .. } | Self::Pinned(_) => None,
+            Self::Gated { gate, limits } => match split(gate) {
+                Some(first) => sharded::known_denial(&first, limits, amounts),
+                None => gate.known_denial(limits, amounts),
+            },
         }
     }
 
     /// Where the limits stand in view of `amounts`, as far as it is known without asking.
-    pub(super) fn glance(&self, limits: &Limits, amounts: &[i64]) -> Vec<LimitStatus> {
+    pub(super) fn glance(&self, amounts: &[i64]) -> Vec<LimitStatus> {
         match self {
-            Self::Memory(bucket) => bucket.store.statuses(&bucket.key, limits, amounts, bucket.clock.now()),
-            Self::Gated(gate) => match gate.first().filter(|first| first.shard_count() > 1) {
+            Self::Memory { memory, .. } => self.in_memory(memory, amounts),
+            Self::Pinned(pinned) => self.in_memory(&pinned.memory, amounts),
+            Self::Gated { gate, limits } => match split(gate) {
                 Some(first) => sharded::glance(&first, limits, amounts),
                 None => gate.glance(limits, amounts),
             },
         }
     }
 
-    /// Asks for `amounts`, all or nothing. `own`: the limits are the entity's own.
-    pub(super) fn acquire(
-        &self,
-        limits: &Limits,
-        own: bool,
-        amounts: Amounts,
-        prefetch: Option<Prefetch>,
-        deadline: Duration,
-    ) -> Acquiring {
-        let state = match self {
-            Self::Memory(bucket) => {
-                let now = bucket.clock.now();
-                let verdict = match bucket.store.spend(&bucket.key, limits, &amounts, now) {
-                    Ok(left) => Verdict::Granted(Grant::new(self.clone(), limits.clone(), amounts, left)),
-                    Err(Shortage::Denied(statuses)) => Verdict::Denied(statuses),
-                    Err(Shortage::Full(error)) => Verdict::Unavailable(Unavailable::Store(error)),
-                };
-                State::Ready(Some(verdict))
-            }
-            Self::Gated(gate) => match gate.first().filter(|first| first.shard_count() > 1) {
-                Some(first) => {
-                    let ask = Ask { limits: limits.clone(), own, amounts, prefetch };
-                    State::waiting(
-                        Step::Shards { answer: Box::pin(sharded::acquire(first, ask)) },
-                        gate.timeout(deadline),
-                    )
+    /// Where the limits stand in view of `amounts`. One round trip; in memory none.
+    pub(super) async fn statuses(&self, amounts: &[i64]) -> Result<Vec<LimitStatus>, Unavailable> {
+        match self {
+            Self::Gated { gate, limits } => {
+                let statuses = gate.statuses(limits, amounts).await?;
+                match split(gate) {
+                    Some(first) => sharded::read(&first, limits, amounts).await,
+                    None => Ok(statuses),
                 }
-                None => match gate.acquire(limits, own, amounts.clone(), prefetch) {
-                    Ok(answer) => {
-                        let ask = Ask { limits: limits.clone(), own, amounts, prefetch };
-                        State::waiting(Step::One { answer, gate: gate.clone(), ask: Some(ask) }, gate.timeout(deadline))
-                    }
-                    Err(verdict) => State::Ready(Some(verdict)),
-                },
-            },
-        };
-        Acquiring { state }
+            }
+            _ => Ok(self.glance(amounts)),
+        }
     }
 
-    /// Settles differences (millitokens, in the order of `limits`), and counts others as consumed.
-    pub(super) fn settle(&self, limits: &Limits, differences: &[i64], counts: &[i64]) -> Settlement {
+    fn in_memory(&self, memory: &Memory, amounts: &[i64]) -> Vec<LimitStatus> {
+        memory.store.statuses(self.key(), self.limits(), amounts, memory.now())
+    }
+
+    /// Asks for `amounts`, all or nothing. `own`: the limits are the entity's own.
+    #[inline]
+    pub(super) fn acquire(
+        &mut self,
+        own: bool,
+        amounts: &Amounts,
+        prefetch: Option<Prefetch>,
+        deadline: Duration,
+    ) -> Asked {
+        match self {
+            Self::Memory { memory, place, limits } => {
+                let now = memory.now();
+                match place.claim(memory, now) {
+                    Ok(entry) => spend(memory, entry, limits, amounts, now),
+                    Err(error) => Asked::Unavailable(error),
+                }
+            }
+            Self::Pinned(pinned) => {
+                let Pinned { memory, entry, limits } = &**pinned;
+                spend(memory, entry, limits, amounts, memory.now())
+            }
+            Self::Gated { gate, limits } => {
+                let ask = || Ask { limits: limits.clone(), own, amounts: amounts.clone(), prefetch };
+                let step = match split(gate) {
+                    Some(first) => Step::Shards { answer: Box::pin(sharded::acquire(first, ask())) },
+                    None => match gate.acquire(limits, own, amounts, prefetch) {
+                        Ok(answer) => Step::One { answer, gate: gate.clone(), ask: Some(ask()) },
+                        Err(asked) => return asked,
+                    },
+                };
+                let waiting = Waiting { step, timeout: gate.timeout(deadline) };
+                Asked::Waiting(Acquiring(Box::pin(waiting)))
+            }
+        }
+    }
+
+    /// Settles differences (millitokens, in the order of the limits), and counts others as consumed.
+    pub(super) fn settle(&self, differences: &[i64], counts: &[i64]) -> Settlement {
         if differences.iter().chain(counts).all(|difference| *difference == 0) {
             return Settlement::done();
         }
         match self {
-            Self::Memory(bucket) => {
-                bucket.store.settle(&bucket.key, limits, differences, bucket.clock.now());
-                Settlement::done()
+            Self::Memory { memory, place: Place::Entry(entry), limits } => {
+                memory.store.settle(entry, limits, differences, memory.now());
             }
-            Self::Gated(gate) => gate.settle(limits, differences, counts),
+            // It was never asked.
+            Self::Memory { place: Place::Key(_), .. } => {}
+            Self::Pinned(pinned) => {
+                let Pinned { memory, entry, limits } = &**pinned;
+                memory.store.settle(entry, limits, differences, memory.now());
+            }
+            Self::Gated { gate, limits } => return gate.settle(limits, differences, counts),
         }
+        Settlement::done()
+    }
+}
+
+#[inline]
+fn spend(memory: &Memory, entry: &Entry, limits: &Limits, amounts: &Amounts, now: i64) -> Asked {
+    match memory.store.spend(entry, limits, amounts, now) {
+        Ok(left) => Asked::Granted(left),
+        Err(statuses) => Asked::Denied(statuses),
     }
 }
 
 /// A request on its way to a verdict. Dropped before: what it was granted is given back.
 #[derive(Debug)]
-pub(super) struct Acquiring {
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    Ready(Option<Verdict>),
-    Waiting(Pin<Box<Waiting>>),
-}
+pub(super) struct Acquiring(Pin<Box<Waiting>>);
 
 pin_project_lite::pin_project! {
     struct Waiting {
@@ -190,24 +230,18 @@ pin_project_lite::pin_project! {
     }
 }
 
-/// Whom a request waits for.
-enum Step {
-    /// The only shard of a bucket, as far as was known.
-    One { answer: oneshot::Receiver<Verdict>, gate: Arc<Gate>, ask: Option<Ask> },
-    /// Several shards.
-    Shards { answer: Pin<Box<dyn Future<Output = Verdict> + Send>> },
-}
-
 impl std::fmt::Debug for Waiting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Waiting")
     }
 }
 
-impl State {
-    fn waiting(step: Step, timeout: tokio::time::Sleep) -> Self {
-        Self::Waiting(Box::pin(Waiting { step, timeout }))
-    }
+/// Whom a request waits for.
+enum Step {
+    /// The only shard of a bucket, as far as was known.
+    One { answer: oneshot::Receiver<Verdict>, gate: Arc<Gate>, ask: Option<Ask> },
+    /// Several shards.
+    Shards { answer: Pin<Box<dyn Future<Output = Verdict> + Send>> },
 }
 
 impl Step {
@@ -221,7 +255,7 @@ impl Step {
                         Poll::Ready(verdict) => verdict.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)),
                     };
                     // It has turned out to be one of several: the others may hold what it does not.
-                    match (&verdict, gate.first().filter(|first| first.shard_count() > 1), ask.take()) {
+                    match (&verdict, split(gate), ask.take()) {
                         (Verdict::Denied(_), Some(first), Some(ask)) => {
                             *self = Self::Shards { answer: Box::pin(sharded::acquire(first, ask)) };
                         }
@@ -233,32 +267,19 @@ impl Step {
     }
 }
 
-impl Acquiring {
-    /// The verdict, where no store call is needed for it.
-    pub(super) fn now_or_later(self) -> Result<Verdict, Self> {
-        match self.state {
-            State::Ready(Some(verdict)) => Ok(verdict),
-            state => Err(Self { state }),
-        }
-    }
+/// The gate of the first shard, where the bucket has several.
+fn split(gate: &Arc<Gate>) -> Option<Arc<Gate>> {
+    if gate.shard_count() > 1 { gate.first() } else { None }
 }
 
 impl Future for Acquiring {
     type Output = Verdict;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Verdict> {
-        match &mut self.state {
-            State::Ready(verdict) => {
-                // Polled again after it was ready: as good as abandoned.
-                Poll::Ready(verdict.take().unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)))
-            }
-            State::Waiting(waiting) => {
-                let waiting = waiting.as_mut().project();
-                if let Poll::Ready(verdict) = waiting.step.poll(context) {
-                    return Poll::Ready(verdict);
-                }
-                waiting.timeout.poll(context).map(|()| Verdict::Unavailable(Unavailable::Deadline))
-            }
+        let waiting = self.0.as_mut().project();
+        if let Poll::Ready(verdict) = waiting.step.poll(context) {
+            return Poll::Ready(verdict);
         }
+        waiting.timeout.poll(context).map(|()| Verdict::Unavailable(Unavailable::Deadline))
     }
 }

@@ -8,6 +8,7 @@ use super::{
     background::Background,
     gate::{Context, Settings, WriteIds},
     gates::Gates,
+    memory::Memory,
     prefetch::Counters,
     rate_limiter::{Backend, LimiterSettings, RateLimiter},
     resolver::Resolver,
@@ -154,7 +155,8 @@ impl Builder {
     /// A limiter whose buckets live in this process.
     pub fn build_memory(self, store: MemoryStore) -> RateLimiter {
         let builder = self.clone();
-        RateLimiter::new(Backend::Memory(store), self.clock, self.limiter, builder)
+        let memory = Memory { store, clock: self.clock.clone() };
+        RateLimiter::new(Backend::Memory(Arc::new(memory)), self.clock, self.limiter, builder)
     }
 
     /// A limiter whose buckets live in `store`.

@@ -10,13 +10,14 @@ use std::{
 use smallvec::SmallVec;
 
 use super::{
-    bucket::{Acquiring, Bucket, Refusal, Verdict},
+    bucket::{Acquiring, Asked, Bucket, Refusal, Verdict},
     grant::{Amounts, Grant},
+    holding::{Holding, Holdings},
     prefetch::Prefetch,
 };
 use crate::{
     error::{Disabled, Error, Invalid, Unavailable},
-    model::{BucketKey, Denied, LimitStatus, Limits, Owner},
+    model::{BucketKey, Denied, LimitStatus, Owner},
 };
 
 /// What is asked of one bucket.
@@ -24,164 +25,204 @@ use crate::{
 pub(super) struct Charge {
     pub(super) bucket: Bucket,
     pub(super) owner: Owner,
-    pub(super) limits: Limits,
     /// Whether the limits are the entity's own: its bucket never counts as gone then.
     pub(super) own: bool,
     pub(super) amounts: Amounts,
     pub(super) prefetch: Option<Prefetch>,
 }
 
-/// The charges of a request: the entity's first.
-pub(super) type Charges = SmallVec<[Charge; 1]>;
+/// The charges of a request.
+#[derive(Debug)]
+pub(super) struct Charges {
+    pub(super) own: Charge,
+    pub(super) parent: Option<Box<Charge>>,
+}
 
-/// The grants of a request, in the order of its charges.
-pub(super) type Grants = SmallVec<[Grant; 1]>;
+impl Charges {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Charge> {
+        std::iter::once(&self.own).chain(self.parent.as_deref())
+    }
+}
 
 /// A request whose buckets were asked.
 #[derive(Debug)]
 pub(super) enum Charged {
     /// All have answered.
-    Done(Result<Grants, Error>),
+    Done(Result<Holdings, Error>),
     /// The store is asked.
-    Waiting(Charging),
+    Waiting(Box<Charging>),
 }
 
 /// Asks all buckets.
+#[inline]
 pub(super) fn charge(charges: Charges, deadline: Duration) -> Charged {
-    if charges.len() > 1 {
-        if let Some((charge, refusal)) =
-            charges.iter().find_map(|charge| Some((charge, charge.bucket.known_refusal()?)))
-        {
-            return Charged::Done(Err(refused(charge, refusal)));
-        }
-        // Look at all of them before any is charged: a parent that is known to be short costs nothing.
-        let known: SmallVec<[_; 2]> =
-            charges.iter().map(|charge| charge.bucket.known_denial(&charge.limits, &charge.amounts)).collect();
-        if known.iter().any(Option::is_some) {
-            return Charged::Done(Err(denied(&charges, known)));
+    let Charges { own: mut charge, parent } = charges;
+    if let Some(parent) = parent {
+        return charge_both(charge, *parent, deadline);
+    }
+    match charge.bucket.acquire(charge.own, &charge.amounts, charge.prefetch, deadline) {
+        Asked::Granted(left) => Charged::Done(Ok(Holdings::one(charge.granted(left)))),
+        Asked::Denied(statuses) => Charged::Done(Err(denied(&charge.bucket, statuses))),
+        Asked::Refused(refusal) => Charged::Done(Err(refused(&charge.bucket, refusal))),
+        Asked::Unavailable(error) => Charged::Done(Err(error.into())),
+        Asked::Waiting(acquiring) => {
+            let asked = SmallVec::from_iter([(charge, Answer::Coming(acquiring))]);
+            Charged::Waiting(Box::new(Charging { asked }))
         }
     }
-    let asked = charges.iter().map(|charge| {
-        let acquiring =
-            charge.bucket.acquire(&charge.limits, charge.own, charge.amounts.clone(), charge.prefetch, deadline);
-        match acquiring.now_or_later() {
-            Ok(verdict) => Answer::Here(verdict),
-            Err(acquiring) => Answer::Coming(acquiring),
+}
+
+fn charge_both(own: Charge, parent: Charge, deadline: Duration) -> Charged {
+    let charges = [own, parent];
+    for charge in &charges {
+        if let Some(refusal) = charge.bucket.known_refusal() {
+            return Charged::Done(Err(refused(&charge.bucket, refusal)));
         }
+    }
+    // Look at all of them before any is charged: a parent that is known to be short costs nothing.
+    let known = charges.each_ref().map(|charge| charge.bucket.known_denial(&charge.amounts));
+    if known.iter().any(Option::is_some) {
+        return Charged::Done(Err(denied_among(charges.iter().zip(known))));
+    }
+    let asked = charges.map(|mut charge| {
+        let answer = match charge.bucket.acquire(charge.own, &charge.amounts, charge.prefetch, deadline) {
+            Asked::Granted(left) => Answer::Granted(Grant::new(charge.bucket.clone(), charge.amounts.clone(), left)),
+            Asked::Denied(statuses) => Answer::Denied(statuses),
+            Asked::Refused(refusal) => Answer::Refused(refusal),
+            Asked::Unavailable(error) => Answer::Unavailable(error),
+            Asked::Waiting(acquiring) => Answer::Coming(acquiring),
+        };
+        (charge, answer)
     });
-    let charging = Charging { answers: asked.collect(), charges };
+    let charging = Charging { asked: asked.into() };
     match charging.is_complete() {
         true => Charged::Done(charging.conclude()),
-        false => Charged::Waiting(charging),
+        false => Charged::Waiting(Box::new(charging)),
+    }
+}
+
+impl Charge {
+    #[inline]
+    fn granted(self, left: Amounts) -> Holding {
+        Holding::new(Grant::new(self.bucket, self.amounts, left), self.owner, self.own)
     }
 }
 
 /// A request on its way. Dropped: what was granted is given back.
 #[derive(Debug)]
 pub(super) struct Charging {
-    answers: SmallVec<[Answer; 1]>,
-    charges: Charges,
+    /// The entity's bucket first.
+    asked: SmallVec<[(Charge, Answer); 2]>,
 }
 
 #[derive(Debug)]
 enum Answer {
-    Here(Verdict),
+    Granted(Grant),
+    Denied(Vec<LimitStatus>),
+    Refused(Refusal),
+    Unavailable(Unavailable),
     Coming(Acquiring),
 }
 
 impl Charging {
     fn is_complete(&self) -> bool {
-        self.answers.iter().all(|answer| matches!(answer, Answer::Here(_)))
+        !self.asked.iter().any(|(_, answer)| matches!(answer, Answer::Coming(_)))
     }
 
     /// All grants; or none, and those there are go back.
-    fn conclude(mut self) -> Result<Grants, Error> {
-        let mut grants = Grants::new();
-        let mut statuses: SmallVec<[Option<Vec<LimitStatus>>; 2]> = SmallVec::new();
-        let mut unavailable = None;
+    fn conclude(self) -> Result<Holdings, Error> {
+        if self.asked.iter().all(|(_, answer)| matches!(answer, Answer::Granted(_))) {
+            let granted = self.asked.into_iter().filter_map(|(charge, answer)| match answer {
+                Answer::Granted(grant) => Some(Holding::new(grant, charge.owner, charge.own)),
+                _ => None,
+            });
+            return Holdings::new(granted).ok_or(Unavailable::ShutDown.into());
+        }
+        let mut statuses: SmallVec<[_; 2]> = SmallVec::new();
+        let mut unavailable = Unavailable::ShutDown;
         let mut short = false;
         let mut refusal = None;
-        for (answer, charge) in std::mem::take(&mut self.answers).into_iter().zip(&self.charges) {
+        for (charge, answer) in self.asked {
             let status = match answer {
-                Answer::Here(Verdict::Granted(grant)) => {
-                    let status = grant.statuses(&charge.amounts);
-                    grants.push(grant);
-                    Some(status)
-                }
-                Answer::Here(Verdict::Denied(status)) => {
+                Answer::Granted(grant) => Some(grant.statuses(&charge.amounts)),
+                Answer::Denied(status) => {
                     short = true;
                     Some(status)
                 }
-                Answer::Here(Verdict::Refused(why)) => {
-                    refusal.get_or_insert_with(|| refused(charge, why));
+                Answer::Refused(why) => {
+                    refusal.get_or_insert_with(|| refused(&charge.bucket, why));
                     None
                 }
-                Answer::Here(Verdict::Unavailable(error)) => {
-                    unavailable.get_or_insert(error);
+                Answer::Unavailable(error) => {
+                    unavailable = error;
                     None
                 }
-                Answer::Coming(_) => {
-                    unavailable.get_or_insert(Unavailable::ShutDown);
-                    None
-                }
+                Answer::Coming(_) => None,
             };
-            statuses.push(status);
+            statuses.push((charge, status));
         }
         if let Some(error) = refusal {
             return Err(error);
         }
-        match (short, unavailable) {
-            (true, _) => Err(denied(&self.charges, statuses)),
-            (false, Some(error)) => Err(error.into()),
-            (false, None) => Ok(grants),
+        match short {
+            true => Err(denied_among(statuses.iter_mut().map(|(charge, status)| (&*charge, status.take())))),
+            false => Err(unavailable.into()),
         }
     }
 }
 
 impl Future for Charging {
-    type Output = Result<Grants, Error>;
+    type Output = Result<Holdings, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        for answer in &mut self.answers {
+        for (_, answer) in &mut self.asked {
             if let Answer::Coming(acquiring) = answer
                 && let Poll::Ready(verdict) = Pin::new(acquiring).poll(context)
             {
-                *answer = Answer::Here(verdict);
+                *answer = match verdict {
+                    Verdict::Granted(grant) => Answer::Granted(grant),
+                    Verdict::Denied(statuses) => Answer::Denied(statuses),
+                    Verdict::Refused(refusal) => Answer::Refused(refusal),
+                    Verdict::Unavailable(error) => Answer::Unavailable(error),
+                };
             }
         }
-        if !self.is_complete() {
-            return Poll::Pending;
+        match self.is_complete() {
+            true => Poll::Ready(Charging { asked: std::mem::take(&mut self.asked) }.conclude()),
+            false => Poll::Pending,
         }
-        let charges = std::mem::take(&mut self.charges);
-        let answers = std::mem::take(&mut self.answers);
-        Poll::Ready(Charging { answers, charges }.conclude())
     }
 }
 
 /// The refusal of a request that no wait and no smaller cost would help.
-fn refused(charge: &Charge, refusal: Refusal) -> Error {
-    let BucketKey { entity, resource, .. } = charge.bucket.key();
+fn refused(bucket: &Bucket, refusal: Refusal) -> Error {
+    let BucketKey { entity, resource, .. } = bucket.key();
     match refusal {
         Refusal::Disabled => Disabled::new(entity.clone(), resource.clone()).into(),
         Refusal::NotUnderstood(attribute) => Invalid::NotUnderstood(attribute).into(),
     }
 }
 
+/// The denial of a request for one bucket.
+fn denied(bucket: &Bucket, statuses: Vec<LimitStatus>) -> Error {
+    let BucketKey { entity, resource, .. } = bucket.key();
+    Denied::new(entity.clone(), resource.clone(), statuses).into()
+}
+
 /// The denial of a request, with where all its limits stand as far as that is known.
-fn denied(charges: &Charges, statuses: SmallVec<[Option<Vec<LimitStatus>>; 2]>) -> Error {
-    let limits = charges.iter().zip(statuses).flat_map(|(charge, known)| {
-        let known = known.unwrap_or_else(|| charge.bucket.glance(&charge.limits, &charge.amounts));
-        known.into_iter().map(|mut status| {
+fn denied_among<'a>(charges: impl Iterator<Item = (&'a Charge, Option<Vec<LimitStatus>>)>) -> Error {
+    let mut first = None;
+    let mut limits = Vec::new();
+    for (charge, known) in charges {
+        let known = known.unwrap_or_else(|| charge.bucket.glance(&charge.amounts));
+        limits.extend(known.into_iter().map(|mut status| {
             status.owner = charge.owner;
             status
-        })
-    });
-    let limits = limits.collect();
-    match charges.first() {
-        Some(Charge { bucket, .. }) => {
-            let BucketKey { entity, resource, .. } = bucket.key();
-            Denied::new(entity.clone(), resource.clone(), limits).into()
-        }
+        }));
+        first.get_or_insert(&charge.bucket);
+    }
+    match first {
+        Some(bucket) => denied(bucket, limits),
         // A request has a bucket.
         None => Unavailable::ShutDown.into(),
     }

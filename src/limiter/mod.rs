@@ -57,6 +57,7 @@ mod acquire;
 mod audit;
 mod background;
 mod bucket;
+mod bucket_handle;
 mod builder;
 mod charge;
 mod config;
@@ -65,8 +66,10 @@ mod gate;
 mod gates;
 mod grant;
 mod health;
+mod holding;
 mod lease;
 mod listing;
+mod memory;
 mod namespaces;
 mod prefetch;
 mod query;
@@ -79,8 +82,9 @@ mod sharded;
 mod usage;
 
 pub use crate::error::SettleError;
-pub use acquire::Acquire;
+pub use acquire::{Acquire, AcquireFuture};
 pub use audit::Audit;
+pub use bucket_handle::BucketHandle;
 pub use builder::Builder;
 pub use config::Config;
 pub use entities::Entities;
@@ -91,10 +95,10 @@ pub use prefetch::{Prefetch, PrefetchStats};
 pub use query::{Query, QueryWait};
 pub use rate_limiter::RateLimiter;
 pub use resolver::CacheStats;
-pub use settlement::Settlement;
+pub use settlement::{Settlement, SettlementFuture};
 pub use usage::{Snapshots, Usage};
 
-pub(crate) use acquire::{AcquireFuture, Started};
+pub(crate) use acquire::Started;
 
 #[cfg(feature = "dynamodb")]
 mod open;

@@ -2,10 +2,10 @@
 
 use std::{future::IntoFuture, pin::Pin, time::Duration};
 
-use super::{bucket::Bucket, rate_limiter::RateLimiter, request::Request, sharded};
+use super::request::{Request, Source, Subject};
 use crate::{
     error::Error,
-    model::{Availability, BucketKey, Cost, Limits},
+    model::{Availability, Cost, Limits},
 };
 
 /// A question that is being put together: await it for an [`Availability`].
@@ -15,13 +15,10 @@ use crate::{
 /// wrong.
 ///
 /// # Cost
-/// One consistent read for each bucket (the parent's too, where it is charged), no write; before it
-/// the look-up of an acquire, where stored limits and parent are not known yet. In memory no round
-/// trip. A read waits for the limiter's store deadline at most.
+/// One consistent read, no write; in memory no round trip.
 #[derive(Debug)]
 #[must_use = "a query does nothing until it is awaited"]
 pub struct Query {
-    limiter: RateLimiter,
     request: Result<Request, Error>,
 }
 
@@ -31,8 +28,8 @@ pub struct Query {
 pub struct QueryWait(Query);
 
 impl Query {
-    pub(super) fn new(limiter: RateLimiter, key: Result<BucketKey, Error>) -> Self {
-        Self { limiter, request: key.map(Request::new) }
+    pub(super) fn new(subject: Result<Subject, Error>) -> Self {
+        Self { request: subject.map(|subject| Request::new(subject, Source::Stored)) }
     }
 
     /// The limits of the bucket, as for [`Acquire::limits`](super::Acquire::limits).
@@ -82,19 +79,9 @@ impl Query {
 
     async fn ask(self) -> Result<Availability, Error> {
         let mut limits = Vec::new();
-        for charge in self.request?.look_up(&self.limiter).await? {
-            let statuses = match &charge.bucket {
-                Bucket::Memory(bucket) => {
-                    bucket.store.statuses(&bucket.key, &charge.limits, &charge.amounts, bucket.clock.now())
-                }
-                Bucket::Gated(gate) => {
-                    let statuses = gate.statuses(&charge.limits, &charge.amounts).await?;
-                    match gate.first().filter(|first| first.shard_count() > 1) {
-                        Some(first) => sharded::read(&first, &charge.limits, &charge.amounts).await?,
-                        None => statuses,
-                    }
-                }
-            };
+        let charges = self.request?.look_up(false).await?;
+        for charge in charges.iter() {
+            let statuses = charge.bucket.statuses(&charge.amounts).await?;
             limits.extend(statuses.into_iter().map(|mut status| {
                 status.owner = charge.owner;
                 status

@@ -4,16 +4,20 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     acquire::Acquire,
-    bucket::{Bucket, MemoryBucket},
+    bucket::Bucket,
+    bucket_handle::BucketHandle,
     builder::Builder,
+    gate::Gate,
     gates::Gates,
+    memory::{Memory, Place},
     prefetch::PrefetchStats,
     query::Query,
+    request::{Request, Source, Subject},
 };
 use crate::{
     clock::Clock,
     error::Error,
-    model::{BucketKey, EntityId, Resource},
+    model::{BucketKey, EntityId, IntoName, Limits, Resource},
     store::MemoryStore,
 };
 
@@ -76,7 +80,7 @@ pub(super) struct LimiterSettings {
 /// Where buckets live.
 #[derive(Debug)]
 pub(super) enum Backend {
-    Memory(MemoryStore),
+    Memory(Arc<Memory>),
     Gated(Gates),
 }
 
@@ -102,10 +106,31 @@ impl RateLimiter {
     /// Names that are wrong show when it is awaited.
     pub fn acquire<E, R>(&self, entity: E, resource: R) -> Acquire
     where
-        E: TryInto<EntityId, Error: Into<Error>>,
-        R: TryInto<Resource, Error: Into<Error>>,
+        E: IntoName<EntityId>,
+        R: IntoName<Resource>,
     {
-        Acquire::new(self.clone(), key(entity, resource))
+        let subject = self.subject(entity, resource);
+        Acquire::new(subject.map(|subject| Request::new(subject, Source::Stored)), self.deadline())
+    }
+
+    /// The bucket of `entity` and `resource`, found once: for those that are asked again and again.
+    ///
+    /// What [`acquire`](BucketHandle::acquire) would look up every time is kept: the checked names
+    /// and the bucket's place in this process. Limits are not, unless
+    /// [`limits`](BucketHandle::limits) gives them: where stored limits or the entity's parent
+    /// change, the handle's next acquire sees it as soon as any other.
+    ///
+    /// # Errors
+    /// [`Invalid::Name`](crate::error::Invalid::Name).
+    ///
+    /// # Cost
+    /// No round trip.
+    pub fn bucket<E, R>(&self, entity: E, resource: R) -> Result<BucketHandle, Error>
+    where
+        E: IntoName<EntityId>,
+        R: IntoName<Resource>,
+    {
+        Ok(BucketHandle::new(self.subject(entity, resource)?, self.deadline()))
     }
 
     /// Where the limits of a bucket stand, without charging anything.
@@ -126,7 +151,7 @@ impl RateLimiter {
         E: TryInto<EntityId, Error: Into<Error>>,
         R: TryInto<Resource, Error: Into<Error>>,
     {
-        Query::new(self.clone(), key(entity, resource))
+        Query::new(key(entity, resource).map(|key| self.subject_of(key)))
     }
 
     /// The time until a cost would be granted, without charging anything: zero where it would be
@@ -168,19 +193,51 @@ impl RateLimiter {
 
     /// What taking tokens ahead has done (see [`Prefetch`](super::Prefetch)). No round trip.
     pub fn prefetch_stats(&self) -> PrefetchStats {
-        match &self.shared.backend {
+        match self.backend() {
             Backend::Gated(gates) => gates.context().prefetched.read(),
             Backend::Memory(_) => PrefetchStats::default(),
         }
     }
 
-    pub(super) fn bucket(&self, key: BucketKey) -> Bucket {
-        match &self.shared.backend {
-            Backend::Memory(store) => {
-                let clock = self.shared.clock.clone();
-                Bucket::Memory(Arc::new(MemoryBucket { store: store.clone(), key, clock }))
-            }
-            Backend::Gated(gates) => Bucket::Gated(gates.get(key)),
+    /// What a request for a bucket is about. Names are made only where nothing is found by them.
+    #[inline]
+    fn subject<E, R>(&self, entity: E, resource: R) -> Result<Subject, Error>
+    where
+        E: IntoName<EntityId>,
+        R: IntoName<Resource>,
+    {
+        if let Backend::Memory(memory) = self.backend()
+            && let Some(entry) = memory.store.find(entity.as_text(), resource.as_text())
+        {
+            return Ok(Subject::Memory { memory: memory.clone(), place: Place::Entry(entry) });
+        }
+        let key = BucketKey::new(entity.into_name()?, resource.into_name()?);
+        Ok(match self.backend() {
+            Backend::Memory(memory) => Subject::Memory { memory: memory.clone(), place: Place::Key(key) },
+            Backend::Gated(_) => self.subject_of(key),
+        })
+    }
+
+    fn subject_of(&self, key: BucketKey) -> Subject {
+        match self.backend() {
+            Backend::Memory(memory) => Subject::Memory { memory: memory.clone(), place: memory.place(key) },
+            Backend::Gated(_) => Subject::Gated { limiter: self.clone(), key, gate: None },
+        }
+    }
+
+    /// The gate of a bucket over a store.
+    pub(super) fn gate(&self, key: BucketKey) -> Option<Arc<Gate>> {
+        match self.backend() {
+            Backend::Memory(_) => None,
+            Backend::Gated(gates) => Some(gates.get(key)),
+        }
+    }
+
+    /// A bucket of a limiter over a store.
+    pub(super) fn gated(&self, key: BucketKey, limits: Limits) -> Bucket {
+        match self.backend() {
+            Backend::Memory(memory) => Bucket::Memory { memory: memory.clone(), place: memory.place(key), limits },
+            Backend::Gated(gates) => Bucket::Gated { gate: gates.get(key), limits },
         }
     }
 

@@ -19,7 +19,7 @@ impl RateLimiter {
     /// The store.
     pub(super) fn store(&self) -> Arc<dyn Store> {
         match self.backend() {
-            Backend::Memory(store) => Arc::new(store.clone()),
+            Backend::Memory(memory) => Arc::new(memory.store.clone()),
             Backend::Gated(gates) => gates.context().store.clone(),
         }
     }
@@ -32,15 +32,11 @@ impl RateLimiter {
         }
     }
 
-    /// What holds for an entity and a resource, or the promise of it.
+    /// What holds for an entity and a resource, or the promise of it; without a resource, whether
+    /// the entity has a parent that is charged too.
     pub(super) fn resolve(&self, entity: &EntityId, resource: &Resource) -> Resolving {
         match self.backend() {
-            Backend::Memory(store) if !store.has_records() => nothing(),
-            Backend::Memory(store) => {
-                let scopes = ConfigScope::levels(entity, resource);
-                let found = store.look_up_now(Some(entity), &scopes);
-                Resolving::Known(Arc::new(Resolution::new(&scopes, found)))
-            }
+            Backend::Memory(memory) => memory.resolve(entity, resource),
             Backend::Gated(gates) if gates.context().store.records().is_none() => nothing(),
             Backend::Gated(gates) => gates.resolver().resolve(entity, resource),
         }
@@ -89,10 +85,13 @@ impl RateLimiter {
     }
 }
 
-/// No limits and no parents are known: made once.
+/// No limits and no parents are known.
+pub(super) static NOTHING: Resolution = Resolution::nothing();
+
+/// The same, made once.
 pub(super) fn nothing() -> Resolving {
-    static NOTHING: LazyLock<Arc<Resolution>> = LazyLock::new(|| Arc::new(Resolution::nothing()));
-    Resolving::Known(NOTHING.clone())
+    static SHARED: LazyLock<Arc<Resolution>> = LazyLock::new(|| Arc::new(Resolution::nothing()));
+    Resolving::Known(SHARED.clone())
 }
 
 /// The records of a store that keeps some.

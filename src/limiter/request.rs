@@ -1,13 +1,16 @@
 //! What is asked for, and which buckets it comes from.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
+    bucket::Bucket,
     charge::{Charge, Charges},
+    gate::Gate,
     grant::Amounts,
+    memory::{Memory, Pinned, Place},
     prefetch::Prefetch,
     rate_limiter::RateLimiter,
-    records::nothing,
+    records::{NOTHING, nothing},
     resolver::{Resolution, Resolving, kept},
 };
 use crate::{
@@ -18,16 +21,25 @@ use crate::{
 /// The checked parts of a request.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
-    pub(super) key: BucketKey,
+    subject: Subject,
     limits: Source,
     cost: Cost,
     parent: bool,
     prefetch: Option<Prefetch>,
 }
 
+/// Whose bucket it is about, and how far it has been found.
+#[derive(Clone, Debug)]
+pub(super) enum Subject {
+    Memory { memory: Arc<Memory>, place: Place },
+    Pinned(Arc<Pinned>),
+    Gated { limiter: RateLimiter, key: BucketKey, gate: Option<Arc<Gate>> },
+}
+
 /// Where the limits come from.
 #[derive(Clone, Debug)]
-enum Source {
+pub(super) enum Source {
+    /// What is stored; or what the subject was pinned with.
     Stored,
     StoredOr(Limits),
     Exactly(Limits),
@@ -37,12 +49,85 @@ enum Source {
 #[derive(Debug)]
 pub(super) enum Planned {
     Now(Charges),
-    Later,
+    /// Something has to be looked up for the request.
+    Later(Request),
+}
+
+impl Subject {
+    pub(super) fn key(&self) -> &BucketKey {
+        match self {
+            Self::Memory { place, .. } => place.key(),
+            Self::Pinned(pinned) => pinned.entry.key(),
+            Self::Gated { key, .. } => key,
+        }
+    }
+
+    /// The same, found for good as far as possible.
+    pub(super) fn found(self) -> Self {
+        match self {
+            Self::Memory { memory, mut place } => {
+                // A store that is full of buckets in use has no place for it: it is looked up each time.
+                let _ = place.claim(&memory, memory.now());
+                Self::Memory { memory, place }
+            }
+            Self::Gated { limiter, key, gate } => {
+                let gate = gate.or_else(|| limiter.gate(key.clone()));
+                Self::Gated { limiter, key, gate }
+            }
+            Self::Pinned(_) => self,
+        }
+    }
+
+    fn memory(&self) -> Option<&Memory> {
+        match self {
+            Self::Memory { memory, .. } => Some(memory),
+            Self::Pinned(pinned) => Some(&pinned.memory),
+            Self::Gated { .. } => None,
+        }
+    }
+
+    /// What holds for an entity and the resource that is meant.
+    fn resolve(&self, entity: &EntityId) -> Resolving {
+        let resource = &self.key().resource;
+        match self {
+            Self::Memory { memory, .. } => memory.resolve(entity, resource),
+            Self::Pinned(pinned) => pinned.memory.resolve(entity, resource),
+            Self::Gated { limiter, .. } => limiter.resolve(entity, resource),
+        }
+    }
+
+    /// The bucket of the same resource of another entity.
+    fn of(&self, entity: EntityId, limits: Limits) -> Bucket {
+        let key = BucketKey::new(entity, self.key().resource.clone());
+        match self {
+            Self::Memory { memory, .. } => Bucket::Memory { memory: memory.clone(), place: memory.place(key), limits },
+            Self::Pinned(pinned) => {
+                let memory = pinned.memory.clone();
+                Bucket::Memory { place: memory.place(key), memory, limits }
+            }
+            Self::Gated { limiter, .. } => limiter.gated(key, limits),
+        }
+    }
+
+    /// The bucket that is meant.
+    #[inline]
+    fn into_bucket(self, limits: Limits) -> Bucket {
+        match self {
+            Self::Memory { memory, place } => Bucket::Memory { memory, place, limits },
+            Self::Pinned(pinned) => {
+                let (memory, place) = (pinned.memory.clone(), Place::Entry(pinned.entry.clone()));
+                Bucket::Memory { memory, place, limits }
+            }
+            Self::Gated { gate: Some(gate), .. } => Bucket::Gated { gate, limits },
+            Self::Gated { limiter, key, gate: None } => limiter.gated(key, limits),
+        }
+    }
 }
 
 impl Request {
-    pub(super) fn new(key: BucketKey) -> Self {
-        Self { key, limits: Source::Stored, cost: Cost::new(), parent: true, prefetch: None }
+    #[inline]
+    pub(super) fn new(subject: Subject, limits: Source) -> Self {
+        Self { subject, limits, cost: Cost::new(), parent: true, prefetch: None }
     }
 
     pub(super) fn set_limits<L>(&mut self, limits: L) -> Result<(), Error>
@@ -78,121 +163,181 @@ impl Request {
         self.cost.extend(cost.iter().map(|(name, tokens)| (name.clone(), tokens)));
     }
 
+    /// A timer, wherever it is made.
+    pub(super) fn timeout(&self, time: Duration) -> tokio::time::Sleep {
+        match &self.subject {
+            Subject::Gated { limiter, .. } => limiter.timeout(time),
+            _ => tokio::time::sleep(time),
+        }
+    }
+
     /// The buckets to charge, if everything is known that they depend on.
-    pub(super) fn plan(&self, limiter: &RateLimiter) -> Result<Planned, Error> {
-        let own = match self.look(limiter, &self.key.entity) {
+    #[inline]
+    pub(super) fn plan(self) -> Result<Planned, Error> {
+        match self.nothing_stored() {
+            true => self.charges(&NOTHING, None, true).map(Planned::Now),
+            false => self.unpinned().plan_stored(),
+        }
+    }
+
+    fn plan_stored(self) -> Result<Planned, Error> {
+        let own = match self.look(&self.subject.key().entity) {
             Resolving::Known(own) => own,
-            Resolving::Soon(_) => return Ok(Planned::Later),
+            Resolving::Soon(_) => return Ok(Planned::Later(self)),
         };
         let parent = match self.parent_of(&own) {
             None => None,
-            Some(parent) => match self.look(limiter, parent) {
+            Some(parent) => match self.look(parent) {
                 Resolving::Known(resolution) => Some((parent.clone(), resolution)),
-                Resolving::Soon(_) => return Ok(Planned::Later),
+                Resolving::Soon(_) => return Ok(Planned::Later(self)),
             },
         };
-        let charges = self.charges(limiter, &own, parent)?;
-        self.check_capacities(&charges)?;
-        Ok(Planned::Now(charges))
+        self.charges(&own, parent, true).map(Planned::Now)
     }
 
-    /// The buckets to charge, once everything is known that they depend on.
-    pub(super) async fn resolve(&self, limiter: &RateLimiter) -> Result<Charges, Error> {
-        let charges = self.look_up(limiter).await?;
-        self.check_capacities(&charges)?;
-        Ok(charges)
-    }
-
-    /// The buckets that the request is about, whether or not it could ever be granted.
-    pub(super) async fn look_up(&self, limiter: &RateLimiter) -> Result<Charges, Error> {
-        let own = found(self.look(limiter, &self.key.entity)).await?;
-        let parent = match self.parent_of(&own) {
+    /// The buckets that the request is about, once everything is known that they depend on. With
+    /// `check`, what no wait makes fit is refused.
+    pub(super) async fn look_up(self, check: bool) -> Result<Charges, Error> {
+        let request = self.unpinned();
+        let own = found(request.look(&request.subject.key().entity)).await?;
+        let parent = match request.parent_of(&own) {
             None => None,
-            Some(parent) => Some((parent.clone(), found(self.look(limiter, parent)).await?)),
+            Some(parent) => Some((parent.clone(), found(request.look(parent)).await?)),
         };
-        self.charges(limiter, &own, parent)
+        request.charges(&own, parent, check)
+    }
+
+    /// Whether there is nothing to go by but the request's own limits.
+    #[inline]
+    fn nothing_stored(&self) -> bool {
+        (self.is_exact() && !self.parent) || self.subject.memory().is_some_and(|memory| !memory.store.has_records())
+    }
+
+    fn is_exact(&self) -> bool {
+        match self.limits {
+            Source::Exactly(_) => true,
+            Source::Stored => matches!(self.subject, Subject::Pinned(_)),
+            Source::StoredOr(_) => false,
+        }
+    }
+
+    /// The same request, with the limits that it was pinned with as its own.
+    fn unpinned(mut self) -> Self {
+        if let (Subject::Pinned(pinned), Source::Stored) = (&self.subject, &self.limits) {
+            self.limits = Source::Exactly(pinned.limits.clone());
+        }
+        self
     }
 
     /// Looks up as little as is needed.
-    fn look(&self, limiter: &RateLimiter, entity: &EntityId) -> Resolving {
+    fn look(&self, entity: &EntityId) -> Resolving {
         match (&self.limits, self.parent) {
             (Source::Exactly(_), false) => nothing(),
-            _ => limiter.resolve(entity, &self.key.resource),
+            _ => self.subject.resolve(entity),
         }
     }
 
     fn parent_of<'a>(&self, own: &'a Resolution) -> Option<&'a EntityId> {
-        own.parent.as_ref().filter(|parent| self.parent && **parent != self.key.entity)
+        own.parent.as_ref().filter(|parent| self.parent && **parent != self.subject.key().entity)
     }
 
+    #[inline]
     fn charges(
-        &self,
-        limiter: &RateLimiter,
+        self,
         own: &Resolution,
         parent: Option<(EntityId, Arc<Resolution>)>,
+        check: bool,
     ) -> Result<Charges, Error> {
-        let mut charges = Charges::new();
-        charges.push(self.charge(limiter, self.key.clone(), Owner::Entity, own)?);
+        let Self { subject, limits, cost, prefetch, .. } = self;
+        let disabled = |entity: &EntityId, resolution: &Resolution| match resolution.disabled {
+            true => Err(Disabled::new(entity.clone(), subject.key().resource.clone())),
+            false => Ok(()),
+        };
+        disabled(&subject.key().entity, own)?;
         if let Some((entity, resolution)) = &parent {
-            let key = BucketKey::new(entity.clone(), self.key.resource.clone());
-            charges.push(self.charge(limiter, key, Owner::Parent, resolution)?);
+            disabled(entity, resolution)?;
         }
-        let known = |name: &LimitName| charges.iter().any(|charge| charge.limits.index(name.as_str()).is_some());
-        match self.cost.iter().find(|(name, _)| !known(name)) {
-            Some((unknown, _)) => Err(Invalid::UnknownLimit(unknown.to_string()).into()),
-            None => Ok(charges),
+        let shard_count = own.shard_count;
+        let parent = match parent {
+            None => None,
+            Some((entity, resolution)) => {
+                let (limits, own) = limits.clone().resolved(&resolution)?;
+                let amounts = amounts(&cost, &limits);
+                let bucket = subject.of(entity, limits);
+                bucket.has_shards(resolution.shard_count);
+                Some(Box::new(Charge { bucket, owner: Owner::Parent, own, amounts, prefetch }))
+            }
+        };
+        let (bucket, own) = match (subject, limits) {
+            (Subject::Pinned(pinned), Source::Stored) => (Bucket::Pinned(pinned), false),
+            (subject, limits) => {
+                let (limits, own) = limits.resolved(own)?;
+                (subject.into_bucket(limits), own)
+            }
+        };
+        bucket.has_shards(shard_count);
+        let amounts = amounts(&cost, bucket.limits());
+        let charges = Charges { own: Charge { bucket, owner: Owner::Entity, own, amounts, prefetch }, parent };
+        check_names(&charges, &cost)?;
+        if check {
+            check_capacities(&charges, &cost)?;
         }
+        Ok(charges)
     }
+}
 
-    fn charge(
-        &self,
-        limiter: &RateLimiter,
-        key: BucketKey,
-        owner: Owner,
-        resolution: &Resolution,
-    ) -> Result<Charge, Error> {
-        if resolution.disabled {
-            return Err(Disabled::new(key.entity, key.resource).into());
-        }
-        let ResolvedLimits { limits, source } = self.limits_of(resolution)?;
-        let amounts: Amounts = limits.iter().map(|limit| to_milli(self.asked(limit))).collect();
-        let bucket = limiter.bucket(key);
-        bucket.has_shards(resolution.shard_count);
-        Ok(Charge { bucket, owner, limits, own: source.is_own(), amounts, prefetch: self.prefetch })
-    }
-
-    /// Tokens that are asked of a limit.
-    fn asked(&self, limit: &Limit) -> u64 {
-        self.cost.get(limit.name().as_str()).unwrap_or(1)
-    }
-
-    /// Refuses what no wait makes fit.
-    fn check_capacities(&self, charges: &Charges) -> Result<(), ExceedsCapacity> {
-        let limits = charges.iter().flat_map(|charge| charge.limits.iter());
-        match limits.into_iter().find(|limit| self.asked(limit) > limit.capacity()) {
-            None => Ok(()),
-            Some(limit) => Err(ExceedsCapacity {
-                entity: self.key.entity.clone(),
-                resource: self.key.resource.clone(),
-                limit: limit.name().clone(),
-                requested: self.asked(limit),
-                capacity: limit.capacity(),
-            }),
-        }
-    }
-
-    fn limits_of(&self, resolution: &Resolution) -> Result<ResolvedLimits, Error> {
-        let given = |limits: &Limits, source| Ok(ResolvedLimits { limits: limits.clone(), source });
-        if let Source::Exactly(limits) = &self.limits {
-            return given(limits, ConfigSource::Override);
+impl Source {
+    /// The limits that hold, and whether they are the entity's own.
+    #[inline]
+    fn resolved(self, resolution: &Resolution) -> Result<(Limits, bool), Error> {
+        if let Self::Exactly(limits) = self {
+            return Ok((limits, ConfigSource::Override.is_own()));
         }
         if let Some(attribute) = &resolution.not_understood {
             return Err(Invalid::NotUnderstood(attribute.clone()).into());
         }
-        match (&resolution.stored, &self.limits) {
-            (Some(stored), _) => Ok(stored.clone()),
-            (None, Source::StoredOr(limits)) => given(limits, ConfigSource::Defaults),
+        match (&resolution.stored, self) {
+            (Some(ResolvedLimits { limits, source }), _) => Ok((limits.clone(), source.is_own())),
+            (None, Self::StoredOr(limits)) => Ok((limits, ConfigSource::Defaults.is_own())),
             (None, _) => Err(Invalid::NoLimits.into()),
+        }
+    }
+}
+
+/// Tokens that are asked of a limit.
+#[inline]
+fn asked(cost: &Cost, limit: &Limit) -> u64 {
+    cost.get(limit.name().as_str()).unwrap_or(1)
+}
+
+#[inline]
+fn amounts(cost: &Cost, limits: &Limits) -> Amounts {
+    limits.iter().map(|limit| to_milli(asked(cost, limit))).collect()
+}
+
+/// Refuses a cost of a limit that no bucket has.
+fn check_names(charges: &Charges, cost: &Cost) -> Result<(), Invalid> {
+    let known = |name: &LimitName| charges.iter().any(|charge| charge.bucket.limits().index(name.as_str()).is_some());
+    match cost.iter().find(|(name, _)| !known(name)) {
+        Some((unknown, _)) => Err(Invalid::UnknownLimit(unknown.to_string())),
+        None => Ok(()),
+    }
+}
+
+/// Refuses what no wait makes fit.
+fn check_capacities(charges: &Charges, cost: &Cost) -> Result<(), ExceedsCapacity> {
+    let mut limits = charges.iter().flat_map(|charge| charge.bucket.limits().iter());
+    match limits.find(|limit| asked(cost, limit) > limit.capacity()) {
+        None => Ok(()),
+        Some(limit) => {
+            let BucketKey { entity, resource, .. } = charges.own.bucket.key();
+            Err(ExceedsCapacity {
+                entity: entity.clone(),
+                resource: resource.clone(),
+                limit: limit.name().clone(),
+                requested: asked(cost, limit),
+                capacity: limit.capacity(),
+            })
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::oneshot;
 
 use super::{
-    bucket::{Bucket, Refusal, Verdict},
+    bucket::{Asked, Bucket, Refusal, Verdict},
     gate::{Gate, Image},
     grant::{Amounts, Grant},
     prefetch::Prefetch,
@@ -71,9 +71,17 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
         if !gate.may_grant(&ask.limits, &ask.amounts) {
             continue;
         }
-        let verdict = match gate.acquire(&ask.limits, ask.own, ask.amounts.clone(), ask.prefetch) {
+        let verdict = match gate.acquire(&ask.limits, ask.own, &ask.amounts, ask.prefetch) {
             Ok(answer) => answer.await.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)),
-            Err(verdict) => verdict,
+            Err(Asked::Granted(left)) => {
+                let bucket = Bucket::Gated { gate: gate.clone(), limits: ask.limits.clone() };
+                Verdict::Granted(Grant::new(bucket, ask.amounts.clone(), left))
+            }
+            Err(Asked::Denied(statuses)) => Verdict::Denied(statuses),
+            Err(Asked::Refused(refusal)) => Verdict::Refused(refusal),
+            Err(Asked::Unavailable(error)) => Verdict::Unavailable(error),
+            // Gates answer at once, or give an answer to wait for.
+            Err(Asked::Waiting(acquiring)) => acquiring.await,
         };
         match verdict {
             Verdict::Denied(_) => {}
@@ -121,7 +129,7 @@ async fn draw(first: &Arc<Gate>, ask: &Ask) -> Verdict {
         for ((gate, image), part) in gates.into_iter().zip(&images).zip(parts) {
             if part.iter().any(|amount| *amount > 0) {
                 updates.push((gate.key().clone(), gate.plan_spend(&image.bucket, &ask.limits, ask.own, &part, now)));
-                drawn.push((Bucket::Gated(gate), part));
+                drawn.push((Bucket::Gated { gate, limits: ask.limits.clone() }, part));
             }
         }
         match first.transact(&updates).await {
@@ -130,7 +138,7 @@ async fn draw(first: &Arc<Gate>, ask: &Ask) -> Verdict {
                 let left = left.iter().zip(&ask.amounts);
                 let left = left.map(|(status, amount)| status.available.saturating_mul(1000).saturating_sub(*amount));
                 let left = left.collect();
-                return Verdict::Granted(Grant::drawn(drawn, ask.limits.clone(), left));
+                return Verdict::Granted(Grant::drawn(drawn, left));
             }
             Ok(false) => {}
             Err(error) if error.kind() == StoreErrorKind::Busy => {

@@ -70,6 +70,20 @@ pub struct InvalidName {
     pub problem: NameProblem,
 }
 
+/// What is a name of kind `N`, or a text that may be one.
+///
+/// A text is checked only where nothing is known by it yet.
+pub trait IntoName<N> {
+    /// The text.
+    fn as_text(&self) -> &str;
+
+    /// The name: exactly the text.
+    ///
+    /// # Errors
+    /// [`InvalidName`] where the text is none.
+    fn into_name(self) -> Result<N, InvalidName>;
+}
+
 fn check(
     kind: NameKind,
     text: &str,
@@ -198,6 +212,56 @@ macro_rules! checked_name {
             fn try_from(text: String) -> Result<Self, InvalidName> {
                 Self::validate(&text)?;
                 Ok(Self(text.into()))
+            }
+        }
+
+        impl IntoName<$name> for $name {
+            fn as_text(&self) -> &str {
+                &self.0
+            }
+
+            fn into_name(self) -> Result<$name, InvalidName> {
+                Ok(self)
+            }
+        }
+
+        impl IntoName<$name> for &$name {
+            fn as_text(&self) -> &str {
+                &self.0
+            }
+
+            fn into_name(self) -> Result<$name, InvalidName> {
+                Ok(self.clone())
+            }
+        }
+
+        impl IntoName<$name> for &str {
+            fn as_text(&self) -> &str {
+                self
+            }
+
+            fn into_name(self) -> Result<$name, InvalidName> {
+                $name::new(self)
+            }
+        }
+
+        impl IntoName<$name> for String {
+            fn as_text(&self) -> &str {
+                self
+            }
+
+            fn into_name(self) -> Result<$name, InvalidName> {
+                self.try_into()
+            }
+        }
+
+        impl IntoName<$name> for &String {
+            fn as_text(&self) -> &str {
+                self
+            }
+
+            fn into_name(self) -> Result<$name, InvalidName> {
+                $name::new(self)
             }
         }
 

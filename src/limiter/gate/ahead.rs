@@ -5,11 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use tokio::sync::oneshot;
 
 use super::{
-    super::{
-        bucket::Verdict,
-        grant::{Amounts, Grant},
-        prefetch::Prefetch,
-    },
+    super::{bucket::Verdict, grant::Amounts, prefetch::Prefetch},
     Gate,
     state::{GateState, Waiter},
 };
@@ -206,14 +202,15 @@ impl GateState {
 }
 
 impl Gate {
-    /// Grants `amounts` from what was taken ahead, and takes more where that will soon run out.
+    /// Grants `amounts` from what was taken ahead, and takes more where that will soon run out. What is
+    /// left then; `None` where there is not enough.
     pub(super) fn serve_ahead(
         self: &Arc<Self>,
         limits: &Limits,
         own: bool,
         amounts: &Amounts,
         prefetch: Prefetch,
-    ) -> Option<Verdict> {
+    ) -> Option<Amounts> {
         let now = self.context.clock.now();
         let mut state = self.lock();
         let (left, released) = state.serve(limits, amounts, prefetch, now);
@@ -228,8 +225,7 @@ impl Gate {
         } else {
             drop(state);
         }
-        let grant = Grant::new(self.bucket(), limits.clone(), amounts.clone(), left?);
-        Some(Verdict::Granted(grant))
+        left
     }
 
     /// Takes a chunk, if one is due.

@@ -354,8 +354,9 @@ fn land(gate: &Arc<Gate>, batch: Batch, bucket: BucketState) {
         .into_iter()
         .map(|waiter| {
             let left: Amounts = waiter.limits.iter().map(|limit| left(limit.name())).collect();
+            let bucket = gate.bucket(waiter.limits);
             let grant = if batch.bypassed { Grant::bypassed } else { Grant::new };
-            let grant = grant(gate.bucket(), waiter.limits, waiter.amounts, left);
+            let grant = grant(bucket, waiter.amounts, left);
             (waiter.reply, grant)
         })
         .collect();

@@ -32,7 +32,7 @@ use self::{
 };
 use super::{
     background::Background,
-    bucket::{Bucket, Refusal, Verdict},
+    bucket::{Asked, Bucket, Refusal, Verdict},
     grant::Amounts,
     prefetch::{Counters, Prefetch},
     settlement::Settlement,
@@ -140,33 +140,33 @@ impl Gate {
         plan::statuses(state.seen.live(now), limits, amounts, &state.pending, now)
     }
 
-    /// Asks for `amounts`: an answer to wait for, or the verdict where it is known. `own`: the
-    /// limits are the entity's own.
+    /// Asks for `amounts`: an answer to wait for, or what is known at once. `own`: the limits are the
+    /// entity's own.
     pub(super) fn acquire(
         self: &Arc<Self>,
         limits: &Limits,
         own: bool,
-        amounts: Amounts,
+        amounts: &Amounts,
         prefetch: Option<Prefetch>,
-    ) -> Result<oneshot::Receiver<Verdict>, Verdict> {
+    ) -> Result<oneshot::Receiver<Verdict>, Asked> {
         if self.context.background.is_closed() {
-            return Err(Verdict::Unavailable(Unavailable::ShutDown));
+            return Err(Asked::Unavailable(Unavailable::ShutDown));
         }
         if let Some(refusal) = self.known_refusal() {
-            return Err(Verdict::Refused(refusal));
+            return Err(Asked::Refused(refusal));
         }
-        if let Some(verdict) = prefetch.and_then(|prefetch| self.serve_ahead(limits, own, &amounts, prefetch)) {
-            return Err(verdict);
+        if let Some(left) = prefetch.and_then(|prefetch| self.serve_ahead(limits, own, amounts, prefetch)) {
+            return Err(Asked::Granted(left));
         }
-        if let Some(statuses) = self.known_denial(limits, &amounts) {
-            return Err(Verdict::Denied(statuses));
+        if let Some(statuses) = self.known_denial(limits, amounts) {
+            return Err(Asked::Denied(statuses));
         }
         let (reply, answer) = oneshot::channel();
         let mut state = self.lock();
-        state.asked(limits, &amounts);
+        state.asked(limits, amounts);
         state.queue.push_back(Waiter { limits: limits.clone(), own, amounts: amounts.clone(), reply });
         if let Some(prefetch) = prefetch {
-            self.take_ahead(state, own, &amounts, prefetch, self.context.clock.now());
+            self.take_ahead(state, own, amounts, prefetch, self.context.clock.now());
             state = self.lock();
         }
         self.take_off(state);
@@ -262,8 +262,8 @@ impl Gate {
         }
     }
 
-    fn bucket(self: &Arc<Self>) -> Bucket {
-        Bucket::Gated(self.clone())
+    fn bucket(self: &Arc<Self>, limits: Limits) -> Bucket {
+        Bucket::Gated { gate: self.clone(), limits }
     }
 
     fn lock(&self) -> MutexGuard<'_, GateState> {

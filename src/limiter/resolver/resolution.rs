@@ -23,7 +23,7 @@ pub(in crate::limiter) struct Resolution {
 
 impl Resolution {
     /// Nothing is stored.
-    pub(in crate::limiter) fn nothing() -> Self {
+    pub(in crate::limiter) const fn nothing() -> Self {
         Self { stored: None, parent: None, shard_count: 1, disabled: false, not_understood: None }
     }
 

@@ -1,163 +1,202 @@
 //! A bounded map of buckets that forgets only what changes no decision.
 
 use std::{
-    hash::{BuildHasher, Hash, Hasher, RandomState},
-    sync::{Mutex, MutexGuard, PoisonError},
+    hash::BuildHasher,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use indexmap::{Equivalent, IndexMap};
+use foldhash::{SharedSeed, fast::SeedableRandomState};
+use hashbrown::HashTable;
 
+use super::{
+    crowd::Crowd,
+    entry::{Entry, KeyParts},
+    shape::Recent,
+};
 use crate::model::{BucketKey, BucketState, EntityId};
 
-/// Locks to spread over: a power of two.
-const SHARDS: usize = 64;
+/// Locks to spread over, at least: a power of two.
+const PARTS: usize = 64;
 
-/// How many buckets a full shard looks at before it looks at all of them.
-const GLANCE: usize = 16;
+/// The most buckets behind one lock, about: it bounds what growing a part's table costs at once,
+/// and what keys that collide on purpose could.
+const PART: usize = 4096;
 
 #[derive(Debug)]
 pub(super) struct Buckets {
-    shards: Box<[Mutex<Shard>]>,
-    hasher: RandomState,
-    /// The most buckets of a shard.
+    /// A power of two of them.
+    parts: Box<[Part]>,
+    /// Keys come from requests, so the seed is the operating system's randomness. A hash never
+    /// leaves the process, and keys that collided all the same would meet no more than the
+    /// buckets of one part: the speed of a cryptographic hash is not worth its price here.
+    hasher: SeedableRandomState,
+    /// The most buckets of a part.
     most: usize,
 }
 
+/// One part of the map. Locks are taken in the order table, entry, recent.
 #[derive(Debug, Default)]
-pub(super) struct Shard {
-    buckets: IndexMap<BucketKey, BucketState, RandomState>,
-    /// Where the next look for something to forget begins.
-    hand: usize,
-    /// No bucket can be forgotten before that time (epoch ms), as the last look at all showed.
-    barren_until: i64,
+struct Part {
+    table: Mutex<Table>,
+    recent: Recent,
+    /// Whether the part was ever full, so that it is known what can be forgotten.
+    crowded: AtomicBool,
 }
 
-/// A key by its parts, to look it up without making one.
-#[derive(Clone, Copy)]
-pub(super) struct KeyParts<'a> {
-    pub(super) entity: &'a str,
-    pub(super) resource: &'a str,
-    pub(super) shard: u32,
+#[derive(Debug, Default)]
+struct Table {
+    entries: HashTable<Arc<Entry>>,
+    crowd: Option<Crowd>,
 }
 
-impl<'a> From<&'a BucketKey> for KeyParts<'a> {
-    fn from(key: &'a BucketKey) -> Self {
-        Self { entity: key.entity.as_str(), resource: key.resource.as_str(), shard: key.shard }
-    }
-}
-
-impl Hash for KeyParts<'_> {
-    // As the derived hash of a `BucketKey`.
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.entity.hash(state);
-        self.resource.hash(state);
-        self.shard.hash(state);
-    }
-}
-
-impl Equivalent<BucketKey> for KeyParts<'_> {
-    fn equivalent(&self, key: &BucketKey) -> bool {
-        self.shard == key.shard && key.entity == *self.entity && key.resource == *self.resource
+impl Part {
+    /// Locked, for as long as a look-up takes.
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        // What panicked left it between two whole maps: go on with it.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Buckets {
     /// At most about `most` buckets.
     pub(super) fn new(most: usize) -> Self {
-        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, hasher: RandomState::new(), most: most.div_ceil(SHARDS).max(1) }
+        let parts = (most / PART).max(PARTS).next_power_of_two();
+        // Without randomness of the system's there is still that of the process's addresses.
+        let seed = getrandom::u64().unwrap_or_else(|_| fastrand::u64(..));
+        Self {
+            parts: (0..parts).map(|_| Part::default()).collect(),
+            hasher: SeedableRandomState::with_seed(seed, SharedSeed::global_random()),
+            most: most.div_ceil(parts).max(1),
+        }
     }
 
-    /// The shard that holds the bucket, locked. Locks are held for arithmetic only.
-    pub(super) fn shard(&self, key: KeyParts<'_>) -> MutexGuard<'_, Shard> {
+    /// The entry of a key.
+    #[inline]
+    pub(super) fn find(&self, key: KeyParts<'_>) -> Option<Arc<Entry>> {
         let hash = self.hasher.hash_one(key);
-        // A power of two: the mask picks one.
-        let index = usize::try_from(hash & (SHARDS as u64 - 1)).unwrap_or(0);
-        // A shard that panicked was left between two whole values: go on with it.
-        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+        self.part(hash).lock().entries.find(hash, |entry| key == *entry.key()).cloned()
     }
 
+    /// The entry of a key, which is made where there is none; `None` where the store is full, and
+    /// nothing can be forgotten at `now` (epoch ms) without changing a decision.
+    pub(super) fn claim(&self, key: &BucketKey, now: i64) -> Option<Arc<Entry>> {
+        let parts = KeyParts::from(key);
+        let hash = self.hasher.hash_one(parts);
+        let part = self.part(hash);
+        let mut table = part.lock();
+        if let Some(entry) = table.entries.find(hash, |entry| parts == *entry.key()) {
+            return Some(entry.clone());
+        }
+        if table.entries.len() >= self.most {
+            self.forget_one(part, &mut table, now)?;
+        }
+        let resource = part.recent.resource(key.resource.clone());
+        let entry = Arc::new(Entry::new(BucketKey { resource, ..key.clone() }));
+        if let Some(crowd) = &mut table.crowd {
+            crowd.add(&entry);
+        }
+        table.entries.insert_unique(hash, entry.clone(), |entry| self.hash(entry));
+        Some(entry)
+    }
+
+    /// What buckets beside this one have in common with it.
+    pub(super) fn recent(&self, entry: &Entry) -> &Recent {
+        &self.part(self.hash(entry)).recent
+    }
+
+    /// Notes that an entry may be full earlier than was known.
+    pub(super) fn hurry(&self, entry: &Entry) {
+        let part = self.part(self.hash(entry));
+        if !part.crowded.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut table = part.lock();
+        let Table { entries, crowd } = &mut *table;
+        let own = entries.find(self.hash(entry), |own| std::ptr::eq(&**own, entry));
+        if let (Some(crowd), Some(own)) = (crowd, own) {
+            crowd.hurry(own);
+            self.tidy(crowd, entries);
+        }
+    }
+
+    /// How many entries there are.
     pub(super) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).buckets.len()).sum()
+        self.parts.iter().map(|part| part.lock().entries.len()).sum()
     }
 
     /// Removes the buckets of an entity, and counts them. Looks at every bucket.
     pub(super) fn remove_of(&self, entity: &EntityId) -> usize {
-        let remove = |shard: &Mutex<Shard>| {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = shard.buckets.len();
-            shard.buckets.retain(|key, _| key.entity != *entity);
-            before - shard.buckets.len()
-        };
-        self.shards.iter().map(remove).sum()
+        let mut removed = 0;
+        for part in &self.parts {
+            let mut table = part.lock();
+            let Table { entries, crowd } = &mut *table;
+            let mut held = Vec::new();
+            entries.retain(|entry| {
+                if entry.key().entity != *entity {
+                    return true;
+                }
+                removed += usize::from(entry.lock().bucket.take().is_some());
+                // Who holds the entry goes on with it: a new bucket, where it needs one.
+                let is_held = Arc::strong_count(entry) > 1;
+                if is_held {
+                    held.push(entry.clone());
+                }
+                is_held
+            });
+            if let Some(crowd) = crowd {
+                held.iter().for_each(|entry| crowd.hurry(entry));
+                self.tidy(crowd, entries);
+            }
+        }
+        removed
     }
 
     /// The buckets whose keys are wanted. Looks at every bucket.
     pub(super) fn list(&self, wanted: impl Fn(&BucketKey) -> bool) -> Vec<(BucketKey, BucketState)> {
         let mut rows = Vec::new();
-        for shard in &self.shards {
-            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            let found = shard.buckets.iter().filter(|(key, _)| wanted(key));
-            rows.extend(found.map(|(key, state)| (key.clone(), state.clone())));
+        for part in &self.parts {
+            let table = part.lock();
+            let found = table.entries.iter().filter(|entry| wanted(entry.key()));
+            rows.extend(found.filter_map(|entry| {
+                let slot = entry.lock();
+                Some((entry.key().clone(), slot.bucket.as_ref()?.to_bucket()))
+            }));
         }
         rows
     }
 
-    /// The most buckets of a shard.
-    pub(super) fn most(&self) -> usize {
-        self.most
-    }
-}
-
-impl Shard {
-    pub(super) fn get_mut(&mut self, key: KeyParts<'_>) -> Option<&mut BucketState> {
-        self.buckets.get_mut(&key)
-    }
-
-    /// Puts a bucket, or returns false: the shard is full, and nothing can be forgotten without
-    /// changing a decision.
-    pub(super) fn insert(&mut self, key: BucketKey, state: BucketState, most: usize, now: i64) -> bool {
-        if self.buckets.len() >= most && !self.buckets.contains_key(&key) && !self.forget_some(now) {
-            return false;
-        }
-        self.barren_until = self.barren_until.min(full_at(&state));
-        self.buckets.insert(key, state);
-        true
-    }
-
-    /// Tells that a bucket may be forgotten earlier than was known.
-    pub(super) fn given_back(&mut self) {
-        self.barren_until = i64::MIN;
-    }
-
-    /// Forgets buckets that are full: a new one would be just the same.
-    fn forget_some(&mut self, now: i64) -> bool {
-        for _ in 0..GLANCE.min(self.buckets.len()) {
-            self.hand = (self.hand + 1) % self.buckets.len();
-            if full_at(&self.buckets[self.hand]) <= now {
-                self.buckets.swap_remove_index(self.hand);
-                return true;
-            }
-        }
-        if now < self.barren_until {
-            return false;
-        }
-        let before = self.buckets.len();
-        let mut earliest = i64::MAX;
-        self.buckets.retain(|_, state| {
-            let full_at = full_at(state);
-            if full_at > now {
-                earliest = earliest.min(full_at);
-            }
-            full_at > now
+    /// Forgets a bucket that can be.
+    fn forget_one(&self, part: &Part, table: &mut Table, now: i64) -> Option<()> {
+        let Table { entries, crowd } = table;
+        let crowd = crowd.get_or_insert_with(|| {
+            // Before the entries are looked at: whoever changes one afterwards tells.
+            part.crowded.store(true, Ordering::Relaxed);
+            Crowd::new(entries.iter(), self.most)
         });
-        self.barren_until = earliest;
-        self.buckets.len() < before
+        let entry = crowd.forgettable(now)?;
+        let own = entries.find_entry(self.hash(&entry), |own| Arc::ptr_eq(own, &entry)).ok()?;
+        own.remove();
+        self.tidy(crowd, entries);
+        Some(())
     }
-}
 
-/// When the bucket is full, if nobody takes tokens from now on: epoch ms.
-fn full_at(state: &BucketState) -> i64 {
-    let wait = state.limits.iter().map(|limit| limit.rate.wait(limit.level, limit.rate.capacity()).unwrap_or(i64::MAX));
-    state.refilled_at.saturating_add(wait.max().unwrap_or(0))
+    fn tidy(&self, crowd: &mut Crowd, entries: &HashTable<Arc<Entry>>) {
+        if crowd.is_untidy() {
+            *crowd = Crowd::new(entries.iter(), self.most);
+        }
+    }
+
+    fn hash(&self, entry: &Entry) -> u64 {
+        self.hasher.hash_one(KeyParts::from(entry.key()))
+    }
+
+    fn part(&self, hash: u64) -> &Part {
+        // The table goes by the lowest and the highest bits: the middle ones are left.
+        let middle = usize::try_from((hash >> 32) & 0xff_ffff).unwrap_or(0);
+        // A power of two: the mask picks one.
+        &self.parts[middle & (self.parts.len() - 1)]
+    }
 }

@@ -1,14 +1,18 @@
 //! Buckets in this process's memory.
 //!
-//! [`RateLimiter::memory`](crate::RateLimiter::memory) decides in place: under one shard's lock,
+//! [`RateLimiter::memory`](crate::RateLimiter::memory) decides in place: under one bucket's lock,
 //! without awaiting anything. The same buckets are also a [`Store`](super::Store), for tests of
 //! what stands above stores.
 
 mod buckets;
+mod crowd;
+mod entry;
 mod in_place;
 mod records;
+mod shape;
+mod state;
 mod store;
 
 pub use store::MemoryStore;
 
-pub(crate) use in_place::Shortage;
+pub(crate) use entry::Entry;

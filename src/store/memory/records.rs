@@ -72,7 +72,7 @@ impl Records for MemoryStore {
         shard: Option<&'a BucketKey>,
     ) -> StoreFuture<'a, LookUp> {
         let mut found = self.look_up_now(entity, scopes);
-        found.shard = shard.and_then(|shard| self.get(shard));
+        found.shard = shard.and_then(|shard| self.try_read(shard));
         done(found)
     }
 

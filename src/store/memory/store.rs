@@ -2,10 +2,7 @@
 
 use std::{fmt, future::ready, sync::Arc};
 
-use super::{
-    buckets::{Buckets, KeyParts},
-    records::Tables,
-};
+use super::{buckets::Buckets, records::Tables, state::State};
 use crate::{
     model::{
         BucketKey, BucketState, Create, Expiry, Guard, LimitState, Line, NewLimit, Stamps, StoreStatus, TokenChange,
@@ -61,32 +58,30 @@ impl MemoryStore {
         self.len() == 0
     }
 
-    pub(super) fn get(&self, bucket: &BucketKey) -> Option<BucketState> {
-        let parts = KeyParts::from(bucket);
-        self.buckets.shard(parts).get_mut(parts).cloned()
-    }
-
     fn try_update(&self, key: &BucketKey, update: &Update) -> Result<Outcome, StoreError> {
-        let parts = KeyParts::from(key);
-        let mut shard = self.buckets.shard(parts);
-        let Some(state) = shard.get_mut(parts) else {
+        let Some(entry) = self.buckets.find(key.into()) else {
             return Ok(Outcome::Refused(None));
         };
-        if !holds(state, update) {
-            return Ok(Outcome::Refused(Some(state.clone())));
+        let mut slot = entry.lock();
+        let Some(mut state) = slot.bucket.as_ref().map(State::to_bucket) else {
+            return Ok(Outcome::Refused(None));
+        };
+        if !holds(&state, update) {
+            return Ok(Outcome::Refused(Some(state)));
         }
-        let mut next = state.clone();
-        apply(&mut next, update)?;
-        *state = next.clone();
-        shard.given_back();
-        Ok(Outcome::Applied(next))
+        apply(&mut state, update)?;
+        slot.bucket = Some(State::from_bucket(state.clone(), self.buckets.recent(&entry)));
+        drop(slot);
+        self.buckets.hurry(&entry);
+        Ok(Outcome::Applied(state))
     }
 
     fn try_create(&self, key: &BucketKey, create: &Create) -> Result<Outcome, StoreError> {
-        let parts = KeyParts::from(key);
-        let mut shard = self.buckets.shard(parts);
-        if let Some(state) = shard.get_mut(parts).filter(|state| !state.is_expired(create.now)) {
-            return Ok(Outcome::Refused(Some(state.clone())));
+        let entry = self.claim(key, create.now)?;
+        let mut slot = entry.lock();
+        let before = slot.bucket.as_ref().map(State::to_bucket);
+        if before.as_ref().is_some_and(|state| !state.is_expired(create.now)) {
+            return Ok(Outcome::Refused(before));
         }
         let mut state = BucketState::new(create.now);
         state.expires_at = create.expires_at;
@@ -96,10 +91,16 @@ impl MemoryStore {
         for new in &create.limits {
             state.limits.push(limit_state(&state, new)?);
         }
-        if !shard.insert(key.clone(), state.clone(), self.buckets.most(), create.now) {
-            return Err(full());
-        }
+        slot.bucket = Some(State::from_bucket(state.clone(), self.buckets.recent(&entry)));
+        drop(slot);
+        self.buckets.hurry(&entry);
         Ok(Outcome::Applied(state))
+    }
+
+    pub(super) fn try_read(&self, key: &BucketKey) -> Option<BucketState> {
+        let entry = self.buckets.find(key.into())?;
+        let slot = entry.lock();
+        slot.bucket.as_ref().map(State::to_bucket)
     }
 }
 
@@ -110,7 +111,7 @@ pub(super) fn full() -> StoreError {
 
 impl Store for MemoryStore {
     fn read<'a>(&'a self, bucket: &'a BucketKey) -> StoreFuture<'a, Option<BucketState>> {
-        Box::pin(ready(Ok(self.get(bucket))))
+        Box::pin(ready(Ok(self.try_read(bucket))))
     }
 
     fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {

@@ -1,0 +1,78 @@
+//! One bucket in memory, which leases and handles may hold.
+
+use std::{
+    hash::{Hash, Hasher},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use super::state::State;
+use crate::model::BucketKey;
+
+/// A bucket's place in memory. It stays in the store while anybody holds it, so whoever does needs
+/// no look-up.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    key: BucketKey,
+    slot: Mutex<Slot>,
+}
+
+/// What an entry's lock protects.
+#[derive(Debug)]
+pub(super) struct Slot {
+    /// `None`: there is no bucket, which is as good as a full one.
+    pub(super) bucket: Option<State>,
+    /// When a crowded store looks whether it can be forgotten: epoch ms, never after it is full.
+    pub(super) due: i64,
+}
+
+impl Slot {
+    /// When the bucket is full, if nobody takes tokens from now on: epoch ms. Forgetting it then
+    /// changes no decision: a new one would be just the same.
+    pub(super) fn full_at(&self) -> i64 {
+        self.bucket.as_ref().map_or(i64::MIN, State::full_at)
+    }
+}
+
+impl Entry {
+    pub(super) fn new(key: BucketKey) -> Self {
+        Self { key, slot: Mutex::new(Slot { bucket: None, due: i64::MIN }) }
+    }
+
+    pub(crate) fn key(&self) -> &BucketKey {
+        &self.key
+    }
+
+    /// Locked, for arithmetic only. The store's own locks are taken before, never after.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Slot> {
+        // What panicked left it between two whole values: go on with it.
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A key by its parts, to look it up without making one.
+#[derive(Clone, Copy)]
+pub(super) struct KeyParts<'a> {
+    pub(super) entity: &'a str,
+    pub(super) resource: &'a str,
+    pub(super) shard: u32,
+}
+
+impl<'a> From<&'a BucketKey> for KeyParts<'a> {
+    fn from(key: &'a BucketKey) -> Self {
+        Self { entity: key.entity.as_str(), resource: key.resource.as_str(), shard: key.shard }
+    }
+}
+
+impl Hash for KeyParts<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.entity.hash(state);
+        self.resource.hash(state);
+        self.shard.hash(state);
+    }
+}
+
+impl PartialEq<BucketKey> for KeyParts<'_> {
+    fn eq(&self, key: &BucketKey) -> bool {
+        self.shard == key.shard && key.entity == *self.entity && key.resource == *self.resource
+    }
+}

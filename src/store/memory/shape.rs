@@ -1,0 +1,100 @@
+//! What the buckets of one kind have in common, kept once for all of them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use smallvec::SmallVec;
+
+use crate::model::{Limit, LimitName, Limits, Parameters, Rate, Resource};
+
+/// The limits that a bucket has.
+#[derive(Debug)]
+pub(super) struct Shape {
+    /// The limits that `known` begins with, as requests bring them; `None` where no request did.
+    limits: Option<Limits>,
+    known: SmallVec<[Known; 1]>,
+}
+
+/// What is fixed about one limit of a bucket.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Known {
+    pub(super) name: LimitName,
+    pub(super) parameters: Parameters,
+    pub(super) rate: Rate,
+}
+
+impl From<&Limit> for Known {
+    fn from(limit: &Limit) -> Self {
+        let parameters = Parameters::from(limit);
+        Self { name: limit.name().clone(), parameters, rate: parameters.whole() }
+    }
+}
+
+impl Shape {
+    pub(super) fn new(limits: Option<&Limits>, known: SmallVec<[Known; 1]>) -> Self {
+        Self { limits: limits.cloned(), known }
+    }
+
+    pub(super) fn known(&self) -> &[Known] {
+        &self.known
+    }
+
+    /// Whether the bucket's limits begin with `limits`: mostly told by the pointer alone.
+    #[inline]
+    pub(super) fn begins_with(&self, limits: &Limits) -> bool {
+        self.limits.as_ref().is_some_and(|own| own.same(limits))
+    }
+
+    pub(super) fn position(&self, name: &LimitName) -> Option<usize> {
+        self.known.iter().position(|known| known.name == *name)
+    }
+
+    /// Whether some of `limits` is missing, or has other parameters.
+    pub(super) fn differs(&self, limits: &Limits) -> bool {
+        limits.iter().any(|limit| match self.position(limit.name()) {
+            Some(index) => self.known[index].parameters != Parameters::from(limit),
+            None => true,
+        })
+    }
+}
+
+/// What was used last in a part of the store, so that buckets share it.
+#[derive(Debug, Default)]
+pub(super) struct Recent(Mutex<Lists>);
+
+#[derive(Debug, Default)]
+struct Lists {
+    shapes: Vec<Arc<Shape>>,
+    resources: Vec<Resource>,
+}
+
+/// How many are kept of each.
+const RECENT: usize = 8;
+
+impl Recent {
+    /// The shape of a bucket that has `known`, and begins with `limits`.
+    pub(super) fn shape(&self, limits: Option<&Limits>, known: SmallVec<[Known; 1]>) -> Arc<Shape> {
+        let same = |shape: &Arc<Shape>| shape.known == known && limits.is_none_or(|limits| shape.begins_with(limits));
+        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match lists.shapes.iter().find(|shape| same(shape)) {
+            Some(shape) => shape.clone(),
+            None => keep(&mut lists.shapes, Arc::new(Shape::new(limits, known))),
+        }
+    }
+
+    /// The resource, where possible as other buckets have it.
+    pub(super) fn resource(&self, resource: Resource) -> Resource {
+        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match lists.resources.iter().find(|known| **known == resource) {
+            Some(known) => known.clone(),
+            None => keep(&mut lists.resources, resource),
+        }
+    }
+}
+
+fn keep<T: Clone>(list: &mut Vec<T>, value: T) -> T {
+    if list.len() == RECENT {
+        list.remove(0);
+    }
+    list.push(value.clone());
+    value
+}

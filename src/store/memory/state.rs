@@ -1,0 +1,199 @@
+//! A bucket as memory keeps it: what buckets have in common is shared, what is rare is apart.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::shape::{Known, Recent, Shape};
+use crate::model::{BucketState, Level, LimitState, LimitStatus, Limits, plan};
+
+#[derive(Debug)]
+pub(super) struct State {
+    /// When all limits were last refilled: epoch ms.
+    refilled_at: i64,
+    shape: Arc<Shape>,
+    /// In the order of the shape's limits.
+    tallies: SmallVec<[Tally; 1]>,
+    /// What only buckets have that the [`Store`](crate::store::Store) trait wrote: all of it but
+    /// the limits.
+    rest: Option<Box<BucketState>>,
+}
+
+/// What changes about one limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Tally {
+    level: Level,
+    /// Net consumption, millitokens.
+    consumed: i64,
+}
+
+impl State {
+    /// A full bucket.
+    pub(super) fn new(limits: &Limits, recent: &Recent, now: i64) -> Self {
+        let shape = recent.shape(Some(limits), limits.iter().map(Known::from).collect());
+        let tallies = shape.known().iter().map(full).collect();
+        Self { refilled_at: now, shape, tallies, rest: None }
+    }
+
+    /// Refills the bucket. A clock that runs back changes nothing, and the refill time never moves
+    /// back.
+    pub(super) fn refill(&mut self, now: i64) {
+        let age = now.saturating_sub(self.refilled_at);
+        if age > 0 {
+            self.refilled_at = now;
+            for (known, tally) in self.shape.known().iter().zip(&mut self.tallies) {
+                tally.level = known.rate.refill(tally.level, age);
+            }
+        }
+    }
+
+    /// Whether some of `limits` is missing, or has other parameters.
+    #[inline]
+    pub(super) fn differs(&self, limits: &Limits) -> bool {
+        !self.shape.begins_with(limits) && self.shape.differs(limits)
+    }
+
+    /// Brings the parameters to those of `limits`, after a refill.
+    pub(super) fn bring_to(&mut self, limits: &Limits, recent: &Recent) {
+        let mut known: SmallVec<[Known; 1]> = SmallVec::new();
+        let mut tallies: SmallVec<[Tally; 1]> = SmallVec::new();
+        for limit in limits.iter() {
+            let wanted = Known::from(limit);
+            let tally = match self.shape.position(limit.name()) {
+                Some(index) if self.shape.known()[index].parameters == wanted.parameters => {
+                    known.push(self.shape.known()[index].clone());
+                    tallies.push(self.tallies[index]);
+                    continue;
+                }
+                Some(index) => {
+                    let Tally { level, consumed } = self.tallies[index];
+                    let tokens = level.tokens.min(wanted.rate.capacity());
+                    Tally { level: Level { tokens, remainder: 0 }, consumed }
+                }
+                None => full(&wanted),
+            };
+            known.push(wanted);
+            tallies.push(tally);
+        }
+        for (other, tally) in self.shape.known().iter().zip(&self.tallies) {
+            if limits.index(other.name.as_str()).is_none() {
+                known.push(other.clone());
+                tallies.push(*tally);
+            }
+        }
+        self.shape = recent.shape(Some(limits), known);
+        self.tallies = tallies;
+    }
+
+    /// Takes `amounts` (millitokens, in the order of `limits`), all or nothing: what is left of
+    /// each limit, or `None`.
+    pub(super) fn take(&mut self, limits: &Limits, amounts: &[i64]) -> Option<SmallVec<[i64; 2]>> {
+        let places = Places::of(&self.shape, limits);
+        for (index, amount) in amounts.iter().enumerate() {
+            let tally = places.at(limits, index).and_then(|place| self.tallies.get(place));
+            if *amount > 0 && tally.is_none_or(|tally| tally.level.tokens < *amount) {
+                return None;
+            }
+        }
+        let mut left = SmallVec::new();
+        for (index, amount) in amounts.iter().enumerate() {
+            if let Some(tally) = places.at(limits, index).and_then(|place| self.tallies.get_mut(place)) {
+                tally.level.tokens = tally.level.tokens.saturating_sub(*amount);
+                tally.consumed = tally.consumed.saturating_add(*amount);
+                left.push(tally.level.tokens);
+            }
+        }
+        Some(left)
+    }
+
+    /// Settles differences (millitokens, in the order of `limits`), after a refill.
+    pub(super) fn settle(&mut self, limits: &Limits, differences: &[i64]) {
+        let places = Places::of(&self.shape, limits);
+        for (index, difference) in differences.iter().enumerate() {
+            let Some(place) = places.at(limits, index) else { continue };
+            let (Some(known), Some(tally)) = (self.shape.known().get(place), self.tallies.get_mut(place)) else {
+                continue;
+            };
+            // Giving back stops at the capacity: never mint.
+            let tokens = tally.level.tokens.saturating_sub(*difference);
+            tally.level.tokens = if *difference < 0 { tokens.min(known.rate.capacity()) } else { tokens };
+            tally.consumed = tally.consumed.saturating_add(*difference);
+        }
+    }
+
+    /// Where `limits` stand in view of a request for `amounts`, right after a refill at `now`.
+    pub(super) fn statuses(&self, limits: &Limits, amounts: &[i64], now: i64) -> Vec<LimitStatus> {
+        let places = Places::of(&self.shape, limits);
+        // Refills still to come count from the refill time, if that lies ahead.
+        let ahead = self.refilled_at.saturating_sub(now).max(0);
+        let status = |(index, (limit, amount)): (usize, (_, &i64))| {
+            let place = places.at(limits, index)?;
+            let (known, tally) = (self.shape.known().get(place)?, self.tallies.get(place)?);
+            Some(plan::status(limit, known.rate, tally.level, *amount, ahead))
+        };
+        limits.iter().zip(amounts).enumerate().filter_map(status).collect()
+    }
+
+    /// When the bucket is full, if nobody takes tokens from now on: epoch ms.
+    pub(super) fn full_at(&self) -> i64 {
+        let wait = self
+            .shape
+            .known()
+            .iter()
+            .zip(&self.tallies)
+            .map(|(known, tally)| known.rate.wait(tally.level, known.rate.capacity()).unwrap_or(i64::MAX));
+        self.refilled_at.saturating_add(wait.max().unwrap_or(0))
+    }
+
+    /// The state as the [`Store`](crate::store::Store) trait has it.
+    pub(super) fn to_bucket(&self) -> BucketState {
+        let mut bucket = match self.rest.as_deref() {
+            Some(rest) => rest.clone(),
+            None => BucketState::new(self.refilled_at),
+        };
+        bucket.refilled_at = self.refilled_at;
+        let limits = self.shape.known().iter().zip(&self.tallies).map(|(known, tally)| {
+            let Known { name, parameters, rate } = known.clone();
+            let Tally { level, consumed } = *tally;
+            LimitState { name, parameters, rate, level, consumed }
+        });
+        bucket.limits = limits.collect();
+        bucket
+    }
+
+    pub(super) fn from_bucket(mut bucket: BucketState, recent: &Recent) -> Self {
+        let mut known = SmallVec::new();
+        let mut tallies = SmallVec::new();
+        for LimitState { name, parameters, rate, level, consumed } in std::mem::take(&mut bucket.limits) {
+            known.push(Known { name, parameters, rate });
+            tallies.push(Tally { level, consumed });
+        }
+        let shape = recent.shape(None, known);
+        Self { refilled_at: bucket.refilled_at, shape, tallies, rest: Some(Box::new(bucket)) }
+    }
+}
+
+fn full(known: &Known) -> Tally {
+    Tally { level: Level { tokens: known.rate.capacity(), remainder: 0 }, consumed: 0 }
+}
+
+/// Where a request's limits stand among those of the bucket: nearly always in the same place.
+enum Places<'a> {
+    Same,
+    ByName(&'a Shape),
+}
+
+impl<'a> Places<'a> {
+    #[inline]
+    fn of(shape: &'a Shape, limits: &Limits) -> Self {
+        if shape.begins_with(limits) { Self::Same } else { Self::ByName(shape) }
+    }
+
+    #[inline]
+    fn at(&self, limits: &Limits, index: usize) -> Option<usize> {
+        match self {
+            Self::Same => Some(index),
+            Self::ByName(shape) => shape.position(limits.get(index)?.name()),
+        }
+    }
+}

@@ -10,8 +10,9 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
+    charge::Charge,
     gate::Gate,
-    grant::{Amounts, Grant},
+    grant::Grant,
     settlement::Settlement,
 };
 use crate::{
@@ -70,8 +71,9 @@ impl Bucket {
         }
     }
 
-    /// Asks for `amounts`, all or nothing. `own`: the limits are the entity's own.
-    pub(super) fn acquire(&self, limits: &Limits, own: bool, amounts: Amounts, deadline: Duration) -> Acquiring {
+    /// Asks for the amounts of `charge`, all or nothing.
+    pub(super) fn acquire(&self, charge: &Charge, deadline: Duration) -> Acquiring {
+        let (limits, amounts) = (&charge.limits, charge.amounts.clone());
         let state = match self {
             Self::Memory(bucket) => {
                 let now = bucket.clock.now();
@@ -82,7 +84,7 @@ impl Bucket {
                 };
                 State::Ready(Some(verdict))
             }
-            Self::Gated(gate) => match gate.acquire(limits, own, amounts) {
+            Self::Gated(gate) => match gate.acquire(charge) {
                 Ok(answer) => State::Waiting(Box::pin(Waiting { answer, timeout: gate.timeout(deadline) })),
                 Err(verdict) => State::Ready(Some(verdict)),
             },

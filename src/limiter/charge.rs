@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::{Error, Unavailable},
-    model::{BucketKey, Denied, LimitStatus, Limits, Owner},
+    model::{BucketKey, Denied, LimitStatus, Limits, Lineage, Owner},
 };
 
 /// What is asked of one bucket.
@@ -26,6 +26,8 @@ pub(super) struct Charge {
     pub(super) limits: Limits,
     /// Whether the limits are the entity's own: its bucket never counts as gone then.
     pub(super) own: bool,
+    /// The parent of the bucket's entity, where it is known to have one.
+    pub(super) lineage: Option<Lineage>,
     pub(super) amounts: Amounts,
 }
 
@@ -55,7 +57,7 @@ pub(super) fn charge(charges: Charges, deadline: Duration) -> Charged {
         }
     }
     let asked = charges.iter().map(|charge| {
-        let acquiring = charge.bucket.acquire(&charge.limits, charge.own, charge.amounts.clone(), deadline);
+        let acquiring = charge.bucket.acquire(charge, deadline);
         match acquiring.now_or_later() {
             Ok(verdict) => Answer::Here(verdict),
             Err(acquiring) => Answer::Coming(acquiring),

@@ -221,7 +221,7 @@ impl Holding {
             amounts[index] = to_milli(tokens);
         }
         let bucket = self.grant.bucket().clone();
-        Ok(Charge { bucket, owner: self.owner, limits: limits.clone(), own: self.own, amounts })
+        Ok(Charge { bucket, owner: self.owner, limits: limits.clone(), own: self.own, lineage: None, amounts })
     }
 
     fn statuses(&self) -> Vec<LimitStatus> {

@@ -148,7 +148,14 @@ impl Request {
     ) -> Result<Charge, Error> {
         let ResolvedLimits { limits, source } = self.limits_of(resolution)?;
         let amounts: Amounts = limits.iter().map(|limit| to_milli(self.asked(limit))).collect();
-        Ok(Charge { bucket: limiter.bucket(key), owner, limits, own: source.is_own(), amounts })
+        Ok(Charge {
+            bucket: limiter.bucket(key),
+            owner,
+            limits,
+            own: source.is_own(),
+            lineage: resolution.lineage.clone(),
+            amounts,
+        })
     }
 
     /// Tokens that are asked of a limit.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::{
-    BucketState, Create, Expiry, Guard, Level, Limit, LimitName, LimitState, LimitStatus, Limits, Line, MILLI,
+    BucketState, Create, Expiry, Guard, Level, Limit, LimitName, LimitState, LimitStatus, Limits, Line, Lineage, MILLI,
     NewLimit, Owner, Parameters, Rate, RefillLock, TokenChange, Update, WriteId, whole_tokens,
 };
 
@@ -203,29 +203,31 @@ pub struct Wanted<'a> {
     /// Whether they are the entity's own, so that the bucket never counts as gone; `None` where
     /// that is not known, and the bucket's expiry goes on as it is.
     pub own: Option<bool>,
+    /// The entity's parent, where it is known to have one.
+    pub lineage: Option<&'a Lineage>,
 }
 
 impl<'a> From<&'a [Limit]> for Wanted<'a> {
     fn from(limits: &'a [Limit]) -> Self {
-        Self { limits, own: None }
+        Self { limits, own: None, lineage: None }
     }
 }
 
 impl<'a, const N: usize> From<&'a [Limit; N]> for Wanted<'a> {
     fn from(limits: &'a [Limit; N]) -> Self {
-        Self { limits, own: None }
+        Self { limits, own: None, lineage: None }
     }
 }
 
 impl<'a> From<&'a Limits> for Wanted<'a> {
     fn from(limits: &'a Limits) -> Self {
-        Self { limits, own: None }
+        Self { limits, own: None, lineage: None }
     }
 }
 
 impl<'a> From<&'a Vec<Limit>> for Wanted<'a> {
     fn from(limits: &'a Vec<Limit>) -> Self {
-        Self { limits, own: None }
+        Self { limits, own: None, lineage: None }
     }
 }
 
@@ -249,10 +251,15 @@ pub fn update<'a>(
         added: SmallVec::new(),
         pressure: None,
         expiry: Expiry::Keep,
+        lineage: wanted.lineage.filter(|_| lacks_parent(state)).cloned(),
         guard: Guard::None,
     };
     match plain_lines(state, changes, now) {
-        Some(lines) if state.age(now) < REFILL_AT_LEAST_EVERY && !differs(state, wanted.limits) => update.lines = lines,
+        Some(lines)
+            if state.age(now) < REFILL_AT_LEAST_EVERY && !differs(state, wanted.limits) && update.lineage.is_none() =>
+        {
+            update.lines = lines;
+        }
         _ => refill(&mut update, state, changes, wanted),
     }
     update.pressure = pressure(state, update.lock.is_some(), now);
@@ -272,7 +279,7 @@ fn plain_lines(state: &BucketState, changes: &Changes, now: i64) -> Option<Small
 }
 
 fn refill(update: &mut Update, state: &BucketState, changes: &Changes, wanted: Wanted<'_>) {
-    let Wanted { limits: wanted, own } = wanted;
+    let Wanted { limits: wanted, own, .. } = wanted;
     let now = update.now;
     update.lock = Some(RefillLock {
         seen: state.refilled_at,
@@ -305,11 +312,16 @@ fn refill(update: &mut Update, state: &BucketState, changes: &Changes, wanted: W
 
 /// The bucket that a first request finds: full, less what `changes` spend and take.
 pub fn create<'a>(changes: &Changes, wanted: impl Into<Wanted<'a>>, now: i64, id: WriteId) -> Create {
-    let Wanted { limits: wanted, own } = wanted.into();
+    let Wanted { limits: wanted, own, lineage } = wanted.into();
     let limits: SmallVec<[NewLimit; 2]> = wanted.iter().map(|limit| new_limit(limit, changes)).collect();
     let expires_at = limits.iter().map(|new| gone_at(new.parameters.whole(), new.level.tokens, now)).max();
     let expires_at = expires_at.filter(|_| own != Some(true));
-    Create { id, now, limits, expires_at }
+    Create { id, now, limits, expires_at, lineage: lineage.cloned() }
+}
+
+/// Whether a bucket says nothing of the entity's parent: it was made before the entity.
+fn lacks_parent(state: &BucketState) -> bool {
+    state.parent.is_none() && !state.stamped
 }
 
 /// The parameters that the limit is brought to, where they are others.

@@ -8,7 +8,7 @@ use std::fmt;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use smallvec::SmallVec;
 
-use super::{Level, LimitName, Parameters};
+use super::{Level, LimitName, Lineage, Parameters};
 
 /// The id of a write, kept in the item: it tells whether a write landed whose answer was lost.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -133,6 +133,8 @@ pub struct Update {
     pub pressure: Option<TokenChange>,
     /// The change of the expiry.
     pub expiry: Expiry,
+    /// The parent that it gives to a bucket made before its entity was. Condition: nobody else has.
+    pub lineage: Option<Lineage>,
     /// For repeats.
     pub guard: Guard,
 }
@@ -148,4 +150,6 @@ pub struct Create {
     pub limits: SmallVec<[NewLimit; 2]>,
     /// When it counts as gone: epoch seconds.
     pub expires_at: Option<i64>,
+    /// The entity's parent, where it has one.
+    pub lineage: Option<Lineage>,
 }

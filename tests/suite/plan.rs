@@ -167,6 +167,7 @@ fn store(state: &BucketState) -> MemoryStore {
         now: state.refilled_at,
         limits: state.limits.iter().map(stored).collect(),
         expires_at: state.expires_at,
+        lineage: None,
     };
     assert!(matches!(now_or_never(store.create(&key(), &create)), Outcome::Applied(_)));
     store

@@ -202,7 +202,11 @@ fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
             }
             Some(batch) => {
                 let id = gate.context.write_ids.next();
-                let wanted = Wanted { limits: batch.wanted.as_deref().unwrap_or_default(), own: batch.own };
+                let wanted = Wanted {
+                    limits: batch.wanted.as_deref().unwrap_or_default(),
+                    own: batch.own,
+                    lineage: batch.lineage.as_ref(),
+                };
                 let order = match state.seen.live(now) {
                     Some(known) => Order::Update(Box::new(plan::update(known, &batch.changes, wanted, now, id))),
                     None => Order::Create(Box::new(plan::create(&batch.changes, wanted, now, id))),

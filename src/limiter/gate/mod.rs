@@ -26,7 +26,7 @@ use self::{
 use super::{
     background::Background,
     bucket::{Bucket, Verdict},
-    grant::Amounts,
+    charge::Charge,
     settlement::Settlement,
 };
 use crate::{
@@ -112,23 +112,23 @@ impl Gate {
         plan::statuses(state.seen.live(now), limits, amounts, &state.pending, now)
     }
 
-    /// Asks for `amounts`: an answer to wait for, or the verdict where it is known. `own`: the
-    /// limits are the entity's own.
-    pub(super) fn acquire(
-        self: &Arc<Self>,
-        limits: &Limits,
-        own: bool,
-        amounts: Amounts,
-    ) -> Result<oneshot::Receiver<Verdict>, Verdict> {
+    /// Asks for the amounts of `charge`: an answer to wait for, or the verdict where it is known.
+    pub(super) fn acquire(self: &Arc<Self>, charge: &Charge) -> Result<oneshot::Receiver<Verdict>, Verdict> {
         if self.context.background.is_closed() {
             return Err(Verdict::Unavailable(Unavailable::ShutDown));
         }
-        if let Some(statuses) = self.known_denial(limits, &amounts) {
+        if let Some(statuses) = self.known_denial(&charge.limits, &charge.amounts) {
             return Err(Verdict::Denied(statuses));
         }
         let (reply, answer) = oneshot::channel();
         let mut state = self.lock();
-        state.queue.push_back(Waiter { limits: limits.clone(), own, amounts, reply });
+        state.queue.push_back(Waiter {
+            limits: charge.limits.clone(),
+            own: charge.own,
+            lineage: charge.lineage.clone(),
+            amounts: charge.amounts.clone(),
+            reply,
+        });
         self.take_off(state);
         Ok(answer)
     }

@@ -8,7 +8,7 @@ use super::{super::bucket::Verdict, SettleError};
 use crate::{
     limiter::grant::Amounts,
     model::{
-        BucketState, LimitStatus, Limits, Parameters,
+        BucketState, LimitStatus, Limits, Lineage, Parameters,
         plan::{self, Changes},
     },
 };
@@ -56,6 +56,8 @@ pub(super) struct Waiter {
     pub(super) limits: Limits,
     /// Whether the limits are the entity's own.
     pub(super) own: bool,
+    /// The entity's parent, where it is known to have one.
+    pub(super) lineage: Option<Lineage>,
     pub(super) amounts: Amounts,
     pub(super) reply: oneshot::Sender<Verdict>,
 }
@@ -67,6 +69,8 @@ pub(super) struct Batch {
     pub(super) wanted: Option<Limits>,
     /// Whether these are the entity's own, where that is known.
     pub(super) own: Option<bool>,
+    /// The entity's parent, where one of them knows it.
+    pub(super) lineage: Option<Lineage>,
     /// Spends of the waiters and pending differences together.
     pub(super) changes: Changes,
     /// The pending differences alone.
@@ -178,7 +182,8 @@ impl GateState {
         }
         self.flush_now = false;
         let (pending, confirmations) = self.take_pending();
-        Some(Batch { wanted, own, changes, pending, waiters, confirmations })
+        let lineage = waiters.iter().find_map(|waiter| waiter.lineage.clone());
+        Some(Batch { wanted, own, lineage, changes, pending, waiters, confirmations })
     }
 
     /// Puts a batch that was not written back to where it came from.

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::attributes::{
-    CASCADE, EXPIRES_AT, Field, LAST_WRITE, PARENT_ID, PRESSURE, REFILLED_AT, SHARD_COUNT, limit_attribute,
-    limit_of_tokens, user_limit,
+    CASCADE, EXPIRES_AT, Field, INCARNATION, LAST_WRITE, PARENT_ID, PRESSURE, REFILLED_AT, SHARD_COUNT,
+    limit_attribute, limit_of_tokens, user_limit,
 };
 use crate::{
     model::{BucketState, EntityId, Level, LimitState, Parameters, WriteId},
@@ -29,6 +29,7 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
         Some(AttributeValue::S(parent)) => Some(EntityId::new(parent).map_err(|_| corrupt(PARENT_ID))?),
         _ => None,
     };
+    state.stamped = item.contains_key(INCARNATION);
     state.last_write = match item.get(LAST_WRITE) {
         Some(AttributeValue::S(id)) => Some(WriteId::from_text(id.as_str())),
         _ => None,

@@ -135,6 +135,10 @@ fn created(bucket: &BucketKey, create: &Create) -> Result<BucketState, StoreErro
     state.expires_at = create.expires_at;
     state.shard = bucket.shard;
     state.last_write = Some(create.id.clone());
+    if let Some(lineage) = &create.lineage {
+        state.parent = Some(lineage.parent.clone());
+        state.cascade = lineage.cascade;
+    }
     for new in &create.limits {
         let limit = LimitState::new(new.limit.clone(), new.parameters, (0, 1), new.level, new.consumed);
         state.limits.push(limit.map_err(|error| missing("a limit's parameters").with_source(error))?);

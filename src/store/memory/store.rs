@@ -7,7 +7,7 @@ use super::{
     records::Tables,
 };
 use crate::{
-    model::{BucketKey, BucketState, Create, Expiry, Guard, LimitState, Line, NewLimit, TokenChange, Update},
+    model::{BucketKey, BucketState, Create, Expiry, Guard, LimitState, Line, Lineage, NewLimit, TokenChange, Update},
     store::{Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
 };
 
@@ -84,6 +84,7 @@ impl MemoryStore {
         state.expires_at = create.expires_at;
         state.last_write = Some(create.id.clone());
         state.shard = key.shard;
+        set_lineage(&mut state, create.lineage.as_ref());
         for new in &create.limits {
             state.limits.push(limit_state(&state, new)?);
         }
@@ -129,6 +130,7 @@ fn holds(state: &BucketState, update: &Update) -> bool {
         && update.lock.is_none_or(|lock| state.refilled_at == lock.seen)
         && update.lines.iter().all(|line| state.limit(&line.limit).is_some_and(|limit| line_holds(limit, line)))
         && update.added.iter().all(|new| state.limit(&new.limit).is_none())
+        && (update.lineage.is_none() || (state.parent.is_none() && !state.stamped))
 }
 
 fn line_holds(limit: &LimitState, line: &Line) -> bool {
@@ -145,6 +147,7 @@ fn apply(state: &mut BucketState, update: &Update) -> Result<(), StoreError> {
         Expiry::At(seconds) => state.expires_at = Some(seconds),
         Expiry::Never => state.expires_at = None,
     }
+    set_lineage(state, update.lineage.as_ref());
     let shard = (state.shard, state.shard_count);
     for line in &update.lines {
         let Some(limit) = state.limits.iter_mut().find(|limit| limit.name == line.limit) else {
@@ -164,6 +167,13 @@ fn apply(state: &mut BucketState, update: &Update) -> Result<(), StoreError> {
         state.limits.push(limit_state(state, new)?);
     }
     Ok(())
+}
+
+fn set_lineage(state: &mut BucketState, lineage: Option<&Lineage>) {
+    if let Some(lineage) = lineage {
+        state.parent = Some(lineage.parent.clone());
+        state.cascade = lineage.cascade;
+    }
 }
 
 fn limit_state(state: &BucketState, new: &NewLimit) -> Result<LimitState, StoreError> {

@@ -122,7 +122,7 @@ pub(crate) fn limit(limit: &str, tokens: i64) -> NewLimit {
 }
 
 pub(crate) fn create<const N: usize>(limits: [NewLimit; N]) -> Create {
-    Create { id: id(), now: NOW, limits: limits.into_iter().collect(), expires_at: None }
+    Create { id: id(), now: NOW, limits: limits.into_iter().collect(), expires_at: None, lineage: None }
 }
 
 /// A line that adds `amount` without conditions.
@@ -153,6 +153,7 @@ pub(crate) fn update<const N: usize>(lines: [Line; N]) -> Update {
         added: Default::default(),
         pressure: None,
         expiry: Expiry::Keep,
+        lineage: None,
         guard: Guard::None,
     }
 }

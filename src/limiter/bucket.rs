@@ -9,12 +9,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::{
-    charge::Charge,
-    gate::Gate,
-    grant::Grant,
-    settlement::Settlement,
-};
+use super::{charge::Charge, gate::Gate, grant::Grant, settlement::Settlement};
 use crate::{
     clock::Clock,
     error::Unavailable,

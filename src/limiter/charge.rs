@@ -3,6 +3,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -27,7 +28,7 @@ pub(super) struct Charge {
     /// Whether the limits are the entity's own: its bucket never counts as gone then.
     pub(super) own: bool,
     /// The parent of the bucket's entity, where it is known to have one.
-    pub(super) lineage: Option<Lineage>,
+    pub(super) lineage: Option<Arc<Lineage>>,
     pub(super) amounts: Amounts,
 }
 

@@ -4,7 +4,8 @@ use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use tollgate::{Lease, Limit, RateLimiter, clock::ManualClock};
-use tollgate_testkit::Engine;
+
+use crate::engine::TestEngine;
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -14,7 +15,7 @@ const STACK: &str = "rate-limits";
 const NOW: i64 = 1_795_501_026_519;
 
 struct Fixture {
-    engine: Engine,
+    engine: TestEngine,
     client: Client,
     clock: ManualClock,
     limiter: RateLimiter,
@@ -23,7 +24,7 @@ struct Fixture {
 
 impl Fixture {
     async fn open() -> Self {
-        let engine = Engine::start().await;
+        let engine = TestEngine::start().await;
         let client = engine.client();
         let clock = ManualClock::at(NOW);
         // Settled differences are written at once.

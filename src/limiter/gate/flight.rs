@@ -205,7 +205,7 @@ fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
                 let wanted = Wanted {
                     limits: batch.wanted.as_deref().unwrap_or_default(),
                     own: batch.own,
-                    lineage: batch.lineage.as_ref(),
+                    lineage: batch.lineage.as_deref(),
                 };
                 let order = match state.seen.live(now) {
                     Some(known) => Order::Update(Box::new(plan::update(known, &batch.changes, wanted, now, id))),

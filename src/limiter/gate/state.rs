@@ -1,6 +1,6 @@
 //! What a gate knows, and what it decides from that. No I/O, no time of its own.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 
@@ -57,7 +57,7 @@ pub(super) struct Waiter {
     /// Whether the limits are the entity's own.
     pub(super) own: bool,
     /// The entity's parent, where it is known to have one.
-    pub(super) lineage: Option<Lineage>,
+    pub(super) lineage: Option<Arc<Lineage>>,
     pub(super) amounts: Amounts,
     pub(super) reply: oneshot::Sender<Verdict>,
 }
@@ -70,7 +70,7 @@ pub(super) struct Batch {
     /// Whether these are the entity's own, where that is known.
     pub(super) own: Option<bool>,
     /// The entity's parent, where one of them knows it.
-    pub(super) lineage: Option<Lineage>,
+    pub(super) lineage: Option<Arc<Lineage>>,
     /// Spends of the waiters and pending differences together.
     pub(super) changes: Changes,
     /// The pending differences alone.

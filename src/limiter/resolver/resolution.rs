@@ -1,5 +1,7 @@
 //! What was found for an entity and a resource.
 
+use std::sync::Arc;
+
 use crate::{
     model::{ConfigScope, EntityId, Limits, Lineage, ResolvedLimits, StoredConfig},
     store::LookUp,
@@ -13,7 +15,7 @@ pub(in crate::limiter) struct Resolution {
     /// The entity whose bucket is charged too.
     pub(in crate::limiter) parent: Option<EntityId>,
     /// What the entity's buckets say of its parent, charged or not.
-    pub(in crate::limiter) lineage: Option<Lineage>,
+    pub(in crate::limiter) lineage: Option<Arc<Lineage>>,
     /// The attribute that makes the stored limits mean something that this crate does not
     /// understand.
     pub(in crate::limiter) not_understood: Option<String>,
@@ -28,7 +30,8 @@ impl Resolution {
     /// The first of `scopes` that has limits gives them.
     pub(in crate::limiter) fn new(scopes: &[ConfigScope], found: LookUp) -> Self {
         let parent = found.entity.as_ref().and_then(|entity| entity.charged_parent().cloned());
-        let lineage = found.entity.and_then(|entity| Some(Lineage { cascade: entity.cascade, parent: entity.parent? }));
+        let lineage =
+            found.entity.and_then(|entity| Some(Arc::new(Lineage { cascade: entity.cascade, parent: entity.parent? })));
         let mut levels = scopes.iter().zip(found.configs).filter_map(|(scope, config)| Some((scope, config?)));
         let says_something = |config: &StoredConfig| !config.limits.is_empty() || config.not_understood.is_some();
         let Some((scope, config)) = levels.find(|(_, config)| says_something(config)) else {

@@ -17,7 +17,8 @@ use tollgate::{
         dynamodb::{CreateTable, DynamoDbStore, Provision, Stack},
     },
 };
-use tollgate_testkit::Engine;
+
+use crate::engine::TestEngine;
 
 /// The time of every first write: epoch ms, in the middle of a second.
 pub(crate) const NOW: i64 = 1_800_000_000_500;
@@ -48,13 +49,13 @@ pub(super) use on_both;
 
 /// A table of its own.
 pub(crate) struct Table {
-    pub(crate) engine: Engine,
+    pub(crate) engine: TestEngine,
     pub(crate) client: Client,
 }
 
 impl Table {
     pub(crate) async fn create() -> Self {
-        let engine = Engine::start().await;
+        let engine = TestEngine::start().await;
         let client = engine.client();
         let stack = Stack::new(client.clone(), StackName::new(TABLE).unwrap());
         CreateTable::new().without_stream().provision(&stack).await.unwrap();

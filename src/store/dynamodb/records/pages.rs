@@ -20,6 +20,8 @@ pub(in crate::store::dynamodb) struct Listing {
     /// Newest first.
     pub(in crate::store::dynamodb) backwards: bool,
     pub(in crate::store::dynamodb) consistent: bool,
+    /// The most rows of a page; as many as fit into a megabyte where it is not given.
+    pub(in crate::store::dynamodb) most: Option<i32>,
 }
 
 /// Reads one page: at most a megabyte of items. One round trip.
@@ -35,6 +37,7 @@ pub(in crate::store::dynamodb) async fn page(
         .set_index_name(listing.index.map(Into::into))
         .scan_index_forward(!listing.backwards)
         .consistent_read(listing.consistent)
+        .set_limit(listing.most)
         .set_exclusive_start_key(from.map(decode).transpose()?)
         .expression_attribute_names("#hash", listing.hash.0)
         .expression_attribute_values(":hash", text(&listing.hash.1));

@@ -10,10 +10,10 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
+    charge::Terms,
     gate::Gate,
     grant::{Amounts, Grant},
     memory::{Memory, Pinned, Place},
-    prefetch::Prefetch,
     settlement::Settlement,
     sharded::{self, Ask},
 };
@@ -153,15 +153,9 @@ impl Bucket {
         memory.store.statuses(self.key(), self.limits(), amounts, memory.now())
     }
 
-    /// Asks for `amounts`, all or nothing. `own`: the limits are the entity's own.
+    /// Asks for `amounts`, all or nothing.
     #[inline]
-    pub(super) fn acquire(
-        &mut self,
-        own: bool,
-        amounts: &Amounts,
-        prefetch: Option<Prefetch>,
-        deadline: Duration,
-    ) -> Asked {
+    pub(super) fn acquire(&mut self, terms: &Terms, amounts: &Amounts, deadline: Duration) -> Asked {
         match self {
             Self::Memory { memory, place, limits } => {
                 let now = memory.now();
@@ -175,10 +169,10 @@ impl Bucket {
                 spend(memory, entry, limits, amounts, memory.now())
             }
             Self::Gated { gate, limits } => {
-                let ask = || Ask { limits: limits.clone(), own, amounts: amounts.clone(), prefetch };
+                let ask = || Ask { limits: limits.clone(), terms: terms.clone(), amounts: amounts.clone() };
                 let step = match split(gate) {
                     Some(first) => Step::Shards { answer: Box::pin(sharded::acquire(first, ask())) },
-                    None => match gate.acquire(limits, own, amounts, prefetch) {
+                    None => match gate.acquire(limits, terms, amounts) {
                         Ok(answer) => Step::One { answer, gate: gate.clone(), ask: Some(ask()) },
                         Err(asked) => return asked,
                     },

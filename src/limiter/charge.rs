@@ -3,6 +3,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     error::{Disabled, Error, Invalid, Unavailable},
-    model::{BucketKey, Denied, LimitStatus, Owner},
+    model::{BucketKey, Denied, LimitStatus, Lineage, Owner},
 };
 
 /// What is asked of one bucket.
@@ -25,9 +26,17 @@ use crate::{
 pub(super) struct Charge {
     pub(super) bucket: Bucket,
     pub(super) owner: Owner,
+    pub(super) terms: Terms,
+    pub(super) amounts: Amounts,
+}
+
+/// What a bucket has to know beside the amounts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Terms {
     /// Whether the limits are the entity's own: its bucket never counts as gone then.
     pub(super) own: bool,
-    pub(super) amounts: Amounts,
+    /// The parent of the bucket's entity, where it is known to have one.
+    pub(super) lineage: Option<Arc<Lineage>>,
     pub(super) prefetch: Option<Prefetch>,
 }
 
@@ -60,7 +69,7 @@ pub(super) fn charge(charges: Charges, deadline: Duration) -> Charged {
     if let Some(parent) = parent {
         return charge_both(charge, *parent, deadline);
     }
-    match charge.bucket.acquire(charge.own, &charge.amounts, charge.prefetch, deadline) {
+    match charge.bucket.acquire(&charge.terms, &charge.amounts, deadline) {
         Asked::Granted(left) => Charged::Done(Ok(Holdings::one(charge.granted(left)))),
         Asked::Denied(statuses) => Charged::Done(Err(denied(&charge.bucket, statuses))),
         Asked::Refused(refusal) => Charged::Done(Err(refused(&charge.bucket, refusal))),
@@ -85,7 +94,7 @@ fn charge_both(own: Charge, parent: Charge, deadline: Duration) -> Charged {
         return Charged::Done(Err(denied_among(charges.iter().zip(known))));
     }
     let asked = charges.map(|mut charge| {
-        let answer = match charge.bucket.acquire(charge.own, &charge.amounts, charge.prefetch, deadline) {
+        let answer = match charge.bucket.acquire(&charge.terms, &charge.amounts, deadline) {
             Asked::Granted(left) => Answer::Granted(Grant::new(charge.bucket.clone(), charge.amounts.clone(), left)),
             Asked::Denied(statuses) => Answer::Denied(statuses),
             Asked::Refused(refusal) => Answer::Refused(refusal),
@@ -104,7 +113,7 @@ fn charge_both(own: Charge, parent: Charge, deadline: Duration) -> Charged {
 impl Charge {
     #[inline]
     fn granted(self, left: Amounts) -> Holding {
-        Holding::new(Grant::new(self.bucket, self.amounts, left), self.owner, self.own)
+        Holding::new(Grant::new(self.bucket, self.amounts, left), self.owner, self.terms.own)
     }
 }
 
@@ -133,7 +142,7 @@ impl Charging {
     fn conclude(self) -> Result<Holdings, Error> {
         if self.asked.iter().all(|(_, answer)| matches!(answer, Answer::Granted(_))) {
             let granted = self.asked.into_iter().filter_map(|(charge, answer)| match answer {
-                Answer::Granted(grant) => Some(Holding::new(grant, charge.owner, charge.own)),
+                Answer::Granted(grant) => Some(Holding::new(grant, charge.owner, charge.terms.own)),
                 _ => None,
             });
             return Holdings::new(granted).ok_or(Unavailable::ShutDown.into());

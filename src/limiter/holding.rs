@@ -1,7 +1,7 @@
 //! What a lease holds, bucket by bucket.
 
 use super::{
-    charge::Charge,
+    charge::{Charge, Terms},
     grant::{Amounts, Grant},
     settlement::Settlement,
 };
@@ -114,7 +114,8 @@ impl Holding {
             }
             amounts[index] = to_milli(tokens);
         }
-        Ok(Charge { bucket: self.grant.bucket().clone(), owner: self.owner, own: self.own, amounts, prefetch: None })
+        let terms = Terms { own: self.own, ..Terms::default() };
+        Ok(Charge { bucket: self.grant.bucket().clone(), owner: self.owner, terms, amounts })
     }
 
     pub(super) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     bucket::Bucket,
-    charge::{Charge, Charges},
+    charge::{Charge, Charges, Terms},
     gate::Gate,
     grant::Amounts,
     memory::{Memory, Pinned, Place},
@@ -258,6 +258,7 @@ impl Request {
             disabled(entity, resolution)?;
         }
         let shard_count = own.shard_count;
+        let terms = |own: bool, resolution: &Resolution| Terms { own, lineage: resolution.lineage.clone(), prefetch };
         let parent = match parent {
             None => None,
             Some((entity, resolution)) => {
@@ -265,19 +266,19 @@ impl Request {
                 let amounts = amounts(&cost, &limits);
                 let bucket = subject.of(entity, limits);
                 bucket.has_shards(resolution.shard_count);
-                Some(Box::new(Charge { bucket, owner: Owner::Parent, own, amounts, prefetch }))
+                Some(Box::new(Charge { bucket, owner: Owner::Parent, terms: terms(own, &resolution), amounts }))
             }
         };
-        let (bucket, own) = match (subject, limits) {
-            (Subject::Pinned(pinned), Source::Stored) => (Bucket::Pinned(pinned), false),
+        let (bucket, terms) = match (subject, limits) {
+            (Subject::Pinned(pinned), Source::Stored) => (Bucket::Pinned(pinned), terms(false, own)),
             (subject, limits) => {
-                let (limits, own) = limits.resolved(own)?;
-                (subject.into_bucket(limits), own)
+                let (limits, owned) = limits.resolved(own)?;
+                (subject.into_bucket(limits), terms(owned, own))
             }
         };
         bucket.has_shards(shard_count);
         let amounts = amounts(&cost, bucket.limits());
-        let charges = Charges { own: Charge { bucket, owner: Owner::Entity, own, amounts, prefetch }, parent };
+        let charges = Charges { own: Charge { bucket, owner: Owner::Entity, terms, amounts }, parent };
         check_names(&charges, &cost)?;
         if check {
             check_capacities(&charges, &cost)?;

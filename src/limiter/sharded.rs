@@ -6,9 +6,9 @@ use tokio::sync::oneshot;
 
 use super::{
     bucket::{Asked, Bucket, Refusal, Verdict},
+    charge::Terms,
     gate::{Gate, Image},
     grant::{Amounts, Grant},
-    prefetch::Prefetch,
 };
 use crate::{
     error::Unavailable,
@@ -26,10 +26,8 @@ const MOST_DRAWS: u32 = 8;
 #[derive(Clone, Debug)]
 pub(super) struct Ask {
     pub(super) limits: Limits,
-    /// Whether the limits are the entity's own.
-    pub(super) own: bool,
+    pub(super) terms: Terms,
     pub(super) amounts: Amounts,
-    pub(super) prefetch: Option<Prefetch>,
 }
 
 /// Where the limits stand, if all shards were seen a short time ago and are short together.
@@ -71,7 +69,7 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
         if !gate.may_grant(&ask.limits, &ask.amounts) {
             continue;
         }
-        let verdict = match gate.acquire(&ask.limits, ask.own, &ask.amounts, ask.prefetch) {
+        let verdict = match gate.acquire(&ask.limits, &ask.terms, &ask.amounts) {
             Ok(answer) => answer.await.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)),
             Err(Asked::Granted(left)) => {
                 let bucket = Bucket::Gated { gate: gate.clone(), limits: ask.limits.clone() };
@@ -128,7 +126,7 @@ async fn draw(first: &Arc<Gate>, ask: &Ask) -> Verdict {
         let mut updates = Vec::new();
         for ((gate, image), part) in gates.into_iter().zip(&images).zip(parts) {
             if part.iter().any(|amount| *amount > 0) {
-                updates.push((gate.key().clone(), gate.plan_spend(&image.bucket, &ask.limits, ask.own, &part, now)));
+                updates.push((gate.key().clone(), gate.plan_spend(&image.bucket, &ask.limits, &ask.terms, &part, now)));
                 drawn.push((Bucket::Gated { gate, limits: ask.limits.clone() }, part));
             }
         }

@@ -4,6 +4,16 @@ use smallvec::SmallVec;
 
 use super::{EntityId, InvalidParameters, Level, LimitName, Parameters, Rate, Stamps, WriteId};
 
+/// What an entity that has a parent tells its buckets: peers go by that, and do not look at the
+/// entity again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lineage {
+    /// The entity's parent.
+    pub parent: EntityId,
+    /// Whether the parent's bucket is charged too.
+    pub cascade: bool,
+}
+
 /// One bucket shard as it was last read or written.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -20,6 +30,8 @@ pub struct BucketState {
     pub cascade: bool,
     /// The entity's parent.
     pub parent: Option<EntityId>,
+    /// Whether a peer says on it whose it is: such stamps are left to peers.
+    pub stamped: bool,
     /// The id of the last write of ours.
     pub last_write: Option<WriteId>,
     /// The limits, in the store's order.
@@ -40,6 +52,7 @@ impl BucketState {
             shard_count: 1,
             cascade: false,
             parent: None,
+            stamped: false,
             last_write: None,
             limits: SmallVec::new(),
             pressure: None,

@@ -33,7 +33,7 @@ mod write;
 
 pub use arithmetic::{Accrual, InvalidParameters, Level, Parameters, Rate};
 pub use audit::{AuditAction, AuditEvent, AuditSubject};
-pub use bucket::{BucketState, LimitState};
+pub use bucket::{BucketState, LimitState, Lineage};
 pub use config::{ConfigScope, ConfigSource, ResolvedLimits, StoredConfig, StoredOnUnavailable};
 pub use cost::Cost;
 pub use entity::Entity;

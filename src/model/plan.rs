@@ -16,7 +16,7 @@ use smallvec::SmallVec;
 pub use self::shards::{Seen, draw, statuses_of_shards};
 
 use super::{
-    BucketState, Create, Expiry, Guard, Level, Limit, LimitName, LimitState, LimitStatus, Limits, Line, MILLI,
+    BucketState, Create, Expiry, Guard, Level, Limit, LimitName, LimitState, LimitStatus, Limits, Line, Lineage, MILLI,
     NewLimit, Now, Owner, Parameters, Rate, RefillLock, StampGuard, TokenChange, Update, Validity, WriteId,
     whole_tokens,
 };
@@ -233,29 +233,31 @@ pub struct Wanted<'a> {
     /// Whether they are the entity's own, so that the bucket never counts as gone; `None` where
     /// that is not known, and the bucket's expiry goes on as it is.
     pub own: Option<bool>,
+    /// The entity's parent, where it is known to have one.
+    pub lineage: Option<&'a Lineage>,
 }
 
 impl<'a> From<&'a [Limit]> for Wanted<'a> {
     fn from(limits: &'a [Limit]) -> Self {
-        Self { limits, own: None }
+        Self { limits, own: None, lineage: None }
     }
 }
 
 impl<'a, const N: usize> From<&'a [Limit; N]> for Wanted<'a> {
     fn from(limits: &'a [Limit; N]) -> Self {
-        Self { limits, own: None }
+        Self { limits, own: None, lineage: None }
     }
 }
 
 impl<'a> From<&'a Limits> for Wanted<'a> {
     fn from(limits: &'a Limits) -> Self {
-        Self { limits, own: None }
+        Self { limits, own: None, lineage: None }
     }
 }
 
 impl<'a> From<&'a Vec<Limit>> for Wanted<'a> {
     fn from(limits: &'a Vec<Limit>) -> Self {
-        Self { limits, own: None }
+        Self { limits, own: None, lineage: None }
     }
 }
 
@@ -299,6 +301,7 @@ fn update_under(
         added: SmallVec::new(),
         pressure: None,
         expiry: Expiry::Keep,
+        lineage: wanted.lineage.filter(|_| lacks_parent(state)).cloned(),
         guard: Guard::None,
         stamps: StampGuard::default(),
         shard_count: Some(state.shard_count),
@@ -315,6 +318,7 @@ fn update_under(
             if lock.is_none()
                 && state.age(now) < REFILL_AT_LEAST_EVERY
                 && !differs(state, wanted.limits)
+                && update.lineage.is_none()
                 && !outdated =>
         {
             update.lines = lines;
@@ -357,7 +361,7 @@ fn plain_lines(state: &BucketState, changes: &Changes, now: i64) -> Option<Small
 }
 
 fn refill(update: &mut Update, state: &BucketState, changes: &Changes, wanted: Wanted<'_>) {
-    let Wanted { limits: wanted, own } = wanted;
+    let Wanted { limits: wanted, own, .. } = wanted;
     let now = update.now;
     update.lock.get_or_insert(RefillLock {
         seen: state.refilled_at,
@@ -405,7 +409,7 @@ pub fn create_shard<'a>(
     now: i64,
     id: WriteId,
 ) -> Create {
-    let Wanted { limits: wanted, own } = wanted.into();
+    let Wanted { limits: wanted, own, lineage } = wanted.into();
     let new = |limit| {
         let mut new = new_limit(limit, changes, (shard, shard_count));
         if !full {
@@ -416,7 +420,12 @@ pub fn create_shard<'a>(
     let limits: SmallVec<[NewLimit; 2]> = wanted.iter().map(new).collect();
     let expires_at = limits.iter().map(|new| gone_at(new.parameters.whole(), new.level.tokens, now)).max();
     let stays = own == Some(true) || (shard == 0 && shard_count > 1);
-    Create { id, now, limits, expires_at: expires_at.filter(|_| !stays), shard_count }
+    Create { id, now, limits, expires_at: expires_at.filter(|_| !stays), shard_count, lineage: lineage.cloned() }
+}
+
+/// Whether a bucket says nothing of the entity's parent: it was made before the entity.
+fn lacks_parent(state: &BucketState) -> bool {
+    state.parent.is_none() && !state.stamped
 }
 
 /// The parameters that the limit is brought to, where they are others.

@@ -8,7 +8,7 @@ use std::fmt;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use smallvec::SmallVec;
 
-use super::{Level, LimitName, Parameters, StampGuard};
+use super::{Level, LimitName, Lineage, Parameters, StampGuard};
 
 /// The id of a write, kept in the item: it tells whether a write landed whose answer was lost.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -133,6 +133,8 @@ pub struct Update {
     pub pressure: Option<TokenChange>,
     /// The change of the expiry.
     pub expiry: Expiry,
+    /// The parent that it gives to a bucket made before its entity was. Condition: nobody else has.
+    pub lineage: Option<Lineage>,
     /// For repeats.
     pub guard: Guard,
     /// What it requires of the stamps of others.
@@ -154,6 +156,8 @@ pub struct Create {
     pub expires_at: Option<i64>,
     /// Among how many shards it is one.
     pub shard_count: u32,
+    /// The entity's parent, where it has one.
+    pub lineage: Option<Lineage>,
 }
 
 /// Doubles the shards of a bucket: each gives half of what it holds to a new one.

@@ -1,6 +1,7 @@
 //! Behaviour through the public API, on the memory store and on the embedded engine.
 
 mod blocking;
+mod engine;
 mod health;
 mod interop;
 mod layer;

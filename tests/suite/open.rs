@@ -14,7 +14,9 @@ use tollgate::{
     error::{ErrorCategory, StackError},
     store::dynamodb::{CreateTable, JoinOnly, Provision, ProvisionFuture, Stack},
 };
-use tollgate_testkit::{Engine, ErrorAnswer, Fault, Proxy};
+use tollgate_testkit::{ErrorAnswer, Fault, Proxy};
+
+use crate::engine::TestEngine;
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -62,7 +64,7 @@ fn keys(schema: &[KeySchemaElement]) -> Vec<(&str, &KeyType)> {
 
 #[tokio::test]
 async fn creates_the_table() {
-    let engine = Engine::start().await;
+    let engine = TestEngine::start().await;
     let client = engine.client();
     RateLimiter::open().stack(STACK).client(client.clone()).await.unwrap();
 
@@ -103,7 +105,7 @@ async fn creates_the_table() {
 
 #[tokio::test]
 async fn the_reference_projection_and_no_stream_on_demand() {
-    let engine = Engine::start().await;
+    let engine = TestEngine::start().await;
     let client = engine.client();
     let provision = CreateTable::new().with_reference_projection().without_stream();
     let limiter = RateLimiter::open().stack(STACK).client(client.clone()).provision(provision).await.unwrap();
@@ -132,7 +134,7 @@ async fn the_reference_projection_and_no_stream_on_demand() {
 
 #[tokio::test]
 async fn writes_the_version_and_both_namespace_records() {
-    let engine = Engine::start().await;
+    let engine = TestEngine::start().await;
     let client = engine.client();
     RateLimiter::open().stack(STACK).namespace("tenant-1").client(client.clone()).await.unwrap();
 
@@ -174,20 +176,20 @@ async fn writes_the_version_and_both_namespace_records() {
 
 #[tokio::test]
 async fn opening_again_finds_everything_with_two_reads() {
-    let engine = Engine::start().await;
+    let engine = TestEngine::start().await;
     let open = || RateLimiter::open().stack(STACK).namespace("tenant-1");
     open().client(engine.client()).await.unwrap();
     let before = registry(&engine.client(), STACK).await;
 
     let proxy = Proxy::start(engine.address()).await;
-    open().client(proxy.client()).provision(JoinOnly).await.unwrap();
+    open().client(engine.through(&proxy)).provision(JoinOnly).await.unwrap();
     assert_eq!(proxy.counts().into_iter().collect::<Vec<_>>(), [("GetItem".to_owned(), 2)]);
     assert_eq!(registry(&engine.client(), STACK).await, before);
 }
 
 #[tokio::test]
 async fn another_namespace_of_the_table_is_added() {
-    let engine = Engine::start().await;
+    let engine = TestEngine::start().await;
     let open = |namespace: &'static str| RateLimiter::open().stack(STACK).namespace(namespace).client(engine.client());
     let one = open("one").await.unwrap();
     let other = open("other").await.unwrap();
@@ -201,7 +203,7 @@ async fn another_namespace_of_the_table_is_added() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn eight_at_once_register_one_namespace() {
-    let engine = Arc::new(Engine::start().await);
+    let engine = Arc::new(TestEngine::start().await);
     let start = Arc::new(tokio::sync::Barrier::new(8));
     let tasks: Vec<_> = (0..8)
         .map(|_| {
@@ -231,17 +233,17 @@ async fn eight_at_once_register_one_namespace() {
 
 #[tokio::test]
 async fn registrations_that_cancel_each_other_are_repeated() {
-    let engine = Engine::start().await;
+    let engine = TestEngine::start().await;
     let proxy = Proxy::start(engine.address()).await;
     let conflict = ErrorAnswer::transaction_canceled(["TransactionConflict", "None"]);
     proxy.set_fault(Fault::answer(conflict).on("TransactWriteItems").times(2));
-    RateLimiter::open().stack(STACK).client(proxy.client()).await.unwrap();
+    RateLimiter::open().stack(STACK).client(engine.through(&proxy)).await.unwrap();
     assert_eq!(registry(&engine.client(), STACK).await.len(), 3);
 }
 
 #[tokio::test]
 async fn joins_only_what_exists() {
-    let engine = Engine::start().await;
+    let engine = TestEngine::start().await;
     let error = RateLimiter::open().stack(STACK).client(engine.client()).provision(JoinOnly).await.unwrap_err();
     assert!(matches!(&error, Error::Stack(StackError::NotFound { table }) if table == STACK), "{error:?}");
     assert_eq!(error.category(), ErrorCategory::Infrastructure);
@@ -259,7 +261,7 @@ impl Provision for Idle {
 
 #[tokio::test]
 async fn a_table_that_is_not_there_after_provisioning_is_not_found() {
-    let engine = Engine::start().await;
+    let engine = TestEngine::start().await;
     let error = RateLimiter::open().stack(STACK).client(engine.client()).provision(Idle).await.unwrap_err();
     assert!(matches!(error, Error::Stack(StackError::NotFound { .. })), "{error:?}");
 }
@@ -277,7 +279,7 @@ async fn set_version(client: &Client, attribute: &str, value: Option<AttributeVa
 
 #[tokio::test]
 async fn counts_as_the_python_client_whose_items_it_understands() {
-    let engine = Engine::start().await;
+    let engine = TestEngine::start().await;
     let client = engine.client();
     let open = || RateLimiter::open().stack(STACK).client(client.clone());
     open().await.unwrap();
@@ -317,7 +319,7 @@ async fn counts_as_the_python_client_whose_items_it_understands() {
 
 #[tokio::test]
 async fn a_version_record_without_a_schema_is_refused_and_functions_do_not_matter() {
-    let engine = Engine::start().await;
+    let engine = TestEngine::start().await;
     let client = engine.client();
     let open = || RateLimiter::open().stack(STACK).client(client.clone());
     open().await.unwrap();
@@ -336,7 +338,7 @@ async fn a_version_record_without_a_schema_is_refused_and_functions_do_not_matte
 
 #[tokio::test]
 async fn a_missing_version_record_is_written_unless_it_only_joins() {
-    let engine = Engine::start().await;
+    let engine = TestEngine::start().await;
     let client = engine.client();
     let open = || RateLimiter::open().stack(STACK).client(client.clone());
     open().await.unwrap();
@@ -351,7 +353,7 @@ async fn a_missing_version_record_is_written_unless_it_only_joins() {
 
 #[tokio::test]
 async fn refuses_a_schema_that_it_does_not_know_and_names_both() {
-    let engine = Engine::start().await;
+    let engine = TestEngine::start().await;
     let client = engine.client();
     let open = || RateLimiter::open().stack(STACK).client(client.clone());
     open().await.unwrap();
@@ -371,9 +373,9 @@ async fn refuses_a_schema_that_it_does_not_know_and_names_both() {
 
 #[tokio::test]
 async fn names_are_checked_before_anything_is_sent() {
-    let engine = Engine::start().await;
+    let engine = TestEngine::start().await;
     let proxy = Proxy::start(engine.address()).await;
-    let open = || RateLimiter::open().client(proxy.client());
+    let open = || RateLimiter::open().client(engine.through(&proxy));
     let errors = [open().stack("two words").await.unwrap_err(), open().namespace("a#b").await.unwrap_err()];
     for error in errors {
         assert_eq!(error.category(), ErrorCategory::Validation, "{error}");
@@ -383,7 +385,7 @@ async fn names_are_checked_before_anything_is_sent() {
 
 #[tokio::test]
 async fn a_store_that_is_down_is_an_error() {
-    let engine = Engine::start().await;
+    let engine = TestEngine::start().await;
     engine.stop().await;
     let error = RateLimiter::open().stack(STACK).client(engine.client()).await.unwrap_err();
     assert!(matches!(error, Error::Stack(StackError::Call { .. })), "{error:?}");
@@ -406,7 +408,7 @@ async fn names_come_from_the_environment() {
         (&[("TOLLGATE_STACK", ""), ("ZAEL_STACK", ""), ("TOLLGATE_NAMESPACE", "")], "zae-limiter", "default"),
     ];
     for (variables, stack, namespace) in cases {
-        let engine = Engine::start().await;
+        let engine = TestEngine::start().await;
         let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
         child.args(["--exact", "open::opens_what_the_environment_names", "--ignored"]);
         for variable in ["TOLLGATE_STACK", "TOLLGATE_NAMESPACE", "ZAEL_STACK", "ZAEL_NAMESPACE"] {
@@ -414,7 +416,7 @@ async fn names_come_from_the_environment() {
         }
         child.envs([
             ("AWS_ENDPOINT_URL_DYNAMODB", engine.endpoint().as_str()),
-            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_ACCESS_KEY_ID", engine.access_key()),
             ("AWS_SECRET_ACCESS_KEY", "test"),
             ("AWS_REGION", "us-east-1"),
         ]);

@@ -168,6 +168,7 @@ fn store(state: &BucketState) -> MemoryStore {
         limits: state.limits.iter().map(stored).collect(),
         expires_at: state.expires_at,
         shard_count: 1,
+        lineage: None,
     };
     assert!(matches!(now_or_never(store.create(&key(), &create)), Outcome::Applied(_)));
     store

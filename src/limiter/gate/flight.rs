@@ -227,7 +227,11 @@ fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
             },
             Some(batch) => {
                 let id = gate.context.write_ids.next();
-                let wanted = Wanted { limits: batch.wanted.as_deref().unwrap_or_default(), own: batch.own };
+                let wanted = Wanted {
+                    limits: batch.wanted.as_deref().unwrap_or_default(),
+                    own: batch.own,
+                    lineage: batch.lineage.as_deref(),
+                };
                 let order = match state.seen.live(now) {
                     Some(known) => {
                         if state.is_ahead() {
@@ -284,7 +288,11 @@ async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
     let now = gate.context.clock.now();
     let mut state = gate.lock();
     let full = matches!(state.seen, Seen::Present(_));
-    let wanted = Wanted { limits: batch.wanted.as_deref().unwrap_or_default(), own: batch.own };
+    let wanted = Wanted {
+        limits: batch.wanted.as_deref().unwrap_or_default(),
+        own: batch.own,
+        lineage: batch.lineage.as_deref(),
+    };
     let shard = (gate.key.shard, count);
     let create = plan::create_shard(&batch.pending, wanted, shard, full, now, gate.context.write_ids.next());
     // They are decided by what it holds then.

@@ -33,8 +33,9 @@ use self::{
 use super::{
     background::Background,
     bucket::{Asked, Bucket, Refusal, Verdict},
+    charge::Terms,
     grant::Amounts,
-    prefetch::{Counters, Prefetch},
+    prefetch::Counters,
     settlement::Settlement,
 };
 use crate::{
@@ -140,14 +141,12 @@ impl Gate {
         plan::statuses(state.seen.live(now), limits, amounts, &state.pending, now)
     }
 
-    /// Asks for `amounts`: an answer to wait for, or what is known at once. `own`: the limits are the
-    /// entity's own.
+    /// Asks for `amounts`: an answer to wait for, or what is known at once.
     pub(super) fn acquire(
         self: &Arc<Self>,
         limits: &Limits,
-        own: bool,
+        terms: &Terms,
         amounts: &Amounts,
-        prefetch: Option<Prefetch>,
     ) -> Result<oneshot::Receiver<Verdict>, Asked> {
         if self.context.background.is_closed() {
             return Err(Asked::Unavailable(Unavailable::ShutDown));
@@ -155,7 +154,7 @@ impl Gate {
         if let Some(refusal) = self.known_refusal() {
             return Err(Asked::Refused(refusal));
         }
-        if let Some(left) = prefetch.and_then(|prefetch| self.serve_ahead(limits, own, amounts, prefetch)) {
+        if let Some(left) = terms.prefetch.and_then(|prefetch| self.serve_ahead(limits, terms, amounts, prefetch)) {
             return Err(Asked::Granted(left));
         }
         if let Some(statuses) = self.known_denial(limits, amounts) {
@@ -164,9 +163,9 @@ impl Gate {
         let (reply, answer) = oneshot::channel();
         let mut state = self.lock();
         state.asked(limits, amounts);
-        state.queue.push_back(Waiter { limits: limits.clone(), own, amounts: amounts.clone(), reply });
-        if let Some(prefetch) = prefetch {
-            self.take_ahead(state, own, amounts, prefetch, self.context.clock.now());
+        state.queue.push_back(Waiter::new(limits, terms, amounts.clone(), reply));
+        if let Some(prefetch) = terms.prefetch {
+            self.take_ahead(state, terms, amounts, prefetch, self.context.clock.now());
             state = self.lock();
         }
         self.take_off(state);

@@ -1,6 +1,6 @@
 //! What a gate knows, and what it decides from that. No I/O, no time of its own.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
@@ -11,9 +11,9 @@ use super::{
     ahead::Ahead,
 };
 use crate::{
-    limiter::grant::Amounts,
+    limiter::{charge::Terms, grant::Amounts},
     model::{
-        BucketState, LimitName, LimitStatus, Limits, Now, Parameters,
+        BucketState, LimitName, LimitStatus, Limits, Lineage, Now, Parameters,
         plan::{self, Changes},
     },
 };
@@ -69,8 +69,16 @@ pub(super) struct Waiter {
     pub(super) limits: Limits,
     /// Whether the limits are the entity's own.
     pub(super) own: bool,
+    /// The entity's parent, where it is known to have one.
+    pub(super) lineage: Option<Arc<Lineage>>,
     pub(super) amounts: Amounts,
     pub(super) reply: oneshot::Sender<Verdict>,
+}
+
+impl Waiter {
+    pub(super) fn new(limits: &Limits, terms: &Terms, amounts: Amounts, reply: oneshot::Sender<Verdict>) -> Self {
+        Self { limits: limits.clone(), own: terms.own, lineage: terms.lineage.clone(), amounts, reply }
+    }
 }
 
 /// What the next write does, for whom.
@@ -80,6 +88,8 @@ pub(super) struct Batch {
     pub(super) wanted: Option<Limits>,
     /// Whether these are the entity's own, where that is known.
     pub(super) own: Option<bool>,
+    /// The entity's parent, where one of them knows it.
+    pub(super) lineage: Option<Arc<Lineage>>,
     /// Spends of the waiters and pending differences together.
     pub(super) changes: Changes,
     /// The pending differences alone.
@@ -157,6 +167,7 @@ impl GateState {
         Some(Batch {
             wanted: None,
             own: None,
+            lineage: None,
             changes: pending.clone(),
             pending,
             bypassed: false,
@@ -251,7 +262,8 @@ impl GateState {
         }
         self.flush_now = false;
         let (pending, confirmations) = self.take_pending();
-        Some(Batch { wanted, own, changes, pending, bypassed, waiters, confirmations })
+        let lineage = waiters.iter().find_map(|waiter| waiter.lineage.clone());
+        Some(Batch { wanted, own, lineage, changes, pending, bypassed, waiters, confirmations })
     }
 
     /// Puts a batch that was not written back to where it came from.

@@ -1,7 +1,9 @@
 //! What was found for an entity and a resource.
 
+use std::sync::Arc;
+
 use crate::{
-    model::{ConfigScope, EntityId, Limits, ResolvedLimits, StoredConfig},
+    model::{ConfigScope, EntityId, Limits, Lineage, ResolvedLimits, StoredConfig},
     store::LookUp,
 };
 
@@ -12,6 +14,8 @@ pub(in crate::limiter) struct Resolution {
     pub(in crate::limiter) stored: Option<ResolvedLimits>,
     /// The entity whose bucket is charged too.
     pub(in crate::limiter) parent: Option<EntityId>,
+    /// What is known of its parent, charged or not.
+    pub(in crate::limiter) lineage: Option<Arc<Lineage>>,
     /// How many shards the bucket has, by what its second one says; 1 where it has none.
     pub(in crate::limiter) shard_count: u32,
     /// Whether the resource is disabled for the entity.
@@ -24,7 +28,7 @@ pub(in crate::limiter) struct Resolution {
 impl Resolution {
     /// Nothing is stored.
     pub(in crate::limiter) const fn nothing() -> Self {
-        Self { stored: None, parent: None, shard_count: 1, disabled: false, not_understood: None }
+        Self { stored: None, parent: None, lineage: None, shard_count: 1, disabled: false, not_understood: None }
     }
 
     /// The first of `scopes` that has limits gives them, the first that says whether the resource is
@@ -35,15 +39,19 @@ impl Resolution {
         let levels = || scopes.iter().zip(&configs).filter_map(|(scope, config)| Some((scope, config.as_ref()?)));
         let access = || levels().filter(|(scope, _)| **scope != ConfigScope::System).map(|(_, config)| config);
         let cascade = access().find_map(|config| config.cascade);
-        let parent = entity.and_then(|entity| entity.parent.filter(|_| cascade.unwrap_or(entity.cascade)));
+        let lineage = entity.and_then(|entity| {
+            let cascade = cascade.unwrap_or(entity.cascade);
+            Some(Arc::new(Lineage { parent: entity.parent?, cascade }))
+        });
+        let parent = lineage.as_ref().filter(|lineage| lineage.cascade).map(|lineage| lineage.parent.clone());
         let disabled = access().find_map(|config| config.disabled).unwrap_or(false);
         let says_something = |config: &StoredConfig| !config.limits.is_empty() || config.not_understood.is_some();
         let Some((scope, config)) = levels().find(|(_, config)| says_something(config)) else {
-            return Self { parent, shard_count, disabled, ..Self::nothing() };
+            return Self { parent, lineage, shard_count, disabled, ..Self::nothing() };
         };
         // Names are attribute names: none stands twice.
         let limits = Limits::new(config.limits.iter().cloned()).ok();
         let stored = limits.map(|limits| ResolvedLimits { limits, source: scope.source() });
-        Self { stored, parent, shard_count, disabled, not_understood: config.not_understood.clone() }
+        Self { stored, parent, lineage, shard_count, disabled, not_understood: config.not_understood.clone() }
     }
 }

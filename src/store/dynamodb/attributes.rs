@@ -14,6 +14,8 @@ pub(super) const RESOURCE: &str = "resource";
 pub(super) const SHARD_COUNT: &str = "shard_count";
 pub(super) const CASCADE: &str = "cascade";
 pub(super) const PARENT_ID: &str = "parent_id";
+/// Which making of the entity a peer has seen: its stamp on the entity and its buckets.
+pub(super) const INCARNATION: &str = "pinc";
 /// When all limits of the item were last refilled, epoch ms.
 pub(super) const REFILLED_AT: &str = "rf";
 /// When the item counts as gone, epoch seconds.

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::attributes::{
-    BYPASS, CASCADE, DISABLED, EXPIRES_AT, Field, LAST_WRITE, NO_SCHEDULE, PARENT_ID, PRESSURE, REFILLED_AT,
-    SHARD_COUNT, VALID_UNTIL, is_schedule, limit_attribute, limit_of_soft, limit_of_tokens, user_limit,
+    BYPASS, CASCADE, DISABLED, EXPIRES_AT, Field, INCARNATION, LAST_WRITE, NO_SCHEDULE, PARENT_ID, PRESSURE,
+    REFILLED_AT, SHARD_COUNT, VALID_UNTIL, is_schedule, limit_attribute, limit_of_soft, limit_of_tokens, user_limit,
 };
 use crate::{
     model::{BucketState, EntityId, Level, LimitState, Parameters, Stamps, WriteId},
@@ -29,6 +29,8 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
         Some(AttributeValue::S(parent)) => Some(EntityId::new(parent).map_err(|_| corrupt(PARENT_ID))?),
         _ => None,
     };
+    state.stamped = item.contains_key(INCARNATION);
+    state.stamped = item.contains_key(INCARNATION);
     state.last_write = match item.get(LAST_WRITE) {
         Some(AttributeValue::S(id)) => Some(WriteId::from_text(id.as_str())),
         _ => None,

@@ -6,9 +6,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
     attributes::{
-        BYPASS, CASCADE, DISABLED, ENTITY_ID, EXPIRES_AT, Field, LAST_WRITE, PK, PRESSURE, PRESSURE_CAPACITY,
-        PRESSURE_PERIOD, REFILLED_AT, RESOURCE, SHARD_COUNT, SK, STATE, VALID_UNTIL, bucket_index_keys, bucket_key,
-        limit_attribute, soft_attribute,
+        BYPASS, CASCADE, DISABLED, ENTITY_ID, EXPIRES_AT, Field, INCARNATION, LAST_WRITE, PARENT_ID, PK, PRESSURE,
+        PRESSURE_CAPACITY, PRESSURE_PERIOD, REFILLED_AT, RESOURCE, SHARD_COUNT, SK, STATE, VALID_UNTIL,
+        bucket_index_keys, bucket_key, limit_attribute, soft_attribute,
     },
     expression::{Expression, number, text},
 };
@@ -32,6 +32,12 @@ pub(super) fn update(update: &Update) -> Expression {
         Expiry::Keep => {}
         Expiry::At(seconds) => expression.set(EXPIRES_AT, number(seconds)),
         Expiry::Never => expression.remove(EXPIRES_AT),
+    }
+    if let Some(lineage) = &update.lineage {
+        expression.require_absent(PARENT_ID);
+        expression.require_absent(INCARNATION);
+        expression.set(PARENT_ID, text(lineage.parent.as_str()));
+        expression.set(CASCADE, AttributeValue::Bool(lineage.cascade));
     }
     stamps(&mut expression, &update.stamps, update.now);
     match update.shard_count {
@@ -149,7 +155,10 @@ pub(super) fn item(namespace: &str, bucket: &BucketKey, create: &Create) -> Hash
     let mut put = |attribute: &str, value| item.insert(attribute.to_owned(), value);
     put(ENTITY_ID, text(bucket.entity.as_str()));
     put(RESOURCE, text(bucket.resource.as_str()));
-    put(CASCADE, AttributeValue::Bool(false));
+    put(CASCADE, AttributeValue::Bool(create.lineage.as_ref().is_some_and(|lineage| lineage.cascade)));
+    if let Some(lineage) = &create.lineage {
+        put(PARENT_ID, text(lineage.parent.as_str()));
+    }
     put(SHARD_COUNT, number(create.shard_count.into()));
     put(REFILLED_AT, number(create.now));
     put(LAST_WRITE, text(create.id.as_str()));

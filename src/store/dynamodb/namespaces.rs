@@ -67,6 +67,7 @@ impl Namespaces for DynamoDbStore {
                 range: Some((SK, prefix)),
                 backwards: false,
                 consistent: true,
+                most: None,
             };
             let page = page(&self.control, &self.table, &listing, from).await?;
             let mut rows = page.rows.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
@@ -141,6 +142,7 @@ impl Namespaces for DynamoDbStore {
                 range: None,
                 backwards: false,
                 consistent: false,
+                most: None,
             };
             let rows = page(&self.control, &self.table, &listing, None).await?.rows;
             let keys: Vec<Item> = rows.iter().filter_map(|item| own_key(item, id)).collect();

@@ -166,7 +166,15 @@ fn created(bucket: &BucketKey, create: &Create) -> Result<BucketState, StoreErro
     state.expires_at = create.expires_at;
     state.shard = bucket.shard;
     state.shard_count = create.shard_count;
+    if let Some(lineage) = &create.lineage {
+        state.parent = Some(lineage.parent.clone());
+        state.cascade = lineage.cascade;
+    }
     state.last_write = Some(create.id.clone());
+    if let Some(lineage) = &create.lineage {
+        state.parent = Some(lineage.parent.clone());
+        state.cascade = lineage.cascade;
+    }
     for new in &create.limits {
         let limit = LimitState::new(
             new.limit.clone(),

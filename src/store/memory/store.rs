@@ -5,8 +5,8 @@ use std::{fmt, future::ready, sync::Arc};
 use super::{buckets::Buckets, records::Tables, state::State};
 use crate::{
     model::{
-        BucketKey, BucketState, Create, Expiry, Guard, LimitState, Line, NewLimit, Stamps, StoreStatus, TokenChange,
-        Update, Validity,
+        BucketKey, BucketState, Create, Expiry, Guard, LimitState, Line, Lineage, NewLimit, Stamps, StoreStatus,
+        TokenChange, Update, Validity,
     },
     store::{Diagnostics, Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
 };
@@ -88,6 +88,7 @@ impl MemoryStore {
         state.last_write = Some(create.id.clone());
         state.shard = key.shard;
         state.shard_count = create.shard_count;
+        set_lineage(&mut state, create.lineage.as_ref());
         for new in &create.limits {
             state.limits.push(limit_state(&state, new)?);
         }
@@ -156,6 +157,7 @@ fn holds(state: &BucketState, update: &Update) -> bool {
         && update.stamps.holds(state.stamps.as_deref().unwrap_or(&Stamps::default()), update.now)
         && update.lines.iter().all(|line| state.limit(&line.limit).is_some_and(|limit| line_holds(limit, line)))
         && update.added.iter().all(|new| state.limit(&new.limit).is_none())
+        && (update.lineage.is_none() || (state.parent.is_none() && !state.stamped))
 }
 
 fn line_holds(limit: &LimitState, line: &Line) -> bool {
@@ -172,6 +174,7 @@ fn apply(state: &mut BucketState, update: &Update) -> Result<(), StoreError> {
         Expiry::At(seconds) => state.expires_at = Some(seconds),
         Expiry::Never => state.expires_at = None,
     }
+    set_lineage(state, update.lineage.as_ref());
     if let (Validity::Ends(_), Some(stamps)) = (update.stamps.validity, &mut state.stamps) {
         stamps.valid_until = None;
     }
@@ -194,6 +197,13 @@ fn apply(state: &mut BucketState, update: &Update) -> Result<(), StoreError> {
         state.limits.push(limit_state(state, new)?);
     }
     Ok(())
+}
+
+fn set_lineage(state: &mut BucketState, lineage: Option<&Lineage>) {
+    if let Some(lineage) = lineage {
+        state.parent = Some(lineage.parent.clone());
+        state.cascade = lineage.cascade;
+    }
 }
 
 fn limit_state(state: &BucketState, new: &NewLimit) -> Result<LimitState, StoreError> {

@@ -17,10 +17,12 @@ use tollgate::{
     model::{BucketKey, BucketState, Create, Update},
     store::{MemoryStore, Outcome, Store, StoreFuture, dynamodb::CreateTable},
 };
-use tollgate_testkit::{Engine, Proxy};
+use tollgate_testkit::Proxy;
 
-/// An evening in November 2023, epoch ms.
-pub(super) const START: i64 = 1_700_000_000_000;
+use crate::engine::TestEngine;
+
+/// An evening in March 2030, epoch ms: a store that looks at the clock finds nothing expired.
+pub(super) const START: i64 = 1_900_000_000_000;
 
 pub(super) const STACK: &str = "limits";
 
@@ -129,7 +131,7 @@ pub(super) fn key(entity: &str, resource: &str) -> BucketKey {
 
 /// An engine, a proxy before it, and what a test wants to know about the table.
 pub(super) struct Table {
-    pub(super) engine: Engine,
+    pub(super) engine: TestEngine,
     pub(super) proxy: Proxy,
     namespace: String,
     created: u64,
@@ -137,7 +139,7 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) async fn create() -> Self {
-        let engine = Engine::start().await;
+        let engine = TestEngine::start().await;
         let proxy = Proxy::start(engine.address()).await;
         let mut table = Self { engine, proxy, namespace: String::new(), created: 0 };
         table.limiter(RateLimiter::builder()).await.shutdown().await;
@@ -152,7 +154,7 @@ impl Table {
         RateLimiter::open()
             .stack(STACK)
             .namespace("default")
-            .client(self.proxy.client())
+            .client(self.engine.through(&self.proxy))
             .provision(CreateTable::new().without_stream())
             .settings(settings)
             .await

@@ -79,7 +79,7 @@ fn four_processes_share_a_bucket_to_the_last_token() {
                 .env(WORKER, "1")
                 .env("AWS_ENDPOINT_URL_DYNAMODB", table.engine.endpoint())
                 .env("AWS_REGION", "us-east-1")
-                .env("AWS_ACCESS_KEY_ID", "test")
+                .env("AWS_ACCESS_KEY_ID", table.engine.access_key())
                 .env("AWS_SECRET_ACCESS_KEY", "test")
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())

@@ -2,17 +2,19 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use tollgate::{
     EntityId, Limit, RateLimiter, Resource,
     clock::ManualClock,
     limiter::Builder,
     store::{MemoryStore, dynamodb::CreateTable},
 };
-use tollgate_testkit::{Engine, Proxy};
+use tollgate_testkit::Proxy;
 
-/// An evening in November 2023, epoch ms.
-pub(super) const START: i64 = 1_700_000_000_000;
+use crate::engine::TestEngine;
+
+/// An evening in March 2030, epoch ms: a store that looks at the clock finds nothing expired.
+pub(super) const START: i64 = 1_900_000_000_000;
 
 /// Runs each test body over memory and over the embedded engine.
 macro_rules! on_both {
@@ -48,15 +50,28 @@ pub(super) fn settings(clock: &ManualClock) -> Builder {
         .store_deadline(Duration::from_secs(10))
 }
 
-/// A table on an embedded engine, behind a proxy that counts.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// The item with `to` in the place of `from` wherever a text has it.
+pub(super) fn renamed(item: &Item, from: &str, to: &str) -> Item {
+    let mut item = item.clone();
+    for value in item.values_mut() {
+        if let AttributeValue::S(text) = value {
+            *text = text.replace(from, to);
+        }
+    }
+    item
+}
+
+/// A table on an engine, behind a proxy that counts.
 pub(super) struct Table {
-    pub(super) engine: Engine,
+    pub(super) engine: TestEngine,
     pub(super) proxy: Proxy,
 }
 
 impl Table {
     pub(super) async fn create() -> Self {
-        let engine = Engine::start().await;
+        let engine = TestEngine::start().await;
         let proxy = Proxy::start(engine.address()).await;
         Self { engine, proxy }
     }
@@ -68,7 +83,7 @@ impl Table {
     pub(super) async fn limiter_with(&self, settings: Builder) -> RateLimiter {
         RateLimiter::open()
             .stack("limits")
-            .client(self.proxy.client())
+            .client(self.engine.through(&self.proxy))
             .provision(CreateTable::new().without_stream())
             .settings(settings)
             .await
@@ -84,6 +99,38 @@ impl Table {
     /// An item of the namespace by the rest of its key.
     pub(super) async fn item(&self, key: &str, sort_key: &str) -> Option<HashMap<String, AttributeValue>> {
         self.engine.item("limits", &format!("{}/{key}", self.namespace().await), sort_key).await
+    }
+
+    /// All items whose partition key begins with `prefix`, from a scan of the table.
+    pub(super) async fn items(&self, prefix: &str) -> Vec<Item> {
+        let mut pages = self.engine.client().scan().table_name("limits").consistent_read(true).into_paginator().send();
+        let mut items = Vec::new();
+        while let Some(page) = pages.next().await {
+            items.extend(page.unwrap().items.unwrap_or_default());
+        }
+        items.retain(|item| item["PK"].as_s().unwrap().starts_with(prefix));
+        items
+    }
+
+    /// Puts items as they are, past the limiter and the proxy.
+    pub(super) async fn put_all(&self, items: Vec<Item>) {
+        let client = self.engine.client();
+        let put = |item: &Item| PutRequest::builder().set_item(Some(item.clone())).build().unwrap();
+        let mut batches = tokio::task::JoinSet::new();
+        for chunk in items.chunks(25) {
+            if batches.len() == 4 {
+                batches.join_next().await.unwrap().unwrap();
+            }
+            let writes = chunk.iter().map(|item| WriteRequest::builder().put_request(put(item)).build()).collect();
+            let batch = client.batch_write_item().request_items("limits", writes).send();
+            batches.spawn(async {
+                let output = batch.await.unwrap();
+                assert!(output.unprocessed_items.unwrap_or_default().is_empty());
+            });
+        }
+        while let Some(batch) = batches.join_next().await {
+            batch.unwrap();
+        }
     }
 
     /// Calls so far, of any kind.

@@ -8,7 +8,7 @@ use tollgate::{
 };
 use tollgate_testkit::{ErrorAnswer, Fault};
 
-use super::fixture::{START, Table, entity, resource, rpm};
+use super::fixture::{START, Table, entity, renamed, resource, rpm};
 
 fn name(name: &str) -> NamespaceName {
     NamespaceName::new(name).unwrap()
@@ -160,4 +160,51 @@ async fn an_interrupted_purge_is_taken_up_and_touches_no_other_namespace() {
     assert!(namespaces.orphans().all().await.unwrap().is_empty());
     assert_eq!(namespaces.purge(&red.id).await.unwrap(), 0);
     assert_eq!(items(&table, &blue.id).await, before);
+}
+
+/// A purge that stops after each of its calls in turn, whether the call that fails was done or not.
+#[tokio::test]
+async fn a_purge_may_be_interrupted_anywhere() {
+    let (table, limiter) = open().await;
+    let namespaces = limiter.namespaces();
+    let blue = namespaces.register(&name("blue")).await.unwrap();
+    fill(&limiter.namespace("blue").await.unwrap(), 12).await;
+    let kept = table.items(&blue.id).await;
+    assert!(kept.len() > 50, "more than two batches: {}", kept.len());
+
+    let denied = || Fault::answer(ErrorAnswer::throttling());
+    for (kind, fault) in [denied, Fault::lose_response].into_iter().enumerate() {
+        let mut stopped_after = 0;
+        loop {
+            let red = namespaces.register(&name(&format!("red-{kind}-{stopped_after}"))).await.unwrap();
+            table.put_all(kept.iter().map(|item| renamed(item, &blue.id, &red.id)).collect()).await;
+            namespaces.delete(&name(&red.name)).await.unwrap();
+
+            table.proxy.clear_faults();
+            table.proxy.add_fault(Fault::delay(std::time::Duration::ZERO).times(stopped_after));
+            table.proxy.add_fault(fault());
+            let stopped = namespaces.purge(&red.id).await.is_err();
+            table.proxy.clear_faults();
+
+            let left = table.items(&red.id).await.len() as u64;
+            assert_eq!(namespaces.purge(&red.id).await.unwrap(), left, "after {stopped_after} calls");
+            assert!(table.items(&red.id).await.is_empty());
+            assert!(namespaces.orphans().all().await.unwrap().is_empty());
+            if !stopped {
+                break;
+            }
+            stopped_after += 1;
+        }
+        // It is looked up and marked; listed, and deleted in three batches; listed again, and forgotten.
+        assert_eq!(stopped_after, 8);
+    }
+    let mut still = table.items(&blue.id).await;
+    let order = |item: &super::fixture::Item| (item["PK"].as_s().unwrap().clone(), item["SK"].as_s().unwrap().clone());
+    let mut kept = kept;
+    still.sort_by_key(order);
+    kept.sort_by_key(order);
+    assert_eq!(still.len(), kept.len());
+    for (still, kept) in still.iter().zip(&kept) {
+        assert_eq!(still, kept);
+    }
 }

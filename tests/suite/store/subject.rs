@@ -17,7 +17,8 @@ use tollgate::{
         dynamodb::{CreateTable, DynamoDbStore, Provision, Stack},
     },
 };
-use tollgate_testkit::Engine;
+
+use crate::engine::TestEngine;
 
 /// The time of every first write: epoch ms, in the middle of a second.
 pub(crate) const NOW: i64 = 1_800_000_000_500;
@@ -48,13 +49,13 @@ pub(super) use on_both;
 
 /// A table of its own.
 pub(crate) struct Table {
-    pub(crate) engine: Engine,
+    pub(crate) engine: TestEngine,
     pub(crate) client: Client,
 }
 
 impl Table {
     pub(crate) async fn create() -> Self {
-        let engine = Engine::start().await;
+        let engine = TestEngine::start().await;
         let client = engine.client();
         let stack = Stack::new(client.clone(), StackName::new(TABLE).unwrap());
         CreateTable::new().without_stream().provision(&stack).await.unwrap();
@@ -122,7 +123,8 @@ pub(crate) fn limit(limit: &str, tokens: i64) -> NewLimit {
 }
 
 pub(crate) fn create<const N: usize>(limits: [NewLimit; N]) -> Create {
-    Create { id: id(), now: NOW, limits: limits.into_iter().collect(), expires_at: None, shard_count: 1 }
+    let limits = limits.into_iter().collect();
+    Create { id: id(), now: NOW, limits, expires_at: None, shard_count: 1, lineage: None }
 }
 
 /// A line that adds `amount` without conditions.
@@ -153,6 +155,7 @@ pub(crate) fn update<const N: usize>(lines: [Line; N]) -> Update {
         added: Default::default(),
         pressure: None,
         expiry: Expiry::Keep,
+        lineage: None,
         guard: Guard::None,
         stamps: StampGuard::default(),
         shard_count: None,

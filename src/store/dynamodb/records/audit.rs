@@ -63,6 +63,7 @@ pub(super) fn listing(namespace: &str, subject: &AuditSubject) -> Listing {
         range: Some((SK, AUDIT.into())),
         backwards: true,
         consistent: true,
+        most: None,
     }
 }
 

@@ -16,7 +16,7 @@ pub(in crate::store::dynamodb) type Item = HashMap<String, AttributeValue>;
 const DELETES: usize = 25;
 
 /// The most items that one batch may read.
-const READS: usize = 100;
+pub(super) const READS: i32 = 100;
 
 /// How often a batch is sent again before it counts as failed.
 const MOST_TRIES: u32 = 12;
@@ -29,7 +29,7 @@ pub(in crate::store::dynamodb) async fn get(
     consistent: bool,
 ) -> Result<Vec<Item>, StoreError> {
     let mut items = Vec::with_capacity(keys.len());
-    for chunk in keys.chunks(READS) {
+    for chunk in keys.chunks(READS as usize) {
         let mut left = chunk.to_vec();
         let mut tries = 0;
         while !left.is_empty() {

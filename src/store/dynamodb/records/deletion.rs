@@ -58,6 +58,7 @@ async fn own_configs(
         range: Some((SK, ENTITY_CONFIG.into())),
         backwards: false,
         consistent: true,
+        most: None,
     };
     let items = pages::all(client, table, &listing).await?;
     let scopes = items.iter().filter_map(|item| {
@@ -84,6 +85,7 @@ async fn bucket_partitions(
         range: Some(("GSI3SK", "BUCKET#".into())),
         backwards: false,
         consistent: false,
+        most: None,
     };
     let items = pages::all(client, table, &listing).await?;
     Ok(items.iter().filter_map(|item| Some(text_of(item, PK)?.to_owned())).collect())
@@ -91,7 +93,14 @@ async fn bucket_partitions(
 
 /// The keys of a partition.
 async fn partition(client: &Client, table: &str, hash: &str) -> Result<Vec<Item>, StoreError> {
-    let listing = Listing { index: None, hash: (PK, hash.to_owned()), range: None, backwards: false, consistent: true };
+    let listing = Listing {
+        index: None,
+        hash: (PK, hash.to_owned()),
+        range: None,
+        backwards: false,
+        consistent: true,
+        most: None,
+    };
     let items = pages::all(client, table, &listing).await?;
     let keys = items.iter().filter_map(|item| {
         let (hash, range) = (text_of(item, PK)?, text_of(item, SK)?);

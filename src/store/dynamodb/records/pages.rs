@@ -20,6 +20,8 @@ pub(in crate::store::dynamodb) struct Listing {
     /// Newest first.
     pub(in crate::store::dynamodb) backwards: bool,
     pub(in crate::store::dynamodb) consistent: bool,
+    /// The most rows of a page; as many as fit into a megabyte where it is not given.
+    pub(in crate::store::dynamodb) most: Option<i32>,
 }
 
 /// How far a page reaches.
@@ -55,7 +57,7 @@ pub(super) async fn page_within(
         .set_index_name(listing.index.map(Into::into))
         .scan_index_forward(!listing.backwards)
         .consistent_read(listing.consistent)
-        .set_limit(reach.rows)
+        .set_limit(reach.rows.or(listing.most))
         .set_exclusive_start_key(from.map(decode).transpose()?)
         .expression_attribute_names("#hash", listing.hash.0)
         .expression_attribute_values(":hash", text(&listing.hash.1));

@@ -169,7 +169,8 @@ impl DynamoDbStore {
             BucketListing::OfResource(resource) => index("GSI2", "GSI2PK", resource_key(&self.namespace, resource)),
         };
         listing.range = Some((if listing.index == Some("GSI3") { "GSI3SK" } else { "GSI2SK" }, "BUCKET#".into()));
-        // The index may hold keys alone: fetch the items by them.
+        // The index may hold keys alone: fetch the items by them, in one batch a page.
+        listing.most = Some(batch::READS);
         let page = pages::page(&self.control, &self.table, &listing, from).await?;
         let keys = page.rows.iter().filter_map(|item| {
             let (hash, range) = (text_of(item, PK)?, text_of(item, SK)?);
@@ -200,7 +201,7 @@ fn name<'a, N, E>(item: &'a Item, attribute: &str, check: impl Fn(&'a str) -> Re
 }
 
 fn index(index: &'static str, hash: &'static str, value: String) -> Listing {
-    Listing { index: Some(index), hash: (hash, value), range: None, backwards: false, consistent: false }
+    Listing { index: Some(index), hash: (hash, value), range: None, backwards: false, consistent: false, most: None }
 }
 
 fn is_positive(count: &AttributeValue) -> bool {

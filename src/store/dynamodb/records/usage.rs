@@ -55,8 +55,14 @@ pub(super) async fn list(
         UsageSubject::EntityResource(_, resource) => bounds(query, &format!("{USAGE}{resource}#")),
         UsageSubject::Resource(_) => bounds(query, USAGE_BY_RESOURCE),
     };
-    let listing =
-        Listing { index, hash, range: Some((range, lowest)), backwards: true, consistent: query.is_of_entity() };
+    let listing = Listing {
+        index,
+        hash,
+        range: Some((range, lowest)),
+        backwards: true,
+        consistent: query.is_of_entity(),
+        most: None,
+    };
     let reach = Reach { highest: Some(&highest), rows: Some(PAGE) };
     let page = pages::page_within(client, table, &listing, reach, from).await?;
     let items = match index {

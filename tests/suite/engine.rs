@@ -1,0 +1,100 @@
+//! The engine under test: the embedded one, or the one that `TOLLGATE_ENGINE_ENDPOINT` names.
+
+use std::{collections::HashMap, env, net::SocketAddr};
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{Builder, Credentials},
+    types::AttributeValue,
+};
+use tollgate_testkit::{Engine, Fault, Proxy};
+
+/// The address of another engine than the embedded one, such as `127.0.0.1:4566`.
+const ENDPOINT: &str = "TOLLGATE_ENGINE_ENDPOINT";
+
+/// An engine that shows a test nothing but its own tables.
+pub(crate) enum TestEngine {
+    /// One of its own.
+    Embedded(Engine),
+    /// One for all, in which every test is another account: twelve digits for an access key. The
+    /// proxy before it is what a test can stop.
+    Shared { account: String, front: Proxy },
+}
+
+impl TestEngine {
+    pub(crate) async fn start() -> Self {
+        let Ok(endpoint) = env::var(ENDPOINT) else {
+            return Self::Embedded(Engine::start().await);
+        };
+        let address = endpoint.trim_start_matches("http://").parse().expect("an address and a port");
+        let account = (0..12).map(|_| fastrand::digit(10)).collect();
+        Self::Shared { account, front: Proxy::start(address).await }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        match self {
+            Self::Embedded(engine) => engine.address(),
+            Self::Shared { front, .. } => front.address(),
+        }
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    /// What an SDK client of another process takes for an access key.
+    pub(crate) fn access_key(&self) -> &str {
+        match self {
+            Self::Embedded(_) => "test",
+            Self::Shared { account, .. } => account,
+        }
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        match self {
+            Self::Embedded(engine) => engine.client(),
+            Self::Shared { front, .. } => self.through(front),
+        }
+    }
+
+    /// A client that goes through a proxy before this engine.
+    pub(crate) fn through(&self, proxy: &Proxy) -> Client {
+        Client::from_conf(self.config_through(proxy).build())
+    }
+
+    pub(crate) fn config_through(&self, proxy: &Proxy) -> Builder {
+        let credentials = Credentials::new(self.access_key(), "test", None, None, "test");
+        proxy.dynamodb_config().credentials_provider(credentials)
+    }
+
+    /// The embedded engine, for what no other can do; a test that needs it is skipped, and says so.
+    pub(crate) fn embedded(&self) -> Option<&Engine> {
+        match self {
+            Self::Embedded(engine) => Some(engine),
+            Self::Shared { .. } => {
+                eprintln!("skipped: this needs the embedded engine");
+                None
+            }
+        }
+    }
+
+    pub(crate) async fn stop(&self) {
+        match self {
+            Self::Embedded(engine) => engine.stop().await,
+            Self::Shared { front, .. } => front.set_fault(Fault::refuse()),
+        }
+    }
+
+    pub(crate) async fn resume(&self) {
+        match self {
+            Self::Embedded(engine) => engine.resume().await,
+            Self::Shared { front, .. } => front.clear_faults(),
+        }
+    }
+
+    pub(crate) async fn item(&self, table: &str, pk: &str, sk: &str) -> Option<HashMap<String, AttributeValue>> {
+        let (pk, sk) = (AttributeValue::S(pk.to_owned()), AttributeValue::S(sk.to_owned()));
+        let get = self.client().get_item().table_name(table).key("PK", pk).key("SK", sk).consistent_read(true);
+        get.send().await.unwrap().item
+    }
+}

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     error::{Error, Invalid},
     model::{
-        AuditAction, AuditEvent, AuditSubject, ConfigScope, EntityId, ResolvedLimits, Resource, StoredConfig,
+        AuditAction, AuditEvent, AuditSubject, ConfigScope, EntityId, Limit, ResolvedLimits, Resource, StoredConfig,
         StoredOnUnavailable,
     },
     store::ResourceListing,
@@ -78,15 +78,24 @@ impl Config {
         Ok(found.configs.into_iter().next().flatten())
     }
 
-    /// Deletes what a scope has. False where there is nothing. Up to three round trips.
+    /// Deletes what a scope has. False where there is nothing. Up to three round
+    /// trips.
     ///
     /// # Errors
     /// [`Error::Unavailable`] where the store fails.
     pub async fn delete(&self, scope: &ConfigScope) -> Result<bool, Error> {
+        // What everybody had is told in the history.
+        let before = if *scope == ConfigScope::System { self.get(scope).await? } else { None };
         let deleted = answered(records_of(&*self.limiter.store())?.delete_config(scope).await)?;
         self.limiter.forget(scope);
         if deleted {
-            self.limiter.note(self.event(scope, AuditAction::LimitsDeleted)).await?;
+            let mut event = self.event(scope, AuditAction::LimitsDeleted);
+            if let Some(before) = before {
+                let names: Vec<_> = before.limits.iter().map(Limit::name).collect();
+                event.details.insert("limits".into(), json!(names));
+                event.details.insert("on_unavailable".into(), json!(before.on_unavailable));
+            }
+            self.limiter.note(event).await?;
         }
         Ok(deleted)
     }

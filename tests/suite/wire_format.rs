@@ -12,7 +12,7 @@ type Item = HashMap<String, AttributeValue>;
 const STACK: &str = "rate-limits";
 
 /// When the first request comes: epoch ms.
-const NOW: i64 = 1_795_501_026_519;
+const NOW: i64 = 1_895_501_026_519;
 
 struct Fixture {
     engine: TestEngine,
@@ -81,7 +81,7 @@ impl Fixture {
         let numbers = [
             ("shard_count", 1),
             ("rf", NOW),
-            ("ttl", 1_795_501_446),
+            ("ttl", 1_895_501_446),
             ("b_rpm_tk", 4_000),
             ("b_rpm_cp", 5_000),
             ("b_rpm_ra", 5_000),
@@ -160,7 +160,7 @@ async fn a_refill_moves_the_times_and_keeps_the_remainder() {
     // 3037 ms bring 253 5/60 and 50616 40/60 millitokens.
     assert_eq!(fixture.numbers(TOKENS).await, [3_253, 2_000, 230_616, 820_000, 999_000, 1_000]);
     assert_eq!(fixture.numbers(["b_rpm_fr", "b_tpm_fr"]).await, [5_000, 40_000]);
-    assert_eq!(fixture.numbers(TIMES).await, [NOW + 3_037, 1_795_501_449]);
+    assert_eq!(fixture.numbers(TIMES).await, [NOW + 3_037, 1_895_501_449]);
     let mut expected = names(&before);
     expected.extend(["b_rpm_fr", "b_tpm_fr"]);
     expected.sort_unstable();
@@ -199,7 +199,7 @@ async fn settling_writes_the_difference() {
 
     fixture.acquire(1, 100).await.rollback().await.unwrap();
     assert_eq!(fixture.numbers(TOKENS).await, [3_000, 2_000, 820_000, 180_000, 995_000, 5_000]);
-    assert_eq!(fixture.numbers(TIMES).await, [NOW, 1_795_501_446]);
+    assert_eq!(fixture.numbers(TIMES).await, [NOW, 1_895_501_446]);
 }
 
 #[tokio::test]
@@ -275,11 +275,11 @@ async fn an_expired_item_is_replaced_whole() {
     item.insert("b_rpm_tk".into(), AttributeValue::N("-9000".into()));
     item.insert("b_old_tk".into(), AttributeValue::N("0".into()));
     fixture.put(item).await;
-    fixture.clock.set(1_795_501_446_000);
+    fixture.clock.set(1_895_501_446_000);
     fixture.acquire(1, 100).await.commit();
     let item = fixture.item().await;
     assert_eq!(fixture.numbers(TOKENS).await, [4_000, 1_000, 900_000, 100_000, 1_000_000, 0]);
-    assert_eq!(fixture.numbers(TIMES).await, [1_795_501_446_000, 1_795_501_866]);
+    assert_eq!(fixture.numbers(TIMES).await, [1_895_501_446_000, 1_895_501_866]);
     assert!(!item.contains_key("b_old_tk"));
 }
 

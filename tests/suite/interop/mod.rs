@@ -8,3 +8,4 @@ mod buckets;
 mod flood;
 mod peer;
 mod records;
+mod same_items;

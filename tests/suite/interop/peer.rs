@@ -1,16 +1,21 @@
 //! The Python client as a live peer on the same table.
 
-use std::{env, process::Stdio, time::Duration};
+use std::{collections::BTreeMap, env, process::Stdio, time::Duration};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 use tollgate::{RateLimiter, store::dynamodb::CreateTable};
-use tollgate_testkit::Engine;
 
-const STACK: &str = "limits";
+use crate::engine::TestEngine;
+
+pub(super) const STACK: &str = "limits";
+
+/// Items by their attributes' names.
+pub(super) type Item = BTreeMap<String, AttributeValue>;
 
 /// Who makes the table.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +26,7 @@ pub(super) enum Maker {
 
 /// A table, a limiter of ours and one of theirs.
 pub(super) struct Table {
-    pub(super) engine: Engine,
+    pub(super) engine: TestEngine,
     pub(super) ours: RateLimiter,
     pub(super) theirs: Peer,
 }
@@ -29,7 +34,10 @@ pub(super) struct Table {
 /// Skips a test, and says so.
 macro_rules! table_or_skip {
     ($maker:expr) => {
-        match crate::interop::peer::Table::open($maker).await {
+        table_or_skip!($maker, ["default", "default"])
+    };
+    ($maker:expr, $namespaces:expr) => {
+        match crate::interop::peer::Table::open($maker, $namespaces).await {
             Some(table) => table,
             None => {
                 eprintln!("skipped: TOLLGATE_PEER_PYTHON and TOLLGATE_PEER_SCRIPT name no peer");
@@ -41,20 +49,25 @@ macro_rules! table_or_skip {
 pub(super) use table_or_skip;
 
 impl Table {
-    /// `None` where there is no Python client.
-    pub(super) async fn open(maker: Maker) -> Option<Self> {
+    /// `None` where there is no Python client. Namespaces: ours, theirs.
+    pub(super) async fn open(maker: Maker, [ours, theirs]: [&str; 2]) -> Option<Self> {
         let (python, script) = (env::var_os("TOLLGATE_PEER_PYTHON")?, env::var_os("TOLLGATE_PEER_SCRIPT")?);
-        let engine = Engine::start().await;
+        let engine = TestEngine::start().await;
         let open = || {
             let deadline = Duration::from_secs(20);
+            // Everything is written at once, and read anew.
+            let settings = RateLimiter::builder().deadline(deadline).store_deadline(deadline);
+            let settings = settings.flush_after(Duration::ZERO).config_ttl(Duration::ZERO);
             RateLimiter::open()
                 .stack(STACK)
+                .namespace(ours)
                 .client(engine.client())
                 .provision(CreateTable::new().without_stream())
-                .settings(RateLimiter::builder().deadline(deadline).store_deadline(deadline))
+                .settings(settings.deny_from_memory(Duration::ZERO))
         };
         let mut command = Command::new(python);
-        command.arg(script).args(["--endpoint", &engine.endpoint(), "--stack", STACK]);
+        command.arg(script).args(["--endpoint", &engine.endpoint(), "--stack", STACK, "--namespace", theirs]);
+        command.env("AWS_ACCESS_KEY_ID", engine.access_key());
         let (ours, theirs) = match maker {
             Maker::Ours => {
                 let ours = open().await.unwrap();
@@ -68,13 +81,44 @@ impl Table {
         };
         Some(Self { engine, ours, theirs })
     }
+
+    /// All items of the table.
+    pub(super) async fn items(&self) -> Vec<Item> {
+        let mut pages = self.engine.client().scan().table_name(STACK).consistent_read(true).into_paginator().send();
+        let mut items = Vec::new();
+        while let Some(page) = pages.next().await {
+            items.extend(page.unwrap().items.unwrap_or_default());
+        }
+        items.into_iter().map(|item| item.into_iter().collect()).collect()
+    }
+
+    /// Runs Python with a `repository` and a `limiter` of the peer's own namespace: for what its
+    /// script has no word for.
+    pub(super) async fn python(&self, code: &str) {
+        let program = format!(
+            "import asyncio, sys\nfrom zae_limiter import *\nasync def main():\n    \
+             repository = Repository(sys.argv[2], region='us-east-1', endpoint_url=sys.argv[1])\n    \
+             repository._namespace_id, repository._namespace_name = sys.argv[3], 'theirs'\n    \
+             repository._reinitialize_config_cache(sys.argv[3])\n    \
+             limiter = RateLimiter(repository=repository)\n    {code}\n    \
+             await repository.close()\nasyncio.run(main())\n"
+        );
+        let output = Command::new(env::var_os("TOLLGATE_PEER_PYTHON").unwrap())
+            .args(["-c", &program, &self.engine.endpoint(), STACK, &self.theirs.namespace])
+            .envs([("AWS_ACCESS_KEY_ID", self.engine.access_key()), ("AWS_SECRET_ACCESS_KEY", "test")])
+            .output()
+            .await
+            .unwrap();
+        assert!(output.status.success(), "{code}: {}", String::from_utf8_lossy(&output.stderr));
+    }
 }
 
 pub(super) struct Peer {
     // Killed when it is dropped.
-    _child: Child,
+    child: Child,
     requests: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
+    pub(super) namespace: String,
 }
 
 impl Peer {
@@ -83,9 +127,14 @@ impl Peer {
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("the peer starts");
         let requests = child.stdin.take().unwrap();
         let answers = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut peer = Self { _child: child, requests, answers };
-        assert!(peer.answer().await["ok"]["namespace_id"].is_string());
+        let mut peer = Self { child, requests, answers, namespace: String::new() };
+        peer.namespace = peer.answer().await["ok"]["namespace_id"].as_str().unwrap().to_owned();
         peer
+    }
+
+    /// Kills it: it gets no chance to give anything back.
+    pub(super) async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
     }
 
     async fn answer(&mut self) -> Value {

@@ -177,7 +177,7 @@ async fn entities_and_history() {
             ("parent_id", text("org")),
             ("cascade", AttributeValue::Bool(true)),
             ("metadata", metadata.clone()),
-            ("created_at", text("2023-11-14T22:13:20Z")),
+            ("created_at", text("2030-03-17T17:46:40Z")),
             ("GSI1PK", text(format!("{ns}/PARENT#org"))),
             ("GSI1SK", text("CHILD#kid")),
             ("GSI4PK", text(&ns)),
@@ -192,7 +192,7 @@ async fn entities_and_history() {
             ("parent_id", AttributeValue::Null(true)),
             ("cascade", AttributeValue::Bool(false)),
             ("metadata", AttributeValue::M(HashMap::new())),
-            ("created_at", text("2023-11-14T22:13:20Z")),
+            ("created_at", text("2030-03-17T17:46:40Z")),
             ("GSI4PK", text(&ns)),
             ("GSI4SK", text(format!("{ns}/ENTITY#org"))),
         ])
@@ -210,7 +210,7 @@ async fn entities_and_history() {
         item(&table, "AUDIT#kid", &format!("#AUDIT#{}", event.event_id)).await,
         expected([
             ("event_id", text(&event.event_id)),
-            ("timestamp", text("2023-11-14T22:13:20Z")),
+            ("timestamp", text("2030-03-17T17:46:40Z")),
             ("action", text("entity_created")),
             ("entity_id", text("kid")),
             ("resource", AttributeValue::Null(true)),

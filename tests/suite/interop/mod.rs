@@ -5,7 +5,9 @@
 //! say so.
 
 mod buckets;
+mod cascade;
 mod flood;
+mod leases;
 mod peer;
 mod records;
 mod same_items;

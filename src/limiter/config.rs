@@ -11,8 +11,8 @@ use super::{
 use crate::{
     error::{Error, Invalid},
     model::{
-        AuditAction, AuditEvent, AuditSubject, ConfigScope, EntityId, Limit, ResolvedLimits, Resource, StoredConfig,
-        StoredOnUnavailable,
+        AuditAction, AuditEvent, AuditSubject, BucketKey, ConfigScope, EntityId, Limit, ResolvedLimits, Resource,
+        StoredConfig, StoredOnUnavailable,
     },
     store::ResourceListing,
 };
@@ -20,7 +20,8 @@ use crate::{
 /// The limits that are stored in the table, on four levels: [`RateLimiter::config`].
 ///
 /// A change reaches every bucket with its next write: at once for acquires of this limiter, within
-/// the cache's time to live for those of others.
+/// the cache's time to live for those of others. An entity's own reach its buckets at once: the
+/// Python client goes by what a bucket says for as long as the bucket is there.
 ///
 /// ```
 /// use tollgate::{Limit, RateLimiter, model::{ConfigScope, ConfigSource}};
@@ -50,7 +51,8 @@ impl Config {
     }
 
     /// Stores limits for a scope, in the place of those it had. Three round trips: a read, a
-    /// transaction, the event of the history.
+    /// transaction, the event of the history; for an entity's limits, one more for every hundred
+    /// buckets that it has, and two for each that they are for.
     ///
     /// # Errors
     /// [`Invalid::Limits`] for a name that stands twice, [`Invalid::PeriodNotStored`] for a refill
@@ -65,7 +67,8 @@ impl Config {
         if scope == ConfigScope::System {
             event.details.insert("on_unavailable".into(), json!(config.on_unavailable));
         }
-        self.limiter.note(event).await
+        self.limiter.note(event).await?;
+        self.carry(&scope).await
     }
 
     /// What a scope has. One round trip, past the cache.
@@ -78,8 +81,8 @@ impl Config {
         Ok(found.configs.into_iter().next().flatten())
     }
 
-    /// Deletes what a scope has. False where there is nothing. Up to three round
-    /// trips.
+    /// Deletes what a scope has. False where there is nothing. Up to four round trips, and for an
+    /// entity's limits those that [`set`](Self::set) makes for its buckets.
     ///
     /// # Errors
     /// [`Error::Unavailable`] where the store fails.
@@ -96,6 +99,7 @@ impl Config {
                 event.details.insert("on_unavailable".into(), json!(before.on_unavailable));
             }
             self.limiter.note(event).await?;
+            self.carry(scope).await?;
         }
         Ok(deleted)
     }
@@ -154,6 +158,42 @@ impl Config {
     /// Forgets what is cached: the next acquires look limits up again.
     pub fn invalidate(&self) {
         self.limiter.forget(&ConfigScope::System);
+    }
+
+    /// Brings the buckets that an entity's limits are for to what holds for them now.
+    async fn carry(&self, scope: &ConfigScope) -> Result<(), Error> {
+        match scope {
+            ConfigScope::System | ConfigScope::Resource(_) => Ok(()),
+            ConfigScope::EntityResource(entity, resource) => {
+                let key = BucketKey::new(entity.clone(), resource.clone());
+                match answered(self.limiter.store().read(&key).await)? {
+                    Some(_) => self.carry_to(key).await,
+                    None => Ok(()),
+                }
+            }
+            ConfigScope::Entity(entity) => {
+                let mut buckets = self.limiter.entities().buckets(entity);
+                while let Some(bucket) = buckets.next().await {
+                    let (key, _) = bucket?;
+                    if key.shard == 0 {
+                        self.carry_to(key).await?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// A write that takes nothing brings the limits along.
+    async fn carry_to(&self, key: BucketKey) -> Result<(), Error> {
+        let BucketKey { entity, resource, .. } = key;
+        let Some(resolved) = self.resolve(entity.clone(), resource.clone()).await? else {
+            return Ok(());
+        };
+        let acquire = self.limiter.acquire(entity, resource).without_parent();
+        let nothing = resolved.limits.iter().fold(acquire, |acquire, limit| acquire.cost(limit.name(), 0));
+        nothing.await?.commit();
+        Ok(())
     }
 
     fn event(&self, scope: &ConfigScope, action: AuditAction) -> AuditEvent {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tollgate::{
     EntityId, Limit, Resource,
-    model::{AuditSubject, ConfigScope, ConfigSource, Entity},
+    model::{AuditSubject, ConfigScope, ConfigSource, Entity, NamespaceName},
 };
 
 use super::peer::{Maker, table_or_skip};
@@ -110,14 +110,170 @@ async fn entities_and_history() {
     assert!(entities.buckets(&entity("kid-2")).all().await.unwrap().is_empty());
 }
 
+/// What each has noted, as the other tells it.
+#[tokio::test]
+async fn history() {
+    let mut table = table_or_skip!(Maker::Ours);
+    let (config, theirs) = (table.ours.config(), &mut table.theirs);
+    let api = Resource::new("api").unwrap();
+    let of_u1 = ConfigScope::EntityResource(entity("u1"), api.clone());
+    table.ours.entities().create(Entity::new(entity("u1")).with_metadata("team", "a")).await.unwrap();
+    config.set(of_u1.clone(), Limit::per_minute("rpm", 5)).await.unwrap();
+    theirs.ask(json!({"op": "set_entity", "entity": "u1", "limits": their_rpm(7)})).await;
+    config.delete(&of_u1).await.unwrap();
+    theirs.ask(json!({"op": "delete_entity_limits", "entity": "u1"})).await;
+    theirs.ask(json!({"op": "delete_entity", "entity": "u1"})).await;
+
+    let ours = table.ours.audit().events(&AuditSubject::Entity(entity("u1"))).all().await.unwrap();
+    let told = theirs.ask(json!({"op": "audit", "entity": "u1"})).await;
+    let told = told.as_array().unwrap();
+    let actions: Vec<_> = ours.iter().map(|event| event.action.to_string()).collect();
+    let expected = ["entity_deleted", "limits_deleted", "limits_deleted", "limits_set", "limits_set", "entity_created"];
+    assert_eq!((actions.as_slice(), told.len()), (expected.map(str::to_owned).as_slice(), ours.len()));
+    for (ours, theirs) in ours.iter().zip(told) {
+        assert_eq!(theirs["event_id"], ours.event_id);
+        assert_eq!((&theirs["action"], &theirs["resource"]), (&json!(ours.action), &json!(ours.resource)));
+        assert_eq!(theirs["details"], json!(ours.details));
+    }
+    assert_eq!(ours[3].details["limits"][0]["capacity"], 7);
+
+    // The system's and a resource's.
+    config.set(ConfigScope::System, Limit::per_minute("rpm", 5)).await.unwrap();
+    theirs.ask(json!({"op": "set_resource", "resource": "api", "limits": their_rpm(7)})).await;
+    for (subject, word) in [(AuditSubject::System, "$SYSTEM"), (AuditSubject::Resource(api), "$RESOURCE:api")] {
+        let ours = table.ours.audit().events(&subject).all().await.unwrap();
+        let told = theirs.ask(json!({"op": "audit", "entity": word})).await;
+        assert_eq!((ours.len(), &told[0]["event_id"]), (1, &json!(ours[0].event_id)), "{subject}");
+    }
+}
+
+#[tokio::test]
+async fn the_mode_for_an_unavailable_store() {
+    use tollgate::model::{
+        StoredConfig,
+        StoredOnUnavailable::{Allow, Block},
+    };
+
+    let mut table = table_or_skip!(Maker::Ours);
+    let (config, theirs) = (table.ours.config(), &mut table.theirs);
+    for (mode, word) in [(Allow, "allow"), (Block, "block")] {
+        theirs.ask(json!({"op": "set_system", "limits": their_rpm(5), "on_unavailable": word})).await;
+        assert_eq!(config.get(&ConfigScope::System).await.unwrap().unwrap().on_unavailable, Some(mode));
+        // Known to requests once a limit has been looked up.
+        config.resolve("u1", "api").await.unwrap();
+        assert_eq!(config.on_unavailable(), Some(mode));
+    }
+    for (mode, word) in [(Allow, "allow"), (Block, "block")] {
+        let stored = StoredConfig::new([Limit::per_minute("rpm", 5)]).with_on_unavailable(mode);
+        config.set(ConfigScope::System, stored).await.unwrap();
+        assert_eq!(theirs.ask(json!({"op": "get_system"})).await[1], word);
+    }
+    config.set(ConfigScope::System, Limit::per_minute("rpm", 5)).await.unwrap();
+    assert_eq!(theirs.ask(json!({"op": "get_system"})).await[1], json!(null));
+    theirs.ask(json!({"op": "set_system", "limits": their_rpm(5)})).await;
+    assert_eq!(config.get(&ConfigScope::System).await.unwrap().unwrap().on_unavailable, None);
+}
+
+/// Limits for all resources of an entity, and what deleting an entity takes along, both ways.
+#[tokio::test]
+async fn entities_are_deleted_with_all_that_is_theirs() {
+    let mut table = table_or_skip!(Maker::Theirs);
+    let (config, theirs) = (table.ours.config(), &mut table.theirs);
+    let everywhere = |id: &str| ConfigScope::Entity(entity(id));
+    config.set(everywhere("u1"), Limit::per_minute("rpm", 11)).await.unwrap();
+    theirs.ask(json!({"op": "set_entity", "entity": "u2", "limits": their_rpm(12)})).await;
+    assert_eq!(capacity(&theirs.ask(json!({"op": "get_entity_limits", "entity": "u1"})).await), 11);
+    assert_eq!(config.get(&everywhere("u2")).await.unwrap().unwrap().limits[0].capacity(), 12);
+    for id in ["u1", "u2"] {
+        theirs.ask(json!({"op": "create_entity", "entity": id})).await;
+        theirs.ask(json!({"op": "acquire", "entity": id, "resource": "a", "consume": {"rpm": 1}})).await;
+        table.ours.acquire(id, "b").await.unwrap().commit().await.unwrap();
+        assert_eq!(theirs.ask(json!({"op": "buckets", "entity": id})).await.as_array().unwrap().len(), 2);
+        assert_eq!(table.ours.entities().buckets(&entity(id)).all().await.unwrap().len(), 2);
+    }
+    // The entity, its limits, two buckets.
+    assert_eq!(table.ours.entities().delete(&entity("u1")).await.unwrap(), 4);
+    theirs.ask(json!({"op": "delete_entity", "entity": "u2"})).await;
+    for id in ["u1", "u2"] {
+        assert_eq!(theirs.ask(json!({"op": "get_entity", "entity": id})).await, json!(null));
+        assert_eq!(theirs.ask(json!({"op": "get_entity_limits", "entity": id})).await, json!([]));
+        assert_eq!(theirs.ask(json!({"op": "buckets", "entity": id})).await, json!([]));
+        assert_eq!(table.ours.entities().get(&entity(id)).await.unwrap(), None);
+        assert_eq!(config.get(&everywhere(id)).await.unwrap(), None);
+        assert!(table.ours.entities().buckets(&entity(id)).all().await.unwrap().is_empty());
+    }
+    // Deleting limits for all resources, by the one that has not set them.
+    config.set(everywhere("u3"), Limit::per_minute("rpm", 11)).await.unwrap();
+    theirs.ask(json!({"op": "set_entity", "entity": "u4", "limits": their_rpm(12)})).await;
+    theirs.ask(json!({"op": "delete_entity_limits", "entity": "u3"})).await;
+    assert!(config.delete(&everywhere("u4")).await.unwrap());
+    assert_eq!(config.get(&everywhere("u3")).await.unwrap(), None);
+    assert_eq!(theirs.ask(json!({"op": "get_entity_limits", "entity": "u4"})).await, json!([]));
+}
+
 #[tokio::test]
 async fn namespaces() {
-    let mut table = table_or_skip!(Maker::Ours);
-    table.theirs.ask(json!({"op": "register_namespace", "name": "red"})).await;
+    let mut table = table_or_skip!(Maker::Ours, ["default", "blue"]);
+    let theirs = &mut table.theirs;
+    let id = theirs.ask(json!({"op": "register_namespace", "name": "red"})).await;
     let red = table.ours.namespace("red").await.unwrap();
+    let namespaces = table.ours.namespaces();
+    // Registering what the other has registered finds it.
+    assert_eq!(namespaces.register(&NamespaceName::new("red").unwrap()).await.unwrap().id, id.as_str().unwrap());
+    let green = namespaces.register(&NamespaceName::new("green").unwrap()).await.unwrap();
+    assert_eq!(theirs.ask(json!({"op": "register_namespace", "name": "green"})).await, green.id);
+    let listed = theirs.ask(json!({"op": "namespaces"})).await;
+    let mut listed: Vec<_> = listed.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
+    listed.sort_unstable();
+    let mut ours: Vec<_> = namespaces.list().all().await.unwrap().into_iter().map(|info| info.name).collect();
+    ours.sort_unstable();
+    assert_eq!(
+        (listed, ours.as_slice()),
+        (vec!["blue", "default", "green", "red"], &["blue", "default", "green", "red"].map(str::to_owned)[..])
+    );
+
+    // Nothing of one is seen in another, whoever works in which; what both do in one meets.
     red.config().set(ConfigScope::System, Limit::per_minute("rpm", 5)).await.unwrap();
+    theirs.ask(json!({"op": "set_system", "limits": their_rpm(9)})).await;
+    theirs.ask(json!({"op": "acquire", "entity": "u1", "resource": "api", "consume": {"rpm": 9}})).await;
     assert!(table.ours.config().resolve("u1", "api").await.unwrap().is_none());
-    let theirs = table.theirs.ask(json!({"op": "namespaces"})).await;
-    let ours = table.ours.namespaces().list().all().await.unwrap();
-    assert_eq!((theirs.as_array().unwrap().len(), ours.len()), (2, 2));
+    assert_eq!(red.available("u1", "api").await.unwrap().get("rpm").unwrap().available, 5);
+    assert!(red.entities().buckets(&entity("u1")).all().await.unwrap().is_empty());
+    let blue = table.ours.namespace("blue").await.unwrap();
+    assert!(blue.acquire("u1", "api").cost("rpm", 9).await.unwrap_err().denied().is_some());
+    assert_eq!(capacity(&theirs.ask(json!({"op": "get_system"})).await[0]), 9);
+}
+
+/// A bucket that is there already: the Python client goes by what it says.
+#[tokio::test]
+async fn an_entitys_limits_reach_its_buckets() {
+    let mut table = table_or_skip!(Maker::Ours);
+    let (config, theirs) = (table.ours.config(), &mut table.theirs);
+    let api = Resource::new("api").unwrap();
+    config.set(ConfigScope::System, Limit::per_minute("rpm", 10)).await.unwrap();
+    for resource in ["api", "other"] {
+        theirs.ask(json!({"op": "acquire", "entity": "u1", "resource": resource, "consume": {"rpm": 9}})).await;
+    }
+    let capacities = async |theirs: &mut super::peer::Peer| {
+        let rows = theirs.ask(json!({"op": "buckets", "entity": "u1"})).await;
+        let mut rows: Vec<_> = rows
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| (row["resource"].as_str().unwrap().to_owned(), row["capacity_milli"].as_u64().unwrap() / 1000))
+            .collect();
+        rows.sort();
+        rows.into_iter().map(|(_, capacity)| capacity).collect::<Vec<_>>()
+    };
+    config.set(ConfigScope::EntityResource(entity("u1"), api.clone()), Limit::per_minute("rpm", 40)).await.unwrap();
+    assert_eq!(capacities(theirs).await, [40, 10]);
+    config.set(ConfigScope::Entity(entity("u1")), Limit::per_minute("rpm", 30)).await.unwrap();
+    assert_eq!(capacities(theirs).await, [40, 30]);
+    assert!(config.delete(&ConfigScope::EntityResource(entity("u1"), api)).await.unwrap());
+    assert_eq!(capacities(theirs).await, [30, 30]);
+    assert!(config.delete(&ConfigScope::Entity(entity("u1"))).await.unwrap());
+    assert_eq!(capacities(theirs).await, [10, 10]);
+    // Nothing was made of it: what was used is still used.
+    let acquire = json!({"op": "acquire", "entity": "u1", "resource": "other", "consume": {"rpm": 9}});
+    assert_eq!(theirs.try_ask(acquire).await["error"], "denied");
 }

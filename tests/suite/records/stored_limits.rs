@@ -16,6 +16,7 @@ on_both!(
     a_set_replaces_what_was_there,
     an_empty_config_leaves_it_to_the_next_level,
     a_change_reaches_a_bucket_with_its_next_write,
+    an_entitys_limits_reach_its_buckets_at_once,
     wrong_limits_are_not_stored,
 );
 
@@ -120,6 +121,29 @@ async fn a_change_reaches_a_bucket_with_its_next_write(limiter: RateLimiter, clo
     assert!((100..=102).contains(&wait.as_millis()), "{wait:?}");
     clock.advance(wait);
     limiter.acquire("user", "api").await.unwrap().commit();
+}
+
+async fn an_entitys_limits_reach_its_buckets_at_once(limiter: RateLimiter, _: ManualClock) {
+    let config = limiter.config();
+    config.set(ConfigScope::System, rpm(10)).await.unwrap();
+    for name in ["api", "other"] {
+        limiter.acquire("user", name).cost("rpm", 4).await.unwrap().commit().await.unwrap();
+    }
+    let capacities = async || {
+        let buckets = limiter.entities().buckets(&entity("user")).all().await.unwrap();
+        let limits = buckets.iter().map(|(_, state)| &state.limits[0]);
+        limits.map(|limit| (limit.parameters.capacity() / 1000, limit.level.tokens / 1000)).collect::<Vec<_>>()
+    };
+    // Raised, nothing is granted; lowered, what is above the capacity is gone.
+    config.set(ConfigScope::EntityResource(entity("user"), resource("api")), rpm(40)).await.unwrap();
+    assert_eq!(capacities().await, [(40, 6), (10, 6)]);
+    config.set(ConfigScope::Entity(entity("user")), rpm(3)).await.unwrap();
+    assert_eq!(capacities().await, [(40, 6), (3, 3)]);
+    config.delete(&ConfigScope::EntityResource(entity("user"), resource("api"))).await.unwrap();
+    assert_eq!(capacities().await, [(3, 3), (3, 3)]);
+    // Where there is no bucket, none is made.
+    config.set(ConfigScope::EntityResource(entity("user"), resource("third")), rpm(40)).await.unwrap();
+    assert_eq!(capacities().await.len(), 2);
 }
 
 async fn wrong_limits_are_not_stored(limiter: RateLimiter, _: ManualClock) {

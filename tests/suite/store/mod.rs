@@ -5,6 +5,7 @@ mod expiry;
 mod failures;
 mod foreign;
 mod guard;
+mod lineage;
 mod names;
 mod numbers;
 mod rows;

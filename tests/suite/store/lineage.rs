@@ -1,0 +1,52 @@
+//! What a bucket says of its entity's parent.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use tollgate::{
+    model::{Create, Lineage, Update},
+    store::{Outcome, Store},
+};
+
+use super::{
+    Table, on_both,
+    subject::{add, applied, apply, create, key, limit, put, refuse, s, update},
+};
+
+on_both! {
+    a_new_bucket_has_it
+    one_from_before_its_entity_gets_it_once
+}
+
+fn org(cascade: bool) -> Option<Lineage> {
+    Some(Lineage { parent: "org".try_into().unwrap(), cascade })
+}
+
+async fn a_new_bucket_has_it(store: &dyn Store) {
+    for cascade in [true, false] {
+        let create = Create { lineage: org(cascade), expires_at: Some(0), ..create([limit("rpm", 5_000)]) };
+        let state = applied(store.create(&key(), &create).await.unwrap());
+        assert_eq!((state.parent.as_ref().unwrap().as_str(), state.cascade), ("org", cascade));
+        assert_eq!(store.read(&key()).await.unwrap(), Some(state));
+    }
+}
+
+async fn one_from_before_its_entity_gets_it_once(store: &dyn Store) {
+    put(store, [limit("rpm", 5_000)]).await;
+    let update = Update { lineage: org(true), ..update([add("rpm", -1_000)]) };
+    let state = apply(store, &update).await;
+    assert_eq!((state.parent.as_ref().unwrap().as_str(), state.cascade), ("org", true));
+    refuse(store, &update).await;
+}
+
+/// Where a peer has stamped whose the bucket is, it is the peer's to change.
+#[tokio::test]
+async fn stamps_of_peers_are_left_alone() {
+    let table = Table::create().await;
+    let store = table.store();
+    assert!(!put(&store, [limit("rpm", 5_000)]).await.stamped);
+    table.set([("pinc", s("70dba97f28e80df0"))]).await;
+    assert!(store.read(&key()).await.unwrap().unwrap().stamped);
+    let update = Update { lineage: org(true), ..update([add("rpm", -1_000)]) };
+    assert!(matches!(store.update(&key(), &update).await.unwrap(), Outcome::Refused(Some(_))));
+    assert_eq!(table.item().await.unwrap().get("parent_id"), None);
+    assert_eq!(table.item().await.unwrap()["cascade"], AttributeValue::Bool(false));
+}

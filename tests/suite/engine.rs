@@ -24,6 +24,7 @@ pub(crate) fn skipped(what: &'static str) {
     let mut said = SAID.lock().unwrap();
     if !said.contains(&what) {
         said.push(what);
+        #[expect(clippy::explicit_write, reason = "the macro for it is captured")]
         writeln!(io::stderr(), "skipped: {what}").unwrap();
     }
 }

@@ -1,6 +1,12 @@
 //! The engine under test: the embedded one, or the one that `TOLLGATE_ENGINE_ENDPOINT` names.
 
-use std::{collections::HashMap, env, net::SocketAddr};
+use std::{
+    collections::HashMap,
+    env,
+    io::{self, Write},
+    net::SocketAddr,
+    sync::Mutex,
+};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -11,6 +17,17 @@ use tollgate_testkit::{Engine, Fault, Proxy};
 
 /// The address of another engine than the embedded one, such as `127.0.0.1:4566`.
 const ENDPOINT: &str = "TOLLGATE_ENGINE_ENDPOINT";
+
+/// Says once, past what captures the output of tests that pass, that `what` is skipped.
+pub(crate) fn skipped(what: &'static str) {
+    static SAID: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+    let mut said = SAID.lock().unwrap();
+    if !said.contains(&what) {
+        said.push(what);
+        #[expect(clippy::explicit_write, reason = "the macro for it is captured")]
+        writeln!(io::stderr(), "skipped: {what}").unwrap();
+    }
+}
 
 /// An engine that shows a test nothing but its own tables.
 pub(crate) enum TestEngine {
@@ -72,7 +89,7 @@ impl TestEngine {
         match self {
             Self::Embedded(engine) => Some(engine),
             Self::Shared { .. } => {
-                eprintln!("skipped: this needs the embedded engine");
+                skipped("what only the embedded engine can do");
                 None
             }
         }

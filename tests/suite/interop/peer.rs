@@ -10,7 +10,7 @@ use tokio::{
 };
 use tollgate::{RateLimiter, store::dynamodb::CreateTable};
 
-use crate::engine::TestEngine;
+use crate::engine::{TestEngine, skipped};
 
 pub(super) const STACK: &str = "limits";
 
@@ -31,7 +31,7 @@ pub(super) struct Table {
     pub(super) theirs: Peer,
 }
 
-/// Skips a test, and says so.
+/// Ends a test that has no Python client.
 macro_rules! table_or_skip {
     ($maker:expr) => {
         table_or_skip!($maker, ["default", "default"])
@@ -39,19 +39,20 @@ macro_rules! table_or_skip {
     ($maker:expr, $namespaces:expr) => {
         match crate::interop::peer::Table::open($maker, $namespaces).await {
             Some(table) => table,
-            None => {
-                eprintln!("skipped: TOLLGATE_PEER_PYTHON and TOLLGATE_PEER_SCRIPT name no peer");
-                return;
-            }
+            None => return,
         }
     };
 }
 pub(super) use table_or_skip;
 
 impl Table {
-    /// `None` where there is no Python client. Namespaces: ours, theirs.
+    /// `None` where there is no Python client, and that is said. Namespaces: ours, theirs.
     pub(super) async fn open(maker: Maker, [ours, theirs]: [&str; 2]) -> Option<Self> {
-        let (python, script) = (env::var_os("TOLLGATE_PEER_PYTHON")?, env::var_os("TOLLGATE_PEER_SCRIPT")?);
+        let (Some(python), Some(script)) = (env::var_os("TOLLGATE_PEER_PYTHON"), env::var_os("TOLLGATE_PEER_SCRIPT"))
+        else {
+            skipped("interop, because TOLLGATE_PEER_PYTHON and TOLLGATE_PEER_SCRIPT name no Python client");
+            return None;
+        };
         let engine = TestEngine::start().await;
         let open = || {
             let deadline = Duration::from_secs(20);

@@ -2,7 +2,8 @@
 //! same run, and writes a table, `target/report/report.json` and `target/report/report.svg`.
 //!
 //! `cargo bench --bench report` takes some minutes; with `-- --quick` it takes less than one and says
-//! less: few rounds, few keys. The Python client's rows need `TOLLGATE_PEER_PYTHON` and
+//! less: few rounds, few keys. `-- --only strict` (`counts`, `memory`, …) prints these rows and writes
+//! nothing. The Python client's rows need `TOLLGATE_PEER_PYTHON` and
 //! `TOLLGATE_PEER_SCRIPT`, those beside Redis need `redis-server` and `redis-benchmark`; without them
 //! the rows say so.
 
@@ -23,6 +24,8 @@ mod sample;
 mod strict;
 mod world;
 
+use std::time::Instant;
+
 use tokio::runtime::{Builder, Runtime};
 
 use self::{effort::Effort, row::Row};
@@ -33,23 +36,36 @@ fn main() {
         return;
     }
     let effort = Effort::new(arguments.iter().any(|argument| argument == "--quick"));
+    let only = arguments.iter().position(|argument| argument == "--only").map(|at| arguments[at + 1..].to_vec());
     let runtime = runtime();
     let mut rows = Vec::new();
-    let mut add = |name: &str, more: Vec<Row>| {
-        eprintln!("{name}: done");
-        rows.extend(more);
-    };
-    add("strict", runtime.block_on(strict::rows(effort)));
-    add("counts", runtime.block_on(counts::rows(effort)));
-    add("prefetch", not_built::prefetch());
-    add("denied", runtime.block_on(denied::rows(effort)));
-    add("memory", memory::rows(effort));
-    add("handle", not_built::handle(memory::references(effort)));
-    add("route", route::rows(effort));
-    add("peer", runtime.block_on(peer::rows(effort)));
-    add("footprint", footprint::rows(effort));
-    output::write(&rows, effort);
+    for (name, measure) in GROUPS {
+        if only.as_ref().is_none_or(|only| only.iter().any(|wanted| wanted == name)) {
+            let begun = Instant::now();
+            rows.extend(measure(effort, &runtime));
+            eprintln!("{name}: {:.1} s", begun.elapsed().as_secs_f64());
+        }
+    }
+    output::print(&rows);
+    if only.is_none() {
+        output::write(&rows, effort);
+    }
 }
+
+type Measure = fn(Effort, &Runtime) -> Vec<Row>;
+
+/// What is measured, in the order of the table.
+const GROUPS: [(&str, Measure); 9] = [
+    ("strict", |effort, runtime| runtime.block_on(strict::rows(effort))),
+    ("counts", |effort, runtime| runtime.block_on(counts::rows(effort))),
+    ("prefetch", |_, _| not_built::prefetch()),
+    ("denied", |effort, runtime| runtime.block_on(denied::rows(effort))),
+    ("memory", |effort, _| memory::rows(effort)),
+    ("handle", |effort, _| not_built::handle(memory::references(effort))),
+    ("route", |effort, _| route::rows(effort)),
+    ("peer", |effort, runtime| runtime.block_on(peer::rows(effort))),
+    ("footprint", |effort, _| footprint::rows(effort)),
+];
 
 /// As a server has it: as many workers as cores. The engine has threads of its own.
 fn runtime() -> Runtime {

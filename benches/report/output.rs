@@ -4,8 +4,8 @@ use std::{fs, path::PathBuf};
 
 use crate::{chart, effort::Effort, row::Row};
 
+/// Writes the file and the chart.
 pub(crate) fn write(rows: &[Row], effort: Effort) {
-    print(rows);
     let folder = folder();
     fs::create_dir_all(&folder).expect("the folder can be made");
     let records: Vec<_> = rows.iter().map(Row::record).collect();
@@ -16,7 +16,8 @@ pub(crate) fn write(rows: &[Row], effort: Effort) {
     println!("\n{} rows, {kind}, in {}", rows.len(), folder.display());
 }
 
-fn print(rows: &[Row]) {
+/// Prints the table.
+pub(crate) fn print(rows: &[Row]) {
     let header = ["measure", "ours", "reference", "unit", "ratio", "target", "held", "note"].map(String::from);
     let lines: Vec<[String; 8]> = std::iter::once(header).chain(rows.iter().map(line)).collect();
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);

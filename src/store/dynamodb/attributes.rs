@@ -48,8 +48,10 @@ pub(super) fn limit_of_soft(attribute: &str) -> Option<&str> {
 
 /// Whether the attribute of a bucket speaks of a schedule or a quota window.
 pub(super) fn is_schedule(attribute: &str) -> bool {
-    let of_a_limit = || attribute.starts_with("b_") && LIMIT_SCHEDULES.iter().any(|end| attribute.ends_with(end));
-    SCHEDULES.contains(&attribute) || of_a_limit()
+    match attribute.strip_prefix("b_") {
+        Some(_) => LIMIT_SCHEDULES.iter().any(|end| attribute.ends_with(end)),
+        None => SCHEDULES.contains(&attribute),
+    }
 }
 
 /// The sort key of a bucket shard.
@@ -73,7 +75,7 @@ pub(super) enum Field {
 }
 
 impl Field {
-    fn suffix(self) -> &'static str {
+    pub(super) fn suffix(self) -> &'static str {
         match self {
             Self::Tokens => "tk",
             Self::Capacity => "cp",
@@ -87,7 +89,12 @@ impl Field {
 
 /// The attribute of a limit.
 pub(super) fn limit_attribute(limit: &str, field: Field) -> String {
-    format!("b_{limit}_{}", field.suffix())
+    // Not formatted: a write names dozens of them.
+    let mut attribute = String::with_capacity(limit.len() + 5);
+    for part in ["b_", limit, "_", field.suffix()] {
+        attribute.push_str(part);
+    }
+    attribute
 }
 
 /// The name of the limit whose tokens the attribute holds, if it is one.

@@ -41,18 +41,19 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
     let mut names: Vec<&str> = item.keys().filter_map(|attribute| limit_of_tokens(attribute)).collect();
     names.sort_unstable();
     for name in names {
+        let mut fields = Fields::new(item, name);
         // Deleting a stored limit may leave tokens without parameters: that is no limit.
-        if !item.contains_key(&limit_attribute(name, Field::Capacity)) {
+        if fields.integer(Field::Capacity).is_ok_and(|capacity| capacity.is_none()) {
             continue;
         }
-        let parameters = match parameters(item, name) {
+        let parameters = match fields.parameters() {
             // A quota that only a schedule refills, for one.
             Err(_) if scheduled => continue,
             parameters => parameters?,
         };
         let level = Level {
-            tokens: required(item, &limit_attribute(name, Field::Tokens))?,
-            remainder: integer(item, &limit_attribute(name, Field::Remainder))?.unwrap_or(0),
+            tokens: fields.required(Field::Tokens)?,
+            remainder: fields.integer(Field::Remainder)?.unwrap_or(0),
         };
         if name == PRESSURE {
             // Not divided among shards: every item takes that many writes.
@@ -62,7 +63,7 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
         let Some(limit) = user_limit(name) else {
             continue;
         };
-        let consumed = integer(item, &limit_attribute(name, Field::Consumed))?.unwrap_or(0);
+        let consumed = fields.integer(Field::Consumed)?.unwrap_or(0);
         let shards = (shard, state.shard_count);
         let limit = LimitState::new(limit, parameters, shards, level, consumed);
         state.limits.push(limit.map_err(|error| corrupt(name).with_source(error))?);
@@ -91,10 +92,38 @@ fn time(value: &AttributeValue) -> Option<i64> {
     value.as_n().ok()?.parse().ok()
 }
 
-fn parameters(item: &Item, name: &str) -> Result<Parameters, StoreError> {
-    let read = |field| required(item, &limit_attribute(name, field));
-    Parameters::new(read(Field::Capacity)?, read(Field::RefillAmount)?, read(Field::RefillPeriod)?)
-        .map_err(|error| corrupt(name).with_source(error))
+/// What an item says about one limit.
+struct Fields<'a> {
+    item: &'a Item,
+    name: &'a str,
+    /// The attribute that was looked at last: one allocation for all of them.
+    attribute: String,
+    /// Where its field begins.
+    field: usize,
+}
+
+impl<'a> Fields<'a> {
+    fn new(item: &'a Item, name: &'a str) -> Self {
+        let attribute = limit_attribute(name, Field::Tokens);
+        let field = attribute.len() - Field::Tokens.suffix().len();
+        Self { item, name, attribute, field }
+    }
+
+    fn integer(&mut self, field: Field) -> Result<Option<i64>, StoreError> {
+        self.attribute.truncate(self.field);
+        self.attribute.push_str(field.suffix());
+        integer(self.item, &self.attribute)
+    }
+
+    fn required(&mut self, field: Field) -> Result<i64, StoreError> {
+        self.integer(field)?.ok_or_else(|| corrupt(&self.attribute))
+    }
+
+    fn parameters(&mut self) -> Result<Parameters, StoreError> {
+        let (capacity, amount) = (self.required(Field::Capacity)?, self.required(Field::RefillAmount)?);
+        Parameters::new(capacity, amount, self.required(Field::RefillPeriod)?)
+            .map_err(|error| corrupt(self.name).with_source(error))
+    }
 }
 
 fn required(item: &Item, attribute: &str) -> Result<i64, StoreError> {

@@ -8,10 +8,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 pub(super) struct Expression {
     names: Vec<String>,
     values: Vec<AttributeValue>,
-    set: Vec<String>,
-    add: Vec<String>,
-    remove: Vec<String>,
-    conditions: Vec<String>,
+    set: String,
+    add: String,
+    remove: String,
+    conditions: String,
 }
 
 /// A number as DynamoDB takes it.
@@ -24,92 +24,146 @@ pub(super) fn text(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }
 
+/// A piece of a clause.
+#[derive(Clone, Copy)]
+enum Piece<'a> {
+    Text(&'a str),
+    Name(usize),
+    Value(usize),
+}
+
+use Piece::{Name, Text, Value};
+
 impl Expression {
     pub(super) fn set(&mut self, attribute: &str, value: AttributeValue) {
-        let clause = format!("{} = {}", self.name(attribute), self.value(value));
-        self.set.push(clause);
+        let pieces = [self.name(attribute), Text(" = "), self.value(value)];
+        append(&mut self.set, ", ", &pieces);
     }
 
     pub(super) fn add(&mut self, attribute: &str, amount: i64) {
-        let clause = format!("{} {}", self.name(attribute), self.value(number(amount)));
-        self.add.push(clause);
+        let pieces = [self.name(attribute), Text(" "), self.value(number(amount))];
+        append(&mut self.add, ", ", &pieces);
     }
 
     pub(super) fn remove(&mut self, attribute: &str) {
-        let clause = self.name(attribute);
-        self.remove.push(clause);
+        let pieces = [self.name(attribute)];
+        append(&mut self.remove, ", ", &pieces);
     }
 
     /// `comparison` is one of `=`, `<>`, `<`, `<=`, `>`, `>=`.
     pub(super) fn require(&mut self, attribute: &str, comparison: &str, value: AttributeValue) {
-        let condition = self.compare(attribute, comparison, value);
-        self.conditions.push(condition);
+        let pieces = [self.name(attribute), Text(" "), Text(comparison), Text(" "), self.value(value)];
+        self.condition_of(&pieces);
     }
 
     /// That it is absent, of another type, or does not compare like that.
     pub(super) fn require_not(&mut self, attribute: &str, comparison: &str, value: AttributeValue) {
-        let condition = format!("NOT {}", self.compare(attribute, comparison, value));
-        self.conditions.push(condition);
+        let pieces = [Text("NOT "), self.name(attribute), Text(" "), Text(comparison), Text(" "), self.value(value)];
+        self.condition_of(&pieces);
     }
 
     pub(super) fn require_absent_or(&mut self, attribute: &str, comparison: &str, value: AttributeValue) {
-        let name = self.name(attribute);
-        let condition = format!("(attribute_not_exists({name}) OR {})", self.compare(attribute, comparison, value));
-        self.conditions.push(condition);
+        let (name, value) = (self.name(attribute), self.value(value));
+        let absent = [Text("(attribute_not_exists("), name, Text(") OR ")];
+        append(&mut self.conditions, AND, &absent);
+        append(&mut self.conditions, "", &[name, Text(" "), Text(comparison), Text(" "), value, Text(")")]);
     }
 
     pub(super) fn require_absent(&mut self, attribute: &str) {
-        let condition = format!("attribute_not_exists({})", self.name(attribute));
-        self.conditions.push(condition);
+        let pieces = [Text("attribute_not_exists("), self.name(attribute), Text(")")];
+        self.condition_of(&pieces);
     }
 
     pub(super) fn require_present(&mut self, attribute: &str) {
-        let condition = format!("attribute_exists({})", self.name(attribute));
-        self.conditions.push(condition);
+        let pieces = [Text("attribute_exists("), self.name(attribute), Text(")")];
+        self.condition_of(&pieces);
     }
 
     pub(super) fn require_either_absent(&mut self, one: &str, other: &str) {
         let (one, other) = (self.name(one), self.name(other));
-        self.conditions.push(format!("(attribute_not_exists({one}) OR attribute_not_exists({other}))"));
+        let absent = Text("attribute_not_exists(");
+        self.condition_of(&[Text("("), absent, one, Text(") OR "), absent, other, Text("))")]);
     }
 
     /// The update expression.
     pub(super) fn update(&self) -> String {
-        let clauses = [("SET", &self.set), ("ADD", &self.add), ("REMOVE", &self.remove)];
-        let clauses = clauses.into_iter().filter(|(_, parts)| !parts.is_empty());
-        clauses.map(|(word, parts)| format!("{word} {}", parts.join(", "))).collect::<Vec<_>>().join(" ")
+        let mut update = String::with_capacity(self.set.len() + self.add.len() + self.remove.len() + 16);
+        for (word, clauses) in [("SET ", &self.set), ("ADD ", &self.add), ("REMOVE ", &self.remove)] {
+            if !clauses.is_empty() {
+                append(&mut update, " ", &[Text(word), Text(clauses)]);
+            }
+        }
+        update
     }
 
     /// The condition expression.
     pub(super) fn condition(&self) -> String {
-        self.conditions.join(" AND ")
+        self.conditions.clone()
     }
 
-    pub(super) fn names(&self) -> HashMap<String, String> {
-        self.names.iter().enumerate().map(|(index, name)| (format!("#{index}"), name.clone())).collect()
+    /// What the placeholders of names stand for. To be taken once.
+    pub(super) fn names(&mut self) -> HashMap<String, String> {
+        let names = std::mem::take(&mut self.names).into_iter().enumerate();
+        names.map(|(index, name)| (placeholder(Name(index)), name)).collect()
     }
 
+    /// What the placeholders of values stand for.
     pub(super) fn values(self) -> HashMap<String, AttributeValue> {
-        self.values.into_iter().enumerate().map(|(index, value)| (format!(":{index}"), value)).collect()
+        let values = self.values.into_iter().enumerate();
+        values.map(|(index, value)| (placeholder(Value(index)), value)).collect()
     }
 
-    fn compare(&mut self, attribute: &str, comparison: &str, value: AttributeValue) -> String {
-        format!("{} {comparison} {}", self.name(attribute), self.value(value))
+    fn condition_of(&mut self, pieces: &[Piece<'_>]) {
+        append(&mut self.conditions, AND, pieces);
     }
 
-    fn name(&mut self, attribute: &str) -> String {
-        let index = match self.names.iter().position(|name| name == attribute) {
-            Some(index) => index,
-            None => {
-                self.names.push(attribute.to_owned());
-                self.names.len() - 1
-            }
-        };
-        format!("#{index}")
+    fn name<'a>(&mut self, attribute: &str) -> Piece<'a> {
+        let known = self.names.iter().position(|name| name == attribute);
+        Name(known.unwrap_or_else(|| {
+            self.names.push(attribute.to_owned());
+            self.names.len() - 1
+        }))
     }
 
-    fn value(&mut self, value: AttributeValue) -> String {
+    fn value<'a>(&mut self, value: AttributeValue) -> Piece<'a> {
         self.values.push(value);
-        format!(":{}", self.values.len() - 1)
+        Value(self.values.len() - 1)
     }
+}
+
+const AND: &str = " AND ";
+
+fn placeholder(piece: Piece<'_>) -> String {
+    let mut placeholder = String::with_capacity(3);
+    append(&mut placeholder, "", &[piece]);
+    placeholder
+}
+
+/// Puts a clause after those that are there.
+fn append(clauses: &mut String, separator: &str, pieces: &[Piece<'_>]) {
+    if !clauses.is_empty() {
+        clauses.push_str(separator);
+    }
+    for piece in pieces {
+        match *piece {
+            Text(text) => clauses.push_str(text),
+            Name(index) => {
+                clauses.push('#');
+                push_index(clauses, index);
+            }
+            Value(index) => {
+                clauses.push(':');
+                push_index(clauses, index);
+            }
+        }
+    }
+}
+
+/// In decimal, without the detour of formatting: there are dozens of them in a write.
+fn push_index(clauses: &mut String, index: usize) {
+    if index >= 10 {
+        push_index(clauses, index / 10);
+    }
+    // A digit.
+    clauses.push(char::from(b'0' + (index % 10) as u8));
 }

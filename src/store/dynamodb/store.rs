@@ -80,7 +80,7 @@ impl DynamoDbStore {
     }
 
     async fn send_update(&self, bucket: &BucketKey, update: &Update) -> Result<Outcome, StoreError> {
-        let expression = encode::update(update);
+        let mut expression = encode::update(update);
         let result = self
             .client
             .update_item()

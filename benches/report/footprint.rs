@@ -1,0 +1,170 @@
+//! What keys cost in memory, as the system counts it: by a process of its own for each case.
+
+use std::{env, fs, process::Command};
+
+use tollgate::{
+    Limit, Limits, RateLimiter,
+    model::{BucketKey, BucketState, Create, LimitState, Update},
+    store::{MemoryStore, Outcome, Store, StoreFuture},
+};
+
+use crate::{
+    effort::Effort,
+    memory::now,
+    row::{Goal, Row},
+    world::RESOURCE,
+};
+
+/// Marks a process that measures one case.
+const CHILD: &str = "--footprint";
+
+const NOWHERE: &str = "only Linux tells what a process takes";
+
+pub(crate) fn rows(effort: Effort) -> Vec<Row> {
+    let keys = effort.pick(1_000_000, 100_000);
+    let gates = effort.pick(300_000, 50_000);
+    let most = effort.pick(500_000, 50_000);
+    let distinct = effort.pick(10_000_000, 500_000);
+    let idle = |what: &str, case: &str, keys: usize| {
+        let row = Row::new(format!("memory per idle key, {what}"), "bytes", Goal::AtMost(200.0));
+        match child(&[case, &keys.to_string()]) {
+            Some([before, after]) => row.ours((after - before) / keys as f64).note(format!("{keys} keys")),
+            None => row.not_here(NOWHERE),
+        }
+    };
+    vec![
+        idle("memory store", "store", keys),
+        idle("gate of a bucket in a table", "gates", gates),
+        flat("memory store", "distinct", most, distinct),
+        flat("gates", "distinct-gates", most / 5, distinct / 5),
+    ]
+}
+
+/// Growth after the cap was reached.
+fn flat(what: &str, case: &str, most: usize, distinct: usize) -> Row {
+    let measure = format!("{:.1} million distinct keys, {what}: growth after the cap", distinct as f64 / 1e6);
+    let row = Row::new(measure, "MB", Goal::AtMost(1.05));
+    match child(&[case, &most.to_string(), &distinct.to_string()]) {
+        Some([at_cap, after]) => {
+            row.ours(after / 1e6).reference(at_cap / 1e6).ratio(after / at_cap).note(format!("room for {most} keys"))
+        }
+        None => row.not_here(NOWHERE),
+    }
+}
+
+/// Two figures that a process of this program prints.
+fn child(arguments: &[&str]) -> Option<[f64; 2]> {
+    resident()?;
+    let output = Command::new(env::current_exe().ok()?).arg(CHILD).args(arguments).output().ok()?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).ok()?;
+    let mut figures = text.split_whitespace().map(str::parse::<f64>);
+    Some([figures.next()?.ok()?, figures.next()?.ok()?])
+}
+
+/// Measures one case, if that is what this process is for.
+pub(crate) fn ran_as_child(arguments: &[String]) -> bool {
+    let Some(begin) = arguments.iter().position(|argument| argument == CHILD) else {
+        return false;
+    };
+    let number = |index: usize| arguments[begin + index].parse::<usize>().expect("a number");
+    let [before, after] = match arguments[begin + 1].as_str() {
+        "store" => store(number(2)),
+        "gates" => gates(number(2)),
+        "distinct" => distinct(number(2), number(3)),
+        _ => distinct_gates(number(2), number(3)),
+    };
+    println!("{before} {after}");
+    true
+}
+
+fn store(keys: usize) -> [f64; 2] {
+    let limiter = RateLimiter::builder().build_memory(MemoryStore::with_capacity(keys * 2));
+    let limits = limits();
+    acquire(&limiter, &limits, 0);
+    let before = resident().expect("it was there before");
+    (1..=keys).for_each(|key| acquire(&limiter, &limits, key));
+    [before, resident().expect("it was there before")]
+}
+
+fn distinct(most: usize, keys: usize) -> [f64; 2] {
+    let limiter = RateLimiter::builder().build_memory(MemoryStore::with_capacity(most));
+    let limits = limits();
+    // Twice over: whatever has to grow has grown.
+    (0..most * 2).for_each(|key| acquire(&limiter, &limits, key));
+    let before = resident().expect("it was there before");
+    (most * 2..keys).for_each(|key| acquire(&limiter, &limits, key));
+    [before, resident().expect("it was there before")]
+}
+
+fn gates(keys: usize) -> [f64; 2] {
+    gated(keys * 2, [1, keys])
+}
+
+fn distinct_gates(most: usize, keys: usize) -> [f64; 2] {
+    gated(most, [most * 2, keys])
+}
+
+/// What is taken after so many keys, and after so many.
+fn gated(most: usize, keys: [usize; 2]) -> [f64; 2] {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
+    runtime.block_on(async {
+        let limiter = RateLimiter::builder().remembered_buckets(most).build(Blank).expect("there is a runtime");
+        let limits = limits();
+        let mut key = 0;
+        let mut taken = [0.0; 2];
+        for (taken, keys) in taken.iter_mut().zip(keys) {
+            while key < keys {
+                let acquire = limiter.acquire(format!("user-{key:08}"), RESOURCE).limits(&limits);
+                acquire.await.expect("there is plenty").commit();
+                key += 1;
+            }
+            // Flights end after their answer.
+            tokio::task::yield_now().await;
+            *taken = resident().expect("it was there before");
+        }
+        taken
+    })
+}
+
+fn acquire(limiter: &RateLimiter, limits: &Limits, key: usize) {
+    let acquire = limiter.acquire(format!("user-{key:08}"), RESOURCE).limits(limits);
+    now(acquire).expect("there is room").commit();
+}
+
+/// Full again within a millisecond.
+fn limits() -> Limits {
+    Limits::from(Limit::per_second("rps", 1_000))
+}
+
+/// Bytes of memory that this process takes.
+fn resident() -> Option<f64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()? * 1024.0)
+}
+
+/// Says that everything was written, and keeps nothing: what is left is what gates take.
+#[derive(Debug)]
+struct Blank;
+
+impl Store for Blank {
+    fn read<'a>(&'a self, _: &'a BucketKey) -> StoreFuture<'a, Option<BucketState>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    fn update<'a>(&'a self, _: &'a BucketKey, _: &'a Update) -> StoreFuture<'a, Outcome> {
+        Box::pin(std::future::ready(Ok(Outcome::Refused(None))))
+    }
+
+    fn create<'a>(&'a self, _: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+        let mut state = BucketState::new(create.now);
+        state.expires_at = create.expires_at;
+        state.last_write = Some(create.id.clone());
+        for new in &create.limits {
+            let limit = LimitState::new(new.limit.clone(), new.parameters, (0, 1), new.level, new.consumed);
+            state.limits.push(limit.expect("it is valid"));
+        }
+        Box::pin(std::future::ready(Ok(Outcome::Applied(state))))
+    }
+}

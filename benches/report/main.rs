@@ -1,0 +1,73 @@
+//! Measures what the crate promises about speed and cost, each figure beside its reference in the
+//! same run, and writes a table, `target/report/report.json` and `target/report/report.svg`.
+//!
+//! `cargo bench --bench report` takes some minutes; with `-- --quick` it takes less than one and says
+//! less: few rounds, few keys. `-- --only strict` (`counts`, `memory`, …) prints these rows and writes
+//! nothing. The Python client's rows need `TOLLGATE_PEER_PYTHON` and
+//! `TOLLGATE_PEER_SCRIPT`, those beside Redis need `redis-server` and `redis-benchmark`; without them
+//! the rows say so.
+
+mod chart;
+mod counts;
+mod denied;
+mod effort;
+mod footprint;
+mod memory;
+mod meter;
+mod not_built;
+mod output;
+mod peer;
+mod redis;
+mod route;
+mod row;
+mod sample;
+mod strict;
+mod world;
+
+use std::time::Instant;
+
+use tokio::runtime::{Builder, Runtime};
+
+use self::{effort::Effort, row::Row};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if footprint::ran_as_child(&arguments) {
+        return;
+    }
+    let effort = Effort::new(arguments.iter().any(|argument| argument == "--quick"));
+    let only = arguments.iter().position(|argument| argument == "--only").map(|at| arguments[at + 1..].to_vec());
+    let runtime = runtime();
+    let mut rows = Vec::new();
+    for (name, measure) in GROUPS {
+        if only.as_ref().is_none_or(|only| only.iter().any(|wanted| wanted == name)) {
+            let begun = Instant::now();
+            rows.extend(measure(effort, &runtime));
+            eprintln!("{name}: {:.1} s", begun.elapsed().as_secs_f64());
+        }
+    }
+    output::print(&rows);
+    if only.is_none() {
+        output::write(&rows, effort);
+    }
+}
+
+type Measure = fn(Effort, &Runtime) -> Vec<Row>;
+
+/// What is measured, in the order of the table.
+const GROUPS: [(&str, Measure); 9] = [
+    ("strict", |effort, runtime| runtime.block_on(strict::rows(effort))),
+    ("counts", |effort, runtime| runtime.block_on(counts::rows(effort))),
+    ("prefetch", |_, _| not_built::prefetch()),
+    ("denied", |effort, runtime| runtime.block_on(denied::rows(effort))),
+    ("memory", |effort, _| memory::rows(effort)),
+    ("handle", |effort, _| not_built::handle(memory::references(effort))),
+    ("route", |effort, _| route::rows(effort)),
+    ("peer", |effort, runtime| runtime.block_on(peer::rows(effort))),
+    ("footprint", |effort, _| footprint::rows(effort)),
+];
+
+/// As a server has it: as many workers as cores. The engine has threads of its own.
+fn runtime() -> Runtime {
+    Builder::new_multi_thread().enable_all().build().expect("a runtime starts")
+}

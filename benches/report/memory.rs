@@ -1,0 +1,89 @@
+//! Decisions in memory, beside `governor`.
+
+use std::{
+    num::NonZeroU32,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter as Governor};
+use tollgate::{Limit, Limits, RateLimiter};
+
+use crate::{
+    effort::Effort,
+    row::{Goal, Row},
+    sample::{batches, median},
+    world::{RESOURCE, names},
+};
+
+/// More per second than anybody asks for.
+const PLENTY: NonZeroU32 = NonZeroU32::new(1_000_000_000).unwrap();
+
+const BATCH: u32 = 200;
+
+pub(crate) fn rows(effort: Effort) -> Vec<Row> {
+    [1, 10_000].map(|count| by_key(effort, count)).into()
+}
+
+fn by_key(effort: Effort, count: usize) -> Row {
+    let keys = keys(count);
+    let limiter = RateLimiter::memory();
+    let limits = Limits::from(Limit::per_second("rps", u64::from(PLENTY.get())));
+    let ours = |key: &String| {
+        now(limiter.acquire(key.as_str(), RESOURCE).limits(&limits)).expect("there is plenty").commit();
+    };
+    let keyed: DefaultKeyedRateLimiter<String> = Governor::keyed(Quota::per_second(PLENTY));
+    let theirs = |key: &String| keyed.check_key(key).expect("there is plenty");
+    let (mut our_times, mut their_times, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..effort.rounds {
+        let our = over(effort, &keys, ours);
+        let their = over(effort, &keys, theirs);
+        our_times.push(our);
+        their_times.push(their);
+        ratios.push(our / their);
+    }
+    let keys = if count == 1 { "one key".into() } else { format!("{count} keys in no order") };
+    let measure = format!("memory: acquire and commit by &str, {keys}, beside governor check_key");
+    let row = Row::new(measure, "ns", Goal::AtMost(1.5));
+    row.ours(median(our_times)).reference(median(their_times)).ratio(median(ratios))
+}
+
+/// `governor`'s check by key, one key, and its direct check, ns: what a bucket handle has to reach.
+pub(crate) fn references(effort: Effort) -> (f64, f64) {
+    let keyed: DefaultKeyedRateLimiter<String> = Governor::keyed(Quota::per_second(PLENTY));
+    let direct = Governor::direct(Quota::per_second(PLENTY));
+    let key = String::from("user-0");
+    let mut times = (Vec::new(), Vec::new());
+    for _ in 0..effort.rounds {
+        times.0.push(batches(effort.window / 4, BATCH, || keyed.check_key(&key).expect("there is plenty")));
+        times.1.push(batches(effort.window / 4, BATCH, || direct.check().expect("there is plenty")));
+    }
+    (median(times.0), median(times.1))
+}
+
+/// The median time of `ask`, which takes turns with the keys; each has a bucket before.
+fn over<T>(effort: Effort, keys: &[String], mut ask: impl FnMut(&String) -> T) -> f64 {
+    for key in keys {
+        ask(key);
+    }
+    let mut turn = keys.iter().cycle();
+    batches(effort.window / 4, BATCH, || {
+        if let Some(key) = turn.next() {
+            std::hint::black_box(ask(key));
+        }
+    })
+}
+
+fn keys(count: usize) -> Vec<String> {
+    let mut keys = names("user", count);
+    fastrand::Rng::with_seed(1).shuffle(&mut keys);
+    keys
+}
+
+/// The output of a future that waits for nothing.
+pub(crate) fn now<F: IntoFuture>(future: F) -> F::Output {
+    match pin!(future.into_future()).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => unreachable!("nothing in memory waits"),
+    }
+}

@@ -1,0 +1,65 @@
+//! The table, the file and the chart.
+
+use std::{fs, path::PathBuf};
+
+use crate::{chart, effort::Effort, row::Row};
+
+/// Writes the file and the chart.
+pub(crate) fn write(rows: &[Row], effort: Effort) {
+    let folder = folder();
+    fs::create_dir_all(&folder).expect("the folder can be made");
+    let records: Vec<_> = rows.iter().map(Row::record).collect();
+    let json = serde_json::to_string_pretty(&records).expect("numbers and texts");
+    fs::write(folder.join("report.json"), json + "\n").expect("the file can be written");
+    chart::draw(rows, &folder.join("report.svg"));
+    let kind = if effort.quick { "quick and rough" } else { "full" };
+    println!("\n{} rows, {kind}, in {}", rows.len(), folder.display());
+}
+
+/// Prints the table.
+pub(crate) fn print(rows: &[Row]) {
+    let header = ["measure", "ours", "reference", "unit", "ratio", "target", "held", "note"].map(String::from);
+    let lines: Vec<[String; 8]> = std::iter::once(header).chain(rows.iter().map(line)).collect();
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 8] = std::array::from_fn(width);
+    for line in &lines {
+        let cells = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+}
+
+fn line(row: &Row) -> [String; 8] {
+    let held = match row.held() {
+        Some(true) => "yes",
+        Some(false) => "MISSED",
+        None => "",
+    };
+    [
+        row.measure.clone(),
+        figure(row.ours),
+        figure(row.reference),
+        row.unit.into(),
+        figure(row.ratio),
+        row.target().unwrap_or_default(),
+        held.into(),
+        row.note.clone(),
+    ]
+}
+
+/// Three digits, or all before the point.
+pub(crate) fn figure(value: Option<f64>) -> String {
+    match value {
+        None => "–".into(),
+        Some(value) if value == 0.0 || value.fract() == 0.0 && value.abs() < 1e6 => format!("{value}"),
+        Some(value) if value.abs() >= 100.0 => format!("{value:.0}"),
+        Some(value) if value.abs() >= 1.0 => format!("{value:.2}"),
+        Some(value) if value.abs() >= 0.1 => format!("{value:.3}"),
+        Some(value) => format!("{value:.4}"),
+    }
+}
+
+/// `report` in the folder that cargo builds in: `…/release/deps/report-…` is what runs.
+fn folder() -> PathBuf {
+    let program = std::env::current_exe().expect("it runs");
+    program.ancestors().nth(3).expect("cargo runs it from there").join("report")
+}

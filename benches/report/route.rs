@@ -1,0 +1,128 @@
+//! What a layer adds to a request of an axum route, beside `tower_governor`.
+
+use std::{convert::Infallible, net::SocketAddr, time::Instant};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, Request},
+    response::Response,
+    routing::get,
+};
+use http_body_util::BodyExt;
+use tokio::runtime::{Builder, Runtime};
+use tollgate::{
+    Limit, RateLimitLayer, RateLimiter,
+    layer::{Policy, ReportLimits, keys},
+};
+use tower::ServiceExt;
+use tower_governor::{GovernorLayer, governor::GovernorConfigBuilder};
+
+use crate::{
+    effort::Effort,
+    row::{Goal, Row},
+    sample::median,
+};
+
+/// More per second than anybody asks for.
+const PLENTY: u32 = 1_000_000_000;
+
+/// How many clients take turns.
+const CLIENTS: u16 = 1_000;
+
+const BATCH: usize = 100;
+
+pub(crate) fn rows(effort: Effort) -> Vec<Row> {
+    let bare = Route::new(|router| router);
+    let off = [
+        Route::new(|router| router.layer(layer(ReportLimits::Off))),
+        Route::new(|router| {
+            let config = GovernorConfigBuilder::default().per_nanosecond(1).burst_size(PLENTY).finish();
+            router.layer(GovernorLayer::new(config.expect("it is valid")))
+        }),
+    ];
+    let on = [
+        Route::new(|router| router.layer(layer(ReportLimits::All))),
+        Route::new(|router| {
+            let mut config = GovernorConfigBuilder::default().per_nanosecond(1).burst_size(PLENTY).use_headers();
+            router.layer(GovernorLayer::new(config.finish().expect("it is valid")))
+        }),
+    ];
+    vec![beside(effort, "headers off", &bare, &off), beside(effort, "headers on", &bare, &on)]
+}
+
+fn layer(report: ReportLimits) -> RateLimitLayer {
+    let policy = Policy::builder()
+        .entity(keys::peer_ip())
+        .resource(keys::fixed("http"))
+        .limit(Limit::per_second("rps", u64::from(PLENTY)))
+        .report(report)
+        .build();
+    RateLimitLayer::new(RateLimiter::memory(), policy.expect("it is valid"))
+}
+
+fn beside(effort: Effort, headers: &str, bare: &Route, [ours, theirs]: &[Route; 2]) -> Row {
+    let window = effort.window / 3;
+    let (mut our_times, mut their_times, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..effort.rounds {
+        // Short turns: what disturbs one disturbs all.
+        let [mut base, mut our, mut their] = [(); 3].map(|()| Vec::new());
+        let end = Instant::now() + window * 3;
+        while Instant::now() < end {
+            base.push(bare.batch());
+            our.push(ours.batch());
+            their.push(theirs.batch());
+        }
+        let base = median(base);
+        let (our, their) = (median(our) - base, median(their) - base);
+        our_times.push(our);
+        their_times.push(their);
+        ratios.push(our / their);
+    }
+    let measure = format!("added to an axum route, {headers}, beside tower_governor");
+    let row = Row::new(measure, "ns", Goal::AtMost(1.0));
+    row.ours(median(our_times)).reference(median(their_times)).ratio(median(ratios))
+}
+
+/// A route that is asked by many clients in turns.
+struct Route {
+    router: Router,
+    runtime: Runtime,
+}
+
+impl Route {
+    fn new(add: impl FnOnce(Router) -> Router) -> Self {
+        // As a served router has it: its layers are put on once, not for every request.
+        let router = add(Router::new().route("/", get(|| async { "hello" }))).with_state(());
+        let runtime = Builder::new_current_thread().build().expect("a runtime starts");
+        let route = Self { router, runtime };
+        (0..CLIENTS).for_each(|client| route.serve(request(client)));
+        route
+    }
+
+    /// The time of one of some requests in a row, ns.
+    fn batch(&self) -> f64 {
+        let requests: Vec<_> = (0..BATCH).map(|_| request(fastrand::u16(..CLIENTS))).collect();
+        let begun = Instant::now();
+        for request in requests {
+            self.serve(request);
+        }
+        begun.elapsed().div_f64(BATCH as f64).as_secs_f64() * 1e9
+    }
+
+    /// Clones the router, as a server does for every request, and reads the answer to its end.
+    fn serve(&self, request: Request) {
+        self.runtime.block_on(async {
+            let Ok::<Response, Infallible>(mut response) = self.router.clone().oneshot(request).await;
+            assert!(response.status().is_success());
+            while response.body_mut().frame().await.is_some() {}
+        });
+    }
+}
+
+fn request(client: u16) -> Request {
+    let [high, low] = client.to_be_bytes();
+    let mut request = Request::new(Body::empty());
+    request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([10, 0, high, low], 443))));
+    request
+}

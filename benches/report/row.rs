@@ -1,0 +1,140 @@
+//! One row of the report.
+
+use serde::Serialize;
+
+use crate::sample::Pair;
+
+/// A figure, what it is compared with, and what it has to reach.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) measure: String,
+    pub(crate) unit: &'static str,
+    pub(crate) ours: Option<f64>,
+    pub(crate) reference: Option<f64>,
+    /// How ours compares with the reference.
+    pub(crate) ratio: Option<f64>,
+    pub(crate) goal: Goal,
+    pub(crate) note: String,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Measured,
+    /// Of something that does not exist yet.
+    NotBuilt,
+    /// There is nothing to compare it with here.
+    NotHere,
+}
+
+/// What the ratio has to reach; where there is none, what ours has to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Goal {
+    AtMost(f64),
+    AtLeast(f64),
+    /// Nothing: it is only told.
+    Told,
+}
+
+impl Row {
+    pub(crate) fn new(measure: impl Into<String>, unit: &'static str, goal: Goal) -> Self {
+        let (ours, reference, ratio) = (None, None, None);
+        Self {
+            measure: measure.into(),
+            unit,
+            ours,
+            reference,
+            ratio,
+            goal,
+            note: String::new(),
+            state: State::Measured,
+        }
+    }
+
+    pub(crate) fn ours(self, ours: f64) -> Self {
+        Self { ours: Some(ours), ..self }
+    }
+
+    pub(crate) fn reference(self, reference: f64) -> Self {
+        Self { reference: Some(reference), ..self }
+    }
+
+    pub(crate) fn ratio(self, ratio: f64) -> Self {
+        Self { ratio: Some(ratio), ..self }
+    }
+
+    /// What stands beside the figure, or why there is none.
+    pub(crate) fn note(self, note: impl Into<String>) -> Self {
+        Self { note: note.into(), ..self }
+    }
+
+    /// Ours, the reference and the ratio of several rounds.
+    pub(crate) fn pair(self, pair: &Pair) -> Self {
+        self.ours(pair.ours()).reference(pair.reference()).ratio(pair.ratio())
+    }
+
+    /// Of something that does not exist yet: missed.
+    pub(crate) fn not_built(self) -> Self {
+        Self { state: State::NotBuilt, ..self }.note("not built yet")
+    }
+
+    /// Cannot be measured on this machine, and why.
+    pub(crate) fn not_here(self, why: impl Into<String>) -> Self {
+        Self { state: State::NotHere, ..self }.note(why)
+    }
+
+    /// Whether the goal is reached; `None` where there is no goal, or where it cannot be measured here.
+    pub(crate) fn held(&self) -> Option<bool> {
+        match self.state {
+            State::Measured => self.margin().map(|margin| margin >= 1.0),
+            State::NotBuilt => Some(false),
+            State::NotHere => None,
+        }
+    }
+
+    /// How many times as good as it has to be.
+    pub(crate) fn margin(&self) -> Option<f64> {
+        let value = self.ratio.or(self.ours).filter(|_| self.state == State::Measured)?;
+        match self.goal {
+            // Nothing at all is as little as can be.
+            Goal::AtMost(_) if value == 0.0 => Some(f64::INFINITY),
+            Goal::AtMost(most) => Some(most / value),
+            Goal::AtLeast(least) => Some(value / least),
+            Goal::Told => None,
+        }
+    }
+
+    pub(crate) fn target(&self) -> Option<String> {
+        match self.goal {
+            Goal::AtMost(most) => Some(format!("≤ {most}")),
+            Goal::AtLeast(least) => Some(format!("≥ {least}")),
+            Goal::Told => None,
+        }
+    }
+
+    pub(crate) fn record(&self) -> Record<'_> {
+        Record {
+            measure: &self.measure,
+            ours: self.ours,
+            reference: self.reference,
+            unit: self.unit,
+            ratio: self.ratio,
+            target: self.target(),
+            held: self.held(),
+            note: &self.note,
+        }
+    }
+}
+
+/// A row as `report.json` has it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Record<'a> {
+    measure: &'a str,
+    ours: Option<f64>,
+    reference: Option<f64>,
+    unit: &'static str,
+    ratio: Option<f64>,
+    target: Option<String>,
+    held: Option<bool>,
+    note: &'a str,
+}

@@ -119,7 +119,7 @@ fn integer(item: &Item, attribute: &str) -> Result<i64, StoreError> {
     }
 }
 
-fn action(store: &DynamoDbStore, key: &BucketKey, expression: Expression) -> Result<TransactWriteItem, StoreError> {
+fn action(store: &DynamoDbStore, key: &BucketKey, mut expression: Expression) -> Result<TransactWriteItem, StoreError> {
     let update = UpdateAction::builder()
         .table_name(&store.table)
         .set_key(Some(encode::key(&store.namespace, key)))

@@ -304,3 +304,37 @@ async fn tokens_above_the_cap_are_cut_before_they_are_spent() {
     fixture.acquire(1, 100).await.commit();
     assert_eq!(fixture.numbers(["b_rpm_tk", "b_rpm_tc"]).await, [4_000, 2_000]);
 }
+
+/// As DynamoDB counts: names and texts by bytes, two digits of a number in a byte and one more.
+fn size(item: &Item) -> usize {
+    let value = |value: &AttributeValue| match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::N(digits) => digits.trim_start_matches('-').trim_end_matches('0').len().div_ceil(2) + 2,
+        AttributeValue::Bool(_) | AttributeValue::Null(_) => 1,
+        other => panic!("a bucket has no {other:?}"),
+    };
+    item.iter().map(|(name, attribute)| name.len() + value(attribute)).sum()
+}
+
+/// One write unit is a kilobyte.
+#[tokio::test]
+async fn an_item_of_four_limits_is_below_a_kilobyte() {
+    let fixture = Fixture::open().await;
+    let (entity, resource) = ("e".repeat(40), "r".repeat(24));
+    let limits = [
+        Limit::per_minute("rpm1", 1_999),
+        Limit::per_minute("tpm2", 2_999_999),
+        Limit::per_day("rpd3", 199_999),
+        Limit::per_day("tpd4", 1_999_999_999),
+    ];
+    // Odd numbers everywhere, remainders too.
+    for cost in [1, 3, 7] {
+        let acquire = fixture.limiter.acquire(&*entity, &*resource).limits(limits.clone()).cost("tpd4", cost);
+        acquire.await.unwrap().commit().await.unwrap();
+        fixture.advance(1_237);
+    }
+    let key = format!("{}/BUCKET#{entity}#{resource}#0", fixture.namespace);
+    let item = fixture.engine.item(STACK, &key, "#STATE").await.unwrap();
+    let size = size(&item);
+    assert!(size < 1024, "{size} bytes");
+}

@@ -10,6 +10,7 @@ mod entry;
 mod in_place;
 mod records;
 mod shape;
+mod shards;
 mod state;
 mod store;
 

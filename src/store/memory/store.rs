@@ -5,7 +5,7 @@ use std::{fmt, future::ready, sync::Arc};
 use super::{buckets::Buckets, records::Tables, state::State};
 use crate::{
     model::{
-        BucketKey, BucketState, Create, Expiry, Guard, LimitState, Line, Lineage, NewLimit, Stamps, StoreStatus,
+        BucketKey, BucketState, Create, Expiry, Guard, LimitState, Line, Lineage, NewLimit, Split, Stamps, StoreStatus,
         TokenChange, Update, Validity,
     },
     store::{Diagnostics, Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
@@ -123,6 +123,14 @@ impl Store for MemoryStore {
         Box::pin(ready(self.try_create(bucket, create)))
     }
 
+    fn transact<'a>(&'a self, updates: &'a [(BucketKey, Update)]) -> StoreFuture<'a, bool> {
+        Box::pin(ready(self.try_transact(updates)))
+    }
+
+    fn split<'a>(&'a self, bucket: &'a BucketKey, split: &'a Split) -> StoreFuture<'a, bool> {
+        Box::pin(ready(self.try_split(bucket, split)))
+    }
+
     fn records(&self) -> Option<&dyn Records> {
         Some(self)
     }
@@ -145,7 +153,7 @@ impl Diagnostics for MemoryStore {
 }
 
 /// Whether every condition of the update holds.
-fn holds(state: &BucketState, update: &Update) -> bool {
+pub(super) fn holds(state: &BucketState, update: &Update) -> bool {
     let guarded = match &update.guard {
         Guard::None => true,
         Guard::NotLanded(id) => state.last_write.as_ref() != Some(id),
@@ -164,7 +172,7 @@ fn line_holds(limit: &LimitState, line: &Line) -> bool {
     line.holds(limit.level.tokens) && line.expected.is_none_or(|expected| limit.parameters == expected)
 }
 
-fn apply(state: &mut BucketState, update: &Update) -> Result<(), StoreError> {
+pub(super) fn apply(state: &mut BucketState, update: &Update) -> Result<(), StoreError> {
     state.last_write = Some(update.id.clone());
     if let Some(lock) = update.lock {
         state.refilled_at = lock.to;
@@ -218,6 +226,6 @@ fn changed(tokens: i64, change: TokenChange) -> i64 {
     }
 }
 
-fn corrupt(error: crate::model::InvalidParameters) -> StoreError {
+pub(super) fn corrupt(error: crate::model::InvalidParameters) -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, error.to_string()).with_source(error)
 }

@@ -13,6 +13,7 @@ mod outside;
 mod prefetch;
 mod processes;
 mod reconfigured;
+mod shard_histories;
 mod shards;
 mod speeds;
 mod speeds_virtual;

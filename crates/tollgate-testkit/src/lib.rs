@@ -41,6 +41,7 @@
 mod background;
 mod client;
 mod engine;
+pub mod fleet;
 mod proxy;
 
 pub use self::{

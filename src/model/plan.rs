@@ -229,29 +229,32 @@ pub struct Wanted<'a> {
     /// Whether they are the entity's own, so that the bucket never counts as gone; `None` where
     /// that is not known, and the bucket's expiry goes on as it is.
     pub own: Option<bool>,
+    /// Whether many processes write to the bucket: where it is full, tokens are rather lost than
+    /// that every write has to wait for the one before it.
+    pub crowd: bool,
 }
 
 impl<'a> From<&'a [Limit]> for Wanted<'a> {
     fn from(limits: &'a [Limit]) -> Self {
-        Self { limits, own: None }
+        Self { limits, own: None, crowd: false }
     }
 }
 
 impl<'a, const N: usize> From<&'a [Limit; N]> for Wanted<'a> {
     fn from(limits: &'a [Limit; N]) -> Self {
-        Self { limits, own: None }
+        Self { limits, own: None, crowd: false }
     }
 }
 
 impl<'a> From<&'a Limits> for Wanted<'a> {
     fn from(limits: &'a Limits) -> Self {
-        Self { limits, own: None }
+        Self { limits, own: None, crowd: false }
     }
 }
 
 impl<'a> From<&'a Vec<Limit>> for Wanted<'a> {
     fn from(limits: &'a Vec<Limit>) -> Self {
-        Self { limits, own: None }
+        Self { limits, own: None, crowd: false }
     }
 }
 
@@ -285,7 +288,7 @@ pub fn update<'a>(
         return update;
     }
     let outdated = stamps.is_some_and(|stamps| stamps.is_outdated(now));
-    match plain_lines(state, changes, now) {
+    match plain_lines(state, changes, now, wanted.crowd) {
         Some(lines) if state.age(now) < REFILL_AT_LEAST_EVERY && !differs(state, wanted.limits) && !outdated => {
             update.lines = lines;
         }
@@ -315,19 +318,19 @@ fn stamp_guard(state: &BucketState, changes: &Changes, locked: bool, now: i64) -
 }
 
 /// The lines of a write that leaves the refill for later, where the bucket as it was seen allows that.
-fn plain_lines(state: &BucketState, changes: &Changes, now: i64) -> Option<SmallVec<[Line; 2]>> {
+fn plain_lines(state: &BucketState, changes: &Changes, now: i64, crowd: bool) -> Option<SmallVec<[Line; 2]>> {
     let changed = state.limits.iter().filter_map(|known| Some((known, changes.get(&known.name)?)));
     let changed = changed.filter(|(_, change)| !change.is_none());
     changed
         .map(|(known, change)| {
-            let line = line::plain(state, known, change, now);
+            let line = line::plain(state, known, change, now, crowd);
             line.holds(known.level.tokens).then_some(line)
         })
         .collect()
 }
 
 fn refill(update: &mut Update, state: &BucketState, changes: &Changes, wanted: Wanted<'_>) {
-    let Wanted { limits: wanted, own } = wanted;
+    let Wanted { limits: wanted, own, .. } = wanted;
     let now = update.now;
     update.lock = Some(RefillLock {
         seen: state.refilled_at,
@@ -360,7 +363,7 @@ fn refill(update: &mut Update, state: &BucketState, changes: &Changes, wanted: W
 
 /// The bucket that a first request finds: full, less what `changes` spend and take.
 pub fn create<'a>(changes: &Changes, wanted: impl Into<Wanted<'a>>, now: i64, id: WriteId) -> Create {
-    let Wanted { limits: wanted, own } = wanted.into();
+    let Wanted { limits: wanted, own, .. } = wanted.into();
     let limits: SmallVec<[NewLimit; 2]> = wanted.iter().map(|limit| new_limit(limit, changes)).collect();
     let expires_at = limits.iter().map(|new| gone_at(new.parameters.whole(), new.level.tokens, now)).max();
     let expires_at = expires_at.filter(|_| own != Some(true));

@@ -4,9 +4,11 @@
 //! next one carries all of them that fit, first come first served, together with the differences
 //! of leases that were settled since.
 //!
-//! [`state`] is what the gate knows and decides, without I/O; [`flight`] carries it to the store.
+//! [`state`] is what the gate knows and decides, without I/O; [`flight`] carries it to the store, and
+//! [`pacing`] says when that is worth it.
 
 mod flight;
+mod pacing;
 mod state;
 
 use std::{
@@ -17,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use self::{
     flight::Airborne,
@@ -135,8 +137,12 @@ impl Gate {
             return Err(Verdict::Denied(statuses));
         }
         let (reply, answer) = oneshot::channel();
+        let since = Instant::now();
         let mut state = self.lock();
-        state.queue.push_back(Waiter { limits: limits.clone(), own, amounts, reply });
+        if let Some(statuses) = state.give_up(limits, &amounts, since, &state.pending, self.context.clock.now()) {
+            return Err(Verdict::Denied(statuses));
+        }
+        state.queue.push_back(Waiter { limits: limits.clone(), own, amounts, since, reply });
         self.take_off(state);
         Ok(answer)
     }

@@ -2,11 +2,12 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     super::bucket::{Refusal, Verdict},
     SettleError,
+    pacing::Pace,
 };
 use crate::{
     limiter::grant::Amounts,
@@ -36,6 +37,8 @@ pub(super) struct GateState {
     pub(super) flush_now: bool,
     /// How often in a row the pending differences could not be written.
     pub(super) failures: u32,
+    /// How flights are spaced.
+    pub(super) pace: Pace,
     /// Whether the store has just shown the bucket because somebody asks for it.
     shown: bool,
 }
@@ -60,6 +63,8 @@ pub(super) struct Waiter {
     /// Whether the limits are the entity's own.
     pub(super) own: bool,
     pub(super) amounts: Amounts,
+    /// When it came.
+    pub(super) since: Instant,
     pub(super) reply: oneshot::Sender<Verdict>,
 }
 
@@ -126,17 +131,14 @@ impl GateState {
         if self.queue.is_empty() || known || self.refusal(now).is_none() {
             return None;
         }
+        Some(self.all())
+    }
+
+    /// Everything that waits.
+    pub(super) fn all(&mut self) -> Batch {
         let waiters = std::mem::take(&mut self.queue).into();
         let (pending, confirmations) = self.take_pending();
-        Some(Batch {
-            wanted: None,
-            own: None,
-            changes: pending.clone(),
-            pending,
-            bypassed: false,
-            waiters,
-            confirmations,
-        })
+        Batch { wanted: None, own: None, changes: pending.clone(), pending, bypassed: false, waiters, confirmations }
     }
 
     /// Where the limits stand, if the request is known not to fit.
@@ -185,10 +187,19 @@ impl GateState {
         let refusal = self.refusal(now);
         let bypassed = self.seen.live(now).is_some_and(|state| state.is_bypassed(now));
         let enter = if bypassed { admit } else { spend };
+        let modest = self.is_modest(&changes, now);
         for waiter in std::mem::take(&mut self.queue) {
             // One write carries one set of parameters; others have their turn in the next one.
             if let Some(refusal) = &refusal {
                 denied.push((waiter, Verdict::Refused(refusal.clone())));
+                continue;
+            }
+            if let Some(statuses) = self.give_up(&waiter.limits, &waiter.amounts, waiter.since, &changes, now) {
+                denied.push((waiter, Verdict::Denied(statuses)));
+                continue;
+            }
+            if modest && !self.held(&waiter, &changes, now) {
+                later.push_back(waiter);
                 continue;
             }
             let together = wanted.as_ref().is_some_and(|wanted| wanted.same(&waiter.limits));

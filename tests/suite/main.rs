@@ -1,6 +1,7 @@
 //! Behaviour through the public API, on the memory store and on the embedded engine.
 
 mod blocking;
+mod fleet;
 mod interop;
 mod layer;
 mod limiter;

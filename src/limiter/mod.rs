@@ -42,6 +42,11 @@
 //! the next one. A request that cannot fit is denied from what the gate knows, without a write,
 //! for at most a second after the store last said so.
 //!
+//! Where many processes race for one bucket, the gates pace their writes: fewer and larger ones, and a
+//! read before where what is known is old. A request that would wait for more than about two round
+//! trips then gets what the bucket holds already, or is denied until the next write. `docs/fleet.md`
+//! of the repository shows what that gives.
+//!
 //! | event | round trips | write units |
 //! |---|---|---|
 //! | acquire, steady state | 1 | 1 (shared by the requests that wait together) |
@@ -52,6 +57,7 @@
 //! | commit without a difference | 0 | 0 |
 //! | commit or rollback with one | with the bucket's next write, or 1 within 100 ms | 0 or 1 |
 //! | denied, known to be short | 0 | 0 |
+//! | while other processes write to the bucket all the time | up to 1 more (a read), and those of lost races | 1 more for each lost race |
 
 mod acquire;
 mod audit;

@@ -235,29 +235,32 @@ pub struct Wanted<'a> {
     pub own: Option<bool>,
     /// The entity's parent, where it is known to have one.
     pub lineage: Option<&'a Lineage>,
+    /// Whether many processes write to the bucket: where it is full, tokens are rather lost than
+    /// that every write has to wait for the one before it.
+    pub crowd: bool,
 }
 
 impl<'a> From<&'a [Limit]> for Wanted<'a> {
     fn from(limits: &'a [Limit]) -> Self {
-        Self { limits, own: None, lineage: None }
+        Self { limits, own: None, lineage: None, crowd: false }
     }
 }
 
 impl<'a, const N: usize> From<&'a [Limit; N]> for Wanted<'a> {
     fn from(limits: &'a [Limit; N]) -> Self {
-        Self { limits, own: None, lineage: None }
+        Self { limits, own: None, lineage: None, crowd: false }
     }
 }
 
 impl<'a> From<&'a Limits> for Wanted<'a> {
     fn from(limits: &'a Limits) -> Self {
-        Self { limits, own: None, lineage: None }
+        Self { limits, own: None, lineage: None, crowd: false }
     }
 }
 
 impl<'a> From<&'a Vec<Limit>> for Wanted<'a> {
     fn from(limits: &'a Vec<Limit>) -> Self {
-        Self { limits, own: None, lineage: None }
+        Self { limits, own: None, lineage: None, crowd: false }
     }
 }
 
@@ -313,7 +316,7 @@ fn update_under(
         return update;
     }
     let outdated = stamps.is_some_and(|stamps| stamps.is_outdated(now));
-    match plain_lines(state, changes, now) {
+    match plain_lines(state, changes, now, wanted.crowd) {
         Some(lines)
             if lock.is_none()
                 && state.age(now) < REFILL_AT_LEAST_EVERY
@@ -349,12 +352,12 @@ fn stamp_guard(state: &BucketState, changes: &Changes, locked: bool, now: i64) -
 }
 
 /// The lines of a write that leaves the refill for later, where the bucket as it was seen allows that.
-fn plain_lines(state: &BucketState, changes: &Changes, now: i64) -> Option<SmallVec<[Line; 2]>> {
+fn plain_lines(state: &BucketState, changes: &Changes, now: i64, crowd: bool) -> Option<SmallVec<[Line; 2]>> {
     let changed = state.limits.iter().filter_map(|known| Some((known, changes.get(&known.name)?)));
     let changed = changed.filter(|(_, change)| !change.is_none());
     changed
         .map(|(known, change)| {
-            let line = line::plain(state, known, change, now);
+            let line = line::plain(state, known, change, now, crowd);
             line.holds(known.level.tokens).then_some(line)
         })
         .collect()
@@ -409,7 +412,7 @@ pub fn create_shard<'a>(
     now: i64,
     id: WriteId,
 ) -> Create {
-    let Wanted { limits: wanted, own, lineage } = wanted.into();
+    let Wanted { limits: wanted, own, lineage, .. } = wanted.into();
     let new = |limit| {
         let mut new = new_limit(limit, changes, (shard, shard_count));
         if !full {

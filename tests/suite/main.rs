@@ -2,6 +2,7 @@
 
 mod blocking;
 mod engine;
+mod fleet;
 mod health;
 mod interop;
 mod layer;

@@ -9,7 +9,7 @@ use tollgate::{
     Limit, LimitName,
     model::{
         BucketKey, BucketState, Create, Level, LimitState, NewLimit, Parameters, Update, WriteId,
-        plan::{self, Changes},
+        plan::{self, Changes, Wanted},
     },
     store::{MemoryStore, Outcome, Store, StoreFuture},
 };
@@ -229,6 +229,37 @@ fn attempt(
     Ok(known)
 }
 
+/// Plans for a crowd from `image`, executes, and checks the result against the truth that the store holds: never
+/// more, and less by a tenth of the capacity at most.
+fn attempt_in_a_crowd(
+    store: &MemoryStore,
+    image: &BucketState,
+    changes: &Changes,
+    now: i64,
+) -> Result<(), TestCaseError> {
+    let truth = read(store);
+    let oracle = Oracle::of(&truth).changed(changes, &[], now);
+    let covered = Oracle::of(&truth).is_full_when_gone(&truth);
+    let wanted = Wanted { limits: &[], own: None, lineage: None, crowd: true };
+    let update = plan::update(image, changes, wanted, now, WriteId::from_number(1));
+    let Outcome::Applied(state) = execute(store, &update) else {
+        return Ok(());
+    };
+    prop_assert!(!oracle.is_short(changes), "granted what is not there: {:?}", update);
+    prop_assert!(!covered || oracle.is_full_when_gone(&state), "gone too early: {:?} {:?}", update, state);
+    for (name, ideal) in &oracle.limits {
+        let limit = state.limit(name).unwrap();
+        let spare = whole(ideal.parameters.capacity() / 10 + 1);
+        for later in [0, 1, 700, 5000, 1_000_000] {
+            let stored = Ideal::of(limit).after(oracle.at + later - state.refilled_at);
+            prop_assert!(stored <= ideal.after(later), "{} {later} ms later: {:?}", name, limit);
+            let ahead = i64::from(state.refilled_at > oracle.at);
+            prop_assert!(stored >= ideal.after(later - ahead) - &spare, "{} {later} ms later: {:?}", name, limit);
+        }
+    }
+    Ok(())
+}
+
 /// Small numbers that meet at their edges, and the ends of an `i64`.
 fn amount(least: i64) -> impl Strategy<Value = i64> {
     prop_oneof![
@@ -372,6 +403,20 @@ proptest! {
             limit.level.tokens = limit.level.tokens.saturating_add(stale).min(limit.rate.capacity());
         }
         attempt(&store(&truth), &image, &changes, &wanted, START + age)?;
+    }
+
+    /// The same, and it is written by many: a little may be lost, and nothing is minted.
+    #[test]
+    fn a_write_in_a_crowd_mints_nothing_and_loses_little(
+        truth in bucket(), changes in changes(), age in age(), stale in [staleness(), staleness()]
+    ) {
+        prop_assume!(!truth.is_expired(START + age));
+        let changes = only(&changes, &truth, &[]);
+        let mut image = truth.clone();
+        for (limit, stale) in image.limits.iter_mut().zip(stale) {
+            limit.level.tokens = limit.level.tokens.saturating_add(stale).min(limit.rate.capacity());
+        }
+        attempt_in_a_crowd(&store(&truth), &image, &changes, START + age)?;
     }
 
     /// A peer has set another capacity since, and nothing else.

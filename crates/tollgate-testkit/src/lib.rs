@@ -1,14 +1,16 @@
-//! An embedded DynamoDB engine and a fault-injecting proxy, for testing code that keeps its state in a
-//! DynamoDB table.
+//! An embedded DynamoDB engine, a fault-injecting proxy and a simulated fleet, for testing code that keeps
+//! its state in a DynamoDB table.
 //!
 //! - [`Engine`] answers the DynamoDB API on a loopback port, from memory or from a file. It can be stopped
 //!   and resumed on the same port with the same data, which is how a test plays a store that goes away and
 //!   comes back.
 //! - [`Proxy`] stands between a client and an engine and does what networks and busy stores do: refuse,
 //!   delay, swallow, lose an answer, throttle. It also counts what reached the store.
+//! - A [`Fleet`](fleet::Fleet) runs the limiter of thousands of processes on a virtual clock, over a store
+//!   that is as far away and as busy as a table.
 //!
-//! Both run on threads of their own, so that they keep answering while the test's runtime is busy or has
-//! one thread only, and both end when they are dropped.
+//! Engine and proxy run on threads of their own, so that they keep answering while the test's runtime is busy
+//! or has one thread only, and both end when they are dropped.
 //!
 //! ```
 //! use tollgate_testkit::{Engine, ErrorAnswer, Fault, Proxy};
@@ -35,12 +37,13 @@
 //!
 //! # Paused time
 //!
-//! Both speak over real sockets. On a tokio clock that is paused, waiting for a socket lets the clock run
+//! Engine and proxy speak over real sockets. On a tokio clock that is paused, waiting for a socket lets the clock run
 //! ahead to the next timer, the SDK's own timeouts included: keep paused clocks to tests without a store.
 
 mod background;
 mod client;
 mod engine;
+pub mod fleet;
 mod proxy;
 
 pub use self::{

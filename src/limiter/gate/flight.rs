@@ -5,6 +5,8 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use tokio::time::Instant;
+
 use super::{
     super::{
         bucket::Verdict,
@@ -12,7 +14,7 @@ use super::{
     },
     Gate, SettleError, confirm,
     growth::grow,
-    state::{Batch, Seen},
+    state::{Batch, Seen, Waiter},
 };
 use crate::{
     error::Unavailable,
@@ -68,6 +70,8 @@ pub(super) async fn fly(mut airborne: Airborne) {
     // Whether the store has just shown the bucket, or that there is none.
     let mut looked = false;
     loop {
+        pace(gate).await;
+        let begun = Instant::now();
         let mut write = match board(gate, looked) {
             Boarding::Write(write) => write,
             Boarding::Look(batch) => {
@@ -76,7 +80,14 @@ pub(super) async fn fly(mut airborne: Airborne) {
                         looked = true;
                         gate.learn(bucket.as_ref());
                         let mut state = gate.lock();
+                        state.pace.looked(begun, Instant::now());
                         state.was_shown(bucket, gate.context.now());
+                        state.put_back(batch);
+                    }
+                    Err(error) if error.kind() == StoreErrorKind::Busy && races < MOST_RACES => {
+                        races += 1;
+                        let mut state = gate.lock();
+                        state.pace.throttled(begun, Instant::now());
                         state.put_back(batch);
                     }
                     Err(error) => {
@@ -100,6 +111,7 @@ pub(super) async fn fly(mut airborne: Airborne) {
         match execute(gate, &mut write).await {
             Landing::Applied(state) => {
                 races = 0;
+                gate.lock().pace.landed(begun, Instant::now());
                 land(gate, write.batch, state);
                 grow(gate, false).await;
             }
@@ -107,15 +119,12 @@ pub(super) async fn fly(mut airborne: Airborne) {
                 races += 1;
                 looked = true;
                 gate.learn(state.as_ref());
-                gate.lock().was_shown(state, gate.context.now());
+                lose(gate, state, begun, races);
                 if races >= MOST_RACES {
                     races = 0;
                     fail(gate, write.batch, &Unavailable::Contended, true);
                 } else {
                     gate.lock().put_back(write.batch);
-                    if races > 2 {
-                        jitter(races).await;
-                    }
                 }
             }
             Landing::Busy(error) => {
@@ -125,11 +134,14 @@ pub(super) async fn fly(mut airborne: Airborne) {
                     races = 0;
                     fail(gate, write.batch, &Unavailable::Store(error), true);
                 } else {
-                    gate.lock().put_back(write.batch);
+                    {
+                        let mut state = gate.lock();
+                        state.pace.throttled(begun, Instant::now());
+                        state.put_back(write.batch);
+                    }
                     if races >= THROTTLED {
                         grow(gate, true).await;
                     }
-                    jitter(races + 2).await;
                 }
             }
             Landing::Failed(error) => {
@@ -143,6 +155,34 @@ pub(super) async fn fly(mut airborne: Airborne) {
         }
         // Tasks that the verdicts woke may want more of the same bucket: let them board.
         tokio::task::yield_now().await;
+    }
+}
+
+/// Waits until the next flight is worth it.
+async fn pace(gate: &Gate) {
+    if let Some(wait) = thin_out(gate) {
+        gate.context.background.pause(wait).await;
+    }
+}
+
+/// How long the next flight has to wait, if it has: without the requests that cannot.
+fn thin_out(gate: &Gate) -> Option<Duration> {
+    let mut denied = Vec::new();
+    let mut state = gate.lock();
+    let wait = state.pace.wait(Instant::now());
+    if wait.is_zero() {
+        return None;
+    }
+    state.thin_out(gate.context.clock.now(), &mut denied);
+    drop(state);
+    answer(denied);
+    Some(wait)
+}
+
+/// Not under the lock: a reply that nobody takes ends up in the gate again.
+fn answer(verdicts: Vec<(Waiter, Verdict)>) {
+    for (waiter, verdict) in verdicts {
+        let _ = waiter.reply.send(verdict);
     }
 }
 
@@ -205,6 +245,9 @@ fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
         if let Some(batch) = state.suspended(now, trusted_for) {
             return Boarding::Look(batch);
         }
+        if !looked && !state.queue.is_empty() && state.pace.is_stale(Instant::now()) {
+            return Boarding::Look(state.all());
+        }
         let next = state.next(now, trusted_for, &mut denied);
         let boarding = match next {
             None => {
@@ -231,6 +274,7 @@ fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
                     limits: batch.wanted.as_deref().unwrap_or_default(),
                     own: batch.own,
                     lineage: batch.lineage.as_deref(),
+                    crowd: state.pace.is_crowded(),
                 };
                 let order = match state.seen.live(now) {
                     Some(known) => {
@@ -245,10 +289,7 @@ fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
             }
         };
         drop(state);
-        // Not under the lock: a reply that nobody takes ends up in the gate again.
-        for (waiter, verdict) in denied {
-            let _ = waiter.reply.send(verdict);
-        }
+        answer(denied);
         return boarding;
     }
 }
@@ -292,6 +333,7 @@ async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
         limits: batch.wanted.as_deref().unwrap_or_default(),
         own: batch.own,
         lineage: batch.lineage.as_deref(),
+        crowd: false,
     };
     let shard = (gate.key.shard, count);
     let create = plan::create_shard(&batch.pending, wanted, shard, full, now, gate.context.write_ids.next());
@@ -346,6 +388,16 @@ pub(super) async fn in_time<T>(
         Ok(result) => result,
         Err(_) => Err(StoreError::new(StoreErrorKind::Unknown, "the store did not answer in time")),
     }
+}
+
+/// Notes that a condition has failed, for the `races`th time in a row, and what the bucket is instead.
+fn lose(gate: &Gate, bucket: Option<BucketState>, begun: Instant, races: u32) {
+    let mut state = gate.lock();
+    // Not where the bucket is short and was asked all the same, or was not known.
+    if matches!((&state.seen, &bucket), (Seen::Present(seen), Some(bucket)) if seen != bucket) {
+        state.pace.lost(begun, Instant::now(), races);
+    }
+    state.was_shown(bucket, gate.context.now());
 }
 
 /// Tells everybody whose wish the write has fulfilled.
@@ -417,10 +469,4 @@ fn drop_pending(gate: &Gate, batch: Batch, reason: &str) {
         telemetry::settlement_dropped(&gate.key, reason);
     }
     confirm(batch.confirmations, &Err(SettleError::Gone));
-}
-
-/// A pause that grows with the lost races, so that the racers spread out.
-async fn jitter(races: u32) {
-    let most = u64::from(races.min(16)) * 2;
-    tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=most))).await;
 }

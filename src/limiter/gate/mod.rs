@@ -4,13 +4,14 @@
 //! next one carries all of them that fit, first come first served, together with the differences
 //! of leases that were settled since.
 //!
-//! [`state`] is what the gate knows and decides, without I/O; [`flight`] carries it to the store.
-//! Tokens that were taken ahead lie in [`ahead`].
+//! [`state`] is what the gate knows and decides, without I/O; [`flight`] carries it to the store, and
+//! [`pacing`] says when that is worth it. Tokens that were taken ahead lie in [`ahead`].
 //! A bucket of several shards has a gate for each: [`shards`] finds them, [`growth`] makes more.
 
 mod ahead;
 mod flight;
 mod growth;
+mod pacing;
 mod shards;
 mod state;
 
@@ -22,7 +23,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 pub(super) use self::shards::Image;
 use self::{
@@ -161,7 +162,11 @@ impl Gate {
             return Err(Asked::Denied(statuses));
         }
         let (reply, answer) = oneshot::channel();
+        let since = Instant::now();
         let mut state = self.lock();
+        if let Some(statuses) = state.give_up(limits, amounts, since, &state.pending, self.context.clock.now()) {
+            return Err(Asked::Denied(statuses));
+        }
         state.asked(limits, amounts);
         state.queue.push_back(Waiter::new(limits, terms, amounts.clone(), reply));
         if let Some(prefetch) = terms.prefetch {

@@ -157,7 +157,7 @@ impl Gate {
         for (limit, amount) in limits.iter().zip(amounts) {
             changes.spend(limit.name(), *amount);
         }
-        let wanted = Wanted { limits, own: Some(terms.own), lineage: terms.lineage.as_deref() };
+        let wanted = Wanted { limits, own: Some(terms.own), lineage: terms.lineage.as_deref(), crowd: false };
         plan::update(state, &changes, wanted, Now { at: now, ..self.context.now() }, self.context.write_ids.next())
     }
 

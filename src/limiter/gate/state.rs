@@ -3,12 +3,13 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use smallvec::SmallVec;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     super::bucket::{Refusal, Verdict},
     SettleError,
     ahead::Ahead,
+    pacing::Pace,
 };
 use crate::{
     limiter::{charge::Terms, grant::Amounts},
@@ -46,6 +47,8 @@ pub(super) struct GateState {
     most_asked: SmallVec<[(LimitName, i64); 2]>,
     /// What was taken ahead.
     pub(super) ahead_of: Option<Box<Ahead>>,
+    /// How flights are spaced.
+    pub(super) pace: Pace,
     /// Whether the store has just shown the bucket because somebody asks for it.
     shown: bool,
 }
@@ -72,12 +75,15 @@ pub(super) struct Waiter {
     /// The entity's parent, where it is known to have one.
     pub(super) lineage: Option<Arc<Lineage>>,
     pub(super) amounts: Amounts,
+    /// When it came.
+    pub(super) since: Instant,
     pub(super) reply: oneshot::Sender<Verdict>,
 }
 
 impl Waiter {
     pub(super) fn new(limits: &Limits, terms: &Terms, amounts: Amounts, reply: oneshot::Sender<Verdict>) -> Self {
-        Self { limits: limits.clone(), own: terms.own, lineage: terms.lineage.clone(), amounts, reply }
+        let (limits, lineage) = (limits.clone(), terms.lineage.clone());
+        Self { limits, own: terms.own, lineage, amounts, since: Instant::now(), reply }
     }
 }
 
@@ -162,9 +168,14 @@ impl GateState {
         if self.queue.is_empty() || known || self.refusal(now).is_none() {
             return None;
         }
+        Some(self.all())
+    }
+
+    /// Everything that waits.
+    pub(super) fn all(&mut self) -> Batch {
         let waiters = std::mem::take(&mut self.queue).into();
         let (pending, confirmations) = self.take_pending();
-        Some(Batch {
+        Batch {
             wanted: None,
             own: None,
             lineage: None,
@@ -173,7 +184,7 @@ impl GateState {
             bypassed: false,
             waiters,
             confirmations,
-        })
+        }
     }
 
     /// Where the limits stand, if the request is known not to fit.
@@ -222,10 +233,19 @@ impl GateState {
         let refusal = self.refusal(now);
         let bypassed = self.seen.live(now).is_some_and(|state| state.is_bypassed(now));
         let enter = if bypassed { admit } else { spend };
+        let modest = self.is_modest(&changes, now);
         for waiter in std::mem::take(&mut self.queue) {
             // One write carries one set of parameters; others have their turn in the next one.
             if let Some(refusal) = &refusal {
                 denied.push((waiter, Verdict::Refused(refusal.clone())));
+                continue;
+            }
+            if let Some(statuses) = self.give_up(&waiter.limits, &waiter.amounts, waiter.since, &changes, now) {
+                denied.push((waiter, Verdict::Denied(statuses)));
+                continue;
+            }
+            if modest && !self.held(&waiter, &changes, now) {
+                later.push_back(waiter);
                 continue;
             }
             let together = wanted.as_ref().is_some_and(|wanted| wanted.same(&waiter.limits));

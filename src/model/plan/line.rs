@@ -27,6 +27,10 @@ impl Amounts {
     }
 }
 
+/// The refill of so many milliseconds may be lost where many processes write to a full bucket at once, and
+/// at most a tenth of what it holds.
+const LOST_IN_A_CROWD: i64 = 50;
+
 /// The refill that is due at `now`, rounded up.
 fn due(state: &BucketState, known: &LimitState, now: i64) -> i128 {
     let accrual = known.rate.accrue(state.age(now), known.level.remainder);
@@ -37,7 +41,10 @@ fn due(state: &BucketState, known: &LimitState, now: i64) -> i128 {
 ///
 /// That is exact unless something is taken while the cap cuts the refill: what the full bucket never
 /// held would be credited later. A limit that nothing is taken from is cut just as well later.
-pub(super) fn plain(state: &BucketState, known: &LimitState, change: &Change, now: i64) -> Line {
+///
+/// In a `crowd` even then: what the cap cuts is taken out, as far as the state tells. If others did the
+/// same meanwhile, some is lost, but never more than the refill of [`LOST_IN_A_CROWD`].
+pub(super) fn plain(state: &BucketState, known: &LimitState, change: &Change, now: i64, crowd: bool) -> Line {
     let amounts = Amounts::of(state, Some(change), now);
     let Amounts { give, debit, granted, .. } = amounts;
     let cap = known.rate.capacity();
@@ -48,8 +55,16 @@ pub(super) fn plain(state: &BucketState, known: &LimitState, change: &Change, no
         let ceiling = i128::from(cap) - i128::from(give) - due(state, known, now);
         let covered = || covered(state, known.rate, now, state.expires_at?.saturating_mul(1000));
         let floor = if granted { Some(0) } else { covered() };
-        let floor = floor.map(|lowest| clamp(lowest - i128::from(give) + i128::from(debit)));
-        (TokenChange::Add(give.saturating_sub(debit)), floor, Some(clamp(ceiling)))
+        let floor = floor.map(|lowest| lowest - i128::from(give) + i128::from(debit));
+        let over = i128::from(known.level.tokens) - ceiling;
+        let spare = known.rate.accrue(LOST_IN_A_CROWD, 0).raw.min(i128::from(cap / 10));
+        if crowd && over > 0 && over <= spare {
+            let floor = floor.map_or(ceiling - spare, |floor| (floor + over).max(ceiling - spare));
+            let tokens = i128::from(give) - i128::from(debit) - over;
+            (TokenChange::Add(clamp(tokens)), Some(clamp(floor)), Some(clamp(ceiling + over)))
+        } else {
+            (TokenChange::Add(give.saturating_sub(debit)), floor.map(clamp), Some(clamp(ceiling)))
+        }
     } else if known.level.tokens >= cap.saturating_sub(give) {
         // Given back to the cap, and no further.
         (TokenChange::Set(cap), Some(cap.saturating_sub(give)), None)

@@ -1,6 +1,7 @@
-//! The engine and the proxy, through the SDK.
+//! The engine and the proxy, through the SDK; the fleet.
 
 mod closed;
 mod engine;
+mod fleet;
 mod proxy;
 mod table;

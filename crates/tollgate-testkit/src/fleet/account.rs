@@ -1,0 +1,111 @@
+//! What one bucket was charged, in the order in which the store did it, and whether that was right.
+
+use std::time::Duration;
+
+use tollgate::model::Parameters;
+
+/// The charges of one bucket.
+#[derive(Debug, Default)]
+pub(super) struct Account {
+    charges: Vec<Charge>,
+    /// How much later than the time that they bear writes were done, ms: the least and the most. A write of
+    /// a process whose clock is ahead may be done earlier.
+    lag: Option<(i64, i64)>,
+}
+
+/// Tokens that left the bucket, or came back.
+#[derive(Clone, Copy, Debug)]
+struct Charge {
+    /// When the store did it: true epoch ms.
+    at: i64,
+    millitokens: i64,
+}
+
+impl Account {
+    /// Notes a charge that bears the time `planned` and was done at `at`.
+    pub(super) fn charge(&mut self, at: i64, planned: i64, millitokens: i64) {
+        self.charges.push(Charge { at, millitokens });
+        let lag = at - planned;
+        let (least, most) = self.lag.unwrap_or((lag, lag));
+        self.lag = Some((least.min(lag), most.max(lag)));
+    }
+
+    /// Millitokens that all charges together have taken.
+    pub(super) fn net(&self) -> i64 {
+        self.charges.iter().map(|charge| charge.millitokens).sum()
+    }
+
+    /// Millitokens that charges have taken from `from` until `to` (epoch ms).
+    pub(super) fn taken_between(&self, from: i64, to: i64) -> i64 {
+        let within = self.charges.iter().filter(|charge| (from..to).contains(&charge.at));
+        within.map(|charge| charge.millitokens).sum()
+    }
+
+    /// By how far the clocks of the writes were apart from that of the store, on their way included.
+    pub(super) fn widening(&self) -> Duration {
+        let (least, most) = self.lag.unwrap_or_default();
+        Duration::from_millis(u64::try_from(most - least).unwrap_or(0))
+    }
+
+    /// Millitokens that were granted beyond the rule: over any interval at most the capacity, and the refill
+    /// of the interval widened by [`widening`](Self::widening).
+    ///
+    /// That holds if and only if a perfect bucket, whose capacity is larger by the refill of the widening, and
+    /// which is full when it is first charged, never falls below zero. In units of millitoken · refill period,
+    /// so nothing is rounded.
+    pub(super) fn over_admitted(&self, parameters: Parameters) -> i64 {
+        let period = i128::from(parameters.refill_period());
+        let amount = i128::from(parameters.refill_amount());
+        let full = i128::from(parameters.capacity()) * period + amount * self.widening().as_millis() as i128;
+        let (mut level, mut lowest) = (full, 0);
+        let mut last = self.charges.first().map_or(0, |charge| charge.at);
+        for charge in &self.charges {
+            level = (level + amount * i128::from(charge.at - last)).min(full);
+            last = charge.at;
+            level = (level - i128::from(charge.millitokens) * period).min(full);
+            lowest = lowest.min(level);
+        }
+        i64::try_from((-lowest + period - 1) / period).unwrap_or(i64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 10 tokens, and one more every 100 ms.
+    fn parameters() -> Parameters {
+        Parameters::new(10_000, 1000, 100).unwrap()
+    }
+
+    fn account(charges: &[(i64, i64, i64)]) -> Account {
+        let mut account = Account::default();
+        charges.iter().for_each(|(at, planned, millitokens)| account.charge(*at, *planned, *millitokens));
+        account
+    }
+
+    #[test]
+    fn what_a_perfect_bucket_grants_is_right_to_the_millitoken() {
+        assert_eq!(account(&[(0, 0, 10_000), (100, 100, 1000), (250, 250, 1500)]).over_admitted(parameters()), 0);
+        assert_eq!(account(&[(0, 0, 10_000), (100, 100, 1000), (250, 250, 1501)]).over_admitted(parameters()), 1);
+    }
+
+    #[test]
+    fn a_full_bucket_gains_nothing() {
+        assert_eq!(account(&[(0, 0, 1000), (100_000, 100_000, 10_000)]).over_admitted(parameters()), 0);
+        assert_eq!(account(&[(0, 0, 1000), (100_000, 100_000, 10_001)]).over_admitted(parameters()), 1);
+    }
+
+    #[test]
+    fn ways_and_clocks_widen_the_interval() {
+        // Done 20 ms late, and by a clock that is 30 ms ahead.
+        assert_eq!(account(&[(20, 0, 10_000), (100, 130, 1300)]).over_admitted(parameters()), 0);
+        assert_eq!(account(&[(20, 0, 10_000), (100, 130, 1301)]).over_admitted(parameters()), 1);
+    }
+
+    #[test]
+    fn what_comes_back_may_be_granted_again() {
+        assert_eq!(account(&[(0, 0, 10_000), (0, 0, -2000), (0, 0, 2000)]).over_admitted(parameters()), 0);
+        assert_eq!(account(&[(0, 0, 10_000), (0, 0, -2000), (0, 0, 2001)]).over_admitted(parameters()), 1);
+    }
+}

@@ -1,0 +1,90 @@
+//! What a fleet has done.
+
+use std::time::Duration;
+
+/// What came of a simulation. Counts are those of the time that is measured, the warm-up left out, unless
+/// they say otherwise.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The size of the fleet.
+    pub processes: usize,
+    /// The time that is measured.
+    pub time: Duration,
+    /// Requests.
+    pub requests: u64,
+    /// Requests that were granted.
+    pub granted: u64,
+    /// Requests that were denied.
+    pub denied: u64,
+    /// Requests that got neither: the store was too busy, too slow or lost their answer.
+    pub unavailable: u64,
+    /// Tokens that the store was charged.
+    pub tokens: f64,
+    /// Tokens, as a part of what could have been granted: of every bucket what was asked of it, or what it
+    /// gains in that time, whichever is less.
+    pub utilisation: f64,
+    /// Millitokens that were granted beyond the rule, from the very beginning, of the bucket where that is
+    /// most: over any interval at most the capacity, and the refill of the interval widened by
+    /// [`widening`](Self::widening).
+    pub over_admitted: i64,
+    /// Millitokens that callers were granted, from the very beginning, and that no bucket was charged.
+    pub unpaid: i64,
+    /// How far apart the writes' times were from the store's: how long they were on their way, and how far
+    /// the clocks were apart.
+    pub widening: Duration,
+    /// Writes that were done. One write unit each.
+    pub writes: u64,
+    /// Writes whose condition failed. One write unit each.
+    pub lost_races: u64,
+    /// Writes that were refused because their item was written too often.
+    pub throttled: u64,
+    /// Reads.
+    pub reads: u64,
+    /// Write units of the item that was written most.
+    pub hottest: u64,
+    /// How long requests took that were granted.
+    pub grants: Times,
+    /// How long requests took that were denied.
+    pub denials: Times,
+    /// Requests that were granted to each task of a closed load.
+    pub of_tasks: Vec<u64>,
+}
+
+impl Outcome {
+    /// Requests granted per second.
+    pub fn grant_rate(&self) -> f64 {
+        self.per_second(self.granted)
+    }
+
+    /// Write units per second, all items together.
+    pub fn write_units(&self) -> f64 {
+        self.per_second(self.writes + self.lost_races)
+    }
+
+    /// A count, per second.
+    pub fn per_second(&self, count: u64) -> f64 {
+        count as f64 / self.time.as_secs_f64()
+    }
+}
+
+/// How long requests took: exact to the millisecond.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Times {
+    /// Half of them took no longer.
+    pub p50: Duration,
+    /// 99 in a hundred took no longer.
+    pub p99: Duration,
+    /// None took longer.
+    pub most: Duration,
+}
+
+impl Times {
+    pub(super) fn of(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        let at = |part: usize| times.get((times.len() * part / 100).min(times.len().saturating_sub(1)));
+        let at = |part| at(part).copied().unwrap_or_default();
+        Self { p50: at(50), p99: at(99), most: at(100) }
+    }
+}

@@ -1,0 +1,241 @@
+//! One run.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep, sleep_until};
+use tollgate::{Error, RateLimiter, limiter::Acquire, model::Parameters};
+
+use super::{
+    Fleet, Outcome, Times,
+    clock::VirtualClock,
+    load::{Arrivals, Zipf},
+    store::SimulatedStore,
+};
+
+const RESOURCE: &str = "api";
+
+/// Buckets that each process remembers: fewer than by default, there are many processes.
+const REMEMBERED: usize = 1000;
+
+/// A run and what it has seen.
+#[derive(Debug)]
+pub(super) struct Simulation {
+    fleet: Fleet,
+    clock: VirtualClock,
+    store: Arc<SimulatedStore>,
+    limiters: Vec<RateLimiter>,
+    zipf: Zipf,
+    tally: Mutex<Tally>,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    outcome: Outcome,
+    /// Granted to callers from the very beginning, millitokens.
+    granted: i64,
+    /// Requests for each key within the window.
+    asked: Vec<u64>,
+    grants: Vec<Duration>,
+    denials: Vec<Duration>,
+}
+
+/// How one request ended.
+enum Answer {
+    Granted,
+    /// Denied, until then.
+    Denied(Option<Duration>),
+    Unavailable,
+}
+
+impl Simulation {
+    pub(super) fn run(fleet: &Fleet) -> Outcome {
+        // What limiters draw on their own: ids of writes, pauses.
+        fastrand::seed(fleet.seed);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
+        runtime.block_on(async {
+            let simulation = Arc::new(Self::new(fleet.clone()));
+            match fleet.load.arrivals {
+                Arrivals::Open(per_second) => simulation.open(per_second).await,
+                Arrivals::Closed(tasks) => simulation.closed(tasks).await,
+            }
+            for limiter in &simulation.limiters {
+                limiter.shutdown().await;
+            }
+            simulation.conclude()
+        })
+    }
+
+    fn new(fleet: Fleet) -> Self {
+        let clock = VirtualClock::start();
+        let window = (fleet.warm_up, fleet.warm_up + fleet.measure);
+        let store = Arc::new(SimulatedStore::new(clock, fleet.seed.wrapping_add(1), fleet.manners, window));
+        let mut random = fastrand::Rng::with_seed(fleet.seed.wrapping_add(2));
+        let skew = i64::try_from(fleet.skew.as_millis()).unwrap_or(0);
+        let limiters = (0..fleet.processes).map(|_| {
+            let clock = clock.skewed(random.i64(-skew..=skew));
+            let builder = RateLimiter::builder().clock(clock).remembered_buckets(REMEMBERED);
+            let builder = (fleet.settings)(builder);
+            builder.build_shared(store.clone()).unwrap_or_else(|error| panic!("no limiter: {error}"))
+        });
+        let limiters = limiters.collect();
+        let zipf = Zipf::new(&fleet.load);
+        let tally = Mutex::new(Tally { asked: vec![0; fleet.load.keys], ..Tally::default() });
+        Self { fleet, clock, store, limiters, zipf, tally }
+    }
+
+    /// When it ends.
+    fn end(&self) -> Duration {
+        self.fleet.warm_up + self.fleet.measure
+    }
+
+    /// Requests come, whatever becomes of those before.
+    async fn open(self: &Arc<Self>, per_second: f64) {
+        let mut random = fastrand::Rng::with_seed(self.fleet.seed.wrapping_add(3));
+        let mut next = 0.0;
+        loop {
+            next -= (1.0 - random.f64()).ln() / per_second;
+            let next = Duration::from_secs_f64(next);
+            if next >= self.end() {
+                break;
+            }
+            sleep_until(self.clock.at(next)).await;
+            let (process, key) = (random.usize(0..self.limiters.len()), self.zipf.draw(&mut random));
+            let simulation = self.clone();
+            tokio::spawn(async move { simulation.ask(process, key).await });
+        }
+        sleep_until(self.clock.at(self.end())).await;
+        // The last ones are answered.
+        sleep(Duration::from_secs(1)).await;
+    }
+
+    /// Tasks ask, one request after another.
+    async fn closed(self: &Arc<Self>, tasks: usize) {
+        let all = self.limiters.len() * tasks;
+        self.tally().outcome.of_tasks = vec![0; all];
+        let running: Vec<_> = (0..all)
+            .map(|task| {
+                let simulation = self.clone();
+                tokio::spawn(async move { simulation.keep_asking(task, task / tasks).await })
+            })
+            .collect();
+        for task in running {
+            if let Err(error) = task.await {
+                std::panic::resume_unwind(error.into_panic());
+            }
+        }
+    }
+
+    async fn keep_asking(&self, task: usize, process: usize) {
+        let seed = self.fleet.seed.wrapping_add(4).wrapping_add((task as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut random = fastrand::Rng::with_seed(seed);
+        while self.clock.elapsed() < self.end() {
+            let counted = self.is_counted();
+            match self.ask(process, self.zipf.draw(&mut random)).await {
+                Answer::Granted => self.tally().outcome.of_tasks[task] += u64::from(counted),
+                // At once is at the earliest the next time that there is.
+                Answer::Denied(wait) => sleep(wait.unwrap_or_default().max(Duration::from_millis(1))).await,
+                Answer::Unavailable => sleep(Duration::from_millis(1)).await,
+            }
+        }
+    }
+
+    async fn ask(&self, process: usize, key: usize) -> Answer {
+        let counted = self.is_counted();
+        let begun = Instant::now();
+        let result = self.request(process, key).await;
+        let took = begun.elapsed();
+        let mut tally = self.tally();
+        if counted {
+            tally.outcome.requests += 1;
+            tally.asked[key] += 1;
+        }
+        match result {
+            Ok(lease) => {
+                lease.commit();
+                tally.granted += i64::try_from(self.fleet.load.cost).unwrap_or(i64::MAX).saturating_mul(1000);
+                if counted {
+                    tally.outcome.granted += 1;
+                    tally.grants.push(took);
+                }
+                Answer::Granted
+            }
+            Err(Error::Denied(denied)) => {
+                if counted {
+                    tally.outcome.denied += 1;
+                    tally.denials.push(took);
+                }
+                Answer::Denied(denied.retry_after())
+            }
+            Err(_) => {
+                tally.outcome.unavailable += u64::from(counted);
+                Answer::Unavailable
+            }
+        }
+    }
+
+    fn request(&self, process: usize, key: usize) -> Acquire {
+        let Fleet { limit, load, .. } = &self.fleet;
+        let entity = format!("user-{key}");
+        let acquire = self.limiters[process].acquire(entity, RESOURCE).limits(limit.clone());
+        (self.fleet.request)(acquire.cost(limit.name(), load.cost).without_parent())
+    }
+
+    fn is_counted(&self) -> bool {
+        (self.fleet.warm_up..self.end()).contains(&self.clock.elapsed())
+    }
+
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn conclude(&self) -> Outcome {
+        let tally = std::mem::take(&mut *self.tally());
+        let parameters = Parameters::from(&self.fleet.limit);
+        let (from, to) = self.window();
+        let counts = self.store.counts();
+        let net: i64 = self.store.accounts(|_, account| account.net()).into_iter().sum();
+        let taken: i64 = self.store.accounts(|_, account| account.taken_between(from, to)).into_iter().sum();
+        let tokens = taken as f64 / 1000.0;
+        Outcome {
+            processes: self.fleet.processes,
+            time: self.fleet.measure,
+            tokens,
+            utilisation: tokens / self.possible(&tally.asked),
+            over_admitted: self.worst(|_, account| account.over_admitted(parameters)).unwrap_or(0),
+            unpaid: (tally.granted - net).max(0),
+            widening: self.worst(|_, account| account.widening()).unwrap_or_default(),
+            writes: counts.applied,
+            lost_races: counts.refused,
+            throttled: counts.throttled,
+            reads: counts.reads,
+            hottest: self.store.hottest(),
+            grants: Times::of(tally.grants),
+            denials: Times::of(tally.denials),
+            ..tally.outcome
+        }
+    }
+
+    fn worst<T: Ord>(&self, of: impl FnMut(&tollgate::model::BucketKey, &super::account::Account) -> T) -> Option<T> {
+        self.store.accounts(of).into_iter().max()
+    }
+
+    /// Epoch ms from when until when it is measured.
+    fn window(&self) -> (i64, i64) {
+        use tollgate::clock::Clock;
+        let start = self.clock.now() - i64::try_from(self.clock.elapsed().as_millis()).unwrap_or(0);
+        let at = |time: Duration| start + i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        (at(self.fleet.warm_up), at(self.end()))
+    }
+
+    /// Tokens that could have been granted within the window.
+    fn possible(&self, asked: &[u64]) -> f64 {
+        let Fleet { limit, load, measure, .. } = &self.fleet;
+        let refill = limit.refill_amount() as f64 * measure.as_secs_f64() / limit.refill_period().as_secs_f64();
+        let possible: f64 = asked.iter().map(|asked| (*asked as f64 * load.cost as f64).min(refill)).sum();
+        possible.max(f64::MIN_POSITIVE)
+    }
+}

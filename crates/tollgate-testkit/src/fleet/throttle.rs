@@ -1,0 +1,29 @@
+//! What one item of the store takes.
+
+use std::time::Duration;
+
+/// Operations per second on one item: a bucket of tokens that holds a tenth of a second's worth.
+#[derive(Debug)]
+pub(super) struct Throttle {
+    per_second: f64,
+    tokens: f64,
+    at: Duration,
+}
+
+impl Throttle {
+    pub(super) fn new(per_second: f64) -> Self {
+        Self { per_second, tokens: per_second / 10.0, at: Duration::ZERO }
+    }
+
+    /// Whether one more is taken at `now`.
+    pub(super) fn admits(&mut self, now: Duration) -> bool {
+        let more = now.saturating_sub(self.at).as_secs_f64() * self.per_second;
+        self.tokens = (self.tokens + more).min(self.per_second / 10.0);
+        self.at = now;
+        let admits = self.tokens >= 1.0;
+        if admits {
+            self.tokens -= 1.0;
+        }
+        admits
+    }
+}

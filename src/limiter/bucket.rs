@@ -4,14 +4,14 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use tokio::sync::oneshot;
 
 use super::{
+    deadline::Deadline,
     gate::Gate,
-    grant::{Amounts, Grant},
+    grant::{Amounts, Grant, Share, Shares},
     memory::{Memory, Pinned, Place},
     settlement::Settlement,
 };
@@ -44,8 +44,7 @@ pub(super) enum Verdict {
 /// What a bucket answers at once.
 #[derive(Debug)]
 pub(super) enum Asked {
-    /// Granted: what is left of each limit.
-    Granted(Amounts),
+    Granted(Shares),
     Denied(Vec<LimitStatus>),
     Unavailable(Unavailable),
     /// The store is asked.
@@ -100,7 +99,7 @@ impl Bucket {
 
     /// Asks for `amounts`, all or nothing. `own`: the limits are the entity's own.
     #[inline]
-    pub(super) fn acquire(&mut self, own: bool, amounts: &Amounts, deadline: Duration) -> Asked {
+    pub(super) fn acquire(&mut self, own: bool, amounts: &Amounts, deadline: Deadline) -> Asked {
         match self {
             Self::Memory { memory, place, limits } => {
                 let now = memory.now();
@@ -115,7 +114,7 @@ impl Bucket {
             }
             Self::Gated { gate, limits } => match gate.acquire(limits, own, amounts.clone()) {
                 Ok(answer) => {
-                    let waiting = Waiting { answer, timeout: gate.timeout(deadline) };
+                    let waiting = Waiting { answer, timeout: gate.timeout(deadline.into()) };
                     Asked::Waiting(Acquiring(Box::pin(waiting)))
                 }
                 Err(asked) => asked,
@@ -146,8 +145,9 @@ impl Bucket {
 
 #[inline]
 fn spend(memory: &Memory, entry: &Entry, limits: &Limits, amounts: &Amounts, now: i64) -> Asked {
-    match memory.store.spend(entry, limits, amounts, now) {
-        Ok(left) => Asked::Granted(left),
+    let mut shares: Shares = amounts.iter().copied().map(Share::asked).collect();
+    match memory.store.spend(entry, limits, &mut shares, now) {
+        Ok(()) => Asked::Granted(shares),
         Err(statuses) => Asked::Denied(statuses),
     }
 }

@@ -1,6 +1,9 @@
 //! Building a limiter.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use tokio::runtime::Handle;
 
@@ -13,7 +16,7 @@ use super::{
     resolver::Resolver,
 };
 use crate::{
-    clock::{Clock, SystemClock},
+    clock::{Clock, MonotonicClock, SystemClock},
     error::Invalid,
     store::{MemoryStore, Store},
 };
@@ -31,7 +34,7 @@ use crate::{
 #[derive(Clone, Debug)]
 #[must_use = "a builder builds nothing by itself"]
 pub struct Builder {
-    clock: Arc<dyn Clock>,
+    clock: Option<Arc<dyn Clock>>,
     runtime: Option<Handle>,
     gates: usize,
     settings: Settings,
@@ -42,10 +45,10 @@ pub struct Builder {
 impl Default for Builder {
     fn default() -> Self {
         Self {
-            clock: Arc::new(SystemClock),
+            clock: None,
             runtime: None,
             limiter: LimiterSettings {
-                deadline: Duration::from_millis(250),
+                deadline: Duration::from_millis(250).into(),
                 principal: None,
                 audit_retention: Duration::from_secs(90 * 86_400),
             },
@@ -61,9 +64,10 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// Tells the time by `clock`, for tests. Default: the system's clock.
+    /// Tells the time by `clock`, for tests. Default: the system's clock; in memory one that the wall
+    /// clock does not move, [`MonotonicClock`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
+        self.clock = Some(Arc::new(clock));
         self
     }
 
@@ -77,7 +81,7 @@ impl Builder {
 
     /// The longest that an acquire waits for the store. Default: 250 ms.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.limiter.deadline = deadline;
+        self.limiter.deadline = deadline.into();
         self
     }
 
@@ -129,8 +133,11 @@ impl Builder {
     /// A limiter whose buckets live in this process.
     pub fn build_memory(self, store: MemoryStore) -> RateLimiter {
         let builder = self.clone();
-        let memory = Memory { store, clock: self.clock.clone() };
-        RateLimiter::new(Backend::Memory(Arc::new(memory)), self.clock, self.limiter, builder)
+        // One for all: limiters may share a store.
+        static CLOCK: LazyLock<Arc<dyn Clock>> = LazyLock::new(|| Arc::new(MonotonicClock::new()));
+        let clock = self.clock.unwrap_or_else(|| CLOCK.clone());
+        let memory = Memory { store, clock: clock.clone() };
+        RateLimiter::new(Backend::Memory(Arc::new(memory)), clock, self.limiter, builder)
     }
 
     /// A limiter whose buckets live in `store`.
@@ -151,23 +158,19 @@ impl Builder {
             None => Handle::try_current().map_err(|_| Invalid::NoRuntime)?,
         };
         let builder = Self { runtime: Some(runtime.clone()), ..self.clone() };
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let background = Background::new(runtime);
         let resolver = Resolver::new(
             store.clone(),
             background.clone(),
-            self.clock.clone(),
+            clock.clone(),
             self.settings.store_deadline,
             self.config_ttl,
             self.gates,
         );
-        let context = Context {
-            store,
-            clock: self.clock.clone(),
-            background,
-            settings: self.settings,
-            write_ids: WriteIds::new(),
-        };
+        let context =
+            Context { store, clock: clock.clone(), background, settings: self.settings, write_ids: WriteIds::new() };
         let gates = Gates::new(self.gates, context, Arc::new(resolver));
-        Ok(RateLimiter::new(Backend::Gated(gates), self.clock, self.limiter, builder))
+        Ok(RateLimiter::new(Backend::Gated(gates), clock, self.limiter, builder))
     }
 }

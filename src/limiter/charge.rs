@@ -4,13 +4,13 @@
 use std::{
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use smallvec::SmallVec;
 
 use super::{
     bucket::{Acquiring, Asked, Bucket, Verdict},
+    deadline::Deadline,
     grant::{Amounts, Grant},
     holding::{Holding, Holdings},
 };
@@ -37,7 +37,7 @@ pub(super) struct Charges {
 }
 
 impl Charges {
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Charge> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Charge> + Clone {
         std::iter::once(&self.own).chain(self.parent.as_deref())
     }
 }
@@ -53,14 +53,17 @@ pub(super) enum Charged {
 
 /// Asks all buckets.
 #[inline]
-pub(super) fn charge(charges: Charges, deadline: Duration) -> Charged {
+pub(super) fn charge(charges: Charges, deadline: Deadline) -> Charged {
     let Charges { own: mut charge, parent } = charges;
     if let Some(parent) = parent {
         return charge_both(charge, *parent, deadline);
     }
     match charge.bucket.acquire(charge.own, &charge.amounts, deadline) {
-        Asked::Granted(left) => Charged::Done(Ok(Holdings::one(charge.granted(left)))),
-        Asked::Denied(statuses) => Charged::Done(Err(denied(&charge.bucket, statuses))),
+        Asked::Granted(shares) => {
+            let Charge { bucket, owner, own, .. } = charge;
+            Charged::Done(Ok(Holdings::one(Holding::new(Grant::new(bucket, shares), owner, own))))
+        }
+        Asked::Denied(statuses) => Charged::Done(Err(denied(charge.bucket.key(), statuses))),
         Asked::Unavailable(error) => Charged::Done(Err(error.into())),
         Asked::Waiting(acquiring) => {
             let asked = SmallVec::from_iter([(charge, Answer::Coming(acquiring))]);
@@ -69,7 +72,7 @@ pub(super) fn charge(charges: Charges, deadline: Duration) -> Charged {
     }
 }
 
-fn charge_both(own: Charge, parent: Charge, deadline: Duration) -> Charged {
+fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
     let charges = [own, parent];
     // Look at all of them before any is charged: a parent that is known to be short costs nothing.
     let known = charges.each_ref().map(|charge| charge.bucket.known_denial(&charge.amounts));
@@ -78,7 +81,7 @@ fn charge_both(own: Charge, parent: Charge, deadline: Duration) -> Charged {
     }
     let asked = charges.map(|mut charge| {
         let answer = match charge.bucket.acquire(charge.own, &charge.amounts, deadline) {
-            Asked::Granted(left) => Answer::Granted(Grant::new(charge.bucket.clone(), charge.amounts.clone(), left)),
+            Asked::Granted(shares) => Answer::Granted(Grant::new(charge.bucket.clone(), shares)),
             Asked::Denied(statuses) => Answer::Denied(statuses),
             Asked::Unavailable(error) => Answer::Unavailable(error),
             Asked::Waiting(acquiring) => Answer::Coming(acquiring),
@@ -89,13 +92,6 @@ fn charge_both(own: Charge, parent: Charge, deadline: Duration) -> Charged {
     match charging.is_complete() {
         true => Charged::Done(charging.conclude()),
         false => Charged::Waiting(Box::new(charging)),
-    }
-}
-
-impl Charge {
-    #[inline]
-    fn granted(self, left: Amounts) -> Holding {
-        Holding::new(Grant::new(self.bucket, self.amounts, left), self.owner, self.own)
     }
 }
 
@@ -133,7 +129,7 @@ impl Charging {
         let mut short = false;
         for (charge, answer) in self.asked {
             let status = match answer {
-                Answer::Granted(grant) => Some(grant.statuses(&charge.amounts)),
+                Answer::Granted(grant) => Some(grant.statuses()),
                 Answer::Denied(status) => {
                     short = true;
                     Some(status)
@@ -176,8 +172,8 @@ impl Future for Charging {
 }
 
 /// The denial of a request for one bucket.
-fn denied(bucket: &Bucket, statuses: Vec<LimitStatus>) -> Error {
-    let BucketKey { entity, resource, .. } = bucket.key();
+#[cold]
+pub(super) fn denied(BucketKey { entity, resource, .. }: &BucketKey, statuses: Vec<LimitStatus>) -> Error {
     Denied::new(entity.clone(), resource.clone(), statuses).into()
 }
 
@@ -194,7 +190,7 @@ fn denied_among<'a>(charges: impl Iterator<Item = (&'a Charge, Option<Vec<LimitS
         first.get_or_insert(&charge.bucket);
     }
     match first {
-        Some(bucket) => denied(bucket, limits),
+        Some(bucket) => denied(bucket.key(), limits),
         // A request has a bucket.
         None => Unavailable::ShutDown.into(),
     }

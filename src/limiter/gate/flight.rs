@@ -283,8 +283,9 @@ fn land(gate: &Arc<Gate>, batch: Batch, bucket: BucketState) {
         .waiters
         .into_iter()
         .map(|waiter| {
-            let left: Amounts = waiter.limits.iter().map(|limit| left(limit.name())).collect();
-            let grant = Grant::new(gate.bucket(waiter.limits), waiter.amounts, left);
+            let bucket = gate.bucket(waiter.limits);
+            let left: Amounts = bucket.limits().iter().map(|limit| left(limit.name())).collect();
+            let grant = Grant::of(bucket, &waiter.amounts, left);
             (waiter.reply, grant)
         })
         .collect();

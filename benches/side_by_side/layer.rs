@@ -35,15 +35,19 @@ pub(crate) fn run(filter: &str) {
     let governor = || GovernorConfigBuilder::default().per_nanosecond(1).burst_size(PLENTY).finish().unwrap();
     let mut headers = GovernorConfigBuilder::default().per_nanosecond(1).burst_size(PLENTY).use_headers();
     let headers = headers.finish().unwrap();
-    let [bare, off, governor_off, on, governor_on] = compete([
+    let [bare, off, alone_off, governor_off, on, alone_on, governor_on] = compete([
         route(&runtime, "bare", |router| router),
-        route(&runtime, "tollgate, headers off", |router| router.layer(tollgate(ReportLimits::Off))),
+        route(&runtime, "tollgate, headers off", |router| router.layer(tollgate(ReportLimits::Off, true))),
+        route(&runtime, "tollgate, no handle either", |router| router.layer(tollgate(ReportLimits::Off, false))),
         route(&runtime, "tower_governor, headers off", |router| router.layer(GovernorLayer::new(governor()))),
-        route(&runtime, "tollgate, headers on", |router| router.layer(tollgate(ReportLimits::All))),
+        route(&runtime, "tollgate, headers on", |router| router.layer(tollgate(ReportLimits::All, true))),
+        route(&runtime, "tollgate, on, no handle", |router| router.layer(tollgate(ReportLimits::All, false))),
         route(&runtime, "tower_governor, headers on", |router| router.layer(GovernorLayer::new(headers))),
     ]);
     ratio("added, headers off", off - bare, governor_off - bare, 1.0);
+    ratio("added, headers off, no handle", alone_off - bare, governor_off - bare, 1.0);
     ratio("added, headers on", on - bare, governor_on - bare, 1.0);
+    ratio("added, headers on, no handle", alone_on - bare, governor_on - bare, 1.0);
 }
 
 /// Clones the router for every request, as a server does, and reads the answer to its end.
@@ -71,13 +75,13 @@ fn route<'a>(runtime: &'a Runtime, name: &'static str, add: impl FnOnce(Router) 
     Contestant::with_input(name, request, serve)
 }
 
-fn tollgate(report: ReportLimits) -> RateLimitLayer {
+fn tollgate(report: ReportLimits, handle: bool) -> RateLimitLayer {
     let policy = Policy::builder()
         .entity(keys::peer_ip())
         .resource(keys::fixed("http"))
         .limit(Limit::per_second("rps", u64::from(PLENTY)))
-        .report(report)
-        .build()
-        .unwrap();
+        .report(report);
+    let policy = if handle { policy } else { policy.without_handle() };
+    let policy = policy.build().unwrap();
     RateLimitLayer::new(RateLimiter::memory(), policy)
 }

@@ -54,8 +54,7 @@ fn granted(count: usize) {
     let keys = keys(count);
     let limiter = RateLimiter::memory();
     let limits = Limits::from(Limit::per_second("rps", u64::from(PLENTY.get())));
-    let buckets: Vec<_> =
-        keys.iter().map(|key| limiter.bucket(key, "api").unwrap().limits(&limits).unwrap()).collect();
+    let buckets: Vec<_> = keys.iter().map(|key| limiter.bucket(key, "api").unwrap().limits(&limits).unwrap()).collect();
     let keyed: DefaultKeyedRateLimiter<String> = Governor::keyed(Quota::per_second(PLENTY));
     let direct = Governor::direct(Quota::per_second(PLENTY));
     let [by_key, by_handle, keyed, _] = compete([

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::Invalid,
-    model::{Cost, EntityId, InvalidLimits, InvalidName, Limit, LimitName, Limits, StoredOnUnavailable},
+    model::{Cost, EntityId, InvalidLimits, InvalidName, Limit, LimitName, Limits, Resource, StoredOnUnavailable},
 };
 
 /// What the layer does with the requests of a route: keys, limits, cost, settle rules, failure
@@ -23,6 +23,8 @@ pub struct Policy {
 pub(super) struct Rules {
     pub(super) entity: Box<dyn KeyExtractor>,
     pub(super) resource: Box<dyn KeyExtractor>,
+    /// The resource, where it is the same for all requests.
+    pub(super) fixed_resource: Option<Resource>,
     pub(super) limits: PolicyLimits,
     pub(super) cost: Cost,
     pub(super) estimates: Vec<(LimitName, Box<dyn Estimate>)>,
@@ -32,6 +34,8 @@ pub(super) struct Rules {
     pub(super) on_unavailable: OnUnavailable,
     pub(super) limit_preflights: bool,
     pub(super) without_parent: bool,
+    /// Whether handlers get a handle of the lease.
+    pub(super) shares_lease: bool,
     pub(super) report: ReportLimits,
     pub(super) policy_field: PolicyField,
 }
@@ -174,6 +178,7 @@ impl Rules {
     fn new(entity: Box<dyn KeyExtractor>, resource: Box<dyn KeyExtractor>, limits: PolicyLimits) -> Self {
         Self {
             entity,
+            fixed_resource: resource.constant().and_then(|key| key.into_resource().ok()),
             resource,
             policy_field: PolicyField::new(limits.own()),
             limits,
@@ -185,6 +190,7 @@ impl Rules {
             on_unavailable: OnUnavailable::default(),
             limit_preflights: false,
             without_parent: false,
+            shares_lease: true,
             report: ReportLimits::default(),
         }
     }
@@ -221,6 +227,7 @@ pub struct PolicyBuilder {
     on_unavailable: OnUnavailable,
     limit_preflights: bool,
     without_parent: bool,
+    without_handle: bool,
     report: ReportLimits,
 }
 
@@ -265,6 +272,15 @@ impl PolicyBuilder {
     /// saves the first request of an entity one round trip.
     pub fn without_parent(mut self) -> Self {
         self.without_parent = true;
+        self
+    }
+
+    /// Keeps the lease to the layer: handlers get no [`LeaseHandle`](super::LeaseHandle) of it, nor
+    /// [`RateLimitStatus`](super::RateLimitStatus) from it, and it is committed as soon as the
+    /// response's head is ready. For limits that only count requests; it saves each of them the
+    /// entry in its extensions. A handle that a layer further out has put there stays.
+    pub fn without_handle(mut self) -> Self {
+        self.without_handle = true;
         self
     }
 
@@ -344,6 +360,7 @@ impl PolicyBuilder {
         }
         rules.check_costs()?;
         rules.without_parent = self.without_parent;
+        rules.shares_lease = !self.without_handle;
         rules.refund_server_errors = self.refund_server_errors;
         rules.on_missing_key = self.on_missing_key;
         rules.on_unavailable = self.on_unavailable;

@@ -6,12 +6,12 @@ use std::{
     fmt::Debug,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-pub use store_time::{MonotonicClock, StoreTime};
+pub use store_time::StoreTime;
 
 pub(crate) use store_time::CorrectedClock;
 
@@ -34,7 +34,75 @@ impl Clock for SystemClock {
     fn now(&self) -> i64 {
         // Before the epoch is as good as at it: refill counts differences, and none is negative.
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        // Not `as_millis`, which multiplies 128 bits.
+        i64::try_from(since.as_secs())
+            .unwrap_or(i64::MAX)
+            .saturating_mul(1000)
+            .saturating_add(since.subsec_millis().into())
+    }
+}
+
+/// The time since it was made, added to what the wall clock said then: a wall clock that is set
+/// does not move it. The default of limiters in memory, whose buckets no other process sees.
+///
+/// Reading it costs less than asking the operating system: it counts the processor's ticks (where
+/// those are not steady, it does ask), and is put right by the system's monotonic clock about once
+/// a second.
+#[derive(Debug)]
+pub struct MonotonicClock {
+    ticks: quanta::Clock,
+    start: Instant,
+    started_at: quanta::Instant,
+    /// What the wall clock said at the start: epoch ns.
+    epoch: u64,
+    /// Until when the correction holds: ns of ticks since the start.
+    corrected_until: AtomicU64,
+    /// What is added to the ticks: ns.
+    correction: AtomicI64,
+}
+
+/// How long a correction holds, ns: ticks are off by a few microseconds a second.
+const CORRECT_EVERY: u64 = 1_000_000_000;
+
+impl MonotonicClock {
+    /// A clock that starts at what the wall clock says. The first of a process takes a few
+    /// milliseconds to find out how long a tick is.
+    pub fn new() -> Self {
+        let ticks = quanta::Clock::new();
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            start: Instant::now(),
+            started_at: ticks.now(),
+            ticks,
+            epoch: u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX),
+            corrected_until: AtomicU64::new(CORRECT_EVERY),
+            correction: AtomicI64::new(0),
+        }
+    }
+
+    fn correct(&self, ticks: u64) {
+        let elapsed = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        // Two that come at once store nearly the same.
+        self.correction.store(elapsed.wrapping_sub(ticks).cast_signed(), Ordering::Relaxed);
+        self.corrected_until.store(ticks.saturating_add(CORRECT_EVERY), Ordering::Relaxed);
+    }
+}
+
+impl Default for MonotonicClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for MonotonicClock {
+    fn now(&self) -> i64 {
+        let ticks = self.ticks.now().duration_since(self.started_at);
+        let ticks = ticks.as_secs().wrapping_mul(1_000_000_000).wrapping_add(ticks.subsec_nanos().into());
+        if ticks >= self.corrected_until.load(Ordering::Relaxed) {
+            self.correct(ticks);
+        }
+        let elapsed = ticks.saturating_add_signed(self.correction.load(Ordering::Relaxed));
+        (self.epoch.saturating_add(elapsed) / 1_000_000).cast_signed()
     }
 }
 
@@ -83,5 +151,25 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
 
     fn error(&self) -> Option<i64> {
         (**self).error()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_monotonic_clock_starts_at_the_wall_clock_and_keeps_the_systems_pace() {
+        let before = SystemClock.now();
+        let clock = MonotonicClock::new();
+        let start = (clock.now(), Instant::now());
+        assert!((before..=SystemClock.now()).contains(&start.0), "{before} {start:?}");
+        // Ticks that are a second late, as if they had not been counted: put right.
+        clock.correction.store(-1_000_000_000, Ordering::Relaxed);
+        clock.corrected_until.store(0, Ordering::Relaxed);
+        let now = clock.now();
+        assert!(clock.correction.load(Ordering::Relaxed) > -100_000_000);
+        let elapsed = i64::try_from(start.1.elapsed().as_millis()).unwrap();
+        assert!((start.0..=start.0 + elapsed + 2).contains(&now), "{start:?} {now}");
     }
 }

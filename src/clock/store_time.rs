@@ -5,41 +5,15 @@
 //! With a clock that only goes forward, that bounds how far the store's time is from it, and each
 //! answer narrows the bounds (Cristian, "Probabilistic clock synchronization", 1989; Marzullo, 1984).
 
-use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Instant,
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicI64, Ordering},
 };
 
 use super::Clock;
 
 /// How far a clock that only goes forward drifts: parts per million, more than crystals do.
 const DRIFT: i64 = 200;
-
-/// Milliseconds since it was made: it only goes forward.
-#[derive(Clone, Copy, Debug)]
-pub struct MonotonicClock(Instant);
-
-impl MonotonicClock {
-    /// A clock that begins now.
-    pub fn new() -> Self {
-        Self(Instant::now())
-    }
-}
-
-impl Default for MonotonicClock {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Clock for MonotonicClock {
-    fn now(&self) -> i64 {
-        i64::try_from(self.0.elapsed().as_millis()).unwrap_or(i64::MAX)
-    }
-}
 
 /// Between what bounds the store's time lies. Shared by all who use the store.
 #[derive(Debug)]

@@ -12,7 +12,11 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{LeaseHandle, Policy, ResponseBody, per_request::Decision};
+use super::{
+    LeaseHandle, Policy, ResponseBody,
+    handle::{Held, Holder},
+    per_request::Decision,
+};
 use crate::limiter::{AcquireFuture, RateLimiter};
 
 pin_project! {
@@ -29,10 +33,11 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State<S, ReqBody, F> {
-        // The store is asked. Nothing is boxed: what waits is boxed already.
-        Waiting { lease: AcquireFuture, next: Option<Next<S, ReqBody>> },
+        // The store is asked. Boxed, so that futures that wait for nothing are small: they are moved
+        // about, and a store call costs a thousand times more.
+        Waiting { lease: AcquireFuture, next: Option<Box<Next<S, ReqBody>>> },
         // The inner service runs. Dropped here, the lease commits as estimated.
-        Running { #[pin] future: F, lease: Option<(LeaseHandle, Policy)> },
+        Running { #[pin] future: F, lease: Option<(Holder, Policy)> },
         // There is nothing to run.
         Answer { response: Option<Response<Bytes>> },
     }
@@ -65,7 +70,8 @@ where
         limiter: RateLimiter,
         policy: Policy,
     ) -> Self {
-        Self { state: State::Waiting { lease, next: Some(Next { service, request, limiter, policy }) } }
+        let next = Box::new(Next { service, request, limiter, policy });
+        Self { state: State::Waiting { lease, next: Some(next) } }
     }
 
     pub(super) fn decided(decision: Decision, service: &mut S, request: Request<ReqBody>, policy: &Policy) -> Self {
@@ -80,8 +86,10 @@ where
     fn decided(decision: Decision, service: &mut S, mut request: Request<ReqBody>, policy: &Policy) -> Self {
         match decision {
             Decision::Granted(lease) => {
-                request.extensions_mut().insert(lease.clone());
-                let unwinding = RollbackOnPanic(&lease);
+                if let Holder::Shared(handle) = &lease {
+                    request.extensions_mut().insert(handle.clone());
+                }
+                let unwinding = RollbackOnPanic(lease.held());
                 let future = service.call(request);
                 unwinding.survived();
                 Self::Running { future, lease: Some((lease, policy.clone())) }
@@ -99,7 +107,7 @@ where
 }
 
 /// Rolls a lease back where the inner service panics. The panic goes on.
-struct RollbackOnPanic<'a>(&'a LeaseHandle);
+struct RollbackOnPanic<'a>(&'a Held);
 
 impl RollbackOnPanic<'_> {
     fn survived(self) {
@@ -131,15 +139,16 @@ where
                         return Poll::Pending;
                     }
                     let result = ready!(Pin::new(lease).poll(context));
-                    let Some(Next { mut service, request, limiter, policy }) = next.take() else {
+                    let Some(next) = next.take() else {
                         return Poll::Pending;
                     };
+                    let Next { mut service, request, limiter, policy } = *next;
                     let decision = policy.decide(&limiter, result);
                     let decided = State::decided(decision, &mut service, request, &policy);
                     state.set(decided);
                 }
                 StateProjection::Running { future, lease } => {
-                    let unwinding = lease.as_ref().map(|(lease, _)| RollbackOnPanic(lease));
+                    let unwinding = lease.as_ref().map(|(lease, _)| RollbackOnPanic(lease.held()));
                     let polled = future.poll(context);
                     // It returned: there is nothing to roll back.
                     std::mem::forget(unwinding);
@@ -148,7 +157,7 @@ where
                         (Ok(response), Some((lease, policy))) => Ok(settled(response, lease, &policy)),
                         (Err(error), lease) => {
                             if let Some((lease, _)) = lease {
-                                lease.rollback();
+                                lease.held().rollback();
                             }
                             Err(error)
                         }
@@ -164,9 +173,9 @@ where
 }
 
 /// Settles by the head. Where anybody else holds the lease it stays open until the body ends.
-fn settled<B: Body>(mut response: Response<B>, lease: LeaseHandle, policy: &Policy) -> Response<ResponseBody<B>> {
-    policy.settle(&lease, &mut response);
-    let lease = lease.is_shared().then_some(lease);
+fn settled<B: Body>(mut response: Response<B>, lease: Holder, policy: &Policy) -> Response<ResponseBody<B>> {
+    policy.settle(lease.held(), &mut response);
+    let lease = lease.still_shared();
     response.map(|body| ResponseBody::inner(body, lease))
 }
 

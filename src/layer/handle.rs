@@ -5,15 +5,20 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use smallvec::SmallVec;
+
 use super::RateLimitStatus;
 use crate::{
     error::{Error, Invalid},
     limiter::Lease,
+    model::LimitStatus,
 };
 
 /// The lease of the request at hand.
 ///
-/// The layer puts one into the request's extensions; with the feature `axum` it is an extractor.
+/// The layer puts one into the request's extensions, unless its policy is
+/// [`without_handle`](super::PolicyBuilder::without_handle); with the feature `axum` it is an
+/// extractor.
 /// Clones share the lease. It is committed when the response body and the last handle are gone: a
 /// handle that is moved to a task keeps it open.
 #[derive(Clone)]
@@ -28,8 +33,44 @@ impl fmt::Debug for LeaseHandle {
     }
 }
 
-/// Commits when the last handle goes.
-struct Held(Mutex<Option<Lease>>);
+/// A lease that is committed when it goes.
+pub(super) struct Held(Mutex<Option<Lease>>);
+
+/// The lease of a request whose inner service runs.
+pub(super) enum Holder {
+    /// Handlers may hold it too.
+    Shared(LeaseHandle),
+    /// Nobody else knows of it.
+    Own(Held),
+}
+
+impl Holder {
+    pub(super) fn new(lease: Lease, shared: bool) -> Self {
+        let held = Held(Mutex::new(Some(lease)));
+        if shared { Self::Shared(LeaseHandle { held: Arc::new(held) }) } else { Self::Own(held) }
+    }
+
+    pub(super) fn held(&self) -> &Held {
+        match self {
+            Self::Shared(handle) => &handle.held,
+            Self::Own(held) => held,
+        }
+    }
+
+    /// The handle, where anybody else holds one.
+    pub(super) fn still_shared(self) -> Option<LeaseHandle> {
+        match self {
+            Self::Shared(handle) if Arc::strong_count(&handle.held) > 1 => Some(handle),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Holder").finish_non_exhaustive()
+    }
+}
 
 impl Drop for Held {
     fn drop(&mut self) {
@@ -42,17 +83,13 @@ impl Drop for Held {
 }
 
 impl LeaseHandle {
-    pub(super) fn new(lease: Lease) -> Self {
-        Self { held: Arc::new(Held(Mutex::new(Some(lease)))) }
-    }
-
     /// Corrects what was used of the limit `name` by a difference in tokens. Local: no round trip,
     /// and no limit on how much more is used.
     ///
     /// # Errors
     /// [`Invalid::UnknownLimit`]; [`Invalid::LeaseClosed`] where it was rolled back.
     pub fn adjust(&self, name: &str, tokens: i64) -> Result<(), Invalid> {
-        self.with(|lease| lease.adjust(name, tokens))
+        self.held.with(|lease| lease.adjust(name, tokens))
     }
 
     /// Sets what was really used of the limit `name`, in tokens. Local.
@@ -60,7 +97,7 @@ impl LeaseHandle {
     /// # Errors
     /// As [`adjust`](Self::adjust).
     pub fn settle(&self, name: &str, tokens: u64) -> Result<(), Invalid> {
-        self.with(|lease| lease.settle(name, tokens))
+        self.held.with(|lease| lease.settle(name, tokens))
     }
 
     /// Gives back `tokens` of the limit `name` that the request does not need. Local.
@@ -68,7 +105,7 @@ impl LeaseHandle {
     /// # Errors
     /// As [`adjust`](Self::adjust).
     pub fn release(&self, name: &str, tokens: u64) -> Result<(), Invalid> {
-        self.with(|lease| lease.release(name, tokens))
+        self.held.with(|lease| lease.release(name, tokens))
     }
 
     /// Asks for `tokens` more of the limit `name`, of the parent too where it is charged, and fails
@@ -79,11 +116,11 @@ impl LeaseHandle {
     /// meanwhile too: nothing stays charged then.
     pub async fn consume(&self, name: &str, tokens: u64) -> Result<(), Error> {
         let more = {
-            let lease = self.lock();
+            let lease = self.held.lock();
             lease.as_ref().ok_or(Invalid::LeaseClosed)?.ask(name, tokens)?
         };
         let more = more.await?;
-        self.with(|lease| {
+        self.held.with(|lease| {
             lease.absorb(more);
             Ok(())
         })?;
@@ -93,13 +130,13 @@ impl LeaseHandle {
     /// Tokens of the limit `name` that the lease counts as used; `None` where there is no such
     /// limit, or the lease was rolled back.
     pub fn consumed(&self, name: &str) -> Option<u64> {
-        self.lock().as_ref()?.consumed(name)
+        self.held.consumed(name)
     }
 
     /// Where the limits stood when the lease was granted, less what was adjusted since. Without
     /// limits, and marked as degraded, where the lease was rolled back.
     pub fn status(&self) -> RateLimitStatus {
-        let lease = self.lock();
+        let lease = self.held.lock();
         let Some(lease) = lease.as_ref() else {
             return RateLimitStatus::undecided();
         };
@@ -110,10 +147,20 @@ impl LeaseHandle {
             degraded: false,
         }
     }
+}
 
-    /// Whether anybody else holds the lease.
-    pub(super) fn is_shared(&self) -> bool {
-        Arc::strong_count(&self.held) > 1
+impl Held {
+    pub(super) fn consumed(&self, name: &str) -> Option<u64> {
+        self.lock().as_ref()?.consumed(name)
+    }
+
+    pub(super) fn settle(&self, name: &str, tokens: u64) -> Result<(), Invalid> {
+        self.with(|lease| lease.settle(name, tokens))
+    }
+
+    /// Where the limits stand; nothing where the lease was rolled back.
+    pub(super) fn statuses(&self) -> SmallVec<[LimitStatus; 1]> {
+        self.lock().as_ref().map_or_else(SmallVec::new, |lease| lease.statuses().collect())
     }
 
     pub(super) fn rollback(&self) {
@@ -134,6 +181,6 @@ impl LeaseHandle {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Lease>> {
-        self.held.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,17 +7,12 @@
 use std::{borrow::Cow, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use sfv::{Integer, KeyRef, ListSerializer, StringRef, integer, key_ref};
+use smallvec::SmallVec;
 
 use crate::model::{Limit, LimitStatus, Limits, Owner};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-
-const QUOTA: &KeyRef = key_ref("q");
-const WINDOW: &KeyRef = key_ref("w");
-const REMAINING: &KeyRef = key_ref("r");
-const RESET: &KeyRef = key_ref("t");
 
 /// The most that a structured field's integer holds.
 const MOST: i64 = 999_999_999_999_999;
@@ -86,36 +81,72 @@ fn share_left(status: &LimitStatus) -> f64 {
 }
 
 fn policy_value<'a>(limits: impl IntoIterator<Item = (Owner, &'a Limit)>) -> Option<HeaderValue> {
-    let mut list = ListSerializer::new();
+    let mut list = ListWriter::default();
     for (owner, limit) in limits {
         let capacity = i64::try_from(limit.capacity()).unwrap_or(MOST);
-        list.bare_item(StringRef::from_str(&policy_name(owner, limit)).ok()?)
-            .parameter(QUOTA, whole(capacity))
-            .parameter(WINDOW, whole(seconds_up(limit.time_to_fill()).max(1)));
+        list.item(owner, limit);
+        list.parameter(b";q=", capacity);
+        list.parameter(b";w=", seconds_up(limit.time_to_fill()).max(1));
     }
-    HeaderValue::from_str(&list.finish()?).ok()
+    list.finish()
 }
 
 fn remaining_value(statuses: &[LimitStatus]) -> Option<HeaderValue> {
-    let mut list = ListSerializer::new();
+    let mut list = ListWriter::default();
     for status in statuses {
-        list.bare_item(StringRef::from_str(&policy_name(status.owner, &status.limit)).ok()?)
-            .parameter(REMAINING, whole(status.available))
-            .parameter(RESET, whole(seconds_up(status.reset_after)));
+        list.item(status.owner, &status.limit);
+        list.parameter(b";r=", status.available);
+        list.parameter(b";t=", seconds_up(status.reset_after));
     }
-    HeaderValue::from_str(&list.finish()?).ok()
+    list.finish()
 }
+
+/// Writes a list of strings with whole numbers as parameters: RFC 9651, sections 3.1 and 3.3. Into
+/// one buffer, because every response carries one; limits' names need no escapes.
+#[derive(Default)]
+struct ListWriter(SmallVec<[u8; 128]>);
+
+impl ListWriter {
+    fn item(&mut self, owner: Owner, limit: &Limit) {
+        if !self.0.is_empty() {
+            self.0.extend_from_slice(b", ");
+        }
+        self.0.push(b'"');
+        if owner == Owner::Parent {
+            self.0.extend_from_slice(PARENT.as_bytes());
+        }
+        self.0.extend_from_slice(limit.name().as_str().as_bytes());
+        self.0.push(b'"');
+    }
+
+    fn parameter(&mut self, key: &[u8], number: i64) {
+        self.0.extend_from_slice(key);
+        let mut rest = number.clamp(0, MOST);
+        let start = self.0.len();
+        loop {
+            self.0.push(b'0' + u8::try_from(rest % 10).unwrap_or(0));
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.0[start..].reverse();
+    }
+
+    fn finish(self) -> Option<HeaderValue> {
+        HeaderValue::from_bytes(&self.0).ok()
+    }
+}
+
+/// What a parent's limits are told by.
+const PARENT: &str = "parent.";
 
 /// What clients see a limit called: a parent's is told by its level, never by the parent's id.
 pub(super) fn policy_name(owner: Owner, limit: &Limit) -> Cow<'_, str> {
     match owner {
-        Owner::Parent => Cow::Owned(format!("parent.{}", limit.name())),
+        Owner::Parent => Cow::Owned(format!("{PARENT}{}", limit.name())),
         _ => Cow::Borrowed(limit.name().as_str()),
     }
-}
-
-fn whole(number: i64) -> Integer {
-    Integer::try_from(number.clamp(0, MOST)).unwrap_or(integer(0))
 }
 
 /// Whole seconds, rounded up.

@@ -1,5 +1,7 @@
 //! What a policy makes of one request: before it and after it.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{
     Method, Response,
@@ -7,16 +9,17 @@ use http::{
 };
 
 use super::{
-    KeyExtractor, LeaseHandle, MissingKey, OnMissingKey, Policy, RateLimitStatus, RequestHead,
+    MissingKey, OnMissingKey, Policy, RateLimitStatus, RequestHead,
     answer::{self, Refused},
+    handle::{Held, Holder},
     headers,
-    keys::{Key, missing::Reason},
+    keys::{address::AddressText, missing::Reason},
     policy::{PolicyLimits, Rules},
 };
 use crate::{
     error::{Error, Invalid},
-    limiter::{RateLimiter, Started},
-    model::{Cost, EntityId, Resource},
+    limiter::{Acquire, RateLimiter, Started},
+    model::{EntityId, Resource},
     telemetry,
 };
 
@@ -35,7 +38,7 @@ pub(super) enum Admission {
 #[derive(Debug)]
 pub(super) enum Decision {
     /// It passes with a lease.
-    Granted(LeaseHandle),
+    Granted(Holder),
     /// It passes without a decision.
     Undecided(RateLimitStatus),
     /// It is answered without the inner service.
@@ -49,36 +52,28 @@ impl Policy {
         if !rules.limit_preflights && is_preflight(head) {
             return Admission::Pass;
         }
-        let (entity, resource) = match rules.keys(head) {
-            Ok(Some(keys)) => keys,
+        let resource = match rules.resource(head) {
+            Ok(Some(resource)) => resource,
             Ok(None) => return Admission::Pass,
-            Err(missing) => {
-                if let Reason::Setup(message) = missing.reason() {
-                    telemetry::setup(message);
-                }
-                return Admission::Answer(answer::missing(&missing));
-            }
+            Err(missing) => return missing_key(&missing),
         };
-        let cost = rules.cost(head);
-        let acquire = limiter.acquire(entity, resource).costs(&cost);
-        let acquire = match &rules.limits {
-            PolicyLimits::Stored => acquire,
-            PolicyLimits::StoredOr(limits) => acquire.default_limits(limits),
-            PolicyLimits::Exactly(limits) => acquire.limits(limits),
+        let entity = match rules.entity(head) {
+            Ok(Some(entity)) => entity,
+            Ok(None) => return Admission::Pass,
+            Err(missing) => return missing_key(&missing),
         };
-        let acquire = if rules.without_parent { acquire.without_parent() } else { acquire };
-        let acquire = match rules.prefetch {
-            Some(prefetch) => acquire.prefetch(prefetch),
-            None => acquire,
+        let acquire = match entity {
+            Entity::Address(text) => limiter.acquire(text, &*resource),
+            Entity::Id(id) => limiter.acquire(id, &*resource),
         };
-        Admission::Acquire(acquire.start())
+        Admission::Acquire(rules.complete(acquire, head).start())
     }
 
     /// What the decision means for the request.
     pub(super) fn decide(&self, limiter: &RateLimiter, result: Result<crate::Lease, Error>) -> Decision {
         let rules = &*self.rules;
         match result {
-            Ok(lease) => Decision::Granted(LeaseHandle::new(lease)),
+            Ok(lease) => Decision::Granted(Holder::new(lease, rules.shares_lease)),
             Err(Error::Denied(denied)) => Decision::Answer(answer::denied(&denied, &rules.policy_field)),
             Err(Error::ExceedsCapacity(error)) => Decision::Answer(answer::exceeds_capacity(&error)),
             Err(Error::Disabled(_)) => Decision::Answer(answer::disabled()),
@@ -98,7 +93,7 @@ impl Policy {
     }
 
     /// Settles the lease by the response's head, and reports the limits in it.
-    pub(super) fn settle<B>(&self, lease: &LeaseHandle, response: &mut Response<B>) {
+    pub(super) fn settle<B>(&self, lease: &Held, response: &mut Response<B>) {
         let rules = &*self.rules;
         if response.extensions().get::<Refused>().is_some() {
             // A layer further in has denied the request: it leaves every limit as it found it.
@@ -116,23 +111,35 @@ impl Policy {
             lease.settle_all(0);
         }
         if rules.report != headers::ReportLimits::Off {
-            let status = lease.status();
-            headers::report(response.headers_mut(), &rules.policy_field, &status.limits, rules.report);
+            let statuses = lease.statuses();
+            headers::report(response.headers_mut(), &rules.policy_field, &statuses, rules.report);
         }
     }
 }
 
 impl Rules {
-    /// Who asks for what; `None` where the request passes unlimited.
-    fn keys(&self, head: &RequestHead<'_>) -> Result<Option<(EntityId, Resource)>, MissingKey> {
-        let resource = match self.key(&*self.resource, head, "the resource", Key::into_resource) {
-            Ok(resource) => resource,
-            Err(missing) if self.skips(&missing) => return Ok(None),
-            Err(missing) => return Err(missing),
-        };
-        match (self.key(&*self.entity, head, "the entity", Key::into_entity), &self.on_missing_key) {
-            (Ok(entity), _) => Ok(Some((entity, resource))),
-            (Err(missing), OnMissingKey::Entity(shared)) if !is_setup(&missing) => Ok(Some((shared.clone(), resource))),
+    /// What is asked for; `None` where the request passes unlimited.
+    fn resource(&self, head: &RequestHead<'_>) -> Result<Option<Cow<'_, Resource>>, MissingKey> {
+        if let Some(resource) = &self.fixed_resource {
+            return Ok(Some(Cow::Borrowed(resource)));
+        }
+        let found = self.resource.extract(head).and_then(|key| named("the resource", key.into_resource()));
+        match found {
+            Ok(resource) => Ok(Some(Cow::Owned(resource))),
+            Err(missing) if self.skips(&missing) => Ok(None),
+            Err(missing) => Err(missing),
+        }
+    }
+
+    /// Who asks; `None` where the request passes unlimited.
+    fn entity(&self, head: &RequestHead<'_>) -> Result<Option<Entity>, MissingKey> {
+        let found = self.entity.extract(head).and_then(|key| match key.address().and_then(AddressText::new) {
+            Some(text) => Ok(Entity::Address(text)),
+            None => named("the entity", key.into_entity()).map(Entity::Id),
+        });
+        match (found, &self.on_missing_key) {
+            (Ok(entity), _) => Ok(Some(entity)),
+            (Err(missing), OnMissingKey::Entity(shared)) if !is_setup(&missing) => Ok(Some(Entity::Id(shared.clone()))),
             (Err(missing), _) if self.skips(&missing) => Ok(None),
             (Err(missing), _) => Err(missing),
         }
@@ -142,29 +149,51 @@ impl Rules {
         self.on_missing_key == OnMissingKey::Skip && !is_setup(missing)
     }
 
-    fn key<N>(
-        &self,
-        extractor: &dyn KeyExtractor,
-        head: &RequestHead<'_>,
-        what: &'static str,
-        name: fn(Key) -> Result<N, Invalid>,
-    ) -> Result<N, MissingKey> {
-        name(extractor.extract(head)?).map_err(|error| match error {
-            Invalid::Key(_) => MissingKey::absent(what),
-            // A name that the server chose itself.
-            error => MissingKey::setup(format!("{what} key of a rate limit policy: {error}")),
-        })
-    }
-
-    fn cost(&self, head: &RequestHead<'_>) -> Cost {
+    /// The acquire with all that the policy says about it.
+    fn complete(&self, acquire: Acquire, head: &RequestHead<'_>) -> Acquire {
+        let acquire = match &self.limits {
+            PolicyLimits::Stored => acquire,
+            PolicyLimits::StoredOr(limits) => acquire.default_limits(limits),
+            PolicyLimits::Exactly(limits) => acquire.limits(limits),
+        };
+        let acquire = if self.without_parent { acquire.without_parent() } else { acquire };
+        let acquire = match self.prefetch {
+            Some(prefetch) => acquire.prefetch(prefetch),
+            None => acquire,
+        };
+        if self.estimates.is_empty() {
+            return if self.cost.is_empty() { acquire } else { acquire.costs(&self.cost) };
+        }
         let mut cost = self.cost.clone();
         for (limit, estimate) in &self.estimates {
             if let Some(tokens) = estimate.estimate(head) {
                 cost.set(limit.clone(), tokens);
             }
         }
-        cost
+        acquire.costs(&cost)
     }
+}
+
+/// Who asks.
+enum Entity {
+    Id(EntityId),
+    /// An address, that mostly need not become an id.
+    Address(AddressText),
+}
+
+fn named<N>(what: &'static str, name: Result<N, Invalid>) -> Result<N, MissingKey> {
+    name.map_err(|error| match error {
+        Invalid::Key(_) => MissingKey::absent(what),
+        // A name that the server chose itself.
+        error => MissingKey::setup(format!("{what} key of a rate limit policy: {error}")),
+    })
+}
+
+fn missing_key(missing: &MissingKey) -> Admission {
+    if let Reason::Setup(message) = missing.reason() {
+        telemetry::setup(message);
+    }
+    Admission::Answer(answer::missing(missing))
 }
 
 fn is_setup(missing: &MissingKey) -> bool {

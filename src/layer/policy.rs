@@ -10,7 +10,7 @@ use super::{
 use crate::{
     error::Invalid,
     limiter::Prefetch,
-    model::{Cost, EntityId, InvalidLimits, InvalidName, Limit, LimitName, Limits, StoredOnUnavailable},
+    model::{Cost, EntityId, InvalidLimits, InvalidName, Limit, LimitName, Limits, Resource, StoredOnUnavailable},
 };
 
 /// What the layer does with the requests of a route: keys, limits, cost, settle rules, failure
@@ -24,6 +24,8 @@ pub struct Policy {
 pub(super) struct Rules {
     pub(super) entity: Box<dyn KeyExtractor>,
     pub(super) resource: Box<dyn KeyExtractor>,
+    /// The resource, where it is the same for all requests.
+    pub(super) fixed_resource: Option<Resource>,
     pub(super) limits: PolicyLimits,
     pub(super) cost: Cost,
     pub(super) estimates: Vec<(LimitName, Box<dyn Estimate>)>,
@@ -34,6 +36,8 @@ pub(super) struct Rules {
     pub(super) limit_preflights: bool,
     pub(super) without_parent: bool,
     pub(super) prefetch: Option<Prefetch>,
+    /// Whether handlers get a handle of the lease.
+    pub(super) shares_lease: bool,
     pub(super) report: ReportLimits,
     pub(super) policy_field: PolicyField,
 }
@@ -176,6 +180,7 @@ impl Rules {
     fn new(entity: Box<dyn KeyExtractor>, resource: Box<dyn KeyExtractor>, limits: PolicyLimits) -> Self {
         Self {
             entity,
+            fixed_resource: resource.constant().and_then(|key| key.into_resource().ok()),
             resource,
             policy_field: PolicyField::new(limits.own()),
             limits,
@@ -188,6 +193,7 @@ impl Rules {
             limit_preflights: false,
             without_parent: false,
             prefetch: None,
+            shares_lease: true,
             report: ReportLimits::default(),
         }
     }
@@ -225,6 +231,7 @@ pub struct PolicyBuilder {
     limit_preflights: bool,
     without_parent: bool,
     prefetch: Option<Prefetch>,
+    without_handle: bool,
     report: ReportLimits,
 }
 
@@ -277,6 +284,15 @@ impl PolicyBuilder {
     /// Takes tokens ahead and grants from memory: see [`Prefetch`] for what that costs.
     pub fn prefetch(mut self, prefetch: Prefetch) -> Self {
         self.prefetch = Some(prefetch);
+        self
+    }
+
+    /// Keeps the lease to the layer: handlers get no [`LeaseHandle`](super::LeaseHandle) of it, nor
+    /// [`RateLimitStatus`](super::RateLimitStatus) from it, and it is committed as soon as the
+    /// response's head is ready. For limits that only count requests; it saves each of them the
+    /// entry in its extensions. A handle that a layer further out has put there stays.
+    pub fn without_handle(mut self) -> Self {
+        self.without_handle = true;
         self
     }
 
@@ -363,6 +379,7 @@ impl PolicyBuilder {
         rules.check_costs()?;
         rules.without_parent = self.without_parent;
         rules.prefetch = self.prefetch;
+        rules.shares_lease = !self.without_handle;
         rules.refund_server_errors = self.refund_server_errors;
         rules.on_missing_key = self.on_missing_key;
         rules.on_unavailable = self.on_unavailable;

@@ -9,9 +9,10 @@ use std::{
 
 use super::{
     charge::{Charged, Charges, Charging, charge},
+    deadline::Deadline,
     lease::Lease,
     prefetch::Prefetch,
-    request::{Planned, Request},
+    request::{Planned, Request, Subject, Terms},
 };
 use crate::{
     error::{Error, Unavailable},
@@ -38,13 +39,12 @@ use crate::{
 #[must_use = "an acquire does nothing until it is awaited"]
 pub struct Acquire {
     request: Result<Request, Error>,
-    deadline: Duration,
 }
 
 impl Acquire {
     #[inline]
-    pub(super) fn new(request: Result<Request, Error>, deadline: Duration) -> Self {
-        Self { request, deadline }
+    pub(super) fn new(request: Result<Request, Error>) -> Self {
+        Self { request }
     }
 
     /// The limits of the bucket, whatever is stored: a [`Limit`](crate::Limit), an array or a
@@ -104,9 +104,13 @@ impl Acquire {
         self
     }
 
-    /// The longest that this acquire waits for the store, instead of the limiter's deadline.
+    /// The longest that this acquire waits for the store, instead of the limiter's deadline. In
+    /// milliseconds, rounded up.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.edit(|request| {
+            request.set_deadline(deadline.into());
+            Ok(())
+        });
         self
     }
 
@@ -157,20 +161,33 @@ impl Acquire {
     /// Starts, and says at once what needs no store call.
     #[inline]
     pub(crate) fn start(self) -> Started {
-        let deadline = self.deadline;
-        match self.request.and_then(Request::plan) {
-            Ok(Planned::Now(charges)) => begin(charges, deadline),
-            Ok(Planned::Later(request)) => {
-                Started::Waiting(AcquireFuture(Stage::Resolving(Box::pin(resolve(request, deadline)))))
-            }
-            Err(error) => Started::Done(Err(error)),
+        let (subject, mut terms) = match self.request {
+            Ok(request) => request.into_parts(),
+            Err(error) => return Started::Done(Err(error)),
+        };
+        let mut subject = Some(subject);
+        match (terms.answer(&mut subject), subject) {
+            (Some(result), _) => Started::Done(result),
+            (None, Some(subject)) => start_slowly(Request::from_parts(subject, terms)),
+            (None, None) => Started::Done(Err(Unavailable::ShutDown.into())),
         }
     }
 }
 
+/// As [`Acquire::start`], for whatever has no answer at once.
+fn start_slowly(request: Request) -> Started {
+    let deadline = request.deadline();
+    match request.plan() {
+        Ok(Planned::Now(charges)) => begin(charges, deadline),
+        Ok(Planned::Later(request)) => Started::Waiting(AcquireFuture(Stage::Resolving(Box::pin(resolve(request))))),
+        Err(error) => Started::Done(Err(error)),
+    }
+}
+
 /// Looks up what is not known yet, then charges. All of it within the deadline.
-async fn resolve(request: Request, deadline: Duration) -> Result<Lease, Error> {
-    let timeout = request.timeout(deadline);
+async fn resolve(request: Request) -> Result<Lease, Error> {
+    let deadline = Duration::from(request.deadline());
+    let timeout = request.timeout();
     let begun = tokio::time::Instant::now();
     tokio::pin!(timeout);
     let mut resolving = std::pin::pin!(request.look_up(true));
@@ -181,14 +198,13 @@ async fn resolve(request: Request, deadline: Duration) -> Result<Lease, Error> {
         timeout.as_mut().poll(context).map(|()| Err(Unavailable::Deadline.into()))
     })
     .await?;
-    match begin(charges, deadline.saturating_sub(begun.elapsed())) {
+    match begin(charges, deadline.saturating_sub(begun.elapsed()).into()) {
         Started::Done(result) => result,
         Started::Waiting(future) => future.await,
     }
 }
 
-#[inline]
-fn begin(charges: Charges, deadline: Duration) -> Started {
+fn begin(charges: Charges, deadline: Deadline) -> Started {
     match charge(charges, deadline) {
         Charged::Done(result) => Started::Done(result.map(|holdings| Lease::new(holdings, deadline))),
         Charged::Waiting(charging) => Started::Waiting(AcquireFuture(Stage::Charging(charging, deadline))),
@@ -202,24 +218,27 @@ pub(crate) enum Started {
     Waiting(AcquireFuture),
 }
 
-/// An [`Acquire`] under way. In memory it is ready when it is made.
+/// An [`Acquire`] under way.
 #[must_use = "a future does nothing until it is awaited"]
 pub struct AcquireFuture(Stage);
 
 /// What an acquire waits for.
 enum Stage {
-    /// For nothing.
-    Done(Option<Result<Lease, Error>>),
+    /// For the first poll: it is decided where it is needed, without being moved once more.
+    New(Option<Subject>, Terms),
+    /// For nothing: its arguments were wrong.
+    Refused(Option<Error>),
     /// For limits or a parent that are not known yet.
     Resolving(Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>),
     /// For the buckets.
-    Charging(Box<Charging>, Duration),
+    Charging(Box<Charging>, Deadline),
 }
 
 impl std::fmt::Debug for AcquireFuture {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self.0 {
-            Stage::Done(_) => "AcquireFuture::Done",
+            Stage::New(..) => "AcquireFuture::New",
+            Stage::Refused(_) => "AcquireFuture::Refused",
             Stage::Resolving(_) => "AcquireFuture::Resolving",
             Stage::Charging(..) => "AcquireFuture::Charging",
         })
@@ -231,9 +250,28 @@ impl Future for AcquireFuture {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.0 {
+        if let Stage::New(subject, terms) = &mut self.0
+            && let Some(result) = terms.answer(subject)
+        {
+            return Poll::Ready(result);
+        }
+        self.poll_slowly(context)
+    }
+}
+
+impl AcquireFuture {
+    fn poll_slowly(&mut self, context: &mut Context<'_>) -> Poll<Result<Lease, Error>> {
+        if let Stage::New(subject, terms) = &mut self.0 {
             // Polled again after it was ready: nothing is left to wait for.
-            Stage::Done(result) => result.take().map_or(Poll::Pending, Poll::Ready),
+            let Some(subject) = subject.take() else { return Poll::Pending };
+            match start_slowly(Request::from_parts(subject, terms.clone())) {
+                Started::Done(result) => return Poll::Ready(result),
+                Started::Waiting(future) => *self = future,
+            }
+        }
+        match &mut self.0 {
+            Stage::New(..) => Poll::Pending,
+            Stage::Refused(error) => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
             Stage::Resolving(future) => future.as_mut().poll(context),
             Stage::Charging(charging, deadline) => {
                 let deadline = *deadline;
@@ -249,9 +287,12 @@ impl IntoFuture for Acquire {
 
     #[inline]
     fn into_future(self) -> AcquireFuture {
-        match self.start() {
-            Started::Done(result) => AcquireFuture(Stage::Done(Some(result))),
-            Started::Waiting(future) => future,
-        }
+        AcquireFuture(match self.request {
+            Ok(request) => {
+                let (subject, terms) = request.into_parts();
+                Stage::New(Some(subject), terms)
+            }
+            Err(error) => Stage::Refused(Some(error)),
+        })
     }
 }

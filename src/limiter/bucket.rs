@@ -4,15 +4,15 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use tokio::sync::oneshot;
 
 use super::{
-    charge::Terms,
+    charge::Mode,
+    deadline::Deadline,
     gate::Gate,
-    grant::{Amounts, Grant},
+    grant::{Amounts, Grant, Share, Shares},
     memory::{Memory, Pinned, Place},
     settlement::Settlement,
     sharded::{self, Ask},
@@ -68,8 +68,7 @@ impl Refusal {
 /// What a bucket answers at once.
 #[derive(Debug)]
 pub(super) enum Asked {
-    /// Granted: what is left of each limit.
-    Granted(Amounts),
+    Granted(Shares),
     Denied(Vec<LimitStatus>),
     Refused(Refusal),
     Unavailable(Unavailable),
@@ -155,7 +154,7 @@ impl Bucket {
 
     /// Asks for `amounts`, all or nothing.
     #[inline]
-    pub(super) fn acquire(&mut self, terms: &Terms, amounts: &Amounts, deadline: Duration) -> Asked {
+    pub(super) fn acquire(&mut self, mode: &Mode, amounts: &Amounts, deadline: Deadline) -> Asked {
         match self {
             Self::Memory { memory, place, limits } => {
                 let now = memory.now();
@@ -169,15 +168,15 @@ impl Bucket {
                 spend(memory, entry, limits, amounts, memory.now())
             }
             Self::Gated { gate, limits } => {
-                let ask = || Ask { limits: limits.clone(), terms: terms.clone(), amounts: amounts.clone() };
+                let ask = || Ask { limits: limits.clone(), mode: mode.clone(), amounts: amounts.clone() };
                 let step = match split(gate) {
                     Some(first) => Step::Shards { answer: Box::pin(sharded::acquire(first, ask())) },
-                    None => match gate.acquire(limits, terms, amounts) {
+                    None => match gate.acquire(limits, mode, amounts) {
                         Ok(answer) => Step::One { answer, gate: gate.clone(), ask: Some(ask()) },
                         Err(asked) => return asked,
                     },
                 };
-                let waiting = Waiting { step, timeout: gate.timeout(deadline) };
+                let waiting = Waiting { step, timeout: gate.timeout(deadline.into()) };
                 Asked::Waiting(Acquiring(Box::pin(waiting)))
             }
         }
@@ -206,8 +205,9 @@ impl Bucket {
 
 #[inline]
 fn spend(memory: &Memory, entry: &Entry, limits: &Limits, amounts: &Amounts, now: i64) -> Asked {
-    match memory.store.spend(entry, limits, amounts, now) {
-        Ok(left) => Asked::Granted(left),
+    let mut shares: Shares = amounts.iter().copied().map(Share::asked).collect();
+    match memory.store.spend(entry, limits, &mut shares, now) {
+        Ok(()) => Asked::Granted(shares),
         Err(statuses) => Asked::Denied(statuses),
     }
 }

@@ -1,9 +1,10 @@
 //! A bucket that was found once.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use super::{
     acquire::Acquire,
+    deadline::Deadline,
     memory::{Pinned, Place},
     request::{Request, Source, Subject},
 };
@@ -40,7 +41,7 @@ use crate::{
 pub struct BucketHandle {
     subject: Subject,
     limits: Source,
-    deadline: Duration,
+    deadline: Deadline,
 }
 
 /// Says which bucket it is, and no more: behind it stands the whole limiter.
@@ -52,7 +53,7 @@ impl fmt::Debug for BucketHandle {
 }
 
 impl BucketHandle {
-    pub(super) fn new(subject: Subject, deadline: Duration) -> Self {
+    pub(super) fn new(subject: Subject, deadline: Deadline) -> Self {
         Self { subject: subject.found(), limits: Source::Stored, deadline }
     }
 
@@ -103,6 +104,6 @@ impl BucketHandle {
     /// does.
     #[inline]
     pub fn acquire(&self) -> Acquire {
-        Acquire::new(Ok(Request::new(self.subject.clone(), self.limits.clone())), self.deadline)
+        Acquire::new(Ok(Request::new(self.subject.clone(), self.limits.clone(), self.deadline)))
     }
 }

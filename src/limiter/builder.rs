@@ -1,6 +1,9 @@
 //! Building a limiter.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use tokio::runtime::Handle;
 
@@ -14,7 +17,7 @@ use super::{
     resolver::Resolver,
 };
 use crate::{
-    clock::{Clock, CorrectedClock, SystemClock},
+    clock::{Clock, CorrectedClock, MonotonicClock, SystemClock},
     error::Invalid,
     store::{MemoryStore, Store},
 };
@@ -32,7 +35,7 @@ use crate::{
 #[derive(Clone, Debug)]
 #[must_use = "a builder builds nothing by itself"]
 pub struct Builder {
-    clock: Arc<dyn Clock>,
+    clock: Option<Arc<dyn Clock>>,
     /// Whether the store's time corrects it.
     corrected: bool,
     runtime: Option<Handle>,
@@ -45,11 +48,11 @@ pub struct Builder {
 impl Default for Builder {
     fn default() -> Self {
         Self {
-            clock: Arc::new(SystemClock),
+            clock: None,
             corrected: true,
             runtime: None,
             limiter: LimiterSettings {
-                deadline: Duration::from_millis(250),
+                deadline: Duration::from_millis(250).into(),
                 principal: None,
                 audit_retention: Duration::from_secs(90 * 86_400),
             },
@@ -67,9 +70,10 @@ impl Default for Builder {
 
 impl Builder {
     /// Tells the time by `clock` alone, for tests. Default: the system's clock, which the store's answers
-    /// correct (see [`wall_clock`](Self::wall_clock)).
+    /// correct (see [`wall_clock`](Self::wall_clock)); in memory one that the wall clock does not move,
+    /// [`MonotonicClock`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
+        self.clock = Some(Arc::new(clock));
         self.corrected = false;
         self
     }
@@ -77,7 +81,7 @@ impl Builder {
     /// Tells the time by `clock`, corrected by what the store's answers tell about its own: a clock that
     /// is an hour ahead fills no bucket. Without a store that dates its answers it counts as it is.
     pub fn wall_clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
+        self.clock = Some(Arc::new(clock));
         self.corrected = true;
         self
     }
@@ -92,7 +96,7 @@ impl Builder {
 
     /// The longest that an acquire waits for the store. Default: 250 ms.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.limiter.deadline = deadline;
+        self.limiter.deadline = deadline.into();
         self
     }
 
@@ -155,8 +159,11 @@ impl Builder {
     /// A limiter whose buckets live in this process.
     pub fn build_memory(self, store: MemoryStore) -> RateLimiter {
         let builder = self.clone();
-        let memory = Memory { store, clock: self.clock.clone() };
-        RateLimiter::new(Backend::Memory(Arc::new(memory)), self.clock, self.limiter, builder)
+        // One for all: limiters may share a store.
+        static CLOCK: LazyLock<Arc<dyn Clock>> = LazyLock::new(|| Arc::new(MonotonicClock::new()));
+        let clock = self.clock.unwrap_or_else(|| CLOCK.clone());
+        let memory = Memory { store, clock: clock.clone() };
+        RateLimiter::new(Backend::Memory(Arc::new(memory)), clock, self.limiter, builder)
     }
 
     /// A limiter whose buckets live in `store`.
@@ -177,9 +184,10 @@ impl Builder {
             None => Handle::try_current().map_err(|_| Invalid::NoRuntime)?,
         };
         let builder = Self { runtime: Some(runtime.clone()), ..self.clone() };
+        let wall = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let clock: Arc<dyn Clock> = match store.time().filter(|_| self.corrected) {
-            Some(time) => Arc::new(CorrectedClock::new(self.clock, time)),
-            None => self.clock,
+            Some(time) => Arc::new(CorrectedClock::new(wall, time)),
+            None => wall,
         };
         let background = Background::new(runtime);
         let resolver = Resolver::new(

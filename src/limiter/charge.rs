@@ -5,13 +5,13 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use smallvec::SmallVec;
 
 use super::{
     bucket::{Acquiring, Asked, Bucket, Refusal, Verdict},
+    deadline::Deadline,
     grant::{Amounts, Grant},
     holding::{Holding, Holdings},
     prefetch::Prefetch,
@@ -26,13 +26,13 @@ use crate::{
 pub(super) struct Charge {
     pub(super) bucket: Bucket,
     pub(super) owner: Owner,
-    pub(super) terms: Terms,
+    pub(super) mode: Mode,
     pub(super) amounts: Amounts,
 }
 
 /// What a bucket has to know beside the amounts.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Terms {
+pub(super) struct Mode {
     /// Whether the limits are the entity's own: its bucket never counts as gone then.
     pub(super) own: bool,
     /// The parent of the bucket's entity, where it is known to have one.
@@ -48,7 +48,7 @@ pub(super) struct Charges {
 }
 
 impl Charges {
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Charge> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Charge> + Clone {
         std::iter::once(&self.own).chain(self.parent.as_deref())
     }
 }
@@ -64,15 +64,18 @@ pub(super) enum Charged {
 
 /// Asks all buckets.
 #[inline]
-pub(super) fn charge(charges: Charges, deadline: Duration) -> Charged {
+pub(super) fn charge(charges: Charges, deadline: Deadline) -> Charged {
     let Charges { own: mut charge, parent } = charges;
     if let Some(parent) = parent {
         return charge_both(charge, *parent, deadline);
     }
-    match charge.bucket.acquire(&charge.terms, &charge.amounts, deadline) {
-        Asked::Granted(left) => Charged::Done(Ok(Holdings::one(charge.granted(left)))),
-        Asked::Denied(statuses) => Charged::Done(Err(denied(&charge.bucket, statuses))),
+    match charge.bucket.acquire(&charge.mode, &charge.amounts, deadline) {
+        Asked::Granted(shares) => {
+            let Charge { bucket, owner, mode, .. } = charge;
+            Charged::Done(Ok(Holdings::one(Holding::new(Grant::new(bucket, shares), owner, mode.own))))
+        }
         Asked::Refused(refusal) => Charged::Done(Err(refused(&charge.bucket, refusal))),
+        Asked::Denied(statuses) => Charged::Done(Err(denied(charge.bucket.key(), statuses))),
         Asked::Unavailable(error) => Charged::Done(Err(error.into())),
         Asked::Waiting(acquiring) => {
             let asked = SmallVec::from_iter([(charge, Answer::Coming(acquiring))]);
@@ -81,7 +84,7 @@ pub(super) fn charge(charges: Charges, deadline: Duration) -> Charged {
     }
 }
 
-fn charge_both(own: Charge, parent: Charge, deadline: Duration) -> Charged {
+fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
     let charges = [own, parent];
     for charge in &charges {
         if let Some(refusal) = charge.bucket.known_refusal() {
@@ -94,8 +97,8 @@ fn charge_both(own: Charge, parent: Charge, deadline: Duration) -> Charged {
         return Charged::Done(Err(denied_among(charges.iter().zip(known))));
     }
     let asked = charges.map(|mut charge| {
-        let answer = match charge.bucket.acquire(&charge.terms, &charge.amounts, deadline) {
-            Asked::Granted(left) => Answer::Granted(Grant::new(charge.bucket.clone(), charge.amounts.clone(), left)),
+        let answer = match charge.bucket.acquire(&charge.mode, &charge.amounts, deadline) {
+            Asked::Granted(shares) => Answer::Granted(Grant::new(charge.bucket.clone(), shares)),
             Asked::Denied(statuses) => Answer::Denied(statuses),
             Asked::Refused(refusal) => Answer::Refused(refusal),
             Asked::Unavailable(error) => Answer::Unavailable(error),
@@ -107,13 +110,6 @@ fn charge_both(own: Charge, parent: Charge, deadline: Duration) -> Charged {
     match charging.is_complete() {
         true => Charged::Done(charging.conclude()),
         false => Charged::Waiting(Box::new(charging)),
-    }
-}
-
-impl Charge {
-    #[inline]
-    fn granted(self, left: Amounts) -> Holding {
-        Holding::new(Grant::new(self.bucket, self.amounts, left), self.owner, self.terms.own)
     }
 }
 
@@ -142,7 +138,7 @@ impl Charging {
     fn conclude(self) -> Result<Holdings, Error> {
         if self.asked.iter().all(|(_, answer)| matches!(answer, Answer::Granted(_))) {
             let granted = self.asked.into_iter().filter_map(|(charge, answer)| match answer {
-                Answer::Granted(grant) => Some(Holding::new(grant, charge.owner, charge.terms.own)),
+                Answer::Granted(grant) => Some(Holding::new(grant, charge.owner, charge.mode.own)),
                 _ => None,
             });
             return Holdings::new(granted).ok_or(Unavailable::ShutDown.into());
@@ -153,7 +149,7 @@ impl Charging {
         let mut refusal = None;
         for (charge, answer) in self.asked {
             let status = match answer {
-                Answer::Granted(grant) => Some(grant.statuses(&charge.amounts)),
+                Answer::Granted(grant) => Some(grant.statuses()),
                 Answer::Denied(status) => {
                     short = true;
                     Some(status)
@@ -213,8 +209,8 @@ fn refused(bucket: &Bucket, refusal: Refusal) -> Error {
 }
 
 /// The denial of a request for one bucket.
-fn denied(bucket: &Bucket, statuses: Vec<LimitStatus>) -> Error {
-    let BucketKey { entity, resource, .. } = bucket.key();
+#[cold]
+pub(super) fn denied(BucketKey { entity, resource, .. }: &BucketKey, statuses: Vec<LimitStatus>) -> Error {
     Denied::new(entity.clone(), resource.clone(), statuses).into()
 }
 
@@ -231,7 +227,7 @@ fn denied_among<'a>(charges: impl Iterator<Item = (&'a Charge, Option<Vec<LimitS
         first.get_or_insert(&charge.bucket);
     }
     match first {
-        Some(bucket) => denied(bucket, limits),
+        Some(bucket) => denied(bucket.key(), limits),
         // A request has a bucket.
         None => Unavailable::ShutDown.into(),
     }

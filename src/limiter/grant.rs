@@ -1,20 +1,97 @@
 //! What a bucket has granted, until it is settled.
 
+use std::ops::{Deref, DerefMut};
+
 use smallvec::SmallVec;
 
 use super::{bucket::Bucket, settlement::Settlement};
-use crate::model::{Level, Limit, LimitStatus, Limits, Parameters, plan};
+use crate::{
+    model::{Level, Limit, LimitStatus, Limits, MILLI, Parameters, plan},
+    store::Spend,
+};
 
 /// Millitokens, in the order of the limits.
 pub(super) type Amounts = SmallVec<[i64; 2]>;
 
-/// An amount that a bucket was charged. Dropped before it is taken over: given back.
+/// What a request asked of one limit, and what became of it. Millitokens.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Share {
+    pub(super) charged: i64,
+    /// What the bucket held after the charge.
+    pub(super) left: i64,
+    /// Used so far, by all that is known; never negative.
+    pub(super) used: i64,
+}
+
+/// In the order of the limits. One is by far the most frequent number: it stays in registers where
+/// a list would go through memory at every move.
+#[derive(Clone, Debug)]
+pub(super) enum Shares {
+    One([Share; 1]),
+    Two([Share; 2]),
+    More(Box<[Share]>),
+}
+
+impl Deref for Shares {
+    type Target = [Share];
+
+    #[inline]
+    fn deref(&self) -> &[Share] {
+        match self {
+            Self::One(share) => share,
+            Self::Two(shares) => shares,
+            Self::More(shares) => shares,
+        }
+    }
+}
+
+impl DerefMut for Shares {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [Share] {
+        match self {
+            Self::One(share) => share,
+            Self::Two(shares) => shares,
+            Self::More(shares) => shares,
+        }
+    }
+}
+
+impl FromIterator<Share> for Shares {
+    fn from_iter<I: IntoIterator<Item = Share>>(shares: I) -> Self {
+        let shares: SmallVec<[Share; 2]> = shares.into_iter().collect();
+        match shares[..] {
+            [one] => Self::One([one]),
+            [one, two] => Self::Two([one, two]),
+            _ => Self::More(shares.into_boxed_slice()),
+        }
+    }
+}
+
+impl Share {
+    #[inline]
+    pub(super) fn asked(amount: i64) -> Self {
+        Self { charged: amount, left: 0, used: amount }
+    }
+}
+
+impl Spend for Share {
+    #[inline]
+    fn amount(&self) -> i64 {
+        self.charged
+    }
+
+    #[inline]
+    fn leave(&mut self, left: i64) {
+        self.left = left;
+    }
+}
+
+/// An amount that a bucket was charged. Dropped before it is settled: given back.
 #[derive(Debug)]
 pub(super) struct Grant {
     bucket: Bucket,
     /// What was charged; of a bypassed bucket, what was counted as if it had been.
-    charged: Amounts,
-    left: Amounts,
+    shares: Shares,
     settled: bool,
     parts: Option<Box<Parts>>,
 }
@@ -29,16 +106,21 @@ struct Parts {
 }
 
 impl Grant {
-    /// `left` is what the bucket held after the charge.
     #[inline]
-    pub(super) fn new(bucket: Bucket, charged: Amounts, left: Amounts) -> Self {
-        Self { bucket, charged, left, settled: false, parts: None }
+    pub(super) fn new(bucket: Bucket, shares: Shares) -> Self {
+        Self { bucket, shares, settled: false, parts: None }
+    }
+
+    /// `left` is what the bucket held after the charge.
+    pub(super) fn of(bucket: Bucket, charged: &[i64], left: impl IntoIterator<Item = i64>) -> Self {
+        let shares = charged.iter().zip(left).map(|(charged, left)| Share { left, ..Share::asked(*charged) });
+        Self::new(bucket, shares.collect())
     }
 
     /// Of a bypassed bucket: `counted` was not charged.
-    pub(super) fn bypassed(bucket: Bucket, counted: Amounts, left: Amounts) -> Self {
-        let mut grant = Self::new(bucket, counted.clone(), left);
-        grant.parts = Some(Box::new(Parts { counted, elsewhere: Vec::new() }));
+    pub(super) fn bypassed(bucket: Bucket, counted: &[i64], left: Amounts) -> Self {
+        let mut grant = Self::of(bucket, counted, left);
+        grant.parts = Some(Box::new(Parts { counted: counted.into(), elsewhere: Vec::new() }));
         grant
     }
 
@@ -48,7 +130,7 @@ impl Grant {
         for (_, part) in &drawn {
             add(&mut charged, part);
         }
-        let mut grant = Self::new(bucket, charged, left);
+        let mut grant = Self::of(bucket, &charged, left);
         grant.parts = Some(Box::new(Parts { elsewhere: drawn, ..Parts::default() }));
         grant
     }
@@ -61,34 +143,48 @@ impl Grant {
         self.bucket.limits()
     }
 
-    pub(super) fn charged(&self) -> &[i64] {
-        &self.charged
+    pub(super) fn shares(&self) -> &[Share] {
+        &self.shares
     }
 
-    pub(super) fn left(&self) -> &[i64] {
-        &self.left
+    pub(super) fn shares_mut(&mut self) -> &mut [Share] {
+        &mut self.shares
     }
 
-    /// Where the limits stood when `amounts` were asked for, all of which were granted.
-    pub(super) fn statuses(&self, amounts: &[i64]) -> Vec<LimitStatus> {
-        let before = self.left.iter().zip(&self.charged).map(|(left, charged)| left.saturating_add(*charged));
-        let limits = self.limits().iter().zip(before).zip(amounts);
-        let status = |((limit, tokens), amount): ((&Limit, i64), &i64)| {
-            plan::status(limit, Parameters::from(limit).whole(), Level { tokens, remainder: 0 }, *amount, 0)
-        };
-        limits.map(status).collect()
+    /// Where the limits stood when they were asked, all of which granted.
+    pub(super) fn statuses(&self) -> Vec<LimitStatus> {
+        let status =
+            |(limit, share): (&Limit, &Share)| status(limit, share.left.saturating_add(share.charged), share.charged);
+        self.limits().iter().zip(&*self.shares).map(status).collect()
     }
 
-    /// Takes over what another grant of the same bucket, perhaps of another shard, charged.
-    pub(super) fn absorb(&mut self, mut other: Self) {
+    /// Where the limits stood after that, less what was used beyond.
+    pub(super) fn statuses_now(&self) -> impl Iterator<Item = LimitStatus> {
+        self.limits().iter().zip(&*self.shares).map(|(limit, share)| {
+            let tokens = share.left.saturating_add(share.charged.saturating_sub(share.used));
+            let requested = u64::try_from(share.used / MILLI).unwrap_or(0);
+            LimitStatus { requested, ..status(limit, tokens, 0) }
+        })
+    }
+
+    /// Takes over what another grant of the same bucket, perhaps of another shard, charged, as used up to
+    /// `most`.
+    pub(super) fn absorb(&mut self, mut other: Self, most: i64) {
         other.settled = true;
-        let own = other.own();
-        add(&mut self.charged, &other.charged);
-        self.left = std::mem::take(&mut other.left);
+        self.absorb_parts(&mut other);
+        for (share, more) in self.shares.iter_mut().zip(&*other.shares) {
+            share.charged = share.charged.saturating_add(more.charged);
+            share.used = share.used.saturating_add(more.charged).min(most);
+            share.left = more.left;
+        }
+    }
+
+    fn absorb_parts(&mut self, other: &mut Self) {
         let same = other.bucket.key().shard == self.bucket.key().shard;
         if same && other.parts.is_none() {
             return;
         }
+        let own = other.own();
         let parts = self.parts.get_or_insert_default();
         if !same {
             parts.elsewhere.push((other.bucket.clone(), own));
@@ -105,7 +201,7 @@ impl Grant {
 
     /// What the grant's own bucket was charged.
     fn own(&self) -> Amounts {
-        let mut own = self.charged.clone();
+        let mut own: Amounts = self.shares.iter().map(|share| share.charged).collect();
         if let Some(parts) = &self.parts {
             for part in parts.elsewhere.iter().map(|(_, part)| part).chain([&parts.counted]) {
                 for (own, part) in own.iter_mut().zip(part) {
@@ -119,28 +215,24 @@ impl Grant {
     /// What was charged, to be granted from later. `None` where it cannot be: it is given back.
     pub(super) fn into_ahead(mut self) -> Option<Amounts> {
         self.settled = self.parts.is_none();
-        self.settled.then(|| std::mem::take(&mut self.charged))
-    }
-
-    /// Ends the grant: what was charged is what was used.
-    #[inline]
-    pub(super) fn keep(mut self) -> Settlement {
-        self.settled = true;
-        Settlement::done()
+        self.settled.then(|| self.shares.iter().map(|share| share.charged).collect())
     }
 
     /// Charges what was really used instead, and ends the grant.
-    pub(super) fn settle(mut self, used: &[i64]) -> Settlement {
+    #[inline]
+    pub(super) fn settle(&mut self) -> Settlement {
         self.settled = true;
-        self.end(used)
+        match self.shares.iter().all(|share| share.used == share.charged) {
+            true => Settlement::done(),
+            false => self.settle_difference(|share| share.used.saturating_sub(share.charged)),
+        }
     }
 
-    fn end(&mut self, used: &[i64]) -> Settlement {
-        let differences = used.iter().zip(&self.charged).map(|(used, charged)| used.saturating_sub(*charged)).collect();
-        let own = self.parts.is_some().then(|| self.own());
-        match (self.parts.take(), own) {
-            (Some(parts), Some(own)) => parts.settle(&self.bucket, &own, differences),
-            _ => self.bucket.settle(&differences, &[]),
+    fn settle_difference(&self, difference: impl Fn(&Share) -> i64) -> Settlement {
+        let differences: Amounts = self.shares.iter().map(difference).collect();
+        match &self.parts {
+            None => self.bucket.settle(&differences, &[]),
+            Some(parts) => parts.settle(&self.bucket, &self.own(), differences),
         }
     }
 }
@@ -148,7 +240,7 @@ impl Grant {
 impl Parts {
     /// Every shard gets back what it gave at most; what was used beyond is taken from the grant's own
     /// bucket, of which `own` was charged.
-    fn settle(self, bucket: &Bucket, own: &Amounts, mut left: Amounts) -> Settlement {
+    fn settle(&self, bucket: &Bucket, own: &Amounts, mut left: Amounts) -> Settlement {
         // Never mint: what was only counted is not given back. A lease that was bypassed stays so.
         let bypassed = self.elsewhere.is_empty() && own.iter().all(|amount| *amount == 0);
         let mut shares = Vec::with_capacity(1 + self.elsewhere.len());
@@ -177,12 +269,15 @@ fn add(amounts: &mut Amounts, more: &[i64]) {
     }
 }
 
+fn status(limit: &Limit, tokens: i64, amount: i64) -> LimitStatus {
+    plan::status(limit, Parameters::from(limit).whole(), Level { tokens, remainder: 0 }, amount, 0)
+}
+
 impl Drop for Grant {
     #[inline]
     fn drop(&mut self) {
-        if !self.settled && self.charged.iter().any(|charged| *charged != 0) {
-            let nothing: Amounts = self.charged.iter().map(|_| 0).collect();
-            let _ = self.end(&nothing);
+        if !self.settled {
+            let _ = self.settle_difference(|share| share.charged.saturating_neg());
         }
     }
 }

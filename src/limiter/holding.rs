@@ -1,13 +1,13 @@
 //! What a lease holds, bucket by bucket.
 
 use super::{
-    charge::{Charge, Terms},
-    grant::{Amounts, Grant},
+    charge::{Charge, Mode},
+    grant::{Amounts, Grant, Share},
     settlement::Settlement,
 };
 use crate::{
     error::ExceedsCapacity,
-    model::{BucketKey, Level, Limit, LimitStatus, MILLI, Owner, Parameters, plan, to_milli},
+    model::{BucketKey, Limit, LimitStatus, MILLI, Owner, to_milli},
 };
 
 /// What is held of one bucket.
@@ -17,9 +17,6 @@ pub(super) struct Holding {
     owner: Owner,
     /// Whether the limits are the entity's own.
     own: bool,
-    /// Used so far, by all that is known: millitokens in the order of the limits, none negative.
-    /// `None` as long as that is what was charged.
-    used: Option<Amounts>,
 }
 
 /// What a request was granted: of the entity's bucket, and of its parent's where that is charged
@@ -60,9 +57,9 @@ impl Holdings {
 
     /// Charges what was used.
     #[inline]
-    pub(super) fn settle(self) -> Settlement {
+    pub(super) fn settle(&mut self) -> Settlement {
         let own = self.own.settle();
-        match self.parent {
+        match &mut self.parent {
             None => own,
             Some(parent) => own.and(parent.settle()),
         }
@@ -72,7 +69,7 @@ impl Holdings {
 impl Holding {
     #[inline]
     pub(super) fn new(grant: Grant, owner: Owner, own: bool) -> Self {
-        Self { grant, owner, own, used: None }
+        Self { grant, owner, own }
     }
 
     pub(super) fn grant(&self) -> &Grant {
@@ -87,13 +84,12 @@ impl Holding {
         self.grant.limits().index(name)
     }
 
-    pub(super) fn used(&self) -> &[i64] {
-        self.used.as_deref().unwrap_or(self.grant.charged())
+    pub(super) fn shares(&self) -> &[Share] {
+        self.grant.shares()
     }
 
-    /// What was used, to change.
-    pub(super) fn used_mut(&mut self) -> &mut [i64] {
-        self.used.get_or_insert_with(|| self.grant.charged().into())
+    pub(super) fn shares_mut(&mut self) -> &mut [Share] {
+        self.grant.shares_mut()
     }
 
     /// `tokens` of the limit `name`, and nothing of the others.
@@ -114,36 +110,21 @@ impl Holding {
             }
             amounts[index] = to_milli(tokens);
         }
-        let terms = Terms { own: self.own, ..Terms::default() };
-        Ok(Charge { bucket: self.grant.bucket().clone(), owner: self.owner, terms, amounts })
+        let mode = Mode { own: self.own, ..Mode::default() };
+        Ok(Charge { bucket: self.grant.bucket().clone(), owner: self.owner, mode, amounts })
     }
 
     pub(super) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
-        let amounts = self.used().iter().zip(self.grant.charged()).zip(self.grant.left());
-        let limits = self.grant.limits().iter().zip(amounts);
-        limits.map(|(limit, ((used, charged), left)): (&Limit, ((&i64, &i64), &i64))| {
-            let tokens = left.saturating_add(charged.saturating_sub(*used));
-            let level = Level { tokens, remainder: 0 };
-            let mut status = plan::status(limit, Parameters::from(limit).whole(), level, 0, 0);
-            status.owner = self.owner;
-            status.requested = u64::try_from(used / MILLI).unwrap_or(0);
-            status
-        })
+        self.grant.statuses_now().map(|status| LimitStatus { owner: self.owner, ..status })
     }
 
     fn absorb(&mut self, more: Self) {
-        let sum = self.used().iter().zip(more.grant.charged());
-        let sum = sum.map(|(used, charged)| used.saturating_add(*charged).min(MOST_USED)).collect();
-        self.used = Some(sum);
-        self.grant.absorb(more.grant);
+        self.grant.absorb(more.grant, MOST_USED);
     }
 
     #[inline]
-    fn settle(self) -> Settlement {
-        match self.used {
-            None => self.grant.keep(),
-            Some(used) => self.grant.settle(&used),
-        }
+    fn settle(&mut self) -> Settlement {
+        self.grant.settle()
     }
 }
 

@@ -1,9 +1,8 @@
 //! A granted cost.
 
-use std::time::Duration;
-
 use super::{
     charge::{Charged, Charges, charge},
+    deadline::Deadline,
     holding::{Holdings, MOST_USED},
     settlement::Settlement,
 };
@@ -23,12 +22,12 @@ use crate::{
 #[must_use = "a lease that is dropped is rolled back"]
 pub struct Lease {
     holdings: Holdings,
-    deadline: Duration,
+    deadline: Deadline,
 }
 
 impl Lease {
     #[inline]
-    pub(super) fn new(holdings: Holdings, deadline: Duration) -> Self {
+    pub(super) fn new(holdings: Holdings, deadline: Deadline) -> Self {
         Self { holdings, deadline }
     }
 
@@ -54,7 +53,7 @@ impl Lease {
 
     /// Tokens of the limit `name` that the lease counts as used: the cost, adjusted since.
     pub fn consumed(&self, name: &str) -> Option<u64> {
-        let used = self.holdings.iter().find_map(|holding| Some(holding.used()[holding.index(name)?]))?;
+        let used = self.holdings.iter().find_map(|holding| Some(holding.shares()[holding.index(name)?].used))?;
         u64::try_from(used / MILLI).ok()
     }
 
@@ -102,7 +101,11 @@ impl Lease {
     /// Where the limits stood when the tokens were granted, less what was adjusted since; the
     /// parent's after the entity's own. No round trip: other requests are not in it.
     pub fn status(&self) -> Vec<LimitStatus> {
-        self.holdings.iter().flat_map(|holding| holding.statuses()).collect()
+        self.statuses().collect()
+    }
+
+    pub(crate) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
+        self.holdings.iter().flat_map(|holding| holding.statuses())
     }
 
     /// Charges what was used. Nothing to write where it is what was charged before.
@@ -110,7 +113,7 @@ impl Lease {
     /// The difference is on its way when this returns, and is written with the bucket's next write
     /// or within the limiter's flush time. Await the settlement to know that it is.
     #[inline]
-    pub fn commit(self) -> Settlement {
+    pub fn commit(mut self) -> Settlement {
         self.holdings.settle()
     }
 
@@ -123,7 +126,9 @@ impl Lease {
     /// Sets what was used of every limit.
     pub(crate) fn settle_all(&mut self, tokens: u64) {
         for holding in self.holdings.iter_mut() {
-            holding.used_mut().fill(to_milli(tokens).min(MOST_USED));
+            for share in holding.shares_mut() {
+                share.used = to_milli(tokens).min(MOST_USED);
+            }
         }
     }
 
@@ -132,7 +137,7 @@ impl Lease {
         let mut found = false;
         for holding in self.holdings.iter_mut() {
             if let Some(index) = holding.index(name) {
-                let used = &mut holding.used_mut()[index];
+                let used = &mut holding.shares_mut()[index].used;
                 *used = change(*used);
                 found = true;
             }

@@ -24,8 +24,8 @@ pub(super) struct Memory {
 pub(super) enum Place {
     /// Here.
     Entry(Arc<Entry>),
-    /// Nowhere yet.
-    Key(BucketKey),
+    /// Nowhere yet. Boxed: a request is moved often, and this is its first.
+    Key(Box<BucketKey>),
 }
 
 /// A bucket that a handle has found once and for all, with the limits that it has to have.
@@ -46,7 +46,7 @@ impl Memory {
     pub(super) fn place(&self, key: BucketKey) -> Place {
         match self.store.find(key.entity.as_str(), key.resource.as_str()) {
             Some(entry) => Place::Entry(entry),
-            None => Place::Key(key),
+            None => Place::Key(Box::new(key)),
         }
     }
 

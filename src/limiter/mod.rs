@@ -67,6 +67,7 @@ mod bucket_handle;
 mod builder;
 mod charge;
 mod config;
+mod deadline;
 mod entities;
 mod gate;
 mod gates;

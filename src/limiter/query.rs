@@ -29,7 +29,7 @@ pub struct QueryWait(Query);
 
 impl Query {
     pub(super) fn new(subject: Result<Subject, Error>) -> Self {
-        Self { request: subject.map(|subject| Request::new(subject, Source::Stored)) }
+        Self { request: subject.map(|subject| Request::new(subject, Source::Stored, Duration::ZERO.into())) }
     }
 
     /// The limits of the bucket, as for [`Acquire::limits`](super::Acquire::limits).

@@ -7,12 +7,13 @@ use super::{
     bucket::Bucket,
     bucket_handle::BucketHandle,
     builder::Builder,
+    deadline::Deadline,
     gate::Gate,
     gates::Gates,
     memory::{Memory, Place},
     prefetch::PrefetchStats,
     query::Query,
-    request::{Request, Source, Subject},
+    request::{Gated, Request, Source, Subject},
 };
 use crate::{
     clock::Clock,
@@ -70,7 +71,7 @@ struct Shared {
 #[derive(Clone, Debug)]
 pub(super) struct LimiterSettings {
     /// The longest that an acquire waits for the store.
-    pub(super) deadline: Duration,
+    pub(super) deadline: Deadline,
     /// Who changes stored limits and entities, for the history.
     pub(super) principal: Option<String>,
     /// How long the history is kept.
@@ -109,8 +110,10 @@ impl RateLimiter {
         E: IntoName<EntityId>,
         R: IntoName<Resource>,
     {
-        let subject = self.subject(entity, resource);
-        Acquire::new(subject.map(|subject| Request::new(subject, Source::Stored)), self.deadline())
+        Acquire::new(match self.subject(entity, resource) {
+            Ok(subject) => Ok(Request::new(subject, Source::Stored, self.deadline())),
+            Err(error) => Err(error),
+        })
     }
 
     /// The bucket of `entity` and `resource`, found once: for those that are asked again and again.
@@ -213,7 +216,7 @@ impl RateLimiter {
         }
         let key = BucketKey::new(entity.into_name()?, resource.into_name()?);
         Ok(match self.backend() {
-            Backend::Memory(memory) => Subject::Memory { memory: memory.clone(), place: Place::Key(key) },
+            Backend::Memory(memory) => Subject::Memory { memory: memory.clone(), place: Place::Key(Box::new(key)) },
             Backend::Gated(_) => self.subject_of(key),
         })
     }
@@ -221,7 +224,7 @@ impl RateLimiter {
     fn subject_of(&self, key: BucketKey) -> Subject {
         match self.backend() {
             Backend::Memory(memory) => Subject::Memory { memory: memory.clone(), place: memory.place(key) },
-            Backend::Gated(_) => Subject::Gated { limiter: self.clone(), key, gate: None },
+            Backend::Gated(_) => Subject::Gated(Box::new(Gated { limiter: self.clone(), key, gate: None })),
         }
     }
 
@@ -255,7 +258,8 @@ impl RateLimiter {
         self.shared.clock.now()
     }
 
-    pub(super) fn deadline(&self) -> Duration {
+    #[inline]
+    fn deadline(&self) -> Deadline {
         self.shared.settings.deadline
     }
 

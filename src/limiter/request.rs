@@ -1,12 +1,15 @@
 //! What is asked for, and which buckets it comes from.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::{
     bucket::Bucket,
-    charge::{Charge, Charges, Terms},
+    charge::{Charge, Charges, Mode, denied},
+    deadline::Deadline,
     gate::Gate,
-    grant::Amounts,
+    grant::{Amounts, Grant, Share, Shares},
+    holding::{Holding, Holdings},
+    lease::Lease,
     memory::{Memory, Pinned, Place},
     prefetch::Prefetch,
     rate_limiter::RateLimiter,
@@ -15,25 +18,46 @@ use super::{
 };
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Invalid, Unavailable},
-    model::{BucketKey, ConfigSource, Cost, EntityId, Limit, LimitName, Limits, Owner, ResolvedLimits, to_milli},
+    model::{
+        BucketKey, ConfigSource, Cost, EntityId, Limit, LimitName, Limits, MILLI, Owner, ResolvedLimits, to_milli,
+    },
 };
 
 /// The checked parts of a request.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     subject: Subject,
+    terms: Terms,
+}
+
+/// What is asked of whatever bucket it is.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
     limits: Source,
     cost: Cost,
     parent: bool,
     prefetch: Option<Prefetch>,
+    deadline: Deadline,
 }
 
 /// Whose bucket it is about, and how far it has been found.
 #[derive(Clone, Debug)]
 pub(super) enum Subject {
-    Memory { memory: Arc<Memory>, place: Place },
+    Memory {
+        memory: Arc<Memory>,
+        place: Place,
+    },
     Pinned(Arc<Pinned>),
-    Gated { limiter: RateLimiter, key: BucketKey, gate: Option<Arc<Gate>> },
+    /// Boxed: a request is moved often.
+    Gated(Box<Gated>),
+}
+
+/// A bucket of a limiter over a store.
+#[derive(Clone, Debug)]
+pub(super) struct Gated {
+    pub(super) limiter: RateLimiter,
+    pub(super) key: BucketKey,
+    pub(super) gate: Option<Arc<Gate>>,
 }
 
 /// Where the limits come from.
@@ -58,7 +82,7 @@ impl Subject {
         match self {
             Self::Memory { place, .. } => place.key(),
             Self::Pinned(pinned) => pinned.entry.key(),
-            Self::Gated { key, .. } => key,
+            Self::Gated(gated) => &gated.key,
         }
     }
 
@@ -70,9 +94,9 @@ impl Subject {
                 let _ = place.claim(&memory, memory.now());
                 Self::Memory { memory, place }
             }
-            Self::Gated { limiter, key, gate } => {
-                let gate = gate.or_else(|| limiter.gate(key.clone()));
-                Self::Gated { limiter, key, gate }
+            Self::Gated(mut gated) => {
+                gated.gate = gated.gate.or_else(|| gated.limiter.gate(gated.key.clone()));
+                Self::Gated(gated)
             }
             Self::Pinned(_) => self,
         }
@@ -82,7 +106,7 @@ impl Subject {
         match self {
             Self::Memory { memory, .. } => Some(memory),
             Self::Pinned(pinned) => Some(&pinned.memory),
-            Self::Gated { .. } => None,
+            Self::Gated(_) => None,
         }
     }
 
@@ -92,7 +116,7 @@ impl Subject {
         match self {
             Self::Memory { memory, .. } => memory.resolve(entity, resource),
             Self::Pinned(pinned) => pinned.memory.resolve(entity, resource),
-            Self::Gated { limiter, .. } => limiter.resolve(entity, resource),
+            Self::Gated(gated) => gated.limiter.resolve(entity, resource),
         }
     }
 
@@ -105,7 +129,7 @@ impl Subject {
                 let memory = pinned.memory.clone();
                 Bucket::Memory { place: memory.place(key), memory, limits }
             }
-            Self::Gated { limiter, .. } => limiter.gated(key, limits),
+            Self::Gated(gated) => gated.limiter.gated(key, limits),
         }
     }
 
@@ -118,23 +142,33 @@ impl Subject {
                 let (memory, place) = (pinned.memory.clone(), Place::Entry(pinned.entry.clone()));
                 Bucket::Memory { memory, place, limits }
             }
-            Self::Gated { gate: Some(gate), .. } => Bucket::Gated { gate, limits },
-            Self::Gated { limiter, key, gate: None } => limiter.gated(key, limits),
+            Self::Gated(gated) => match *gated {
+                Gated { gate: Some(gate), .. } => Bucket::Gated { gate, limits },
+                Gated { limiter, key, gate: None } => limiter.gated(key, limits),
+            },
         }
     }
 }
 
 impl Request {
     #[inline]
-    pub(super) fn new(subject: Subject, limits: Source) -> Self {
-        Self { subject, limits, cost: Cost::new(), parent: true, prefetch: None }
+    pub(super) fn new(subject: Subject, limits: Source, deadline: Deadline) -> Self {
+        Self { subject, terms: Terms { limits, cost: Cost::new(), parent: true, deadline, prefetch: None } }
+    }
+
+    pub(super) fn deadline(&self) -> Deadline {
+        self.terms.deadline
+    }
+
+    pub(super) fn set_deadline(&mut self, deadline: Deadline) {
+        self.terms.deadline = deadline;
     }
 
     pub(super) fn set_limits<L>(&mut self, limits: L) -> Result<(), Error>
     where
         L: TryInto<Limits, Error: Into<Error>>,
     {
-        self.limits = Source::Exactly(limits.try_into().map_err(Into::into)?);
+        self.terms.limits = Source::Exactly(limits.try_into().map_err(Into::into)?);
         Ok(())
     }
 
@@ -142,33 +176,43 @@ impl Request {
     where
         L: TryInto<Limits, Error: Into<Error>>,
     {
-        self.limits = Source::StoredOr(limits.try_into().map_err(Into::into)?);
+        self.terms.limits = Source::StoredOr(limits.try_into().map_err(Into::into)?);
         Ok(())
     }
 
     pub(super) fn set_prefetch(&mut self, prefetch: Prefetch) {
-        self.prefetch = Some(prefetch);
+        self.terms.prefetch = Some(prefetch);
     }
 
     pub(super) fn without_parent(&mut self) {
-        self.parent = false;
+        self.terms.parent = false;
     }
 
     pub(super) fn add_cost(&mut self, name: &str, tokens: u64) -> Result<(), Error> {
-        self.cost.set(LimitName::new(name)?, tokens);
+        self.terms.cost.set(LimitName::new(name)?, tokens);
         Ok(())
     }
 
     pub(super) fn add_costs(&mut self, cost: &Cost) {
-        self.cost.extend(cost.iter().map(|(name, tokens)| (name.clone(), tokens)));
+        self.terms.cost.extend(cost.iter().map(|(name, tokens)| (name.clone(), tokens)));
     }
 
-    /// A timer, wherever it is made.
-    pub(super) fn timeout(&self, time: Duration) -> tokio::time::Sleep {
+    /// A timer for the deadline, wherever it is made.
+    pub(super) fn timeout(&self) -> tokio::time::Sleep {
         match &self.subject {
-            Subject::Gated { limiter, .. } => limiter.timeout(time),
-            _ => tokio::time::sleep(time),
+            Subject::Gated(gated) => gated.limiter.timeout(self.terms.deadline.into()),
+            _ => tokio::time::sleep(self.terms.deadline.into()),
         }
+    }
+
+    #[inline]
+    pub(super) fn into_parts(self) -> (Subject, Terms) {
+        (self.subject, self.terms)
+    }
+
+    #[inline]
+    pub(super) fn from_parts(subject: Subject, terms: Terms) -> Self {
+        Self { subject, terms }
     }
 
     /// The buckets to charge, if everything is known that they depend on.
@@ -208,13 +252,13 @@ impl Request {
     }
 
     /// Whether there is nothing to go by but the request's own limits.
-    #[inline]
     fn nothing_stored(&self) -> bool {
-        (self.is_exact() && !self.parent) || self.subject.memory().is_some_and(|memory| !memory.store.has_records())
+        (self.is_exact() && !self.terms.parent)
+            || self.subject.memory().is_some_and(|memory| !memory.store.has_records())
     }
 
     fn is_exact(&self) -> bool {
-        match self.limits {
+        match self.terms.limits {
             Source::Exactly(_) => true,
             Source::Stored => matches!(self.subject, Subject::Pinned(_)),
             Source::StoredOr(_) => false,
@@ -223,22 +267,22 @@ impl Request {
 
     /// The same request, with the limits that it was pinned with as its own.
     fn unpinned(mut self) -> Self {
-        if let (Subject::Pinned(pinned), Source::Stored) = (&self.subject, &self.limits) {
-            self.limits = Source::Exactly(pinned.limits.clone());
+        if let (Subject::Pinned(pinned), Source::Stored) = (&self.subject, &self.terms.limits) {
+            self.terms.limits = Source::Exactly(pinned.limits.clone());
         }
         self
     }
 
     /// Looks up as little as is needed.
     fn look(&self, entity: &EntityId) -> Resolving {
-        match (&self.limits, self.parent) {
+        match (&self.terms.limits, self.terms.parent) {
             (Source::Exactly(_), false) => nothing(),
             _ => self.subject.resolve(entity),
         }
     }
 
     fn parent_of<'a>(&self, own: &'a Resolution) -> Option<&'a EntityId> {
-        own.parent.as_ref().filter(|parent| self.parent && **parent != self.subject.key().entity)
+        own.parent.as_ref().filter(|parent| self.terms.parent && **parent != self.subject.key().entity)
     }
 
     #[inline]
@@ -248,7 +292,7 @@ impl Request {
         parent: Option<(EntityId, Arc<Resolution>)>,
         check: bool,
     ) -> Result<Charges, Error> {
-        let Self { subject, limits, cost, prefetch, .. } = self;
+        let Self { subject, terms: Terms { limits, cost, prefetch, .. } } = self;
         let disabled = |entity: &EntityId, resolution: &Resolution| match resolution.disabled {
             true => Err(Disabled::new(entity.clone(), subject.key().resource.clone())),
             false => Ok(()),
@@ -258,7 +302,7 @@ impl Request {
             disabled(entity, resolution)?;
         }
         let shard_count = own.shard_count;
-        let terms = |own: bool, resolution: &Resolution| Terms { own, lineage: resolution.lineage.clone(), prefetch };
+        let mode = |own: bool, resolution: &Resolution| Mode { own, lineage: resolution.lineage.clone(), prefetch };
         let parent = match parent {
             None => None,
             Some((entity, resolution)) => {
@@ -266,24 +310,70 @@ impl Request {
                 let amounts = amounts(&cost, &limits);
                 let bucket = subject.of(entity, limits);
                 bucket.has_shards(resolution.shard_count);
-                Some(Box::new(Charge { bucket, owner: Owner::Parent, terms: terms(own, &resolution), amounts }))
+                Some(Box::new(Charge { bucket, owner: Owner::Parent, mode: mode(own, &resolution), amounts }))
             }
         };
-        let (bucket, terms) = match (subject, limits) {
-            (Subject::Pinned(pinned), Source::Stored) => (Bucket::Pinned(pinned), terms(false, own)),
+        let (bucket, mode) = match (subject, limits) {
+            (Subject::Pinned(pinned), Source::Stored) => (Bucket::Pinned(pinned), mode(false, own)),
             (subject, limits) => {
                 let (limits, owned) = limits.resolved(own)?;
-                (subject.into_bucket(limits), terms(owned, own))
+                (subject.into_bucket(limits), mode(owned, own))
             }
         };
         bucket.has_shards(shard_count);
         let amounts = amounts(&cost, bucket.limits());
-        let charges = Charges { own: Charge { bucket, owner: Owner::Entity, terms, amounts }, parent };
-        check_names(&charges, &cost)?;
+        let charges = Charges { own: Charge { bucket, owner: Owner::Entity, mode, amounts }, parent };
+        let limits = || charges.iter().map(|charge| charge.bucket.limits());
+        check_names(limits(), &cost)?;
         if check {
-            check_capacities(&charges, &cost)?;
+            check_capacities(limits(), &cost, charges.own.bucket.key())?;
         }
         Ok(charges)
+    }
+}
+
+impl Terms {
+    /// The answer to a request for one limit, where the bucket was found in memory and nothing is
+    /// stored: what nearly all are. The same as [`plan`](Request::plan) and what follows, but
+    /// nothing is written before it is in its place in the lease: moving a request and a lease
+    /// about costs more than deciding does.
+    ///
+    /// The subject is taken with an answer.
+    #[inline]
+    pub(super) fn answer(&mut self, subject: &mut Option<Subject>) -> Option<Result<Lease, Error>> {
+        let (memory, entry, limits) = match (&*subject, &self.limits) {
+            (
+                Some(Subject::Memory { memory, place: Place::Entry(entry) }),
+                Source::Exactly(limits) | Source::StoredOr(limits),
+            ) => (&**memory, &**entry, limits),
+            (Some(Subject::Pinned(pinned)), Source::Stored) => (&*pinned.memory, &*pinned.entry, &pinned.limits),
+            _ => return None,
+        };
+        let ([_], true, true) = (&**limits, self.cost.is_empty(), !memory.store.has_records()) else {
+            return None;
+        };
+        // Not named by the cost, so it is charged 1: no limit's capacity is less.
+        let amount = MILLI;
+        let left = match memory.store.spend_one(entry, limits, amount, memory.now()) {
+            Ok(left) => left,
+            Err(statuses) => {
+                let error = denied(entry.key(), statuses);
+                *subject = None;
+                return Some(Err(error));
+            }
+        };
+        let shares = Shares::One([Share { charged: amount, left, used: amount }]);
+        let lease = |bucket| {
+            let holding = Holding::new(Grant::new(bucket, shares), Owner::Entity, false);
+            Some(Ok(Lease::new(Holdings::one(holding), self.deadline)))
+        };
+        match (subject.take(), std::mem::replace(&mut self.limits, Source::Stored)) {
+            (Some(Subject::Pinned(pinned)), _) => lease(Bucket::Pinned(pinned)),
+            (Some(Subject::Memory { memory, place }), Source::Exactly(limits) | Source::StoredOr(limits)) => {
+                lease(Bucket::Memory { memory, place, limits })
+            }
+            _ => None,
+        }
     }
 }
 
@@ -317,8 +407,9 @@ fn amounts(cost: &Cost, limits: &Limits) -> Amounts {
 }
 
 /// Refuses a cost of a limit that no bucket has.
-fn check_names(charges: &Charges, cost: &Cost) -> Result<(), Invalid> {
-    let known = |name: &LimitName| charges.iter().any(|charge| charge.bucket.limits().index(name.as_str()).is_some());
+#[inline]
+fn check_names<'a>(limits: impl Iterator<Item = &'a Limits> + Clone, cost: &Cost) -> Result<(), Invalid> {
+    let known = |name: &LimitName| limits.clone().any(|limits| limits.index(name.as_str()).is_some());
     match cost.iter().find(|(name, _)| !known(name)) {
         Some((unknown, _)) => Err(Invalid::UnknownLimit(unknown.to_string())),
         None => Ok(()),
@@ -326,20 +417,22 @@ fn check_names(charges: &Charges, cost: &Cost) -> Result<(), Invalid> {
 }
 
 /// Refuses what no wait makes fit.
-fn check_capacities(charges: &Charges, cost: &Cost) -> Result<(), ExceedsCapacity> {
-    let mut limits = charges.iter().flat_map(|charge| charge.bucket.limits().iter());
-    match limits.find(|limit| asked(cost, limit) > limit.capacity()) {
+#[inline]
+fn check_capacities<'a>(
+    limits: impl Iterator<Item = &'a Limits>,
+    cost: &Cost,
+    BucketKey { entity, resource, .. }: &BucketKey,
+) -> Result<(), ExceedsCapacity> {
+    let exceeded = |limit: &&Limit| asked(cost, limit) > limit.capacity();
+    match limits.flat_map(|limits| limits.iter()).find(exceeded) {
         None => Ok(()),
-        Some(limit) => {
-            let BucketKey { entity, resource, .. } = charges.own.bucket.key();
-            Err(ExceedsCapacity {
-                entity: entity.clone(),
-                resource: resource.clone(),
-                limit: limit.name().clone(),
-                requested: asked(cost, limit),
-                capacity: limit.capacity(),
-            })
-        }
+        Some(limit) => Err(ExceedsCapacity {
+            entity: entity.clone(),
+            resource: resource.clone(),
+            limit: limit.name().clone(),
+            requested: asked(cost, limit),
+            capacity: limit.capacity(),
+        }),
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::{
     bucket::{Asked, Bucket, Refusal, Verdict},
-    charge::Terms,
+    charge::Mode,
     gate::{Gate, Image},
     grant::{Amounts, Grant},
 };
@@ -26,7 +26,7 @@ const MOST_DRAWS: u32 = 8;
 #[derive(Clone, Debug)]
 pub(super) struct Ask {
     pub(super) limits: Limits,
-    pub(super) terms: Terms,
+    pub(super) mode: Mode,
     pub(super) amounts: Amounts,
 }
 
@@ -69,11 +69,11 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
         if !gate.may_grant(&ask.limits, &ask.amounts) {
             continue;
         }
-        let verdict = match gate.acquire(&ask.limits, &ask.terms, &ask.amounts) {
+        let verdict = match gate.acquire(&ask.limits, &ask.mode, &ask.amounts) {
             Ok(answer) => answer.await.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)),
-            Err(Asked::Granted(left)) => {
+            Err(Asked::Granted(shares)) => {
                 let bucket = Bucket::Gated { gate: gate.clone(), limits: ask.limits.clone() };
-                Verdict::Granted(Grant::new(bucket, ask.amounts.clone(), left))
+                Verdict::Granted(Grant::new(bucket, shares))
             }
             Err(Asked::Denied(statuses)) => Verdict::Denied(statuses),
             Err(Asked::Refused(refusal)) => Verdict::Refused(refusal),
@@ -126,7 +126,7 @@ async fn draw(first: &Arc<Gate>, ask: &Ask) -> Verdict {
         let mut updates = Vec::new();
         for ((gate, image), part) in gates.into_iter().zip(&images).zip(parts) {
             if part.iter().any(|amount| *amount > 0) {
-                updates.push((gate.key().clone(), gate.plan_spend(&image.bucket, &ask.limits, &ask.terms, &part, now)));
+                updates.push((gate.key().clone(), gate.plan_spend(&image.bucket, &ask.limits, &ask.mode, &part, now)));
                 drawn.push((Bucket::Gated { gate, limits: ask.limits.clone() }, part));
             }
         }

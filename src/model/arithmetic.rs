@@ -139,6 +139,11 @@ impl Rate {
     /// and a remainder that is none counts as 0.
     pub fn accrue(self, elapsed: i64, remainder: i64) -> Accrual {
         let remainder = if (0..self.divisor).contains(&remainder) { remainder } else { 0 };
+        // Mostly it all fits into 64 bits, which divide several times faster.
+        let product = elapsed.max(0).checked_mul(self.refill_amount);
+        if let Some(sum) = product.and_then(|product| product.checked_add(remainder)) {
+            return Accrual { raw: i128::from(sum / self.divisor), remainder: sum % self.divisor };
+        }
         let divisor = i128::from(self.divisor);
         let sum = i128::from(elapsed.max(0)) * i128::from(self.refill_amount) + i128::from(remainder);
         let remainder = i64::try_from(sum % divisor).unwrap_or(0);
@@ -171,6 +176,11 @@ impl Rate {
             return Some(0);
         }
         let remainder = if (0..self.divisor).contains(&level.remainder) { level.remainder } else { 0 };
+        // As above.
+        let units = i64::try_from(short).ok().and_then(|short| short.checked_mul(self.divisor));
+        if let Some(sum) = units.and_then(|units| (units - remainder).checked_add(self.refill_amount - 1)) {
+            return Some(sum / self.refill_amount);
+        }
         let wait = short
             .checked_mul(i128::from(self.divisor))
             .map(|units| units - i128::from(remainder))

@@ -19,11 +19,12 @@ use super::{InvalidName, LimitName};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
-    amounts: SmallVec<[(LimitName, u64); 2]>,
+    amounts: SmallVec<[(LimitName, u64); 1]>,
 }
 
 impl Cost {
     /// A cost that names no limit.
+    #[inline]
     pub fn new() -> Self {
         Self::default()
     }
@@ -46,11 +47,19 @@ impl Cost {
     }
 
     /// The amount of the limit `name`, in tokens.
+    #[inline]
     pub fn get(&self, name: &str) -> Option<u64> {
         self.iter().find(|(known, _)| *known == name).map(|(_, amount)| amount)
     }
 
+    /// Whether the cost names no limit.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.amounts.is_empty()
+    }
+
     /// The limits that the cost names, with their amounts in tokens.
+    #[inline]
     pub fn iter(&self) -> impl Iterator<Item = (&LimitName, u64)> {
         self.amounts.iter().map(|(name, amount)| (name, *amount))
     }

@@ -53,6 +53,7 @@ impl Limits {
     }
 
     /// Whether both are the same, mostly told by the pointer alone.
+    #[inline]
     pub(crate) fn same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0) || self == other
     }
@@ -61,6 +62,7 @@ impl Limits {
 impl Deref for Limits {
     type Target = [Limit];
 
+    #[inline]
     fn deref(&self) -> &[Limit] {
         &self.0
     }
@@ -73,6 +75,7 @@ impl From<Limit> for Limits {
 }
 
 impl From<&Limits> for Limits {
+    #[inline]
     fn from(limits: &Limits) -> Self {
         limits.clone()
     }

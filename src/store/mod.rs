@@ -27,4 +27,4 @@ pub use namespaces::{Namespaces, StatusChange};
 pub use records::{BucketListing, Cursor, LookUp, Page, Records, ResourceListing};
 pub use traits::{Outcome, Store, StoreFuture};
 
-pub(crate) use memory::Entry;
+pub(crate) use memory::{Entry, Spend};

@@ -61,6 +61,14 @@ impl Key {
         Self(Kind::Path(path.as_ref().into()))
     }
 
+    /// The client's address, where it is one.
+    pub(in crate::layer) fn address(&self) -> Option<IpAddr> {
+        match self.0 {
+            Kind::Address(address) => Some(address),
+            _ => None,
+        }
+    }
+
     /// The key as an entity id.
     ///
     /// # Errors

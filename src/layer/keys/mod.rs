@@ -22,6 +22,7 @@
 //! # tollgate::layer::Policy::builder().entity(tenant);
 //! ```
 
+pub(super) mod address;
 mod extension;
 mod fixed;
 mod header;

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use tokio::sync::oneshot;
 
 use super::{
-    super::{bucket::Verdict, charge::Terms, grant::Amounts, prefetch::Prefetch},
+    super::{bucket::Verdict, charge::Mode, grant::Amounts, prefetch::Prefetch},
     Gate,
     state::{GateState, Waiter},
 };
@@ -207,7 +207,7 @@ impl Gate {
     pub(super) fn serve_ahead(
         self: &Arc<Self>,
         limits: &Limits,
-        terms: &Terms,
+        mode: &Mode,
         amounts: &Amounts,
         prefetch: Prefetch,
     ) -> Option<Amounts> {
@@ -221,7 +221,7 @@ impl Gate {
         }
         // Without tokens at hand the request is on its way itself: the chunk rides along after it.
         if left.is_some() {
-            self.take_ahead(state, terms, amounts, prefetch, now);
+            self.take_ahead(state, mode, amounts, prefetch, now);
         } else {
             drop(state);
         }
@@ -232,7 +232,7 @@ impl Gate {
     pub(super) fn take_ahead(
         self: &Arc<Self>,
         mut state: std::sync::MutexGuard<'_, GateState>,
-        terms: &Terms,
+        mode: &Mode,
         amounts: &[i64],
         prefetch: Prefetch,
         now: i64,
@@ -242,7 +242,7 @@ impl Gate {
         if let Some(ahead) = &mut state.ahead_of {
             ahead.filling = true;
         }
-        state.queue.push_back(Waiter::new(&limits, terms, chunk, reply));
+        state.queue.push_back(Waiter::new(&limits, mode, chunk, reply));
         self.take_off(state);
         let gate = self.clone();
         self.context.background.spawn(async move {

@@ -413,10 +413,10 @@ fn land(gate: &Arc<Gate>, batch: Batch, bucket: BucketState) {
         .waiters
         .into_iter()
         .map(|waiter| {
-            let left: Amounts = waiter.limits.iter().map(|limit| left(limit.name())).collect();
             let bucket = gate.bucket(waiter.limits);
-            let grant = if batch.bypassed { Grant::bypassed } else { Grant::new };
-            let grant = grant(bucket, waiter.amounts, left);
+            let left: Amounts = bucket.limits().iter().map(|limit| left(limit.name())).collect();
+            let grant = if batch.bypassed { Grant::bypassed } else { Grant::of };
+            let grant = grant(bucket, &waiter.amounts, left);
             (waiter.reply, grant)
         })
         .collect();

@@ -34,8 +34,8 @@ use self::{
 use super::{
     background::Background,
     bucket::{Asked, Bucket, Refusal, Verdict},
-    charge::Terms,
-    grant::Amounts,
+    charge::Mode,
+    grant::{Amounts, Share},
     prefetch::Counters,
     settlement::Settlement,
 };
@@ -146,7 +146,7 @@ impl Gate {
     pub(super) fn acquire(
         self: &Arc<Self>,
         limits: &Limits,
-        terms: &Terms,
+        mode: &Mode,
         amounts: &Amounts,
     ) -> Result<oneshot::Receiver<Verdict>, Asked> {
         if self.context.background.is_closed() {
@@ -155,8 +155,9 @@ impl Gate {
         if let Some(refusal) = self.known_refusal() {
             return Err(Asked::Refused(refusal));
         }
-        if let Some(left) = terms.prefetch.and_then(|prefetch| self.serve_ahead(limits, terms, amounts, prefetch)) {
-            return Err(Asked::Granted(left));
+        if let Some(left) = mode.prefetch.and_then(|prefetch| self.serve_ahead(limits, mode, amounts, prefetch)) {
+            let shares = amounts.iter().zip(left).map(|(amount, left)| Share { left, ..Share::asked(*amount) });
+            return Err(Asked::Granted(shares.collect()));
         }
         if let Some(statuses) = self.known_denial(limits, amounts) {
             return Err(Asked::Denied(statuses));
@@ -168,9 +169,9 @@ impl Gate {
             return Err(Asked::Denied(statuses));
         }
         state.asked(limits, amounts);
-        state.queue.push_back(Waiter::new(limits, terms, amounts.clone(), reply));
-        if let Some(prefetch) = terms.prefetch {
-            self.take_ahead(state, terms, amounts, prefetch, self.context.clock.now());
+        state.queue.push_back(Waiter::new(limits, mode, amounts.clone(), reply));
+        if let Some(prefetch) = mode.prefetch {
+            self.take_ahead(state, mode, amounts, prefetch, self.context.clock.now());
             state = self.lock();
         }
         self.take_off(state);

@@ -7,7 +7,7 @@ use std::sync::{
 
 use super::{Gate, flight::in_time};
 use crate::{
-    limiter::{charge::Terms, grant::Amounts},
+    limiter::{charge::Mode, grant::Amounts},
     model::{
         BucketKey, BucketState, Limits, Now, Update,
         plan::{self, Changes, Wanted},
@@ -149,7 +149,7 @@ impl Gate {
         &self,
         state: &BucketState,
         limits: &Limits,
-        terms: &Terms,
+        mode: &Mode,
         amounts: &Amounts,
         now: i64,
     ) -> Update {
@@ -157,7 +157,7 @@ impl Gate {
         for (limit, amount) in limits.iter().zip(amounts) {
             changes.spend(limit.name(), *amount);
         }
-        let wanted = Wanted { limits, own: Some(terms.own), lineage: terms.lineage.as_deref(), crowd: false };
+        let wanted = Wanted { limits, own: Some(mode.own), lineage: mode.lineage.as_deref(), crowd: false };
         plan::update(state, &changes, wanted, Now { at: now, ..self.context.now() }, self.context.write_ids.next())
     }
 

@@ -12,7 +12,7 @@ use super::{
     pacing::Pace,
 };
 use crate::{
-    limiter::{charge::Terms, grant::Amounts},
+    limiter::{charge::Mode, grant::Amounts},
     model::{
         BucketState, LimitName, LimitStatus, Limits, Lineage, Now, Parameters,
         plan::{self, Changes},
@@ -81,9 +81,9 @@ pub(super) struct Waiter {
 }
 
 impl Waiter {
-    pub(super) fn new(limits: &Limits, terms: &Terms, amounts: Amounts, reply: oneshot::Sender<Verdict>) -> Self {
-        let (limits, lineage) = (limits.clone(), terms.lineage.clone());
-        Self { limits, own: terms.own, lineage, amounts, since: Instant::now(), reply }
+    pub(super) fn new(limits: &Limits, mode: &Mode, amounts: Amounts, reply: oneshot::Sender<Verdict>) -> Self {
+        let (limits, lineage) = (limits.clone(), mode.lineage.clone());
+        Self { limits, own: mode.own, lineage, amounts, since: Instant::now(), reply }
     }
 }
 

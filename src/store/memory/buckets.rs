@@ -54,6 +54,7 @@ struct Table {
 
 impl Part {
     /// Locked, for as long as a look-up takes.
+    #[inline]
     fn lock(&self) -> MutexGuard<'_, Table> {
         // What panicked left it between two whole maps: go on with it.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
@@ -193,6 +194,7 @@ impl Buckets {
         self.hasher.hash_one(KeyParts::from(entry.key()))
     }
 
+    #[inline]
     fn part(&self, hash: u64) -> &Part {
         // The table goes by the lowest and the highest bits: the middle ones are left.
         let middle = usize::try_from((hash >> 32) & 0xff_ffff).unwrap_or(0);

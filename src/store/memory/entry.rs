@@ -38,11 +38,13 @@ impl Entry {
         Self { key, slot: Mutex::new(Slot { bucket: None, due: i64::MIN }) }
     }
 
+    #[inline]
     pub(crate) fn key(&self) -> &BucketKey {
         &self.key
     }
 
     /// Locked, for arithmetic only. The store's own locks are taken before, never after.
+    #[inline]
     pub(super) fn lock(&self) -> MutexGuard<'_, Slot> {
         // What panicked left it between two whole values: go on with it.
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
@@ -64,6 +66,7 @@ impl<'a> From<&'a BucketKey> for KeyParts<'a> {
 }
 
 impl Hash for KeyParts<'_> {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.entity.hash(state);
         self.resource.hash(state);
@@ -72,6 +75,7 @@ impl Hash for KeyParts<'_> {
 }
 
 impl PartialEq<BucketKey> for KeyParts<'_> {
+    #[inline]
     fn eq(&self, key: &BucketKey) -> bool {
         self.shard == key.shard && key.entity == *self.entity && key.resource == *self.resource
     }

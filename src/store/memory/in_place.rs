@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use super::{
     MemoryStore,
     entry::{Entry, KeyParts, Slot},
@@ -17,6 +15,15 @@ use crate::{
     },
     store::StoreError,
 };
+
+/// What is asked of one limit: told what is left, once it is granted.
+pub(crate) trait Spend {
+    /// Millitokens asked for.
+    fn amount(&self) -> i64;
+
+    /// Notes the millitokens that are left.
+    fn leave(&mut self, left: i64);
+}
 
 impl MemoryStore {
     /// The entry of a bucket, if there is one.
@@ -33,22 +40,61 @@ impl MemoryStore {
         self.buckets.claim(key, now).ok_or_else(full)
     }
 
-    /// Spends `amounts` (millitokens, in the order of `limits`) all or nothing, and returns what
-    /// is left of each limit; or where all of them stand.
+    /// Makes `spends` (in the order of `limits`) all or nothing.
+    ///
+    /// # Errors
+    /// Where all limits stand, of which one is short.
     #[inline]
     pub(crate) fn spend(
         &self,
         entry: &Entry,
         limits: &Limits,
-        amounts: &[i64],
+        spends: &mut [impl Spend],
         now: i64,
-    ) -> Result<SmallVec<[i64; 2]>, Vec<LimitStatus>> {
+    ) -> Result<(), Vec<LimitStatus>> {
         let mut slot = entry.lock();
         let (state, changed) = self.bucket(entry, &mut slot, limits, now);
-        let result = match state.take(limits, amounts) {
-            Some(left) => Ok(left),
-            None => Err(state.statuses(limits, amounts, now)),
+        let result = match state.take(limits, spends) {
+            true => Ok(()),
+            false => Err(state.statuses(limits, spends.iter().map(Spend::amount), now)),
         };
+        drop(slot);
+        if changed {
+            self.buckets.hurry(entry);
+        }
+        result
+    }
+
+    /// As [`spend`](Self::spend), of one limit: millitokens that are left.
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub(crate) fn spend_one(
+        &self,
+        entry: &Entry,
+        limits: &Limits,
+        amount: i64,
+        now: i64,
+    ) -> Result<i64, Vec<LimitStatus>> {
+        let mut slot = entry.lock();
+        if let Some(state) = &mut slot.bucket
+            && !state.differs(limits)
+        {
+            state.refill(now);
+            return state.take_one(limits, amount).ok_or_else(|| state.statuses(limits, [amount].into_iter(), now));
+        }
+        drop(slot);
+        self.spend_first(entry, limits, amount, now)
+    }
+
+    /// As [`spend_one`](Self::spend_one), of a bucket that is new or has other limits.
+    #[cold]
+    fn spend_first(&self, entry: &Entry, limits: &Limits, amount: i64, now: i64) -> Result<i64, Vec<LimitStatus>> {
+        let mut slot = entry.lock();
+        let (state, changed) = self.bucket(entry, &mut slot, limits, now);
+        let result = state.take_one(limits, amount);
+        let result = result.ok_or_else(|| state.statuses(limits, [amount].into_iter(), now));
         drop(slot);
         if changed {
             self.buckets.hurry(entry);

@@ -17,3 +17,4 @@ mod store;
 pub use store::MemoryStore;
 
 pub(crate) use entry::Entry;
+pub(crate) use in_place::Spend;

@@ -35,6 +35,7 @@ struct Inner {
 
 impl Tables {
     /// Whether anything was ever stored.
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
         !self.written.load(Ordering::Acquire)
     }
@@ -52,6 +53,7 @@ impl Tables {
 
 impl MemoryStore {
     /// Whether limits or entities were ever stored.
+    #[inline]
     pub(crate) fn has_records(&self) -> bool {
         !self.tables.is_empty()
     }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::shape::{Known, Recent, Shape};
+use super::{
+    in_place::Spend,
+    shape::{Known, Recent, Shape},
+};
 use crate::model::{BucketState, Level, LimitState, LimitStatus, Limits, plan};
 
 #[derive(Debug)]
@@ -37,13 +40,18 @@ impl State {
 
     /// Refills the bucket. A clock that runs back changes nothing, and the refill time never moves
     /// back.
+    #[inline]
     pub(super) fn refill(&mut self, now: i64) {
+        if now > self.refilled_at {
+            self.refill_all(now);
+        }
+    }
+
+    fn refill_all(&mut self, now: i64) {
         let age = now.saturating_sub(self.refilled_at);
-        if age > 0 {
-            self.refilled_at = now;
-            for (known, tally) in self.shape.known().iter().zip(&mut self.tallies) {
-                tally.level = known.rate.refill(tally.level, age);
-            }
+        self.refilled_at = now;
+        for (known, tally) in self.shape.known().iter().zip(&mut self.tallies) {
+            tally.level = known.rate.refill(tally.level, age);
         }
     }
 
@@ -85,25 +93,37 @@ impl State {
         self.tallies = tallies;
     }
 
-    /// Takes `amounts` (millitokens, in the order of `limits`), all or nothing: what is left of
-    /// each limit, or `None`.
-    pub(super) fn take(&mut self, limits: &Limits, amounts: &[i64]) -> Option<SmallVec<[i64; 2]>> {
+    /// As [`take`](Self::take), for a request with one limit: millitokens that are left.
+    #[inline]
+    pub(super) fn take_one(&mut self, limits: &Limits, amount: i64) -> Option<i64> {
+        let place = Places::of(&self.shape, limits).at(limits, 0)?;
+        let tally = self.tallies.get_mut(place)?;
+        if amount > 0 && tally.level.tokens < amount {
+            return None;
+        }
+        tally.level.tokens = tally.level.tokens.saturating_sub(amount);
+        tally.consumed = tally.consumed.saturating_add(amount);
+        Some(tally.level.tokens)
+    }
+
+    /// Makes `spends` (in the order of `limits`) all or nothing, after a refill. Whether all were.
+    #[inline]
+    pub(super) fn take(&mut self, limits: &Limits, spends: &mut [impl Spend]) -> bool {
         let places = Places::of(&self.shape, limits);
-        for (index, amount) in amounts.iter().enumerate() {
+        for (index, spend) in spends.iter().enumerate() {
             let tally = places.at(limits, index).and_then(|place| self.tallies.get(place));
-            if *amount > 0 && tally.is_none_or(|tally| tally.level.tokens < *amount) {
-                return None;
+            if spend.amount() > 0 && tally.is_none_or(|tally| tally.level.tokens < spend.amount()) {
+                return false;
             }
         }
-        let mut left = SmallVec::new();
-        for (index, amount) in amounts.iter().enumerate() {
+        for (index, spend) in spends.iter_mut().enumerate() {
             if let Some(tally) = places.at(limits, index).and_then(|place| self.tallies.get_mut(place)) {
-                tally.level.tokens = tally.level.tokens.saturating_sub(*amount);
-                tally.consumed = tally.consumed.saturating_add(*amount);
-                left.push(tally.level.tokens);
+                tally.level.tokens = tally.level.tokens.saturating_sub(spend.amount());
+                tally.consumed = tally.consumed.saturating_add(spend.amount());
+                spend.leave(tally.level.tokens);
             }
         }
-        Some(left)
+        true
     }
 
     /// Settles differences (millitokens, in the order of `limits`), after a refill.
@@ -122,14 +142,15 @@ impl State {
     }
 
     /// Where `limits` stand in view of a request for `amounts`, right after a refill at `now`.
-    pub(super) fn statuses(&self, limits: &Limits, amounts: &[i64], now: i64) -> Vec<LimitStatus> {
+    #[cold]
+    pub(super) fn statuses(&self, limits: &Limits, amounts: impl Iterator<Item = i64>, now: i64) -> Vec<LimitStatus> {
         let places = Places::of(&self.shape, limits);
         // Refills still to come count from the refill time, if that lies ahead.
         let ahead = self.refilled_at.saturating_sub(now).max(0);
-        let status = |(index, (limit, amount)): (usize, (_, &i64))| {
+        let status = |(index, (limit, amount)): (usize, (_, i64))| {
             let place = places.at(limits, index)?;
             let (known, tally) = (self.shape.known().get(place)?, self.tallies.get(place)?);
-            Some(plan::status(limit, known.rate, tally.level, *amount, ahead))
+            Some(plan::status(limit, known.rate, tally.level, amount, ahead))
         };
         limits.iter().zip(amounts).enumerate().filter_map(status).collect()
     }

@@ -152,3 +152,56 @@ fn everything_can_be_sent_and_shared() {
     check::<Acquire>();
     check_future(RateLimiter::memory().acquire("user", "api").into_future());
 }
+
+#[tokio::test]
+async fn a_bucket_that_is_given_back_makes_room_at_once() {
+    let (limiter, store, _) = small(64);
+    let mut leases = Vec::new();
+    for number in 0..2000 {
+        let acquire = limiter.acquire(format!("user-{number}"), "api").limits(Limit::per_minute("tokens", 60));
+        leases.extend(acquire.cost("tokens", 60).await.ok());
+    }
+    assert_eq!((leases.len(), store.len()), (64, 64));
+    // Held or not, a bucket in use stays.
+    assert!(spend(&limiter, "new", 1).await.is_err());
+    let lease = leases.pop().unwrap();
+    lease.commit();
+    assert!(spend(&limiter, "new", 1).await.is_err());
+    // Those that are full again go, each for one new key.
+    let freed = leases.len();
+    for lease in leases {
+        lease.rollback().await.unwrap();
+    }
+    let mut admitted = 0;
+    for number in 0..2000 {
+        admitted += usize::from(spend(&limiter, &format!("other-{number}"), 60).await.is_ok());
+    }
+    assert_eq!((admitted, store.len()), (freed, 64));
+}
+
+#[tokio::test]
+async fn a_bucket_that_a_lease_or_handle_holds_is_not_forgotten() {
+    let (limiter, store, clock) = small(64);
+    let limit = || Limit::per_minute("tokens", 60);
+    let mut lease = limiter.acquire("held", "api").limits(limit()).cost("tokens", 1).await.unwrap();
+    let handle = limiter.bucket("handled", "api").unwrap().limits(limit()).unwrap();
+    clock.advance(Duration::from_secs(3600));
+    for number in 0..2000 {
+        let _ = spend(&limiter, &format!("other-{number}"), 60).await;
+    }
+    assert_eq!(store.len(), 64);
+    lease.settle("tokens", 40).unwrap();
+    lease.commit().await.unwrap();
+    // The 1 that was charged has come back long since.
+    assert_eq!(left(&limiter, "held").await, 21);
+    handle.acquire().cost("tokens", 60).await.unwrap().commit().await.unwrap();
+    assert_eq!(left(&limiter, "handled").await, 0);
+    // Once nobody holds them and they are full, they go.
+    drop(handle);
+    clock.advance(Duration::from_secs(60));
+    let mut admitted = 0;
+    for number in 0..2000 {
+        admitted += usize::from(spend(&limiter, &format!("more-{number}"), 60).await.is_ok());
+    }
+    assert_eq!((admitted, store.len()), (64, 64));
+}

@@ -5,6 +5,7 @@ mod debt;
 mod denial;
 mod faults;
 mod fixture;
+mod handles;
 mod histories;
 mod lease;
 mod ledger;

@@ -1,0 +1,108 @@
+//! What decisions in memory allocate, and what a bucket weighs: counted, in a binary of its own
+//! because its allocator counts.
+
+use std::{
+    future::IntoFuture,
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use allocation_counter::measure;
+use tollgate::{Limit, Limits, RateLimiter, clock::ManualClock, error::Unavailable, store::MemoryStore};
+
+/// The output of a future that waits for nothing.
+fn now<F: IntoFuture>(future: F) -> F::Output {
+    match pin!(future.into_future()).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("nothing in memory waits"),
+    }
+}
+
+#[test]
+fn a_grant_and_its_commit_allocate_nothing() {
+    let limiter = RateLimiter::memory();
+    for count in [1, 2] {
+        let limits = (0..count).map(|index| Limit::per_second(format!("limit-{index}"), 1_000_000));
+        let limits = Limits::new(limits).unwrap();
+        let grant = || drop(now(limiter.acquire("user", "api").limits(&limits)).unwrap().commit());
+        let back = || drop(now(limiter.acquire("user", "api").limits(&limits)).unwrap());
+        let bucket = limiter.bucket("user", "api").unwrap().limits(&limits).unwrap();
+        let by_handle = || drop(now(bucket.acquire()).unwrap().commit());
+        grant();
+        assert_eq!(measure(grant).count_total, 0, "{count} limits");
+        assert_eq!(measure(by_handle).count_total, 0, "{count} limits, by a handle");
+        assert_eq!(measure(back).count_total, 0, "{count} limits, given back");
+        // One cost that is named is kept in place, too.
+        let named = || now(limiter.acquire("user", "api").limits(&limits).cost("limit-0", 5));
+        let named = measure(|| drop(named().unwrap().commit()));
+        // The name itself.
+        assert!(named.count_total <= 1, "{count} limits, a cost: {}", named.count_total);
+    }
+}
+
+/// Fills a store with so many buckets, by keys of 16 bytes and one limit, and gives their bytes.
+fn bytes_of(buckets: usize) -> i64 {
+    let mut kept = None;
+    let info = measure(|| {
+        let limiter =
+            RateLimiter::builder().clock(ManualClock::at(0)).build_memory(MemoryStore::with_capacity(buckets));
+        let limits = Limits::from(Limit::per_minute("rpm", 60));
+        for number in 0..buckets {
+            // Near the cap some parts are full already.
+            let _ =
+                now(limiter.acquire(format!("user-{number:011}"), "api").limits(&limits)).map(|lease| lease.commit());
+        }
+        kept = Some(limiter);
+    });
+    drop(kept);
+    info.bytes_current
+}
+
+#[test]
+fn a_bucket_weighs_at_most_200_bytes() {
+    // Just above and just below a doubling of the tables, and between.
+    for buckets in [300_000, 450_000, 500_000] {
+        let each = bytes_of(buckets) as f64 / buckets as f64;
+        println!("{buckets} buckets: {each:.1} bytes each");
+        assert!(each <= 200.0, "{each:.1} bytes for each of {buckets} buckets");
+    }
+}
+
+#[test]
+#[ignore = "takes a minute and a gigabyte: ten million keys"]
+fn ten_million_keys_are_bounded() {
+    const CAPACITY: usize = 1_000_000;
+    let clock = ManualClock::at(0);
+    let store = MemoryStore::with_capacity(CAPACITY);
+    let limiter = RateLimiter::builder().clock(clock.clone()).build_memory(store.clone());
+    let limits = Limits::from(Limit::per_second("rps", 10));
+    let mut refused = 0u64;
+    let mut bytes = 0;
+    for million in 0..10 {
+        let start = std::time::Instant::now();
+        let info = measure(|| {
+            for number in 0..1_000_000 {
+                if number % 1000 == 0 {
+                    clock.advance(Duration::from_millis(1));
+                }
+                let key = format!("user-{:011}", million * 1_000_000 + number);
+                match now(limiter.acquire(key, "api").limits(&limits)) {
+                    Ok(lease) => drop(lease.commit()),
+                    Err(tollgate::Error::Unavailable(Unavailable::Store(_))) => refused += 1,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        });
+        bytes += info.bytes_current;
+        println!(
+            "{} million keys: {} buckets, {} MB, {refused} refused, {} ns each",
+            million + 1,
+            store.len(),
+            bytes / 1_000_000,
+            start.elapsed().as_nanos() / 1_000_000
+        );
+        assert!(store.len() <= CAPACITY + CAPACITY / 100);
+        assert!(bytes <= 210 * CAPACITY as i64, "{bytes} bytes");
+    }
+}

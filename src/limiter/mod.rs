@@ -33,7 +33,7 @@
 //! does: [`RateLimiter::ping`], [`RateLimiter::status`].
 //!
 //! The guide has a page for each: `stored-limits.md`, `hierarchy.md` and `namespaces.md` in the
-//! repository's `docs/guide`, and `concepts.md` for what stands here.
+//! repository's `docs/guide`, and `concepts.md` and `performance-modes.md` for what stands here.
 //!
 //! # Gates
 //!
@@ -41,6 +41,12 @@
 //! write returned it, lets one write fly at a time, and lets requests that come meanwhile share
 //! the next one. A request that cannot fit is denied from what the gate knows, without a write,
 //! for at most a second after the store last said so.
+//!
+//! With [`Acquire::prefetch`] a gate takes tokens [ahead](Prefetch) and grants from them. A bucket of
+//! several shards has a gate for each: one of them serves a request, or several in one transaction; one
+//! that is written more often than an item can be is split ([`Builder::most_shards`]). A
+//! [`BucketHandle`] keeps a bucket's place. A bucket that a peer has disabled refuses with
+//! [`Error::Disabled`](crate::Error::Disabled).
 //!
 //! | event | round trips | write units |
 //! |---|---|---|
@@ -51,7 +57,9 @@
 //! | the bucket of a parent too | none more: both at the same time | 1 more |
 //! | commit without a difference | 0 | 0 |
 //! | commit or rollback with one | with the bucket's next write, or 1 within 100 ms | 0 or 1 |
-//! | denied, known to be short | 0 | 0 |
+//! | granted from tokens taken ahead | 0 | 0 (about 2 per interval and bucket) |
+//! | drawn from several shards | 1, and a read of those not seen lately | 2 for each shard |
+//! | denied, known to be short or disabled | 0 | 0 |
 
 mod acquire;
 mod audit;

@@ -37,8 +37,8 @@
 //! | buckets in DynamoDB, in memory, or elsewhere | [`store`] |
 //! | the arithmetic | [`model`] |
 //!
-//! The guide in the repository's `docs/guide` goes through concepts, stored limits, hierarchy,
-//! namespaces and a table that Python services use too.
+//! The guide in the repository's `docs/guide` goes through concepts, what a request costs, stored
+//! limits, hierarchy, namespaces and a table that Python services use too.
 //!
 //! # Features
 //!
@@ -54,7 +54,8 @@
 //!   in that time, and what was given back; to the thousandth of a token. Where in doubt tokens are
 //!   lost, never minted. Time is what the writing processes' clocks say, each corrected by what the
 //!   store's answers tell: how far they are apart (about a second at most), and how long a write is on
-//!   its way, widens the time that counts.
+//!   its way, widens the time that counts; so do tokens that are [taken ahead](limiter::Prefetch), where
+//!   that is asked for.
 //! - A denied request leaves every limit as it found it.
 //! - Dropping is safe anywhere; [`layer`] and [`Lease`] say what each drop means.
 //! - No request waits longer than its deadline, and nothing on its path panics.
@@ -87,6 +88,8 @@ struct Readme;
 mod guide {
     #[doc = include_str!("../docs/guide/concepts.md")]
     struct Concepts;
+    #[doc = include_str!("../docs/guide/performance-modes.md")]
+    struct PerformanceModes;
     #[doc = include_str!("../docs/guide/stored-limits.md")]
     struct StoredLimits;
     #[doc = include_str!("../docs/guide/hierarchy.md")]

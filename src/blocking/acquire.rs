@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Lease, runtime::Runtime};
 use crate::{
     error::Error,
-    limiter,
+    limiter::{self, Prefetch},
     model::{Cost, Limits},
 };
 
@@ -37,6 +37,11 @@ impl Acquire {
     /// As [`Acquire::without_parent`](limiter::Acquire::without_parent).
     pub fn without_parent(self) -> Self {
         Self { inner: self.inner.without_parent(), ..self }
+    }
+
+    /// As [`Acquire::prefetch`](limiter::Acquire::prefetch).
+    pub fn prefetch(self, prefetch: Prefetch) -> Self {
+        Self { inner: self.inner.prefetch(prefetch), ..self }
     }
 
     /// As [`Acquire::cost`](limiter::Acquire::cost).

@@ -6,7 +6,7 @@ use super::runtime::Runtime;
 use crate::{
     error::{Error, Invalid},
     limiter::{self, SettleError},
-    model::{EntityId, LimitStatus, Resource},
+    model::{EntityId, LimitStatus, Limits, Resource},
 };
 
 /// [`Lease`](limiter::Lease). Dropped: rolled back in the background.
@@ -43,6 +43,16 @@ impl Lease {
     /// For what.
     pub fn resource(&self) -> &Resource {
         self.inner.resource()
+    }
+
+    /// The limits of the entity's bucket.
+    pub fn limits(&self) -> &Limits {
+        self.inner.limits()
+    }
+
+    /// The parent whose bucket is charged too.
+    pub fn parent(&self) -> Option<&EntityId> {
+        self.inner.parent()
     }
 
     /// As [`Lease::consumed`](limiter::Lease::consumed).

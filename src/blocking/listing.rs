@@ -15,6 +15,14 @@ impl<T: Send + 'static> Listing<T> {
     pub(super) fn new(inner: limiter::Listing<T>, runtime: &Runtime) -> Self {
         Self { inner: Some(inner), runtime: runtime.clone() }
     }
+
+    /// As [`Listing::all`](limiter::Listing::all).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn all(self) -> Result<Vec<T>, Error> {
+        self.collect()
+    }
 }
 
 impl<T: Send + 'static> Iterator for Listing<T> {

@@ -20,6 +20,7 @@
 //! ```
 
 mod acquire;
+mod bucket_handle;
 mod lease;
 mod listing;
 mod query;
@@ -34,6 +35,7 @@ mod open;
 pub use open::Open;
 
 pub use acquire::Acquire;
+pub use bucket_handle::BucketHandle;
 pub use lease::{Lease, Settlement};
 pub use listing::Listing;
 pub use query::Query;

@@ -2,10 +2,10 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use super::{Acquire, Audit, Config, Entities, Namespaces, Query, Usage, runtime::Runtime};
+use super::{Acquire, Audit, BucketHandle, Config, Entities, Namespaces, Query, Usage, runtime::Runtime};
 use crate::{
     error::{Error, Unavailable},
-    limiter::{self, Builder},
+    limiter::{self, Builder, PrefetchStats},
     model::{EntityId, IntoName, NamespaceName, Resource, Status},
     store::{MemoryStore, Store},
 };
@@ -51,6 +51,18 @@ impl RateLimiter {
         R: IntoName<Resource>,
     {
         Acquire { inner: self.inner.acquire(entity, resource), runtime: self.runtime.clone() }
+    }
+
+    /// As [`RateLimiter::bucket`](crate::RateLimiter::bucket).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn bucket<E, R>(&self, entity: E, resource: R) -> Result<BucketHandle, Error>
+    where
+        E: IntoName<EntityId>,
+        R: IntoName<Resource>,
+    {
+        Ok(BucketHandle { inner: self.inner.bucket(entity, resource)?, runtime: self.runtime.clone() })
     }
 
     /// As [`RateLimiter::available`](crate::RateLimiter::available).
@@ -103,6 +115,11 @@ impl RateLimiter {
     pub fn status(&self) -> Result<Status, Error> {
         let limiter = self.inner.clone();
         Ok(self.runtime.wait(async move { limiter.status().await })?)
+    }
+
+    /// As [`RateLimiter::prefetch_stats`](crate::RateLimiter::prefetch_stats).
+    pub fn prefetch_stats(&self) -> PrefetchStats {
+        self.inner.prefetch_stats()
     }
 
     /// As [`RateLimiter::namespace`](crate::RateLimiter::namespace). It shares the thread too.

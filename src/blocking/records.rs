@@ -72,8 +72,14 @@ impl Config {
     ///
     /// # Errors
     /// As there.
-    pub fn resolve(&self, entity: &EntityId, resource: &Resource) -> Result<Option<ResolvedLimits>, Error> {
-        let (inner, entity, resource) = (self.inner.clone(), entity.clone(), resource.clone());
+    pub fn resolve<E, R>(&self, entity: E, resource: R) -> Result<Option<ResolvedLimits>, Error>
+    where
+        E: TryInto<EntityId, Error: Into<Error>>,
+        R: TryInto<Resource, Error: Into<Error>>,
+    {
+        let entity = entity.try_into().map_err(Into::into)?;
+        let resource = resource.try_into().map_err(Into::into)?;
+        let inner = self.inner.clone();
         self.runtime.wait(async move { inner.resolve(entity, resource).await })?
     }
 

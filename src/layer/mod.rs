@@ -22,7 +22,8 @@
 //!
 //! A policy without limits goes by those that are [stored](crate::limiter::Config);
 //! [`default_limit`](PolicyBuilder::default_limit) fills in where none are. The guide in the
-//! repository's `docs/guide` has a page on each of them.
+//! repository's `docs/guide` has a page on stored limits. With [`prefetch`](PolicyBuilder::prefetch)
+//! busy keys are granted without a round trip.
 //!
 //! # What happens to the lease
 //!

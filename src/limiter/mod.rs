@@ -33,7 +33,7 @@
 //! does: [`RateLimiter::ping`], [`RateLimiter::status`].
 //!
 //! The guide has a page for each: `stored-limits.md`, `hierarchy.md` and `namespaces.md` in the
-//! repository's `docs/guide`, and `concepts.md` for what stands here.
+//! repository's `docs/guide`, and `concepts.md` and `performance-modes.md` for what stands here.
 //!
 //! # Gates
 //!
@@ -47,6 +47,12 @@
 //! trips then gets what the bucket holds already, or is denied until the next write. `docs/fleet.md`
 //! of the repository shows what that gives.
 //!
+//! With [`Acquire::prefetch`] a gate takes tokens [ahead](Prefetch) and grants from them. A bucket of
+//! several shards has a gate for each: one of them serves a request, or several in one transaction; one
+//! that is written more often than an item can be is split ([`Builder::most_shards`]). A
+//! [`BucketHandle`] keeps a bucket's place. A bucket that a peer has disabled refuses with
+//! [`Error::Disabled`](crate::Error::Disabled).
+//!
 //! | event | round trips | write units |
 //! |---|---|---|
 //! | acquire, steady state | 1 | 1 (shared by the requests that wait together) |
@@ -56,7 +62,9 @@
 //! | the bucket of a parent too | none more: both at the same time | 1 more |
 //! | commit without a difference | 0 | 0 |
 //! | commit or rollback with one | with the bucket's next write, or 1 within 100 ms | 0 or 1 |
-//! | denied, known to be short | 0 | 0 |
+//! | granted from tokens taken ahead | 0 | 0 (about 2 per interval and bucket) |
+//! | drawn from several shards | 1, and a read of those not seen lately | 2 for each shard |
+//! | denied, known to be short or disabled | 0 | 0 |
 //! | while other processes write to the bucket all the time | up to 1 more (a read), and those of lost races | 1 more for each lost race |
 
 mod acquire;

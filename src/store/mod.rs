@@ -1,11 +1,12 @@
 //! Where buckets live: one conditional write at a time.
 //!
 //! A [`Store`] keeps bucket shards and executes the writes of [`model`](crate::model) atomically,
-//! one item each. It decides nothing: what a request costs, whether it fits and how far a bucket
+//! one item each; only where a request draws from several shards of a bucket, or a bucket is split,
+//! several in one transaction. It decides nothing: what a request costs, whether it fits and how far a bucket
 //! has refilled is settled before, and carried as literals and conditions.
 //!
-//! Beside buckets a store can keep [`Records`] (stored limits, entities, history) and have
-//! [`Namespaces`].
+//! Beside buckets a store can keep [`Records`] (stored limits, entities, history, usage), have
+//! [`Namespaces`] and [`Diagnostics`], and tell the [time](Store::time) that corrects clocks.
 //!
 //! Two stores come with the crate: [`MemoryStore`], and [`DynamoDbStore`](dynamodb::DynamoDbStore)
 //! (feature `dynamodb`). Both pass one conformance suite, which a store of your own can follow.

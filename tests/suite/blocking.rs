@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tollgate::{
     EntityId, Error, Limit, LimitName, RateLimiter as AsyncLimiter, Resource,
     blocking::RateLimiter,
-    model::{ConfigScope, Entity, NamespaceName, UsageWindow},
+    error::Invalid,
+    limiter::Prefetch,
+    model::{ConfigScope, ConfigSource, Entity, NamespaceName, UsageWindow},
     store::{MemoryStore, dynamodb::CreateTable},
 };
 use tollgate_testkit::Engine;
@@ -24,9 +26,13 @@ fn use_it(limiter: &RateLimiter) {
     lease.consume("tpm", 5).unwrap();
     lease.settle("tpm", 40).unwrap();
     assert_eq!(lease.consumed("tpm"), Some(40));
+    assert_eq!((lease.limits().len(), lease.parent()), (1, Some(&entity("project"))));
     lease.commit().wait().unwrap();
     let available = limiter.available("key", "gpt-4").look().unwrap();
     assert_eq!(available.get("tpm").unwrap().available, 60);
+
+    let found = limiter.config().resolve("key", "gpt-4").unwrap().unwrap();
+    assert_eq!((found.limits.len(), found.source), (1, ConfigSource::System));
 
     let denied = limiter.acquire("key", "gpt-4").cost("tpm", 61).lease().unwrap_err();
     assert!(denied.denied().is_some(), "{denied:?}");
@@ -34,7 +40,7 @@ fn use_it(limiter: &RateLimiter) {
 
     let failed = limiter.acquire("key", "gpt-4").cost("tpm", 60).run(|lease| {
         lease.adjust("tpm", 1)?;
-        Err::<(), Error>(Error::from(tollgate::error::Invalid::LeaseClosed))
+        Err::<(), Error>(Error::from(Invalid::LeaseClosed))
     });
     assert!(failed.is_err());
     limiter.shutdown();
@@ -53,8 +59,7 @@ fn use_it(limiter: &RateLimiter) {
     assert_eq!(snapshots.clone().list().count(), 0);
     assert_eq!(snapshots.summary().unwrap().snapshots, 0);
 
-    let children: Result<Vec<_>, _> = limiter.entities().children(&entity("project")).collect();
-    assert_eq!(children.unwrap()[0].id, entity("key"));
+    assert_eq!(limiter.entities().children(&entity("project")).all().unwrap()[0].id, entity("key"));
     assert_eq!(limiter.entities().delete(&entity("key")).unwrap(), 2);
 }
 
@@ -95,6 +100,41 @@ async fn from_an_async_task_it_blocks_and_does_not_panic() {
     let limiter = RateLimiter::memory().unwrap();
     use_it(&limiter);
     drop(limiter);
+}
+
+/// A bucket's handle, with limits of its own, by default, and as stored.
+fn hold_a_bucket(limiter: &RateLimiter) {
+    let bucket = limiter.bucket("user", "api").unwrap();
+    assert_eq!((bucket.entity().as_str(), bucket.resource().as_str()), ("user", "api"));
+    assert!(matches!(bucket.acquire().lease().unwrap_err(), Error::Invalid(Invalid::NoLimits)));
+    let limited = bucket.clone().limits(Limit::per_hour("rph", 2)).unwrap();
+    limited.acquire().lease().unwrap().commit().wait().unwrap();
+    let or_else = bucket.default_limits(Limit::per_hour("rph", 2)).unwrap();
+    or_else.acquire().run(|_| Ok::<(), Error>(())).unwrap();
+    assert!(limited.acquire().lease().unwrap_err().denied().is_some());
+    assert!(limiter.bucket("", "api").is_err());
+}
+
+#[test]
+fn handles_of_buckets() {
+    hold_a_bucket(&RateLimiter::memory().unwrap());
+    let (_engine, limiter) = over_dynamodb();
+    hold_a_bucket(&limiter);
+}
+
+#[test]
+fn tokens_are_taken_ahead() {
+    let (_engine, limiter) = over_dynamodb();
+    let mut asked = 0;
+    while limiter.prefetch_stats().served == 0 {
+        asked += 1;
+        let acquire = limiter.acquire("user", "api").limits(Limit::per_hour("rph", 10_000));
+        acquire.prefetch(Prefetch::new()).lease().unwrap().commit().wait().unwrap();
+        assert!(asked < 10_000, "none was granted from memory: {:?}", limiter.prefetch_stats());
+    }
+    let stats = limiter.prefetch_stats();
+    assert_eq!(stats.served + stats.missed, asked);
+    limiter.shutdown();
 }
 
 #[test]

@@ -73,7 +73,7 @@ async fn first_touch(engine: &Engine) -> Vec<Row> {
     ] {
         let (meter, limiter) = metered(engine, SystemClock).await;
         let acquire = limiter.acquire(key, RESOURCE);
-        let acquire = if stored { acquire } else { acquire.limits(&plenty()).without_parent() };
+        let acquire = if stored { acquire } else { acquire.limits(plenty()).without_parent() };
         acquire.await.expect("there is plenty").commit();
         let Reading { requests, read_units, write_units, .. } = meter.take();
         for (what, unit, value) in [

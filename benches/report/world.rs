@@ -64,7 +64,7 @@ impl World {
         for entity in entities {
             // The first creates the bucket, the second is a plain spend.
             for _ in 0..2 {
-                scribe.acquire(entity.as_str(), RESOURCE).limits(&plenty()).await.expect("there is plenty").commit();
+                scribe.acquire(entity.as_str(), RESOURCE).limits(plenty()).await.expect("there is plenty").commit();
             }
             updates.push(meter.take().update.expect("an update was sent"));
         }

@@ -24,7 +24,6 @@ pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
 
     let mut times = Vec::new();
     let mut writes = 0.0;
-    let begun = Instant::now();
     for _ in 0..effort.rounds {
         // The store has just said so: what follows is known.
         tokio::time::sleep(KNOWN_FOR).await;
@@ -35,7 +34,6 @@ pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
     }
     let rounds = effort.rounds as f64;
     let each = format!("after the store has said so, for {KNOWN_FOR:?}; one write then, whatever the rate");
-    eprintln!("  {:.1} s of denials", begun.elapsed().as_secs_f64());
     vec![
         Row::new("denied, known exhausted, p50", "ns", Goal::AtMost(1_000.0)).ours(median(times)),
         Row::new("denied, known exhausted, write units", "units", Goal::AtMost(0.0)).ours(writes / rounds).note(each),

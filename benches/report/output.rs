@@ -1,16 +1,17 @@
-//! The table, the file and the chart.
+//! The table, the files and the chart.
 
 use std::{fs, path::PathBuf};
 
 use crate::{chart, effort::Effort, row::Row};
 
-/// Writes the file and the chart.
+/// Writes the files and the chart.
 pub(crate) fn write(rows: &[Row], effort: Effort) {
     let folder = folder();
     fs::create_dir_all(&folder).expect("the folder can be made");
     let records: Vec<_> = rows.iter().map(Row::record).collect();
     let json = serde_json::to_string_pretty(&records).expect("numbers and texts");
     fs::write(folder.join("report.json"), json + "\n").expect("the file can be written");
+    fs::write(folder.join("report.md"), markdown(rows)).expect("the file can be written");
     chart::draw(rows, &folder.join("report.svg"));
     let kind = if effort.quick { "quick and rough" } else { "full" };
     println!("\n{} rows, {kind}, in {}", rows.len(), folder.display());
@@ -26,6 +27,25 @@ pub(crate) fn print(rows: &[Row]) {
         let cells = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
         println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
     }
+}
+
+/// The table as docs/performance.md has it.
+fn markdown(rows: &[Row]) -> String {
+    let mut text = String::from(
+        "| measure | ours | reference | unit | ratio | to reach | held |\n|---|---|---|---|---|---|---|\n",
+    );
+    for row in rows {
+        let [measure, ours, reference, unit, ratio, target, held, note] = line(row);
+        // Why there is no figure; and whether there is a goal at all.
+        let held = match held.as_str() {
+            "yes" => "yes".into(),
+            "" => note,
+            _ => format!("**missed** {}", if row.ours.is_none() { note.as_str() } else { "" }),
+        };
+        let cells = [measure, ours, reference, unit, ratio, target, held];
+        text += &format!("| {} |\n", cells.each_ref().map(|cell| cell.trim()).join(" | "));
+    }
+    text
 }
 
 fn line(row: &Row) -> [String; 8] {

@@ -87,8 +87,8 @@ impl Row {
     pub(crate) fn held(&self) -> Option<bool> {
         match self.state {
             State::Measured => self.margin().map(|margin| margin >= 1.0),
-            State::NotBuilt => Some(false),
-            State::NotHere => None,
+            State::NotBuilt if !matches!(self.goal, Goal::Told) => Some(false),
+            State::NotBuilt | State::NotHere => None,
         }
     }
 

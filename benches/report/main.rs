@@ -14,9 +14,9 @@ mod effort;
 mod footprint;
 mod memory;
 mod meter;
-mod not_built;
 mod output;
 mod peer;
+mod prefetch;
 mod redis;
 mod route;
 mod row;
@@ -58,10 +58,10 @@ type Measure = fn(Effort, &Runtime) -> Vec<Row>;
 const GROUPS: [(&str, Measure); 9] = [
     ("strict", |effort, runtime| runtime.block_on(strict::rows(effort))),
     ("counts", |effort, runtime| runtime.block_on(counts::rows(effort))),
-    ("prefetch", |_, _| not_built::prefetch()),
+    ("prefetch", |effort, runtime| runtime.block_on(prefetch::rows(effort))),
     ("denied", |effort, runtime| runtime.block_on(denied::rows(effort))),
     ("memory", |effort, _| memory::rows(effort)),
-    ("handle", |effort, _| not_built::handle(memory::references(effort))),
+    ("handle", |effort, _| memory::by_handle(effort)),
     ("route", |effort, _| route::rows(effort)),
     ("peer", |effort, runtime| runtime.block_on(peer::rows(effort))),
     ("footprint", |effort, _| footprint::rows(effort)),

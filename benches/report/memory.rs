@@ -48,17 +48,32 @@ fn by_key(effort: Effort, count: usize) -> Row {
     row.ours(median(our_times)).reference(median(their_times)).ratio(median(ratios))
 }
 
-/// `governor`'s check by key, one key, and its direct check, ns: what a bucket handle has to reach.
-pub(crate) fn references(effort: Effort) -> (f64, f64) {
+/// By a handle that was made once, beside `governor`'s check by key, and its direct check.
+pub(crate) fn by_handle(effort: Effort) -> Vec<Row> {
+    let limiter = RateLimiter::memory();
+    let handle = limiter.bucket("user-0", RESOURCE).expect("they are names");
+    let handle = handle.limits(Limit::per_second("rps", u64::from(PLENTY.get()))).expect("it is one limit");
     let keyed: DefaultKeyedRateLimiter<String> = Governor::keyed(Quota::per_second(PLENTY));
     let direct = Governor::direct(Quota::per_second(PLENTY));
     let key = String::from("user-0");
-    let mut times = (Vec::new(), Vec::new());
+    let window = effort.window / 4;
+    let mut times: [Vec<f64>; 3] = Default::default();
     for _ in 0..effort.rounds {
-        times.0.push(batches(effort.window / 4, BATCH, || keyed.check_key(&key).expect("there is plenty")));
-        times.1.push(batches(effort.window / 4, BATCH, || direct.check().expect("there is plenty")));
+        times[0].push(batches(window, BATCH, || {
+            now(handle.acquire()).expect("there is plenty").commit();
+        }));
+        times[1].push(batches(window, BATCH, || keyed.check_key(&key).expect("there is plenty")));
+        times[2].push(batches(window, BATCH, || direct.check().expect("there is plenty")));
     }
-    (median(times.0), median(times.1))
+    let ratio = |other: usize| median(times[0].iter().zip(&times[other]).map(|(ours, theirs)| ours / theirs).collect());
+    let row = |measure: &str, goal, other: usize| {
+        let row = Row::new(measure, "ns", goal).ours(median(times[0].clone()));
+        row.reference(median(times[other].clone())).ratio(ratio(other))
+    };
+    vec![
+        row("memory: acquire and commit by a bucket handle, beside governor check_key", Goal::AtMost(1.0), 1),
+        row("the same, beside governor's direct check", Goal::Told, 2),
+    ]
 }
 
 /// The median time of `ask`, which takes turns with the keys; each has a bucket before.

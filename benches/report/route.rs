@@ -56,6 +56,9 @@ fn layer(report: ReportLimits) -> RateLimitLayer {
         .entity(keys::peer_ip())
         .resource(keys::fixed("http"))
         .limit(Limit::per_second("rps", u64::from(PLENTY)))
+        .without_parent()
+        // As the reference: it counts requests, and no handler asks for the lease.
+        .without_handle()
         .report(report)
         .build();
     RateLimitLayer::new(RateLimiter::memory(), policy.expect("it is valid"))

@@ -21,8 +21,6 @@ pub(crate) struct Row {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Measured,
-    /// Of something that does not exist yet.
-    NotBuilt,
     /// There is nothing to compare it with here.
     NotHere,
 }
@@ -73,11 +71,6 @@ impl Row {
         self.ours(pair.ours()).reference(pair.reference()).ratio(pair.ratio())
     }
 
-    /// Of something that does not exist yet: missed.
-    pub(crate) fn not_built(self) -> Self {
-        Self { state: State::NotBuilt, ..self }.note("not built yet")
-    }
-
     /// Cannot be measured on this machine, and why.
     pub(crate) fn not_here(self, why: impl Into<String>) -> Self {
         Self { state: State::NotHere, ..self }.note(why)
@@ -87,8 +80,7 @@ impl Row {
     pub(crate) fn held(&self) -> Option<bool> {
         match self.state {
             State::Measured => self.margin().map(|margin| margin >= 1.0),
-            State::NotBuilt if !matches!(self.goal, Goal::Told) => Some(false),
-            State::NotBuilt | State::NotHere => None,
+            State::NotHere => None,
         }
     }
 

@@ -108,9 +108,11 @@ pub(super) async fn fly(mut airborne: Airborne) {
             }
         };
         looked = false;
+        let mut alone = false;
         match execute(gate, &mut write).await {
             Landing::Applied(state) => {
                 races = 0;
+                alone = write.batch.waiters.len() < 2;
                 gate.lock().pace.landed(begun, Instant::now());
                 land(gate, write.batch, state);
                 grow(gate, false).await;
@@ -153,8 +155,10 @@ pub(super) async fn fly(mut airborne: Airborne) {
                 fail(gate, write.batch, &Unavailable::Store(error), keep);
             }
         }
-        // Tasks that the verdicts woke may want more of the same bucket: let them board.
-        tokio::task::yield_now().await;
+        // Tasks that the verdicts woke together may want more of the same bucket: let them board together.
+        if !alone {
+            tokio::task::yield_now().await;
+        }
     }
 }
 

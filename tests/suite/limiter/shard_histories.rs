@@ -223,8 +223,7 @@ async fn history(seed: u64, trouble: u32) -> u32 {
     if trouble == 0 {
         assert_nothing_lost(&store).await;
     }
-    let splits = store.state.lock().unwrap().splits;
-    splits
+    store.state.lock().unwrap().splits
 }
 
 /// What was not used comes back: after the time to fill, all shards together are full.

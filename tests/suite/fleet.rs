@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate::Limit;
+use tollgate::{Limit, limiter::Prefetch};
 use tollgate_testkit::fleet::{Fleet, Load, Outcome};
 
 /// Long enough for what is not measured exactly. A debug build takes about as long.
@@ -25,6 +25,20 @@ fn saturated_processes_share_all_there_is_and_no_more() {
         assert!(outcome.utilisation >= 0.995, "{outcome:?}");
         assert!(outcome.per_second(outcome.unavailable) < 1.0, "{outcome:?}");
         assert!(outcome.per_second(outcome.throttled) < 10.0, "{outcome:?}");
+    }
+}
+
+#[test]
+fn tokens_taken_ahead_are_used_too() {
+    for processes in [1, 4, 16] {
+        let ahead = |acquire: tollgate::limiter::Acquire| acquire.prefetch(Prefetch::new());
+        let saturated = one_key(processes, 2.0).requests(ahead).measure(Duration::from_secs(8)).run();
+        assert_nothing_minted(&saturated);
+        assert!(saturated.utilisation >= 0.97, "{saturated:?}");
+        let below = one_key(processes, 0.8).requests(ahead).run();
+        assert_nothing_minted(&below);
+        assert!(below.granted * 1000 >= below.requests * 970, "{below:?}");
+        println!("{processes}: {saturated:?}\n{below:?}");
     }
 }
 

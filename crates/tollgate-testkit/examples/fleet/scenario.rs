@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate::Limit;
+use tollgate::{Limit, limiter::Prefetch};
 use tollgate_testkit::fleet::{Fleet, Load};
 
 /// A load, for fleets of any size.
@@ -19,7 +19,10 @@ pub(crate) struct Mode {
 }
 
 /// One a line: those that a policy can choose.
-pub(crate) const MODES: &[Mode] = &[Mode { name: "strict", apply: |fleet| fleet }];
+pub(crate) const MODES: &[Mode] = &[
+    Mode { name: "strict", apply: |fleet| fleet },
+    Mode { name: "prefetch", apply: |fleet| fleet.requests(|acquire| acquire.prefetch(Prefetch::new())) },
+];
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {

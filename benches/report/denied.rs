@@ -1,6 +1,6 @@
 //! Denials of a bucket that is known to be exhausted.
 
-use std::time::{Duration, Instant};
+use std::{sync::Arc, time::Duration};
 
 use tollgate::{Limit, Limits, RateLimiter};
 
@@ -8,7 +8,7 @@ use crate::{
     effort::Effort,
     meter::Meter,
     row::{Goal, Row},
-    sample::median,
+    sample::{Subject, median, short_rows},
     world::{RESOURCE, World, open, patient},
 };
 
@@ -21,15 +21,16 @@ pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
     let limiter = open(meter.client(world.engine.dynamodb_config()), patient()).await;
     let limits = Limits::from(Limit::per_hour("rph", 1));
     limiter.acquire("short", RESOURCE).limits(&limits).await.expect("it is full").commit();
+    let short = Arc::new(Short { limiter, limits });
 
     let mut times = Vec::new();
     let mut writes = 0.0;
     for _ in 0..effort.rounds {
         // The store has just said so: what follows is known.
         tokio::time::sleep(KNOWN_FOR).await;
-        denied(&limiter, &limits).await;
+        short.ask(0).await;
         meter.take();
-        times.push(batch(&limiter, &limits, KNOWN_FOR / 2).await);
+        times.push(short_rows(KNOWN_FOR / 2, &short).await);
         writes += meter.take().write_units;
     }
     let rounds = effort.rounds as f64;
@@ -40,26 +41,15 @@ pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
     ]
 }
 
-/// The median time of a denial, ns, by short rows of them.
-async fn batch(limiter: &RateLimiter, limits: &Limits, window: Duration) -> f64 {
-    const SIZE: u32 = 100;
-    let (limiter, limits) = (limiter.clone(), limits.clone());
-    let task = async move {
-        let end = Instant::now() + window;
-        let mut times = Vec::new();
-        while Instant::now() < end {
-            let begun = Instant::now();
-            for _ in 0..SIZE {
-                denied(&limiter, &limits).await;
-            }
-            times.push(begun.elapsed().as_secs_f64() * 1e9 / f64::from(SIZE));
-        }
-        median(times)
-    };
-    tokio::spawn(task).await.expect("nothing fails")
+/// A bucket that is known to be short.
+struct Short {
+    limiter: RateLimiter,
+    limits: Limits,
 }
 
-async fn denied(limiter: &RateLimiter, limits: &Limits) {
-    let result = limiter.acquire("short", RESOURCE).limits(limits).await;
-    assert!(result.is_err_and(|error| error.denied().is_some()));
+impl Subject for Short {
+    async fn ask(&self, _: usize) {
+        let result = self.limiter.acquire("short", RESOURCE).limits(&self.limits).await;
+        assert!(result.is_err_and(|error| error.denied().is_some()));
+    }
 }

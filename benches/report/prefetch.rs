@@ -1,6 +1,6 @@
 //! Acquires that are granted from tokens taken ahead.
 
-use std::time::{Duration, Instant};
+use std::{sync::Arc, time::Duration};
 
 use tollgate::{Limit, Limits, RateLimiter, limiter::Prefetch};
 
@@ -8,7 +8,7 @@ use crate::{
     effort::Effort,
     meter::Meter,
     row::{Goal, Row},
-    sample::median,
+    sample::{Subject, median, short_rows},
     world::{RESOURCE, World, open, patient},
 };
 
@@ -17,13 +17,14 @@ pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
     let meter = Meter::default();
     let limiter = open(meter.client(world.engine.dynamodb_config()), patient()).await;
     let limits = Limits::from(Limit::per_second("rps", 1_000_000_000));
+    let ahead = Arc::new(Ahead { limiter: limiter.clone(), limits });
     // Until the chunk has grown to what the loop asks for.
-    batch(&limiter, &limits, Duration::from_secs(2)).await;
+    short_rows(Duration::from_secs(2), &ahead).await;
     let before = limiter.prefetch_stats();
     meter.take();
     let mut times = Vec::new();
     for _ in 0..effort.rounds {
-        times.push(batch(&limiter, &limits, effort.window).await);
+        times.push(short_rows(effort.window, &ahead).await);
     }
     let units = meter.take().write_units;
     let stats = limiter.prefetch_stats();
@@ -36,23 +37,15 @@ pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
     ]
 }
 
-/// The median time of an acquire, ns, by short rows of them.
-async fn batch(limiter: &RateLimiter, limits: &Limits, window: Duration) -> f64 {
-    const SIZE: u32 = 100;
-    let (limiter, limits) = (limiter.clone(), limits.clone());
-    let task = async move {
-        let end = Instant::now() + window;
-        let mut times = Vec::new();
-        while Instant::now() < end {
-            let begun = Instant::now();
-            for _ in 0..SIZE {
-                let acquire = limiter.acquire("ahead", RESOURCE).limits(&limits).prefetch(Prefetch::new());
-                acquire.await.expect("there is plenty").commit();
-            }
-            times.push(begun.elapsed().as_secs_f64() * 1e9 / f64::from(SIZE));
-            tokio::task::yield_now().await;
-        }
-        median(times)
-    };
-    tokio::spawn(task).await.expect("nothing fails")
+/// A bucket whose tokens are taken ahead.
+struct Ahead {
+    limiter: RateLimiter,
+    limits: Limits,
+}
+
+impl Subject for Ahead {
+    async fn ask(&self, _: usize) {
+        let acquire = self.limiter.acquire("ahead", RESOURCE).limits(&self.limits).prefetch(Prefetch::new());
+        acquire.await.expect("there is plenty").commit();
+    }
 }

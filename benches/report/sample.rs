@@ -55,6 +55,27 @@ pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
     }
 }
 
+/// The median time of what waits for nothing, ns, by short rows of it in a task of the runtime.
+pub(crate) async fn short_rows(window: Duration, subject: &Arc<impl Subject>) -> f64 {
+    const SIZE: u32 = 100;
+    let subject = subject.clone();
+    let task = async move {
+        let end = Instant::now() + window;
+        let mut times = Vec::new();
+        while Instant::now() < end {
+            let begun = Instant::now();
+            for _ in 0..SIZE {
+                subject.ask(0).await;
+            }
+            times.push(begun.elapsed().as_secs_f64() * 1e9 / f64::from(SIZE));
+            // What runs beside has its turn.
+            tokio::task::yield_now().await;
+        }
+        median(times)
+    };
+    tokio::spawn(task).await.expect("nothing fails")
+}
+
 /// What is asked again and again.
 pub(crate) trait Subject: Send + Sync + 'static {
     /// Asks once; each of several tasks has its number.

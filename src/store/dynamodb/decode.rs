@@ -126,7 +126,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn required(item: &Item, attribute: &str) -> Result<i64, StoreError> {
+pub(super) fn required(item: &Item, attribute: &str) -> Result<i64, StoreError> {
     integer(item, attribute)?.ok_or_else(|| corrupt(attribute))
 }
 

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{
+    error::BuildError,
+    types::{AttributeValue, TransactWriteItem, Update},
+};
 
 #[derive(Debug, Default)]
 pub(super) struct Expression {
@@ -94,6 +97,23 @@ impl Expression {
             }
         }
         update
+    }
+
+    /// The update as an action of a transaction.
+    pub(super) fn into_action(
+        mut self,
+        table: &str,
+        key: HashMap<String, AttributeValue>,
+    ) -> Result<TransactWriteItem, BuildError> {
+        let update = Update::builder()
+            .table_name(table)
+            .set_key(Some(key))
+            .update_expression(self.update())
+            .condition_expression(self.condition())
+            .set_expression_attribute_names(Some(self.names()))
+            .set_expression_attribute_values(Some(self.values()))
+            .build()?;
+        Ok(TransactWriteItem::builder().update(update).build())
     }
 
     /// The condition expression.

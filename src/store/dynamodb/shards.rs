@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::transact_write_items::TransactWriteItemsError,
-    types::{AttributeValue, Put, TransactWriteItem, Update as UpdateAction},
+    types::{Put, TransactWriteItem},
 };
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     decode, encode,
     expression::{Expression, number, text},
     failure::store_error,
-    records::{Item, corrupt, get_batch, unbuildable},
+    records::{Item, get_batch, unbuildable},
     store::DynamoDbStore,
 };
 use crate::{
@@ -86,7 +86,7 @@ fn halve(
             new.insert(held, number(PRESSURE_CAPACITY));
         } else {
             // The smaller half: the odd thousandth stays where the larger share of the capacity is.
-            let tokens = integer(item, &held)?.div_euclid(2);
+            let tokens = decode::required(item, &held)?.div_euclid(2);
             new.insert(held.clone(), number(tokens));
             if tokens != 0 {
                 half.add(&held, -tokens);
@@ -112,24 +112,8 @@ fn halve(
     Ok((half, TransactWriteItem::builder().put(put).build()))
 }
 
-fn integer(item: &Item, attribute: &str) -> Result<i64, StoreError> {
-    match item.get(attribute) {
-        Some(AttributeValue::N(digits)) => digits.parse().map_err(|_| corrupt(attribute)),
-        _ => Err(corrupt(attribute)),
-    }
-}
-
-fn action(store: &DynamoDbStore, key: &BucketKey, mut expression: Expression) -> Result<TransactWriteItem, StoreError> {
-    let update = UpdateAction::builder()
-        .table_name(&store.table)
-        .set_key(Some(encode::key(&store.namespace, key)))
-        .update_expression(expression.update())
-        .condition_expression(expression.condition())
-        .set_expression_attribute_names(Some(expression.names()))
-        .set_expression_attribute_values(Some(expression.values()))
-        .build()
-        .map_err(unbuildable)?;
-    Ok(TransactWriteItem::builder().update(update).build())
+fn action(store: &DynamoDbStore, key: &BucketKey, expression: Expression) -> Result<TransactWriteItem, StoreError> {
+    expression.into_action(&store.table, encode::key(&store.namespace, key)).map_err(unbuildable)
 }
 
 /// False where a condition failed.

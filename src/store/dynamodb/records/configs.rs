@@ -160,16 +160,7 @@ fn write(
     for (attribute, value) in own_attributes(namespace, scope) {
         expression.set(attribute, text(value));
     }
-    let update = Update::builder()
-        .table_name(table)
-        .set_key(Some(key(namespace, scope)))
-        .update_expression(expression.update())
-        .condition_expression(expression.condition())
-        .set_expression_attribute_names(Some(expression.names()))
-        .set_expression_attribute_values(Some(expression.values()))
-        .build()
-        .map_err(unbuildable)?;
-    Ok(TransactWriteItem::builder().update(update).build())
+    expression.into_action(table, key(namespace, scope)).map_err(unbuildable)
 }
 
 /// Capacity and refill amount in tokens, the period in seconds.

@@ -196,8 +196,15 @@ impl Config {
         };
         let acquire = self.limiter.acquire(entity, resource).without_parent();
         let nothing = resolved.limits.iter().fold(acquire, |acquire, limit| acquire.cost(limit.name(), 0));
-        nothing.await?.commit();
-        Ok(())
+        match nothing.await {
+            Ok(lease) => {
+                lease.commit();
+                Ok(())
+            }
+            // It grants nothing, whatever its limits are: they come along once it does.
+            Err(Error::Disabled(_) | Error::Invalid(Invalid::NotUnderstood(_))) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     fn event(&self, scope: &ConfigScope, action: AuditAction) -> AuditEvent {

@@ -87,6 +87,10 @@ async fn a_disabled_bucket_refuses_everything_until_it_is_enabled() {
     // What was granted before is settled all the same.
     lease.rollback().await.unwrap();
     assert_eq!(world.raw().await, (9, 1));
+    // So are limits stored, and deleted.
+    let own = ConfigScope::entity_resource("user", "api").unwrap();
+    world.limiter.config().set(own.clone(), [Limit::per_minute("rpm", 10)]).await.unwrap();
+    assert!(world.limiter.config().delete(&own).await.unwrap());
     assert!(world.has("disabled").await);
 
     world.stamp("disabled", None).await;

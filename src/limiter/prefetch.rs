@@ -16,8 +16,9 @@ use serde::Serialize;
 /// [`shutdown`](crate::RateLimiter::shutdown).
 ///
 /// # What it costs
-/// About two write units per interval and bucket, whatever the rate; a grant from memory takes no round
-/// trip. The price: up to one chunk per process is not there for others, and is lost where the process
+/// A write unit for each chunk: one or two in an interval, and more where the share makes chunks smaller
+/// than what an interval needs (eight a second for 800 requests a second from a bucket of 1000 tokens, as
+/// simulated). A grant from memory takes no round trip. The price: up to one chunk per process is not there for others, and is lost where the process
 /// crashes. Within a [`lifetime`](Self::lifetime), a burst can be one chunk per process larger than
 /// without, because what was taken ahead is used later; never more is granted than was taken.
 ///

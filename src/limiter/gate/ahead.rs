@@ -187,13 +187,16 @@ impl GateState {
         (useful && chunk.iter().any(|chunk| *chunk > 0)).then(|| (ahead.limits.clone(), chunk))
     }
 
-    /// Settles with what was taken ahead, as far as that goes; the rest is left in `differences`.
+    /// Settles with what was taken ahead, as far as that goes: no more is kept than a chunk. The rest is
+    /// left in `differences`.
     pub(super) fn settle_ahead(&mut self, limits: &Limits, differences: &mut Amounts) {
         let Some(ahead) = self.ahead_of.as_mut().filter(|ahead| ahead.limits.same(limits)) else { return };
         let Some(newest) = ahead.chunks.back_mut() else { return };
-        for ((difference, held), left) in differences.iter_mut().zip(&mut ahead.held).zip(&mut newest.left) {
+        let chunks = ahead.held.iter_mut().zip(&mut newest.left).zip(&ahead.last);
+        for (difference, ((held, left), last)) in differences.iter_mut().zip(chunks) {
             // Taken from the newest chunk, or added to it: it lives longest.
-            let taken = (*difference).min(*left);
+            let room = last.saturating_sub(*held).max(0);
+            let taken = (*difference).clamp(-room, (*left).max(0));
             *left -= taken;
             *held -= taken;
             *difference -= taken;

@@ -206,3 +206,19 @@ async fn a_parent_is_charged_ahead_too() {
         assert_eq!((integer(&item, "b_tokens_tk"), integer(&item, "b_tokens_tc")), (9_700_000, 300_000), "{entity}");
     }
 }
+
+#[tokio::test]
+async fn what_leases_give_back_is_not_hoarded() {
+    let world = World::new().await;
+    while world.limiter.prefetch_stats().served == 0 {
+        world.spend(10).await.unwrap();
+    }
+    // Large estimates of which nothing is used, by a request that does not ask for tokens ahead.
+    for _ in 0..3 {
+        let acquire = world.limiter.acquire("user", "api").limits(limit()).cost("tokens", 3_000);
+        acquire.await.unwrap().rollback().await.unwrap();
+    }
+    let strict = world.limiter(|settings| settings).await;
+    let most = strict.acquire("user", "api").limits(limit()).cost("tokens", 9_000).await;
+    most.expect("it is there for others, but for a chunk").rollback().await.unwrap();
+}

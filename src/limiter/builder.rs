@@ -62,7 +62,7 @@ impl Default for Builder {
                 flush_after: Duration::from_millis(100),
                 deny_from_memory: Duration::from_secs(1),
                 store_deadline: Duration::from_secs(1),
-                most_shards: 32,
+                max_shards: 32,
             },
         }
     }
@@ -144,8 +144,8 @@ impl Builder {
     /// How many shards a bucket may be split into that is written more than 1000 times a second, the
     /// most that DynamoDB takes of one item: a power of two up to 32, which is the default; 1 for never.
     /// A bucket is not split so far that a shard holds less than what one request asks for.
-    pub fn most_shards(mut self, shards: u32) -> Self {
-        self.settings.most_shards = shards;
+    pub fn max_shards(mut self, shards: u32) -> Self {
+        self.settings.max_shards = shards;
         self
     }
 

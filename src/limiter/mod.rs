@@ -49,7 +49,7 @@
 //!
 //! With [`Acquire::prefetch`] a gate takes tokens [ahead](Prefetch) and grants from them. A bucket of
 //! several shards has a gate for each: one of them serves a request, or several in one transaction; one
-//! that is written more often than an item can be is split ([`Builder::most_shards`]). A
+//! that is written more often than an item can be is split ([`Builder::max_shards`]). A
 //! [`BucketHandle`] keeps a bucket's place. A bucket that a peer has disabled refuses with
 //! [`Error::Disabled`](crate::Error::Disabled).
 //!
@@ -62,7 +62,7 @@
 //! | the bucket of a parent too | none more: both at the same time | 1 more |
 //! | commit without a difference | 0 | 0 |
 //! | commit or rollback with one | with the bucket's next write, or 1 within 100 ms | 0 or 1 |
-//! | granted from tokens taken ahead | 0 | 0 (about 2 per interval and bucket) |
+//! | granted from tokens taken ahead | 0 | 0 (1 for each chunk) |
 //! | drawn from several shards | 1, and a read of those not seen lately | 2 for each shard |
 //! | denied, known to be short or disabled | 0 | 0 |
 //! | while other processes write to the bucket all the time | up to 1 more (a read), and those of lost races | 1 more for each lost race |

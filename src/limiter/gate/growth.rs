@@ -21,7 +21,7 @@ pub(super) async fn grow(gate: &Arc<Gate>, throttled: bool) {
     let now = context.clock.now();
     let split = {
         let mut state = gate.lock();
-        let Some(count) = state.shards_to_split(now, throttled, context.settings.most_shards) else {
+        let Some(count) = state.shards_to_split(now, throttled, context.settings.max_shards) else {
             return;
         };
         state.split_at = now;

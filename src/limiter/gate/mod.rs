@@ -74,7 +74,7 @@ pub(super) struct Settings {
     /// The deadline of one store call.
     pub(super) store_deadline: Duration,
     /// How many shards a bucket may be split into.
-    pub(super) most_shards: u32,
+    pub(super) max_shards: u32,
 }
 
 /// Ids of writes: a random beginning, then counting.

@@ -292,7 +292,7 @@ async fn no_shard_may_be_smaller_than_what_is_asked_for() {
 
 #[tokio::test]
 async fn splitting_can_be_switched_off() {
-    let world = World::with(1, 100, |settings| settings.most_shards(1)).await;
+    let world = World::with(1, 100, |settings| settings.max_shards(1)).await;
     world.change(0, &[("b_wcu_tk", n(0))]).await;
     world.acquire(1).await.unwrap().commit().await.unwrap();
     world.acquire(1).await.unwrap().commit().await.unwrap();

@@ -167,6 +167,16 @@ pub struct Split {
     pub id: WriteId,
     /// The time at which expiry is checked (epoch ms).
     pub now: i64,
-    /// Condition: the bucket has so many shards.
+    /// Condition: the bucket has so many shards. At most half of [`MOST_SHARDS`](Self::MOST_SHARDS).
     pub shard_count: u32,
+}
+
+impl Split {
+    /// The most shards that a bucket can have: as many as one transaction makes.
+    pub const MOST_SHARDS: u32 = 32;
+
+    /// How many shards there are then; `None` where a bucket cannot have so many.
+    pub fn doubled(&self) -> Option<u32> {
+        self.shard_count.checked_mul(2).filter(|count| (2..=Self::MOST_SHARDS).contains(count))
+    }
 }

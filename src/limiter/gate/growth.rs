@@ -8,9 +8,6 @@ use crate::{
     telemetry,
 };
 
-/// The most shards of a bucket: as many as one transaction can make.
-pub(super) const MOST_SHARDS: u32 = 32;
-
 /// How long to wait before the next try to split a bucket: ms.
 const PAUSE: i64 = 1000;
 
@@ -46,12 +43,12 @@ impl GateState {
         let due = (throttled || is_pressed(state, now)) && now.saturating_sub(self.split_at) >= PAUSE;
         // A peer's schedule would have to be divided too, and it is not understood.
         let understood = state.stamps.as_ref().is_none_or(|stamps| stamps.not_understood.is_none());
+        let doubled = count.checked_mul(2).filter(|doubled| *doubled <= most.min(Split::MOST_SHARDS))?;
         let enough = |limit: &crate::model::LimitState| {
-            let capacity = limit.parameters.capacity() / i64::from(count * 2);
+            let capacity = limit.parameters.capacity() / i64::from(doubled);
             capacity >= self.most_asked(&limit.name).max(MILLI)
         };
-        let allowed = count.checked_mul(2).is_some_and(|doubled| doubled <= most.min(MOST_SHARDS));
-        (due && allowed && understood && state.limits.iter().all(enough)).then_some(count)
+        (due && understood && state.limits.iter().all(enough)).then_some(count)
     }
 }
 

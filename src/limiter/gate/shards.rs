@@ -9,7 +9,7 @@ use super::{Gate, flight::in_time};
 use crate::{
     limiter::{charge::Mode, grant::Amounts},
     model::{
-        BucketKey, BucketState, Limits, Now, Update,
+        BucketKey, BucketState, Limits, Now, Split, Update,
         plan::{self, Changes, Wanted},
     },
     store::{StoreError, StoreErrorKind},
@@ -48,12 +48,12 @@ impl Shards {
 
     /// Notes how many shards the bucket has.
     pub(super) fn learn(&self, count: u32) {
-        self.count.fetch_max(count, Ordering::AcqRel);
+        self.count.fetch_max(count.min(Split::MOST_SHARDS), Ordering::AcqRel);
     }
 
     /// Notes how many there are, and no more.
     pub(super) fn set(&self, count: u32) {
-        self.count.store(count, Ordering::Release);
+        self.count.store(count.min(Split::MOST_SHARDS), Ordering::Release);
     }
 
     pub(super) fn are_idle(&self) -> bool {

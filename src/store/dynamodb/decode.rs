@@ -9,7 +9,7 @@ use super::attributes::{
     REFILLED_AT, SHARD_COUNT, VALID_UNTIL, is_schedule, limit_attribute, limit_of_soft, limit_of_tokens, user_limit,
 };
 use crate::{
-    model::{BucketState, EntityId, Level, LimitState, Parameters, Stamps, WriteId},
+    model::{BucketState, EntityId, Level, LimitState, Parameters, Split, Stamps, WriteId},
     store::{StoreError, StoreErrorKind},
 };
 
@@ -22,7 +22,10 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
     state.shard = shard;
     state.shard_count = match integer(item, SHARD_COUNT)? {
         None => 1,
-        Some(count) => u32::try_from(count).map_err(|_| corrupt(SHARD_COUNT))?,
+        Some(count) => {
+            let count = u32::try_from(count).ok().filter(|count| (1..=Split::MOST_SHARDS).contains(count));
+            count.ok_or_else(|| corrupt(SHARD_COUNT))?
+        }
     };
     state.cascade = matches!(item.get(CASCADE), Some(AttributeValue::Bool(true)));
     state.parent = match item.get(PARENT_ID) {

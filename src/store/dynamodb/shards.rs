@@ -30,6 +30,7 @@ pub(super) async fn transact(store: &DynamoDbStore, updates: &[(BucketKey, Updat
 
 /// Doubles the shards of a bucket in one transaction.
 pub(super) async fn split(store: &DynamoDbStore, bucket: &BucketKey, split: &Split) -> Result<bool, StoreError> {
+    let doubled = split.doubled().ok_or_else(too_many)?;
     let shards: Vec<_> = (0..split.shard_count).map(|shard| BucketKey { shard, ..bucket.clone() }).collect();
     let keys = shards.iter().map(|key| encode::key(&store.namespace, key)).collect();
     let items = get_batch(&store.client, &store.table, keys, true).await?;
@@ -43,7 +44,7 @@ pub(super) async fn split(store: &DynamoDbStore, bucket: &BucketKey, split: &Spl
         if state.is_expired(split.now) || state.shard_count != split.shard_count {
             return Ok(false);
         }
-        let (half, new) = halve(store, key, item, split)?;
+        let (half, new) = halve(store, key, item, split, doubled)?;
         actions.push(action(store, key, half)?);
         actions.push(new);
     }
@@ -59,8 +60,9 @@ fn halve(
     key: &BucketKey,
     item: &Item,
     split: &Split,
+    doubled: u32,
 ) -> Result<(Expression, TransactWriteItem), StoreError> {
-    let (before, after) = (number(split.shard_count.into()), number((split.shard_count * 2).into()));
+    let (before, after) = (number(split.shard_count.into()), number(doubled.into()));
     let mut half = Expression::default();
     half.require_present(PK);
     half.require_absent_or(SHARD_COUNT, "=", before);
@@ -110,6 +112,11 @@ fn halve(
         .build()
         .map_err(unbuildable)?;
     Ok((half, TransactWriteItem::builder().put(put).build()))
+}
+
+fn too_many() -> StoreError {
+    let message = format!("a bucket has at most {} shards", Split::MOST_SHARDS);
+    StoreError::new(StoreErrorKind::NotApplied, message)
 }
 
 fn action(store: &DynamoDbStore, key: &BucketKey, expression: Expression) -> Result<TransactWriteItem, StoreError> {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     model::{BucketKey, BucketState, InvalidParameters, LimitState, Split, Update},
-    store::StoreError,
+    store::{StoreError, StoreErrorKind},
 };
 
 impl MemoryStore {
@@ -39,7 +39,11 @@ impl MemoryStore {
     }
 
     pub(super) fn try_split(&self, bucket: &BucketKey, split: &Split) -> Result<bool, StoreError> {
-        let shards = 0..split.shard_count * 2;
+        let Some(doubled) = split.doubled() else {
+            let message = format!("a bucket has at most {} shards", Split::MOST_SHARDS);
+            return Err(StoreError::new(StoreErrorKind::NotApplied, message));
+        };
+        let shards = 0..doubled;
         let entries: Option<Vec<Arc<Entry>>> =
             shards.map(|shard| self.buckets.claim(&BucketKey { shard, ..bucket.clone() }, split.now)).collect();
         let entries = entries.ok_or_else(full)?;

@@ -8,7 +8,7 @@ use tollgate::{
     clock::ManualClock,
     limiter::Builder,
     model::{BucketKey, Split, WriteId},
-    store::{Store, dynamodb::DynamoDbStore},
+    store::{MemoryStore, Store, StoreErrorKind, dynamodb::DynamoDbStore},
 };
 use tollgate_testkit::{ErrorAnswer, Fault};
 
@@ -348,4 +348,18 @@ async fn the_table_lists_every_shard_of_a_bucket() {
     let key = BucketKey { shard: 3, ..key("user", "api") };
     let state = world.store().await.read(&key).await.unwrap().unwrap();
     assert_eq!((state.shard, state.shard_count, state.limits[0].rate.capacity()), (3, 4, 25_000));
+}
+
+#[tokio::test]
+async fn no_bucket_is_split_into_more_than_a_transaction_makes() {
+    let world = World::new(1, 100).await;
+    for shard_count in [0, 17, 32, u32::MAX] {
+        let split = Split { id: WriteId::from_number(7), now: START, shard_count };
+        let stores: [Arc<dyn Store>; 2] = [Arc::new(world.store().await), Arc::new(MemoryStore::new())];
+        for store in stores {
+            let error = store.split(&key("user", "api"), &split).await.unwrap_err();
+            assert_eq!(error.kind(), StoreErrorKind::NotApplied, "{shard_count}: {error}");
+        }
+    }
+    assert_eq!(world.raw().await, [100_000]);
 }

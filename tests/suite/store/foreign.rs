@@ -134,6 +134,8 @@ async fn nonsense_is_an_error_and_no_panic() {
         ("ttl", n("9223372036854775808")),
         ("shard_count", n(0)),
         ("shard_count", n(-1)),
+        ("shard_count", n(33)),
+        ("shard_count", n(u32::MAX)),
         ("shard_count", n(1i64 << 32)),
         ("shard_count", s("1")),
         ("parent_id", s("no#name")),

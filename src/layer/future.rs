@@ -14,8 +14,8 @@ use tower_service::Service;
 
 use super::{
     LeaseHandle, Policy, ResponseBody,
+    decide::Decision,
     handle::{Held, Holder},
-    per_request::Decision,
 };
 use crate::limiter::{AcquireFuture, RateLimiter};
 

@@ -56,17 +56,19 @@
 //! The problem type of a request that asks for more than a full bucket holds. Waiting does not
 //! help: the request has to become smaller, or the limit's capacity larger.
 
+mod admit;
 mod answer;
 mod body;
 mod cost;
+mod decide;
 mod future;
 mod handle;
 mod head;
 mod headers;
 pub mod keys;
-mod per_request;
 mod policy;
 mod rate_limit_layer;
+mod respond;
 mod service;
 mod settle;
 mod status;

@@ -7,10 +7,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{
-    Policy, RequestHead, ResponseBody, ResponseFuture,
-    per_request::{Admission, Decision},
-};
+use super::{Policy, RequestHead, ResponseBody, ResponseFuture, admit::Admission, decide::Decision};
 use crate::limiter::{RateLimiter, Started};
 
 /// The service that [`RateLimitLayer`](super::RateLimitLayer) makes.

@@ -5,7 +5,6 @@ mod engine;
 mod fleet;
 mod health;
 mod interop;
-mod layer;
 mod limiter;
 mod open;
 mod plan;

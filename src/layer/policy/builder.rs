@@ -1,0 +1,43 @@
+//! Building a policy. Each aspect's settings stand beside its rules.
+
+use std::{fmt, sync::Arc};
+
+use super::{DecisionRules, InvalidPolicy, Policy, answers, cost, limits, rules::Rules, settlement, subject};
+
+/// Builds a [`Policy`].
+#[derive(Default)]
+#[must_use = "a builder builds nothing by itself"]
+pub struct PolicyBuilder {
+    pub(super) subject: subject::Draft,
+    pub(super) limits: limits::Draft,
+    pub(super) cost: cost::Draft,
+    pub(super) decision: DecisionRules,
+    pub(super) settlement: settlement::Draft,
+    pub(super) answers: answers::Draft,
+}
+
+impl fmt::Debug for PolicyBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PolicyBuilder").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+impl PolicyBuilder {
+    /// The policy, checked.
+    ///
+    /// # Errors
+    /// [`InvalidPolicy`].
+    pub fn build(self) -> Result<Policy, InvalidPolicy> {
+        let subject = self.subject.check()?;
+        let limits = self.limits.check()?;
+        let rules = Rules {
+            subject,
+            cost: self.cost.check(&limits)?,
+            decision: self.decision,
+            settlement: self.settlement.check(&limits)?,
+            answers: self.answers.check(&limits),
+            limits,
+        };
+        Ok(Policy { rules: Arc::new(rules) })
+    }
+}

@@ -1,0 +1,34 @@
+//! What is wrong with a policy.
+
+use crate::model::{InvalidLimits, InvalidName, LimitName};
+
+/// A policy that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidPolicy {
+    /// Nobody says who is limited.
+    #[error("a policy needs an entity key")]
+    NoEntity,
+    /// Nobody says what is used.
+    #[error("a policy needs a resource key")]
+    NoResource,
+    /// The limits cannot stand together, or there is none.
+    #[error(transparent)]
+    Limits(#[from] InvalidLimits),
+    /// A fixed key or a limit's name is not a name.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// A cost, an estimate or a settle rule names a limit that the policy does not have.
+    #[error("the policy has no limit {0}")]
+    UnknownLimit(String),
+    /// A fixed cost that no full bucket holds.
+    #[error("the cost of {limit} is {cost}, its capacity only {capacity}")]
+    CostExceedsCapacity {
+        /// The limit.
+        limit: LimitName,
+        /// Tokens asked for.
+        cost: u64,
+        /// Tokens that a full bucket holds.
+        capacity: u64,
+    },
+}

@@ -1,0 +1,84 @@
+//! What the layer does with the requests of a route.
+//!
+//! | question | rules |
+//! |---|---|
+//! | who asks, and for what | `subject` |
+//! | which limits hold | `limits` |
+//! | what it costs at first | `cost` |
+//! | how it is decided | `decision` |
+//! | what it cost in the end | `settlement` |
+//! | what the client is told | `answers` |
+
+mod answers;
+mod builder;
+mod cost;
+mod decision;
+mod invalid;
+mod limits;
+mod rules;
+mod settlement;
+mod subject;
+
+use std::{fmt, sync::Arc};
+
+use super::keys::{fixed, peer_ip};
+use crate::model::{Limit, Limits};
+
+pub use builder::PolicyBuilder;
+pub use decision::OnUnavailable;
+pub use invalid::InvalidPolicy;
+pub use subject::OnMissingKey;
+
+pub(super) use answers::AnswerRules;
+pub(super) use cost::CostRules;
+pub(super) use decision::DecisionRules;
+pub(super) use limits::PolicyLimits;
+pub(super) use rules::Rules;
+pub(super) use settlement::SettlementRules;
+pub(super) use subject::Subject;
+
+/// What the layer does with the requests of a route: keys, limits, cost, settle rules, failure
+/// mode. Clones are cheap.
+#[derive(Clone)]
+pub struct Policy {
+    pub(super) rules: Arc<Rules>,
+}
+
+impl Policy {
+    /// Begins a policy.
+    pub fn builder() -> PolicyBuilder {
+        PolicyBuilder::default()
+    }
+
+    /// One limit for every peer address: [`peer_ip`] as entity, `http` as resource, cost 1. An
+    /// address has no parent.
+    pub fn per_ip(limit: Limit) -> Self {
+        let limits = PolicyLimits::Exactly(limit.into());
+        let rules = Rules {
+            subject: Subject::new(Box::new(peer_ip()), Box::new(fixed("http"))),
+            cost: CostRules::default(),
+            decision: DecisionRules { without_parent: true, ..DecisionRules::default() },
+            settlement: SettlementRules::default(),
+            answers: AnswerRules::new(&limits),
+            limits,
+        };
+        Self { rules: Arc::new(rules) }
+    }
+
+    /// The limits that the policy brings along; `None` where it goes by stored ones alone.
+    pub fn limits(&self) -> Option<&Limits> {
+        self.rules.limits.own()
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Rules { subject, limits, cost, decision, .. } = &*self.rules;
+        f.debug_struct("Policy")
+            .field("limits", limits)
+            .field("cost", &cost.fixed)
+            .field("on_missing_key", &subject.on_missing_key)
+            .field("on_unavailable", &decision.on_unavailable)
+            .finish_non_exhaustive()
+    }
+}

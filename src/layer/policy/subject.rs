@@ -1,0 +1,103 @@
+//! Who is limited, and what is used.
+
+use super::{InvalidPolicy, PolicyBuilder};
+use crate::{
+    error::Invalid,
+    layer::{Key, KeyExtractor},
+    model::{EntityId, Resource},
+};
+
+/// Who is limited and what is used, and what becomes of requests that do not tell.
+pub(in crate::layer) struct Subject {
+    pub(in crate::layer) entity: Box<dyn KeyExtractor>,
+    pub(in crate::layer) resource: Box<dyn KeyExtractor>,
+    /// The resource, where it is the same for all requests.
+    pub(in crate::layer) fixed_resource: Option<Resource>,
+    pub(in crate::layer) on_missing_key: OnMissingKey,
+    pub(in crate::layer) limit_preflights: bool,
+}
+
+impl Subject {
+    pub(super) fn new(entity: Box<dyn KeyExtractor>, resource: Box<dyn KeyExtractor>) -> Self {
+        Self {
+            entity,
+            fixed_resource: resource.constant().and_then(|key| key.into_resource().ok()),
+            resource,
+            on_missing_key: OnMissingKey::default(),
+            limit_preflights: false,
+        }
+    }
+}
+
+/// What becomes of a request whose key is missing or empty. A mistake in the server's own setup
+/// is answered with 500 whatever it says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnMissingKey {
+    /// Answered with 400, or 401 where a credential is missing.
+    #[default]
+    Reject,
+    /// All such requests share this entity. Only for entity keys: without a resource the request
+    /// is rejected. A request that brings this very id as its plain key is one of them.
+    Entity(EntityId),
+    /// Passed on unlimited.
+    Skip,
+}
+
+/// What a builder was told.
+#[derive(Default)]
+pub(super) struct Draft {
+    entity: Option<Box<dyn KeyExtractor>>,
+    resource: Option<Box<dyn KeyExtractor>>,
+    on_missing_key: OnMissingKey,
+    limit_preflights: bool,
+}
+
+impl Draft {
+    pub(super) fn check(self) -> Result<Subject, InvalidPolicy> {
+        let entity = self.entity.ok_or(InvalidPolicy::NoEntity)?;
+        let resource = self.resource.ok_or(InvalidPolicy::NoResource)?;
+        is_name(entity.constant().map(Key::into_entity))?;
+        is_name(resource.constant().map(Key::into_resource))?;
+        Ok(Subject {
+            on_missing_key: self.on_missing_key,
+            limit_preflights: self.limit_preflights,
+            ..Subject::new(entity, resource)
+        })
+    }
+}
+
+/// Refuses a constant key that no request could be charged to.
+fn is_name<N>(constant: Option<Result<N, Invalid>>) -> Result<(), InvalidPolicy> {
+    match constant {
+        Some(Err(Invalid::Name(error))) => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Keys.
+impl PolicyBuilder {
+    /// Who is limited.
+    pub fn entity(mut self, key: impl KeyExtractor) -> Self {
+        self.subject.entity = Some(Box::new(key));
+        self
+    }
+
+    /// What is used.
+    pub fn resource(mut self, key: impl KeyExtractor) -> Self {
+        self.subject.resource = Some(Box::new(key));
+        self
+    }
+
+    /// What becomes of a request without a key. Default: [`OnMissingKey::Reject`].
+    pub fn on_missing_key(mut self, action: OnMissingKey) -> Self {
+        self.subject.on_missing_key = action;
+        self
+    }
+
+    /// Limits CORS preflight requests too, which pass by default.
+    pub fn limit_preflights(mut self) -> Self {
+        self.subject.limit_preflights = true;
+        self
+    }
+}

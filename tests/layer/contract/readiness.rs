@@ -1,0 +1,92 @@
+//! The service that was polled ready is the one that is called.
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    task::{Context, Poll},
+};
+
+use axum::body::Body;
+use http::{Request, Response};
+use tokio::task::JoinSet;
+use tollgate::{Limit, RateLimiter};
+use tower::{Layer, Service, ServiceExt};
+
+use crate::world::{Remote, from, gated, layer, memory, per_user, poll_once};
+
+/// Panics when it is called without having been polled ready itself.
+#[derive(Debug, Default)]
+struct Careful {
+    ready: bool,
+}
+
+impl Clone for Careful {
+    fn clone(&self) -> Self {
+        Self { ready: false }
+    }
+}
+
+impl Service<Request<Body>> for Careful {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.ready = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<Body>) -> Self::Future {
+        assert!(std::mem::take(&mut self.ready), "called before it was ready");
+        ready(Ok(Response::default()))
+    }
+}
+
+/// Half of the requests are denied; all go through clones, several of them at a time.
+async fn never_calls_one_that_is_not_ready(limiter: RateLimiter) {
+    let mut service = layer(&limiter, per_user(Limit::per_hour("rph", 20))).layer(Careful::default());
+    let mut calls = JoinSet::new();
+    for _ in 0..10 {
+        // Cloned between readiness and call, called again before the first future has run.
+        service.ready().await.unwrap();
+        let mut clone = service.clone();
+        calls.spawn(service.call(from("alice")));
+        clone.ready().await.unwrap();
+        calls.spawn(clone.call(from("alice")));
+        calls.spawn(service.clone().oneshot(from("alice")));
+        service = clone;
+        calls.spawn(service.clone().oneshot(from("alice")));
+    }
+    let mut granted = 0;
+    while let Some(call) = calls.join_next().await {
+        granted += usize::from(call.expect("no panic").unwrap().status().is_success());
+    }
+    assert_eq!(granted, 20);
+}
+
+#[tokio::test]
+async fn in_memory() {
+    never_calls_one_that_is_not_ready(memory().0).await;
+}
+
+#[tokio::test]
+async fn through_gates() {
+    never_calls_one_that_is_not_ready(gated().0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_dynamodb() {
+    never_calls_one_that_is_not_ready(Remote::start().await.limiter).await;
+}
+
+#[tokio::test]
+async fn its_own_readiness_is_that_of_the_inner_service() {
+    let (inner, mut handle) = tower_test::mock::pair::<Request<Body>, Response<Body>>();
+    let (limiter, _) = memory();
+    let mut service = layer(&limiter, per_user(Limit::per_hour("rph", 20))).layer(inner);
+    handle.allow(0);
+    assert!(poll_once(std::pin::pin!(service.ready())).is_pending());
+    handle.send_error("out of order");
+    let error = service.ready().await.map(|_| ()).unwrap_err();
+    assert_eq!(error.to_string(), "out of order");
+}

@@ -1,0 +1,57 @@
+//! Closures are extractors, and so is what they make of others.
+
+use http::{HeaderValue, Method};
+use tollgate::{
+    Limit,
+    layer::{Key, KeyExtractor, MissingKey, RequestHead, keys},
+};
+
+use crate::world::{ask, from, hello, layer, left_of, memory, per_user, text, with_headers};
+
+#[tokio::test]
+async fn a_closure() {
+    let (limiter, _) = memory();
+    let by_method = |head: &RequestHead<'_>| Ok(Key::name(head.method.as_str()));
+    let limit = Limit::per_hour("rph", 1);
+    let app = hello(layer(&limiter, per_user(limit.clone()).resource(by_method)));
+    assert_eq!(ask(&app, from("alice")).await.status(), 200);
+    assert_eq!(ask(&app, from("alice")).await.status(), 429);
+    let mut post = from("alice");
+    *post.method_mut() = Method::POST;
+    assert_eq!(ask(&app, post).await.status(), 200);
+    assert_eq!(left_of(&limiter, "alice", "GET", &limit).await, 0);
+}
+
+#[tokio::test]
+async fn one_after_another() {
+    let (first, second) = (keys::bearer_token(), keys::header("x-user"));
+    let either = move |head: &RequestHead<'_>| first.extract(head).or_else(|_| second.extract(head));
+    let app = hello(layer(&memory().0, per_user(Limit::per_hour("rph", 1)).entity(either)));
+    assert_eq!(ask(&app, from("alice")).await.status(), 200);
+    assert_eq!(ask(&app, with_headers(&[("authorization", b"Bearer alice")])).await.status(), 200);
+    assert_eq!(ask(&app, from("alice")).await.status(), 429);
+    assert_eq!(ask(&app, with_headers(&[])).await.status(), 400);
+}
+
+#[tokio::test]
+async fn a_closure_says_what_is_missing() {
+    let answer = async |missing: MissingKey| {
+        let closure = move |_: &RequestHead<'_>| Err(missing.clone());
+        ask(&hello(layer(&memory().0, per_user(Limit::per_hour("rph", 1)).entity(closure))), from("alice")).await
+    };
+    assert_eq!(answer(MissingKey::absent("the tenant")).await.status(), 400);
+    assert_eq!(answer(MissingKey::setup("no tenants")).await.status(), 500);
+    let challenge = HeaderValue::from_static("Digest realm=\"x\"");
+    let response = answer(MissingKey::credential("a digest", challenge)).await;
+    assert_eq!(response.status(), 401);
+    assert_eq!(text(&response, "www-authenticate"), Some("Digest realm=\"x\""));
+}
+
+#[tokio::test]
+async fn an_empty_key_is_missing() {
+    for key in [Key::untrusted(""), Key::secret("")] {
+        let closure = move |_: &RequestHead<'_>| Ok(key.clone());
+        let app = hello(layer(&memory().0, per_user(Limit::per_hour("rph", 1)).entity(closure)));
+        assert_eq!(ask(&app, from("alice")).await.status(), 400);
+    }
+}

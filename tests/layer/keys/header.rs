@@ -1,0 +1,114 @@
+//! Plain ids from headers: whatever they hold, each has a bucket of its own.
+
+use std::collections::HashSet;
+
+use axum::Router;
+use tollgate::{
+    EntityId, Limit, RateLimiter,
+    layer::{Policy, keys},
+};
+
+use crate::world::{ask, hello, layer, left, memory, per_user, with_headers};
+
+fn one_each(limiter: &RateLimiter) -> Router {
+    hello(layer(limiter, per_user(Limit::per_hour("rph", 1))))
+}
+
+async fn status(app: &Router, user: &[u8]) -> u16 {
+    ask(app, with_headers(&[("x-user", user)])).await.status().as_u16()
+}
+
+/// 300 characters, and the same with a difference at the end.
+fn long(last: char) -> String {
+    format!("{}{last}", "a".repeat(299))
+}
+
+fn unusual() -> Vec<Vec<u8>> {
+    let text = [
+        "plain",
+        "Plain",
+        "two words",
+        "two  words",
+        "a#b",
+        "a/b",
+        "a%20b",
+        "😀",
+        "😁",
+        "#",
+        "/",
+        "ip:192.0.2.1",
+        "ip6:2001:db8:0:0",
+        "k:ungWv48Bz-pBQUDeXa4iIw",
+        "e:YQ",
+        "e:aXA6MTkyLjAuMi4x",
+        "-",
+        "..",
+        &long('b'),
+        &long('c'),
+        "PK",
+        "SYSTEM#",
+    ];
+    let mut keys: Vec<_> = text.map(|text| text.as_bytes().to_vec()).into();
+    keys.extend([b"\xff\xfe".to_vec(), b"\xff".to_vec(), b"a\tb".to_vec()]);
+    keys
+}
+
+#[tokio::test]
+async fn every_one_has_a_bucket_of_its_own() {
+    let (limiter, _) = memory();
+    let app = one_each(&limiter);
+    for key in unusual() {
+        assert_eq!(status(&app, &key).await, 200, "{:?} shares a bucket", String::from_utf8_lossy(&key));
+    }
+    for key in unusual() {
+        assert_eq!(status(&app, &key).await, 429, "{:?} has two buckets", String::from_utf8_lossy(&key));
+    }
+}
+
+#[test]
+fn every_one_is_a_name() {
+    let names: HashSet<_> = unusual().into_iter().map(|key| EntityId::from_untrusted(key).unwrap()).collect();
+    assert_eq!(names.len(), unusual().len());
+    assert!(names.iter().all(|name| EntityId::new(name).is_ok()));
+}
+
+#[tokio::test]
+async fn surrounding_space_is_not_part_of_it() {
+    let app = one_each(&memory().0);
+    assert_eq!(status(&app, b"alice").await, 200);
+    assert_eq!(status(&app, b" alice\t").await, 429);
+}
+
+#[tokio::test]
+async fn nobody_poses_as_an_address() {
+    let (limiter, _) = memory();
+    let limit = Limit::per_hour("rph", 1);
+    assert_eq!(status(&one_each(&limiter), b"ip:192.0.2.1").await, 200);
+    let address: std::net::IpAddr = "192.0.2.1".parse().unwrap();
+    assert_eq!(left(&limiter, EntityId::from_ip(address).as_str(), &limit).await, 1);
+}
+
+#[tokio::test]
+async fn nobody_poses_as_a_secret() {
+    let (limiter, _) = memory();
+    let limit = Limit::per_hour("rph", 1);
+    let hashed = EntityId::from_secret("abc").unwrap();
+    assert_eq!(status(&one_each(&limiter), hashed.as_str().as_bytes()).await, 200);
+    assert_eq!(left(&limiter, hashed.as_str(), &limit).await, 1);
+}
+
+#[tokio::test]
+async fn resources_are_apart_as_well() {
+    let (limiter, _) = memory();
+    let policy = Policy::builder()
+        .entity(keys::fixed("everybody"))
+        .resource(keys::header("x-model"))
+        .limit(Limit::per_hour("rph", 1));
+    let app = hello(layer(&limiter, policy));
+    for expected in [200, 429] {
+        for model in unusual() {
+            let got = ask(&app, with_headers(&[("x-model", &model)])).await.status();
+            assert_eq!(got, expected, "{:?}", String::from_utf8_lossy(&model));
+        }
+    }
+}

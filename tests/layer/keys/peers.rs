@@ -1,0 +1,101 @@
+//! The other end of the connection.
+
+use std::net::SocketAddr;
+
+use axum::{Router, extract::ConnectInfo};
+use tollgate::{
+    Limit, RateLimitLayer,
+    layer::{Policy, keys::PeerAddr},
+};
+
+use crate::{
+    events::Events,
+    sockets,
+    world::{ask, hello, left_of, memory, with_headers},
+};
+
+fn one_each() -> Router {
+    hello(RateLimitLayer::per_ip(Limit::per_hour("rph", 1)))
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+async fn from_peer(app: &Router, peer: &str) -> u16 {
+    let mut request = with_headers(&[]);
+    request.extensions_mut().insert(ConnectInfo(address(peer)));
+    ask(app, request).await.status().as_u16()
+}
+
+#[tokio::test]
+async fn from_a_real_connection() {
+    let (limiter, _) = memory();
+    let policy = Policy::per_ip(Limit::per_hour("rph", 2));
+    let at = sockets::serve(hello(RateLimitLayer::new(limiter.clone(), policy))).await;
+    assert!(sockets::head(at, "GET").await.starts_with("HTTP/1.1 200"));
+    assert_eq!(left_of(&limiter, "ip:127.0.0.1", "http", &Limit::per_hour("rph", 2)).await, 1);
+    assert!(sockets::head(at, "GET").await.starts_with("HTTP/1.1 200"));
+    assert!(sockets::head(at, "GET").await.starts_with("HTTP/1.1 429"));
+}
+
+#[tokio::test]
+async fn the_port_does_not_count() {
+    let app = one_each();
+    assert_eq!(from_peer(&app, "192.0.2.1:1000").await, 200);
+    assert_eq!(from_peer(&app, "192.0.2.1:2000").await, 429);
+    assert_eq!(from_peer(&app, "192.0.2.2:1000").await, 200);
+}
+
+#[tokio::test]
+async fn of_an_ipv6_address_64_bits_count() {
+    let app = one_each();
+    assert_eq!(from_peer(&app, "[2001:db8:1:2::1]:80").await, 200);
+    assert_eq!(from_peer(&app, "[2001:db8:1:2:ffff::9]:80").await, 429);
+    assert_eq!(from_peer(&app, "[2001:db8:1:3::1]:80").await, 200);
+}
+
+#[tokio::test]
+async fn a_mapped_address_is_its_ipv4_address() {
+    let app = one_each();
+    assert_eq!(from_peer(&app, "192.0.2.1:80").await, 200);
+    assert_eq!(from_peer(&app, "[::ffff:192.0.2.1]:80").await, 429);
+}
+
+#[tokio::test]
+async fn without_axum_it_is_told() {
+    let app = one_each();
+    for expected in [200, 429] {
+        let mut request = with_headers(&[]);
+        request.extensions_mut().insert(PeerAddr(address("192.0.2.1:80")));
+        assert_eq!(ask(&app, request).await.status(), expected);
+    }
+    // What the server says itself stands before the connection's address.
+    let mut request = with_headers(&[]);
+    request.extensions_mut().insert(PeerAddr(address("192.0.2.7:80")));
+    request.extensions_mut().insert(ConnectInfo(address("192.0.2.1:80")));
+    assert_eq!(ask(&app, request).await.status(), 200);
+}
+
+#[tokio::test]
+async fn no_header_makes_an_address() {
+    let app = one_each();
+    for spoofed in ["192.0.2.8", "192.0.2.9"] {
+        let names = ["x-forwarded-for", "forwarded", "x-real-ip", "cf-connecting-ip"];
+        let mut request = with_headers(&names.map(|name| (name, spoofed.as_bytes())));
+        request.extensions_mut().insert(ConnectInfo(address("192.0.2.1:80")));
+        let expected = if spoofed.ends_with('8') { 200 } else { 429 };
+        assert_eq!(ask(&app, request).await.status(), expected);
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_one_is_a_mistake_of_the_server() {
+    let events = Events::collect();
+    let response = ask(&one_each(), with_headers(&[])).await;
+    assert_eq!(response.status(), 500);
+    let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+    assert!(!String::from_utf8_lossy(&body).contains("connect_info"), "not the client's business");
+    let log = events.text();
+    assert!(log.contains("ERROR") && log.contains("into_make_service_with_connect_info"), "{log}");
+}

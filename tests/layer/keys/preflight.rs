@@ -1,0 +1,46 @@
+//! CORS preflights are the browser's question, not the user's request.
+
+use axum::body::Body;
+use http::{Method, Request};
+use tollgate::Limit;
+
+use crate::world::{ask, hello, layer, memory, per_user, text, with_headers};
+
+fn preflight() -> Request<Body> {
+    let mut request = with_headers(&[("origin", b"https://example.com"), ("access-control-request-method", b"POST")]);
+    *request.method_mut() = Method::OPTIONS;
+    request
+}
+
+#[tokio::test]
+async fn they_pass_without_a_key() {
+    let app = hello(layer(&memory().0, per_user(Limit::per_hour("rph", 1))));
+    for _ in 0..3 {
+        let response = ask(&app, preflight()).await;
+        assert_eq!((response.status().as_u16(), text(&response, "ratelimit")), (200, None));
+    }
+}
+
+#[tokio::test]
+async fn unless_the_policy_wants_them() {
+    let app = hello(layer(&memory().0, per_user(Limit::per_hour("rph", 1)).limit_preflights()));
+    assert_eq!(ask(&app, preflight()).await.status(), 400);
+    for expected in [200, 429] {
+        let mut request = preflight();
+        request.headers_mut().insert("x-user", "alice".parse().unwrap());
+        assert_eq!(ask(&app, request).await.status(), expected);
+    }
+}
+
+#[tokio::test]
+async fn other_options_requests_are_requests() {
+    let app = hello(layer(&memory().0, per_user(Limit::per_hour("rph", 1))));
+    for left_out in ["origin", "access-control-request-method"] {
+        let mut request = preflight();
+        request.headers_mut().remove(left_out);
+        assert_eq!(ask(&app, request).await.status(), 400, "without {left_out}");
+    }
+    let mut post = preflight();
+    *post.method_mut() = Method::POST;
+    assert_eq!(ask(&app, post).await.status(), 400);
+}

@@ -1,0 +1,124 @@
+//! Secrets stay out of bucket keys, log and Debug output.
+
+use std::sync::mpsc;
+
+use axum::{Router, body::Body, extract::Request, routing::get};
+use tollgate::{
+    EntityId, Limit, RateLimiter,
+    layer::{Key, KeyExtractor, LeaseHandle, MissingKey, PolicyBuilder, RateLimitStatus, RequestHead, Settle, keys},
+};
+use tower::{Layer, Service, ServiceExt};
+
+use crate::{
+    events::Events,
+    world::{Remote, ask, header_map, hello, layer, left, memory, per_user, with_headers},
+};
+
+const SECRET: &str = "sk-live-4f9a8b7c6d5e";
+
+fn with_secret() -> http::Request<Body> {
+    let token = format!("Bearer {SECRET}");
+    with_headers(&[("x-api-key", SECRET.as_bytes()), ("authorization", token.as_bytes())])
+}
+
+fn policies() -> [PolicyBuilder; 2] {
+    let limit = || Limit::per_hour("rph", 2);
+    [per_user(limit()).entity(keys::hashed_header("x-api-key")), per_user(limit()).entity(keys::bearer_token())]
+}
+
+fn tells_nothing(text: &str) {
+    assert!(!text.contains(SECRET), "{text}");
+    assert!(!text.contains("4f9a8b7c"), "{text}");
+}
+
+#[tokio::test]
+async fn they_are_hashed_in_keys() {
+    for policy in policies() {
+        let (limiter, _) = memory();
+        let app = hello(layer(&limiter, policy));
+        assert_eq!(ask(&app, with_secret()).await.status(), 200);
+        let hashed = EntityId::from_secret(SECRET).unwrap();
+        assert_eq!(left(&limiter, hashed.as_str(), &Limit::per_hour("rph", 2)).await, 1);
+        // The whole store, among others.
+        tells_nothing(&format!("{limiter:?}"));
+    }
+}
+
+#[tokio::test]
+async fn they_are_not_in_the_table() {
+    let remote = Remote::start().await;
+    let [policy, _] = policies();
+    let app = hello(layer(&remote.limiter, policy));
+    assert_eq!(ask(&app, with_secret()).await.status(), 200);
+    let items = remote.engine.client().scan().table_name("zae-limiter").send().await.unwrap();
+    let hashed = EntityId::from_secret(SECRET).unwrap();
+    assert!(format!("{items:?}").contains(hashed.as_str()));
+    tells_nothing(&format!("{items:?}"));
+}
+
+#[tokio::test]
+async fn they_are_not_in_events() {
+    let events = Events::collect();
+    let remote = Remote::with(RateLimiter::builder()).await;
+    for policy in policies() {
+        let app = hello(layer(&remote.limiter, policy.settle("rph", Settle::header("x-used"))));
+        for _ in 0..3 {
+            tells_nothing(&format!("{:?}", ask(&app, with_secret()).await));
+        }
+    }
+    remote.engine.stop().await;
+    let policy =
+        per_user(Limit::per_hour("rph", 2)).entity(keys::hashed_header("x-api-key")).resource(keys::fixed("x"));
+    assert_eq!(ask(&hello(layer(&remote.limiter, policy)), with_secret()).await.status(), 503);
+    assert!(events.text().contains("limiter unavailable"), "the log is on");
+    // The SDK's own events are the SDK's.
+    for line in events.text().lines().filter(|line| line.contains(" tollgate")) {
+        tells_nothing(line);
+    }
+}
+
+#[tokio::test]
+async fn they_are_not_in_debug_output() {
+    let (limiter, _) = memory();
+    let [policy, _] = policies();
+    let built = layer(&limiter, policy);
+    let (send, receive) = mpsc::channel();
+    let handler = async move |lease: LeaseHandle, status: RateLimitStatus, request: Request| {
+        send.send(format!("{lease:?} {status:?} {:?}", request.extensions())).unwrap();
+    };
+    let router: Router = Router::new().route("/", get(handler));
+    let mut service = built.layer(router);
+    let future = ServiceExt::<Request>::ready(&mut service).await.unwrap().call(with_secret());
+    tells_nothing(&format!("{future:?}"));
+    let response = future.await.unwrap();
+    tells_nothing(&receive.recv().unwrap());
+    tells_nothing(&format!("{response:?} {built:?} {service:?}"));
+}
+
+#[test]
+fn keys_do_not_tell_what_they_hold() {
+    for key in [Key::secret(SECRET), Key::untrusted(SECRET), Key::name(SECRET), Key::path(SECRET)] {
+        tells_nothing(&format!("{key:?}"));
+    }
+    tells_nothing(&format!("{:?} {:?}", keys::hashed_header("x-api-key"), keys::bearer_token()));
+}
+
+#[test]
+fn neither_do_heads() {
+    let (mut parts, _) = with_secret().into_parts();
+    parts.uri = format!("/path?key={SECRET}").parse().unwrap();
+    let request = http::Request::from_parts(parts, ());
+    let head = RequestHead::from(&request);
+    tells_nothing(&format!("{head:?}"));
+    assert!(format!("{head:?}").contains("/path"));
+}
+
+#[test]
+fn nor_what_is_missing() {
+    let request = http::Request::new(());
+    let (mut parts, body) = request.into_parts();
+    parts.headers = header_map(&[("x-api-key", SECRET.as_bytes()), ("x-api-key", SECRET.as_bytes())]);
+    let request = http::Request::from_parts(parts, body);
+    let missing: MissingKey = keys::hashed_header("x-api-key").extract(&RequestHead::from(&request)).unwrap_err();
+    tells_nothing(&format!("{missing} {missing:?}"));
+}

@@ -1,0 +1,105 @@
+//! Keys that the server itself must provide.
+
+use axum::{Extension, Router, routing::get};
+use tollgate::{
+    EntityId, Limit,
+    layer::{InvalidPolicy, Key, OnMissingKey, Policy, keys},
+    model::NameKind,
+};
+
+use crate::{
+    events::Events,
+    world::{ask, from, hello, layer, left_of, memory, per_user, with_headers},
+};
+
+fn rph() -> Limit {
+    Limit::per_hour("rph", 1)
+}
+
+#[derive(Clone)]
+struct User {
+    name: &'static str,
+}
+
+#[tokio::test]
+async fn an_extension_of_earlier_middleware() {
+    let (limiter, _) = memory();
+    let policy = || per_user(rph()).entity(keys::extension(|user: &User| Key::name(user.name)));
+    let app = |user| hello(layer(&limiter, policy())).layer(Extension(User { name: user }));
+    assert_eq!(ask(&app("alice"), with_headers(&[])).await.status(), 200);
+    assert_eq!(ask(&app("alice"), with_headers(&[])).await.status(), 429);
+    assert_eq!(ask(&app("bob"), with_headers(&[])).await.status(), 200);
+    assert_eq!(left_of(&limiter, "alice", "api", &rph()).await, 0);
+}
+
+#[tokio::test]
+async fn without_that_middleware_nobody_passes() {
+    let policies = [
+        per_user(rph()),
+        per_user(rph()).on_missing_key(OnMissingKey::Skip),
+        per_user(rph()).on_missing_key(OnMissingKey::Entity(EntityId::new("anonymous").unwrap())),
+    ];
+    for policy in policies {
+        let events = Events::collect();
+        let (limiter, _) = memory();
+        let policy = policy.entity(keys::extension(|user: &User| Key::name(user.name)));
+        assert_eq!(ask(&hello(layer(&limiter, policy)), from("alice")).await.status(), 500);
+        assert!(events.text().contains("setup::User"), "{}", events.text());
+        assert_eq!(left_of(&limiter, "anonymous", "api", &rph()).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_name_of_the_server_that_is_none() {
+    for name in ["two words", ""] {
+        let events = Events::collect();
+        let policy = per_user(rph()).entity(keys::extension(|user: &User| Key::name(user.name)));
+        let app = hello(layer(&memory().0, policy)).layer(Extension(User { name }));
+        assert_eq!(ask(&app, with_headers(&[])).await.status(), 500, "{name:?}");
+        assert!(events.text().contains("the entity id"), "{}", events.text());
+    }
+}
+
+#[test]
+fn a_fixed_name_that_is_none_builds_no_policy() {
+    let refused = |policy: tollgate::layer::PolicyBuilder| match policy.build() {
+        Err(InvalidPolicy::Name(error)) => error.kind,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused(per_user(rph()).resource(keys::fixed("two words"))), NameKind::Resource);
+    assert_eq!(refused(per_user(rph()).entity(keys::fixed("two words"))), NameKind::EntityId);
+    // A name of the other kind is none of this one.
+    assert_eq!(refused(per_user(rph()).resource(keys::fixed("2024"))), NameKind::Resource);
+    assert!(per_user(rph()).entity(keys::fixed("2024")).build().is_ok());
+}
+
+fn per_path() -> tollgate::layer::PolicyBuilder {
+    Policy::builder().entity(keys::header("x-user")).resource(keys::matched_path()).limit(rph())
+}
+
+#[tokio::test]
+async fn the_matched_path() {
+    let (limiter, _) = memory();
+    let app = Router::new()
+        .route("/users/{id}", get(|| async {}))
+        .route("/", get(|| async {}))
+        .route("/{id}", get(|| async {}))
+        .route_layer(layer(&limiter, per_path()));
+    let mut answers = Vec::new();
+    for path in ["/users/1", "/users/2", "/", "/other"] {
+        let mut request = from("alice");
+        *request.uri_mut() = path.parse().unwrap();
+        answers.push(ask(&app, request).await.status().as_u16());
+    }
+    assert_eq!(answers, [200, 429, 200, 200]);
+    assert_eq!(left_of(&limiter, "alice", "users/:id", &rph()).await, 0);
+    assert_eq!(left_of(&limiter, "alice", "root", &rph()).await, 0);
+}
+
+#[tokio::test]
+async fn where_no_path_matched_the_layer_stands_wrong() {
+    let events = Events::collect();
+    let app = hello(layer(&memory().0, per_path()));
+    assert_eq!(ask(&app, from("alice")).await.status(), 500);
+    assert!(events.text().contains("Router::route_layer"), "{}", events.text());
+}

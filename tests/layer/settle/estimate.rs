@@ -1,0 +1,104 @@
+//! Before there is a response: by the request's head.
+
+use axum::{Json, Router};
+use serde_json::Value;
+use tollgate::{
+    RateLimiter,
+    layer::{RequestHead, header_value},
+};
+
+use super::AS_ESTIMATED;
+use crate::world::{
+    Remote, alices_tokens, ask, from, header_map, hello, layer, memory, ten_tokens, text, with_headers,
+};
+
+fn estimating(limiter: &RateLimiter) -> Router {
+    hello(layer(limiter, ten_tokens().estimate("tpm", header_value("x-tokens"))))
+}
+
+async fn ask_for(app: &Router, tokens: &[u8]) -> http::Response<axum::body::Body> {
+    ask(app, with_headers(&[("x-user", b"alice"), ("x-tokens", tokens)])).await
+}
+
+#[tokio::test]
+async fn a_header_says_how_much() {
+    for (value, left) in [("25", 75), ("0", 100), ("100", 0)] {
+        let (limiter, _) = memory();
+        assert_eq!(ask_for(&estimating(&limiter), value.as_bytes()).await.status(), 200);
+        assert_eq!(alices_tokens(&limiter).await, left, "{value}");
+    }
+}
+
+#[tokio::test]
+async fn the_fixed_cost_holds_where_it_does_not() {
+    for bad in [&b"-5"[..], b"1e9", b"abc", b"", b"\xff", b"18446744073709551616"] {
+        let (limiter, _) = memory();
+        assert_eq!(ask_for(&estimating(&limiter), bad).await.status(), 200);
+        assert_eq!(alices_tokens(&limiter).await, AS_ESTIMATED, "{bad:?}");
+    }
+    let (limiter, _) = memory();
+    let mut twice = with_headers(&[("x-user", b"alice")]);
+    *twice.headers_mut() = header_map(&[("x-user", b"alice"), ("x-tokens", b"20"), ("x-tokens", b"20")]);
+    assert_eq!(ask(&estimating(&limiter), twice).await.status(), 200);
+    assert_eq!(alices_tokens(&limiter).await, AS_ESTIMATED);
+}
+
+#[tokio::test]
+async fn so_does_a_closure() {
+    let (limiter, _) = memory();
+    let by_method = |head: &RequestHead<'_>| (*head.method == http::Method::POST).then_some(40);
+    let app = hello(layer(&limiter, ten_tokens().estimate("tpm", by_method)));
+    let mut post = from("alice");
+    *post.method_mut() = http::Method::POST;
+    assert_eq!(ask(&app, post).await.status(), 200);
+    assert_eq!(alices_tokens(&limiter).await, 60);
+    assert_eq!(ask(&app, from("alice")).await.status(), 200);
+    assert_eq!(alices_tokens(&limiter).await, 50);
+}
+
+async fn more_than_the_capacity_never_fits(limiter: RateLimiter) {
+    let app = estimating(&limiter);
+    for asked in ["101", "999999999999999"] {
+        let response = ask_for(&app, asked.as_bytes()).await;
+        assert_eq!(response.status(), 429);
+        assert_eq!(text(&response, "retry-after"), None, "retrying does not help");
+        assert_eq!(text(&response, "content-type"), Some("application/problem+json"));
+        assert_eq!(text(&response, "cache-control"), Some("no-store"));
+        let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        let problem: Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(
+            problem,
+            serde_json::json!({
+                "type": "https://docs.rs/tollgate/latest/tollgate/layer/index.html#cost-exceeds-capacity",
+                "title": "The request costs more than its limit holds",
+                "status": 429,
+                "detail": format!("It asks for {asked} of tpm, which holds 100 when full. Retrying does not help."),
+                "violated-policies": ["tpm"],
+            })
+        );
+    }
+    assert_eq!(alices_tokens(&limiter).await, 100);
+}
+
+#[tokio::test]
+async fn more_than_the_capacity_never_fits_in_memory() {
+    more_than_the_capacity_never_fits(memory().0).await;
+}
+
+#[tokio::test]
+async fn more_than_the_capacity_never_fits_over_dynamodb() {
+    let remote = Remote::start().await;
+    more_than_the_capacity_never_fits(remote.limiter).await;
+    assert_eq!(remote.proxy.received("UpdateItem"), 0, "the store is not asked");
+}
+
+#[tokio::test]
+async fn a_handler_sees_the_estimate() {
+    let (limiter, _) = memory();
+    let handler = async |status: tollgate::layer::RateLimitStatus| Json(status.get("tpm").unwrap().requested);
+    let app = Router::new()
+        .route("/", axum::routing::get(handler))
+        .layer(layer(&limiter, ten_tokens().estimate("tpm", header_value("x-tokens"))));
+    let bytes = axum::body::to_bytes(ask_for(&app, b"25").await.into_body(), 100).await.unwrap();
+    assert_eq!(bytes, "25");
+}

@@ -200,13 +200,14 @@ impl Builder {
         );
         let context = Context {
             store,
+            resolver: Arc::new(resolver),
             clock: clock.clone(),
             background,
             settings: self.settings,
             write_ids: WriteIds::new(),
             prefetched: Counters::default(),
         };
-        let gates = Gates::new(self.gates, context, Arc::new(resolver));
+        let gates = Gates::new(self.gates, context);
         Ok(RateLimiter::new(Backend::Gated(gates), clock, self.limiter, builder))
     }
 }

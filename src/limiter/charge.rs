@@ -31,8 +31,10 @@ pub(super) struct Charge {
 }
 
 /// What a bucket has to know beside the amounts.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Mode {
+    /// When the limits were looked up, epoch ms; the end of time where they are the caller's.
+    pub(super) known_at: i64,
     /// Whether the limits are the entity's own: its bucket never counts as gone then.
     pub(super) own: bool,
     /// The parent of the bucket's entity, where it is known to have one.

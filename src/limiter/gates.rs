@@ -16,7 +16,6 @@ use crate::model::BucketKey;
 pub(super) struct Gates {
     cache: Cache<BucketKey, Arc<Gate>, UnitWeighter, RandomState, KeepBusy>,
     context: Arc<Context>,
-    resolver: Arc<Resolver>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -34,9 +33,9 @@ impl Lifecycle<BucketKey, Arc<Gate>> for KeepBusy {
 
 impl Gates {
     /// At most about `most` gates that have nothing to write.
-    pub(super) fn new(most: usize, context: Context, resolver: Arc<Resolver>) -> Self {
+    pub(super) fn new(most: usize, context: Context) -> Self {
         let cache = Cache::with(most, most as u64, UnitWeighter, RandomState::new(), KeepBusy);
-        Self { cache, context: Arc::new(context), resolver }
+        Self { cache, context: Arc::new(context) }
     }
 
     /// The gate of a bucket.
@@ -55,6 +54,6 @@ impl Gates {
     }
 
     pub(super) fn resolver(&self) -> &Arc<Resolver> {
-        &self.resolver
+        &self.context.resolver
     }
 }

@@ -110,7 +110,8 @@ impl Holding {
             }
             amounts[index] = to_milli(tokens);
         }
-        let mode = Mode { own: self.own, ..Mode::default() };
+        // By now the bucket may have other limits than the lease was granted by: they stand.
+        let mode = Mode { known_at: i64::MIN, own: self.own, lineage: None, prefetch: None };
         Ok(Charge { bucket: self.grant.bucket().clone(), owner: self.owner, mode, amounts })
     }
 

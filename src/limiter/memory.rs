@@ -57,7 +57,7 @@ impl Memory {
         }
         let scopes = ConfigScope::levels(entity, resource);
         let found = self.store.look_up_now(Some(entity), &scopes);
-        Resolving::Known(Arc::new(Resolution::new(&scopes, found)))
+        Resolving::Known(Arc::new(Resolution::new(&scopes, found, i64::MAX)))
     }
 }
 

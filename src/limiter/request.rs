@@ -302,7 +302,13 @@ impl Request {
             disabled(entity, resolution)?;
         }
         let shard_count = own.shard_count;
-        let mode = |own: bool, resolution: &Resolution| Mode { own, lineage: resolution.lineage.clone(), prefetch };
+        let explicit = matches!(limits, Source::Exactly(_)) || matches!(subject, Subject::Pinned(_));
+        let mode = |own: bool, resolution: &Resolution| Mode {
+            known_at: if explicit { i64::MAX } else { resolution.known_at },
+            own,
+            lineage: resolution.lineage.clone(),
+            prefetch,
+        };
         let parent = match parent {
             None => None,
             Some((entity, resolution)) => {

@@ -13,7 +13,9 @@
 //! Advancing the refill time and keeping `fr'` loses nothing, however often it is done and however
 //! slow the limit is. Everything is computed in `i128`: `e · ra` is below 2^126.
 
-use super::{Limit, limit::to_milli};
+use std::time::Duration;
+
+use super::{Limit, LimitName, MILLI, limit::to_milli};
 
 /// Capacity, refill amount and refill period of one limit as a bucket stores them: millitokens
 /// and milliseconds, of the whole bucket.
@@ -66,6 +68,13 @@ impl Parameters {
     /// Refill period, milliseconds.
     pub fn refill_period(self) -> i64 {
         self.refill_period
+    }
+
+    /// The limit `name` with these parameters; `None` where they are not whole tokens.
+    pub(crate) fn limit(self, name: &LimitName) -> Option<Limit> {
+        let tokens = |amount: i64| (amount % MILLI == 0).then(|| u64::try_from(amount / MILLI).ok()).flatten();
+        let period = Duration::from_millis(u64::try_from(self.refill_period).ok()?);
+        Limit::custom(name, tokens(self.capacity)?, tokens(self.refill_amount)?, period).ok()
     }
 
     /// What one of `count` shards holds and gains: `capacity div count` (the remainder goes to

@@ -225,8 +225,27 @@ pub fn differs(state: &BucketState, wanted: &[Limit]) -> bool {
     })
 }
 
+/// Whether limits that both have are the same in both.
+pub fn same_parameters(one: &BucketState, other: &BucketState) -> bool {
+    let same = |limit: &LimitState| one.limit(&limit.name).is_none_or(|known| known.parameters == limit.parameters);
+    other.limits.iter().all(same)
+}
+
+/// `limits` with the parameters that the bucket has; `None` where these are theirs, or make no limit.
+pub fn limits_of(state: &BucketState, limits: &[Limit]) -> Option<Limits> {
+    let known = |limit: &Limit| state.limit(limit.name()).map(|known| known.parameters);
+    if limits.iter().all(|limit| known(limit).is_none_or(|parameters| parameters == Parameters::from(limit))) {
+        return None;
+    }
+    let own = |limit: &Limit| match known(limit) {
+        Some(parameters) => parameters.limit(limit.name()),
+        None => Some(limit.clone()),
+    };
+    Limits::new(limits.iter().map(own).collect::<Option<Vec<_>>>()?).ok()
+}
+
 /// The limits that a write brings a bucket to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Wanted<'a> {
     /// The limits. Others that the bucket has stay as they are.
     pub limits: &'a [Limit],

@@ -292,7 +292,11 @@ fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
                 Boarding::Write(Write { batch, order })
             }
         };
+        let doubt = state.take_doubt();
         drop(state);
+        if let Some(since) = doubt {
+            gate.context.resolver.doubt(&gate.key, since);
+        }
         answer(denied);
         return boarding;
     }

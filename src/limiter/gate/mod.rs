@@ -37,6 +37,7 @@ use super::{
     charge::Mode,
     grant::{Amounts, Share},
     prefetch::Counters,
+    resolver::Resolver,
     settlement::Settlement,
 };
 use crate::{
@@ -51,6 +52,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) store: Arc<dyn Store>,
+    pub(super) resolver: Arc<Resolver>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) background: Background,
     pub(super) settings: Settings,

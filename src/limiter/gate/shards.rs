@@ -157,7 +157,11 @@ impl Gate {
         for (limit, amount) in limits.iter().zip(amounts) {
             changes.spend(limit.name(), *amount);
         }
-        let wanted = Wanted { limits, own: Some(mode.own), lineage: mode.lineage.as_deref(), crowd: false };
+        let wanted = match self.lock().changed_since(mode.known_at) {
+            // Its parameters stand.
+            true => Wanted::default(),
+            false => Wanted { limits, own: Some(mode.own), lineage: mode.lineage.as_deref(), crowd: false },
+        };
         plan::update(state, &changes, wanted, Now { at: now, ..self.context.now() }, self.context.write_ids.next())
     }
 

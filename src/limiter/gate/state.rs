@@ -19,12 +19,20 @@ use crate::{
     },
 };
 
+/// For how long limits that were looked up count as younger than a bucket that is seen for the first
+/// time: ms.
+const STILL_YOUNG: i64 = 1000;
+
 #[derive(Debug, Default)]
 pub(super) struct GateState {
     /// The bucket as the store last showed it.
     pub(super) seen: Seen,
     /// When it did: epoch ms.
     pub(super) seen_at: i64,
+    /// When it was first seen with the parameters that it has, epoch ms.
+    changed_at: i64,
+    /// Whether requests came with limits that were looked up before.
+    doubtful: bool,
     /// Whether a wrong clock has left its refill time far ahead: nothing is denied by it.
     ahead: bool,
     /// Requests without a verdict, first come first.
@@ -70,8 +78,10 @@ pub(super) enum Seen {
 #[derive(Debug)]
 pub(super) struct Waiter {
     pub(super) limits: Limits,
-    /// Whether the limits are the entity's own.
-    pub(super) own: bool,
+    /// When they were looked up, epoch ms.
+    known_at: i64,
+    /// Whether the limits are the entity's own, where that is known.
+    pub(super) own: Option<bool>,
     /// The entity's parent, where it is known to have one.
     pub(super) lineage: Option<Arc<Lineage>>,
     pub(super) amounts: Amounts,
@@ -83,7 +93,7 @@ pub(super) struct Waiter {
 impl Waiter {
     pub(super) fn new(limits: &Limits, mode: &Mode, amounts: Amounts, reply: oneshot::Sender<Verdict>) -> Self {
         let (limits, lineage) = (limits.clone(), mode.lineage.clone());
-        Self { limits, own: mode.own, lineage, amounts, since: Instant::now(), reply }
+        Self { limits, known_at: mode.known_at, own: Some(mode.own), lineage, amounts, since: Instant::now(), reply }
     }
 }
 
@@ -134,9 +144,39 @@ impl GateState {
 
     /// Notes what the store has shown.
     pub(super) fn saw(&mut self, bucket: Option<BucketState>, now: Now) {
+        match (&self.seen, &bucket) {
+            (Seen::Present(before), Some(after)) if plan::same_parameters(before, after) => {}
+            (Seen::Present(_), Some(_)) => self.changed_at = now.at,
+            (_, Some(_)) => self.changed_at = self.changed_at.max(now.at.saturating_sub(STILL_YOUNG)),
+            (_, None) => {}
+        }
         self.ahead = bucket.as_ref().is_some_and(|bucket| now.is_far_before(bucket.refilled_at));
         self.seen = bucket.map_or(Seen::Absent, Seen::Present);
         self.seen_at = now.at;
+    }
+
+    /// Requests whose limits were looked up before the bucket came to have other parameters go by what it
+    /// has: two processes, one of which knows the old limits, would write theirs over each other's.
+    fn follow(&mut self, now: i64) {
+        let Some(state) = self.seen.live(now) else { return };
+        for waiter in self.queue.iter_mut().filter(|waiter| waiter.known_at < self.changed_at) {
+            if let Some(limits) = plan::limits_of(state, &waiter.limits) {
+                waiter.limits = limits;
+                waiter.own = None;
+                waiter.lineage = None;
+                self.doubtful = true;
+            }
+        }
+    }
+
+    /// Whether the bucket came to have its parameters after limits were looked up at `known_at`.
+    pub(super) fn changed_since(&self, known_at: i64) -> bool {
+        known_at < self.changed_at
+    }
+
+    /// Since when the limits that requests come with may be too old, if they are: epoch ms.
+    pub(super) fn take_doubt(&mut self) -> Option<i64> {
+        std::mem::take(&mut self.doubtful).then_some(self.changed_at)
     }
 
     /// Whether a wrong clock has left the refill time of the bucket far ahead.
@@ -224,8 +264,9 @@ impl GateState {
         denied: &mut Vec<(Waiter, Verdict)>,
     ) -> Option<Batch> {
         self.queue.retain(|waiter| !waiter.reply.is_closed());
+        self.follow(now);
         let mut wanted = self.queue.front().map(|waiter| waiter.limits.clone());
-        let mut own = self.queue.front().map(|waiter| waiter.own);
+        let mut own = self.queue.front().and_then(|waiter| waiter.own);
         let mut changes = self.pending.clone();
         let mut waiters = Vec::new();
         let mut later = VecDeque::new();
@@ -269,7 +310,7 @@ impl GateState {
             // alone.
             if let Some(waiter) = self.queue.pop_front() {
                 wanted = Some(waiter.limits.clone());
-                own = Some(waiter.own);
+                own = waiter.own;
                 enter(&mut changes, &waiter);
                 waiters.push(waiter);
             }

@@ -101,6 +101,16 @@ impl Cache {
         Found::Fresh(entry.resolution.clone())
     }
 
+    /// What is known about `key`, if it was looked up before `since` and nobody looks it up again yet.
+    pub(super) fn doubt(&self, key: &Key, since: i64) -> Option<Arc<Resolution>> {
+        let entry = self.entries.peek(key)?;
+        if entry.resolution.known_at >= since || entry.refreshing.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        self.refreshes.fetch_add(1, Ordering::Relaxed);
+        Some(entry.resolution.clone())
+    }
+
     pub(super) fn put(&self, key: Key, resolution: Arc<Resolution>, now: i64) {
         self.entries.insert(key, Arc::new(Entry { resolution, at: now, refreshing: AtomicBool::new(false) }));
     }

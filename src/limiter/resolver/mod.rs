@@ -90,6 +90,15 @@ impl Resolver {
         }
     }
 
+    /// Somebody has changed a bucket's parameters, first seen at `since` (epoch ms): looks its limits
+    /// up again in the background, unless what is known is younger than that.
+    pub(super) fn doubt(self: &Arc<Self>, BucketKey { entity, resource, .. }: &BucketKey, since: i64) {
+        let key = (entity.clone(), resource.clone());
+        if let Some(known) = self.cache.doubt(&key, since) {
+            drop(self.look_up(key, Some(known)));
+        }
+    }
+
     /// Forgets what an own write has changed.
     pub(super) fn forget(&self, scope: &ConfigScope) {
         self.writes.fetch_add(1, Ordering::SeqCst);
@@ -146,6 +155,7 @@ impl Resolver {
         let Some(records) = self.store.records() else {
             return Ok(Arc::new(Resolution::nothing()));
         };
+        let known_at = self.clock.now();
         let scopes = ConfigScope::levels(entity, resource);
         // Without it, a bucket whose first shard is gone would begin full beside the others.
         let second = BucketKey { shard: 1, ..BucketKey::new(entity.clone(), resource.clone()) };
@@ -171,7 +181,7 @@ impl Resolver {
         }
         let now = self.clock.now();
         let found = LookUp { shard: found.shard.filter(|shard| !shard.is_expired(now)), ..found };
-        Ok(Arc::new(Resolution::new(&scopes, found)))
+        Ok(Arc::new(Resolution::new(&scopes, found, known_at)))
     }
 }
 

@@ -10,6 +10,9 @@ use crate::{
 /// What holds for an entity and a resource.
 #[derive(Clone, Debug)]
 pub(in crate::limiter) struct Resolution {
+    /// When the look-up began, epoch ms: it knows of every change before. The end of time where
+    /// nothing had to be looked up.
+    pub(in crate::limiter) known_at: i64,
     /// The stored limits; `None` where no level has any.
     pub(in crate::limiter) stored: Option<ResolvedLimits>,
     /// The entity whose bucket is charged too.
@@ -28,12 +31,22 @@ pub(in crate::limiter) struct Resolution {
 impl Resolution {
     /// Nothing is stored.
     pub(in crate::limiter) const fn nothing() -> Self {
-        Self { stored: None, parent: None, lineage: None, shard_count: 1, disabled: false, not_understood: None }
+        Self {
+            known_at: i64::MAX,
+            stored: None,
+            parent: None,
+            lineage: None,
+            shard_count: 1,
+            disabled: false,
+            not_understood: None,
+        }
     }
 
+    /// What a look-up that began at `known_at` has found.
+    ///
     /// The first of `scopes` that has limits gives them, the first that says whether the resource is
     /// disabled or the parent is charged decides that.
-    pub(in crate::limiter) fn new(scopes: &[ConfigScope], found: LookUp) -> Self {
+    pub(in crate::limiter) fn new(scopes: &[ConfigScope], found: LookUp, known_at: i64) -> Self {
         let LookUp { entity, configs, shard } = found;
         let shard_count = shard.map_or(1, |shard| shard.shard_count);
         let levels = || scopes.iter().zip(&configs).filter_map(|(scope, config)| Some((scope, config.as_ref()?)));
@@ -47,11 +60,12 @@ impl Resolution {
         let disabled = access().find_map(|config| config.disabled).unwrap_or(false);
         let says_something = |config: &StoredConfig| !config.limits.is_empty() || config.not_understood.is_some();
         let Some((scope, config)) = levels().find(|(_, config)| says_something(config)) else {
-            return Self { parent, lineage, shard_count, disabled, ..Self::nothing() };
+            return Self { known_at, parent, lineage, shard_count, disabled, ..Self::nothing() };
         };
         // Names are attribute names: none stands twice.
         let limits = Limits::new(config.limits.iter().cloned()).ok();
         let stored = limits.map(|limits| ResolvedLimits { limits, source: scope.source() });
-        Self { stored, parent, lineage, shard_count, disabled, not_understood: config.not_understood.clone() }
+        let not_understood = config.not_understood.clone();
+        Self { known_at, stored, parent, lineage, shard_count, disabled, not_understood }
     }
 }

@@ -9,5 +9,6 @@ mod history;
 mod items;
 mod listings;
 mod namespaces;
+mod stale_limits;
 mod stored_limits;
 pub(crate) mod usage;

@@ -22,8 +22,8 @@ use serde::Serialize;
 /// crashes. Within a [`lifetime`](Self::lifetime), a burst can be one chunk per process larger than
 /// without, because what was taken ahead is used later; never more is granted than was taken.
 ///
-/// It pays where a process asks for the same bucket several times in an interval. Where it asks less often
-/// than that, and many others do too, chunks are taken and given back for nothing.
+/// It pays where a process asks for the same bucket several times in an interval. Fewer than three requests
+/// in an interval take nothing ahead: each is a write, as without.
 ///
 /// ```
 /// use std::time::Duration;

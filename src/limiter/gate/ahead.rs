@@ -14,6 +14,11 @@ use crate::model::{
     plan::{self, Changes},
 };
 
+/// How often a process must ask within an interval before tokens are taken ahead for it. Below, a chunk
+/// mostly goes back unused: two writes instead of one, and where thousands of processes do so an item's
+/// whole throughput (`docs/fleet.md`).
+const ASKED_OFTEN: u32 = 3;
+
 /// What a gate has taken ahead.
 #[derive(Debug)]
 pub(super) struct Ahead {
@@ -27,6 +32,9 @@ pub(super) struct Ahead {
     /// What was asked for since `since`, and in the interval before.
     asked: Amounts,
     before: Amounts,
+    /// How many requests that was.
+    requests: u32,
+    requests_before: u32,
     since: i64,
     /// When somebody asked last.
     used_at: i64,
@@ -52,6 +60,8 @@ impl Ahead {
             last: none.clone(),
             asked: none.clone(),
             before: none,
+            requests: 0,
+            requests_before: 0,
             since: now,
             used_at: now,
             filling: false,
@@ -72,9 +82,12 @@ impl Ahead {
             let none = self.asked.iter().map(|_| 0).collect();
             self.before = if recent { std::mem::replace(&mut self.asked, none) } else { none };
             self.asked.fill(0);
+            self.requests_before = if recent { self.requests } else { 0 };
+            self.requests = 0;
             self.since = now;
         }
         self.used_at = now;
+        self.requests = self.requests.saturating_add(1);
         add(&mut self.asked, amounts);
     }
 
@@ -126,6 +139,11 @@ impl Ahead {
         self.asked.iter().zip(&self.before).map(|(asked, before)| *asked.max(before)).collect()
     }
 
+    /// Whether it is asked for often enough for taking tokens ahead to pay.
+    fn pays(&self) -> bool {
+        self.requests.max(self.requests_before) >= ASKED_OFTEN
+    }
+
     /// Whether what is held will soon run out.
     fn runs_out(&self) -> bool {
         let need = self.need();
@@ -161,7 +179,7 @@ impl GateState {
 
     /// What to take ahead now, if anything.
     fn chunk(&mut self, amounts: &[i64], prefetch: Prefetch, now: i64) -> Option<(Limits, Amounts)> {
-        let ahead = self.ahead_of.as_ref().filter(|ahead| ahead.runs_out())?;
+        let ahead = self.ahead_of.as_ref().filter(|ahead| ahead.pays() && ahead.runs_out())?;
         let state = self.seen.live(now)?;
         if state.stamps.is_some() {
             // What a peer has stamped may change what tokens are worth.

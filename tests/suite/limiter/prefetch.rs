@@ -84,6 +84,18 @@ async fn a_busy_key_is_granted_from_memory() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_seldom_asked_for_costs_what_it_costs_without() {
+    let world = World::new().await;
+    for _ in 0..20 {
+        world.spend(1).await.unwrap();
+        // Two in an interval.
+        world.clock.advance(Duration::from_millis(10));
+    }
+    assert_eq!(world.limiter.prefetch_stats().chunks, 0);
+    assert_eq!(world.table.writes(), 20);
+}
+
+#[tokio::test]
 async fn what_nobody_uses_is_given_back() {
     let world = World::new().await;
     for _ in 0..50 {

@@ -16,6 +16,7 @@ use super::{
     memory::{Memory, Pinned, Place},
     settlement::Settlement,
     sharded::{self, Ask},
+    waits::Timeout,
 };
 use crate::{
     error::Unavailable,
@@ -176,8 +177,7 @@ impl Bucket {
                         Err(asked) => return asked,
                     },
                 };
-                let waiting = Waiting { step, timeout: gate.timeout(deadline.into()) };
-                Asked::Waiting(Acquiring(Box::pin(waiting)))
+                Asked::Waiting(Acquiring { step, late: gate.deadline(deadline.into()) })
             }
         }
     }
@@ -214,20 +214,9 @@ fn spend(memory: &Memory, entry: &Entry, limits: &Limits, amounts: &Amounts, now
 
 /// A request on its way to a verdict. Dropped before: what it was granted is given back.
 #[derive(Debug)]
-pub(super) struct Acquiring(Pin<Box<Waiting>>);
-
-pin_project_lite::pin_project! {
-    struct Waiting {
-        step: Step,
-        #[pin]
-        timeout: tokio::time::Sleep,
-    }
-}
-
-impl std::fmt::Debug for Waiting {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Waiting")
-    }
+pub(super) struct Acquiring {
+    step: Step,
+    late: Timeout,
 }
 
 /// Whom a request waits for.
@@ -236,6 +225,15 @@ enum Step {
     One { answer: oneshot::Receiver<Verdict>, gate: Arc<Gate>, ask: Option<Ask> },
     /// Several shards.
     Shards { answer: Pin<Box<dyn Future<Output = Verdict> + Send>> },
+}
+
+impl std::fmt::Debug for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::One { .. } => "Step::One",
+            Self::Shards { .. } => "Step::Shards",
+        })
+    }
 }
 
 impl Step {
@@ -270,10 +268,9 @@ impl Future for Acquiring {
     type Output = Verdict;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Verdict> {
-        let waiting = self.0.as_mut().project();
-        if let Poll::Ready(verdict) = waiting.step.poll(context) {
+        if let Poll::Ready(verdict) = self.step.poll(context) {
             return Poll::Ready(verdict);
         }
-        waiting.timeout.poll(context).map(|()| Verdict::Unavailable(Unavailable::Deadline))
+        Pin::new(&mut self.late).poll(context).map(|()| Verdict::Unavailable(Unavailable::Deadline))
     }
 }

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use super::{
     background::Background,
-    gate::{Context, Settings, WriteIds},
+    gate::{Context, Kinds, Settings, WriteIds},
     gates::Gates,
     memory::Memory,
     prefetch::Counters,
@@ -206,6 +206,7 @@ impl Builder {
             settings: self.settings,
             write_ids: WriteIds::new(),
             prefetched: Counters::default(),
+            kinds: Kinds::default(),
         };
         let gates = Gates::new(self.gates, context);
         Ok(RateLimiter::new(Backend::Gated(gates), clock, self.limiter, builder))

@@ -95,6 +95,7 @@ mod resolver;
 mod settlement;
 mod sharded;
 mod usage;
+mod waits;
 
 pub use crate::error::SettleError;
 pub use acquire::{Acquire, AcquireFuture};

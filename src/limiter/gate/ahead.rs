@@ -2,11 +2,12 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     super::{bucket::Verdict, charge::Mode, grant::Amounts, prefetch::Prefetch},
     Gate,
+    rest::Locked,
     state::{GateState, Waiter},
 };
 use crate::model::{
@@ -252,7 +253,7 @@ impl Gate {
     /// Takes a chunk, if one is due.
     pub(super) fn take_ahead(
         self: &Arc<Self>,
-        mut state: std::sync::MutexGuard<'_, GateState>,
+        mut state: Locked<'_>,
         mode: &Mode,
         amounts: &[i64],
         prefetch: Prefetch,
@@ -263,7 +264,7 @@ impl Gate {
         if let Some(ahead) = &mut state.ahead_of {
             ahead.filling = true;
         }
-        state.queue.push_back(Waiter::new(&limits, mode, chunk, reply));
+        state.queue.push_back(Waiter::new(&limits, mode, chunk, Instant::now(), reply));
         self.take_off(state);
         let gate = self.clone();
         self.context.background.spawn(async move {

@@ -3,7 +3,7 @@
 //! It runs in a task of its own: no caller's drop cancels it. A caller that has given up by the
 //! time its batch lands drops the grant that it is sent, which gives it back.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -12,7 +12,7 @@ use super::{
         bucket::Verdict,
         grant::{Amounts, Grant},
     },
-    Gate, SettleError, confirm,
+    Context, Gate, SettleError, confirm,
     growth::grow,
     state::{Batch, Seen, Waiter},
 };
@@ -31,6 +31,9 @@ const MOST_RACES: u32 = 50;
 
 /// How often in a row the store may refuse a write for now before the bucket is split.
 const THROTTLED: u32 = 3;
+
+/// Who was woken together boards together within this part of the last round trip.
+const GATHER: u32 = 8;
 
 /// How often in a row pending differences are tried before they are dropped.
 const MOST_FAILURES: u32 = 10;
@@ -108,11 +111,12 @@ pub(super) async fn fly(mut airborne: Airborne) {
             }
         };
         looked = false;
-        let mut alone = false;
+        // How many, all at once.
+        let mut woken = 0;
         match execute(gate, &mut write).await {
             Landing::Applied(state) => {
                 races = 0;
-                alone = write.batch.waiters.len() < 2;
+                woken = write.batch.waiters.len().max(1);
                 gate.lock().pace.landed(begun, Instant::now());
                 land(gate, write.batch, state);
                 grow(gate, false).await;
@@ -155,9 +159,23 @@ pub(super) async fn fly(mut airborne: Airborne) {
                 fail(gate, write.batch, &Unavailable::Store(error), keep);
             }
         }
-        // Tasks that the verdicts woke together may want more of the same bucket: let them board together.
-        if !alone {
-            tokio::task::yield_now().await;
+        if woken != 1 {
+            gather(gate, woken, begun.elapsed() / GATHER).await;
+        }
+    }
+}
+
+/// Tasks that verdicts have woken together may want more of the same bucket: lets them board together, as
+/// long as more of them come and not for longer than `most`. Otherwise those who come first take off alone,
+/// the others wait for the flight after that, and they never meet again.
+async fn gather(gate: &Gate, woken: usize, most: Duration) {
+    let until = Instant::now() + most;
+    let mut waiting = 0;
+    loop {
+        tokio::task::yield_now().await;
+        let before = std::mem::replace(&mut waiting, gate.lock().queue.len());
+        if waiting <= before || waiting >= woken || Instant::now() >= until {
+            return;
         }
     }
 }
@@ -218,10 +236,10 @@ impl Order {
     }
 
     async fn send(&self, gate: &Gate) -> Result<Outcome, StoreError> {
-        let deadline = gate.context.settings.store_deadline;
+        let Context { store, .. } = &*gate.context;
         match self {
-            Self::Update(update) => in_time(deadline, gate.context.store.update(&gate.key, update)).await,
-            Self::Create(create) => in_time(deadline, gate.context.store.create(&gate.key, create)).await,
+            Self::Update(update) => gate.context.in_time(store.update(&gate.key, update)).await,
+            Self::Create(create) => gate.context.in_time(store.create(&gate.key, create)).await,
         }
     }
 }
@@ -293,6 +311,9 @@ fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
             }
         };
         let doubt = state.take_doubt();
+        if matches!(boarding, Boarding::Rest) {
+            state.settle(&gate.context.kinds, now);
+        }
         drop(state);
         if let Some(since) = doubt {
             gate.context.resolver.doubt(&gate.key, since);
@@ -308,7 +329,7 @@ fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
 async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
     // The first shard says how many there are; where it is missing itself, the second one does.
     let witness = BucketKey { shard: u32::from(gate.key.shard == 0), ..gate.key.clone() };
-    let read = in_time(gate.context.settings.store_deadline, gate.context.store.read(&witness)).await;
+    let read = gate.context.in_time(gate.context.store.read(&witness)).await;
     let witness = match read {
         Ok(found) => found.filter(|state| !state.is_expired(gate.context.clock.now())),
         Err(error) => {
@@ -318,7 +339,7 @@ async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
         }
     };
     let count = witness.map_or(1, |state| state.shard_count);
-    gate.shards.set(count);
+    gate.set_shards(count);
     if count <= gate.key.shard {
         // There is no such shard: nobody gets anything from it.
         for waiter in batch.waiters {
@@ -387,22 +408,11 @@ async fn execute(gate: &Gate, write: &mut Write) -> Landing {
     }
 }
 
-/// A store call that ends in time, one way or another.
-pub(super) async fn in_time<T>(
-    deadline: Duration,
-    call: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    match tokio::time::timeout(deadline, call).await {
-        Ok(result) => result,
-        Err(_) => Err(StoreError::new(StoreErrorKind::Unknown, "the store did not answer in time")),
-    }
-}
-
 /// Notes that a condition has failed, for the `races`th time in a row, and what the bucket is instead.
 fn lose(gate: &Gate, bucket: Option<BucketState>, begun: Instant, races: u32) {
     let mut state = gate.lock();
     // Not where the bucket is short and was asked all the same, or was not known.
-    if matches!((&state.seen, &bucket), (Seen::Present(seen), Some(bucket)) if seen != bucket) {
+    if matches!((&state.seen, &bucket), (Seen::Present(seen), Some(bucket)) if seen.was_changed(bucket)) {
         state.pace.lost(begun, Instant::now(), races);
     }
     state.was_shown(bucket, gate.context.now());

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Gate, flight::in_time, state::GateState};
+use super::{Gate, state::GateState};
 use crate::{
     model::{BucketState, MILLI, Split},
     telemetry,
 };
 
 /// How long to wait before the next try to split a bucket: ms.
-const PAUSE: i64 = 1000;
+pub(super) const PAUSE: i64 = 1000;
 
 /// Doubles the shards of the gate's bucket, if the item is written as often as it can be and every
 /// shard would still hold what is asked for at once. `throttled`: the store has said so itself.
@@ -24,10 +24,10 @@ pub(super) async fn grow(gate: &Arc<Gate>, throttled: bool) {
         state.split_at = now;
         Split { id: context.write_ids.next(), now, shard_count: count }
     };
-    match in_time(context.settings.store_deadline, context.store.split(&gate.key, &split)).await {
+    match context.in_time(context.store.split(&gate.key, &split)).await {
         Ok(true) => {
             telemetry::bucket_split(&gate.key, split.shard_count * 2);
-            gate.shards.learn(split.shard_count * 2);
+            gate.learn_shards(split.shard_count * 2);
         }
         // Somebody else has changed the bucket meanwhile, or has split it.
         Ok(false) => {}

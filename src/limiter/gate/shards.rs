@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use super::{Gate, flight::in_time};
+use super::Gate;
 use crate::{
     limiter::{charge::Mode, grant::Amounts},
     model::{
@@ -64,28 +64,30 @@ impl Shards {
 impl Gate {
     /// How many shards the bucket has, as far as is known.
     pub(in crate::limiter) fn shard_count(&self) -> u32 {
-        self.shards.count.load(Ordering::Acquire)
+        self.shards.get().map_or(1, |shards| shards.count.load(Ordering::Acquire))
     }
 
     /// Notes how many shards the bucket has, unless it is known better.
     pub(in crate::limiter) fn has_shards(&self, count: u32) {
-        let known = self.lock().seen.live(self.context.clock.now()).is_some();
+        let now = self.context.clock.now();
+        let known = self.peek(now, |state| state.seen.live(now).is_some());
         if !known {
-            self.shards.learn(count);
+            self.learn_shards(count);
         }
     }
 
     /// The gate of the bucket's first shard, unless it was forgotten.
     pub(in crate::limiter) fn first(self: &Arc<Self>) -> Option<Arc<Self>> {
-        if self.key.shard == 0 { Some(self.clone()) } else { self.shards.first.upgrade() }
+        if self.key.shard == 0 { Some(self.clone()) } else { self.shards.get()?.first.upgrade() }
     }
 
     /// The gates of all shards; of the first one's gate.
     pub(in crate::limiter) fn all(self: &Arc<Self>) -> Vec<Arc<Self>> {
-        let mut others = self.shards.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let shards = self.shards();
+        let mut others = shards.others.lock().unwrap_or_else(PoisonError::into_inner);
         for shard in 1 + others.len() as u32..self.shard_count() {
             let key = BucketKey { shard, ..self.key.clone() };
-            let shards = Shards::new(self.shards.count.clone(), Arc::downgrade(self));
+            let shards = Shards::new(shards.count.clone(), Arc::downgrade(self));
             others.push(Arc::new(Self::with_shards(key, self.context.clone(), shards)));
         }
         std::iter::once(self.clone()).chain(others.iter().cloned()).collect()
@@ -93,33 +95,54 @@ impl Gate {
 
     /// Where to ask first: the shard that granted last.
     pub(in crate::limiter) fn preferred(&self) -> usize {
-        self.shards.preferred.load(Ordering::Relaxed) as usize
+        self.shards().preferred.load(Ordering::Relaxed) as usize
     }
 
     pub(in crate::limiter) fn prefer(&self, shard: u32) {
-        self.shards.preferred.store(shard, Ordering::Relaxed);
+        self.shards().preferred.store(shard, Ordering::Relaxed);
     }
 
     /// Notes what an item says of the other shards.
     pub(super) fn learn(&self, bucket: Option<&BucketState>) {
         match bucket {
             // The first one decides.
-            Some(bucket) if self.key.shard == 0 => self.shards.set(bucket.shard_count),
-            Some(bucket) => self.shards.learn(bucket.shard_count),
+            Some(bucket) if self.key.shard == 0 => self.set_shards(bucket.shard_count),
+            Some(bucket) => self.learn_shards(bucket.shard_count),
             None => {}
         }
     }
 
+    /// Notes that there are so many shards at least.
+    pub(super) fn learn_shards(&self, count: u32) {
+        if count > self.shard_count() {
+            self.shards().learn(count);
+        }
+    }
+
+    /// Notes how many there are, and no more.
+    pub(super) fn set_shards(&self, count: u32) {
+        if count != self.shard_count() {
+            self.shards().set(count);
+        }
+    }
+
+    fn shards(&self) -> &Shards {
+        self.shards.get_or_init(|| Box::new(Shards::first()))
+    }
+
     /// The shard, if it was seen and has not expired.
     pub(in crate::limiter) fn image(&self) -> Option<Image> {
-        let state = self.lock();
-        let bucket = state.seen.live(self.context.clock.now())?.clone();
-        Some(Image { bucket, pending: state.pending.clone() })
+        let now = self.context.clock.now();
+        self.peek(now, |state| {
+            let bucket = state.seen.live(now)?.clone();
+            Some(Image { bucket, pending: state.pending.clone() })
+        })
     }
 
     /// The shard, if it was seen so short a time ago that requests may be denied by it.
     pub(in crate::limiter) fn fresh_image(&self) -> Option<Image> {
-        let fresh = self.lock().is_fresh(self.context.clock.now(), self.context.settings.deny_from_memory);
+        let (now, trusted_for) = (self.context.clock.now(), self.context.settings.deny_from_memory);
+        let fresh = self.peek(now, |state| state.is_fresh(now, trusted_for));
         self.image().filter(|_| fresh)
     }
 
@@ -139,7 +162,7 @@ impl Gate {
             rate.is_ok_and(|rate| rate.capacity() >= *amount)
         };
         let now = self.context.clock.now();
-        let special = self.lock().seen.live(now).is_some_and(|state| state.stamps.is_some());
+        let special = self.peek(now, |state| state.seen.live(now).is_some_and(|state| state.stamps.is_some()));
         // What a peer has stamped may admit more than there is.
         special || (limits.iter().zip(amounts).all(holds) && self.known_denial(limits, amounts).is_none())
     }
@@ -170,7 +193,7 @@ impl Gate {
         self: &Arc<Self>,
         updates: &[(BucketKey, Update)],
     ) -> Result<bool, StoreError> {
-        let result = in_time(self.context.settings.store_deadline, self.context.store.transact(updates)).await;
+        let result = self.context.in_time(self.context.store.transact(updates)).await;
         // What was seen of them is old now.
         for gate in self.all() {
             if updates.iter().any(|(key, _)| *key == gate.key) {
@@ -184,7 +207,7 @@ impl Gate {
             return result;
         }
         // Its answer was lost: one of the items tells whether it has landed.
-        let read = in_time(self.context.settings.store_deadline, self.context.store.read(key)).await;
+        let read = self.context.in_time(self.context.store.read(key)).await;
         match read {
             Ok(Some(state)) if state.last_write.as_ref() == Some(&update.id) => Ok(true),
             _ => result,

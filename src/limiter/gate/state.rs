@@ -30,9 +30,9 @@ pub(super) struct GateState {
     /// When it did: epoch ms.
     pub(super) seen_at: i64,
     /// When it was first seen with the parameters that it has, epoch ms.
-    changed_at: i64,
+    pub(super) changed_at: i64,
     /// Whether requests came with limits that were looked up before.
-    doubtful: bool,
+    pub(super) doubtful: bool,
     /// Whether a wrong clock has left its refill time far ahead: nothing is denied by it.
     ahead: bool,
     /// Requests without a verdict, first come first.
@@ -52,7 +52,7 @@ pub(super) struct GateState {
     /// When the bucket was split last, or tried to be: epoch ms.
     pub(super) split_at: i64,
     /// The most that one request has asked of each limit: millitokens.
-    most_asked: SmallVec<[(LimitName, i64); 2]>,
+    pub(super) most_asked: SmallVec<[(LimitName, i64); 2]>,
     /// What was taken ahead.
     pub(super) ahead_of: Option<Box<Ahead>>,
     /// How flights are spaced.
@@ -91,9 +91,16 @@ pub(super) struct Waiter {
 }
 
 impl Waiter {
-    pub(super) fn new(limits: &Limits, mode: &Mode, amounts: Amounts, reply: oneshot::Sender<Verdict>) -> Self {
+    /// It comes at `since`.
+    pub(super) fn new(
+        limits: &Limits,
+        mode: &Mode,
+        amounts: Amounts,
+        since: Instant,
+        reply: oneshot::Sender<Verdict>,
+    ) -> Self {
         let (limits, lineage) = (limits.clone(), mode.lineage.clone());
-        Self { limits, known_at: mode.known_at, own: Some(mode.own), lineage, amounts, since: Instant::now(), reply }
+        Self { limits, known_at: mode.known_at, own: Some(mode.own), lineage, amounts, since, reply }
     }
 }
 

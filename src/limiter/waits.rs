@@ -56,11 +56,7 @@ impl Waits {
     /// A wait that is over in `time`, to within the watchman's least interval. It costs a place in a list
     /// from its first poll on.
     pub(super) fn timeout(self: &Arc<Self>, time: Duration) -> Timeout {
-        let now = {
-            // Its clock may be another one.
-            let _runtime = self.runtime.enter();
-            Instant::now()
-        };
+        let now = Instant::now();
         // Too far away to be a time: as good as never.
         let until = now.checked_add(time).unwrap_or_else(|| now + Duration::from_secs(1 << 30));
         Timeout { waits: self.clone(), until, place: None }

@@ -9,7 +9,13 @@ use std::{
 };
 
 use allocation_counter::measure;
-use tollgate::{Limit, Limits, RateLimiter, clock::ManualClock, error::Unavailable, store::MemoryStore};
+use tollgate::{
+    Limit, Limits, RateLimiter,
+    clock::ManualClock,
+    error::Unavailable,
+    model::{BucketKey, BucketState, Create, LimitState, Update},
+    store::{MemoryStore, Outcome, Store, StoreFuture},
+};
 
 /// The output of a future that waits for nothing.
 fn now<F: IntoFuture>(future: F) -> F::Output {
@@ -67,6 +73,58 @@ fn a_bucket_weighs_at_most_200_bytes() {
         println!("{buckets} buckets: {each:.1} bytes each");
         assert!(each <= 200.0, "{each:.1} bytes for each of {buckets} buckets");
     }
+}
+
+/// Says that everything was written, and keeps nothing: what is left is what gates take.
+#[derive(Debug)]
+struct Blank;
+
+impl Store for Blank {
+    fn read<'a>(&'a self, _: &'a BucketKey) -> StoreFuture<'a, Option<BucketState>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    fn update<'a>(&'a self, _: &'a BucketKey, _: &'a Update) -> StoreFuture<'a, Outcome> {
+        Box::pin(std::future::ready(Ok(Outcome::Refused(None))))
+    }
+
+    fn create<'a>(&'a self, _: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+        let mut state = BucketState::new(create.now);
+        state.expires_at = create.expires_at;
+        state.last_write = Some(create.id.clone());
+        for new in &create.limits {
+            // As a table answers: a name of its own every time.
+            let name = new.limit.as_str().parse().unwrap();
+            state.limits.push(LimitState::new(name, new.parameters, (0, 1), new.level, new.consumed).unwrap());
+        }
+        Box::pin(std::future::ready(Ok(Outcome::Applied(state))))
+    }
+}
+
+#[test]
+fn a_gate_at_rest_weighs_at_most_280_bytes() {
+    const GATES: usize = 20_000;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let settings = RateLimiter::builder().remembered_buckets(2 * GATES).runtime(runtime.handle().clone());
+    let limiter = settings.build(Blank).unwrap();
+    let limits = Limits::from(Limit::per_minute("rpm", 60));
+    let fill = |from: usize, to: usize| {
+        runtime.block_on(async {
+            for number in from..to {
+                let acquire = limiter.acquire(format!("user-{number:011}"), "api").limits(&limits);
+                acquire.await.unwrap().commit();
+                // A look does not keep it awake.
+                let _ = limiter.available(format!("user-{number:011}"), "api").limits(&limits).await.unwrap();
+                // Flights end after their answer.
+                tokio::task::yield_now().await;
+            }
+        });
+    };
+    // What does not depend on their number.
+    fill(0, 1);
+    let each = measure(|| fill(1, GATES)).bytes_current as f64 / (GATES - 1) as f64;
+    println!("{each:.1} bytes each");
+    assert!(each <= 280.0, "{each:.1} bytes for each gate");
 }
 
 /// Ten times as many keys as there is room for. The report's benches do it with ten million.

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     error::Unavailable,
     model::{
-        BucketKey, BucketState, Create, Guard, LimitName, Update, WriteId,
+        BucketKey, BucketState, Create, Guard, LimitName, Limits, Update, WriteId,
         plan::{self, Changes, Wanted},
     },
     store::{Outcome, StoreError, StoreErrorKind},
@@ -427,12 +427,21 @@ fn land(gate: &Arc<Gate>, batch: Batch, bucket: BucketState) {
         let known = bucket.limit(name);
         known.map_or(0, |known| plan::projected(&bucket, known, &Changes::new(), now).tokens)
     };
+    // Mostly they have the same limits.
+    let mut last: Option<(Limits, Amounts)> = None;
     let grants: Vec<_> = batch
         .waiters
         .into_iter()
         .map(|waiter| {
+            let left = match &last {
+                Some((limits, left)) if limits.same(&waiter.limits) => left.clone(),
+                _ => {
+                    let left: Amounts = waiter.limits.iter().map(|limit| left(limit.name())).collect();
+                    last = Some((waiter.limits.clone(), left.clone()));
+                    left
+                }
+            };
             let bucket = gate.bucket(waiter.limits);
-            let left: Amounts = bucket.limits().iter().map(|limit| left(limit.name())).collect();
             let grant = if batch.bypassed { Grant::bypassed } else { Grant::of };
             let grant = grant(bucket, &waiter.amounts, left);
             (waiter.reply, grant)

@@ -15,7 +15,7 @@ use super::{
     growth,
     state::{GateState, Seen},
 };
-use crate::model::{BucketState, Level, LimitState, MILLI};
+use crate::model::{BucketState, Level, LimitState};
 
 /// What buckets have in common: one of them, without its numbers.
 type Kind = Arc<BucketState>;
@@ -49,48 +49,41 @@ pub(super) struct Slot {
     awake: Option<Box<GateState>>,
 }
 
-#[derive(Debug)]
+/// What is kept.
+#[derive(Debug, Default)]
 struct Rest {
-    seen: Known,
+    /// `None` where the bucket was never seen, or there was none.
+    kind: Option<Kind>,
+    /// Whether there was none.
+    absent: bool,
+    /// The most that one request has asked, as a [`part`] of a limit's capacity: of whichever it is the
+    /// greatest part.
+    most_asked: u32,
     seen_at: i64,
     changed_at: i64,
     refilled_at: i64,
     /// The end of time where it has none.
     expires_at: i64,
-    /// What writes have left of the item's own limit.
+    /// Of the item's own limit.
     pressure: Level,
-    limits: SmallVec<[Kept; 1]>,
+    limits: SmallVec<[Level; 1]>,
 }
 
-impl Default for Rest {
-    fn default() -> Self {
-        Self {
-            seen: Known::Unknown,
-            // As `GateState` has it.
-            seen_at: 0,
-            changed_at: 0,
-            refilled_at: 0,
-            expires_at: i64::MAX,
-            pressure: Level::default(),
-            limits: SmallVec::new(),
-        }
-    }
+/// The whole of a capacity. A power of two, as shard counts are: nothing is lost where a capacity is
+/// exactly so many times what is asked.
+const WHOLE: i64 = 1 << 31;
+
+/// The part of `capacity` that `amount` is, rounded up.
+fn part(amount: i64, capacity: i64) -> u32 {
+    let (amount, capacity) = (i128::from(amount.max(0)), i128::from(capacity.max(1)));
+    let part = (amount * i128::from(WHOLE) + capacity - 1) / capacity;
+    u32::try_from(part.min(i128::from(WHOLE))).unwrap_or(u32::MAX)
 }
 
-/// What is known of the bucket.
-#[derive(Debug)]
-enum Known {
-    Unknown,
-    Absent,
-    Present(Kind),
-}
-
-/// What is kept of one limit.
-#[derive(Clone, Copy, Debug)]
-struct Kept {
-    level: Level,
-    /// The most that one request has asked of it: whole tokens, rounded up.
-    most_asked: u32,
+/// That part of `capacity`, rounded up.
+fn amount(part: u32, capacity: i64) -> i64 {
+    let amount = (i128::from(part) * i128::from(capacity.max(0)) + i128::from(WHOLE) - 1) / i128::from(WHOLE);
+    i64::try_from(amount).unwrap_or(i64::MAX)
 }
 
 impl Slot {
@@ -116,26 +109,23 @@ impl Rest {
         let mut state = GateState::default();
         state.seen_at = self.seen_at;
         state.changed_at = self.changed_at;
-        state.seen = match &self.seen {
-            Known::Unknown => Seen::Unknown,
-            Known::Absent => Seen::Absent,
-            Known::Present(kind) => {
-                let mut bucket = BucketState::clone(kind);
-                bucket.refilled_at = self.refilled_at;
-                bucket.expires_at = (self.expires_at != i64::MAX).then_some(self.expires_at);
-                if let Some((_, level)) = &mut bucket.pressure {
-                    *level = self.pressure;
-                }
-                for (limit, kept) in bucket.limits.iter_mut().zip(&self.limits) {
-                    limit.level = kept.level;
-                    if kept.most_asked > 0 {
-                        let most = i64::from(kept.most_asked).saturating_mul(MILLI);
-                        state.most_asked.push((limit.name.clone(), most));
-                    }
-                }
-                Seen::Present(bucket)
-            }
+        let Some(kind) = &self.kind else {
+            state.seen = if self.absent { Seen::Absent } else { Seen::Unknown };
+            return state;
         };
+        let mut bucket = BucketState::clone(kind);
+        bucket.refilled_at = self.refilled_at;
+        bucket.expires_at = (self.expires_at != i64::MAX).then_some(self.expires_at);
+        if let Some((_, level)) = &mut bucket.pressure {
+            *level = self.pressure;
+        }
+        for (limit, level) in bucket.limits.iter_mut().zip(&self.limits) {
+            limit.level = *level;
+            if self.most_asked > 0 {
+                state.most_asked.push((limit.name.clone(), amount(self.most_asked, limit.parameters.capacity())));
+            }
+        }
+        state.seen = Seen::Present(bucket);
         state
     }
 
@@ -144,26 +134,29 @@ impl Rest {
         let rest = Self { seen_at: state.seen_at, changed_at: state.changed_at, ..Self::default() };
         let mut bucket = match std::mem::take(&mut state.seen) {
             Seen::Unknown => return rest,
-            Seen::Absent => return Self { seen: Known::Absent, ..rest },
+            Seen::Absent => return Self { absent: true, ..rest },
             Seen::Present(bucket) => bucket,
         };
-        let limits = bucket.limits.iter_mut().map(|limit| {
+        let most_asked =
+            bucket.limits.iter().map(|limit| part(state.most_asked(&limit.name), limit.parameters.capacity()));
+        let most_asked = most_asked.max().unwrap_or(0);
+        let levels = bucket.limits.iter_mut().map(|limit| {
             limit.consumed = 0;
-            let most = state.most_asked(&limit.name).max(0).unsigned_abs().div_ceil(MILLI.unsigned_abs());
-            Kept { level: std::mem::take(&mut limit.level), most_asked: u32::try_from(most).unwrap_or(u32::MAX) }
+            std::mem::take(&mut limit.level)
         });
-        let mut limits: SmallVec<[Kept; 1]> = limits.collect();
+        let mut limits: SmallVec<[Level; 1]> = levels.collect();
         limits.shrink_to_fit();
         bucket.last_write = None;
         let pressure = bucket.pressure.as_mut().map(|(_, level)| std::mem::take(level));
         let refilled_at = std::mem::take(&mut bucket.refilled_at);
         let expires_at = bucket.expires_at.take();
-        let kind = match before.seen {
-            Known::Present(kind) if *kind == bucket => kind,
+        let kind = match before.kind {
+            Some(kind) if *kind == bucket => kind,
             _ => kinds.shared(bucket),
         };
         Self {
-            seen: Known::Present(kind),
+            kind: Some(kind),
+            most_asked,
             refilled_at,
             expires_at: expires_at.unwrap_or(i64::MAX),
             pressure: pressure.unwrap_or_default(),

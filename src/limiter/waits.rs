@@ -20,8 +20,9 @@ use tokio::{
 /// The watchman looks no more often than that: a deadline is at most so much late.
 const LEAST: Duration = Duration::from_millis(2);
 
-/// And no less often, where anything waits: it does not outlive its limiter by more.
-const MOST: Duration = Duration::from_secs(1);
+/// And no less often, where anything waits. It does not outlive its limiter by more, and timers of the
+/// store's client that are further away wake nobody.
+const MOST: Duration = Duration::from_millis(100);
 
 /// Who waits, and until when.
 #[derive(Debug)]

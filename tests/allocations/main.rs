@@ -102,7 +102,7 @@ impl Store for Blank {
 }
 
 #[test]
-fn a_gate_at_rest_weighs_at_most_280_bytes() {
+fn a_gate_at_rest_weighs_at_most_300_bytes() {
     const GATES: usize = 20_000;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let settings = RateLimiter::builder().remembered_buckets(2 * GATES).runtime(runtime.handle().clone());
@@ -124,7 +124,7 @@ fn a_gate_at_rest_weighs_at_most_280_bytes() {
     fill(0, 1);
     let each = measure(|| fill(1, GATES)).bytes_current as f64 / (GATES - 1) as f64;
     println!("{each:.1} bytes each");
-    assert!(each <= 280.0, "{each:.1} bytes for each gate");
+    assert!(each <= 300.0, "{each:.1} bytes for each gate");
 }
 
 /// Ten times as many keys as there is room for. The report's benches do it with ten million.

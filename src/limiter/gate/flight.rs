@@ -33,7 +33,7 @@ const MOST_RACES: u32 = 50;
 const THROTTLED: u32 = 3;
 
 /// Who was woken together boards together within this part of the last round trip.
-const GATHER: u32 = 8;
+const GATHER: u32 = 4;
 
 /// How often in a row pending differences are tried before they are dropped.
 const MOST_FAILURES: u32 = 10;
@@ -118,6 +118,11 @@ pub(super) async fn fly(mut airborne: Airborne) {
                 races = 0;
                 woken = write.batch.waiters.len().max(1);
                 gate.lock().pace.landed(begun, Instant::now());
+                if woken == 1 {
+                    // The connection's task is to run next. To be overtaken by the one that is woken here
+                    // would wake another thread for it.
+                    tokio::task::yield_now().await;
+                }
                 land(gate, write.batch, state);
                 grow(gate, false).await;
             }
@@ -165,16 +170,17 @@ pub(super) async fn fly(mut airborne: Airborne) {
     }
 }
 
-/// Tasks that verdicts have woken together may want more of the same bucket: lets them board together, as
-/// long as more of them come and not for longer than `most`. Otherwise those who come first take off alone,
-/// the others wait for the flight after that, and they never meet again.
+/// Tasks that verdicts have woken together may want more of the same bucket: lets them board together, with
+/// those who wait already, as long as more of them come and not for longer than `most`. Otherwise those who
+/// come first take off alone, the others wait for the flight after that, and they never meet again.
 async fn gather(gate: &Gate, woken: usize, most: Duration) {
     let until = Instant::now() + most;
-    let mut waiting = 0;
+    let mut waiting = gate.lock().queue.len();
+    let all = waiting.saturating_add(woken);
     loop {
         tokio::task::yield_now().await;
         let before = std::mem::replace(&mut waiting, gate.lock().queue.len());
-        if waiting <= before || waiting >= woken || Instant::now() >= until {
+        if waiting <= before || waiting >= all || Instant::now() >= until {
             return;
         }
     }

@@ -107,8 +107,8 @@ async fn nothing_is_left_of_those_who_gave_up() {
             async move {
                 // Half of them are dropped before.
                 let patience = Duration::from_millis(if user % 2 == 0 { 5 } else { 100 });
-                let wait = wait(&limiter, &format!("user-{user}"), Duration::from_millis(20));
-                let _ = tokio::time::timeout(patience, wait).await;
+                let entity = format!("user-{user}");
+                let _ = tokio::time::timeout(patience, wait(&limiter, &entity, Duration::from_millis(20))).await;
             }
         });
         let waits: Vec<_> = waits.map(tokio::spawn).collect();

@@ -74,7 +74,7 @@ pub(super) enum Asked {
     Refused(Refusal),
     Unavailable(Unavailable),
     /// The store is asked.
-    Waiting(Acquiring),
+    Waiting(Box<Acquiring>),
 }
 
 impl Bucket {
@@ -177,7 +177,7 @@ impl Bucket {
                         Err(asked) => return asked,
                     },
                 };
-                Asked::Waiting(Acquiring { step, late: gate.deadline(deadline.into()) })
+                Asked::Waiting(Box::new(Acquiring { step, late: gate.deadline(deadline.into()) }))
             }
         }
     }

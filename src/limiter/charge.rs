@@ -128,7 +128,7 @@ enum Answer {
     Denied(Vec<LimitStatus>),
     Refused(Refusal),
     Unavailable(Unavailable),
-    Coming(Acquiring),
+    Coming(Box<Acquiring>),
 }
 
 impl Charging {

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex, PoisonError, Weak,
-    atomic::{AtomicU32, Ordering},
+    atomic::{AtomicI64, AtomicU32, Ordering},
 };
 
 use super::{Gate, flight::in_time};
@@ -33,6 +33,8 @@ pub(super) struct Shards {
     others: Mutex<Vec<Arc<Gate>>>,
     /// The shard that granted last.
     preferred: AtomicU32,
+    /// When all shards were looked at last, epoch ms.
+    explored_at: AtomicI64,
 }
 
 impl Shards {
@@ -43,7 +45,13 @@ impl Shards {
 
     fn new(count: Arc<AtomicU32>, first: Weak<Gate>) -> Self {
         // Processes begin at different shards.
-        Self { count, first, others: Mutex::default(), preferred: AtomicU32::new(fastrand::u32(..)) }
+        Self {
+            count,
+            first,
+            others: Mutex::default(),
+            preferred: AtomicU32::new(fastrand::u32(..)),
+            explored_at: AtomicI64::new(i64::MIN),
+        }
     }
 
     /// Notes how many shards the bucket has.
@@ -98,6 +106,27 @@ impl Gate {
 
     pub(in crate::limiter) fn prefer(&self, shard: u32) {
         self.shards.preferred.store(shard, Ordering::Relaxed);
+    }
+
+    /// Whether it is time to look at shards that were not seen for long: for one request at a time.
+    pub(in crate::limiter) fn explores(&self) -> bool {
+        let trusted_for = i64::try_from(self.context.settings.deny_from_memory.as_millis()).unwrap_or(i64::MAX);
+        let (now, last) = (self.context.clock.now(), self.shards.explored_at.load(Ordering::Relaxed));
+        let due = now < last || now.saturating_sub(last) >= trusted_for;
+        due && self.shards.explored_at.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// How much more than `amounts` the shard seems to hold, millitokens of the limit that has least; a
+    /// shard that was not seen may hold anything.
+    pub(in crate::limiter) fn headroom(&self, limits: &Limits, amounts: &[i64]) -> i64 {
+        let now = self.context.clock.now();
+        let state = self.lock();
+        let Some(bucket) = state.seen.live(now) else { return i64::MAX };
+        let left = |(limit, amount): (&crate::Limit, &i64)| {
+            let level = plan::projected(bucket, bucket.limit(limit.name())?, &state.pending, now);
+            Some(level.tokens.saturating_sub(*amount))
+        };
+        limits.iter().zip(amounts).filter_map(left).min().unwrap_or(i64::MAX)
     }
 
     /// Notes what an item says of the other shards.

@@ -9,6 +9,7 @@ use super::{
     super::bucket::{Refusal, Verdict},
     SettleError,
     ahead::Ahead,
+    growth::Pressed,
     pacing::Pace,
 };
 use crate::{
@@ -51,6 +52,8 @@ pub(super) struct GateState {
     pub(super) failures: u32,
     /// When the bucket was split last, or tried to be: epoch ms.
     pub(super) split_at: i64,
+    /// Whether the item is written as often as it can be.
+    pub(super) pressed: Pressed,
     /// The most that one request has asked of each limit: millitokens.
     most_asked: SmallVec<[(LimitName, i64); 2]>,
     /// What was taken ahead.

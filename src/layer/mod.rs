@@ -73,12 +73,13 @@ mod service;
 mod settle;
 mod status;
 
+pub use answer::{Answer, Jitter, Refusal, RefusalReason};
 pub use body::ResponseBody;
 pub use cost::{Estimate, header_value};
 pub use future::ResponseFuture;
 pub use handle::LeaseHandle;
 pub use head::RequestHead;
-pub use headers::ReportLimits;
+pub use headers::{Anthropic, Dialect, IetfDraft, OpenAi, QuotaUnit, ReportLimits, XRateLimit};
 pub use keys::{Key, KeyExtractor, MissingKey};
 pub use policy::{InvalidPolicy, OnMissingKey, OnUnavailable, Policy, PolicyBuilder};
 pub use rate_limit_layer::RateLimitLayer;

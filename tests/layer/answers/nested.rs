@@ -29,6 +29,10 @@ async fn a_denial_is_that_of_the_layer_that_denied() {
     let response = ask(&app, from("alice")).await;
     assert_eq!(response.status(), 429);
     assert_eq!(lines(&response, "retry-after"), ["60"]);
-    assert_eq!(lines(&response, "ratelimit"), [r#""rpm";r=0;t=60"#]);
+    assert_eq!(
+        lines(&response, "ratelimit"),
+        [r#""rpm";r=0;t=60"#, r#""rph";r=99;t=36"#],
+        "the outer one's as if it had not been asked"
+    );
     assert_eq!(lines(&response, "cache-control"), ["no-store"]);
 }

@@ -1,7 +1,17 @@
 //! What clients are told.
 
+mod custom;
 mod denied;
+mod dialects;
+mod exposed;
 mod fields;
+mod grpc;
+mod head;
+mod jitter;
 mod nested;
+mod partition;
+mod problems;
+mod reasons;
 mod report;
 mod retry_after;
+mod units;

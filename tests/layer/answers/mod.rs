@@ -13,5 +13,6 @@ mod partition;
 mod problems;
 mod reasons;
 mod report;
+mod resets;
 mod retry_after;
 mod units;

@@ -51,6 +51,11 @@
 //! | the key is missing or empty | 400, for credentials 401, or what [`OnMissingKey`] says |
 //! | the server is set up wrongly (no peer address, no matched path, no limits stored, a cost of a limit that is not stored) | 500, and an error event that says what is missing |
 //!
+//! gRPC requests get a status instead: `RESOURCE_EXHAUSTED` and its like, in a response without a
+//! body. Clients are told where their limits stand in the IETF draft's headers, or in other
+//! [dialects](Dialect); [`Jitter`] spreads those that were denied; an [`Answer`] replaces any of it.
+//! The guide has a page on answers.
+//!
 //! ## Cost exceeds capacity
 //!
 //! The problem type of a request that asks for more than a full bucket holds. Waiting does not

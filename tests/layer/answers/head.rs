@@ -1,15 +1,20 @@
 //! Responses without bodies.
 
-use http::{Method, Request, StatusCode};
+use std::convert::Infallible;
+
+use axum::body::Body;
+use http::{Method, Request, Response, StatusCode};
+use http_body::Body as _;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tollgate::Limit;
+use tower::{Layer, ServiceExt};
 
 use super::reasons::{ALL, World};
 use crate::{
     sockets::serve,
-    world::{app, ask, layer, memory, per_user, text},
+    world::{app, ask, from, layer, memory, per_user, text},
 };
 
 #[tokio::test]
@@ -26,6 +31,26 @@ async fn the_answer_to_head_has_the_headers_of_that_to_get_and_no_body() {
         assert_eq!(text(&head, "content-length"), Some(length.to_string().as_str()), "{why:?}");
         assert!(axum::body::to_bytes(head.into_body(), 10_000).await.unwrap().is_empty(), "{why:?}");
     }
+}
+
+/// A router takes bodies off by itself: here is none.
+#[tokio::test]
+async fn a_bare_service_has_no_body_to_send_either() {
+    let inner = tower::service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::from("hello"))));
+    let service = layer(&memory().0, per_user(Limit::per_minute("rpm", 1))).layer(inner);
+    let request = |method| {
+        let mut request = from("alice");
+        *request.method_mut() = method;
+        request
+    };
+    assert_eq!(service.clone().oneshot(request(Method::GET)).await.unwrap().status(), 200);
+    let get = service.clone().oneshot(request(Method::GET)).await.unwrap();
+    let head = service.clone().oneshot(request(Method::HEAD)).await.unwrap();
+    assert_eq!((get.status(), head.status()), (StatusCode::TOO_MANY_REQUESTS, StatusCode::TOO_MANY_REQUESTS));
+    let length = get.body().size_hint().exact().expect("a length");
+    assert_eq!(text(&head, "content-length"), Some(length.to_string().as_str()));
+    assert!(head.body().is_end_stream());
+    assert!(head.into_body().collect().await.unwrap().to_bytes().is_empty());
 }
 
 /// Two requests on one connection: were there a body, it would be read as the next response.

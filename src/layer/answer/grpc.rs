@@ -54,11 +54,13 @@ pub(super) fn answer(reason: RefusalReason<'_>, wait: Option<Duration>) -> Respo
 fn status(reason: RefusalReason<'_>) -> (Code, String) {
     match reason {
         RefusalReason::Denied(denied) => {
-            let violated: Vec<_> = denied.violated().map(|status| policy_name(status.owner, &status.limit)).collect();
+            let violated: Vec<_> =
+                denied.violated().map(|status| policy_name(status.owner, status.limit.name())).collect();
             (Code::ResourceExhausted, format!("rate limit exceeded: {}", violated.join(", ")))
         }
         RefusalReason::ExceedsCapacity(error) => {
-            let (requested, limit, capacity) = (error.requested, &error.limit, error.capacity);
+            let limit = policy_name(error.owner, &error.limit);
+            let (requested, capacity) = (error.requested, error.capacity);
             (Code::ResourceExhausted, format!("it asks for {requested} of {limit}, which holds {capacity} when full"))
         }
         RefusalReason::Disabled(_) => (Code::PermissionDenied, "what is asked for is disabled".to_owned()),

@@ -64,7 +64,7 @@ pub(super) fn answer(reason: RefusalReason<'_>, wait: Option<Duration>) -> Respo
 }
 
 fn denied(denied: &Denied, wait: Option<Duration>) -> Problem<'_> {
-    let violated: Vec<_> = denied.violated().map(|status| policy_name(status.owner, &status.limit)).collect();
+    let violated: Vec<_> = denied.violated().map(|status| policy_name(status.owner, status.limit.name())).collect();
     Problem {
         kind: QUOTA_EXCEEDED,
         title: "Rate limit exceeded",
@@ -78,15 +78,16 @@ fn denied(denied: &Denied, wait: Option<Duration>) -> Problem<'_> {
 }
 
 fn exceeds_capacity(error: &ExceedsCapacity) -> Problem<'_> {
+    let limit = policy_name(error.owner, &error.limit);
     Problem {
         kind: COST_EXCEEDS_CAPACITY,
         title: "The request costs more than its limit holds",
         status: StatusCode::TOO_MANY_REQUESTS,
         detail: format!(
-            "It asks for {} of {}, which holds {} when full. Retrying does not help.",
-            error.requested, error.limit, error.capacity
+            "It asks for {} of {limit}, which holds {} when full. Retrying does not help.",
+            error.requested, error.capacity
         ),
-        violated_policies: vec![error.limit.as_str().into()],
+        violated_policies: vec![limit],
     }
 }
 

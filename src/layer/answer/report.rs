@@ -12,7 +12,7 @@ impl Policy {
         if !response.status().is_success() && response.headers().contains_key(RETRY_AFTER) {
             // Whoever comes back then finds this layer before the one that said so.
             if let Some((wait, now)) = lease.wait_for_the_same() {
-                retry_after::keep_later(response.headers_mut(), wait, now);
+                retry_after::keep_later(response.headers_mut(), wait, answers.jitter, now);
             }
         }
         if answers.report == ReportLimits::Off {

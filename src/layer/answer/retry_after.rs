@@ -4,11 +4,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderValue, header::RETRY_AFTER};
 
-use super::refuse::told;
+use super::{Jitter, refuse::told};
 
-/// Replaces the `Retry-After` of a response by `wait`, where that is later. Where the response has
-/// none, or what it has is not understood, nothing changes. `now` is in epoch ms.
-pub(super) fn keep_later(headers: &mut HeaderMap, wait: Duration, now: i64) {
+/// Replaces the `Retry-After` of a response by `wait`, where that is later, and jitter. Where the
+/// response has none, or what it has is not understood, nothing changes. `now` is in epoch ms.
+pub(super) fn keep_later(headers: &mut HeaderMap, wait: Duration, jitter: Jitter, now: i64) {
     if wait.is_zero() {
         return;
     }
@@ -16,9 +16,8 @@ pub(super) fn keep_later(headers: &mut HeaderMap, wait: Duration, now: i64) {
     let Some(theirs) = values.next().and_then(|value| seconds(value, now)) else {
         return;
     };
-    let ours = told(wait);
-    if values.next().is_none() && ours > theirs {
-        headers.insert(RETRY_AFTER, HeaderValue::from(ours));
+    if values.next().is_none() && told(wait) > theirs {
+        headers.insert(RETRY_AFTER, HeaderValue::from(told(jitter.lengthen(wait))));
     }
 }
 

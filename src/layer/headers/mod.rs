@@ -22,7 +22,7 @@ mod x_rate_limit;
 
 use std::borrow::Cow;
 
-use crate::model::{Limit, LimitStatus, Owner};
+use crate::model::{LimitName, LimitStatus, Owner};
 
 pub use anthropic::Anthropic;
 pub use dialect::Dialect;
@@ -53,9 +53,9 @@ pub(super) struct Standing<'a> {
 const PARENT: &str = "parent.";
 
 /// What clients see a limit called: a parent's is told by its level, never by the parent's id.
-pub(super) fn policy_name(owner: Owner, limit: &Limit) -> Cow<'_, str> {
+pub(super) fn policy_name(owner: Owner, limit: &LimitName) -> Cow<'_, str> {
     match owner {
-        Owner::Parent => Cow::Owned(format!("{PARENT}{}", limit.name())),
-        _ => Cow::Borrowed(limit.name().as_str()),
+        Owner::Parent => Cow::Owned(format!("{PARENT}{limit}")),
+        _ => Cow::Borrowed(limit.as_str()),
     }
 }

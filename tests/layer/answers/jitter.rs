@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate::{Limit, layer::Jitter};
 
-use crate::world::{ask, from, hello, layer, memory, per_user, text};
+use crate::world::{app, ask, from, hello, layer, memory, per_user, text};
 
 /// What `count` clients are told that have to wait for 60 seconds.
 async fn told(jitter: Option<Jitter>, count: usize) -> Vec<u64> {
@@ -53,5 +53,20 @@ async fn it_spreads_clients_within_its_bounds() {
 async fn no_jitter_is_too_much() {
     for jitter in [Jitter::percent(u32::MAX), Jitter::up_to(Duration::MAX)] {
         assert!(told(Some(jitter), 20).await.into_iter().all(|seconds| seconds >= 60));
+    }
+}
+
+#[tokio::test]
+async fn it_lengthens_what_the_service_within_has_said_too_early() {
+    let policy = || per_user(Limit::per_minute("rpm", 1)).jitter(Jitter::up_to(Duration::from_secs(40)));
+    for (own, least, most) in [("5", 60, 100), ("70", 70, 70)] {
+        let answer = move || (http::StatusCode::SERVICE_UNAVAILABLE, [("retry-after", own)]);
+        let mut told = std::collections::BTreeSet::new();
+        for _ in 0..100 {
+            let response = ask(&app(layer(&memory().0, policy()), answer), from("alice")).await;
+            told.insert(text(&response, "retry-after").unwrap().parse::<u64>().unwrap());
+        }
+        assert!(told.iter().all(|seconds| (least..=most).contains(seconds)), "{told:?}");
+        assert_eq!(told.len() > 1, least < most, "{told:?}");
     }
 }

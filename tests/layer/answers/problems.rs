@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tollgate::{
     EntityId, Limit,
+    layer::{Policy, keys},
     model::{ConfigScope, Entity},
 };
 
@@ -61,11 +62,8 @@ async fn a_parents_limit_is_named_by_its_level_and_the_parent_is_not() {
     }
     limiter.config().set(ConfigScope::system(), Limit::per_minute("rpm", 5)).await.unwrap();
     limiter.config().set(ConfigScope::Entity(project), Limit::per_minute("rpm", 6)).await.unwrap();
-    let policy = tollgate::layer::Policy::builder()
-        .entity(tollgate::layer::keys::header("x-user"))
-        .resource(tollgate::layer::keys::fixed("api"))
-        .cost("rpm", 4);
-    let app = hello(layer(&limiter, policy));
+    let policy = || Policy::builder().entity(keys::header("x-user")).resource(keys::fixed("api"));
+    let app = hello(layer(&limiter, policy().cost("rpm", 4)));
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
     let response = ask(&app, from("bob")).await;
     assert_eq!(response.status(), 429);
@@ -76,4 +74,13 @@ async fn a_parents_limit_is_named_by_its_level_and_the_parent_is_not() {
     let document = document(response).await;
     assert_eq!(document["violated-policies"], json!(["parent.rpm"]));
     assert_eq!(document["detail"], "Not enough left of: parent.rpm. Retry in 20 s.");
+
+    // More than the parent's bucket ever holds, and less than the entity's own.
+    limiter.config().set(ConfigScope::system(), Limit::per_minute("rpm", 9)).await.unwrap();
+    let response = ask(&hello(layer(&limiter, policy().cost("rpm", 7))), from("bob")).await;
+    assert_eq!(response.status(), 429);
+    let document = self::document(response).await;
+    assert_eq!(document["violated-policies"], json!(["parent.rpm"]));
+    let detail = "It asks for 7 of parent.rpm, which holds 6 when full. Retrying does not help.";
+    assert_eq!(document["detail"], detail);
 }

@@ -4,7 +4,8 @@ use std::convert::Infallible;
 
 use crate::{
     model::{
-        Denied, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName, NamespaceStatus, Resource, UnusableKey,
+        Denied, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName, NamespaceStatus, Owner, Resource,
+        UnusableKey,
     },
     store::StoreError,
 };
@@ -103,6 +104,8 @@ pub struct ExceedsCapacity {
     pub entity: EntityId,
     /// For what.
     pub resource: Resource,
+    /// Whose bucket the limit belongs to.
+    pub owner: Owner,
     /// The limit whose capacity the cost exceeds.
     pub limit: LimitName,
     /// Tokens asked for.

@@ -98,6 +98,8 @@ mod guide {
     struct Namespaces;
     #[doc = include_str!("../docs/guide/sharing-a-table-with-python.md")]
     struct SharingATableWithPython;
+    #[doc = include_str!("../docs/guide/answers.md")]
+    struct Answers;
     #[doc = include_str!("../docs/guide/blocking.md")]
     struct Blocking;
 }

@@ -9,7 +9,7 @@ use http::{
 };
 
 use super::{
-    MissingKey, OnMissingKey, Policy, RequestHead, answer,
+    MissingKey, OnMissingKey, Policy, RefusalReason, RequestHead,
     keys::{address::AddressText, missing::Reason},
     policy::{PolicyLimits, Rules, Subject},
 };
@@ -41,18 +41,25 @@ impl Policy {
         let resource = match rules.subject.resource(head) {
             Ok(Some(resource)) => resource,
             Ok(None) => return Admission::Pass,
-            Err(missing) => return missing_key(&missing),
+            Err(missing) => return self.missing_key(limiter, head, &missing),
         };
         let entity = match rules.subject.entity(head) {
             Ok(Some(entity)) => entity,
             Ok(None) => return Admission::Pass,
-            Err(missing) => return missing_key(&missing),
+            Err(missing) => return self.missing_key(limiter, head, &missing),
         };
         let acquire = match entity {
             Entity::Address(text) => limiter.acquire(text, &*resource),
             Entity::Id(id) => limiter.acquire(id, &*resource),
         };
         Admission::Acquire(rules.complete(acquire, head).start())
+    }
+
+    fn missing_key(&self, limiter: &RateLimiter, head: &RequestHead<'_>, missing: &MissingKey) -> Admission {
+        if let Reason::Setup(message) = missing.reason() {
+            telemetry::setup(message);
+        }
+        Admission::Answer(self.refuse(limiter, head, RefusalReason::MissingKey(missing)))
     }
 }
 
@@ -128,13 +135,6 @@ fn named<N>(what: &'static str, name: Result<N, Invalid>) -> Result<N, MissingKe
         // A name that the server chose itself.
         error => MissingKey::setup(format!("{what} key of a rate limit policy: {error}")),
     })
-}
-
-fn missing_key(missing: &MissingKey) -> Admission {
-    if let Reason::Setup(message) = missing.reason() {
-        telemetry::setup(message);
-    }
-    Admission::Answer(answer::missing(missing))
 }
 
 fn is_setup(missing: &MissingKey) -> bool {

@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    LeaseHandle, Policy, ResponseBody,
+    LeaseHandle, Policy, RequestHead, ResponseBody,
     decide::Decision,
     handle::{Held, Holder},
 };
@@ -143,7 +143,7 @@ where
                         return Poll::Pending;
                     };
                     let Next { mut service, request, limiter, policy } = *next;
-                    let decision = policy.decide(&limiter, result);
+                    let decision = policy.decide(&limiter, &RequestHead::from(&request), result);
                     let decided = State::decided(decision, &mut service, request, &policy);
                     state.set(decided);
                 }

@@ -3,11 +3,15 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use smallvec::SmallVec;
 
-use super::RateLimitStatus;
+use super::{
+    RateLimitStatus,
+    headers::{PartitionKey, PartitionKeys},
+};
 use crate::{
     error::{Error, Invalid},
     limiter::Lease,
@@ -161,6 +165,23 @@ impl Held {
     /// Where the limits stand; nothing where the lease was rolled back.
     pub(super) fn statuses(&self) -> SmallVec<[LimitStatus; 1]> {
         self.lock().as_ref().map_or_else(SmallVec::new, |lease| lease.statuses().collect())
+    }
+
+    /// How long until the same request would be granted again, and what time it is (epoch ms).
+    /// `None` where it never would be, or the lease was rolled back.
+    pub(super) fn wait_for_the_same(&self) -> Option<(Duration, i64)> {
+        let lease = self.lock();
+        let lease = lease.as_ref()?;
+        Some((lease.wait_for_the_same()?, lease.now()))
+    }
+
+    /// Epoch ms; 0 where the lease was rolled back.
+    pub(super) fn now(&self) -> i64 {
+        self.lock().as_ref().map_or(0, Lease::now)
+    }
+
+    pub(super) fn partition(&self, keys: &PartitionKeys) -> Option<PartitionKey> {
+        self.lock().as_ref().map(|lease| keys.key(lease.entity(), lease.resource()))
     }
 
     pub(super) fn rollback(&self) {

@@ -51,6 +51,11 @@
 //! | the key is missing or empty | 400, for credentials 401, or what [`OnMissingKey`] says |
 //! | the server is set up wrongly (no peer address, no matched path, no limits stored, a cost of a limit that is not stored) | 500, and an error event that says what is missing |
 //!
+//! gRPC requests get a status instead: `RESOURCE_EXHAUSTED` and its like, in a response without a
+//! body. Clients are told where their limits stand in the IETF draft's headers, or in other
+//! [dialects](Dialect); [`Jitter`] spreads those that were denied; an [`Answer`] replaces any of it.
+//! The guide has a page on answers.
+//!
 //! ## Cost exceeds capacity
 //!
 //! The problem type of a request that asks for more than a full bucket holds. Waiting does not
@@ -73,12 +78,13 @@ mod service;
 mod settle;
 mod status;
 
+pub use answer::{Answer, Jitter, Refusal, RefusalReason};
 pub use body::ResponseBody;
 pub use cost::{Estimate, header_value};
 pub use future::ResponseFuture;
 pub use handle::LeaseHandle;
 pub use head::RequestHead;
-pub use headers::ReportLimits;
+pub use headers::{Anthropic, Dialect, IetfDraft, OpenAi, QuotaUnit, ReportLimits, XRateLimit};
 pub use keys::{Key, KeyExtractor, MissingKey};
 pub use policy::{InvalidPolicy, OnMissingKey, OnUnavailable, Policy, PolicyBuilder};
 pub use rate_limit_layer::RateLimitLayer;

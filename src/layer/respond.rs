@@ -2,7 +2,7 @@
 
 use http::Response;
 
-use super::{Policy, answer::Refused, handle::Held, headers};
+use super::{Policy, answer::Refused, handle::Held};
 
 impl Policy {
     /// Settles the lease by the response's head, and reports the limits in it.
@@ -10,6 +10,8 @@ impl Policy {
         let rules = &*self.rules;
         if response.extensions().get::<Refused>().is_some() {
             // A layer further in has denied the request: it leaves every limit as it found it.
+            lease.settle_all(0);
+            self.report(lease, response);
             lease.rollback();
             return;
         }
@@ -23,9 +25,6 @@ impl Policy {
         if rules.settlement.refund_server_errors && response.status().is_server_error() {
             lease.settle_all(0);
         }
-        if rules.answers.report != headers::ReportLimits::Off {
-            let statuses = lease.statuses();
-            headers::report(response.headers_mut(), &rules.answers.policy_field, &statuses, rules.answers.report);
-        }
+        self.report(lease, response);
     }
 }

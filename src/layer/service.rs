@@ -71,7 +71,7 @@ where
                 ResponseFuture::answer(response)
             }
             Admission::Acquire(Started::Done(result)) => {
-                let decision = self.policy.decide(&self.limiter, result);
+                let decision = self.policy.decide(&self.limiter, &RequestHead::from(&request), result);
                 if matches!(decision, Decision::Answer(_)) {
                     self.give_up_readiness();
                 }

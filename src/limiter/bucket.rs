@@ -85,6 +85,15 @@ impl Bucket {
         }
     }
 
+    /// Epoch ms.
+    pub(super) fn now(&self) -> i64 {
+        match self {
+            Self::Memory { memory, .. } => memory.now(),
+            Self::Pinned(pinned) => pinned.memory.now(),
+            Self::Gated { gate, .. } => gate.now(),
+        }
+    }
+
     pub(super) fn limits(&self) -> &Limits {
         match self {
             Self::Memory { limits, .. } | Self::Gated { limits, .. } => limits,

@@ -1,5 +1,7 @@
 //! A granted cost.
 
+use std::time::Duration;
+
 use super::{
     charge::{Charged, Charges, charge},
     deadline::Deadline,
@@ -106,6 +108,21 @@ impl Lease {
 
     pub(crate) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
         self.holdings.iter().flat_map(|holding| holding.statuses())
+    }
+
+    /// How long until what was charged could be charged again, if nobody else takes tokens; `None`
+    /// where it never could. Local.
+    pub(crate) fn wait_for_the_same(&self) -> Option<Duration> {
+        let waits = self.holdings.iter().flat_map(|holding| {
+            let charged = holding.shares().iter().map(|share| u64::try_from(share.charged / MILLI).unwrap_or(0));
+            holding.statuses().zip(charged).map(|(status, charged)| status.wait_for(charged))
+        });
+        waits.into_iter().try_fold(Duration::ZERO, |most, wait| Some(most.max(wait?)))
+    }
+
+    /// Epoch ms.
+    pub(crate) fn now(&self) -> i64 {
+        self.holdings.own.grant().bucket().now()
     }
 
     /// Charges what was used. Nothing to write where it is what was charged before.

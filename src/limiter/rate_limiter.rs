@@ -254,7 +254,7 @@ impl RateLimiter {
     }
 
     /// Epoch ms.
-    pub(super) fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         self.shared.clock.now()
     }
 

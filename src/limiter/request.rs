@@ -332,7 +332,8 @@ impl Request {
         let limits = || charges.iter().map(|charge| charge.bucket.limits());
         check_names(limits(), &cost)?;
         if check {
-            check_capacities(limits(), &cost, charges.own.bucket.key())?;
+            let owned = charges.iter().map(|charge| (charge.owner, charge.bucket.limits()));
+            check_capacities(owned, &cost, charges.own.bucket.key())?;
         }
         Ok(charges)
     }
@@ -425,16 +426,18 @@ fn check_names<'a>(limits: impl Iterator<Item = &'a Limits> + Clone, cost: &Cost
 /// Refuses what no wait makes fit.
 #[inline]
 fn check_capacities<'a>(
-    limits: impl Iterator<Item = &'a Limits>,
+    mut limits: impl Iterator<Item = (Owner, &'a Limits)>,
     cost: &Cost,
     BucketKey { entity, resource, .. }: &BucketKey,
 ) -> Result<(), ExceedsCapacity> {
     let exceeded = |limit: &&Limit| asked(cost, limit) > limit.capacity();
-    match limits.flat_map(|limits| limits.iter()).find(exceeded) {
+    let found = limits.find_map(|(owner, limits)| Some((owner, limits.iter().find(exceeded)?)));
+    match found {
         None => Ok(()),
-        Some(limit) => Err(ExceedsCapacity {
+        Some((owner, limit)) => Err(ExceedsCapacity {
             entity: entity.clone(),
             resource: resource.clone(),
+            owner,
             limit: limit.name().clone(),
             requested: asked(cost, limit),
             capacity: limit.capacity(),

@@ -13,6 +13,7 @@
 mod arithmetic;
 mod audit;
 mod bucket;
+mod calendar;
 mod config;
 mod cost;
 mod entity;
@@ -51,5 +52,6 @@ pub use usage::{EntityCapacity, ResourceCapacity, UsageQuery, UsageSnapshot, Usa
 pub use version::{IncompatibleVersion, VersionRecord};
 pub use write::{Create, Expiry, Guard, Line, NewLimit, RefillLock, Split, TokenChange, Update, WriteId};
 
+pub(crate) use calendar::rfc3339;
 pub(crate) use limit::{MILLI, to_milli, whole_tokens};
 pub(crate) use usage::Tally;

@@ -1,6 +1,8 @@
 //! What decisions in memory allocate, and what a bucket weighs: counted, in a binary of its own
 //! because its allocator counts.
 
+mod fields;
+
 use std::{
     future::IntoFuture,
     pin::pin,

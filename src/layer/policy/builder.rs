@@ -35,7 +35,7 @@ impl PolicyBuilder {
             cost: self.cost.check(&limits)?,
             decision: self.decision,
             settlement: self.settlement.check(&limits)?,
-            answers: self.answers.check(&limits),
+            answers: self.answers.check(&limits)?,
             limits,
         };
         Ok(Policy { rules: Arc::new(rules) })

@@ -21,6 +21,11 @@ mod subject;
 
 use std::{fmt, sync::Arc};
 
+use http::{
+    HeaderName,
+    header::{RETRY_AFTER, WWW_AUTHENTICATE},
+};
+
 use super::keys::{fixed, peer_ip};
 use crate::model::{Limit, Limits};
 
@@ -63,6 +68,21 @@ impl Policy {
             limits,
         };
         Self { rules: Arc::new(rules) }
+    }
+
+    /// The headers that responses may have because of the policy, but for those that scripts in
+    /// browsers may read anyway: for `Access-Control-Expose-Headers`. Those of gRPC answers, which
+    /// browsers do not ask for, are not among them; nor are those that [answers of your
+    /// own](PolicyBuilder::answer) add.
+    ///
+    /// ```
+    /// use tollgate::{Limit, layer::Policy};
+    ///
+    /// let exposed = Policy::per_ip(Limit::per_second("rps", 10)).exposed_headers();
+    /// assert_eq!(exposed, ["retry-after", "www-authenticate", "ratelimit", "ratelimit-policy"]);
+    /// ```
+    pub fn exposed_headers(&self) -> Vec<HeaderName> {
+        [RETRY_AFTER, WWW_AUTHENTICATE].into_iter().chain(self.rules.answers.dialects.names()).collect()
     }
 
     /// The limits that the policy brings along; `None` where it goes by stored ones alone.

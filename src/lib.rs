@@ -90,6 +90,8 @@ mod guide {
     struct Concepts;
     #[doc = include_str!("../docs/guide/performance-modes.md")]
     struct PerformanceModes;
+    #[doc = include_str!("../docs/guide/keys.md")]
+    struct Keys;
     #[doc = include_str!("../docs/guide/stored-limits.md")]
     struct StoredLimits;
     #[doc = include_str!("../docs/guide/hierarchy.md")]

@@ -112,9 +112,11 @@ fn by_the_number_of_proxies() {
     assert_eq!(found(&client, &with_headers(&[("x-forwarded-for", b"192.0.2.7")])).unwrap(), "ip:192.0.2.7");
 }
 
+type Source = (&'static str, fn(TrustedProxies) -> ClientIp);
+
 #[test]
 fn headers_with_one_address() {
-    let sources: [(&'static str, fn(TrustedProxies) -> ClientIp); 5] = [
+    let sources: [Source; 5] = [
         ("cf-connecting-ip", ClientIp::cf_connecting_ip),
         ("x-real-ip", ClientIp::x_real_ip),
         ("true-client-ip", ClientIp::true_client_ip),

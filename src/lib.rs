@@ -45,7 +45,7 @@
 //! | feature | default | brings |
 //! |---|---|---|
 //! | `dynamodb` | yes | [`store::dynamodb`] and [`RateLimiter::open`] |
-//! | `axum` | yes | [`extract`], keys from axum's matched path and `ConnectInfo` |
+//! | `axum` | yes | [`extract`], keys from axum's matched path, its parameters and `ConnectInfo` |
 //! | `blocking` | no | `blocking`: the limiter for code without async |
 //!
 //! # What holds, whatever happens

@@ -55,11 +55,13 @@ impl<S, ReqBody> ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
-    pub(super) fn pass(service: &mut S, mut request: Request<ReqBody>) -> Self {
-        let extensions = request.extensions_mut();
-        // Those of a layer further out: the handler would take them for this one's.
-        extensions.remove::<LeaseHandle>();
-        extensions.remove::<RateLimitStatus>();
+    pub(super) fn pass(service: &mut S, mut request: Request<ReqBody>, policy: &Policy) -> Self {
+        if policy.rules.settlement.shares_lease {
+            let extensions = request.extensions_mut();
+            // Those of a layer further out: the handler would take them for this one's.
+            extensions.remove::<LeaseHandle>();
+            extensions.remove::<RateLimitStatus>();
+        }
         Self { state: State::Running { future: service.call(request), lease: None } }
     }
 

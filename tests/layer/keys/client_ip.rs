@@ -13,6 +13,7 @@ use tollgate::{
 use super::{entity, from_peer};
 use crate::{
     events::Events,
+    sockets,
     world::{ask, hello, layer, left_of, memory, per_user, with_headers},
 };
 
@@ -174,6 +175,21 @@ fn the_whole_address_for_closures() {
     let request = forwarded_for(PROXY, &["::ffff:192.0.2.7"]);
     let address = ClientIp::x_forwarded_for(proxies()).address(&RequestHead::from(&request)).unwrap();
     assert_eq!(address.to_string(), "192.0.2.7");
+}
+
+#[tokio::test]
+async fn through_a_real_connection() {
+    use tokio::io::AsyncWriteExt;
+
+    let client = ClientIp::x_forwarded_for(Networks::new(["127.0.0.1"]).unwrap());
+    let at = sockets::serve(hello(RateLimitLayer::per_client_ip(client, Limit::per_hour("rph", 1)))).await;
+    for (forwarded, expected) in [("192.0.2.7", 200), ("192.0.2.8", 200), ("192.0.2.8, 192.0.2.7", 429), ("_x", 400)] {
+        let mut stream = tokio::net::TcpStream::connect(at).await.unwrap();
+        let head = format!("GET / HTTP/1.1\r\nhost: test\r\nx-forwarded-for: {forwarded}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let answer = sockets::read_until(&mut stream, "\r\n\r\n").await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {expected}")), "{forwarded}: {answer}");
+    }
 }
 
 #[tokio::test]

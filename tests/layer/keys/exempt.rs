@@ -137,6 +137,28 @@ async fn mistakes_are_told_before_anybody_passes() {
     assert_eq!(ask(&app, with_headers(&[])).await.status(), 500);
 }
 
+#[tokio::test]
+async fn nor_do_preflights_and_skipped_requests_have_a_lease() {
+    let outer = || per_user(rph()).entity(keys::fixed("all")).limit_preflights();
+    let skipped = || per_user(rph()).on_missing_key(OnMissingKey::Skip);
+    let (send, receive) = mpsc::channel();
+    let handler = async move |lease: Option<LeaseHandle>, status: Option<RateLimitStatus>| {
+        send.send((lease.is_some(), status.is_some())).unwrap();
+    };
+    let (limiter, _) = memory();
+    let inner = Router::new().fallback(handler).layer(layer(&limiter, skipped()));
+    let app = inner.layer(layer(
+        &limiter,
+        outer().resource(keys::fixed("outer")).limit(Limit::per_hour("more", 9)).cost("rph", 0),
+    ));
+    let mut preflight = with_headers(&[("origin", b"https://a.example"), ("access-control-request-method", b"GET")]);
+    *preflight.method_mut() = http::Method::OPTIONS;
+    for request in [preflight, with_headers(&[])] {
+        assert_eq!(ask(&app, request).await.status(), 200);
+        assert_eq!(receive.recv().unwrap(), (false, false));
+    }
+}
+
 /// What a handler sees.
 async fn seen(policy: PolicyBuilder, outer: Option<PolicyBuilder>) -> (bool, bool) {
     let (send, receive) = mpsc::channel();
@@ -160,6 +182,8 @@ async fn handlers_see_neither_lease_nor_status() {
     // Not that of a layer further out, either: it is another bucket's.
     assert_eq!(seen(exempt(), Some(per_user(rph()))).await, (false, false));
     assert_eq!(seen(per_user(rph()), Some(exempt())).await, (true, true));
+    // Unless this layer gives handlers none anyway.
+    assert_eq!(seen(exempt().without_handle(), Some(per_user(rph()))).await, (true, true));
 }
 
 #[tokio::test]

@@ -95,6 +95,7 @@ mod tests {
         assert_eq!(nodes("for=192.0.2.60;proto=http;by=203.0.113.43"), [Some("192.0.2.60")]);
         assert_eq!(nodes("by=\"a,b;for=x\" ; ;FOR=_gazonk;"), [Some("_gazonk")]);
         assert_eq!(nodes("host=\"a\\\"b,c\\\\\";for=x"), [Some("x")]);
+        assert_eq!(nodes("host=\"a,b\\\"c\";for=x"), [Some("x")]);
         assert_eq!(nodes("for=[2001:db8::1]:80"), [Some("[2001:db8::1]:80")]);
     }
 

@@ -323,6 +323,7 @@ fn nobody_moves_off_the_address_that_the_proxy_saw() {
             assert_eq!(entity(client, &request).ok(), Some(own.clone()), "{number}: {name} {forged:?}");
         }
         // Past the proxies nothing that is said counts.
+        let mut request = forger.request();
         request.extensions_mut().insert(keys::PeerAddr(std::net::SocketAddr::new(address, 1)));
         for client in &sources {
             assert_eq!(entity(client, &request).unwrap(), own, "{number}");

@@ -45,7 +45,7 @@
 //! | feature | default | brings |
 //! |---|---|---|
 //! | `dynamodb` | yes | [`store::dynamodb`] and [`RateLimiter::open`] |
-//! | `axum` | yes | [`extract`], keys from axum's matched path and `ConnectInfo` |
+//! | `axum` | yes | [`extract`], keys from axum's matched path, its parameters and `ConnectInfo` |
 //! | `blocking` | no | `blocking`: the limiter for code without async |
 //!
 //! # What holds, whatever happens
@@ -90,6 +90,8 @@ mod guide {
     struct Concepts;
     #[doc = include_str!("../docs/guide/performance-modes.md")]
     struct PerformanceModes;
+    #[doc = include_str!("../docs/guide/keys.md")]
+    struct Keys;
     #[doc = include_str!("../docs/guide/stored-limits.md")]
     struct StoredLimits;
     #[doc = include_str!("../docs/guide/hierarchy.md")]

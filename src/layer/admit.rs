@@ -16,7 +16,7 @@ use super::{
 use crate::{
     error::Invalid,
     limiter::{Acquire, RateLimiter, Started},
-    model::{EntityId, Resource},
+    model::{EntityId, IntoName, Resource},
     telemetry,
 };
 
@@ -38,13 +38,28 @@ impl Policy {
         if !rules.subject.limit_preflights && is_preflight(head) {
             return Admission::Pass;
         }
+        let exempt = rules.subject.exempt.as_deref();
+        if let Some(exempt) = exempt {
+            match exempt.head(head) {
+                Ok(false) => {}
+                Ok(true) => return Admission::Pass,
+                Err(missing) => return self.missing_key(limiter, head, &missing),
+            }
+        }
         let resource = match rules.subject.resource(head) {
-            Ok(Some(resource)) => resource,
-            Ok(None) => return Admission::Pass,
-            Err(missing) => return self.missing_key(limiter, head, &missing),
+            Err(missing) if missing.is_setup() => return self.missing_key(limiter, head, &missing),
+            resource => resource,
         };
         let entity = match rules.subject.entity(head) {
             Ok(Some(entity)) => entity,
+            Ok(None) => return Admission::Pass,
+            Err(missing) => return self.missing_key(limiter, head, &missing),
+        };
+        if exempt.is_some_and(|exempt| exempt.entity(entity.as_text())) {
+            return Admission::Pass;
+        }
+        let resource = match resource {
+            Ok(Some(resource)) => resource,
             Ok(None) => return Admission::Pass,
             Err(missing) => return self.missing_key(limiter, head, &missing),
         };
@@ -79,20 +94,20 @@ impl Subject {
 
     /// Who asks; `None` where the request passes unlimited.
     fn entity(&self, head: &RequestHead<'_>) -> Result<Option<Entity>, MissingKey> {
-        let found = self.entity.extract(head).and_then(|key| match key.address().and_then(AddressText::new) {
+        let found = self.entity.extract(head).and_then(|key| match key.network().and_then(AddressText::new) {
             Some(text) => Ok(Entity::Address(text)),
             None => named("the entity", key.into_entity()).map(Entity::Id),
         });
         match (found, &self.on_missing_key) {
             (Ok(entity), _) => Ok(Some(entity)),
-            (Err(missing), OnMissingKey::Entity(shared)) if !is_setup(&missing) => Ok(Some(Entity::Id(shared.clone()))),
+            (Err(missing), OnMissingKey::Entity(shared)) if !missing.is_setup() => Ok(Some(Entity::Id(shared.clone()))),
             (Err(missing), _) if self.skips(&missing) => Ok(None),
             (Err(missing), _) => Err(missing),
         }
     }
 
     fn skips(&self, missing: &MissingKey) -> bool {
-        self.on_missing_key == OnMissingKey::Skip && !is_setup(missing)
+        self.on_missing_key == OnMissingKey::Skip && !missing.is_setup()
     }
 }
 
@@ -129,16 +144,21 @@ enum Entity {
     Address(AddressText),
 }
 
+impl Entity {
+    fn as_text(&self) -> &str {
+        match self {
+            Self::Id(id) => id.as_str(),
+            Self::Address(text) => text.as_text(),
+        }
+    }
+}
+
 fn named<N>(what: &'static str, name: Result<N, Invalid>) -> Result<N, MissingKey> {
     name.map_err(|error| match error {
         Invalid::Key(_) => MissingKey::absent(what),
         // A name that the server chose itself.
         error => MissingKey::setup(format!("{what} key of a rate limit policy: {error}")),
     })
-}
-
-fn is_setup(missing: &MissingKey) -> bool {
-    matches!(missing.reason(), Reason::Setup(_))
 }
 
 /// A CORS preflight: the browser's question, not the user's request.

@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    LeaseHandle, Policy, RequestHead, ResponseBody,
+    LeaseHandle, Policy, RateLimitStatus, RequestHead, ResponseBody,
     decide::Decision,
     handle::{Held, Holder},
 };
@@ -55,7 +55,13 @@ impl<S, ReqBody> ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
-    pub(super) fn pass(service: &mut S, request: Request<ReqBody>) -> Self {
+    pub(super) fn pass(service: &mut S, mut request: Request<ReqBody>, policy: &Policy) -> Self {
+        if policy.rules.settlement.shares_lease {
+            let extensions = request.extensions_mut();
+            // Those of a layer further out: the handler would take them for this one's.
+            extensions.remove::<LeaseHandle>();
+            extensions.remove::<RateLimitStatus>();
+        }
         Self { state: State::Running { future: service.call(request), lease: None } }
     }
 

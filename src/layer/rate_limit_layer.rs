@@ -2,7 +2,7 @@
 
 use tower_layer::Layer;
 
-use super::{Policy, RateLimit};
+use super::{Policy, RateLimit, keys::ClientIp};
 use crate::{limiter::RateLimiter, model::Limit};
 
 /// A tower layer that acquires a lease before the inner service runs. Clones share everything.
@@ -35,6 +35,19 @@ impl RateLimitLayer {
     /// across machines: [`new`](Self::new) with a shared limiter and [`Policy::per_ip`].
     pub fn per_ip(limit: Limit) -> Self {
         Self::new(RateLimiter::memory(), Policy::per_ip(limit))
+    }
+
+    /// One limit for every client address behind proxies, in this process's memory.
+    ///
+    /// ```
+    /// use tollgate::{Limit, RateLimitLayer, layer::keys::{ClientIp, TrustedProxies}};
+    ///
+    /// // One load balancer, which nobody comes past.
+    /// let client = ClientIp::x_forwarded_for(TrustedProxies::hops(1));
+    /// let layer = RateLimitLayer::per_client_ip(client, Limit::per_second("rps", 10));
+    /// ```
+    pub fn per_client_ip(client: ClientIp, limit: Limit) -> Self {
+        Self::new(RateLimiter::memory(), Policy::per_client_ip(client, limit))
     }
 }
 

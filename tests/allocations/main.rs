@@ -101,3 +101,82 @@ fn memory_is_flat_after_the_cap() {
         assert!(bytes <= 210 * CAPACITY as i64, "{bytes} bytes");
     }
 }
+
+/// A client's address is found and named without an allocation, wherever it comes from.
+#[test]
+fn a_clients_address_allocates_nothing() {
+    use tollgate::layer::{
+        KeyExtractor, RequestHead,
+        keys::{ClientIp, Networks, PeerAddr, peer_ip},
+    };
+
+    let proxies = || Networks::new(["10.0.0.0/8"]).unwrap();
+    let keys: [Box<dyn KeyExtractor>; 5] = [
+        Box::new(peer_ip()),
+        Box::new(ClientIp::peer().ipv6_prefix(48).unwrap()),
+        Box::new(ClientIp::x_forwarded_for(proxies())),
+        Box::new(ClientIp::forwarded(proxies())),
+        Box::new(ClientIp::x_real_ip(proxies())),
+    ];
+    for client in ["192.0.2.7", "2001:db8::7"] {
+        let request = http::Request::builder()
+            .header("x-forwarded-for", "spoofed, 192.0.2.1")
+            .header("x-forwarded-for", format!("{client}, 10.1.1.1"))
+            .header(
+                "forwarded",
+                format!("for=\"[{client}]\";proto=https, for=10.1.1.1").replace("[192.0.2.7]", "192.0.2.7"),
+            )
+            .header("x-real-ip", client)
+            .extension(PeerAddr("10.0.0.1:80".parse().unwrap()))
+            .body(())
+            .unwrap();
+        for key in &keys {
+            let mut found = None;
+            let info = measure(|| found = key.extract(&RequestHead::from(&request)).ok());
+            assert_eq!(info.count_total, 0);
+            let entity = found.expect("a key").into_entity().unwrap();
+            assert!(["ip:192.0.2.7", "ip6:2001:db8:0:0", "ip:10.0.0.1"].contains(&entity.as_str()), "{entity}");
+        }
+    }
+}
+
+/// Behind the layer a granted request allocates as much whether its address is the peer's or
+/// comes from a header, for IPv6 too.
+#[test]
+fn a_request_behind_proxies_allocates_no_more_than_one_without() {
+    use std::convert::Infallible;
+
+    use http::{Request, Response};
+    use tollgate::{
+        RateLimitLayer,
+        layer::{
+            Policy,
+            keys::{ClientIp, Networks, PeerAddr},
+        },
+    };
+    use tower::{Layer, Service};
+
+    let of = |client: ClientIp, peer: &str| {
+        let policy = Policy::per_client_ip(client, Limit::per_second("rps", 1_000_000));
+        let layer = RateLimitLayer::new(RateLimiter::memory(), policy);
+        let inner = |_: Request<()>| std::future::ready(Ok::<_, Infallible>(Response::new(String::new())));
+        let mut service = layer.layer(tower::service_fn(inner));
+        let mut request = || {
+            let request = Request::builder()
+                .header("x-forwarded-for", "2001:db8::7")
+                .extension(PeerAddr(peer.parse().unwrap()))
+                .body(())
+                .unwrap();
+            let mut response = None;
+            let info = measure(|| response = Some(now(service.call(request)).unwrap()));
+            assert_eq!(response.map(|response| response.status().as_u16()), Some(200));
+            info.count_total
+        };
+        request();
+        request()
+    };
+    let ipv4 = of(ClientIp::peer(), "192.0.2.7:80");
+    assert_eq!(of(ClientIp::peer(), "[2001:db8::7]:80"), ipv4);
+    let proxies = Networks::new(["10.0.0.0/8"]).unwrap();
+    assert_eq!(of(ClientIp::x_forwarded_for(proxies), "10.0.0.1:80"), ipv4);
+}

@@ -3,6 +3,7 @@
 //! | question | rules |
 //! |---|---|
 //! | who asks, and for what | `subject` |
+//! | who passes unlimited | `exempt` |
 //! | which limits hold | `limits` |
 //! | what it costs at first | `cost` |
 //! | how it is decided | `decision` |
@@ -13,6 +14,7 @@ mod answers;
 mod builder;
 mod cost;
 mod decision;
+mod exempt;
 mod invalid;
 mod limits;
 mod rules;
@@ -26,7 +28,7 @@ use http::{
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use super::keys::{fixed, peer_ip};
+use super::keys::{ClientIp, KeyExtractor, fixed, peer_ip};
 use crate::model::{Limit, Limits};
 
 pub use builder::PolicyBuilder;
@@ -58,9 +60,27 @@ impl Policy {
     /// One limit for every peer address: [`peer_ip`] as entity, `http` as resource, cost 1. An
     /// address has no parent.
     pub fn per_ip(limit: Limit) -> Self {
+        Self::per_address(peer_ip(), limit)
+    }
+
+    /// One limit for every client address behind proxies, as [`per_ip`](Self::per_ip): `client`
+    /// says where the address is found, and whose word counts.
+    ///
+    /// ```
+    /// use tollgate::{Limit, layer::{Policy, keys::{ClientIp, Networks}}};
+    ///
+    /// let client = ClientIp::x_forwarded_for(Networks::new(["10.0.0.0/16"])?);
+    /// let policy = Policy::per_client_ip(client, Limit::per_second("rps", 10));
+    /// # Ok::<(), tollgate::layer::keys::InvalidNetwork>(())
+    /// ```
+    pub fn per_client_ip(client: ClientIp, limit: Limit) -> Self {
+        Self::per_address(client, limit)
+    }
+
+    fn per_address(address: impl KeyExtractor, limit: Limit) -> Self {
         let limits = PolicyLimits::Exactly(limit.into());
         let rules = Rules {
-            subject: Subject::new(Box::new(peer_ip()), Box::new(fixed("http"))),
+            subject: Subject::new(Box::new(address), Box::new(fixed("http"))),
             cost: CostRules::default(),
             decision: DecisionRules { without_parent: true, ..DecisionRules::default() },
             settlement: SettlementRules::default(),

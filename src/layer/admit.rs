@@ -17,7 +17,7 @@ use crate::{
     error::Invalid,
     limiter::{Acquire, RateLimiter, Started},
     model::{EntityId, Resource},
-    telemetry,
+    telemetry::{self, Exempt},
 };
 
 /// What becomes of a request.
@@ -36,16 +36,17 @@ impl Policy {
     pub(super) fn admit(&self, limiter: &RateLimiter, head: &RequestHead<'_>) -> Admission {
         let rules = &*self.rules;
         if !rules.subject.limit_preflights && is_preflight(head) {
+            telemetry::exempt(Exempt::Preflight);
             return Admission::Pass;
         }
         let resource = match rules.subject.resource(head) {
             Ok(Some(resource)) => resource,
-            Ok(None) => return Admission::Pass,
+            Ok(None) => return without_key(),
             Err(missing) => return missing_key(&missing),
         };
         let entity = match rules.subject.entity(head) {
             Ok(Some(entity)) => entity,
-            Ok(None) => return Admission::Pass,
+            Ok(None) => return without_key(),
             Err(missing) => return missing_key(&missing),
         };
         let acquire = match entity {
@@ -128,6 +129,11 @@ fn named<N>(what: &'static str, name: Result<N, Invalid>) -> Result<N, MissingKe
         // A name that the server chose itself.
         error => MissingKey::setup(format!("{what} key of a rate limit policy: {error}")),
     })
+}
+
+fn without_key() -> Admission {
+    telemetry::exempt(Exempt::NoKey);
+    Admission::Pass
 }
 
 fn missing_key(missing: &MissingKey) -> Admission {

@@ -112,3 +112,41 @@ impl LimitSeries {
         self.limit.as_ref().map_or(OTHER, LimitName::as_str)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resource(name: &str) -> Resource {
+        Resource::new(name).unwrap()
+    }
+
+    /// In this process no other test counts anything.
+    #[test]
+    fn the_first_have_series_of_their_own_and_all_others_share_one() {
+        for number in 0..MOST_RESOURCES * 3 {
+            let name = format!("resource-{number}");
+            let expected = if number < MOST_RESOURCES { &name } else { OTHER };
+            assert_eq!(ResourceSeries::of(&resource(&name)).label(), expected);
+        }
+        let first = ResourceSeries::of(&resource("resource-0"));
+        assert_eq!(first.label(), "resource-0", "it keeps it");
+        let places: std::collections::BTreeSet<_> = (0..MOST_RESOURCES)
+            .map(|number| ResourceSeries::of(&resource(&format!("resource-{number}"))).place)
+            .collect();
+        assert_eq!(places.len(), MOST_RESOURCES);
+
+        for number in 0..MOST_LIMITS * 3 {
+            let limit = LimitName::new(format!("limit-{number}")).unwrap();
+            let expected = if number < MOST_LIMITS { limit.as_str() } else { OTHER };
+            let series = first.limit(&limit);
+            assert_eq!((series.label(), series.place), (expected, number.min(MOST_LIMITS)));
+        }
+    }
+
+    #[test]
+    fn no_name_is_taken_for_the_others() {
+        assert!(Resource::new(OTHER).is_err());
+        assert!(LimitName::new(OTHER).is_err());
+    }
+}

@@ -102,4 +102,8 @@ mod guide {
     struct SharingATableWithPython;
     #[doc = include_str!("../docs/guide/blocking.md")]
     struct Blocking;
+    #[doc = include_str!("../docs/guide/telemetry.md")]
+    struct Telemetry;
+    #[doc = include_str!("../docs/guide/migrating.md")]
+    struct Migrating;
 }

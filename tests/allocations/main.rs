@@ -43,6 +43,58 @@ fn a_grant_and_its_commit_allocate_nothing() {
     }
 }
 
+/// Whatever recorder there is: one that counts with atomics, and one that does nothing.
+#[cfg(feature = "metrics")]
+mod counted {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    };
+
+    use metrics::{
+        Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, NoopRecorder, Recorder, SharedString, Unit,
+    };
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Atomics {
+        counted: Arc<AtomicU64>,
+    }
+
+    struct Forgets;
+
+    impl HistogramFn for Forgets {
+        fn record(&self, _: f64) {}
+    }
+
+    impl Recorder for Atomics {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+            Counter::from_arc(self.counted.clone())
+        }
+
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::from_arc(Arc::new(AtomicU64::new(0)))
+        }
+
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::from_arc(Arc::new(Forgets))
+        }
+    }
+
+    #[test]
+    fn a_grant_and_its_settlement_allocate_nothing() {
+        metrics::with_local_recorder(&NoopRecorder, a_grant_and_its_commit_allocate_nothing);
+        let atomics = Atomics::default();
+        metrics::with_local_recorder(&atomics, a_grant_and_its_commit_allocate_nothing);
+        assert!(atomics.counted.load(Ordering::Relaxed) > 0);
+    }
+}
+
 /// Fills a store with so many buckets, by keys of 16 bytes and one limit, and gives their bytes.
 fn bytes_of(buckets: usize) -> i64 {
     let mut kept = None;

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// How many recorders are told apart: a process has one, a test one for each thread.
-const MOST_RECORDERS: usize = 64;
+const MOST_RECORDERS: usize = 256;
 
 const METADATA: Metadata<'static> = Metadata::new("tollgate", Level::INFO, Some("tollgate"));
 

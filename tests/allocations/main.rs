@@ -1,6 +1,9 @@
 //! What decisions in memory allocate, and what a bucket weighs: counted, in a binary of its own
 //! because its allocator counts.
 
+#[cfg(feature = "metrics")]
+mod gauges;
+
 use std::{
     future::IntoFuture,
     pin::pin,

@@ -51,18 +51,6 @@ async fn values_that_say_nothing() {
 }
 
 #[tokio::test]
-async fn that_wait_for_a_write() {
-    let recording = Recording::start();
-    let (limiter, _) = world::gated();
-    let lease = limiter.acquire("alice", "api").limits(tokens()).cost("tpm", 10).await.unwrap();
-    let before = recording.get("settlements_pending", &[]).unwrap_or(0.0);
-    let settlement = lease.rollback();
-    assert_eq!(recording.get("settlements_pending", &[]), Some(before + 1.0));
-    settlement.await.unwrap();
-    assert_eq!(recording.get("settlements_pending", &[]), Some(before));
-}
-
-#[tokio::test]
 async fn that_are_dropped() {
     let recording = Recording::start();
     let limiter = RateLimiter::builder().clock(world::clock()).build(tollgate::store::MemoryStore::new()).unwrap();

@@ -5,7 +5,7 @@ mod catalogue;
 #[cfg(feature = "metrics")]
 mod decisions;
 #[cfg(feature = "metrics")]
-mod example;
+mod observability;
 #[cfg(feature = "metrics")]
 mod outage;
 #[cfg(feature = "metrics")]

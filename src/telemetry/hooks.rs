@@ -1,4 +1,4 @@
-//! For what is limited in other ways than by a bucket over a store.
+//! Counts what is limited in other ways than by a bucket over a store. The events are told elsewhere.
 #![expect(dead_code, reason = "nothing waits, observes or falls back yet")]
 
 use std::time::Duration;
@@ -19,11 +19,6 @@ pub(crate) enum BreakerState {
 
 /// The breaker has changed.
 pub(crate) fn breaker(state: BreakerState) {
-    match state {
-        BreakerState::Closed => tracing::info!(target: "tollgate", "breaker closed"),
-        BreakerState::Probing => tracing::info!(target: "tollgate", "breaker probing"),
-        BreakerState::Open => tracing::warn!(target: "tollgate", "breaker open"),
-    }
     set(names::BREAKER_STATE, f64::from(state as u8));
 }
 
@@ -34,7 +29,8 @@ pub(crate) fn decided_locally() {
 
 /// A limit in shadow mode would have denied the request.
 pub(crate) fn shadow_denied(resource: &Resource, limit: &LimitName) {
-    tracing::info!(target: "tollgate", %resource, %limit, "shadow denial");
+    #[cfg(not(feature = "metrics"))]
+    let _ = (resource, limit);
     #[cfg(feature = "metrics")]
     {
         let series = super::series::ResourceSeries::of(resource);

@@ -16,8 +16,6 @@
 //! | `limiter unavailable` | warn | a request was answered without the store's decision |
 //! | `refill time ahead of the clock` | warn | another process's clock has left it: it is put right |
 //! | `bucket split` | info | a bucket has twice as many shards now |
-//! | `breaker open`, `breaker probing`, `breaker closed` | warn, info, info | the store is not asked; asked once; asked again |
-//! | `shadow denial` | info | a limit that only observes would have denied a request |
 //! | `request setup` | error | a key extractor found the server set up wrongly |
 //!
 //! Entity ids are never part of an event or a span above `debug`, nor of a metric's label. Secrets are part
@@ -40,7 +38,7 @@ mod catalogue;
 mod count;
 mod events;
 mod held;
-mod hooks;
+pub(crate) mod hooks;
 mod layer;
 #[cfg(feature = "metrics")]
 mod meters;

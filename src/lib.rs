@@ -36,6 +36,7 @@
 //! | limiting anything else | [`limiter`]: [`RateLimiter::acquire`], [`Lease`] |
 //! | buckets in DynamoDB, in memory, or elsewhere | [`store`] |
 //! | the arithmetic | [`model`] |
+//! | logs, spans and metrics | [`telemetry`] |
 //!
 //! The guide in the repository's `docs/guide` goes through concepts, what a request costs, stored
 //! limits, hierarchy, namespaces and a table that Python services use too.
@@ -47,6 +48,7 @@
 //! | `dynamodb` | yes | [`store::dynamodb`] and [`RateLimiter::open`] |
 //! | `axum` | yes | [`extract`], keys from axum's matched path, its parameters and `ConnectInfo` |
 //! | `blocking` | no | `blocking`: the limiter for code without async |
+//! | `metrics` | no | counters, gauges and histograms for the `metrics` crate: see [`telemetry`] |
 //!
 //! # What holds, whatever happens
 //!
@@ -71,7 +73,7 @@ pub mod layer;
 pub mod limiter;
 pub mod model;
 pub mod store;
-mod telemetry;
+pub mod telemetry;
 
 pub use error::Error;
 pub use layer::RateLimitLayer;
@@ -104,4 +106,8 @@ mod guide {
     struct Answers;
     #[doc = include_str!("../docs/guide/blocking.md")]
     struct Blocking;
+    #[doc = include_str!("../docs/guide/telemetry.md")]
+    struct Telemetry;
+    #[doc = include_str!("../docs/guide/migrating.md")]
+    struct Migrating;
 }

@@ -17,7 +17,7 @@ use crate::{
     error::Invalid,
     limiter::{Acquire, RateLimiter, Started},
     model::{EntityId, IntoName, Resource},
-    telemetry,
+    telemetry::{self, Exempt},
 };
 
 /// What becomes of a request.
@@ -36,6 +36,7 @@ impl Policy {
     pub(super) fn admit(&self, limiter: &RateLimiter, head: &RequestHead<'_>) -> Admission {
         let rules = &*self.rules;
         if !rules.subject.limit_preflights && is_preflight(head) {
+            telemetry::exempt(Exempt::Preflight);
             return Admission::Pass;
         }
         let exempt = rules.subject.exempt.as_deref();
@@ -52,7 +53,7 @@ impl Policy {
         };
         let entity = match rules.subject.entity(head) {
             Ok(Some(entity)) => entity,
-            Ok(None) => return Admission::Pass,
+            Ok(None) => return without_key(),
             Err(missing) => return self.missing_key(limiter, head, &missing),
         };
         if exempt.is_some_and(|exempt| exempt.entity(entity.as_text())) {
@@ -60,7 +61,7 @@ impl Policy {
         }
         let resource = match resource {
             Ok(Some(resource)) => resource,
-            Ok(None) => return Admission::Pass,
+            Ok(None) => return without_key(),
             Err(missing) => return self.missing_key(limiter, head, &missing),
         };
         let acquire = match entity {
@@ -159,6 +160,11 @@ fn named<N>(what: &'static str, name: Result<N, Invalid>) -> Result<N, MissingKe
         // A name that the server chose itself.
         error => MissingKey::setup(format!("{what} key of a rate limit policy: {error}")),
     })
+}
+
+fn without_key() -> Admission {
+    telemetry::exempt(Exempt::NoKey);
+    Admission::Pass
 }
 
 /// A CORS preflight: the browser's question, not the user's request.

@@ -89,7 +89,7 @@ impl Settle {
                 Ok(None) => {}
                 Ok(Some(value)) => sum = Some(sum.unwrap_or(0).saturating_add(value)),
                 Err(problem) => {
-                    crate::telemetry::settle_value_ignored(limit, name.as_str(), &problem.to_string());
+                    crate::telemetry::settle_value_ignored(limit, name.as_str(), problem.label(), &problem.to_string());
                     return None;
                 }
             }
@@ -104,6 +104,17 @@ pub(super) enum BadAmount {
     Malformed,
     Twice,
     TooLarge,
+}
+
+impl BadAmount {
+    /// As metrics call it.
+    fn label(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Twice => "repeated",
+            Self::TooLarge => "too_large",
+        }
+    }
 }
 
 impl fmt::Display for BadAmount {

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     error::{Error, Invalid},
     model::{EntityId, LimitStatus, Limits, MILLI, Resource, to_milli},
+    telemetry,
 };
 
 /// A granted cost: adjusted while the work runs, then committed or rolled back.
@@ -179,10 +180,11 @@ impl Lease {
         let started = charge(charges, self.deadline);
         Ok(async move {
             let more = match started {
-                Charged::Done(result) => result?,
-                Charged::Waiting(charging) => charging.await?,
+                Charged::Done(result) => result,
+                Charged::Waiting(charging) => charging.await,
             };
-            Ok(More(more))
+            telemetry::topped_up(more.as_ref().err());
+            Ok(More(more?))
         })
     }
 

@@ -21,6 +21,7 @@ use crate::{
     model::{
         BucketKey, ConfigSource, Cost, EntityId, Limit, LimitName, Limits, MILLI, Owner, ResolvedLimits, to_milli,
     },
+    telemetry::{Begun, Watch},
 };
 
 /// The checked parts of a request.
@@ -195,6 +196,11 @@ impl Request {
 
     pub(super) fn add_costs(&mut self, cost: &Cost) {
         self.terms.cost.extend(cost.iter().map(|(name, tokens)| (name.clone(), tokens)));
+    }
+
+    /// Watches it until it is decided.
+    pub(super) fn watch(&self, begun: Begun) -> Watch {
+        Watch::new(begun, self.subject.key(), self.subject.memory().is_some())
     }
 
     /// A timer for the deadline, wherever it is made.

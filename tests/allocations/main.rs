@@ -2,6 +2,8 @@
 //! because its allocator counts.
 
 mod fields;
+#[cfg(feature = "metrics")]
+mod gauges;
 
 use std::{
     future::IntoFuture,
@@ -31,7 +33,9 @@ fn a_grant_and_its_commit_allocate_nothing() {
         let back = || drop(now(limiter.acquire("user", "api").limits(&limits)).unwrap());
         let bucket = limiter.bucket("user", "api").unwrap().limits(&limits).unwrap();
         let by_handle = || drop(now(bucket.acquire()).unwrap().commit());
+        // The first time, the bucket is made; and what is counted is registered.
         grant();
+        back();
         assert_eq!(measure(grant).count_total, 0, "{count} limits");
         assert_eq!(measure(by_handle).count_total, 0, "{count} limits, by a handle");
         assert_eq!(measure(back).count_total, 0, "{count} limits, given back");
@@ -40,6 +44,58 @@ fn a_grant_and_its_commit_allocate_nothing() {
         let named = measure(|| drop(named().unwrap().commit()));
         // The name itself.
         assert!(named.count_total <= 1, "{count} limits, a cost: {}", named.count_total);
+    }
+}
+
+/// Whatever recorder there is: one that counts with atomics, and one that does nothing.
+#[cfg(feature = "metrics")]
+mod counted {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    };
+
+    use metrics::{
+        Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, NoopRecorder, Recorder, SharedString, Unit,
+    };
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Atomics {
+        counted: Arc<AtomicU64>,
+    }
+
+    struct Forgets;
+
+    impl HistogramFn for Forgets {
+        fn record(&self, _: f64) {}
+    }
+
+    impl Recorder for Atomics {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+            Counter::from_arc(self.counted.clone())
+        }
+
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::from_arc(Arc::new(AtomicU64::new(0)))
+        }
+
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::from_arc(Arc::new(Forgets))
+        }
+    }
+
+    #[test]
+    fn a_grant_and_its_settlement_allocate_nothing() {
+        metrics::with_local_recorder(&NoopRecorder, a_grant_and_its_commit_allocate_nothing);
+        let atomics = Atomics::default();
+        metrics::with_local_recorder(&atomics, a_grant_and_its_commit_allocate_nothing);
+        assert!(atomics.counted.load(Ordering::Relaxed) > 0);
     }
 }
 

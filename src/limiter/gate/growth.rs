@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Gate, flight::in_time, state::GateState};
+use super::{Gate, state::GateState};
 use crate::{
     model::{BucketState, MILLI, Split},
-    telemetry,
+    telemetry::{self, StoreCall},
 };
 
 /// How long to wait before the next try to split a bucket: ms.
@@ -49,7 +49,7 @@ pub(super) async fn grow(gate: &Arc<Gate>, throttled: bool) {
         state.split_at = now;
         Split { id: context.write_ids.next(), now, shard_count: count }
     };
-    match in_time(context.settings.store_deadline, context.store.split(&gate.key, &split)).await {
+    match gate.call(StoreCall::Split, context.store.split(&gate.key, &split)).await {
         Ok(true) => {
             telemetry::bucket_split(&gate.key, split.shard_count * 2);
             gate.shards.learn(split.shard_count * 2);

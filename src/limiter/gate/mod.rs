@@ -45,7 +45,7 @@ use crate::{
     error::{SettleError, Unavailable},
     model::{BucketKey, BucketState, LimitStatus, Limits, Now, WriteId, plan},
     store::{Store, StoreError},
-    telemetry,
+    telemetry::{self, Dropped, LiveGate, PendingSettlement, StoreCall},
 };
 
 /// What all gates of a limiter share.
@@ -99,6 +99,7 @@ pub(super) struct Gate {
     context: Arc<Context>,
     state: Mutex<GateState>,
     shards: Shards,
+    _counted: LiveGate,
 }
 
 impl Gate {
@@ -107,7 +108,7 @@ impl Gate {
     }
 
     fn with_shards(key: BucketKey, context: Arc<Context>, shards: Shards) -> Self {
-        Self { key, context, state: Mutex::default(), shards }
+        Self { key, context, state: Mutex::default(), shards, _counted: LiveGate::new() }
     }
 
     pub(super) fn key(&self) -> &BucketKey {
@@ -196,7 +197,7 @@ impl Gate {
         for (limit, count) in limits.iter().zip(counts).filter(|(_, count)| **count != 0) {
             state.pending.count(limit.name(), *count);
         }
-        state.confirmations.push(confirm);
+        state.confirmations.push(Confirmation { confirm, _counted: PendingSettlement::new() });
         self.flush_later(state, self.context.settings.flush_after);
         Settlement::pending(confirmed)
     }
@@ -229,7 +230,7 @@ impl Gate {
     }
 
     async fn read(&self) -> Result<Option<BucketState>, StoreError> {
-        flight::in_time(self.context.settings.store_deadline, self.context.store.read(&self.key)).await
+        self.call(StoreCall::Read, self.context.store.read(&self.key)).await
     }
 
     /// Starts a flight unless one is under way.
@@ -265,7 +266,7 @@ impl Gate {
         drop(state);
         drop(confirmations);
         if !pending.is_empty() {
-            telemetry::settlement_dropped(&self.key, "the runtime was shut down");
+            telemetry::settlement_dropped(&self.key, Dropped::ShutDown, "the runtime was shut down");
         }
     }
 
@@ -307,10 +308,17 @@ impl Drop for Due {
     }
 }
 
+/// Who waits for a settlement.
+#[derive(Debug)]
+struct Confirmation {
+    confirm: oneshot::Sender<Result<(), SettleError>>,
+    _counted: PendingSettlement,
+}
+
 /// Tells all that wait for a settlement.
-fn confirm(confirmations: Vec<oneshot::Sender<Result<(), SettleError>>>, result: &Result<(), SettleError>) {
-    for confirmation in confirmations {
+fn confirm(confirmations: Vec<Confirmation>, result: &Result<(), SettleError>) {
+    for Confirmation { confirm, .. } in confirmations {
         // Nobody has to wait.
-        let _ = confirmation.send(result.clone());
+        let _ = confirm.send(result.clone());
     }
 }

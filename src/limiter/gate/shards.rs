@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicI64, AtomicU32, Ordering},
 };
 
-use super::{Gate, flight::in_time};
+use super::Gate;
 use crate::{
     limiter::{charge::Mode, grant::Amounts},
     model::{
@@ -13,6 +13,7 @@ use crate::{
         plan::{self, Changes, Wanted},
     },
     store::{StoreError, StoreErrorKind},
+    telemetry::StoreCall,
 };
 
 /// A shard as it was seen, and what is to be written to it.
@@ -199,7 +200,7 @@ impl Gate {
         self: &Arc<Self>,
         updates: &[(BucketKey, Update)],
     ) -> Result<bool, StoreError> {
-        let result = in_time(self.context.settings.store_deadline, self.context.store.transact(updates)).await;
+        let result = self.call(StoreCall::Transact, self.context.store.transact(updates)).await;
         // What was seen of them is old now.
         for gate in self.all() {
             if updates.iter().any(|(key, _)| *key == gate.key) {
@@ -213,7 +214,7 @@ impl Gate {
             return result;
         }
         // Its answer was lost: one of the items tells whether it has landed.
-        let read = in_time(self.context.settings.store_deadline, self.context.store.read(key)).await;
+        let read = self.call(StoreCall::Read, self.context.store.read(key)).await;
         match read {
             Ok(Some(state)) if state.last_write.as_ref() == Some(&update.id) => Ok(true),
             _ => result,

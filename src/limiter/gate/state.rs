@@ -7,7 +7,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     super::bucket::{Refusal, Verdict},
-    SettleError,
+    Confirmation,
     ahead::Ahead,
     growth::Pressed,
     pacing::Pace,
@@ -41,7 +41,7 @@ pub(super) struct GateState {
     /// Differences of settled leases that are not on their way yet.
     pub(super) pending: Changes,
     /// Who waits for them.
-    pub(super) confirmations: Vec<oneshot::Sender<Result<(), SettleError>>>,
+    pub(super) confirmations: Vec<Confirmation>,
     /// Whether a flight is under way.
     pub(super) flying: bool,
     /// Whether a timer runs that will let the pending differences fly alone.
@@ -116,7 +116,7 @@ pub(super) struct Batch {
     /// Whether the bucket admits the waiters without charging them.
     pub(super) bypassed: bool,
     pub(super) waiters: Vec<Waiter>,
-    pub(super) confirmations: Vec<oneshot::Sender<Result<(), SettleError>>>,
+    pub(super) confirmations: Vec<Confirmation>,
 }
 
 impl Seen {
@@ -346,16 +346,12 @@ impl GateState {
     }
 
     /// Takes the pending differences, and who waits for them.
-    pub(super) fn take_pending(&mut self) -> (Changes, Vec<oneshot::Sender<Result<(), SettleError>>>) {
+    pub(super) fn take_pending(&mut self) -> (Changes, Vec<Confirmation>) {
         (std::mem::take(&mut self.pending), std::mem::take(&mut self.confirmations))
     }
 
     /// Keeps differences that were not written for a later write.
-    pub(super) fn keep_pending(
-        &mut self,
-        pending: Changes,
-        confirmations: Vec<oneshot::Sender<Result<(), SettleError>>>,
-    ) {
+    pub(super) fn keep_pending(&mut self, pending: Changes, confirmations: Vec<Confirmation>) {
         self.pending.merge(&pending);
         self.confirmations.extend(confirmations);
     }

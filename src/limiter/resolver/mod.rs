@@ -29,7 +29,7 @@ use crate::{
     clock::Clock,
     model::{BucketKey, ConfigScope, EntityId, Resource, StoredOnUnavailable},
     store::{LookUp, Store, StoreError, StoreErrorKind},
-    telemetry,
+    telemetry::{self, StoreCall},
 };
 
 /// Looks configs and entities up, and remembers them.
@@ -161,7 +161,7 @@ impl Resolver {
         let second = BucketKey { shard: 1, ..BucketKey::new(entity.clone(), resource.clone()) };
         let call = async {
             loop {
-                match records.look_up(Some(entity), &scopes, Some(&second)).await {
+                match StoreCall::LookUp.watch(resource, records.look_up(Some(entity), &scopes, Some(&second))).await {
                     // Throttled: the deadline ends it.
                     Err(error) if error.kind() == StoreErrorKind::Busy => {
                         tokio::time::sleep(Duration::from_millis(fastrand::u64(5..=25))).await;

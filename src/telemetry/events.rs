@@ -1,25 +1,31 @@
-//! What the crate tells about itself: `tracing` events under the target `tollgate`.
-//!
-//! | event | level | when |
-//! |---|---|---|
-//! | `settlement dropped` | warn | a lease's difference could not be written: tokens may be lost |
-//! | `store call failed` | warn | a write failed; its requests got an error or another try |
-//! | `settle value ignored` | warn | a response header that should settle a lease was unusable |
-//! | `stored limits not refreshed` | warn | the store failed: what was known is served on |
-//! | `caller unknown` | warn | STS did not say who changes limits and entities: the history does not either |
-//! | `limiter unavailable` | warn | a request was answered without the store's decision |
-//! | `request setup` | error | a key extractor found the server set up wrongly |
-//!
-//! Entity ids are never part of an event above `debug`.
+//! What is told to the log, and counted by the way.
 
+use super::{count, names};
 use crate::{
     error::Unavailable,
     model::{BucketKey, LimitName},
     store::StoreError,
 };
 
-pub(crate) fn settlement_dropped(key: &BucketKey, reason: &str) {
+/// Why differences of leases are dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dropped {
+    /// The bucket is gone.
+    Gone,
+    /// The store has failed too often.
+    Store,
+    /// The runtime was shut down.
+    ShutDown,
+}
+
+pub(crate) fn settlement_dropped(key: &BucketKey, why: Dropped, reason: &str) {
     tracing::warn!(target: "tollgate", resource = %key.resource, reason, "settlement dropped");
+    let reason = match why {
+        Dropped::Gone => "gone",
+        Dropped::Store => "store",
+        Dropped::ShutDown => "shut_down",
+    };
+    count(names::SETTLEMENTS_DROPPED, &[("reason", reason)], 1);
 }
 
 pub(crate) fn store_call_failed(key: &BucketKey, error: &StoreError) {
@@ -32,18 +38,23 @@ pub(crate) fn refill_time_ahead(key: &BucketKey, millis: i64) {
 
 pub(crate) fn bucket_split(key: &BucketKey, shards: u32) {
     tracing::info!(target: "tollgate", resource = %key.resource, shards, "bucket split");
+    count(names::BUCKET_SPLITS, &[], 1);
 }
 
-pub(crate) fn settle_value_ignored(limit: &LimitName, header: &str, reason: &str) {
+/// `label` is the reason in a word, of few.
+pub(crate) fn settle_value_ignored(limit: &LimitName, header: &str, label: &'static str, reason: &str) {
     tracing::warn!(target: "tollgate", %limit, header, reason, "settle value ignored");
+    count(names::SETTLE_VALUES_IGNORED, &[("limit", limit.as_str()), ("reason", label)], 1);
 }
 
 pub(crate) fn unavailable(error: &Unavailable, allowed: bool) {
     tracing::warn!(target: "tollgate", %error, allowed, "limiter unavailable");
+    super::degraded(if allowed { super::Degraded::Allow } else { super::Degraded::Block });
 }
 
 pub(crate) fn stale_config(error: &StoreError) {
     tracing::warn!(target: "tollgate", %error, "stored limits not refreshed");
+    count(names::CONFIG_STALE, &[], 1);
 }
 
 #[cfg(feature = "dynamodb")]

@@ -8,13 +8,17 @@
 //! | `stored limits not refreshed` | warn | the store failed: what was known is served on |
 //! | `caller unknown` | warn | STS did not say who changes limits and entities: the history does not either |
 //! | `limiter unavailable` | warn | a request was answered without the store's decision |
+//! | `breaker opened` | warn | the store keeps failing: requests do not wait for it for now |
+//! | `breaker closed` | info | the store answers again |
+//! | `decided locally` | debug | the store gave no decision: this process decided by its share of the limits |
+//! | `shadow denial` | info | limits that only observe would have denied a request |
 //! | `request setup` | error | a key extractor found the server set up wrongly |
 //!
 //! Entity ids are never part of an event above `debug`.
 
 use crate::{
     error::Unavailable,
-    model::{BucketKey, LimitName},
+    model::{BucketKey, LimitName, LimitStatus, Resource},
     store::StoreError,
 };
 
@@ -44,6 +48,25 @@ pub(crate) fn unavailable(error: &Unavailable, allowed: bool) {
 
 pub(crate) fn stale_config(error: &StoreError) {
     tracing::warn!(target: "tollgate", %error, "stored limits not refreshed");
+}
+
+pub(crate) fn breaker_opened(failures: u32) {
+    tracing::warn!(target: "tollgate", failures, "breaker opened");
+}
+
+pub(crate) fn breaker_closed() {
+    tracing::info!(target: "tollgate", "breaker closed");
+}
+
+pub(crate) fn decided_locally(resource: &Resource, error: &Unavailable, granted: bool) {
+    tracing::debug!(target: "tollgate", %resource, %error, granted, degraded = true, "decided locally");
+}
+
+/// `limits` are those that were short.
+pub(crate) fn shadow_denial(resource: &Resource, limits: &[LimitStatus]) {
+    let names: Vec<_> = limits.iter().map(|status| status.limit.name().as_str()).collect();
+    let limits = names.join(", ");
+    tracing::info!(target: "tollgate", %resource, limits, "shadow denial");
 }
 
 #[cfg(feature = "dynamodb")]

@@ -12,6 +12,7 @@ use super::{
     deadline::Deadline,
     lease::Lease,
     prefetch::Prefetch,
+    recourse,
     request::{Planned, Request, Subject, Terms},
 };
 use crate::{
@@ -150,7 +151,7 @@ impl Acquire {
         Ok(output)
     }
 
-    fn edit(&mut self, change: impl FnOnce(&mut Request) -> Result<(), Error>) {
+    pub(super) fn edit(&mut self, change: impl FnOnce(&mut Request) -> Result<(), Error>) {
         if let Ok(request) = &mut self.request
             && let Err(error) = change(request)
         {
@@ -176,10 +177,21 @@ impl Acquire {
 
 /// As [`Acquire::start`], for whatever has no answer at once.
 fn start_slowly(request: Request) -> Started {
+    match request.recourse() {
+        None => ask_plainly(request),
+        Some(recourse) => {
+            let recourse = recourse.clone();
+            recourse::start(request, recourse)
+        }
+    }
+}
+
+/// Asks once, and takes the answer as it is.
+pub(super) fn ask_plainly(request: Request) -> Started {
     let deadline = request.deadline();
     match request.plan() {
         Ok(Planned::Now(charges)) => begin(charges, deadline),
-        Ok(Planned::Later(request)) => Started::Waiting(AcquireFuture(Stage::Resolving(Box::pin(resolve(request))))),
+        Ok(Planned::Later(request)) => Started::Waiting(AcquireFuture::boxed(Box::pin(resolve(request)))),
         Err(error) => Started::Done(Err(error)),
     }
 }
@@ -228,8 +240,8 @@ enum Stage {
     New(Option<Subject>, Terms),
     /// For nothing: its arguments were wrong.
     Refused(Option<Error>),
-    /// For limits or a parent that are not known yet.
-    Resolving(Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>),
+    /// For limits or a parent that are not known yet, or for more than one answer.
+    Boxed(Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>),
     /// For the buckets.
     Charging(Box<Charging>, Deadline),
 }
@@ -239,7 +251,7 @@ impl std::fmt::Debug for AcquireFuture {
         f.write_str(match self.0 {
             Stage::New(..) => "AcquireFuture::New",
             Stage::Refused(_) => "AcquireFuture::Refused",
-            Stage::Resolving(_) => "AcquireFuture::Resolving",
+            Stage::Boxed(_) => "AcquireFuture::Boxed",
             Stage::Charging(..) => "AcquireFuture::Charging",
         })
     }
@@ -260,6 +272,10 @@ impl Future for AcquireFuture {
 }
 
 impl AcquireFuture {
+    pub(super) fn boxed(future: Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>) -> Self {
+        Self(Stage::Boxed(future))
+    }
+
     fn poll_slowly(&mut self, context: &mut Context<'_>) -> Poll<Result<Lease, Error>> {
         if let Stage::New(subject, terms) = &mut self.0 {
             // Polled again after it was ready: nothing is left to wait for.
@@ -272,7 +288,7 @@ impl AcquireFuture {
         match &mut self.0 {
             Stage::New(..) => Poll::Pending,
             Stage::Refused(error) => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
-            Stage::Resolving(future) => future.as_mut().poll(context),
+            Stage::Boxed(future) => future.as_mut().poll(context),
             Stage::Charging(charging, deadline) => {
                 let deadline = *deadline;
                 Pin::new(charging).poll(context).map(|result| Ok(Lease::new(result?, deadline)))

@@ -70,6 +70,7 @@
 mod acquire;
 mod audit;
 mod background;
+mod breaker;
 mod bucket;
 mod bucket_handle;
 mod builder;
@@ -77,6 +78,7 @@ mod charge;
 mod config;
 mod deadline;
 mod entities;
+mod fallback;
 mod gate;
 mod gates;
 mod grant;
@@ -90,15 +92,20 @@ mod prefetch;
 mod query;
 mod rate_limiter;
 mod records;
+mod recourse;
 mod request;
 mod resolver;
 mod settlement;
 mod sharded;
+mod share;
 mod usage;
+mod waiting;
+mod watched;
 
 pub use crate::error::SettleError;
 pub use acquire::{Acquire, AcquireFuture};
 pub use audit::Audit;
+pub use breaker::Breaker;
 pub use bucket_handle::BucketHandle;
 pub use builder::Builder;
 pub use config::Config;
@@ -111,9 +118,12 @@ pub use query::{Query, QueryWait};
 pub use rate_limiter::RateLimiter;
 pub use resolver::CacheStats;
 pub use settlement::{Settlement, SettlementFuture};
+pub use share::Share;
 pub use usage::{Snapshots, Usage};
 
 pub(crate) use acquire::Started;
+pub(crate) use recourse::{Recourse, Shadow};
+pub(crate) use waiting::Wait;
 
 #[cfg(feature = "dynamodb")]
 mod open;

@@ -237,7 +237,10 @@ pub enum Invalid {
     /// A cost or an adjustment names a limit that is not among those acquired.
     #[error("there is no limit {0} here")]
     UnknownLimit(String),
-    /// The lease was committed or rolled back before.
+    /// The request has acquired its lease before: more can be asked of that one.
+    #[error("the request has its lease already")]
+    LeaseHeld,
+    /// The lease was committed or rolled back before, or the handler has not acquired it yet.
     #[error("the lease is closed")]
     LeaseClosed,
     /// Stored limits, or the limits of a bucket, mean something that this crate does not understand:

@@ -9,7 +9,8 @@ use http::{
 };
 
 use super::{
-    MissingKey, OnMissingKey, Policy, RequestHead, answer,
+    BoundLimiter, MissingKey, OnMissingKey, Policy, RequestHead, answer,
+    handle::Holder,
     keys::{address::AddressText, missing::Reason},
     policy::{PolicyLimits, Rules, Subject},
 };
@@ -27,6 +28,8 @@ pub(super) enum Admission {
     Pass,
     /// It is answered without the inner service.
     Answer(Response<Bytes>),
+    /// Its handler acquires.
+    Bind(Box<(BoundLimiter, Holder)>),
     /// It is decided, or on its way to it.
     Acquire(Started),
 }
@@ -41,18 +44,22 @@ impl Policy {
         let resource = match rules.subject.resource(head) {
             Ok(Some(resource)) => resource,
             Ok(None) => return Admission::Pass,
-            Err(missing) => return missing_key(&missing),
+            Err(missing) => return rules.missing_key(&missing),
         };
         let entity = match rules.subject.entity(head) {
             Ok(Some(entity)) => entity,
             Ok(None) => return Admission::Pass,
-            Err(missing) => return missing_key(&missing),
+            Err(missing) => return rules.missing_key(&missing),
         };
         let acquire = match entity {
             Entity::Address(text) => limiter.acquire(text, &*resource),
             Entity::Id(id) => limiter.acquire(id, &*resource),
         };
-        Admission::Acquire(rules.complete(acquire, head).start())
+        let acquire = rules.complete(acquire, head);
+        if rules.decision.in_handler {
+            return Admission::Bind(Box::new(BoundLimiter::new(acquire, limiter.clone(), self.clone())));
+        }
+        Admission::Acquire(acquire.start())
     }
 }
 
@@ -90,6 +97,18 @@ impl Subject {
 }
 
 impl Rules {
+    /// What becomes of a request without a key.
+    fn missing_key(&self, missing: &MissingKey) -> Admission {
+        if let Reason::Setup(message) = missing.reason() {
+            telemetry::setup(message);
+        }
+        if self.decision.is_shadow() {
+            // It only observes, and there is nothing to see.
+            return Admission::Pass;
+        }
+        Admission::Answer(answer::missing(missing))
+    }
+
     /// The acquire with all that the policy says about it.
     fn complete(&self, acquire: Acquire, head: &RequestHead<'_>) -> Acquire {
         let acquire = match &self.limits {
@@ -98,6 +117,7 @@ impl Rules {
             PolicyLimits::Exactly(limits) => acquire.limits(limits),
         };
         let acquire = if self.decision.without_parent { acquire.without_parent() } else { acquire };
+        let acquire = acquire.recourse(self.decision.recourse.as_ref());
         let acquire = match self.decision.prefetch {
             Some(prefetch) => acquire.prefetch(prefetch),
             None => acquire,
@@ -128,13 +148,6 @@ fn named<N>(what: &'static str, name: Result<N, Invalid>) -> Result<N, MissingKe
         // A name that the server chose itself.
         error => MissingKey::setup(format!("{what} key of a rate limit policy: {error}")),
     })
-}
-
-fn missing_key(missing: &MissingKey) -> Admission {
-    if let Reason::Setup(message) = missing.reason() {
-        telemetry::setup(message);
-    }
-    Admission::Answer(answer::missing(missing))
 }
 
 fn is_setup(missing: &MissingKey) -> bool {

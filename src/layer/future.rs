@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    LeaseHandle, Policy, ResponseBody,
+    Policy, ResponseBody,
     decide::Decision,
     handle::{Held, Holder},
 };
@@ -94,13 +94,6 @@ where
                 unwinding.survived();
                 Self::Running { future, lease: Some((lease, policy.clone())) }
             }
-            Decision::Undecided(status) => {
-                let extensions = request.extensions_mut();
-                // That of a layer further out: the handler would settle the wrong bucket.
-                extensions.remove::<LeaseHandle>();
-                extensions.insert(status);
-                Self::Running { future: service.call(request), lease: None }
-            }
             Decision::Answer(response) => Self::Answer { response: Some(response) },
         }
     }
@@ -174,6 +167,9 @@ where
 
 /// Settles by the head. Where anybody else holds the lease it stays open until the body ends.
 fn settled<B: Body>(mut response: Response<B>, lease: Holder, policy: &Policy) -> Response<ResponseBody<B>> {
+    if let Some(answer) = policy.answer_handler(&mut response) {
+        return answer.map(ResponseBody::answer);
+    }
     policy.settle(lease.held(), &mut response);
     let lease = lease.still_shared();
     response.map(|body| ResponseBody::inner(body, lease))

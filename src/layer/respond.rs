@@ -2,7 +2,7 @@
 
 use http::Response;
 
-use super::{Policy, answer::Refused, handle::Held, headers};
+use super::{Policy, answer::Refused, handle::Held, headers, shadow};
 
 impl Policy {
     /// Settles the lease by the response's head, and reports the limits in it.
@@ -23,8 +23,18 @@ impl Policy {
         if rules.settlement.refund_server_errors && response.status().is_server_error() {
             lease.settle_all(0);
         }
+        if rules.decision.reports_shadow
+            && let Some(verdict) = lease.shadow_verdict()
+        {
+            shadow::report(response.headers_mut(), &verdict);
+        }
         if rules.answers.report != headers::ReportLimits::Off {
-            let statuses = lease.statuses();
+            let mut statuses = lease.statuses();
+            // Clients need not slow down for limits that only observe.
+            statuses.retain(|status| !rules.decision.observes(status.limit.name()));
+            if statuses.is_empty() {
+                return;
+            }
             headers::report(response.headers_mut(), &rules.answers.policy_field, &statuses, rules.answers.report);
         }
     }

@@ -36,7 +36,7 @@ use crate::{
 /// One round trip before (a read of up to five items) where the entity's stored limits and parent
 /// are not known yet, and one more where a parent is first discovered. A parent's bucket costs
 /// another write unit, at the same time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "an acquire does nothing until it is awaited"]
 pub struct Acquire {
     request: Result<Request, Error>,

@@ -94,6 +94,11 @@ impl Lease {
         self.aside.as_ref().map_or(&[], |aside| &aside.short)
     }
 
+    /// Whether some of the limits only observe.
+    pub(crate) fn is_observed(&self) -> bool {
+        self.aside.as_ref().is_some_and(|aside| aside.recourse.is_some())
+    }
+
     pub(super) fn degrade(&mut self) {
         self.aside.get_or_insert_default().degraded = true;
     }

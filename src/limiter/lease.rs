@@ -6,7 +6,7 @@ use super::{
     charge::{Charged, Charges, charge},
     deadline::Deadline,
     holding::{Holdings, MOST_USED},
-    recourse::Recourse,
+    recourse::{Recourse, Shadow},
     settlement::Settlement,
 };
 use crate::{
@@ -47,6 +47,11 @@ impl Aside {
     fn covers(&self, name: &str) -> bool {
         let shadow = self.recourse.as_ref().map(|recourse| &recourse.shadow);
         shadow.is_some_and(|shadow| LimitName::new(name).is_ok_and(|name| shadow.covers(&name)))
+    }
+
+    /// Whether nothing at all is to be refused.
+    fn covers_all(&self) -> bool {
+        self.recourse.as_ref().is_some_and(|recourse| matches!(recourse.shadow, Shadow::All))
     }
 
     /// Whether what is used of the limit is not charged.
@@ -224,18 +229,24 @@ impl Lease {
         }
         let aside = self.aside.as_deref();
         let observes = aside.is_some_and(|aside| aside.covers(name));
+        let passes_all = aside.is_some_and(Aside::covers_all);
+        let mut short = Vec::new();
         let started = match aside.is_some_and(|aside| aside.leaves_alone(name)) {
             true => None,
             false => Some(self.charges(name, tokens).map(|charges| charge(charges, self.deadline))),
         };
         let started = match started {
-            Some(Err(Error::ExceedsCapacity(_))) if observes => None,
+            Some(Err(Error::ExceedsCapacity(_))) if observes => {
+                let asked = |status| LimitStatus { requested: tokens, retry_after: None, ..status };
+                short.extend(self.statuses().filter(|status| *status.limit.name() == name).map(asked));
+                None
+            }
             started => started.transpose()?,
         };
         let name = LimitName::new(name)?;
         Ok(async move {
             let more = match started {
-                None => return Ok(More { granted: None, short: Vec::new() }),
+                None => return Ok(More { granted: None, short }),
                 Some(Charged::Done(result)) => result,
                 Some(Charged::Waiting(charging)) => charging.await,
             };
@@ -245,6 +256,7 @@ impl Lease {
                     let short = denied.limits.into_iter().filter(|status| *status.limit.name() == name);
                     Ok(More { granted: None, short: short.filter(LimitStatus::exceeded).collect() })
                 }
+                Err(Error::Unavailable(_)) if passes_all => Ok(More { granted: None, short }),
                 Err(error) => Err(error),
             }
         })

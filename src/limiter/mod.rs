@@ -35,6 +35,13 @@
 //! The guide has a page for each: `stored-limits.md`, `hierarchy.md` and `namespaces.md` in the
 //! repository's `docs/guide`, and `concepts.md` and `performance-modes.md` for what stands here.
 //!
+//! # Not simply granted
+//!
+//! [`Acquire::until_ready`] waits for capacity, first come first served; [`Acquire::or_locally`] decides by
+//! this process's [`Share`] of the limits while the store is down, which a [`Breaker`] finds out;
+//! [`Acquire::shadow`] lets a limit only observe. The pages `waiting.md`, `failure-modes.md` and
+//! `shadow.md` of the guide go into each.
+//!
 //! # Gates
 //!
 //! Over a store, every bucket has a *gate* in this process: it remembers the bucket as the last

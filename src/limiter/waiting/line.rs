@@ -123,9 +123,9 @@ impl Place<'_> {
     }
 
     /// What to do next, for one who was denied.
-    pub(super) fn denied(&self, limits: &[LimitStatus], wait: Duration) -> Step {
+    pub(super) fn denied(&self, limits: Vec<LimitStatus>, wait: Duration) -> Step {
         self.with(|line| {
-            line.saw(limits.to_vec());
+            line.saw(limits);
             Some(line.denied(self.ticket, wait))
         })
         .unwrap_or(Step::Sleep(wait))

@@ -48,7 +48,7 @@ pub(super) async fn wait(
     denial: Option<Box<Denied>>,
 ) -> Result<Lease, Error> {
     let until = Instant::now().checked_add(wait.most);
-    let line = Waiting { request, until };
+    let line = Waiting { request, recourse, until };
     let place = match request.lines().enter(request.key(), request.cost(), wait.waiters) {
         Ok(place) => place,
         Err(waiters) => {
@@ -66,7 +66,7 @@ pub(super) async fn wait(
         match step {
             Step::Ask => match attempt(request, recourse, None).await {
                 Ok(lease) => {
-                    place.granted(lease.status());
+                    place.granted(line.enforced(lease.statuses()));
                     return Ok(lease);
                 }
                 Err(Error::Denied(denial)) => step = line.after(&place, denial)?,
@@ -96,6 +96,7 @@ pub(super) async fn wait(
 /// One who waits.
 struct Waiting<'a> {
     request: &'a Request,
+    recourse: &'a Recourse,
     /// `None`: as long as it takes.
     until: Option<Instant>,
 }
@@ -106,7 +107,12 @@ impl Waiting<'_> {
         let Some(time) = denial.retry_after().filter(|time| self.is_in_time(*time)) else {
             return Err(Error::Denied(denial));
         };
-        Ok(place.denied(&denial.limits, time))
+        Ok(place.denied(self.enforced(denial.limits.into_iter()), time))
+    }
+
+    /// Nobody waits for limits that only observe.
+    fn enforced(&self, limits: impl Iterator<Item = LimitStatus>) -> Vec<LimitStatus> {
+        limits.filter(|status| !self.recourse.shadow.covers(status.limit.name())).collect()
     }
 
     fn is_in_time(&self, wait: Duration) -> bool {

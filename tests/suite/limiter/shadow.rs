@@ -109,6 +109,7 @@ async fn more_is_granted_all_the_same(at: Fixture) {
     lease.consume("seen", 4).await.unwrap();
     assert_eq!(short(&lease), [("seen", 2, 4)]);
     lease.consume("other", 500).await.unwrap();
+    assert_eq!(short(&lease)[1], ("other", 46, 500));
     assert!(lease.consume("tokens", 97).await.is_err());
     // It would have ended there.
     lease.settle("seen", 30).unwrap();

@@ -117,6 +117,7 @@ in_memory_and_through_gates!(
     one_that_goes_leaves_its_place,
     what_no_wait_helps_is_refused_at_once,
     the_parent_is_waited_for,
+    nobody_waits_for_a_limit_that_only_observes,
     works_with_a_bucket_handle_and_stored_limits,
 );
 
@@ -243,6 +244,21 @@ async fn what_no_wait_helps_is_refused_at_once(limiter: RateLimiter) {
         assert!(matches!(unknown, Err(Error::Invalid(Invalid::UnknownLimit(_)))), "{unknown:?}");
     }
     assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+async fn nobody_waits_for_a_limit_that_only_observes(limiter: RateLimiter) {
+    let limits = [limit(), Limit::per_hour("seen", 1)];
+    let ask = || limiter.acquire("user", "api").limits(limits.clone()).cost("tokens", 10).shadow("seen");
+    ask().await.unwrap().commit();
+    let grants = Grants::new();
+    let mut tasks = Vec::new();
+    for name in ["a", "b", "c"] {
+        tasks.push(grants.wait(name, ask().until_ready(ms(3100))).await);
+    }
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    assert!(grants.start.elapsed() <= ms(3010), "{:?}", grants.all());
 }
 
 async fn the_parent_is_waited_for(limiter: RateLimiter) {

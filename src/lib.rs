@@ -60,7 +60,8 @@
 //!   that is asked for.
 //! - A denied request leaves every limit as it found it.
 //! - Dropping is safe anywhere; [`layer`] and [`Lease`] say what each drop means.
-//! - No request waits longer than its deadline, and nothing on its path panics.
+//! - No request waits for the store longer than its deadline, nor for capacity unless it is told to, and
+//!   nothing on its path panics.
 #![cfg_attr(not(all(feature = "axum", feature = "dynamodb")), allow(rustdoc::broken_intra_doc_links))]
 
 #[cfg(feature = "blocking")]
@@ -100,6 +101,12 @@ mod guide {
     struct Hierarchy;
     #[doc = include_str!("../docs/guide/namespaces.md")]
     struct Namespaces;
+    #[doc = include_str!("../docs/guide/failure-modes.md")]
+    struct FailureModes;
+    #[doc = include_str!("../docs/guide/waiting.md")]
+    struct Waiting;
+    #[doc = include_str!("../docs/guide/shadow.md")]
+    struct ShadowMode;
     #[doc = include_str!("../docs/guide/sharing-a-table-with-python.md")]
     struct SharingATableWithPython;
     #[doc = include_str!("../docs/guide/answers.md")]

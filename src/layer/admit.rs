@@ -9,7 +9,8 @@ use http::{
 };
 
 use super::{
-    MissingKey, OnMissingKey, Policy, RefusalReason, RequestHead,
+    BoundLimiter, MissingKey, OnMissingKey, Policy, RefusalReason, RequestHead,
+    handle::Holder,
     keys::{address::AddressText, missing::Reason},
     policy::{PolicyLimits, Rules, Subject},
 };
@@ -27,6 +28,8 @@ pub(super) enum Admission {
     Pass,
     /// It is answered without the inner service.
     Answer(Response<Bytes>),
+    /// Its handler acquires.
+    Bind(Box<(BoundLimiter, Holder)>),
     /// It is decided, or on its way to it.
     Acquire(Started),
 }
@@ -43,7 +46,7 @@ impl Policy {
         if let Some(exempt) = exempt {
             match exempt.head(head) {
                 Ok(false) => {}
-                Ok(true) => return Admission::Pass,
+                Ok(true) => return exempted(),
                 Err(missing) => return self.missing_key(limiter, head, &missing),
             }
         }
@@ -57,7 +60,7 @@ impl Policy {
             Err(missing) => return self.missing_key(limiter, head, &missing),
         };
         if exempt.is_some_and(|exempt| exempt.entity(entity.as_text())) {
-            return Admission::Pass;
+            return exempted();
         }
         let resource = match resource {
             Ok(Some(resource)) => resource,
@@ -68,14 +71,22 @@ impl Policy {
             Entity::Address(text) => limiter.acquire(text, &*resource),
             Entity::Id(id) => limiter.acquire(id, &*resource),
         };
-        Admission::Acquire(rules.complete(acquire, head).start())
+        let acquire = rules.complete(acquire, head);
+        if rules.decision.in_handler {
+            return Admission::Bind(Box::new(BoundLimiter::new(acquire, limiter.clone(), self.clone())));
+        }
+        Admission::Acquire(acquire.start())
     }
 
     fn missing_key(&self, limiter: &RateLimiter, head: &RequestHead<'_>, missing: &MissingKey) -> Admission {
         if let Reason::Setup(message) = missing.reason() {
             telemetry::setup(message);
         }
-        Admission::Answer(self.refuse(limiter, head, RefusalReason::MissingKey(missing)))
+        if self.rules.decision.is_shadow() {
+            // It only observes, and there is nothing to see.
+            return Admission::Pass;
+        }
+        Admission::Answer(self.refuse(&|| limiter.now(), Some(head), RefusalReason::MissingKey(missing)))
     }
 }
 
@@ -121,6 +132,7 @@ impl Rules {
             PolicyLimits::Exactly(limits) => acquire.limits(limits),
         };
         let acquire = if self.decision.without_parent { acquire.without_parent() } else { acquire };
+        let acquire = acquire.recourse(self.decision.recourse.as_ref());
         let acquire = match self.decision.prefetch {
             Some(prefetch) => acquire.prefetch(prefetch),
             None => acquire,
@@ -160,6 +172,11 @@ fn named<N>(what: &'static str, name: Result<N, Invalid>) -> Result<N, MissingKe
         // A name that the server chose itself.
         error => MissingKey::setup(format!("{what} key of a rate limit policy: {error}")),
     })
+}
+
+fn exempted() -> Admission {
+    telemetry::passed(false);
+    Admission::Pass
 }
 
 fn without_key() -> Admission {

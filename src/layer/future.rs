@@ -16,6 +16,7 @@ use super::{
     LeaseHandle, Policy, RateLimitStatus, RequestHead, ResponseBody,
     decide::Decision,
     handle::{Held, Holder},
+    handler_refusal::KeptHead,
 };
 use crate::limiter::{AcquireFuture, RateLimiter};
 
@@ -37,10 +38,17 @@ pin_project! {
         // about, and a store call costs a thousand times more.
         Waiting { lease: AcquireFuture, next: Option<Box<Next<S, ReqBody>>> },
         // The inner service runs. Dropped here, the lease commits as estimated.
-        Running { #[pin] future: F, lease: Option<(Holder, Policy)> },
+        Running { #[pin] future: F, lease: Option<Running> },
         // There is nothing to run.
         Answer { response: Option<Response<Bytes>> },
     }
+}
+
+/// What is settled when the inner service has answered.
+struct Running {
+    lease: Holder,
+    policy: Policy,
+    kept: Option<Box<KeptHead>>,
 }
 
 /// What the decision is waited for with.
@@ -95,17 +103,11 @@ where
                 if let Holder::Shared(handle) = &lease {
                     request.extensions_mut().insert(handle.clone());
                 }
+                let kept = policy.keep(&request);
                 let unwinding = RollbackOnPanic(lease.held());
                 let future = service.call(request);
                 unwinding.survived();
-                Self::Running { future, lease: Some((lease, policy.clone())) }
-            }
-            Decision::Undecided(status) => {
-                let extensions = request.extensions_mut();
-                // That of a layer further out: the handler would settle the wrong bucket.
-                extensions.remove::<LeaseHandle>();
-                extensions.insert(status);
-                Self::Running { future: service.call(request), lease: None }
+                Self::Running { future, lease: Some(Running { lease, policy: policy.clone(), kept }) }
             }
             Decision::Answer(response) => Self::Answer { response: Some(response) },
         }
@@ -154,16 +156,16 @@ where
                     state.set(decided);
                 }
                 StateProjection::Running { future, lease } => {
-                    let unwinding = lease.as_ref().map(|(lease, _)| RollbackOnPanic(lease.held()));
+                    let unwinding = lease.as_ref().map(|running| RollbackOnPanic(running.lease.held()));
                     let polled = future.poll(context);
                     // It returned: there is nothing to roll back.
                     std::mem::forget(unwinding);
                     return Poll::Ready(match (ready!(polled), lease.take()) {
                         (Ok(response), None) => Ok(response.map(|body| ResponseBody::inner(body, None))),
-                        (Ok(response), Some((lease, policy))) => Ok(settled(response, lease, &policy)),
+                        (Ok(response), Some(running)) => Ok(settled(response, running)),
                         (Err(error), lease) => {
-                            if let Some((lease, _)) = lease {
-                                lease.held().rollback();
+                            if let Some(running) = lease {
+                                running.lease.held().rollback();
                             }
                             Err(error)
                         }
@@ -179,7 +181,11 @@ where
 }
 
 /// Settles by the head. Where anybody else holds the lease it stays open until the body ends.
-fn settled<B: Body>(mut response: Response<B>, lease: Holder, policy: &Policy) -> Response<ResponseBody<B>> {
+fn settled<B: Body>(mut response: Response<B>, running: Running) -> Response<ResponseBody<B>> {
+    let Running { lease, policy, kept } = running;
+    if let Some(answer) = policy.answer_handler(lease.held(), kept.as_deref(), &mut response) {
+        return answer.map(ResponseBody::answer);
+    }
     policy.settle(lease.held(), &mut response);
     let lease = lease.still_shared();
     response.map(|body| ResponseBody::inner(body, lease))

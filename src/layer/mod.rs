@@ -38,6 +38,9 @@
 //! | the response head is ready, and somebody does | settled by the rules; committed when the body and the last handle are gone |
 //! | the body ends, fails, or the client goes meanwhile | committed with what is known so far |
 //! | a layer further in denied the request | rolled back |
+//! | the handler acquires ([`BoundLimiter`]) | as above, from then on |
+//! | the handler answers with an [`Error`](crate::Error) (feature `axum`) | as for any other response: the handler has run |
+//! | the request passed without a decision, or a policy that only observes would have denied it | one that charges nothing: adjusting it is accepted and does nothing |
 //! | the process ends | charged as far as written; refill heals it |
 //!
 //! # Answers
@@ -47,7 +50,9 @@
 //! | a limit is short | 429 with `Retry-After`, `RateLimit`, `RateLimit-Policy`, a problem document |
 //! | the cost is above a capacity | 429 without `Retry-After`, with [a problem of its own](#cost-exceeds-capacity) |
 //! | the resource is disabled for the entity | 403 with a problem document |
-//! | the store does not answer | 503 with `Retry-After`, or the request passes: [`OnUnavailable`] |
+//! | the store does not answer | 503 with `Retry-After`, or the request passes, or this process decides by its share of the limits: [`OnUnavailable`] |
+//! | the policy [waits](PolicyBuilder::wait) | 429 where it would take longer than that, or too many wait already |
+//! | the policy [only observes](PolicyBuilder::shadow) | none of these: the request passes |
 //! | the key is missing or empty | 400, for credentials 401, or what [`OnMissingKey`] says |
 //! | the server is set up wrongly (no peer address, no matched path, no limits stored, a cost of a limit that is not stored) | 500, and an error event that says what is missing |
 //!
@@ -64,10 +69,12 @@
 mod admit;
 mod answer;
 mod body;
+mod bound;
 mod cost;
 mod decide;
 mod future;
 mod handle;
+mod handler_refusal;
 mod head;
 mod headers;
 pub mod keys;
@@ -76,10 +83,12 @@ mod rate_limit_layer;
 mod respond;
 mod service;
 mod settle;
+mod shadow;
 mod status;
 
 pub use answer::{Answer, Jitter, Refusal, RefusalReason};
 pub use body::ResponseBody;
+pub use bound::BoundLimiter;
 pub use cost::{Estimate, header_value};
 pub use future::ResponseFuture;
 pub use handle::LeaseHandle;
@@ -90,4 +99,7 @@ pub use policy::{InvalidPolicy, OnMissingKey, OnUnavailable, Policy, PolicyBuild
 pub use rate_limit_layer::RateLimitLayer;
 pub use service::RateLimit;
 pub use settle::Settle;
-pub use status::RateLimitStatus;
+pub use status::{RateLimitStatus, ShadowVerdict};
+
+#[cfg(feature = "axum")]
+pub(crate) use handler_refusal::handler_refusal;

@@ -2,7 +2,7 @@
 
 use http::Response;
 
-use super::{Policy, answer::Refused, handle::Held};
+use super::{Policy, answer::Refused, handle::Held, shadow};
 
 impl Policy {
     /// Settles the lease by the response's head, and reports the limits in it.
@@ -24,6 +24,11 @@ impl Policy {
         }
         if rules.settlement.refund_server_errors && response.status().is_server_error() {
             lease.settle_all(0);
+        }
+        if rules.decision.reports_shadow
+            && let Some(verdict) = lease.shadow_verdict()
+        {
+            shadow::report(response.headers_mut(), &verdict);
         }
         self.report(lease, response);
     }

@@ -63,12 +63,17 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         match self.policy.admit(&self.limiter, &RequestHead::from(&request)) {
             Admission::Pass => ResponseFuture::pass(&mut self.inner, request, &self.policy),
             Admission::Answer(response) => {
                 self.give_up_readiness();
                 ResponseFuture::answer(response)
+            }
+            Admission::Bind(bound) => {
+                let (bound, holder) = *bound;
+                request.extensions_mut().insert(bound);
+                ResponseFuture::decided(Decision::Granted(holder), &mut self.inner, request, &self.policy)
             }
             Admission::Acquire(Started::Done(result)) => {
                 let decision = self.policy.decide(&self.limiter, &RequestHead::from(&request), result);

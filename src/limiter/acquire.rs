@@ -12,6 +12,7 @@ use super::{
     deadline::Deadline,
     lease::Lease,
     prefetch::Prefetch,
+    recourse,
     request::{Planned, Request, Subject, Terms},
 };
 use crate::{
@@ -36,7 +37,7 @@ use crate::{
 /// One round trip before (a read of up to five items) where the entity's stored limits and parent
 /// are not known yet, and one more where a parent is first discovered. A parent's bucket costs
 /// another write unit, at the same time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "an acquire does nothing until it is awaited"]
 pub struct Acquire {
     request: Result<Request, Error>,
@@ -151,7 +152,7 @@ impl Acquire {
         Ok(output)
     }
 
-    fn edit(&mut self, change: impl FnOnce(&mut Request) -> Result<(), Error>) {
+    pub(super) fn edit(&mut self, change: impl FnOnce(&mut Request) -> Result<(), Error>) {
         if let Ok(request) = &mut self.request
             && let Err(error) = change(request)
         {
@@ -207,10 +208,21 @@ fn start_slowly(request: Request, begun: Begun) -> Started {
 }
 
 fn start_watched(request: Request) -> Started {
+    match request.recourse() {
+        None => ask_plainly(request),
+        Some(recourse) => {
+            let recourse = recourse.clone();
+            recourse::start(request, recourse)
+        }
+    }
+}
+
+/// Asks once, and takes the answer as it is.
+pub(super) fn ask_plainly(request: Request) -> Started {
     let deadline = request.deadline();
     match request.plan() {
         Ok(Planned::Now(charges)) => begin(charges, deadline),
-        Ok(Planned::Later(request)) => Started::Waiting(AcquireFuture(Stage::Resolving(Box::pin(resolve(request))))),
+        Ok(Planned::Later(request)) => Started::Waiting(AcquireFuture::boxed(Box::pin(resolve(request)))),
         Err(error) => Started::Done(Err(error)),
     }
 }
@@ -259,8 +271,8 @@ enum Stage {
     New(Option<Subject>, Terms),
     /// For nothing: its arguments were wrong.
     Refused(Option<Error>),
-    /// For limits or a parent that are not known yet.
-    Resolving(Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>),
+    /// For limits or a parent that are not known yet, or for more than one answer.
+    Boxed(Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>),
     /// For the buckets.
     Charging(Box<Charging>, Deadline),
     /// As one of the others, and somebody wants to know how it ends.
@@ -289,7 +301,7 @@ impl std::fmt::Debug for AcquireFuture {
         f.write_str(match self.0 {
             Stage::New(..) => "AcquireFuture::New",
             Stage::Refused(_) => "AcquireFuture::Refused",
-            Stage::Resolving(_) => "AcquireFuture::Resolving",
+            Stage::Boxed(_) => "AcquireFuture::Boxed",
             Stage::Charging(..) => "AcquireFuture::Charging",
             Stage::Watched(_) => "AcquireFuture::Watched",
         })
@@ -312,6 +324,10 @@ impl Future for AcquireFuture {
 }
 
 impl AcquireFuture {
+    pub(super) fn boxed(future: Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>) -> Self {
+        Self(Stage::Boxed(future))
+    }
+
     fn poll_slowly(&mut self, context: &mut Context<'_>, begun: Begun) -> Poll<Result<Lease, Error>> {
         if let Stage::New(subject, terms) = &mut self.0 {
             // Polled again after it was ready: nothing is left to wait for.
@@ -324,7 +340,7 @@ impl AcquireFuture {
         match &mut self.0 {
             Stage::New(..) => Poll::Pending,
             Stage::Refused(error) => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
-            Stage::Resolving(future) => future.as_mut().poll(context),
+            Stage::Boxed(future) => future.as_mut().poll(context),
             Stage::Charging(charging, deadline) => {
                 let deadline = *deadline;
                 Pin::new(charging).poll(context).map(|result| Ok(Lease::new(result?, deadline)))

@@ -1,16 +1,17 @@
 //! A granted cost.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     charge::{Charged, Charges, charge},
     deadline::Deadline,
     holding::{Holdings, MOST_USED},
+    recourse::{Recourse, Shadow},
     settlement::Settlement,
 };
 use crate::{
     error::{Error, Invalid},
-    model::{EntityId, LimitStatus, Limits, MILLI, Resource, to_milli},
+    model::{EntityId, LimitName, LimitStatus, Limits, MILLI, Resource, to_milli},
     telemetry,
 };
 
@@ -26,12 +27,43 @@ use crate::{
 pub struct Lease {
     holdings: Holdings,
     deadline: Deadline,
+    aside: Option<Box<Aside>>,
+}
+
+/// What most leases have nothing of.
+#[derive(Clone, Debug, Default)]
+struct Aside {
+    /// Whether this process has decided alone.
+    degraded: bool,
+    /// Which limits only observe.
+    recourse: Option<Arc<Recourse>>,
+    /// Whether all of those are left alone: they would have denied the request.
+    outside: bool,
+    /// Those that were short.
+    short: Vec<LimitStatus>,
+}
+
+impl Aside {
+    fn covers(&self, name: &str) -> bool {
+        let shadow = self.recourse.as_ref().map(|recourse| &recourse.shadow);
+        shadow.is_some_and(|shadow| LimitName::new(name).is_ok_and(|name| shadow.covers(&name)))
+    }
+
+    /// Whether nothing at all is to be refused.
+    fn covers_all(&self) -> bool {
+        self.recourse.as_ref().is_some_and(|recourse| matches!(recourse.shadow, Shadow::All))
+    }
+
+    /// Whether what is used of the limit is not charged.
+    fn leaves_alone(&self, name: &str) -> bool {
+        (self.outside && self.covers(name)) || self.short.iter().any(|status| *status.limit.name() == name)
+    }
 }
 
 impl Lease {
     #[inline]
     pub(super) fn new(holdings: Holdings, deadline: Deadline) -> Self {
-        Self { holdings, deadline }
+        Self { holdings, deadline, aside: None }
     }
 
     /// Who is charged.
@@ -52,6 +84,40 @@ impl Lease {
     /// The parent whose bucket is charged too.
     pub fn parent(&self) -> Option<&EntityId> {
         self.holdings.parent.as_deref().map(|parent| &parent.key().entity)
+    }
+
+    /// Whether the store gave no decision, and this process decided by its share of the limits:
+    /// [`Acquire::or_locally`](super::Acquire::or_locally). What is used is not charged to the store then.
+    pub fn is_degraded(&self) -> bool {
+        self.aside.as_ref().is_some_and(|aside| aside.degraded)
+    }
+
+    /// Limits that only observe and would have denied the request, or a later
+    /// [`consume`](Self::consume): [`Acquire::shadow`](super::Acquire::shadow). What is used of them is
+    /// not charged.
+    pub fn shadow_denials(&self) -> &[LimitStatus] {
+        self.aside.as_ref().map_or(&[], |aside| &aside.short)
+    }
+
+    /// Whether some of the limits only observe.
+    pub(crate) fn is_observed(&self) -> bool {
+        self.aside.as_ref().is_some_and(|aside| aside.recourse.is_some())
+    }
+
+    pub(super) fn degrade(&mut self) {
+        self.aside.get_or_insert_default().degraded = true;
+    }
+
+    pub(super) fn has_shadow(&mut self, recourse: Arc<Recourse>) {
+        self.aside.get_or_insert_default().recourse = Some(recourse);
+    }
+
+    /// Notes limits that only observe and were short. `outside`: at the first, so that all of them are
+    /// left alone.
+    pub(super) fn observe(&mut self, short: Vec<LimitStatus>, outside: bool) {
+        let aside = self.aside.get_or_insert_default();
+        aside.outside |= outside;
+        aside.short.extend(short);
     }
 
     /// Tokens of the limit `name` that the lease counts as used: the cost, adjusted since.
@@ -152,6 +218,10 @@ impl Lease {
 
     /// Changes what was used of a limit, in every bucket that has it.
     fn edit(&mut self, name: &str, change: impl Fn(i64) -> i64) -> Result<(), Invalid> {
+        if self.aside.as_ref().is_some_and(|aside| aside.leaves_alone(name)) {
+            // It would not have come so far.
+            return Ok(());
+        }
         let mut found = false;
         for holding in self.holdings.iter_mut() {
             if let Some(index) = holding.index(name) {
@@ -172,28 +242,67 @@ impl Lease {
         if self.holdings.iter().all(|holding| holding.index(name).is_none()) {
             return Err(Invalid::UnknownLimit(name.into()).into());
         }
-        let parent = self.holdings.parent.as_deref();
-        let charges = Charges {
-            own: self.holdings.own.charge(name, tokens)?,
-            parent: parent.map(|parent| parent.charge(name, tokens)).transpose()?.map(Box::new),
+        let aside = self.aside.as_deref();
+        let observes = aside.is_some_and(|aside| aside.covers(name));
+        let passes_all = aside.is_some_and(Aside::covers_all);
+        let mut short = Vec::new();
+        let started = match aside.is_some_and(|aside| aside.leaves_alone(name)) {
+            true => None,
+            false => Some(self.charges(name, tokens).map(|charges| charge(charges, self.deadline))),
         };
-        let started = charge(charges, self.deadline);
+        let started = match started {
+            Some(Err(Error::ExceedsCapacity(_))) if observes => {
+                let asked = |status| LimitStatus { requested: tokens, retry_after: None, ..status };
+                short.extend(self.statuses().filter(|status| *status.limit.name() == name).map(asked));
+                None
+            }
+            started => started.transpose()?,
+        };
+        let name = LimitName::new(name)?;
         Ok(async move {
             let more = match started {
-                Charged::Done(result) => result,
-                Charged::Waiting(charging) => charging.await,
+                None => return Ok(More { granted: None, short }),
+                Some(Charged::Done(result)) => result,
+                Some(Charged::Waiting(charging)) => charging.await,
             };
             telemetry::topped_up(more.as_ref().err());
-            Ok(More(more?))
+            match more {
+                Ok(granted) => Ok(More { granted: Some(granted), short: Vec::new() }),
+                Err(Error::Denied(denied)) if observes => {
+                    let short = denied.limits.into_iter().filter(|status| *status.limit.name() == name);
+                    Ok(More { granted: None, short: short.filter(LimitStatus::exceeded).collect() })
+                }
+                Err(Error::Unavailable(_)) if passes_all => Ok(More { granted: None, short }),
+                Err(error) => Err(error),
+            }
+        })
+    }
+
+    fn charges(&self, name: &str, tokens: u64) -> Result<Charges, Error> {
+        let parent = self.holdings.parent.as_deref();
+        Ok(Charges {
+            own: self.holdings.own.charge(name, tokens)?,
+            parent: parent.map(|parent| parent.charge(name, tokens)).transpose()?.map(Box::new),
         })
     }
 
     /// Takes over what was granted in addition.
-    pub(crate) fn absorb(&mut self, More(more): More) {
-        self.holdings.absorb(more);
+    pub(crate) fn absorb(&mut self, more: More) {
+        if let Some(granted) = more.granted {
+            self.holdings.absorb(granted);
+        }
+        if !more.short.is_empty() {
+            telemetry::shadow_denial(self.resource(), &more.short);
+            self.observe(more.short, false);
+        }
     }
 }
 
 /// Granted in addition to a lease. Dropped: given back.
 #[derive(Debug)]
-pub(crate) struct More(Holdings);
+pub(crate) struct More {
+    /// Nothing where a limit only observes.
+    granted: Option<Holdings>,
+    /// Such a limit, where it was short.
+    short: Vec<LimitStatus>,
+}

@@ -1,6 +1,10 @@
 //! The limiter.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use super::{
     acquire::Acquire,
@@ -14,6 +18,7 @@ use super::{
     prefetch::PrefetchStats,
     query::Query,
     request::{Gated, Request, Source, Subject},
+    waiting::Lines,
 };
 use crate::{
     clock::Clock,
@@ -65,6 +70,10 @@ struct Shared {
     settings: LimiterSettings,
     /// What it was built from: limiters of other namespaces are built from the same.
     builder: Builder,
+    /// Who waits for capacity, of a limiter over a store.
+    lines: Lines,
+    /// The buckets of [`Acquire::or_locally`]: kept, so that an outage that comes and goes fills none.
+    local: OnceLock<Arc<Memory>>,
 }
 
 /// What a limiter goes by.
@@ -87,7 +96,8 @@ pub(super) enum Backend {
 
 impl RateLimiter {
     pub(super) fn new(backend: Backend, clock: Arc<dyn Clock>, settings: LimiterSettings, builder: Builder) -> Self {
-        Self { shared: Arc::new(Shared { backend, clock, settings, builder }) }
+        let (lines, local) = (Lines::default(), OnceLock::new());
+        Self { shared: Arc::new(Shared { backend, clock, settings, builder, lines, local }) }
     }
 
     /// A limiter whose buckets live in this process: for tests, and for services that run alone.
@@ -242,6 +252,22 @@ impl RateLimiter {
             Backend::Memory(memory) => Bucket::Memory { memory: memory.clone(), place: memory.place(key), limits },
             Backend::Gated(gates) => Bucket::Gated { gate: gates.get(key), limits },
         }
+    }
+
+    /// Who waits for capacity.
+    pub(super) fn lines(&self) -> &Lines {
+        match self.backend() {
+            Backend::Memory(memory) => &memory.lines,
+            Backend::Gated(_) => &self.shared.lines,
+        }
+    }
+
+    /// The buckets that decide while the store is down, as many as there are gates.
+    pub(super) fn local(&self) -> &Arc<Memory> {
+        self.shared.local.get_or_init(|| {
+            let store = MemoryStore::with_capacity(self.shared.builder.most_remembered());
+            Arc::new(Memory { store, clock: self.shared.clock.clone(), lines: Lines::default() })
+        })
     }
 
     /// What it was built from.

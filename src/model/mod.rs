@@ -38,7 +38,7 @@ pub use bucket::{BucketState, LimitState, Lineage};
 pub use config::{ConfigScope, ConfigSource, ResolvedLimits, StoredConfig, StoredOnUnavailable};
 pub use cost::Cost;
 pub use entity::Entity;
-pub use health::{Status, StoreStatus};
+pub use health::{BreakerState, Status, StoreStatus};
 pub use key::BucketKey;
 pub use limit::{InvalidLimit, Limit, limit_name};
 pub use limits::{InvalidLimits, Limits};

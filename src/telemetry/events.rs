@@ -1,9 +1,13 @@
 //! What is told to the log, and counted by the way.
 
-use super::{count, names};
+use super::{
+    count,
+    hooks::{self, BreakerState, breaker},
+    names,
+};
 use crate::{
     error::Unavailable,
-    model::{BucketKey, LimitName},
+    model::{BucketKey, LimitName, LimitStatus, Resource},
     store::StoreError,
 };
 
@@ -55,6 +59,31 @@ pub(crate) fn unavailable(error: &Unavailable, allowed: bool) {
 pub(crate) fn stale_config(error: &StoreError) {
     tracing::warn!(target: "tollgate", %error, "stored limits not refreshed");
     count(names::CONFIG_STALE, &[], 1);
+}
+
+pub(crate) fn breaker_opened(failures: u32) {
+    tracing::warn!(target: "tollgate", failures, "breaker opened");
+    breaker(BreakerState::Open);
+}
+
+pub(crate) fn breaker_closed() {
+    tracing::info!(target: "tollgate", "breaker closed");
+    breaker(BreakerState::Closed);
+}
+
+pub(crate) fn decided_locally(resource: &Resource, error: &Unavailable, granted: bool) {
+    tracing::debug!(target: "tollgate", %resource, %error, granted, degraded = true, "decided locally");
+    hooks::decided_locally();
+}
+
+/// `denied` are the limits that were short.
+pub(crate) fn shadow_denial(resource: &Resource, denied: &[LimitStatus]) {
+    let names: Vec<_> = denied.iter().map(|status| status.limit.name().as_str()).collect();
+    let limits = names.join(", ");
+    tracing::info!(target: "tollgate", %resource, limits, "shadow denial");
+    for limit in denied {
+        hooks::shadow_denied(resource, limit.limit.name());
+    }
 }
 
 #[cfg(feature = "dynamodb")]

@@ -1,7 +1,6 @@
 //! Counts what is limited in other ways than by a bucket over a store. The events are told elsewhere.
-#![expect(dead_code, reason = "nothing waits, observes or falls back yet")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{count, names, observe, set};
 use crate::model::{LimitName, Resource};
@@ -46,14 +45,42 @@ super::held::counted! {
 
 /// How a request's wait for capacity ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WaitEnd {
+enum WaitEnd {
     Granted,
     Denied,
     Cancelled,
 }
 
-/// A request has waited for capacity. [`Waiter`] counts it meanwhile.
-pub(crate) fn waited(time: Duration, end: WaitEnd) {
+/// A request that waits for capacity: counted until it ends, and for how long. Dropped before: its caller
+/// has given up.
+#[derive(Debug)]
+pub(crate) struct Waited {
+    since: Instant,
+    _waiter: Waiter,
+    over: bool,
+}
+
+impl Waited {
+    pub(crate) fn begin() -> Self {
+        Self { since: Instant::now(), _waiter: Waiter::new(), over: false }
+    }
+
+    pub(crate) fn end(mut self, granted: bool) {
+        self.over = true;
+        waited(self.since.elapsed(), if granted { WaitEnd::Granted } else { WaitEnd::Denied });
+    }
+}
+
+impl Drop for Waited {
+    fn drop(&mut self) {
+        if !self.over {
+            waited(self.since.elapsed(), WaitEnd::Cancelled);
+        }
+    }
+}
+
+/// A request has waited for capacity.
+fn waited(time: Duration, end: WaitEnd) {
     let outcome = match end {
         WaitEnd::Granted => "granted",
         WaitEnd::Denied => "denied",

@@ -14,6 +14,10 @@
 //! | `stored limits not refreshed` | warn | the store failed: what was known is served on |
 //! | `caller unknown` | warn | STS did not say who changes limits and entities: the history does not either |
 //! | `limiter unavailable` | warn | a request was answered without the store's decision |
+//! | `breaker opened` | warn | the store keeps failing: requests do not wait for it for now |
+//! | `breaker closed` | info | the store answers again |
+//! | `decided locally` | debug | the store gave no decision: this process decided by its share of the limits |
+//! | `shadow denial` | info | limits that only observe would have denied a request |
 //! | `refill time ahead of the clock` | warn | another process's clock has left it: it is put right |
 //! | `bucket split` | info | a bucket has twice as many shards now |
 //! | `request setup` | error | a key extractor found the server set up wrongly |
@@ -38,7 +42,7 @@ mod catalogue;
 mod count;
 mod events;
 mod held;
-pub(crate) mod hooks;
+mod hooks;
 mod layer;
 #[cfg(feature = "metrics")]
 mod meters;
@@ -56,10 +60,11 @@ pub(crate) use self::{
     acquire::{Begun, Watch, decided_in_memory, topped_up, traces_acquires},
     ahead::{HeldAhead, prefetch_filled, prefetch_given_back, prefetch_served},
     events::{
-        Dropped, bucket_split, refill_time_ahead, settle_value_ignored, settlement_dropped, setup, stale_config,
-        store_call_failed, unavailable,
+        Dropped, breaker_closed, breaker_opened, bucket_split, decided_locally, refill_time_ahead,
+        settle_value_ignored, settlement_dropped, setup, shadow_denial, stale_config, store_call_failed, unavailable,
     },
     held::{LiveGate, PendingSettlement},
+    hooks::{BreakerState, UsageBody, Waited, breaker, passed, usage_body},
     layer::{Degraded, Exempt, degraded, exempt},
     settled::settled,
     store_call::{Answer, Retry, StoreCall, store_retried},

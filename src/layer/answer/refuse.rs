@@ -12,7 +12,6 @@ use crate::{
         headers::{PartitionKeys, Standing, seconds_up},
         keys::missing::Reason,
     },
-    limiter::RateLimiter,
     model::Denied,
 };
 
@@ -20,11 +19,12 @@ use crate::{
 const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
 
 impl Policy {
-    /// The answer to a request that is refused.
+    /// The answer to a request that is refused; `now` tells epoch ms. Without its head it is answered as any
+    /// other of its kind.
     pub(in crate::layer) fn refuse(
         &self,
-        limiter: &RateLimiter,
-        head: &RequestHead<'_>,
+        now: &dyn Fn() -> i64,
+        head: Option<&RequestHead<'_>>,
         reason: RefusalReason<'_>,
     ) -> Response<Bytes> {
         let answers = &self.rules.answers;
@@ -35,29 +35,24 @@ impl Policy {
             }
             reason => reason,
         };
-        let wait = match reason {
-            RefusalReason::Denied(denied) => denied.retry_after(),
-            RefusalReason::Unavailable(_) => Some(RETRY_UNAVAILABLE),
-            _ => None,
-        };
-        let wait = wait.map(|wait| answers.jitter.lengthen(wait));
-        let mut response = match grpc::is_grpc(head.headers) {
+        let wait = wait(reason).map(|wait| answers.jitter.lengthen(wait));
+        let mut response = match head.is_some_and(|head| grpc::is_grpc(head.headers)) {
             true => grpc::answer(reason, wait),
             false => http_answer::answer(reason, wait),
         };
         if let RefusalReason::Denied(denied) = reason {
-            self.report_denied(limiter, denied, wait, &mut response);
+            self.report_denied(now, denied, wait, &mut response);
         }
-        if let Some(custom) = &answers.custom {
+        if let (Some(custom), Some(head)) = (&answers.custom, head) {
             response = custom.answer(Refusal { head: *head, reason, retry_after: wait, response });
         }
-        finish(head.method, response)
+        finish(head.map(|head| head.method), response)
     }
 
     /// All limits, whatever granted responses report.
     fn report_denied(
         &self,
-        limiter: &RateLimiter,
+        now: &dyn Fn() -> i64,
         denied: &Denied,
         wait: Option<Duration>,
         response: &mut Response<Bytes>,
@@ -68,10 +63,19 @@ impl Policy {
             statuses: &denied.limits,
             refused: true,
             retry_after: wait.map(told),
-            now: if dialects.needs_time() { limiter.now() } else { 0 },
+            now: if dialects.needs_time() { now() } else { 0 },
             partition: dialects.partitions.as_ref().map(partition),
         };
         dialects.report(response.headers_mut(), &standing, ReportLimits::All);
+    }
+}
+
+/// When it may be tried again; `None` where waiting does not help.
+pub(super) fn wait(reason: RefusalReason<'_>) -> Option<Duration> {
+    match reason {
+        RefusalReason::Denied(denied) => denied.retry_after(),
+        RefusalReason::Unavailable(_) => Some(RETRY_UNAVAILABLE),
+        _ => None,
     }
 }
 
@@ -81,9 +85,9 @@ pub(super) fn told(wait: Duration) -> i64 {
 }
 
 /// What no answer goes without.
-fn finish(method: &Method, mut response: Response<Bytes>) -> Response<Bytes> {
+fn finish(method: Option<&Method>, mut response: Response<Bytes>) -> Response<Bytes> {
     response.extensions_mut().insert(Refused);
-    if *method == Method::HEAD {
+    if method == Some(&Method::HEAD) {
         // The length that the answer to a GET would have.
         let length = response.body().len();
         if length > 0 {

@@ -19,7 +19,12 @@ impl Policy {
             return;
         }
         let dialects = &answers.dialects;
-        let statuses = lease.statuses();
+        let mut statuses = lease.statuses();
+        // Clients need not slow down for limits that only observe.
+        statuses.retain(|status| !self.rules.decision.observes(status.limit.name()));
+        if statuses.is_empty() {
+            return;
+        }
         let standing = Standing {
             statuses: &statuses,
             refused: false,

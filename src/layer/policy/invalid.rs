@@ -23,6 +23,9 @@ pub enum InvalidPolicy {
     /// A cost, an estimate or a settle rule names a limit that the policy does not have.
     #[error("the policy has no limit {0}")]
     UnknownLimit(String),
+    /// The share of the limits that holds while the store is down is nothing, or more than all.
+    #[error("a share must be more than nothing, and no more than the whole")]
+    Share,
     /// A fixed cost that no full bucket holds.
     #[error("the cost of {limit} is {cost}, its capacity only {capacity}")]
     CostExceedsCapacity {

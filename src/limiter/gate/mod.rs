@@ -33,6 +33,7 @@ use self::{
 };
 use super::{
     background::Background,
+    breaker::Switch,
     bucket::{Asked, Bucket, Refusal, Verdict},
     charge::Mode,
     grant::{Amounts, Share},
@@ -58,6 +59,7 @@ pub(super) struct Context {
     pub(super) settings: Settings,
     pub(super) write_ids: WriteIds,
     pub(super) prefetched: Counters,
+    pub(super) breaker: Arc<Switch>,
 }
 
 impl Context {
@@ -164,6 +166,9 @@ impl Gate {
         }
         if let Some(statuses) = self.known_denial(limits, amounts) {
             return Err(Asked::Denied(statuses));
+        }
+        if !self.context.breaker.admits(|| self.context.clock.now()) {
+            return Err(Asked::Unavailable(Unavailable::BreakerOpen));
         }
         let (reply, answer) = oneshot::channel();
         let since = Instant::now();

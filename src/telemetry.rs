@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | `settlement dropped` | warn | a lease's difference could not be written: tokens may be lost |
 //! | `store call failed` | warn | a write failed; its requests got an error or another try |
-//! | `settle value ignored` | warn | a response header that should settle a lease was unusable |
+//! | `settle value ignored` | warn | a header, trailer or body that should settle a lease was unusable |
+//! | `estimate ignored` | warn | a header or query parameter that should give a cost was unusable |
 //! | `stored limits not refreshed` | warn | the store failed: what was known is served on |
 //! | `caller unknown` | warn | STS did not say who changes limits and entities: the history does not either |
 //! | `limiter unavailable` | warn | a request was answered without the store's decision |
@@ -34,8 +35,12 @@ pub(crate) fn bucket_split(key: &BucketKey, shards: u32) {
     tracing::info!(target: "tollgate", resource = %key.resource, shards, "bucket split");
 }
 
-pub(crate) fn settle_value_ignored(limit: &LimitName, header: &str, reason: &str) {
-    tracing::warn!(target: "tollgate", %limit, header, reason, "settle value ignored");
+pub(crate) fn settle_value_ignored(limit: &LimitName, source: &str, reason: &str) {
+    tracing::warn!(target: "tollgate", %limit, source, reason, "settle value ignored");
+}
+
+pub(crate) fn estimate_ignored(source: &str, reason: &str) {
+    tracing::warn!(target: "tollgate", source, reason, "estimate ignored");
 }
 
 pub(crate) fn unavailable(error: &Unavailable, allowed: bool) {

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     error::Invalid,
     limiter::{Acquire, RateLimiter, Started},
-    model::{EntityId, Resource},
+    model::{EntityId, IntoName, Resource},
     telemetry,
 };
 
@@ -48,11 +48,12 @@ impl Policy {
             Ok(None) => return Admission::Pass,
             Err(missing) => return missing_key(&missing),
         };
+        let learned = rules.cost.key(entity.as_text(), resource.as_str());
         let acquire = match entity {
             Entity::Address(text) => limiter.acquire(text, &*resource),
             Entity::Id(id) => limiter.acquire(id, &*resource),
         };
-        Admission::Acquire(rules.complete(acquire, head).start())
+        Admission::Acquire(rules.complete(acquire, head, learned).start())
     }
 }
 
@@ -91,7 +92,7 @@ impl Subject {
 
 impl Rules {
     /// The acquire with all that the policy says about it.
-    fn complete(&self, acquire: Acquire, head: &RequestHead<'_>) -> Acquire {
+    fn complete(&self, acquire: Acquire, head: &RequestHead<'_>, learned: u64) -> Acquire {
         let acquire = match &self.limits {
             PolicyLimits::Stored => acquire,
             PolicyLimits::StoredOr(limits) => acquire.default_limits(limits),
@@ -102,16 +103,11 @@ impl Rules {
             Some(prefetch) => acquire.prefetch(prefetch),
             None => acquire,
         };
-        if self.cost.estimates.is_empty() {
-            return if self.cost.fixed.is_empty() { acquire } else { acquire.costs(&self.cost.fixed) };
+        match (self.cost.is_fixed(), self.cost.fixed.is_empty()) {
+            (true, true) => acquire,
+            (true, false) => acquire.costs(&self.cost.fixed),
+            (false, _) => acquire.costs(&self.cost.estimate(learned, head, self.limits.exactly())),
         }
-        let mut cost = self.cost.fixed.clone();
-        for (limit, estimate) in &self.cost.estimates {
-            if let Some(tokens) = estimate.estimate(head) {
-                cost.set(limit.clone(), tokens);
-            }
-        }
-        acquire.costs(&cost)
     }
 }
 
@@ -120,6 +116,15 @@ enum Entity {
     Id(EntityId),
     /// An address, that mostly need not become an id.
     Address(AddressText),
+}
+
+impl Entity {
+    fn as_text(&self) -> &str {
+        match self {
+            Self::Id(id) => id.as_str(),
+            Self::Address(text) => text.as_text(),
+        }
+    }
 }
 
 fn named<N>(what: &'static str, name: Result<N, Invalid>) -> Result<N, MissingKey> {

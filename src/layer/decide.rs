@@ -22,9 +22,12 @@ impl Policy {
     pub(super) fn decide(&self, limiter: &RateLimiter, result: Result<crate::Lease, Error>) -> Decision {
         let rules = &*self.rules;
         match result {
-            Ok(lease) => Decision::Granted(Holder::new(lease, rules.settlement.shares_lease)),
+            Ok(lease) => Decision::Granted(Holder::new(lease, self.clone())),
             Err(Error::Denied(denied)) => Decision::Answer(answer::denied(&denied, &rules.answers.policy_field)),
-            Err(Error::ExceedsCapacity(error)) => Decision::Answer(answer::exceeds_capacity(&error)),
+            Err(Error::ExceedsCapacity(error)) => {
+                rules.cost.unlearn(&error);
+                Decision::Answer(answer::exceeds_capacity(&error))
+            }
             Err(Error::Disabled(_)) => Decision::Answer(answer::disabled()),
             Err(Error::Unavailable(error)) => {
                 let allowed = rules.decision.on_unavailable.allows(limiter.stored_on_unavailable());

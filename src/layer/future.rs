@@ -14,6 +14,7 @@ use tower_service::Service;
 
 use super::{
     LeaseHandle, Policy, ResponseBody,
+    body::Tail,
     decide::Decision,
     handle::{Held, Holder},
 };
@@ -37,7 +38,9 @@ pin_project! {
         // about, and a store call costs a thousand times more.
         Waiting { lease: AcquireFuture, next: Option<Box<Next<S, ReqBody>>> },
         // The inner service runs. Dropped here, the lease commits as estimated.
-        Running { #[pin] future: F, lease: Option<(Holder, Policy)> },
+        Running { #[pin] future: F, lease: Option<Holder> },
+        // The inner service runs without a lease, and its response has something to be taken out.
+        Unlimited { #[pin] future: F, policy: Option<Policy> },
         // There is nothing to run.
         Answer { response: Option<Response<Bytes>> },
     }
@@ -55,8 +58,8 @@ impl<S, ReqBody> ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
-    pub(super) fn pass(service: &mut S, request: Request<ReqBody>) -> Self {
-        Self { state: State::Running { future: service.call(request), lease: None } }
+    pub(super) fn pass(service: &mut S, request: Request<ReqBody>, policy: &Policy) -> Self {
+        Self { state: State::unlimited(service, request, policy) }
     }
 
     pub(super) fn answer(response: Response<Bytes>) -> Self {
@@ -83,6 +86,14 @@ impl<S, ReqBody> State<S, ReqBody, S::Future>
 where
     S: Service<Request<ReqBody>>,
 {
+    fn unlimited(service: &mut S, request: Request<ReqBody>, policy: &Policy) -> Self {
+        let future = service.call(request);
+        match policy.rules.settlement.strips() {
+            false => Self::Running { future, lease: None },
+            true => Self::Unlimited { future, policy: Some(policy.clone()) },
+        }
+    }
+
     fn decided(decision: Decision, service: &mut S, mut request: Request<ReqBody>, policy: &Policy) -> Self {
         match decision {
             Decision::Granted(lease) => {
@@ -92,14 +103,14 @@ where
                 let unwinding = RollbackOnPanic(lease.held());
                 let future = service.call(request);
                 unwinding.survived();
-                Self::Running { future, lease: Some((lease, policy.clone())) }
+                Self::Running { future, lease: Some(lease) }
             }
             Decision::Undecided(status) => {
                 let extensions = request.extensions_mut();
                 // That of a layer further out: the handler would settle the wrong bucket.
                 extensions.remove::<LeaseHandle>();
                 extensions.insert(status);
-                Self::Running { future: service.call(request), lease: None }
+                Self::unlimited(service, request, policy)
             }
             Decision::Answer(response) => Self::Answer { response: Some(response) },
         }
@@ -148,20 +159,24 @@ where
                     state.set(decided);
                 }
                 StateProjection::Running { future, lease } => {
-                    let unwinding = lease.as_ref().map(|(lease, _)| RollbackOnPanic(lease.held()));
+                    let unwinding = lease.as_ref().map(|lease| RollbackOnPanic(lease.held()));
                     let polled = future.poll(context);
                     // It returned: there is nothing to roll back.
                     std::mem::forget(unwinding);
                     return Poll::Ready(match (ready!(polled), lease.take()) {
                         (Ok(response), None) => Ok(response.map(|body| ResponseBody::inner(body, None))),
-                        (Ok(response), Some((lease, policy))) => Ok(settled(response, lease, &policy)),
+                        (Ok(response), Some(lease)) => Ok(settled(response, lease)),
                         (Err(error), lease) => {
-                            if let Some((lease, _)) = lease {
-                                lease.held().rollback();
+                            if let Some(lease) = lease {
+                                lease.policy().fail(lease.held());
                             }
                             Err(error)
                         }
                     });
+                }
+                StateProjection::Unlimited { future, policy } => {
+                    let response = ready!(future.poll(context));
+                    return Poll::Ready(response.map(|response| stripped(response, policy.take())));
                 }
                 StateProjection::Answer { response } => {
                     let response = response.take().unwrap_or_default();
@@ -172,11 +187,21 @@ where
     }
 }
 
-/// Settles by the head. Where anybody else holds the lease it stays open until the body ends.
-fn settled<B: Body>(mut response: Response<B>, lease: Holder, policy: &Policy) -> Response<ResponseBody<B>> {
-    policy.settle(lease.held(), &mut response);
-    let lease = lease.still_shared();
-    response.map(|body| ResponseBody::inner(body, lease))
+/// Settles by the head. Where anybody else holds the lease, or a rule looks at the body, it stays
+/// open until the body ends.
+fn settled<B: Body>(mut response: Response<B>, lease: Holder) -> Response<ResponseBody<B>> {
+    lease.policy().settle(lease.held(), &mut response);
+    let tail = Tail::new(lease, &response);
+    response.map(|body| ResponseBody::inner(body, tail))
+}
+
+/// Takes out what clients need not see, where there is no lease to settle.
+fn stripped<B: Body>(mut response: Response<B>, policy: Option<Policy>) -> Response<ResponseBody<B>> {
+    let tail = policy.and_then(|policy| {
+        policy.strip(&mut response);
+        Tail::unlimited(policy, &response)
+    });
+    response.map(|body| ResponseBody::inner(body, tail))
 }
 
 impl<S, ReqBody> fmt::Debug for ResponseFuture<S, ReqBody>
@@ -186,7 +211,7 @@ where
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.state {
             State::Waiting { .. } => "ResponseFuture::Waiting",
-            State::Running { .. } => "ResponseFuture::Running",
+            State::Running { .. } | State::Unlimited { .. } => "ResponseFuture::Running",
             State::Answer { .. } => "ResponseFuture::Answer",
         })
     }

@@ -2,16 +2,17 @@
 
 use std::{
     fmt,
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use smallvec::SmallVec;
 
-use super::RateLimitStatus;
+use super::{Policy, RateLimitStatus};
 use crate::{
     error::{Error, Invalid},
-    limiter::Lease,
-    model::LimitStatus,
+    limiter::{Lease, More},
+    model::{LimitName, LimitStatus},
 };
 
 /// The lease of the request at hand.
@@ -21,6 +22,11 @@ use crate::{
 /// extractor.
 /// Clones share the lease. It is committed when the response body and the last handle are gone: a
 /// handle that is moved to a task keeps it open.
+///
+/// What is said of a limit here, by [`settle`](Self::settle), [`adjust`](Self::adjust) or
+/// [`release`](Self::release), goes before what the policy's [rules](super::Settle) find: they leave
+/// that limit alone. Where an [outcome](super::Outcome) gives it back, only what is said after the
+/// response's head counts.
 #[derive(Clone)]
 pub struct LeaseHandle {
     held: Arc<Held>,
@@ -34,7 +40,21 @@ impl fmt::Debug for LeaseHandle {
 }
 
 /// A lease that is committed when it goes.
-pub(super) struct Held(Mutex<Option<Lease>>);
+pub(super) struct Held {
+    state: Mutex<State>,
+    policy: Policy,
+}
+
+/// A lease, and who said what of it.
+struct State {
+    /// `None` once it was rolled back.
+    lease: Option<Lease>,
+    /// Limits that rules leave alone: a handler spoke of them, or they were given back. One bit for each
+    /// [position](Lease::position).
+    fixed: u32,
+    /// Limits whose real use was told.
+    known: u32,
+}
 
 /// The lease of a request whose inner service runs.
 pub(super) enum Holder {
@@ -45,8 +65,9 @@ pub(super) enum Holder {
 }
 
 impl Holder {
-    pub(super) fn new(lease: Lease, shared: bool) -> Self {
-        let held = Held(Mutex::new(Some(lease)));
+    pub(super) fn new(lease: Lease, policy: Policy) -> Self {
+        let shared = policy.rules.settlement.shares_lease;
+        let held = Held { state: Mutex::new(State { lease: Some(lease), fixed: 0, known: 0 }), policy };
         if shared { Self::Shared(LeaseHandle { held: Arc::new(held) }) } else { Self::Own(held) }
     }
 
@@ -55,6 +76,10 @@ impl Holder {
             Self::Shared(handle) => &handle.held,
             Self::Own(held) => held,
         }
+    }
+
+    pub(super) fn policy(&self) -> &Policy {
+        &self.held().policy
     }
 
     /// The handle, where anybody else holds one.
@@ -74,12 +99,20 @@ impl fmt::Debug for Holder {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let lease = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lease) = lease.take() {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lease) = state.lease.take() {
+            let known = state.known;
+            self.policy.rules.cost.learn(&lease, |limit| known & bit(&lease, limit) != 0);
             // The settlement goes its way by itself.
             drop(lease.commit());
         }
     }
+}
+
+/// The mark of a limit; none for those beyond the first 32, which rules treat as if nothing was said.
+fn bit(lease: &Lease, limit: &str) -> u32 {
+    let position = lease.position(limit).and_then(|position| u32::try_from(position).ok());
+    position.and_then(|position| 1_u32.checked_shl(position)).unwrap_or(0)
 }
 
 impl LeaseHandle {
@@ -89,7 +122,7 @@ impl LeaseHandle {
     /// # Errors
     /// [`Invalid::UnknownLimit`]; [`Invalid::LeaseClosed`] where it was rolled back.
     pub fn adjust(&self, name: &str, tokens: i64) -> Result<(), Invalid> {
-        self.held.with(|lease| lease.adjust(name, tokens))
+        self.held.told(name, |lease| lease.adjust(name, tokens))
     }
 
     /// Sets what was really used of the limit `name`, in tokens. Local.
@@ -97,7 +130,7 @@ impl LeaseHandle {
     /// # Errors
     /// As [`adjust`](Self::adjust).
     pub fn settle(&self, name: &str, tokens: u64) -> Result<(), Invalid> {
-        self.held.with(|lease| lease.settle(name, tokens))
+        self.held.told(name, |lease| lease.settle(name, tokens))
     }
 
     /// Gives back `tokens` of the limit `name` that the request does not need. Local.
@@ -105,7 +138,7 @@ impl LeaseHandle {
     /// # Errors
     /// As [`adjust`](Self::adjust).
     pub fn release(&self, name: &str, tokens: u64) -> Result<(), Invalid> {
-        self.held.with(|lease| lease.release(name, tokens))
+        self.held.told(name, |lease| lease.release(name, tokens))
     }
 
     /// Asks for `tokens` more of the limit `name`, of the parent too where it is charged, and fails
@@ -116,14 +149,11 @@ impl LeaseHandle {
     /// meanwhile too: nothing stays charged then.
     pub async fn consume(&self, name: &str, tokens: u64) -> Result<(), Error> {
         let more = {
-            let lease = self.held.lock();
-            lease.as_ref().ok_or(Invalid::LeaseClosed)?.ask(name, tokens)?
+            let state = self.held.lock();
+            state.lease.as_ref().ok_or(Invalid::LeaseClosed)?.ask(name, tokens)?
         };
         let more = more.await?;
-        self.held.with(|lease| {
-            lease.absorb(more);
-            Ok(())
-        })?;
+        self.held.lock().lease.as_mut().ok_or(Invalid::LeaseClosed)?.absorb(more);
         Ok(())
     }
 
@@ -136,8 +166,8 @@ impl LeaseHandle {
     /// Where the limits stood when the lease was granted, less what was adjusted since. Without
     /// limits, and marked as degraded, where the lease was rolled back.
     pub fn status(&self) -> RateLimitStatus {
-        let lease = self.held.lock();
-        let Some(lease) = lease.as_ref() else {
+        let state = self.held.lock();
+        let Some(lease) = state.lease.as_ref() else {
             return RateLimitStatus::undecided();
         };
         RateLimitStatus {
@@ -151,36 +181,96 @@ impl LeaseHandle {
 
 impl Held {
     pub(super) fn consumed(&self, name: &str) -> Option<u64> {
-        self.lock().as_ref()?.consumed(name)
+        self.lock().lease.as_ref()?.consumed(name)
     }
 
-    pub(super) fn settle(&self, name: &str, tokens: u64) -> Result<(), Invalid> {
-        self.with(|lease| lease.settle(name, tokens))
+    /// Sets what a rule found was used, unless rules are to leave the limit alone. Stored limits may
+    /// lack it.
+    pub(super) fn found(&self, name: &str, tokens: u64) {
+        let State { lease: Some(lease), fixed, known } = &mut *self.lock() else {
+            return;
+        };
+        let bit = bit(lease, name);
+        if *fixed & bit == 0 && lease.settle(name, tokens).is_ok() {
+            *known |= bit;
+        }
+    }
+
+    /// Gives a limit back, whatever was found and rules may find yet.
+    pub(super) fn refund(&self, name: &str) {
+        let State { lease: Some(lease), fixed, known } = &mut *self.lock() else {
+            return;
+        };
+        let bit = bit(lease, name);
+        // Where the lease has no such limit there is nothing to give back.
+        let _ = lease.settle(name, 0);
+        *fixed |= bit;
+        *known &= !bit;
+    }
+
+    /// Gives everything back, whatever was found and rules may find yet.
+    pub(super) fn refund_all(&self) {
+        let State { lease: Some(lease), fixed, known } = &mut *self.lock() else {
+            return;
+        };
+        lease.settle_all(0);
+        (*fixed, *known) = (u32::MAX, 0);
     }
 
     /// Where the limits stand; nothing where the lease was rolled back.
     pub(super) fn statuses(&self) -> SmallVec<[LimitStatus; 1]> {
-        self.lock().as_ref().map_or_else(SmallVec::new, |lease| lease.statuses().collect())
+        self.lock().lease.as_ref().map_or_else(SmallVec::new, |lease| lease.statuses().collect())
     }
 
     pub(super) fn rollback(&self) {
-        if let Some(lease) = self.lock().take() {
+        if let Some(lease) = self.lock().lease.take() {
             drop(lease.rollback());
         }
     }
 
-    /// Sets what was used of every limit.
-    pub(super) fn settle_all(&self, tokens: u64) {
-        if let Some(lease) = self.lock().as_mut() {
-            lease.settle_all(tokens);
+    /// Tokens of the limit that are used beyond what was charged.
+    pub(super) fn overdraft(&self, name: &LimitName) -> u64 {
+        self.lock().lease.as_ref().map_or(0, |lease| lease.overdraft(name.as_str()))
+    }
+
+    /// Tokens that full buckets hold of the limit.
+    pub(super) fn capacity(&self, name: &LimitName) -> Option<u64> {
+        self.lock().lease.as_ref()?.capacity(name.as_str())
+    }
+
+    /// Asks for more of the limit, without holding on to the lease.
+    pub(super) fn ask(
+        &self,
+        name: &LimitName,
+        tokens: u64,
+    ) -> Result<Pin<Box<dyn Future<Output = Result<More, Error>> + Send>>, Error> {
+        let state = self.lock();
+        Ok(Box::pin(state.lease.as_ref().ok_or(Invalid::LeaseClosed)?.ask(name.as_str(), tokens)?))
+    }
+
+    /// Takes over what was granted in addition, for what was used already.
+    pub(super) fn absorb(&self, name: &LimitName, more: More) {
+        // Without a lease it is dropped, and so given back.
+        if let Some(lease) = &mut self.lock().lease {
+            let used = lease.consumed(name.as_str()).unwrap_or(0);
+            lease.absorb(more);
+            // It has the limit, of which more was granted.
+            let _ = lease.settle(name.as_str(), used);
         }
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut Lease) -> Result<T, Invalid>) -> Result<T, Invalid> {
-        change(self.lock().as_mut().ok_or(Invalid::LeaseClosed)?)
+    /// A change that a handler makes.
+    fn told(&self, name: &str, change: impl FnOnce(&mut Lease) -> Result<(), Invalid>) -> Result<(), Invalid> {
+        let state = &mut *self.lock();
+        let lease = state.lease.as_mut().ok_or(Invalid::LeaseClosed)?;
+        change(lease)?;
+        let bit = bit(lease, name);
+        state.fixed |= bit;
+        state.known |= bit;
+        Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Lease>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -72,9 +72,11 @@ mod respond;
 mod service;
 mod settle;
 mod status;
+#[cfg(feature = "usage-body")]
+mod usage;
 
 pub use body::ResponseBody;
-pub use cost::{Estimate, header_value};
+pub use cost::{ContentLength, Estimate, Learn, content_length, header_value, query_parameter};
 pub use future::ResponseFuture;
 pub use handle::LeaseHandle;
 pub use head::RequestHead;
@@ -83,5 +85,7 @@ pub use keys::{Key, KeyExtractor, MissingKey};
 pub use policy::{InvalidPolicy, OnMissingKey, OnUnavailable, Policy, PolicyBuilder};
 pub use rate_limit_layer::RateLimitLayer;
 pub use service::RateLimit;
-pub use settle::Settle;
+pub use settle::{Outcome, ResponseHead, Settle, TopUp};
 pub use status::RateLimitStatus;
+#[cfg(feature = "usage-body")]
+pub use usage::Usage;

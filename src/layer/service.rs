@@ -65,7 +65,7 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         match self.policy.admit(&self.limiter, &RequestHead::from(&request)) {
-            Admission::Pass => ResponseFuture::pass(&mut self.inner, request),
+            Admission::Pass => ResponseFuture::pass(&mut self.inner, request, &self.policy),
             Admission::Answer(response) => {
                 self.give_up_readiness();
                 ResponseFuture::answer(response)

@@ -114,6 +114,7 @@ pub use settlement::{Settlement, SettlementFuture};
 pub use usage::{Snapshots, Usage};
 
 pub(crate) use acquire::Started;
+pub(crate) use lease::More;
 
 #[cfg(feature = "dynamodb")]
 mod open;

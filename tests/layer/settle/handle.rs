@@ -2,13 +2,9 @@
 
 use axum::{Router, routing::get};
 use http::StatusCode;
-use tollgate::{
-    Error, RateLimiter,
-    error::Invalid,
-    layer::{LeaseHandle, Settle},
-};
+use tollgate::{Error, RateLimiter, error::Invalid, layer::LeaseHandle};
 
-use crate::world::{Remote, alices_tokens, ask, from, gated, layer, memory, ten_tokens, text};
+use crate::world::{Remote, alices_tokens, ask, from, gated, layer, memory, ten_tokens};
 
 /// What is left after a request whose handler is `handler`.
 async fn left_after<F, R>(limiter: &RateLimiter, handler: F) -> i64
@@ -122,20 +118,6 @@ async fn clones_are_one_lease() {
         assert_eq!(lease.consumed("tpm"), Some(20));
     };
     assert_eq!(left_after(&memory().0, handler).await, 80);
-}
-
-#[tokio::test]
-async fn headers_have_the_last_word() {
-    let (limiter, _) = memory();
-    let handler = async |lease: LeaseHandle| {
-        lease.settle("tpm", 50).unwrap();
-        [("x-used", "30")]
-    };
-    let policy = ten_tokens().settle("tpm", Settle::header("x-used"));
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, policy));
-    let response = ask(&app, from("alice")).await;
-    assert_eq!(text(&response, "ratelimit"), Some(r#""tpm";r=70;t=18"#));
-    assert_eq!(alices_tokens(&limiter).await, 70);
 }
 
 #[tokio::test]

@@ -10,5 +10,6 @@ mod lease_table;
 mod pass_through;
 mod settle;
 mod sockets;
+mod streams;
 mod unavailable;
 mod world;

@@ -25,6 +25,8 @@ pub(super) struct Scanner {
     here: Node,
     key: Key,
     number: Number,
+    /// The slot of the number that was read, until what follows shows that it was all.
+    read: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +90,7 @@ impl Default for Scanner {
             here: Node::ROOT,
             key: Key::default(),
             number: Number::default(),
+            read: None,
         }
     }
 }
@@ -96,6 +99,7 @@ impl Scanner {
     /// Begins a document, wherever the last one has ended.
     pub(super) fn begin_again(&mut self) {
         (self.state, self.depth, self.objects, self.here) = (State::Value, 0, 0, Node::ROOT);
+        self.read = None;
     }
 
     /// Whether what came is not JSON, or too deep.
@@ -131,7 +135,7 @@ impl Scanner {
                 }
                 State::Number if self.number.take(byte) => piece = rest,
                 // The character after a number is not of it.
-                State::Number => self.state = self.end_number(byte, paths, found),
+                State::Number => self.state = self.end_number(paths),
                 State::Word(left) => {
                     self.state = match left.split_first() {
                         Some((next, [])) if *next == byte => State::AfterValue,
@@ -143,6 +147,9 @@ impl Scanner {
                 _ if matches!(byte, b' ' | b'\t' | b'\r' | b'\n') => piece = rest,
                 state => {
                     self.state = self.next(state, byte, paths);
+                    if let (Some(slot), false) = (self.read.take(), self.is_lost()) {
+                        found(slot, self.number.amount());
+                    }
                     piece = rest;
                 }
             }
@@ -249,14 +256,11 @@ impl Scanner {
         State::Colon
     }
 
-    fn end_number(&mut self, next: u8, paths: &Paths, found: Found<'_>) -> State {
-        let may_follow = matches!(next, b' ' | b'\t' | b'\r' | b'\n' | b',' | b']' | b'}');
-        if !may_follow || !self.number.is_whole() {
+    fn end_number(&mut self, paths: &Paths) -> State {
+        if !self.number.is_whole() {
             return State::Lost;
         }
-        if let Some(slot) = paths.slot(self.here) {
-            found(slot, self.number.amount());
-        }
+        self.read = paths.slot(self.here);
         State::AfterValue
     }
 

@@ -10,7 +10,7 @@ use tollgate::{
     RateLimiter,
     layer::{PolicyBuilder, Settle, TopUp},
 };
-use tollgate_testkit::Fault;
+use tollgate_testkit::{ErrorAnswer, Fault};
 
 use crate::{
     bodies::{Feed, collect, fed, next, once},
@@ -196,20 +196,32 @@ async fn other_bodies_are_not_cut_short() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_silent_delays_and_ends_nothing() {
-    let remote = Remote::with(RateLimiter::builder().deadline(Duration::from_millis(50))).await;
-    let warm = remote.limiter.acquire("alice", "api").limits(crate::world::tokens()).cost("tpm", 0);
-    // The first answers may be slow.
-    drop(warm.deadline(Duration::from_secs(30)).await.unwrap());
+async fn a_store_that_is_silent_delays_nothing() {
+    let remote = Remote::start().await;
     let policy = by_events().top_up(TopUp::steps(5).end_stream());
-    let limiter = remote.limiter.clone();
-    let (mut body, feed) = streaming(&limiter, policy, "text/event-stream").await;
+    let (mut body, feed) = streaming(&remote.limiter, policy, "text/event-stream").await;
     remote.proxy.set_fault(Fault::black_hole());
     for _ in 0..20 {
         pass(&mut body, &feed, 10).await;
     }
     feed.send(Err(io::Error::other("torn"))).unwrap();
     assert!(next(&mut body).await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_store_that_fails_ends_nothing() {
+    let remote = Remote::start().await;
+    let policy = by_events().top_up(TopUp::steps(5).end_stream());
+    let (mut body, feed) = streaming(&remote.limiter, policy, "text/event-stream").await;
+    remote.proxy.set_fault(Fault::answer(ErrorAnswer::throughput_exceeded()));
+    pass(&mut body, &feed, 20).await;
+    remote.proxy.until_received("UpdateItem", 2).await;
+    for _ in 0..20 {
+        pass(&mut body, &feed, 10).await;
+        settle_down(&mut body).await;
+    }
+    drop(feed);
+    assert!(next(&mut body).await.is_none());
 }
 
 #[tokio::test]

@@ -144,7 +144,7 @@ async fn left_by_pieces(count: usize, holed: bool) -> (i64, String) {
 async fn frames_of_several_pieces_are_read_where_they_show_them() {
     assert_eq!(left_by_pieces(1, false).await.0, 70);
     assert_eq!(left_by_pieces(10, false).await.0, 70);
-    for (count, holed) in [(10, true), (28, false)] {
+    for (count, holed) in [(10, true), (USAGE.len(), false)] {
         let (left, events) = left_by_pieces(count, holed).await;
         assert_eq!((left, events.matches("too many pieces").count()), (90, 1), "{events}");
     }

@@ -47,6 +47,7 @@
 //! | `dynamodb` | yes | [`store::dynamodb`] and [`RateLimiter::open`] |
 //! | `axum` | yes | [`extract`], keys from axum's matched path and `ConnectInfo` |
 //! | `blocking` | no | `blocking`: the limiter for code without async |
+//! | `usage-body` | no | [`layer::Usage`]: settlement by what JSON and event streams say |
 //!
 //! # What holds, whatever happens
 //!
@@ -59,7 +60,10 @@
 //! - A denied request leaves every limit as it found it.
 //! - Dropping is safe anywhere; [`layer`] and [`Lease`] say what each drop means.
 //! - No request waits longer than its deadline, and nothing on its path panics.
-#![cfg_attr(not(all(feature = "axum", feature = "dynamodb")), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(
+    not(all(feature = "axum", feature = "dynamodb", feature = "usage-body")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 
 #[cfg(feature = "blocking")]
 pub mod blocking;
@@ -94,6 +98,11 @@ mod guide {
     struct StoredLimits;
     #[doc = include_str!("../docs/guide/hierarchy.md")]
     struct Hierarchy;
+    #[doc = include_str!("../docs/guide/settlement.md")]
+    struct Settlement;
+    #[cfg(feature = "usage-body")]
+    #[doc = include_str!("../docs/guide/streaming.md")]
+    struct Streaming;
     #[doc = include_str!("../docs/guide/namespaces.md")]
     struct Namespaces;
     #[doc = include_str!("../docs/guide/sharing-a-table-with-python.md")]

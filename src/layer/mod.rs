@@ -32,13 +32,17 @@
 //! | the inner service is not ready | there is none yet |
 //! | a limit is short | none; the inner service is not called |
 //! | the client goes before the decision | none; what a write under way charges is given back |
-//! | the inner future fails or panics | rolled back; the error or panic goes on |
+//! | the inner future fails | rolled back, unless [`on_error`](PolicyBuilder::on_error) says otherwise; the error goes on |
+//! | the inner future panics | rolled back; the panic goes on |
 //! | the client goes before the response head | charged as estimated: else disconnecting would be free |
-//! | the response head is ready, and nobody holds a [`LeaseHandle`] | settled by the rules, committed; the write does not delay the response |
-//! | the response head is ready, and somebody does | settled by the rules; committed when the body and the last handle are gone |
-//! | the body ends, fails, or the client goes meanwhile | committed with what is known so far |
+//! | the response head is ready, no rule looks at the body, and nobody holds a [`LeaseHandle`] | settled by the rules, committed; the write does not delay the response |
+//! | the response head is ready, and a rule does or somebody does | settled by the rules; committed when the body and the last handle are gone |
+//! | there is no body, or the connection is upgraded | as with the response head: only a handle keeps it |
+//! | the body ends, fails or panics, or the client goes meanwhile | committed with what was counted so far |
 //! | a layer further in denied the request | rolled back |
 //! | the process ends | charged as far as written; refill heals it |
+//!
+//! The guide in the repository's `docs/guide` has pages on settlement and on streaming.
 //!
 //! # Answers
 //!

@@ -121,9 +121,13 @@ async fn over_http2() {
     let (limiter, _) = memory();
     let (address, mut feeds) = serve(&limiter).await;
     let idle = tokio::runtime::Handle::current().metrics().num_alive_tasks();
-    let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+    let stream = std::net::TcpStream::connect(address).unwrap();
+    stream.set_nonblocking(true).unwrap();
+    stream.set_nodelay(true).unwrap();
+    let plug = stream.try_clone().unwrap();
+    let stream = TokioIo::new(TcpStream::from_std(stream).unwrap());
     let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
-    let connection = tokio::spawn(connection);
+    tokio::spawn(connection);
     for bytes in 0..=STREAM.len() {
         let user = format!("user-{bytes}");
         let mut body = sender.send_request(request(address, &user)).await.unwrap().into_body();
@@ -145,7 +149,7 @@ async fn over_http2() {
         read(&mut body, bytes).await;
         streams.push((user, bytes, feed, body));
     }
-    connection.abort();
+    plug.shutdown(std::net::Shutdown::Both).unwrap();
     for (user, bytes, feed, _body) in streams {
         feed.closed().await;
         assert_eq!(left(&limiter, &user, &tokens()).await, 100 - counted(bytes));

@@ -56,6 +56,9 @@ struct State {
     known: u32,
 }
 
+/// More that was asked for.
+pub(super) type Asked = Pin<Box<dyn Future<Output = Result<More, Error>> + Send>>;
+
 /// The lease of a request whose inner service runs.
 pub(super) enum Holder {
     /// Handlers may hold it too.
@@ -239,11 +242,7 @@ impl Held {
     }
 
     /// Asks for more of the limit, without holding on to the lease.
-    pub(super) fn ask(
-        &self,
-        name: &LimitName,
-        tokens: u64,
-    ) -> Result<Pin<Box<dyn Future<Output = Result<More, Error>> + Send>>, Error> {
+    pub(super) fn ask(&self, name: &LimitName, tokens: u64) -> Result<Asked, Error> {
         let state = self.lock();
         Ok(Box::pin(state.lease.as_ref().ok_or(Invalid::LeaseClosed)?.ask(name.as_str(), tokens)?))
     }

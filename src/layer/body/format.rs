@@ -29,7 +29,10 @@ impl Format {
         });
         let any = |names: &[&str]| names.iter().any(|name| is(essence, name));
         let starts = |start: &str| essence.get(..start.len()).is_some_and(|begin| is(begin, start));
-        let ends = |end: &str| essence.len() > end.len() && is(&essence[essence.len() - end.len()..], end);
+        let ends = |end: &str| {
+            let from = essence.len().checked_sub(end.len()).filter(|from| *from > 0);
+            from.and_then(|from| essence.get(from..)).is_some_and(|found| is(found, end))
+        };
         match () {
             () if is(essence, "text/event-stream") => Self::Events,
             () if is(essence, "application/grpc") || starts("application/grpc+") => Self::Grpc,

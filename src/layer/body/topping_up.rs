@@ -1,7 +1,6 @@
 //! More of a limit, while the body goes on.
 
 use std::{
-    pin::Pin,
     sync::{Mutex, PoisonError},
     task::{Context, Poll},
 };
@@ -14,10 +13,9 @@ use crate::{
     error::Error,
     layer::{
         TopUp,
-        handle::Held,
+        handle::{Asked, Held},
         settle::{Ending, Settle},
     },
-    limiter::More,
     model::LimitName,
 };
 
@@ -40,7 +38,7 @@ struct Asking {
     limit: LimitName,
     tokens: u64,
     // A mutex makes it `Sync`, like the rest of the body; nobody ever waits for it.
-    more: Mutex<Pin<Box<dyn Future<Output = Result<More, Error>> + Send>>>,
+    more: Mutex<Asked>,
 }
 
 /// What a body that is ended ends with.

@@ -9,13 +9,14 @@ use super::{BadAmount, ResponseHead, in_bounds, single_amount};
 use crate::layer::usage::Usage;
 use crate::{model::LimitName, telemetry};
 
+type Find = dyn Fn(&ResponseHead<'_>) -> Option<u64> + Send + Sync;
 type Count = dyn Fn(u64) -> u64 + Send + Sync;
 
 /// Where the real use of a limit is found.
 #[derive(Clone)]
 pub(in crate::layer) enum Source {
     Headers(Box<[HeaderName]>),
-    Head(Arc<dyn Fn(&ResponseHead<'_>) -> Option<u64> + Send + Sync>),
+    Head(Arc<Find>),
     Trailers(Box<[HeaderName]>),
     Bytes(Arc<Count>),
     Events(Arc<Count>),

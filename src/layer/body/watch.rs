@@ -41,6 +41,8 @@ pub(in crate::layer) struct Watch {
     usage: Option<Reader>,
     topping_up: ToppingUp,
     may_end: bool,
+    /// Whether anything depends on what the frames say.
+    reads: bool,
 }
 
 /// Pieces of one frame that are looked at.
@@ -58,8 +60,11 @@ impl Watch {
         let format = Format::of(response.headers());
         let has_length =
             response.body().size_hint().exact().is_some() || response.headers().contains_key(CONTENT_LENGTH);
+        let may_end = !has_length && settlement.top_up.as_ref().is_some_and(|rule| rule.ending.is_some());
         let watch = Self {
             before,
+            may_end,
+            reads: may_end || rules.iter().any(|(_, rule)| rule.source.reads()),
             found: SmallVec::from_elem(None, rules.len()),
             bytes: 0,
             events: 0,
@@ -71,7 +76,6 @@ impl Watch {
                 .filter(|_| matches!(format, Format::Events | Format::Json))
                 .map(Reader::new),
             topping_up: ToppingUp::default(),
-            may_end: !has_length && settlement.top_up.as_ref().is_some_and(|rule| rule.ending.is_some()),
             format,
             lease,
             policy,
@@ -82,7 +86,7 @@ impl Watch {
         watch
     }
 
-    /// Tells that rules look in vain.
+    /// Tells that rules that read the body do so in vain.
     fn is_unread(&self, reason: &str) {
         let mut rules = self.policy.rules.settlement.body.iter();
         if let (Some((limit, _)), Some(_)) = (rules.find(|(_, rule)| rule.source.reads()), &self.lease) {
@@ -134,7 +138,7 @@ impl Watch {
 
     /// Reads a frame's data where it lies.
     fn read(&mut self, data: &impl Buf) {
-        if !matches!(self.format, Format::Events | Format::Json) {
+        if !self.reads || !matches!(self.format, Format::Events | Format::Json) {
             return;
         }
         if data.chunk().len() == data.remaining() {
@@ -172,10 +176,9 @@ impl Watch {
                     }
                 }
             });
-            return;
         }
         #[cfg(feature = "usage-body")]
-        if let (Some(usage), Some(paths)) = (&mut self.usage, paths) {
+        if let (Format::Json, Some(usage), Some(paths)) = (self.format, &mut self.usage, paths) {
             usage.read(paths, piece);
             if usage.is_lost() {
                 self.format = Format::Other;
@@ -188,18 +191,15 @@ impl Watch {
     fn count(&mut self) {
         let (bytes, events) = (self.bytes, self.events);
         #[cfg(feature = "usage-body")]
-        let mut problem = self.usage.as_mut().and_then(Reader::take_problem);
-        for ((limit, rule), found) in self.policy.rules.settlement.body.iter().zip(&mut self.found) {
+        if let Some(problem) = self.usage.as_mut().and_then(Reader::take_problem) {
+            self.is_unread(&problem.to_string());
+        }
+        for ((_, rule), found) in self.policy.rules.settlement.body.iter().zip(&mut self.found) {
             let counted = match &rule.source {
                 Source::Bytes(tokens) => Some(tokens(bytes)),
                 Source::Events(tokens) if self.format == Format::Events => Some(tokens(events)),
                 #[cfg(feature = "usage-body")]
-                Source::Usage(usage) => {
-                    if let Some(problem) = problem.take() {
-                        telemetry::settle_value_ignored(limit, BODY, &problem.to_string());
-                    }
-                    self.usage.as_ref().and_then(|reader| reader.amount(usage))
-                }
+                Source::Usage(usage) => self.usage.as_ref().and_then(|reader| reader.amount(usage)),
                 _ => None,
             };
             // What is absurd keeps what was found before.

@@ -104,6 +104,26 @@ async fn an_estimate_is_never_above_the_capacity() {
     assert_eq!(charged(&app, "alice", 0).await, 10_000);
 }
 
+/// By stored limits.
+fn stored() -> PolicyBuilder {
+    tollgate::layer::Policy::builder()
+        .entity(tollgate::layer::keys::header("x-user"))
+        .resource(tollgate::layer::keys::fixed("api"))
+        .cost("tpm", 10)
+        .learn("tpm", Learn::default())
+}
+
+#[tokio::test]
+async fn not_above_a_stored_one_either() {
+    let (limiter, clock) = memory();
+    let scope = ConfigScope::Resource(Resource::new("api").unwrap());
+    limiter.config().set(scope, tokens()).await.unwrap();
+    let app = app(&limiter, stored());
+    assert_eq!(charged(&app, "alice", 50_000).await, 10);
+    clock.advance(std::time::Duration::from_secs(3600));
+    assert_eq!(charged(&app, "alice", 0).await, 10_000);
+}
+
 #[tokio::test]
 async fn a_stored_limit_that_becomes_smaller_refuses_one_request() {
     let (limiter, _) = memory();
@@ -113,11 +133,7 @@ async fn a_stored_limit_that_becomes_smaller_refuses_one_request() {
         limiter.config().set(scope, limit).await.unwrap();
     };
     store(10_000).await;
-    let policy = tollgate::layer::Policy::builder()
-        .entity(tollgate::layer::keys::header("x-user"))
-        .resource(tollgate::layer::keys::fixed("api"))
-        .cost("tpm", 10)
-        .learn("tpm", Learn::default());
+    let policy = stored();
     let app = app(&limiter, policy);
     assert_eq!(charged(&app, "alice", 500).await, 10);
     assert_eq!(charged(&app, "alice", 500).await, 500);

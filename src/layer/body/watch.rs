@@ -45,6 +45,9 @@ pub(in crate::layer) struct Watch {
     reads: bool,
 }
 
+// As documented in `Usage`.
+const _: () = assert!(size_of::<Watch>() <= 1024);
+
 /// Pieces of one frame that are looked at.
 const MOST_PIECES: usize = 16;
 

@@ -38,7 +38,7 @@ use paths::{Field, Pointer};
 /// other is not read, nor is one with a `content-encoding`: compress outside the layer. The
 /// latter is told with a warning.
 ///
-/// Nothing is buffered, delayed or changed: every frame is looked at on its way. About 500 bytes are
+/// Nothing is buffered, delayed or changed: every frame is looked at on its way. At most 1 KiB is
 /// kept of a response, whatever its length. Up to 128 levels are read; what is nested deeper, or is no
 /// JSON, ends the reading of the body, of events that of the event. What was found until then holds.
 #[derive(Clone, Debug)]

@@ -49,6 +49,7 @@
 //! | `axum` | yes | [`extract`], keys from axum's matched path, its parameters and `ConnectInfo` |
 //! | `blocking` | no | `blocking`: the limiter for code without async |
 //! | `metrics` | no | counters, gauges and histograms for the `metrics` crate: see [`telemetry`] |
+//! | `usage-body` | no | [`layer::Usage`]: settlement by what JSON and event streams say |
 //!
 //! # What holds, whatever happens
 //!
@@ -62,7 +63,10 @@
 //! - Dropping is safe anywhere; [`layer`] and [`Lease`] say what each drop means.
 //! - No request waits for the store longer than its deadline, nor for capacity unless it is told to, and
 //!   nothing on its path panics.
-#![cfg_attr(not(all(feature = "axum", feature = "dynamodb")), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(
+    not(all(feature = "axum", feature = "dynamodb", feature = "usage-body")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 
 #[cfg(feature = "blocking")]
 pub mod blocking;
@@ -99,6 +103,11 @@ mod guide {
     struct StoredLimits;
     #[doc = include_str!("../docs/guide/hierarchy.md")]
     struct Hierarchy;
+    #[doc = include_str!("../docs/guide/settlement.md")]
+    struct Settlement;
+    #[cfg(feature = "usage-body")]
+    #[doc = include_str!("../docs/guide/streaming.md")]
+    struct Streaming;
     #[doc = include_str!("../docs/guide/namespaces.md")]
     struct Namespaces;
     #[doc = include_str!("../docs/guide/failure-modes.md")]

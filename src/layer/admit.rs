@@ -10,7 +10,7 @@ use http::{
 
 use super::{
     BoundLimiter, MissingKey, OnMissingKey, Policy, RefusalReason, RequestHead,
-    handle::Holder,
+    held::Holder,
     keys::{address::AddressText, missing::Reason},
     policy::{PolicyLimits, Rules, Subject},
 };
@@ -67,11 +67,12 @@ impl Policy {
             Ok(None) => return without_key(),
             Err(missing) => return self.missing_key(limiter, head, &missing),
         };
+        let learned = rules.cost.key(entity.as_text(), resource.as_str());
         let acquire = match entity {
             Entity::Address(text) => limiter.acquire(text, &*resource),
             Entity::Id(id) => limiter.acquire(id, &*resource),
         };
-        let acquire = rules.complete(acquire, head);
+        let acquire = rules.complete(acquire, head, learned);
         if rules.decision.in_handler {
             return Admission::Bind(Box::new(BoundLimiter::new(acquire, limiter.clone(), self.clone())));
         }
@@ -125,7 +126,7 @@ impl Subject {
 
 impl Rules {
     /// The acquire with all that the policy says about it.
-    fn complete(&self, acquire: Acquire, head: &RequestHead<'_>) -> Acquire {
+    fn complete(&self, acquire: Acquire, head: &RequestHead<'_>, learned: u64) -> Acquire {
         let acquire = match &self.limits {
             PolicyLimits::Stored => acquire,
             PolicyLimits::StoredOr(limits) => acquire.default_limits(limits),
@@ -137,16 +138,11 @@ impl Rules {
             Some(prefetch) => acquire.prefetch(prefetch),
             None => acquire,
         };
-        if self.cost.estimates.is_empty() {
-            return if self.cost.fixed.is_empty() { acquire } else { acquire.costs(&self.cost.fixed) };
+        match (self.cost.is_fixed(), self.cost.fixed.is_empty()) {
+            (true, true) => acquire,
+            (true, false) => acquire.costs(&self.cost.fixed),
+            (false, _) => acquire.costs(&self.cost.estimate(learned, head, self.limits.exactly())),
         }
-        let mut cost = self.cost.fixed.clone();
-        for (limit, estimate) in &self.cost.estimates {
-            if let Some(tokens) = estimate.estimate(head) {
-                cost.set(limit.clone(), tokens);
-            }
-        }
-        acquire.costs(&cost)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{LeaseHandle, Policy, handle::Holder};
+use super::{LeaseHandle, Policy, held::Holder};
 use crate::{
     error::Error,
     limiter::{Acquire, RateLimiter},
@@ -62,7 +62,7 @@ impl fmt::Debug for BoundLimiter {
 impl BoundLimiter {
     /// One for a request, and the place for its lease.
     pub(super) fn new(acquire: Acquire, limiter: RateLimiter, policy: Policy) -> (Self, Holder) {
-        let handle = LeaseHandle::open();
+        let handle = LeaseHandle::open(policy.clone());
         (Self { acquire, limiter, policy, handle: handle.clone() }, Holder::Shared(handle))
     }
 

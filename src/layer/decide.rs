@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::Response;
 
-use super::{Policy, RateLimitStatus, RefusalReason, RequestHead, ShadowVerdict, handle::Holder, status::Passed};
+use super::{Policy, RateLimitStatus, RefusalReason, RequestHead, ShadowVerdict, held::Holder, status::Passed};
 use crate::{error::Error, limiter::RateLimiter, model::LimitStatus, telemetry};
 
 /// What becomes of a request that was decided.
@@ -23,13 +23,16 @@ impl Policy {
         head: &RequestHead<'_>,
         result: Result<crate::Lease, Error>,
     ) -> Decision {
-        let shared = self.rules.settlement.shares_lease;
-        match result {
-            Ok(lease) => Decision::Granted(Holder::new(lease, shared)),
-            Err(error) => match self.passes(limiter, &error) {
-                Some(status) => Decision::Granted(Holder::uncharged(status, shared)),
-                None => Decision::Answer(self.refuse_for(&|| limiter.now(), Some(head), error)),
-            },
+        let error = match result {
+            Ok(lease) => return Decision::Granted(Holder::new(lease, self.clone())),
+            Err(error) => error,
+        };
+        if let Error::ExceedsCapacity(error) = &error {
+            self.rules.cost.unlearn(error);
+        }
+        match self.passes(limiter, &error) {
+            Some(status) => Decision::Granted(Holder::uncharged(status, self.clone())),
+            None => Decision::Answer(self.refuse_for(&|| limiter.now(), Some(head), error)),
         }
     }
 

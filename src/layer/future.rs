@@ -14,9 +14,10 @@ use tower_service::Service;
 
 use super::{
     LeaseHandle, Policy, RateLimitStatus, RequestHead, ResponseBody,
+    body::Tail,
     decide::Decision,
-    handle::{Held, Holder},
     handler_refusal::KeptHead,
+    held::{Held, Holder},
 };
 use crate::limiter::{AcquireFuture, RateLimiter};
 
@@ -39,6 +40,8 @@ pin_project! {
         Waiting { lease: AcquireFuture, next: Option<Box<Next<S, ReqBody>>> },
         // The inner service runs. Dropped here, the lease commits as estimated.
         Running { #[pin] future: F, lease: Option<Running> },
+        // The inner service runs without a lease, and its response has something to be taken out.
+        Unlimited { #[pin] future: F, policy: Option<Policy> },
         // There is nothing to run.
         Answer { response: Option<Response<Bytes>> },
     }
@@ -47,7 +50,6 @@ pin_project! {
 /// What is settled when the inner service has answered.
 struct Running {
     lease: Holder,
-    policy: Policy,
     kept: Option<Box<KeptHead>>,
 }
 
@@ -70,7 +72,7 @@ where
             extensions.remove::<LeaseHandle>();
             extensions.remove::<RateLimitStatus>();
         }
-        Self { state: State::Running { future: service.call(request), lease: None } }
+        Self { state: State::unlimited(service, request, policy) }
     }
 
     pub(super) fn answer(response: Response<Bytes>) -> Self {
@@ -97,6 +99,14 @@ impl<S, ReqBody> State<S, ReqBody, S::Future>
 where
     S: Service<Request<ReqBody>>,
 {
+    fn unlimited(service: &mut S, request: Request<ReqBody>, policy: &Policy) -> Self {
+        let future = service.call(request);
+        match policy.rules.settlement.strips() {
+            false => Self::Running { future, lease: None },
+            true => Self::Unlimited { future, policy: Some(policy.clone()) },
+        }
+    }
+
     fn decided(decision: Decision, service: &mut S, mut request: Request<ReqBody>, policy: &Policy) -> Self {
         match decision {
             Decision::Granted(lease) => {
@@ -107,7 +117,7 @@ where
                 let unwinding = RollbackOnPanic(lease.held());
                 let future = service.call(request);
                 unwinding.survived();
-                Self::Running { future, lease: Some(Running { lease, policy: policy.clone(), kept }) }
+                Self::Running { future, lease: Some(Running { lease, kept }) }
             }
             Decision::Answer(response) => Self::Answer { response: Some(response) },
         }
@@ -164,12 +174,16 @@ where
                         (Ok(response), None) => Ok(response.map(|body| ResponseBody::inner(body, None))),
                         (Ok(response), Some(running)) => Ok(settled(response, running)),
                         (Err(error), lease) => {
-                            if let Some(running) = lease {
-                                running.lease.held().rollback();
+                            if let Some(Running { lease, .. }) = lease {
+                                lease.policy().fail(lease.held());
                             }
                             Err(error)
                         }
                     });
+                }
+                StateProjection::Unlimited { future, policy } => {
+                    let response = ready!(future.poll(context));
+                    return Poll::Ready(response.map(|response| stripped(response, policy.take())));
                 }
                 StateProjection::Answer { response } => {
                     let response = response.take().unwrap_or_default();
@@ -180,15 +194,25 @@ where
     }
 }
 
-/// Settles by the head. Where anybody else holds the lease it stays open until the body ends.
+/// Settles by the head. Where anybody else holds the lease, or a rule looks at the body, it stays
+/// open until the body ends.
 fn settled<B: Body>(mut response: Response<B>, running: Running) -> Response<ResponseBody<B>> {
-    let Running { lease, policy, kept } = running;
-    if let Some(answer) = policy.answer_handler(lease.held(), kept.as_deref(), &mut response) {
+    let Running { lease, kept } = running;
+    if let Some(answer) = lease.policy().answer_handler(lease.held(), kept.as_deref(), &mut response) {
         return answer.map(ResponseBody::answer);
     }
-    policy.settle(lease.held(), &mut response);
-    let lease = lease.still_shared();
-    response.map(|body| ResponseBody::inner(body, lease))
+    lease.policy().settle(lease.held(), &mut response);
+    let tail = Tail::new(lease, &response);
+    response.map(|body| ResponseBody::inner(body, tail))
+}
+
+/// Takes out what clients need not see, where there is no lease to settle.
+fn stripped<B: Body>(mut response: Response<B>, policy: Option<Policy>) -> Response<ResponseBody<B>> {
+    let tail = policy.and_then(|policy| {
+        policy.strip(&mut response);
+        Tail::unlimited(policy, &response)
+    });
+    response.map(|body| ResponseBody::inner(body, tail))
 }
 
 impl<S, ReqBody> fmt::Debug for ResponseFuture<S, ReqBody>
@@ -198,7 +222,7 @@ where
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.state {
             State::Waiting { .. } => "ResponseFuture::Waiting",
-            State::Running { .. } => "ResponseFuture::Running",
+            State::Running { .. } | State::Unlimited { .. } => "ResponseFuture::Running",
             State::Answer { .. } => "ResponseFuture::Answer",
         })
     }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Method, Request, Response, Uri, Version};
 
-use super::{Policy, RequestHead, answer, handle::Held};
+use super::{Policy, RequestHead, answer, held::Held};
 use crate::{clock::Clock, error::Error};
 
 /// An error that the handler answers with.

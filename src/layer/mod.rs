@@ -32,16 +32,20 @@
 //! | the inner service is not ready | there is none yet |
 //! | a limit is short | none; the inner service is not called |
 //! | the client goes before the decision | none; what a write under way charges is given back |
-//! | the inner future fails or panics | rolled back; the error or panic goes on |
+//! | the inner future fails | rolled back, unless [`on_error`](PolicyBuilder::on_error) says otherwise; the error goes on |
+//! | the inner future panics | rolled back; the panic goes on |
 //! | the client goes before the response head | charged as estimated: else disconnecting would be free |
-//! | the response head is ready, and nobody holds a [`LeaseHandle`] | settled by the rules, committed; the write does not delay the response |
-//! | the response head is ready, and somebody does | settled by the rules; committed when the body and the last handle are gone |
-//! | the body ends, fails, or the client goes meanwhile | committed with what is known so far |
+//! | the response head is ready, no rule looks at the body, and nobody holds a [`LeaseHandle`] | settled by the rules, committed; the write does not delay the response |
+//! | the response head is ready, and a rule does or somebody does | settled by the rules; committed when the body and the last handle are gone |
+//! | there is no body, or the connection is upgraded | as with the response head: only a handle keeps it |
+//! | the body ends, fails or panics, or the client goes meanwhile | committed with what was counted so far |
 //! | a layer further in denied the request | rolled back |
 //! | the handler acquires ([`BoundLimiter`]) | as above, from then on |
 //! | the handler answers with an [`Error`](crate::Error) (feature `axum`) | as for any other response: the handler has run |
 //! | the request passed without a decision, or a policy that only observes would have denied it | one that charges nothing: adjusting it is accepted and does nothing |
 //! | the process ends | charged as far as written; refill heals it |
+//!
+//! The guide in the repository's `docs/guide` has pages on settlement and on streaming.
 //!
 //! # Answers
 //!
@@ -77,6 +81,7 @@ mod handle;
 mod handler_refusal;
 mod head;
 mod headers;
+mod held;
 pub mod keys;
 mod policy;
 mod rate_limit_layer;
@@ -85,11 +90,13 @@ mod service;
 mod settle;
 mod shadow;
 mod status;
+#[cfg(feature = "usage-body")]
+mod usage;
 
 pub use answer::{Answer, Jitter, Refusal, RefusalReason};
 pub use body::ResponseBody;
 pub use bound::BoundLimiter;
-pub use cost::{Estimate, header_value};
+pub use cost::{ContentLength, Estimate, Learn, content_length, header_value, query_parameter};
 pub use future::ResponseFuture;
 pub use handle::LeaseHandle;
 pub use head::RequestHead;
@@ -98,8 +105,10 @@ pub use keys::{Key, KeyExtractor, MissingKey};
 pub use policy::{InvalidPolicy, OnMissingKey, OnUnavailable, Policy, PolicyBuilder};
 pub use rate_limit_layer::RateLimitLayer;
 pub use service::RateLimit;
-pub use settle::Settle;
+pub use settle::{Outcome, ResponseHead, Settle, TopUp};
 pub use status::{RateLimitStatus, ShadowVerdict};
+#[cfg(feature = "usage-body")]
+pub use usage::Usage;
 
 #[cfg(feature = "axum")]
 pub(crate) use handler_refusal::handler_refusal;

@@ -296,6 +296,27 @@ impl Lease {
             self.observe(more.short, false);
         }
     }
+
+    /// Tokens of the limit `name` that are used beyond what was charged, rounded up: that debt the
+    /// worst of its buckets would have.
+    pub(crate) fn overdraft(&self, name: &str) -> u64 {
+        let beyond = self.holdings.iter().filter_map(|holding| {
+            let share = &holding.shares()[holding.index(name)?];
+            u64::try_from(share.used.saturating_sub(share.charged)).ok()
+        });
+        beyond.max().unwrap_or(0).div_ceil(MILLI.unsigned_abs())
+    }
+
+    /// What full buckets hold of the limit `name`, in tokens: the least of them.
+    pub(crate) fn capacity(&self, name: &str) -> Option<u64> {
+        self.holdings.iter().filter_map(|h| Some(h.grant().limits()[h.index(name)?].capacity())).min()
+    }
+
+    /// The place of the limit `name` among all that the lease holds: the entity's own first.
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        let own = self.holdings.own.index(name);
+        own.or_else(|| Some(self.limits().len() + self.holdings.parent.as_deref()?.index(name)?))
+    }
 }
 
 /// Granted in addition to a lease. Dropped: given back.

@@ -129,6 +129,7 @@ pub use share::Share;
 pub use usage::{Snapshots, Usage};
 
 pub(crate) use acquire::Started;
+pub(crate) use lease::More;
 pub(crate) use recourse::{Recourse, Shadow};
 pub(crate) use waiting::Wait;
 

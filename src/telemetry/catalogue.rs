@@ -88,13 +88,13 @@ metrics! {
     Counter SETTLED_TOKENS { resource, limit, direction } in "tokens",
         "Difference between what was charged and what was used: `up` was charged more, `down` was given back; whole tokens of each lease";
     Counter SETTLE_VALUES_IGNORED { limit, reason } in "values",
-        "Values of a response that should have settled a lease: `malformed`, `repeated` or `too_large`";
+        "Values of a response that should have settled a lease: `malformed`, `repeated`, `too_large` or `encoded`";
     Counter SETTLEMENTS_DROPPED { reason } in "settlements",
         "Differences that could not be written: `gone`, `store` or `shut_down`; tokens may be lost";
     Gauge SETTLEMENTS_PENDING {} in "settlements",
         "Differences of leases that are not written yet";
     Counter USAGE_BODIES { result } in "responses",
-        "Response bodies that were searched for usage: `found`, `absent`, `malformed`, `too_large` or `encoded`";
+        "Response bodies that were searched for usage: `found`, `absent`, `malformed` or `encoded`";
     Counter TOP_UPS { outcome } in "requests",
         "Requests for more tokens of a lease that is held already, by outcome as for decisions";
     Counter STORE_CALLS { call, result } in "calls",

@@ -46,9 +46,13 @@ pub(crate) fn bucket_split(key: &BucketKey, shards: u32) {
 }
 
 /// `label` is the reason in a word, of few.
-pub(crate) fn settle_value_ignored(limit: &LimitName, header: &str, label: &'static str, reason: &str) {
-    tracing::warn!(target: "tollgate", %limit, header, reason, "settle value ignored");
+pub(crate) fn settle_value_ignored(limit: &LimitName, source: &str, label: &'static str, reason: &str) {
+    tracing::warn!(target: "tollgate", %limit, source, reason, "settle value ignored");
     count(names::SETTLE_VALUES_IGNORED, &[("limit", limit.as_str()), ("reason", label)], 1);
+}
+
+pub(crate) fn estimate_ignored(source: &str, reason: &str) {
+    tracing::warn!(target: "tollgate", source, reason, "estimate ignored");
 }
 
 pub(crate) fn unavailable(error: &Unavailable, allowed: bool) {

@@ -97,23 +97,23 @@ pub(crate) fn passed(by_route: bool) {
 }
 
 /// What a response body said about usage.
+#[cfg(feature = "usage-body")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UsageBody {
     Found,
     Absent,
     Malformed,
-    TooLarge,
     /// Compressed: it is not looked into.
     Encoded,
 }
 
 /// A response body was searched for usage.
+#[cfg(feature = "usage-body")]
 pub(crate) fn usage_body(found: UsageBody) {
     let result = match found {
         UsageBody::Found => "found",
         UsageBody::Absent => "absent",
         UsageBody::Malformed => "malformed",
-        UsageBody::TooLarge => "too_large",
         UsageBody::Encoded => "encoded",
     };
     count(names::USAGE_BODIES, &[("result", result)], 1);

@@ -10,7 +10,8 @@
 //! |---|---|---|
 //! | `settlement dropped` | warn | a lease's difference could not be written: tokens may be lost |
 //! | `store call failed` | warn | a write failed; its requests got an error or another try |
-//! | `settle value ignored` | warn | a response header that should settle a lease was unusable |
+//! | `settle value ignored` | warn | a header, trailer or body that should settle a lease was unusable |
+//! | `estimate ignored` | warn | a header or query parameter that should give a cost was unusable |
 //! | `stored limits not refreshed` | warn | the store failed: what was known is served on |
 //! | `caller unknown` | warn | STS did not say who changes limits and entities: the history does not either |
 //! | `limiter unavailable` | warn | a request was answered without the store's decision |
@@ -56,15 +57,17 @@ mod store_call;
 #[cfg(feature = "metrics")]
 pub use self::catalogue::{DURATION_BUCKETS, METRICS, Metric, MetricKind};
 
+#[cfg(feature = "usage-body")]
+pub(crate) use self::hooks::{UsageBody, usage_body};
 pub(crate) use self::{
     acquire::{Begun, Watch, decided_in_memory, topped_up, traces_acquires},
     ahead::{HeldAhead, prefetch_filled, prefetch_given_back, prefetch_served},
     events::{
-        Dropped, breaker_closed, breaker_opened, bucket_split, decided_locally, refill_time_ahead,
+        Dropped, breaker_closed, breaker_opened, bucket_split, decided_locally, estimate_ignored, refill_time_ahead,
         settle_value_ignored, settlement_dropped, setup, shadow_denial, stale_config, store_call_failed, unavailable,
     },
     held::{LiveGate, PendingSettlement},
-    hooks::{BreakerState, UsageBody, Waited, breaker, passed, usage_body},
+    hooks::{BreakerState, Waited, breaker, passed},
     layer::{Degraded, Exempt, degraded, exempt},
     settled::settled,
     store_call::{Answer, Retry, StoreCall, store_retried},

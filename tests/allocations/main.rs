@@ -6,14 +6,24 @@ mod fields;
 mod gauges;
 
 use std::{
+    convert::Infallible,
     future::IntoFuture,
+    net::SocketAddr,
     pin::pin,
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use allocation_counter::measure;
-use tollgate::{Limit, Limits, RateLimiter, clock::ManualClock, error::Unavailable, store::MemoryStore};
+use http::{Request, Response};
+use tollgate::{
+    Limit, Limits, RateLimitLayer, RateLimiter,
+    clock::ManualClock,
+    error::Unavailable,
+    layer::{Outcome, Policy, ReportLimits, Settle, keys, keys::PeerAddr},
+    store::MemoryStore,
+};
+use tower::{Layer, Service};
 
 /// The output of a future that waits for nothing.
 fn now<F: IntoFuture>(future: F) -> F::Output {
@@ -97,6 +107,38 @@ mod counted {
         metrics::with_local_recorder(&atomics, a_grant_and_its_commit_allocate_nothing);
         assert!(atomics.counted.load(Ordering::Relaxed) > 0);
     }
+}
+
+/// With no rule for the body and no handle there is nothing to carry to the body's end.
+#[test]
+fn the_layer_adds_no_allocation_to_a_response() {
+    let policy = Policy::builder()
+        .entity(keys::peer_ip())
+        .resource(keys::fixed("http"))
+        .limit(Limit::per_second("rps", 1_000_000))
+        .settle("rps", Settle::header("x-used").strip())
+        .on_status(500..=599, Outcome::Refund)
+        .report(ReportLimits::Off)
+        .without_handle()
+        .build()
+        .unwrap();
+    let answers = |request: Request<()>| std::future::ready(Ok::<_, Infallible>(Response::new(format!("{request:?}"))));
+    let inner = tower::service_fn(answers);
+    let mut limited = RateLimitLayer::new(RateLimiter::memory(), policy).layer(inner);
+    let peer = PeerAddr(SocketAddr::from(([192, 0, 2, 1], 443)));
+    let request = || {
+        let mut request = Request::new(());
+        request.extensions_mut().insert(peer);
+        request
+    };
+    let mut call = || {
+        let request = request();
+        measure(|| drop(now(limited.call(request)).unwrap())).count_total
+    };
+    call();
+    let (mut alone, request) = (tower::service_fn(answers), request());
+    let without = measure(|| drop(now(alone.call(request)).unwrap())).count_total;
+    assert_eq!(call(), without);
 }
 
 /// Fills a store with so many buckets, by keys of 16 bytes and one limit, and gives their bytes.

@@ -13,6 +13,7 @@ mod servers;
 mod settle;
 mod shadow;
 mod sockets;
+mod streams;
 mod telemetry;
 mod unavailable;
 mod unavailable_local;

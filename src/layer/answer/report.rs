@@ -3,7 +3,7 @@
 use http::{Response, header::RETRY_AFTER};
 
 use super::retry_after;
-use crate::layer::{Policy, ReportLimits, handle::Held, headers::Standing};
+use crate::layer::{Policy, ReportLimits, headers::Standing, held::Held};
 
 impl Policy {
     /// Tells of the limits in a response, granted or refused further in.

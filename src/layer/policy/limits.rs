@@ -34,6 +34,14 @@ impl PolicyLimits {
             Self::StoredOr(limits) | Self::Exactly(limits) => Some(limits),
         }
     }
+
+    /// Those that hold whatever is stored.
+    pub(in crate::layer) fn exactly(&self) -> Option<&Limits> {
+        match self {
+            Self::Exactly(limits) => Some(limits),
+            Self::Stored | Self::StoredOr(_) => None,
+        }
+    }
 }
 
 /// What a builder was told.

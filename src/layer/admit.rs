@@ -131,10 +131,15 @@ fn named<N>(what: &'static str, name: Result<N, Invalid>) -> Result<N, MissingKe
 }
 
 fn missing_key(missing: &MissingKey) -> Admission {
+    Admission::Answer(refusal(missing))
+}
+
+/// The answer to a request that cannot be limited.
+pub(super) fn refusal(missing: &MissingKey) -> Response<Bytes> {
     if let Reason::Setup(message) = missing.reason() {
         telemetry::setup(message);
     }
-    Admission::Answer(answer::missing(missing))
+    answer::missing(missing)
 }
 
 fn is_setup(missing: &MissingKey) -> bool {

@@ -8,6 +8,7 @@ mod extract;
 mod keys;
 mod lease_table;
 mod pass_through;
+mod routes;
 mod settle;
 mod sockets;
 mod unavailable;

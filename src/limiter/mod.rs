@@ -92,6 +92,7 @@ mod rate_limiter;
 mod records;
 mod request;
 mod resolver;
+mod scripted;
 mod settlement;
 mod sharded;
 mod usage;
@@ -110,6 +111,7 @@ pub use prefetch::{Prefetch, PrefetchStats};
 pub use query::{Query, QueryWait};
 pub use rate_limiter::RateLimiter;
 pub use resolver::CacheStats;
+pub use scripted::{Script, ScriptDecision, ScriptEvent, ScriptRequest};
 pub use settlement::{Settlement, SettlementFuture};
 pub use usage::{Snapshots, Usage};
 

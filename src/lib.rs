@@ -90,6 +90,8 @@ mod guide {
     struct Concepts;
     #[doc = include_str!("../docs/guide/performance-modes.md")]
     struct PerformanceModes;
+    #[doc = include_str!("../docs/guide/routes.md")]
+    struct Routes;
     #[doc = include_str!("../docs/guide/stored-limits.md")]
     struct StoredLimits;
     #[doc = include_str!("../docs/guide/hierarchy.md")]
@@ -100,4 +102,6 @@ mod guide {
     struct SharingATableWithPython;
     #[doc = include_str!("../docs/guide/blocking.md")]
     struct Blocking;
+    #[doc = include_str!("../docs/guide/testing.md")]
+    struct Testing;
 }

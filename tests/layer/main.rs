@@ -4,6 +4,7 @@ mod answers;
 mod bodies;
 mod contract;
 mod events;
+mod examples;
 mod extract;
 mod keys;
 mod lease_table;

@@ -2,6 +2,7 @@
 //! because its allocator counts.
 
 use std::{
+    convert::Infallible,
     future::IntoFuture,
     pin::pin,
     task::{Context, Poll, Waker},
@@ -9,7 +10,17 @@ use std::{
 };
 
 use allocation_counter::measure;
-use tollgate::{Limit, Limits, RateLimiter, clock::ManualClock, error::Unavailable, store::MemoryStore};
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::Empty;
+use tollgate::{
+    Limit, Limits, RateLimitLayer, RateLimiter,
+    clock::ManualClock,
+    error::Unavailable,
+    layer::{Policy, Route, Routes, RoutesHandle, keys::PeerAddr},
+    store::MemoryStore,
+};
+use tower::{Layer, Service};
 
 /// The output of a future that waits for nothing.
 fn now<F: IntoFuture>(future: F) -> F::Output {
@@ -39,6 +50,38 @@ fn a_grant_and_its_commit_allocate_nothing() {
         // The name itself.
         assert!(named.count_total <= 1, "{count} limits, a cost: {}", named.count_total);
     }
+}
+
+/// What a request through `layer` allocates.
+fn allocated(layer: RateLimitLayer) -> u64 {
+    let inner = tower::service_fn(|_: Request<()>| {
+        std::future::ready(Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())))
+    });
+    let mut service = layer.layer(inner);
+    let mut counts = [0; 3];
+    // The first makes the bucket, and what a thread has once.
+    for count in &mut counts {
+        let mut request = Request::get("/api/users/7").body(()).unwrap();
+        request.extensions_mut().insert(PeerAddr(([192, 0, 2, 1], 80).into()));
+        *count = measure(|| drop(now(service.call(request)).unwrap())).count_total;
+    }
+    assert_eq!(counts[1], counts[2]);
+    counts[2]
+}
+
+#[test]
+fn a_table_and_a_handle_allocate_nothing() {
+    let limiter = || RateLimiter::memory();
+    let policy = || Policy::per_ip(Limit::per_second("rps", 1000));
+    let one = allocated(RateLimitLayer::new(limiter(), policy()));
+    println!("a request through the layer: {one} allocations");
+    let table = || {
+        let table = Routes::builder().unlimited(Route::path("/healthz"));
+        table.route(Route::path("/api/users/{id}").method(Method::GET), policy()).otherwise_unlimited().unwrap()
+    };
+    assert_eq!(allocated(RateLimitLayer::new(limiter(), table())), one);
+    assert_eq!(allocated(RateLimitLayer::swappable(limiter(), &RoutesHandle::new(policy()))), one);
+    assert_eq!(allocated(RateLimitLayer::swappable(limiter(), &RoutesHandle::new(table()))), one);
 }
 
 /// Fills a store with so many buckets, by keys of 16 bytes and one limit, and gives their bytes.

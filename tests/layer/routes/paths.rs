@@ -23,6 +23,7 @@ async fn prefixes_are_whole_segments() {
         ("/t/1/files/a/b", "files"),
         ("/t/1/filesystem", "rest"),
         ("/t/files", "rest"),
+        ("/t//files", "rest"),
     ] {
         assert_eq!(get(&service, path).await, expected, "{path}");
     }

@@ -99,6 +99,8 @@ mod guide {
     struct PerformanceModes;
     #[doc = include_str!("../docs/guide/keys.md")]
     struct Keys;
+    #[doc = include_str!("../docs/guide/routes.md")]
+    struct Routes;
     #[doc = include_str!("../docs/guide/stored-limits.md")]
     struct StoredLimits;
     #[doc = include_str!("../docs/guide/hierarchy.md")]
@@ -126,4 +128,6 @@ mod guide {
     struct Telemetry;
     #[doc = include_str!("../docs/guide/migrating.md")]
     struct Migrating;
+    #[doc = include_str!("../docs/guide/testing.md")]
+    struct Testing;
 }

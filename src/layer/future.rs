@@ -75,6 +75,11 @@ where
         Self { state: State::unlimited(service, request, policy) }
     }
 
+    /// The inner service's own: the layer has nothing to do with it.
+    pub(super) fn untouched(service: &mut S, request: Request<ReqBody>) -> Self {
+        Self { state: State::Running { future: service.call(request), lease: None } }
+    }
+
     pub(super) fn answer(response: Response<Bytes>) -> Self {
         Self { state: State::Answer { response: Some(response) } }
     }

@@ -2,7 +2,8 @@
 //!
 //! A [`RateLimitLayer`] is built from a [`RateLimiter`](crate::RateLimiter) and a [`Policy`] and
 //! goes where any tower layer goes: `Router::layer`, `Router::route_layer`, `ServiceBuilder`, a
-//! bare hyper service. Several layers with different policies share one limiter.
+//! bare hyper service. Several layers with different policies share one limiter; or one layer has a
+//! [table of routes](routes), which can be changed while it serves.
 //!
 //! ```
 //! use tollgate::{Limit, RateLimiter, layer::{Policy, RateLimitLayer, Settle, keys}};
@@ -58,6 +59,7 @@
 //! | the policy [waits](PolicyBuilder::wait) | 429 where it would take longer than that, or too many wait already |
 //! | the policy [only observes](PolicyBuilder::shadow) | none of these: the request passes |
 //! | the key is missing or empty | 400, for credentials 401, or what [`OnMissingKey`] says |
+//! | the path reads in two ways that fall under different [routes] | 400 |
 //! | the server is set up wrongly (no peer address, no matched path, no limits stored, a cost of a limit that is not stored) | 500, and an error event that says what is missing |
 //!
 //! gRPC requests get a status instead: `RESOURCE_EXHAUSTED` and its like, in a response without a
@@ -86,6 +88,7 @@ pub mod keys;
 mod policy;
 mod rate_limit_layer;
 mod respond;
+pub mod routes;
 mod service;
 mod settle;
 mod shadow;
@@ -104,6 +107,7 @@ pub use headers::{Anthropic, Dialect, IetfDraft, OpenAi, QuotaUnit, ReportLimits
 pub use keys::{Key, KeyExtractor, MissingKey};
 pub use policy::{InvalidPolicy, OnMissingKey, OnUnavailable, Policy, PolicyBuilder};
 pub use rate_limit_layer::RateLimitLayer;
+pub use routes::{InvalidRoutes, Route, Routes, RoutesHandle};
 pub use service::RateLimit;
 pub use settle::{Outcome, ResponseHead, Settle, TopUp};
 pub use status::{RateLimitStatus, ShadowVerdict};

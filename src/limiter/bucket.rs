@@ -14,11 +14,12 @@ use super::{
     gate::Gate,
     grant::{Amounts, Grant, Share, Shares},
     memory::{Memory, Pinned, Place},
+    scripted::ScriptedBucket,
     settlement::Settlement,
     sharded::{self, Ask},
 };
 use crate::{
-    error::Unavailable,
+    error::{Error, Unavailable},
     model::{BucketKey, BucketState, LimitStatus, Limits},
     store::Entry,
 };
@@ -33,6 +34,8 @@ pub(super) enum Bucket {
     Pinned(Arc<Pinned>),
     /// Decided by the bucket's gate.
     Gated { gate: Arc<Gate>, limits: Limits },
+    /// Decided by a script, in tests.
+    Scripted(Box<ScriptedBucket>),
 }
 
 /// What a bucket answers to a request.
@@ -51,6 +54,8 @@ pub(super) enum Refusal {
     Disabled,
     /// The attribute changes what the bucket's limits mean.
     NotUnderstood(String),
+    /// A script says so.
+    Scripted(Box<Error>),
 }
 
 impl Refusal {
@@ -82,6 +87,7 @@ impl Bucket {
             Self::Memory { place, .. } => place.key(),
             Self::Pinned(pinned) => pinned.entry.key(),
             Self::Gated { gate, .. } => gate.key(),
+            Self::Scripted(scripted) => scripted.bucket.key(),
         }
     }
 
@@ -91,6 +97,7 @@ impl Bucket {
             Self::Memory { memory, .. } => memory.now(),
             Self::Pinned(pinned) => pinned.memory.now(),
             Self::Gated { gate, .. } => gate.now(),
+            Self::Scripted(scripted) => scripted.bucket.now(),
         }
     }
 
@@ -98,6 +105,7 @@ impl Bucket {
         match self {
             Self::Memory { limits, .. } | Self::Gated { limits, .. } => limits,
             Self::Pinned(pinned) => &pinned.limits,
+            Self::Scripted(scripted) => scripted.bucket.limits(),
         }
     }
 
@@ -114,7 +122,7 @@ impl Bucket {
     pub(super) fn known_refusal(&self) -> Option<Refusal> {
         match self {
             // Nobody else writes to it.
-            Self::Memory { .. } | Self::Pinned(_) => None,
+            Self::Memory { .. } | Self::Pinned(_) | Self::Scripted(_) => None,
             Self::Gated { gate, .. } => gate.known_refusal(),
         }
     }
@@ -123,7 +131,7 @@ impl Bucket {
     pub(super) fn known_denial(&self, amounts: &[i64]) -> Option<Vec<LimitStatus>> {
         match self {
             // Asking costs nothing.
-            Self::Memory { .. } | Self::Pinned(_) => None,
+            Self::Memory { .. } | Self::Pinned(_) | Self::Scripted(_) => None,
             Self::Gated { gate, limits } => match split(gate) {
                 Some(first) => sharded::known_denial(&first, limits, amounts),
                 None => gate.known_denial(limits, amounts),
@@ -136,6 +144,7 @@ impl Bucket {
         match self {
             Self::Memory { memory, .. } => self.in_memory(memory, amounts),
             Self::Pinned(pinned) => self.in_memory(&pinned.memory, amounts),
+            Self::Scripted(scripted) => scripted.bucket.glance(amounts),
             Self::Gated { gate, limits } => match split(gate) {
                 Some(first) => sharded::glance(&first, limits, amounts),
                 None => gate.glance(limits, amounts),
@@ -188,6 +197,7 @@ impl Bucket {
                 let waiting = Waiting { step, timeout: gate.timeout(deadline.into()) };
                 Asked::Waiting(Acquiring(Box::pin(waiting)))
             }
+            Self::Scripted(scripted) => scripted.acquire(mode, amounts, deadline),
         }
     }
 
@@ -207,6 +217,7 @@ impl Bucket {
                 memory.store.settle(entry, limits, differences, memory.now());
             }
             Self::Gated { gate, limits } => return gate.settle(limits, differences, counts),
+            Self::Scripted(scripted) => scripted.settle(differences),
         }
         Settlement::done()
     }

@@ -16,6 +16,7 @@ use super::{
     prefetch::Counters,
     rate_limiter::{Backend, LimiterSettings, RateLimiter},
     resolver::Resolver,
+    scripted::{Script, Scripted},
     waiting::Lines,
     watched::Watched,
 };
@@ -186,6 +187,15 @@ impl Builder {
         let clock = self.clock.unwrap_or_else(|| CLOCK.clone());
         let memory = Memory { store, clock: clock.clone(), lines: Lines::default() };
         RateLimiter::new(Backend::Memory(Arc::new(memory)), clock, self.limiter, builder)
+    }
+
+    /// A limiter for tests: as [`build_memory`](Self::build_memory), but `script` decides before the
+    /// buckets do, and sees what becomes of leases.
+    pub fn build_scripted(self, store: MemoryStore, script: impl Script) -> RateLimiter {
+        let builder = self.clone();
+        let clock = self.clock.unwrap_or_else(|| Arc::new(MonotonicClock::new()));
+        let scripted = Scripted::new(script, Memory { store, clock: clock.clone(), lines: Lines::default() });
+        RateLimiter::new(Backend::Scripted(Arc::new(scripted)), clock, self.limiter, builder)
     }
 
     /// A limiter whose buckets live in `store`.

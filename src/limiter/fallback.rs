@@ -41,7 +41,7 @@ impl RateLimiter {
     /// What was known last of an entity and the resource; `None` where nothing was.
     pub(super) fn last_known(&self, entity: &EntityId, request: &Request) -> Option<Arc<Resolution>> {
         match self.backend() {
-            Backend::Memory(_) => None,
+            Backend::Memory(_) | Backend::Scripted(_) => None,
             Backend::Gated(gates) => gates.resolver().last_known(entity, &request.key().resource),
         }
     }

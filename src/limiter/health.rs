@@ -72,7 +72,7 @@ impl RateLimiter {
     pub fn breaker_state(&self) -> BreakerState {
         match self.backend() {
             Backend::Gated(gates) => gates.context().breaker.state(),
-            Backend::Memory(_) => BreakerState::Closed,
+            Backend::Memory(_) | Backend::Scripted(_) => BreakerState::Closed,
         }
     }
 

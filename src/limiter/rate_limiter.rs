@@ -18,6 +18,7 @@ use super::{
     prefetch::PrefetchStats,
     query::Query,
     request::{Gated, Request, Source, Subject},
+    scripted::Scripted,
     waiting::Lines,
 };
 use crate::{
@@ -59,6 +60,7 @@ impl fmt::Debug for RateLimiter {
         let backend: &dyn fmt::Debug = match self.backend() {
             Backend::Memory(_) => &"memory",
             Backend::Gated(gates) => &gates.context().store,
+            Backend::Scripted(_) => &"scripted",
         };
         f.debug_struct("RateLimiter").field("store", backend).finish_non_exhaustive()
     }
@@ -92,6 +94,8 @@ pub(super) struct LimiterSettings {
 pub(super) enum Backend {
     Memory(Arc<Memory>),
     Gated(Gates),
+    /// In memory, behind a script.
+    Scripted(Arc<Scripted>),
 }
 
 impl RateLimiter {
@@ -208,7 +212,7 @@ impl RateLimiter {
     pub fn prefetch_stats(&self) -> PrefetchStats {
         match self.backend() {
             Backend::Gated(gates) => gates.context().prefetched.read(),
-            Backend::Memory(_) => PrefetchStats::default(),
+            Backend::Memory(_) | Backend::Scripted(_) => PrefetchStats::default(),
         }
     }
 
@@ -227,21 +231,23 @@ impl RateLimiter {
         let key = BucketKey::new(entity.into_name()?, resource.into_name()?);
         Ok(match self.backend() {
             Backend::Memory(memory) => Subject::Memory { memory: memory.clone(), place: Place::Key(Box::new(key)) },
-            Backend::Gated(_) => self.subject_of(key),
+            Backend::Gated(_) | Backend::Scripted(_) => self.subject_of(key),
         })
     }
 
     fn subject_of(&self, key: BucketKey) -> Subject {
         match self.backend() {
             Backend::Memory(memory) => Subject::Memory { memory: memory.clone(), place: memory.place(key) },
-            Backend::Gated(_) => Subject::Gated(Box::new(Gated { limiter: self.clone(), key, gate: None })),
+            Backend::Gated(_) | Backend::Scripted(_) => {
+                Subject::Gated(Box::new(Gated { limiter: self.clone(), key, gate: None }))
+            }
         }
     }
 
     /// The gate of a bucket over a store.
     pub(super) fn gate(&self, key: BucketKey) -> Option<Arc<Gate>> {
         match self.backend() {
-            Backend::Memory(_) => None,
+            Backend::Memory(_) | Backend::Scripted(_) => None,
             Backend::Gated(gates) => Some(gates.get(key)),
         }
     }
@@ -251,6 +257,7 @@ impl RateLimiter {
         match self.backend() {
             Backend::Memory(memory) => Bucket::Memory { memory: memory.clone(), place: memory.place(key), limits },
             Backend::Gated(gates) => Bucket::Gated { gate: gates.get(key), limits },
+            Backend::Scripted(scripted) => scripted.bucket(key, limits),
         }
     }
 
@@ -258,7 +265,7 @@ impl RateLimiter {
     pub(super) fn lines(&self) -> &Lines {
         match self.backend() {
             Backend::Memory(memory) => &memory.lines,
-            Backend::Gated(_) => &self.shared.lines,
+            Backend::Gated(_) | Backend::Scripted(_) => &self.shared.lines,
         }
     }
 

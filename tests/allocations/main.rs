@@ -15,12 +15,14 @@ use std::{
 };
 
 use allocation_counter::measure;
-use http::{Request, Response};
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::Empty;
 use tollgate::{
     Limit, Limits, RateLimitLayer, RateLimiter,
     clock::ManualClock,
     error::Unavailable,
-    layer::{Outcome, Policy, ReportLimits, Settle, keys, keys::PeerAddr},
+    layer::{Outcome, Policy, ReportLimits, Route, Routes, RoutesHandle, Settle, keys, keys::PeerAddr},
     store::MemoryStore,
 };
 use tower::{Layer, Service};
@@ -139,6 +141,38 @@ fn the_layer_adds_no_allocation_to_a_response() {
     let (mut alone, request) = (tower::service_fn(answers), request());
     let without = measure(|| drop(now(alone.call(request)).unwrap())).count_total;
     assert_eq!(call(), without);
+}
+
+/// What a request through `layer` allocates.
+fn allocated(layer: RateLimitLayer) -> u64 {
+    let inner = tower::service_fn(|_: Request<()>| {
+        std::future::ready(Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())))
+    });
+    let mut service = layer.layer(inner);
+    let mut counts = [0; 3];
+    // The first makes the bucket, and what a thread has once.
+    for count in &mut counts {
+        let mut request = Request::get("/api/users/7").body(()).unwrap();
+        request.extensions_mut().insert(PeerAddr(([192, 0, 2, 1], 80).into()));
+        *count = measure(|| drop(now(service.call(request)).unwrap())).count_total;
+    }
+    assert_eq!(counts[1], counts[2]);
+    counts[2]
+}
+
+#[test]
+fn a_table_and_a_handle_allocate_nothing() {
+    let limiter = || RateLimiter::memory();
+    let policy = || Policy::per_ip(Limit::per_second("rps", 1000));
+    let one = allocated(RateLimitLayer::new(limiter(), policy()));
+    println!("a request through the layer: {one} allocations");
+    let table = || {
+        let table = Routes::builder().unlimited(Route::path("/healthz"));
+        table.route(Route::path("/api/users/{id}").method(Method::GET), policy()).otherwise_unlimited().unwrap()
+    };
+    assert_eq!(allocated(RateLimitLayer::new(limiter(), table())), one);
+    assert_eq!(allocated(RateLimitLayer::swappable(limiter(), &RoutesHandle::new(policy()))), one);
+    assert_eq!(allocated(RateLimitLayer::swappable(limiter(), &RoutesHandle::new(table()))), one);
 }
 
 /// Fills a store with so many buckets, by keys of 16 bytes and one limit, and gives their bytes.

@@ -85,7 +85,7 @@ pub(super) fn told(wait: Duration) -> i64 {
 }
 
 /// What no answer goes without.
-fn finish(method: Option<&Method>, mut response: Response<Bytes>) -> Response<Bytes> {
+pub(super) fn finish(method: Option<&Method>, mut response: Response<Bytes>) -> Response<Bytes> {
     response.extensions_mut().insert(Refused);
     if method == Some(&Method::HEAD) {
         // The length that the answer to a GET would have.

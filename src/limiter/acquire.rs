@@ -12,11 +12,13 @@ use super::{
     deadline::Deadline,
     lease::Lease,
     prefetch::Prefetch,
+    recourse,
     request::{Planned, Request, Subject, Terms},
 };
 use crate::{
     error::{Error, Unavailable},
     model::{Cost, Limits},
+    telemetry::{self, Begun, Watch},
 };
 
 /// An acquire that is being put together: await it for a [`Lease`].
@@ -35,7 +37,7 @@ use crate::{
 /// One round trip before (a read of up to five items) where the entity's stored limits and parent
 /// are not known yet, and one more where a parent is first discovered. A parent's bucket costs
 /// another write unit, at the same time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "an acquire does nothing until it is awaited"]
 pub struct Acquire {
     request: Result<Request, Error>,
@@ -150,7 +152,7 @@ impl Acquire {
         Ok(output)
     }
 
-    fn edit(&mut self, change: impl FnOnce(&mut Request) -> Result<(), Error>) {
+    pub(super) fn edit(&mut self, change: impl FnOnce(&mut Request) -> Result<(), Error>) {
         if let Ok(request) = &mut self.request
             && let Err(error) = change(request)
         {
@@ -165,21 +167,62 @@ impl Acquire {
             Ok(request) => request.into_parts(),
             Err(error) => return Started::Done(Err(error)),
         };
+        let begun = Begun::now();
         let mut subject = Some(subject);
-        match (terms.answer(&mut subject), subject) {
+        match (answer(&mut terms, &mut subject, begun), subject) {
             (Some(result), _) => Started::Done(result),
-            (None, Some(subject)) => start_slowly(Request::from_parts(subject, terms)),
+            (None, Some(subject)) => start_slowly(Request::from_parts(subject, terms), begun),
             (None, None) => Started::Done(Err(Unavailable::ShutDown.into())),
         }
     }
 }
 
+/// What is known at once, unless somebody traces it.
+#[inline]
+fn answer(terms: &mut Terms, subject: &mut Option<Subject>, begun: Begun) -> Option<Result<Lease, Error>> {
+    if telemetry::traces_acquires() {
+        return None;
+    }
+    let result = terms.answer(subject)?;
+    match &result {
+        Ok(lease) => telemetry::decided_in_memory(begun, lease.resource(), None),
+        Err(Error::Denied(denied)) => telemetry::decided_in_memory(begun, &denied.resource, result.as_ref().err()),
+        // There is no other.
+        Err(_) => {}
+    }
+    Some(result)
+}
+
 /// As [`Acquire::start`], for whatever has no answer at once.
-fn start_slowly(request: Request) -> Started {
+fn start_slowly(request: Request, begun: Begun) -> Started {
+    let watch = request.watch(begun);
+    match watch.within(|| start_watched(request)) {
+        Started::Done(result) => {
+            watch.decided(false, result.as_ref().err());
+            Started::Done(result)
+        }
+        Started::Waiting(future) => {
+            Started::Waiting(AcquireFuture(Stage::Watched(Box::new(Watched { future, watch: Some(watch) }))))
+        }
+    }
+}
+
+fn start_watched(request: Request) -> Started {
+    match request.recourse() {
+        None => ask_plainly(request),
+        Some(recourse) => {
+            let recourse = recourse.clone();
+            recourse::start(request, recourse)
+        }
+    }
+}
+
+/// Asks once, and takes the answer as it is.
+pub(super) fn ask_plainly(request: Request) -> Started {
     let deadline = request.deadline();
     match request.plan() {
         Ok(Planned::Now(charges)) => begin(charges, deadline),
-        Ok(Planned::Later(request)) => Started::Waiting(AcquireFuture(Stage::Resolving(Box::pin(resolve(request))))),
+        Ok(Planned::Later(request)) => Started::Waiting(AcquireFuture::boxed(Box::pin(resolve(request)))),
         Err(error) => Started::Done(Err(error)),
     }
 }
@@ -228,10 +271,29 @@ enum Stage {
     New(Option<Subject>, Terms),
     /// For nothing: its arguments were wrong.
     Refused(Option<Error>),
-    /// For limits or a parent that are not known yet.
-    Resolving(Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>),
+    /// For limits or a parent that are not known yet, or for more than one answer.
+    Boxed(Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>),
     /// For the buckets.
     Charging(Box<Charging>, Deadline),
+    /// As one of the others, and somebody wants to know how it ends.
+    Watched(Box<Watched>),
+}
+
+/// An acquire that is watched until it is decided.
+struct Watched {
+    future: AcquireFuture,
+    watch: Option<Watch>,
+}
+
+impl Watched {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Lease, Error>> {
+        let Some(watch) = &self.watch else { return Poll::Pending };
+        let polled = watch.within(|| Pin::new(&mut self.future).poll(context));
+        if let (Poll::Ready(result), Some(watch)) = (&polled, self.watch.take_if(|_| polled.is_ready())) {
+            watch.decided(true, result.as_ref().err());
+        }
+        polled
+    }
 }
 
 impl std::fmt::Debug for AcquireFuture {
@@ -239,8 +301,9 @@ impl std::fmt::Debug for AcquireFuture {
         f.write_str(match self.0 {
             Stage::New(..) => "AcquireFuture::New",
             Stage::Refused(_) => "AcquireFuture::Refused",
-            Stage::Resolving(_) => "AcquireFuture::Resolving",
+            Stage::Boxed(_) => "AcquireFuture::Boxed",
             Stage::Charging(..) => "AcquireFuture::Charging",
+            Stage::Watched(_) => "AcquireFuture::Watched",
         })
     }
 }
@@ -250,21 +313,26 @@ impl Future for AcquireFuture {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let begun = Begun::now();
         if let Stage::New(subject, terms) = &mut self.0
-            && let Some(result) = terms.answer(subject)
+            && let Some(result) = answer(terms, subject, begun)
         {
             return Poll::Ready(result);
         }
-        self.poll_slowly(context)
+        self.poll_slowly(context, begun)
     }
 }
 
 impl AcquireFuture {
-    fn poll_slowly(&mut self, context: &mut Context<'_>) -> Poll<Result<Lease, Error>> {
+    pub(super) fn boxed(future: Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>) -> Self {
+        Self(Stage::Boxed(future))
+    }
+
+    fn poll_slowly(&mut self, context: &mut Context<'_>, begun: Begun) -> Poll<Result<Lease, Error>> {
         if let Stage::New(subject, terms) = &mut self.0 {
             // Polled again after it was ready: nothing is left to wait for.
             let Some(subject) = subject.take() else { return Poll::Pending };
-            match start_slowly(Request::from_parts(subject, terms.clone())) {
+            match start_slowly(Request::from_parts(subject, terms.clone()), begun) {
                 Started::Done(result) => return Poll::Ready(result),
                 Started::Waiting(future) => *self = future,
             }
@@ -272,11 +340,12 @@ impl AcquireFuture {
         match &mut self.0 {
             Stage::New(..) => Poll::Pending,
             Stage::Refused(error) => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
-            Stage::Resolving(future) => future.as_mut().poll(context),
+            Stage::Boxed(future) => future.as_mut().poll(context),
             Stage::Charging(charging, deadline) => {
                 let deadline = *deadline;
                 Pin::new(charging).poll(context).map(|result| Ok(Lease::new(result?, deadline)))
             }
+            Stage::Watched(watched) => watched.poll(context),
         }
     }
 }

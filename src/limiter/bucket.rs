@@ -14,12 +14,13 @@ use super::{
     gate::Gate,
     grant::{Amounts, Grant, Share, Shares},
     memory::{Memory, Pinned, Place},
+    scripted::ScriptedBucket,
     settlement::Settlement,
     sharded::{self, Ask},
     waits::Timeout,
 };
 use crate::{
-    error::Unavailable,
+    error::{Error, Unavailable},
     model::{BucketKey, BucketState, LimitStatus, Limits},
     store::Entry,
 };
@@ -34,6 +35,8 @@ pub(super) enum Bucket {
     Pinned(Arc<Pinned>),
     /// Decided by the bucket's gate.
     Gated { gate: Arc<Gate>, limits: Limits },
+    /// Decided by a script, in tests.
+    Scripted(Box<ScriptedBucket>),
 }
 
 /// What a bucket answers to a request.
@@ -52,6 +55,8 @@ pub(super) enum Refusal {
     Disabled,
     /// The attribute changes what the bucket's limits mean.
     NotUnderstood(String),
+    /// A script says so.
+    Scripted(Box<Error>),
 }
 
 impl Refusal {
@@ -83,6 +88,17 @@ impl Bucket {
             Self::Memory { place, .. } => place.key(),
             Self::Pinned(pinned) => pinned.entry.key(),
             Self::Gated { gate, .. } => gate.key(),
+            Self::Scripted(scripted) => scripted.bucket.key(),
+        }
+    }
+
+    /// Epoch ms.
+    pub(super) fn now(&self) -> i64 {
+        match self {
+            Self::Memory { memory, .. } => memory.now(),
+            Self::Pinned(pinned) => pinned.memory.now(),
+            Self::Gated { gate, .. } => gate.now(),
+            Self::Scripted(scripted) => scripted.bucket.now(),
         }
     }
 
@@ -90,6 +106,7 @@ impl Bucket {
         match self {
             Self::Memory { limits, .. } | Self::Gated { limits, .. } => limits,
             Self::Pinned(pinned) => &pinned.limits,
+            Self::Scripted(scripted) => scripted.bucket.limits(),
         }
     }
 
@@ -106,7 +123,7 @@ impl Bucket {
     pub(super) fn known_refusal(&self) -> Option<Refusal> {
         match self {
             // Nobody else writes to it.
-            Self::Memory { .. } | Self::Pinned(_) => None,
+            Self::Memory { .. } | Self::Pinned(_) | Self::Scripted(_) => None,
             Self::Gated { gate, .. } => gate.known_refusal(),
         }
     }
@@ -115,7 +132,7 @@ impl Bucket {
     pub(super) fn known_denial(&self, amounts: &[i64]) -> Option<Vec<LimitStatus>> {
         match self {
             // Asking costs nothing.
-            Self::Memory { .. } | Self::Pinned(_) => None,
+            Self::Memory { .. } | Self::Pinned(_) | Self::Scripted(_) => None,
             Self::Gated { gate, limits } => match split(gate) {
                 Some(first) => sharded::known_denial(&first, limits, amounts),
                 None => gate.known_denial(limits, amounts),
@@ -128,6 +145,7 @@ impl Bucket {
         match self {
             Self::Memory { memory, .. } => self.in_memory(memory, amounts),
             Self::Pinned(pinned) => self.in_memory(&pinned.memory, amounts),
+            Self::Scripted(scripted) => scripted.bucket.glance(amounts),
             Self::Gated { gate, limits } => match split(gate) {
                 Some(first) => sharded::glance(&first, limits, amounts),
                 None => gate.glance(limits, amounts),
@@ -179,6 +197,7 @@ impl Bucket {
                 };
                 Asked::Waiting(Box::new(Acquiring { step, late: gate.deadline(deadline.into()) }))
             }
+            Self::Scripted(scripted) => scripted.acquire(mode, amounts, deadline),
         }
     }
 
@@ -198,6 +217,7 @@ impl Bucket {
                 memory.store.settle(entry, limits, differences, memory.now());
             }
             Self::Gated { gate, limits } => return gate.settle(limits, differences, counts),
+            Self::Scripted(scripted) => scripted.settle(differences),
         }
         Settlement::done()
     }

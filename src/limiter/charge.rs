@@ -207,6 +207,7 @@ fn refused(bucket: &Bucket, refusal: Refusal) -> Error {
     match refusal {
         Refusal::Disabled => Disabled::new(entity.clone(), resource.clone()).into(),
         Refusal::NotUnderstood(attribute) => Invalid::NotUnderstood(attribute).into(),
+        Refusal::Scripted(error) => *error,
     }
 }
 

@@ -103,6 +103,7 @@ impl Holding {
                 return Err(ExceedsCapacity {
                     entity: entity.clone(),
                     resource: resource.clone(),
+                    owner: self.owner,
                     limit: limit.name().clone(),
                     requested: tokens,
                     capacity: limit.capacity(),

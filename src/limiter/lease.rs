@@ -1,14 +1,18 @@
 //! A granted cost.
 
+use std::{sync::Arc, time::Duration};
+
 use super::{
     charge::{Charged, Charges, charge},
     deadline::Deadline,
     holding::{Holdings, MOST_USED},
+    recourse::{Recourse, Shadow},
     settlement::Settlement,
 };
 use crate::{
     error::{Error, Invalid},
-    model::{EntityId, LimitStatus, Limits, MILLI, Resource, to_milli},
+    model::{EntityId, LimitName, LimitStatus, Limits, MILLI, Resource, to_milli},
+    telemetry,
 };
 
 /// A granted cost: adjusted while the work runs, then committed or rolled back.
@@ -23,12 +27,43 @@ use crate::{
 pub struct Lease {
     holdings: Holdings,
     deadline: Deadline,
+    aside: Option<Box<Aside>>,
+}
+
+/// What most leases have nothing of.
+#[derive(Clone, Debug, Default)]
+struct Aside {
+    /// Whether this process has decided alone.
+    degraded: bool,
+    /// Which limits only observe.
+    recourse: Option<Arc<Recourse>>,
+    /// Whether all of those are left alone: they would have denied the request.
+    outside: bool,
+    /// Those that were short.
+    short: Vec<LimitStatus>,
+}
+
+impl Aside {
+    fn covers(&self, name: &str) -> bool {
+        let shadow = self.recourse.as_ref().map(|recourse| &recourse.shadow);
+        shadow.is_some_and(|shadow| LimitName::new(name).is_ok_and(|name| shadow.covers(&name)))
+    }
+
+    /// Whether nothing at all is to be refused.
+    fn covers_all(&self) -> bool {
+        self.recourse.as_ref().is_some_and(|recourse| matches!(recourse.shadow, Shadow::All))
+    }
+
+    /// Whether what is used of the limit is not charged.
+    fn leaves_alone(&self, name: &str) -> bool {
+        (self.outside && self.covers(name)) || self.short.iter().any(|status| *status.limit.name() == name)
+    }
 }
 
 impl Lease {
     #[inline]
     pub(super) fn new(holdings: Holdings, deadline: Deadline) -> Self {
-        Self { holdings, deadline }
+        Self { holdings, deadline, aside: None }
     }
 
     /// Who is charged.
@@ -49,6 +84,40 @@ impl Lease {
     /// The parent whose bucket is charged too.
     pub fn parent(&self) -> Option<&EntityId> {
         self.holdings.parent.as_deref().map(|parent| &parent.key().entity)
+    }
+
+    /// Whether the store gave no decision, and this process decided by its share of the limits:
+    /// [`Acquire::or_locally`](super::Acquire::or_locally). What is used is not charged to the store then.
+    pub fn is_degraded(&self) -> bool {
+        self.aside.as_ref().is_some_and(|aside| aside.degraded)
+    }
+
+    /// Limits that only observe and would have denied the request, or a later
+    /// [`consume`](Self::consume): [`Acquire::shadow`](super::Acquire::shadow). What is used of them is
+    /// not charged.
+    pub fn shadow_denials(&self) -> &[LimitStatus] {
+        self.aside.as_ref().map_or(&[], |aside| &aside.short)
+    }
+
+    /// Whether some of the limits only observe.
+    pub(crate) fn is_observed(&self) -> bool {
+        self.aside.as_ref().is_some_and(|aside| aside.recourse.is_some())
+    }
+
+    pub(super) fn degrade(&mut self) {
+        self.aside.get_or_insert_default().degraded = true;
+    }
+
+    pub(super) fn has_shadow(&mut self, recourse: Arc<Recourse>) {
+        self.aside.get_or_insert_default().recourse = Some(recourse);
+    }
+
+    /// Notes limits that only observe and were short. `outside`: at the first, so that all of them are
+    /// left alone.
+    pub(super) fn observe(&mut self, short: Vec<LimitStatus>, outside: bool) {
+        let aside = self.aside.get_or_insert_default();
+        aside.outside |= outside;
+        aside.short.extend(short);
     }
 
     /// Tokens of the limit `name` that the lease counts as used: the cost, adjusted since.
@@ -108,6 +177,21 @@ impl Lease {
         self.holdings.iter().flat_map(|holding| holding.statuses())
     }
 
+    /// How long until what was charged could be charged again, if nobody else takes tokens; `None`
+    /// where it never could. Local.
+    pub(crate) fn wait_for_the_same(&self) -> Option<Duration> {
+        let waits = self.holdings.iter().flat_map(|holding| {
+            let charged = holding.shares().iter().map(|share| u64::try_from(share.charged / MILLI).unwrap_or(0));
+            holding.statuses().zip(charged).map(|(status, charged)| status.wait_for(charged))
+        });
+        waits.into_iter().try_fold(Duration::ZERO, |most, wait| Some(most.max(wait?)))
+    }
+
+    /// Epoch ms.
+    pub(crate) fn now(&self) -> i64 {
+        self.holdings.own.grant().bucket().now()
+    }
+
     /// Charges what was used. Nothing to write where it is what was charged before.
     ///
     /// The difference is on its way when this returns, and is written with the bucket's next write
@@ -134,6 +218,10 @@ impl Lease {
 
     /// Changes what was used of a limit, in every bucket that has it.
     fn edit(&mut self, name: &str, change: impl Fn(i64) -> i64) -> Result<(), Invalid> {
+        if self.aside.as_ref().is_some_and(|aside| aside.leaves_alone(name)) {
+            // It would not have come so far.
+            return Ok(());
+        }
         let mut found = false;
         for holding in self.holdings.iter_mut() {
             if let Some(index) = holding.index(name) {
@@ -154,27 +242,88 @@ impl Lease {
         if self.holdings.iter().all(|holding| holding.index(name).is_none()) {
             return Err(Invalid::UnknownLimit(name.into()).into());
         }
-        let parent = self.holdings.parent.as_deref();
-        let charges = Charges {
-            own: self.holdings.own.charge(name, tokens)?,
-            parent: parent.map(|parent| parent.charge(name, tokens)).transpose()?.map(Box::new),
+        let aside = self.aside.as_deref();
+        let observes = aside.is_some_and(|aside| aside.covers(name));
+        let passes_all = aside.is_some_and(Aside::covers_all);
+        let mut short = Vec::new();
+        let started = match aside.is_some_and(|aside| aside.leaves_alone(name)) {
+            true => None,
+            false => Some(self.charges(name, tokens).map(|charges| charge(charges, self.deadline))),
         };
-        let started = charge(charges, self.deadline);
+        let started = match started {
+            Some(Err(Error::ExceedsCapacity(_))) if observes => {
+                let asked = |status| LimitStatus { requested: tokens, retry_after: None, ..status };
+                short.extend(self.statuses().filter(|status| *status.limit.name() == name).map(asked));
+                None
+            }
+            started => started.transpose()?,
+        };
+        let name = LimitName::new(name)?;
         Ok(async move {
             let more = match started {
-                Charged::Done(result) => result?,
-                Charged::Waiting(charging) => charging.await?,
+                None => return Ok(More { granted: None, short }),
+                Some(Charged::Done(result)) => result,
+                Some(Charged::Waiting(charging)) => charging.await,
             };
-            Ok(More(more))
+            telemetry::topped_up(more.as_ref().err());
+            match more {
+                Ok(granted) => Ok(More { granted: Some(granted), short: Vec::new() }),
+                Err(Error::Denied(denied)) if observes => {
+                    let short = denied.limits.into_iter().filter(|status| *status.limit.name() == name);
+                    Ok(More { granted: None, short: short.filter(LimitStatus::exceeded).collect() })
+                }
+                Err(Error::Unavailable(_)) if passes_all => Ok(More { granted: None, short }),
+                Err(error) => Err(error),
+            }
+        })
+    }
+
+    fn charges(&self, name: &str, tokens: u64) -> Result<Charges, Error> {
+        let parent = self.holdings.parent.as_deref();
+        Ok(Charges {
+            own: self.holdings.own.charge(name, tokens)?,
+            parent: parent.map(|parent| parent.charge(name, tokens)).transpose()?.map(Box::new),
         })
     }
 
     /// Takes over what was granted in addition.
-    pub(crate) fn absorb(&mut self, More(more): More) {
-        self.holdings.absorb(more);
+    pub(crate) fn absorb(&mut self, more: More) {
+        if let Some(granted) = more.granted {
+            self.holdings.absorb(granted);
+        }
+        if !more.short.is_empty() {
+            telemetry::shadow_denial(self.resource(), &more.short);
+            self.observe(more.short, false);
+        }
+    }
+
+    /// Tokens of the limit `name` that are used beyond what was charged, rounded up: that debt the
+    /// worst of its buckets would have.
+    pub(crate) fn overdraft(&self, name: &str) -> u64 {
+        let beyond = self.holdings.iter().filter_map(|holding| {
+            let share = &holding.shares()[holding.index(name)?];
+            u64::try_from(share.used.saturating_sub(share.charged)).ok()
+        });
+        beyond.max().unwrap_or(0).div_ceil(MILLI.unsigned_abs())
+    }
+
+    /// What full buckets hold of the limit `name`, in tokens: the least of them.
+    pub(crate) fn capacity(&self, name: &str) -> Option<u64> {
+        self.holdings.iter().filter_map(|h| Some(h.grant().limits()[h.index(name)?].capacity())).min()
+    }
+
+    /// The place of the limit `name` among all that the lease holds: the entity's own first.
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        let own = self.holdings.own.index(name);
+        own.or_else(|| Some(self.limits().len() + self.holdings.parent.as_deref()?.index(name)?))
     }
 }
 
 /// Granted in addition to a lease. Dropped: given back.
 #[derive(Debug)]
-pub(crate) struct More(Holdings);
+pub(crate) struct More {
+    /// Nothing where a limit only observes.
+    granted: Option<Holdings>,
+    /// Such a limit, where it was short.
+    short: Vec<LimitStatus>,
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     records::nothing,
     resolver::{Resolution, Resolving},
+    waiting::Lines,
 };
 use crate::{
     clock::Clock,
@@ -17,6 +18,8 @@ use crate::{
 pub(super) struct Memory {
     pub(super) store: MemoryStore,
     pub(super) clock: Arc<dyn Clock>,
+    /// Who waits for capacity.
+    pub(super) lines: Lines,
 }
 
 /// Where a bucket in memory is found.

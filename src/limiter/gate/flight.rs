@@ -12,7 +12,7 @@ use super::{
         bucket::Verdict,
         grant::{Amounts, Grant},
     },
-    Context, Gate, SettleError, confirm,
+    Gate, SettleError, confirm,
     growth::grow,
     state::{Batch, Seen, Waiter},
 };
@@ -23,7 +23,7 @@ use crate::{
         plan::{self, Changes, Wanted},
     },
     store::{Outcome, StoreError, StoreErrorKind},
-    telemetry,
+    telemetry::{self, Answer, Dropped, Retry, StoreCall},
 };
 
 /// How many races in a row one batch may lose before its requests are told so.
@@ -127,6 +127,7 @@ pub(super) async fn fly(mut airborne: Airborne) {
                 grow(gate, false).await;
             }
             Landing::Refused(state) => {
+                telemetry::store_retried(Retry::Condition);
                 races += 1;
                 looked = true;
                 gate.learn(state.as_ref());
@@ -139,6 +140,7 @@ pub(super) async fn fly(mut airborne: Airborne) {
                 }
             }
             Landing::Busy(error) => {
+                telemetry::store_retried(Retry::Busy);
                 races += 1;
                 telemetry::store_call_failed(&gate.key, &error);
                 if races >= MOST_RACES {
@@ -242,10 +244,9 @@ impl Order {
     }
 
     async fn send(&self, gate: &Gate) -> Result<Outcome, StoreError> {
-        let Context { store, .. } = &*gate.context;
         match self {
-            Self::Update(update) => gate.context.in_time(store.update(&gate.key, update)).await,
-            Self::Create(create) => gate.context.in_time(store.create(&gate.key, create)).await,
+            Self::Update(update) => gate.call(StoreCall::Update, gate.context.store.update(&gate.key, update)).await,
+            Self::Create(create) => gate.call(StoreCall::Create, gate.context.store.create(&gate.key, create)).await,
         }
     }
 }
@@ -335,7 +336,7 @@ fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
 async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
     // The first shard says how many there are; where it is missing itself, the second one does.
     let witness = BucketKey { shard: u32::from(gate.key.shard == 0), ..gate.key.clone() };
-    let read = gate.context.in_time(gate.context.store.read(&witness)).await;
+    let read = gate.call(StoreCall::Read, gate.context.store.read(&witness)).await;
     let witness = match read {
         Ok(found) => found.filter(|state| !state.is_expired(gate.context.clock.now())),
         Err(error) => {
@@ -352,7 +353,7 @@ async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
             let _ = waiter.reply.send(Verdict::Denied(Vec::new()));
         }
         if !batch.pending.is_empty() {
-            telemetry::settlement_dropped(&gate.key, "the bucket is gone");
+            telemetry::settlement_dropped(&gate.key, Dropped::Gone, "the bucket is gone");
         }
         confirm(batch.confirmations, &Err(SettleError::Gone));
         return None;
@@ -405,12 +406,24 @@ async fn execute(gate: &Gate, write: &mut Write) -> Landing {
         };
     }
     order.guard();
+    telemetry::store_retried(Retry::LostAnswer);
     match order.send(gate).await {
         Ok(Outcome::Applied(state)) => Landing::Applied(state),
         // The first one landed after all.
         Ok(Outcome::Refused(Some(state))) if state.last_write.as_ref() == Some(order.id()) => Landing::Applied(state),
         // It may have, before somebody else's write.
         Ok(Outcome::Refused(_)) | Err(_) => Landing::Failed(error),
+    }
+}
+
+impl Gate {
+    /// A store call that ends in time, one way or another.
+    pub(super) async fn call<T: Answer>(
+        &self,
+        which: StoreCall,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        which.watch(&self.key.resource, self.context.in_time(call)).await
     }
 }
 
@@ -489,7 +502,7 @@ fn fail(gate: &Arc<Gate>, batch: Batch, error: &Unavailable, keep: bool) {
     }
     state.failures = 0;
     drop(state);
-    telemetry::settlement_dropped(&gate.key, &error.to_string());
+    telemetry::settlement_dropped(&gate.key, Dropped::Store, &error.to_string());
     let lost = match error {
         Unavailable::Store(error) => error.clone(),
         other => StoreError::new(StoreErrorKind::NotApplied, other.to_string()),
@@ -499,7 +512,7 @@ fn fail(gate: &Arc<Gate>, batch: Batch, error: &Unavailable, keep: bool) {
 
 fn drop_pending(gate: &Gate, batch: Batch, reason: &str) {
     if !batch.pending.is_empty() {
-        telemetry::settlement_dropped(&gate.key, reason);
+        telemetry::settlement_dropped(&gate.key, Dropped::Gone, reason);
     }
     confirm(batch.confirmations, &Err(SettleError::Gone));
 }

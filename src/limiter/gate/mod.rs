@@ -38,6 +38,7 @@ use self::{
 pub(super) use self::{rest::Kinds, shards::Image};
 use super::{
     background::Background,
+    breaker::Switch,
     bucket::{Asked, Bucket, Refusal, Verdict},
     charge::Mode,
     grant::{Amounts, Share},
@@ -51,7 +52,7 @@ use crate::{
     error::{SettleError, Unavailable},
     model::{BucketKey, BucketState, LimitStatus, Limits, Now, WriteId, plan},
     store::{Store, StoreError, StoreErrorKind},
-    telemetry,
+    telemetry::{self, Dropped, LiveGate, PendingSettlement, StoreCall},
 };
 
 /// What all gates of a limiter share.
@@ -65,6 +66,7 @@ pub(super) struct Context {
     pub(super) write_ids: WriteIds,
     pub(super) prefetched: Counters,
     pub(super) kinds: Kinds,
+    pub(super) breaker: Arc<Switch>,
 }
 
 impl Context {
@@ -120,11 +122,12 @@ pub(super) struct Gate {
     state: Mutex<Slot>,
     /// Nothing where the bucket has one shard, as far as was ever seen.
     shards: OnceLock<Box<Shards>>,
+    _counted: LiveGate,
 }
 
 impl Gate {
     pub(super) fn new(key: BucketKey, context: Arc<Context>) -> Self {
-        Self { key, context, state: Mutex::default(), shards: OnceLock::new() }
+        Self { key, context, state: Mutex::default(), shards: OnceLock::new(), _counted: LiveGate::new() }
     }
 
     fn with_shards(key: BucketKey, context: Arc<Context>, shards: Shards) -> Self {
@@ -200,6 +203,9 @@ impl Gate {
         if let Some(statuses) = state.give_up(limits, amounts, since, &state.pending, now) {
             return Err(Asked::Denied(statuses));
         }
+        if !self.context.breaker.admits(|| self.context.clock.now()) {
+            return Err(Asked::Unavailable(Unavailable::BreakerOpen));
+        }
         let (reply, answer) = oneshot::channel();
         state.asked(limits, amounts);
         state.queue.push_back(Waiter::new(limits, mode, amounts.clone(), since, reply));
@@ -227,7 +233,7 @@ impl Gate {
         for (limit, count) in limits.iter().zip(counts).filter(|(_, count)| **count != 0) {
             state.pending.count(limit.name(), *count);
         }
-        state.confirmations.push(confirm);
+        state.confirmations.push(Confirmation { confirm, _counted: PendingSettlement::new() });
         self.flush_later(state, self.context.settings.flush_after);
         Settlement::pending(confirmed)
     }
@@ -257,7 +263,7 @@ impl Gate {
     }
 
     async fn read(&self) -> Result<Option<BucketState>, StoreError> {
-        self.context.in_time(self.context.store.read(&self.key)).await
+        self.call(StoreCall::Read, self.context.store.read(&self.key)).await
     }
 
     /// Starts a flight unless one is under way.
@@ -293,7 +299,7 @@ impl Gate {
         drop(state);
         drop(confirmations);
         if !pending.is_empty() {
-            telemetry::settlement_dropped(&self.key, "the runtime was shut down");
+            telemetry::settlement_dropped(&self.key, Dropped::ShutDown, "the runtime was shut down");
         }
     }
 
@@ -344,10 +350,17 @@ impl Drop for Due {
     }
 }
 
+/// Who waits for a settlement.
+#[derive(Debug)]
+struct Confirmation {
+    confirm: oneshot::Sender<Result<(), SettleError>>,
+    _counted: PendingSettlement,
+}
+
 /// Tells all that wait for a settlement.
-fn confirm(confirmations: Vec<oneshot::Sender<Result<(), SettleError>>>, result: &Result<(), SettleError>) {
-    for confirmation in confirmations {
+fn confirm(confirmations: Vec<Confirmation>, result: &Result<(), SettleError>) {
+    for Confirmation { confirm, .. } in confirmations {
         // Nobody has to wait.
-        let _ = confirmation.send(result.clone());
+        let _ = confirm.send(result.clone());
     }
 }

@@ -175,7 +175,8 @@ impl GateState {
 
     fn may_rest(&self, now: i64) -> bool {
         let quiet = self.confirmations.is_empty() && !self.flush_due && !self.doubtful && self.failures == 0;
-        let plain = self.ahead_of.is_none() && !self.pace.is_pressed() && !self.is_ahead();
+        let plain =
+            self.ahead_of.is_none() && !self.pace.is_pressed() && !self.pressed.is_recent(now) && !self.is_ahead();
         quiet && plain && self.is_idle() && now.saturating_sub(self.split_at) >= growth::PAUSE
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex, PoisonError, Weak,
-    atomic::{AtomicU32, Ordering},
+    atomic::{AtomicI64, AtomicU32, Ordering},
 };
 
 use super::Gate;
@@ -13,6 +13,7 @@ use crate::{
         plan::{self, Changes, Wanted},
     },
     store::{StoreError, StoreErrorKind},
+    telemetry::StoreCall,
 };
 
 /// A shard as it was seen, and what is to be written to it.
@@ -33,6 +34,8 @@ pub(super) struct Shards {
     others: Mutex<Vec<Arc<Gate>>>,
     /// The shard that granted last.
     preferred: AtomicU32,
+    /// When all shards were looked at last, epoch ms.
+    explored_at: AtomicI64,
 }
 
 impl Shards {
@@ -43,7 +46,13 @@ impl Shards {
 
     fn new(count: Arc<AtomicU32>, first: Weak<Gate>) -> Self {
         // Processes begin at different shards.
-        Self { count, first, others: Mutex::default(), preferred: AtomicU32::new(fastrand::u32(..)) }
+        Self {
+            count,
+            first,
+            others: Mutex::default(),
+            preferred: AtomicU32::new(fastrand::u32(..)),
+            explored_at: AtomicI64::new(i64::MIN),
+        }
     }
 
     /// Notes how many shards the bucket has.
@@ -100,6 +109,27 @@ impl Gate {
 
     pub(in crate::limiter) fn prefer(&self, shard: u32) {
         self.shards().preferred.store(shard, Ordering::Relaxed);
+    }
+
+    /// Whether it is time to look at shards that were not seen for long: for one request at a time.
+    pub(in crate::limiter) fn explores(&self) -> bool {
+        let trusted_for = i64::try_from(self.context.settings.deny_from_memory.as_millis()).unwrap_or(i64::MAX);
+        let (now, last) = (self.context.clock.now(), self.shards().explored_at.load(Ordering::Relaxed));
+        let due = now < last || now.saturating_sub(last) >= trusted_for;
+        due && self.shards().explored_at.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// How much more than `amounts` the shard seems to hold, millitokens of the limit that has least; a
+    /// shard that was not seen may hold anything.
+    pub(in crate::limiter) fn headroom(&self, limits: &Limits, amounts: &[i64]) -> i64 {
+        let now = self.context.clock.now();
+        let state = self.lock();
+        let Some(bucket) = state.seen.live(now) else { return i64::MAX };
+        let left = |(limit, amount): (&crate::Limit, &i64)| {
+            let level = plan::projected(bucket, bucket.limit(limit.name())?, &state.pending, now);
+            Some(level.tokens.saturating_sub(*amount))
+        };
+        limits.iter().zip(amounts).filter_map(left).min().unwrap_or(i64::MAX)
     }
 
     /// Notes what an item says of the other shards.
@@ -193,7 +223,7 @@ impl Gate {
         self: &Arc<Self>,
         updates: &[(BucketKey, Update)],
     ) -> Result<bool, StoreError> {
-        let result = self.context.in_time(self.context.store.transact(updates)).await;
+        let result = self.call(StoreCall::Transact, self.context.store.transact(updates)).await;
         // What was seen of them is old now.
         for gate in self.all() {
             if updates.iter().any(|(key, _)| *key == gate.key) {
@@ -207,7 +237,7 @@ impl Gate {
             return result;
         }
         // Its answer was lost: one of the items tells whether it has landed.
-        let read = self.context.in_time(self.context.store.read(key)).await;
+        let read = self.call(StoreCall::Read, self.context.store.read(key)).await;
         match read {
             Ok(Some(state)) if state.last_write.as_ref() == Some(&update.id) => Ok(true),
             _ => result,

@@ -7,8 +7,9 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     super::bucket::{Refusal, Verdict},
-    SettleError,
+    Confirmation,
     ahead::Ahead,
+    growth::Pressed,
     pacing::Pace,
 };
 use crate::{
@@ -40,7 +41,7 @@ pub(super) struct GateState {
     /// Differences of settled leases that are not on their way yet.
     pub(super) pending: Changes,
     /// Who waits for them.
-    pub(super) confirmations: Vec<oneshot::Sender<Result<(), SettleError>>>,
+    pub(super) confirmations: Vec<Confirmation>,
     /// Whether a flight is under way.
     pub(super) flying: bool,
     /// Whether a timer runs that will let the pending differences fly alone.
@@ -51,6 +52,8 @@ pub(super) struct GateState {
     pub(super) failures: u32,
     /// When the bucket was split last, or tried to be: epoch ms.
     pub(super) split_at: i64,
+    /// Whether the item is written as often as it can be.
+    pub(super) pressed: Pressed,
     /// The most that one request has asked of each limit: millitokens.
     pub(super) most_asked: SmallVec<[(LimitName, i64); 2]>,
     /// What was taken ahead.
@@ -120,7 +123,7 @@ pub(super) struct Batch {
     /// Whether the bucket admits the waiters without charging them.
     pub(super) bypassed: bool,
     pub(super) waiters: Vec<Waiter>,
-    pub(super) confirmations: Vec<oneshot::Sender<Result<(), SettleError>>>,
+    pub(super) confirmations: Vec<Confirmation>,
 }
 
 impl Seen {
@@ -351,16 +354,12 @@ impl GateState {
     }
 
     /// Takes the pending differences, and who waits for them.
-    pub(super) fn take_pending(&mut self) -> (Changes, Vec<oneshot::Sender<Result<(), SettleError>>>) {
+    pub(super) fn take_pending(&mut self) -> (Changes, Vec<Confirmation>) {
         (std::mem::take(&mut self.pending), std::mem::take(&mut self.confirmations))
     }
 
     /// Keeps differences that were not written for a later write.
-    pub(super) fn keep_pending(
-        &mut self,
-        pending: Changes,
-        confirmations: Vec<oneshot::Sender<Result<(), SettleError>>>,
-    ) {
+    pub(super) fn keep_pending(&mut self, pending: Changes, confirmations: Vec<Confirmation>) {
         self.pending.merge(&pending);
         self.confirmations.extend(confirmations);
     }

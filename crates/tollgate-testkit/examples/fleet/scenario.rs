@@ -41,6 +41,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         fleet: |processes| Fleet::new(processes).limit(Limit::per_second("tokens", 50)).load(Load::open(100.0)),
     },
     Scenario {
+        name: "closed",
+        about: "one key, 1000 tokens per second; in each process four tasks that ask again as soon as they may",
+        fleet: |processes| Fleet::new(processes).load(Load::closed(4)).measure(Duration::from_secs(5)),
+    },
+    Scenario {
         name: "zipf",
         about: "1000 keys of 100 tokens per second each, the k-th asked for in proportion to 1 / k, 4000 times per second in all",
         fleet: |processes| {

@@ -10,7 +10,6 @@ use crate::{
     layer::{
         Policy, ReportLimits, RequestHead,
         headers::{PartitionKeys, Standing, seconds_up},
-        keys::missing::Reason,
     },
     model::Denied,
 };
@@ -28,13 +27,7 @@ impl Policy {
         reason: RefusalReason<'_>,
     ) -> Response<Bytes> {
         let answers = &self.rules.answers;
-        // A mistake in the server's own setup is nothing that the request lacks.
-        let reason = match reason {
-            RefusalReason::MissingKey(missing) if matches!(missing.reason(), Reason::Setup(_)) => {
-                RefusalReason::Misconfigured
-            }
-            reason => reason,
-        };
+        let reason = judged(reason);
         let wait = wait(reason).map(|wait| answers.jitter.lengthen(wait));
         let mut response = match head.is_some_and(|head| grpc::is_grpc(head.headers)) {
             true => grpc::answer(reason, wait),
@@ -67,6 +60,14 @@ impl Policy {
             partition: dialects.partitions.as_ref().map(partition),
         };
         dialects.report(response.headers_mut(), &standing, ReportLimits::All);
+    }
+}
+
+/// A mistake in the server's own setup is nothing that the request lacks.
+pub(super) fn judged(reason: RefusalReason<'_>) -> RefusalReason<'_> {
+    match reason {
+        RefusalReason::MissingKey(missing) if missing.is_setup() => RefusalReason::Misconfigured,
+        reason => reason,
     }
 }
 

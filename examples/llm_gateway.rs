@@ -246,7 +246,10 @@ fn welcome(url: &str) -> String {
   # the same as a stream, whose last chunk has the usage
   {}
 
-  # more than is left of the key's 1000: 429, and retry-after says when
+  # a little more than is left of the key's 1000: waits until it is there
+  {}
+
+  # more than a full bucket holds: 429
   {}
 
   # nobody's key: 401
@@ -255,7 +258,8 @@ fn welcome(url: &str) -> String {
 Stop with ctrl-c.",
         ask("sk-alice", "\"max_tokens\": 50"),
         ask("sk-alice", "\"max_tokens\": 50, \"stream\": true"),
-        ask("sk-alice", "\"max_tokens\": 990"),
+        ask("sk-alice", "\"max_tokens\": 996"),
+        ask("sk-alice", "\"max_tokens\": 2000"),
         ask("sk-mallory", "\"max_tokens\": 50"),
     )
 }

@@ -130,4 +130,6 @@ mod guide {
     struct Migrating;
     #[doc = include_str!("../docs/guide/testing.md")]
     struct Testing;
+    #[doc = include_str!("../docs/guide/cookbook.md")]
+    struct Cookbook;
 }

@@ -38,8 +38,7 @@
 //! | the arithmetic | [`model`] |
 //! | logs, spans and metrics | [`telemetry`] |
 //!
-//! The guide in the repository's `docs/guide` goes through concepts, what a request costs, stored
-//! limits, hierarchy, namespaces and a table that Python services use too.
+//! The guide in the repository's `docs/guide` has a page on each topic, and a cookbook.
 //!
 //! # Features
 //!
@@ -130,4 +129,6 @@ mod guide {
     struct Migrating;
     #[doc = include_str!("../docs/guide/testing.md")]
     struct Testing;
+    #[doc = include_str!("../docs/guide/cookbook.md")]
+    struct Cookbook;
 }

@@ -14,7 +14,10 @@ use super::{
     decide::Decision,
     routes::{Routes, Source},
 };
-use crate::limiter::{RateLimiter, Started};
+use crate::{
+    limiter::{RateLimiter, Started},
+    telemetry,
+};
 
 /// The service that [`RateLimitLayer`](super::RateLimitLayer) makes.
 ///
@@ -77,7 +80,10 @@ where
         let loaded = routes.load();
         let policy = match loaded.routes().policy(&head) {
             Ok(Some(policy)) => policy,
-            Ok(None) => return ResponseFuture::untouched(inner, request),
+            Ok(None) => {
+                telemetry::passed(true);
+                return ResponseFuture::untouched(inner, request);
+            }
             Err(missing) => {
                 let response = answer::without_policy(&head, RefusalReason::MissingKey(&missing));
                 give_up_readiness(inner);

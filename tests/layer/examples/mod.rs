@@ -4,6 +4,7 @@
 //! file in as a module.
 
 mod hot_reload;
+mod llm_gateway;
 mod per_route;
 
 use axum::{Router, body::Body, extract::ConnectInfo};

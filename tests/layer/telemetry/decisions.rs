@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use http::{Method, Request};
 use tollgate::{
-    Limit, RateLimiter,
-    layer::{OnMissingKey, Policy, keys},
+    Limit, RateLimitLayer, RateLimiter,
+    layer::{OnMissingKey, Policy, RequestHead, Routes, keys},
 };
 
 use super::scrape::Recording;
@@ -103,6 +103,28 @@ async fn that_the_layer_does_not_ask_for() {
     assert_eq!(recording.get("exemptions_total", &[("reason", "preflight")]), Some(1.0));
     assert_eq!(recording.get("exemptions_total", &[("reason", "no_key")]), Some(2.0));
     assert_eq!(recording.get("decisions_total", &[]), None);
+
+    let exempt = hello(layer(&limiter, per_user(Limit::per_hour("rph", 2)).exempt(|_: &RequestHead<'_>| true)));
+    assert_eq!(status(&exempt, "alice").await, 200);
+    let routes = Routes::builder().otherwise_unlimited().unwrap();
+    let unlimited = hello(RateLimitLayer::new(limiter, routes));
+    for _ in 0..3 {
+        assert_eq!(status(&unlimited, "alice").await, 200);
+    }
+    assert_eq!(recording.get("exemptions_total", &[("reason", "exempt")]), Some(1.0));
+    assert_eq!(recording.get("exemptions_total", &[("reason", "unlimited")]), Some(3.0));
+    assert_eq!(recording.get("decisions_total", &[]), None);
+}
+
+#[tokio::test]
+async fn that_only_observe() {
+    let recording = Recording::start();
+    let (limiter, _) = world::memory();
+    let app = hello(layer(&limiter, per_user(Limit::per_hour("rph", 2)).shadow()));
+    for _ in 0..5 {
+        assert_eq!(status(&app, "alice").await, 200);
+    }
+    assert_eq!(recording.get("shadow_denials_total", &[("resource", "api"), ("limit", "rph")]), Some(3.0));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate::{RateLimiter, layer::OnUnavailable};
+use tollgate::{RateLimiter, layer::OnUnavailable, limiter::Share};
 
 use super::scrape::Recording;
 use crate::world::{Remote, hello, layer, status, ten_tokens};
@@ -14,6 +14,8 @@ async fn is_seen() {
         RateLimiter::builder().deadline(Duration::from_millis(200)).store_deadline(Duration::from_millis(200));
     let remote = Remote::with(settings).await;
     let block = hello(layer(&remote.limiter, ten_tokens().on_unavailable(OnUnavailable::Block)));
+    let local = OnUnavailable::Local { share: Share::one_of(2) };
+    let local = hello(layer(&remote.limiter, ten_tokens().on_unavailable(local)));
     let allow = hello(layer(&remote.limiter, ten_tokens().on_unavailable(OnUnavailable::Allow)));
     assert_eq!(status(&block, "alice").await, 200);
     assert_eq!(recording.get("store_down", &[]), Some(0.0));
@@ -26,6 +28,8 @@ async fn is_seen() {
     assert_eq!(recording.get("decisions_total", &[("outcome", "unavailable")]), Some(3.0));
     assert_eq!(recording.get("degraded_decisions_total", &[("mode", "block")]), Some(1.0));
     assert_eq!(recording.get("degraded_decisions_total", &[("mode", "allow")]), Some(2.0));
+    assert_eq!(status(&local, "alice").await, 200);
+    assert_eq!(recording.get("degraded_decisions_total", &[("mode", "local")]), Some(1.0));
     assert_eq!(recording.get("store_down", &[]), Some(1.0));
 
     remote.engine.resume().await;

@@ -1,0 +1,175 @@
+//! `examples/llm_gateway.rs`, over sockets.
+
+#[path = "../../../examples/llm_gateway.rs"]
+#[allow(dead_code, reason = "its main")]
+mod example;
+
+use std::time::Duration;
+
+use axum::body::Body;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use serde_json::{Value, json};
+use tollgate::{EntityId, RateLimiter};
+
+use crate::{
+    sockets::serve,
+    world::{Remote, text},
+};
+
+/// The gateway and the model behind it. The clock stands still: no refill, however slow the machine.
+struct World {
+    remote: Remote,
+    gateway: String,
+    model: String,
+}
+
+impl World {
+    async fn start(remote: Remote) -> Self {
+        let url = |address| format!("http://{address}/v1/chat/completions");
+        let model = url(serve(example::fake_model()).await);
+        let known = example::set_up(&remote.limiter).await.unwrap();
+        let gateway = example::gateway(&remote.limiter, known, model.clone()).unwrap();
+        Self { gateway: url(serve(gateway).await), model, remote }
+    }
+
+    async fn ask(&self, key: &str, chat: &Value) -> Response<String> {
+        post(&self.gateway, key, chat).await
+    }
+
+    /// Waits until there is so much left of a limit of the key's, and of its project's.
+    async fn left(&self, key: &str, limit: &str, own: i64, project: i64) {
+        let key = EntityId::from_secret(key).unwrap();
+        let want = [(key.as_str(), own), ("project-search", project)];
+        for (entity, want) in want {
+            let mut left = left(&self.remote.limiter, entity, limit).await;
+            for _ in 0..1000 {
+                if left == want {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                left = self::left(&self.remote.limiter, entity, limit).await;
+            }
+            assert_eq!(left, want, "{limit} of {entity}");
+        }
+    }
+}
+
+async fn left(limiter: &RateLimiter, entity: &str, limit: &str) -> i64 {
+    limiter.available(entity, "chat").await.unwrap().get(limit).unwrap().available
+}
+
+async fn post(url: &str, key: &str, chat: &Value) -> Response<String> {
+    let request = Request::post(url)
+        .header("authorization", format!("Bearer {key}"))
+        .header("content-type", "application/json")
+        .body(Body::from(chat.to_string()))
+        .unwrap();
+    let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
+    let (head, body) = client.request(request).await.unwrap().into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    Response::from_parts(head, String::from_utf8(bytes.to_vec()).unwrap())
+}
+
+/// A prompt of so many words.
+fn prompt(words: usize) -> Value {
+    json!([{"role": "user", "content": vec!["how"; words].join(" ")}])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_used_is_charged_to_key_and_project() {
+    let world = World::start(Remote::start().await).await;
+    let answer = world.ask("sk-alice", &json!({"messages": prompt(5), "max_tokens": 50})).await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(text(&answer, "x-ratelimit-limit-tokens"), Some("1000"));
+    assert_eq!(text(&answer, "x-ratelimit-remaining-tokens"), Some("945"), "the estimate: 5 and 50");
+    assert_eq!(text(&answer, "x-ratelimit-remaining-requests"), Some("59"));
+    let body: Value = serde_json::from_str(answer.body()).unwrap();
+    assert_eq!(body["usage"]["total_tokens"], 10);
+    world.left("sk-alice", "tpm", 990, 1490).await;
+
+    let stream = json!({"messages": prompt(5), "max_tokens": 50, "stream": true});
+    let answer = world.ask("sk-alice", &stream).await;
+    assert_eq!(text(&answer, "content-type"), Some("text/event-stream"));
+    let mut asked = stream.clone();
+    asked["stream_options"] = json!({"include_usage": true});
+    assert_eq!(*answer.body(), *post(&world.model, "", &asked).await.body());
+    assert!(answer.body().contains("\"total_tokens\":10"), "{}", answer.body());
+    world.left("sk-alice", "tpm", 980, 1480).await;
+    world.left("sk-alice", "rpm", 58, 98).await;
+
+    // Without `max_tokens`: what was learned.
+    let answer = world.ask("sk-alice", &json!({"messages": prompt(5)})).await;
+    assert_eq!(text(&answer, "x-ratelimit-remaining-tokens"), Some("970"));
+    world.left("sk-alice", "tpm", 970, 1470).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_used_up_is_told_when_to_come_back() {
+    let world = World::start(Remote::start().await).await;
+    assert_eq!(world.ask("sk-alice", &json!({"messages": prompt(400), "max_tokens": 400})).await.status(), 200);
+    world.left("sk-alice", "tpm", 200, 700).await;
+
+    let answer = world.ask("sk-alice", &json!({"messages": prompt(100), "max_tokens": 400})).await;
+    assert_eq!(answer.status(), 429);
+    // 300 are lacking, of 1000 a minute.
+    assert_eq!(text(&answer, "retry-after"), Some("18"));
+    assert_eq!(text(&answer, "x-ratelimit-remaining-tokens"), Some("200"));
+    // Bob has his own, but they share a project.
+    let answer = world.ask("sk-bob", &json!({"messages": prompt(100), "max_tokens": 800})).await;
+    assert_eq!((answer.status().as_u16(), text(&answer, "retry-after")), (429, Some("8")));
+    assert!(answer.body().contains("parent.tpm"), "{}", answer.body());
+    world.left("sk-bob", "tpm", 1000, 700).await;
+
+    // More than a full bucket holds: waiting does not help.
+    let answer = world.ask("sk-alice", &json!({"messages": prompt(1), "max_tokens": u64::MAX})).await;
+    assert_eq!((answer.status().as_u16(), text(&answer, "retry-after")), (429, None));
+    assert_eq!(world.ask("sk-mallory", &json!({"messages": prompt(1)})).await.status(), 401);
+    world.left("sk-alice", "tpm", 200, 700).await;
+    world.left("sk-alice", "rpm", 59, 99).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nonsense_uses_no_tokens_and_no_model_uses_nothing() {
+    let world = World::start(Remote::start().await).await;
+    let answer = world.ask("sk-alice", &json!({"messages": []})).await;
+    assert_eq!((answer.status().as_u16(), answer.body().contains("Say something")), (400, true));
+    world.left("sk-alice", "tpm", 1000, 1500).await;
+    world.left("sk-alice", "rpm", 59, 99).await;
+
+    // A port that nobody listens on.
+    let free = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap();
+    let known = [EntityId::from_secret("sk-alice").unwrap()].into();
+    let gateway = example::gateway(&world.remote.limiter, known, format!("http://{free}/")).unwrap();
+    let gateway = format!("http://{}/v1/chat/completions", serve(gateway).await);
+    assert_eq!(post(&gateway, "sk-alice", &json!({"messages": prompt(5)})).await.status(), 502);
+    world.left("sk-alice", "tpm", 1000, 1500).await;
+    world.left("sk-alice", "rpm", 59, 99).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_outruns_its_lease_ends() {
+    let world = World::start(Remote::start().await).await;
+    // Charged 100 at first. It would be 1200 and their prompt; the key has 1000.
+    let answer = world.ask("sk-alice", &json!({"messages": prompt(1200), "stream": true})).await;
+    assert_eq!(answer.status(), 200);
+    let events = answer.body().matches("chat.completion.chunk").count();
+    assert!((1000..1200).contains(&events), "{events}");
+    assert!(answer.body().ends_with("The limit tpm is reached.\"}}\n\n"), "{}", answer.body());
+    let answer = world.ask("sk-alice", &json!({"messages": prompt(5), "max_tokens": 50})).await;
+    assert_eq!(answer.status(), 429);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_table_by_a_share_of_the_limits() {
+    let remote = Remote::with(RateLimiter::builder().deadline(Duration::from_secs(2))).await;
+    let world = World::start(remote).await;
+    let chat = json!({"messages": prompt(5), "max_tokens": 50});
+    assert_eq!(world.ask("sk-alice", &chat).await.status(), 200);
+    world.remote.engine.stop().await;
+    let answer = world.ask("sk-alice", &chat).await;
+    assert_eq!((answer.status().as_u16(), text(&answer, "x-ratelimit-limit-tokens")), (200, Some("125")));
+    let answer = world.ask("sk-alice", &json!({"messages": prompt(5), "max_tokens": 200})).await;
+    assert_eq!(answer.status(), 503, "more than the share of a bucket holds");
+}

@@ -117,6 +117,20 @@ async fn that_the_layer_does_not_ask_for() {
 }
 
 #[tokio::test]
+async fn that_wait() {
+    let recording = Recording::start();
+    let (limiter, _) = world::memory();
+    let app = hello(layer(&limiter, per_user(Limit::per_hour("rph", 1)).wait(Duration::from_secs(10_000))));
+    assert_eq!(status(&app, "alice").await, 200);
+    let mut waiting = Box::pin(status(&app, "alice"));
+    assert!(world::poll_once(waiting.as_mut()).is_pending());
+    assert_eq!(recording.get("waiters", &[]), Some(1.0));
+    drop(waiting);
+    assert_eq!(recording.get("waiters", &[]), Some(0.0));
+    assert_eq!(recording.get("wait_duration_seconds_count", &[("outcome", "cancelled")]), Some(1.0));
+}
+
+#[tokio::test]
 async fn that_only_observe() {
     let recording = Recording::start();
     let (limiter, _) = world::memory();

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::{Error, Unavailable},
-    model::{Cost, Limits},
+    model::{Cost, IntoLimits},
 };
 
 /// An acquire that is being put together: await it for a [`Lease`].
@@ -38,12 +38,13 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "an acquire does nothing until it is awaited"]
 pub struct Acquire {
-    request: Result<Request, Error>,
+    /// The error boxed: a request is moved often.
+    request: Result<Request, Box<Error>>,
 }
 
 impl Acquire {
     #[inline]
-    pub(super) fn new(request: Result<Request, Error>) -> Self {
+    pub(super) fn new(request: Result<Request, Box<Error>>) -> Self {
         Self { request }
     }
 
@@ -52,19 +53,15 @@ impl Acquire {
     ///
     /// Where the stored bucket has other parameters for one of them, the write that grants the
     /// request changes them; a limit that only the bucket has stays as it is.
-    pub fn limits<L>(mut self, limits: L) -> Self
-    where
-        L: TryInto<Limits, Error: Into<Error>>,
-    {
+    #[inline]
+    pub fn limits(mut self, limits: impl IntoLimits) -> Self {
         self.edit(|request| request.set_limits(limits));
         self
     }
 
     /// The limits of the bucket where none are stored.
-    pub fn default_limits<L>(mut self, limits: L) -> Self
-    where
-        L: TryInto<Limits, Error: Into<Error>>,
-    {
+    #[inline]
+    pub fn default_limits(mut self, limits: impl IntoLimits) -> Self {
         self.edit(|request| request.set_default_limits(limits));
         self
     }
@@ -74,7 +71,7 @@ impl Acquire {
     pub fn without_parent(mut self) -> Self {
         self.edit(|request| {
             request.without_parent();
-            Ok(())
+            Ok::<_, Error>(())
         });
         self
     }
@@ -84,7 +81,7 @@ impl Acquire {
     pub fn prefetch(mut self, prefetch: Prefetch) -> Self {
         self.edit(|request| {
             request.set_prefetch(prefetch);
-            Ok(())
+            Ok::<_, Error>(())
         });
         self
     }
@@ -99,7 +96,7 @@ impl Acquire {
     pub fn costs(mut self, cost: &Cost) -> Self {
         self.edit(|request| {
             request.add_costs(cost);
-            Ok(())
+            Ok::<_, Error>(())
         });
         self
     }
@@ -109,7 +106,7 @@ impl Acquire {
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.edit(|request| {
             request.set_deadline(deadline.into());
-            Ok(())
+            Ok::<_, Error>(())
         });
         self
     }
@@ -150,11 +147,12 @@ impl Acquire {
         Ok(output)
     }
 
-    fn edit(&mut self, change: impl FnOnce(&mut Request) -> Result<(), Error>) {
+    #[inline]
+    fn edit<E: Into<Error>>(&mut self, change: impl FnOnce(&mut Request) -> Result<(), E>) {
         if let Ok(request) = &mut self.request
             && let Err(error) = change(request)
         {
-            self.request = Err(error);
+            self.request = Err(Box::new(error.into()));
         }
     }
 
@@ -163,7 +161,7 @@ impl Acquire {
     pub(crate) fn start(self) -> Started {
         let (subject, mut terms) = match self.request {
             Ok(request) => request.into_parts(),
-            Err(error) => return Started::Done(Err(error)),
+            Err(error) => return Started::Done(Err(*error)),
         };
         let mut subject = Some(subject);
         match (terms.answer(&mut subject), subject) {
@@ -175,6 +173,7 @@ impl Acquire {
 }
 
 /// As [`Acquire::start`], for whatever has no answer at once.
+#[inline(never)]
 fn start_slowly(request: Request) -> Started {
     let deadline = request.deadline();
     match request.plan() {
@@ -227,7 +226,7 @@ enum Stage {
     /// For the first poll: it is decided where it is needed, without being moved once more.
     New(Option<Subject>, Terms),
     /// For nothing: its arguments were wrong.
-    Refused(Option<Error>),
+    Refused(Option<Box<Error>>),
     /// For limits or a parent that are not known yet.
     Resolving(Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>),
     /// For the buckets.
@@ -260,6 +259,8 @@ impl Future for AcquireFuture {
 }
 
 impl AcquireFuture {
+    #[cold]
+    #[inline(never)]
     fn poll_slowly(&mut self, context: &mut Context<'_>) -> Poll<Result<Lease, Error>> {
         if let Stage::New(subject, terms) = &mut self.0 {
             // Polled again after it was ready: nothing is left to wait for.
@@ -271,7 +272,7 @@ impl AcquireFuture {
         }
         match &mut self.0 {
             Stage::New(..) => Poll::Pending,
-            Stage::Refused(error) => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
+            Stage::Refused(error) => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(*error))),
             Stage::Resolving(future) => future.as_mut().poll(context),
             Stage::Charging(charging, deadline) => {
                 let deadline = *deadline;

@@ -1,9 +1,6 @@
 //! Building a limiter.
 
-use std::{
-    sync::{Arc, LazyLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::runtime::Handle;
 
@@ -17,7 +14,7 @@ use super::{
     resolver::Resolver,
 };
 use crate::{
-    clock::{Clock, CorrectedClock, MonotonicClock, SystemClock},
+    clock::{Clock, CorrectedClock, SystemClock},
     error::Invalid,
     store::{MemoryStore, Store},
 };
@@ -159,10 +156,9 @@ impl Builder {
     /// A limiter whose buckets live in this process.
     pub fn build_memory(self, store: MemoryStore) -> RateLimiter {
         let builder = self.clone();
-        // One for all: limiters may share a store.
-        static CLOCK: LazyLock<Arc<dyn Clock>> = LazyLock::new(|| Arc::new(MonotonicClock::new()));
-        let clock = self.clock.unwrap_or_else(|| CLOCK.clone());
-        let memory = Memory { store, clock: clock.clone() };
+        let home = store.home(self.clock);
+        let clock = home.clock();
+        let memory = Memory { store, home };
         RateLimiter::new(Backend::Memory(Arc::new(memory)), clock, self.limiter, builder)
     }
 

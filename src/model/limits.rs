@@ -1,6 +1,10 @@
 //! The limits of one bucket.
 
-use std::{convert::Infallible, ops::Deref, sync::Arc};
+use std::{
+    convert::Infallible,
+    ops::Deref,
+    sync::{Arc, LazyLock},
+};
 
 use super::{Limit, LimitName};
 
@@ -55,7 +59,84 @@ impl Limits {
     /// Whether both are the same, mostly told by the pointer alone.
     #[inline]
     pub(crate) fn same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self == other
+        self.is(other) || self == other
+    }
+
+    /// Whether one is a clone of the other.
+    #[inline]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Stands for limits that nobody has brought yet: no others are the same.
+    pub(crate) fn unknown() -> &'static Self {
+        static UNKNOWN: LazyLock<Limits> = LazyLock::new(|| Limits(Arc::new([])));
+        &UNKNOWN
+    }
+}
+
+/// What is the limits of a bucket, or may be: a [`Limit`], an array, a slice or a vector of them, or
+/// [`Limits`].
+///
+/// Limits that are lent are cloned only where the bucket does not know them yet.
+pub trait IntoLimits {
+    /// The limits, if they are made already.
+    fn as_limits(&self) -> Option<&Limits> {
+        None
+    }
+
+    /// The limits.
+    ///
+    /// # Errors
+    /// [`InvalidLimits`] where they cannot stand together.
+    fn into_limits(self) -> Result<Limits, InvalidLimits>;
+}
+
+impl IntoLimits for Limits {
+    #[inline]
+    fn as_limits(&self) -> Option<&Limits> {
+        Some(self)
+    }
+
+    #[inline]
+    fn into_limits(self) -> Result<Limits, InvalidLimits> {
+        Ok(self)
+    }
+}
+
+impl IntoLimits for &Limits {
+    #[inline]
+    fn as_limits(&self) -> Option<&Limits> {
+        Some(self)
+    }
+
+    #[inline]
+    fn into_limits(self) -> Result<Limits, InvalidLimits> {
+        Ok(self.clone())
+    }
+}
+
+impl IntoLimits for Limit {
+    fn into_limits(self) -> Result<Limits, InvalidLimits> {
+        Ok(self.into())
+    }
+}
+
+impl<const N: usize> IntoLimits for [Limit; N] {
+    fn into_limits(self) -> Result<Limits, InvalidLimits> {
+        self.try_into()
+    }
+}
+
+impl IntoLimits for Vec<Limit> {
+    fn into_limits(self) -> Result<Limits, InvalidLimits> {
+        self.try_into()
+    }
+}
+
+impl IntoLimits for &[Limit] {
+    fn into_limits(self) -> Result<Limits, InvalidLimits> {
+        self.try_into()
     }
 }
 

@@ -14,9 +14,10 @@ use hashbrown::HashTable;
 use super::{
     crowd::Crowd,
     entry::{Entry, KeyParts},
+    home::Home,
     shape::Recent,
 };
-use crate::model::{BucketKey, BucketState, EntityId};
+use crate::model::{BucketKey, BucketState, EntityId, Limits};
 
 /// Locks to spread over, at least: a power of two.
 const PARTS: usize = 64;
@@ -83,7 +84,7 @@ impl Buckets {
 
     /// The entry of a key, which is made where there is none; `None` where the store is full, and
     /// nothing can be forgotten at `now` (epoch ms) without changing a decision.
-    pub(super) fn claim(&self, key: &BucketKey, now: i64) -> Option<Arc<Entry>> {
+    pub(super) fn claim(&self, key: &BucketKey, home: &Arc<Home>, limits: &Limits, now: i64) -> Option<Arc<Entry>> {
         let parts = KeyParts::from(key);
         let hash = self.hasher.hash_one(parts);
         let part = self.part(hash);
@@ -95,7 +96,8 @@ impl Buckets {
             self.forget_one(part, &mut table, now)?;
         }
         let resource = part.recent.resource(key.resource.clone());
-        let entry = Arc::new(Entry::new(BucketKey { resource, ..key.clone() }));
+        let kin = part.recent.kin(home, limits);
+        let entry = Arc::new(Entry::new(BucketKey { resource, ..key.clone() }, kin));
         if let Some(crowd) = &mut table.crowd {
             crowd.add(&entry);
         }

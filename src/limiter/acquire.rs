@@ -12,11 +12,11 @@ use super::{
     deadline::Deadline,
     lease::Lease,
     prefetch::Prefetch,
-    request::{Planned, Request, Subject, Terms},
+    request::{Planned, Request},
 };
 use crate::{
     error::{Error, Unavailable},
-    model::{Cost, IntoLimits},
+    model::{Cost, Denied, IntoLimits},
 };
 
 /// An acquire that is being put together: await it for a [`Lease`].
@@ -159,22 +159,35 @@ impl Acquire {
     /// Starts, and says at once what needs no store call.
     #[inline]
     pub(crate) fn start(self) -> Started {
-        let (subject, mut terms) = match self.request {
-            Ok(request) => request.into_parts(),
-            Err(error) => return Started::Done(Err(*error)),
-        };
-        let mut subject = Some(subject);
-        match (terms.answer(&mut subject), subject) {
-            (Some(result), _) => Started::Done(result),
-            (None, Some(subject)) => start_slowly(Request::from_parts(subject, terms)),
-            (None, None) => Started::Done(Err(Unavailable::ShutDown.into())),
+        match self.request {
+            Err(error) => Started::Done(Err(*error)),
+            Ok(request) => match request.decide() {
+                None => start_slowly(request),
+                Some(decision) => Started::Done(answer(request, decision)),
+            },
         }
     }
 }
 
-/// As [`Acquire::start`], for whatever has no answer at once.
+/// What was decided, as a lease.
+#[inline]
+fn answer(request: Request, decision: Result<i64, Box<Denied>>) -> Result<Lease, Error> {
+    match decision {
+        Err(denied) => Err(Error::Denied(denied)),
+        Ok(left) => request.grant(left).ok_or_else(|| Unavailable::ShutDown.into()),
+    }
+}
+
+/// As [`Acquire::start`], for whatever is not decided in the simplest way.
 #[inline(never)]
 fn start_slowly(request: Request) -> Started {
+    match request.decide_any() {
+        None => {}
+        Some(Err(denied)) => return Started::Done(Err(Error::Denied(denied))),
+        Some(Ok(shares)) => {
+            return Started::Done(request.grant_any(shares).ok_or_else(|| Unavailable::ShutDown.into()));
+        }
+    }
     let deadline = request.deadline();
     match request.plan() {
         Ok(Planned::Now(charges)) => begin(charges, deadline),
@@ -223,14 +236,16 @@ pub struct AcquireFuture(Stage);
 
 /// What an acquire waits for.
 enum Stage {
-    /// For the first poll: it is decided where it is needed, without being moved once more.
-    New(Option<Subject>, Terms),
+    /// For the first poll.
+    New(Request),
     /// For nothing: its arguments were wrong.
-    Refused(Option<Box<Error>>),
+    Refused(Box<Error>),
     /// For limits or a parent that are not known yet.
     Resolving(Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>),
     /// For the buckets.
     Charging(Box<Charging>, Deadline),
+    /// For nothing any more.
+    Done,
 }
 
 impl std::fmt::Debug for AcquireFuture {
@@ -240,6 +255,7 @@ impl std::fmt::Debug for AcquireFuture {
             Stage::Refused(_) => "AcquireFuture::Refused",
             Stage::Resolving(_) => "AcquireFuture::Resolving",
             Stage::Charging(..) => "AcquireFuture::Charging",
+            Stage::Done => "AcquireFuture::Done",
         })
     }
 }
@@ -249,35 +265,35 @@ impl Future for AcquireFuture {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Stage::New(subject, terms) = &mut self.0
-            && let Some(result) = terms.answer(subject)
+        if let Stage::New(request) = &self.0
+            && let Some(decision) = request.decide()
+            && let Stage::New(request) = std::mem::replace(&mut self.0, Stage::Done)
         {
-            return Poll::Ready(result);
+            return Poll::Ready(answer(request, decision));
         }
         self.poll_slowly(context)
     }
 }
 
 impl AcquireFuture {
-    #[cold]
     #[inline(never)]
     fn poll_slowly(&mut self, context: &mut Context<'_>) -> Poll<Result<Lease, Error>> {
-        if let Stage::New(subject, terms) = &mut self.0 {
-            // Polled again after it was ready: nothing is left to wait for.
-            let Some(subject) = subject.take() else { return Poll::Pending };
-            match start_slowly(Request::from_parts(subject, terms.clone())) {
+        self.0 = match std::mem::replace(&mut self.0, Stage::Done) {
+            Stage::New(request) => match start_slowly(request) {
                 Started::Done(result) => return Poll::Ready(result),
-                Started::Waiting(future) => *self = future,
-            }
-        }
+                Started::Waiting(future) => future.0,
+            },
+            Stage::Refused(error) => return Poll::Ready(Err(*error)),
+            stage => stage,
+        };
         match &mut self.0 {
-            Stage::New(..) => Poll::Pending,
-            Stage::Refused(error) => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(*error))),
             Stage::Resolving(future) => future.as_mut().poll(context),
             Stage::Charging(charging, deadline) => {
                 let deadline = *deadline;
                 Pin::new(charging).poll(context).map(|result| Ok(Lease::new(result?, deadline)))
             }
+            // Polled again after it was ready: nothing is left to wait for.
+            Stage::New(_) | Stage::Refused(_) | Stage::Done => Poll::Pending,
         }
     }
 }
@@ -289,11 +305,8 @@ impl IntoFuture for Acquire {
     #[inline]
     fn into_future(self) -> AcquireFuture {
         AcquireFuture(match self.request {
-            Ok(request) => {
-                let (subject, terms) = request.into_parts();
-                Stage::New(Some(subject), terms)
-            }
-            Err(error) => Stage::Refused(Some(error)),
+            Ok(request) => Stage::New(request),
+            Err(error) => Stage::Refused(error),
         })
     }
 }

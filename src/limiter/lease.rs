@@ -3,12 +3,14 @@
 use super::{
     charge::{Charged, Charges, charge},
     deadline::Deadline,
-    holding::{Holdings, MOST_USED},
+    grant::Share,
+    holding::{Holding, Holdings, MOST_USED},
+    one::One,
     settlement::Settlement,
 };
 use crate::{
     error::{Error, Invalid},
-    model::{EntityId, LimitStatus, Limits, MILLI, Resource, to_milli},
+    model::{BucketKey, EntityId, LimitStatus, Limits, MILLI, Owner, Resource, to_milli},
 };
 
 /// A granted cost: adjusted while the work runs, then committed or rolled back.
@@ -21,39 +23,67 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "a lease that is dropped is rolled back"]
 pub struct Lease {
-    holdings: Holdings,
-    deadline: Deadline,
+    held: Held,
+}
+
+#[derive(Debug)]
+enum Held {
+    One(One),
+    Any(Holdings, Deadline),
 }
 
 impl Lease {
     #[inline]
     pub(super) fn new(holdings: Holdings, deadline: Deadline) -> Self {
-        Self { holdings, deadline }
+        Self { held: Held::Any(holdings, deadline) }
+    }
+
+    #[inline]
+    pub(super) fn one(one: One) -> Self {
+        Self { held: Held::One(one) }
+    }
+
+    fn key(&self) -> &BucketKey {
+        match &self.held {
+            Held::One(one) => one.key(),
+            Held::Any(holdings, _) => holdings.own.key(),
+        }
     }
 
     /// Who is charged.
     pub fn entity(&self) -> &EntityId {
-        &self.holdings.own.key().entity
+        &self.key().entity
     }
 
     /// For what.
     pub fn resource(&self) -> &Resource {
-        &self.holdings.own.key().resource
+        &self.key().resource
     }
 
     /// The limits of the entity's bucket.
     pub fn limits(&self) -> &Limits {
-        self.holdings.own.grant().limits()
+        match &self.held {
+            Held::One(one) => one.limits(),
+            Held::Any(holdings, _) => holdings.own.grant().limits(),
+        }
     }
 
     /// The parent whose bucket is charged too.
     pub fn parent(&self) -> Option<&EntityId> {
-        self.holdings.parent.as_deref().map(|parent| &parent.key().entity)
+        match &self.held {
+            Held::One(_) => None,
+            Held::Any(holdings, _) => holdings.parent.as_deref().map(|parent| &parent.key().entity),
+        }
     }
 
     /// Tokens of the limit `name` that the lease counts as used: the cost, adjusted since.
     pub fn consumed(&self, name: &str) -> Option<u64> {
-        let used = self.holdings.iter().find_map(|holding| Some(holding.shares()[holding.index(name)?].used))?;
+        let used = match &self.held {
+            Held::One(one) => one.limits().index(name).map(|_| one.share().used),
+            Held::Any(holdings, _) => {
+                holdings.iter().find_map(|holding| Some(holding.shares()[holding.index(name)?].used))
+            }
+        }?;
         u64::try_from(used / MILLI).ok()
     }
 
@@ -105,7 +135,12 @@ impl Lease {
     }
 
     pub(crate) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
-        self.holdings.iter().flat_map(|holding| holding.statuses())
+        let (one, any) = match &self.held {
+            Held::One(one) => (one.status(), None),
+            Held::Any(holdings, _) => (None, Some(holdings)),
+        };
+        let any = any.into_iter().flat_map(|holdings| holdings.iter().flat_map(|holding| holding.statuses()));
+        one.into_iter().chain(any)
     }
 
     /// Charges what was used. Nothing to write where it is what was charged before.
@@ -113,8 +148,11 @@ impl Lease {
     /// The difference is on its way when this returns, and is written with the bucket's next write
     /// or within the limiter's flush time. Await the settlement to know that it is.
     #[inline]
-    pub fn commit(mut self) -> Settlement {
-        self.holdings.settle()
+    pub fn commit(self) -> Settlement {
+        match self.held {
+            Held::One(one) => one.settle(),
+            Held::Any(holdings, _) => settle(holdings),
+        }
     }
 
     /// Gives everything back.
@@ -125,9 +163,12 @@ impl Lease {
 
     /// Sets what was used of every limit.
     pub(crate) fn settle_all(&mut self, tokens: u64) {
-        for holding in self.holdings.iter_mut() {
-            for share in holding.shares_mut() {
-                share.used = to_milli(tokens).min(MOST_USED);
+        let used = to_milli(tokens).min(MOST_USED);
+        match &mut self.held {
+            Held::One(one) => one.share_mut().used = used,
+            Held::Any(holdings, _) => {
+                let shares = holdings.iter_mut().flat_map(|holding| holding.shares_mut());
+                shares.for_each(|share| share.used = used);
             }
         }
     }
@@ -135,11 +176,22 @@ impl Lease {
     /// Changes what was used of a limit, in every bucket that has it.
     fn edit(&mut self, name: &str, change: impl Fn(i64) -> i64) -> Result<(), Invalid> {
         let mut found = false;
-        for holding in self.holdings.iter_mut() {
-            if let Some(index) = holding.index(name) {
-                let used = &mut holding.shares_mut()[index].used;
-                *used = change(*used);
-                found = true;
+        let mut change = |share: &mut Share| {
+            share.used = change(share.used);
+            found = true;
+        };
+        match &mut self.held {
+            Held::One(one) => {
+                if one.limits().index(name).is_some() {
+                    change(one.share_mut());
+                }
+            }
+            Held::Any(holdings, _) => {
+                for holding in holdings.iter_mut() {
+                    if let Some(index) = holding.index(name) {
+                        change(&mut holding.shares_mut()[index]);
+                    }
+                }
             }
         }
         if found { Ok(()) } else { Err(Invalid::UnknownLimit(name.into())) }
@@ -151,15 +203,20 @@ impl Lease {
         name: &str,
         tokens: u64,
     ) -> Result<impl Future<Output = Result<More, Error>> + Send + use<>, Error> {
-        if self.holdings.iter().all(|holding| holding.index(name).is_none()) {
-            return Err(Invalid::UnknownLimit(name.into()).into());
-        }
-        let parent = self.holdings.parent.as_deref();
-        let charges = Charges {
-            own: self.holdings.own.charge(name, tokens)?,
-            parent: parent.map(|parent| parent.charge(name, tokens)).transpose()?.map(Box::new),
+        let (charges, deadline) = match &self.held {
+            Held::One(one) if one.limits().index(name).is_some() => {
+                let bucket = one.bucket().ok_or(Invalid::LeaseClosed)?;
+                let own = Holding::charge_of(&bucket, Owner::Entity, false, name, tokens)?;
+                (Charges { own, parent: None }, one.deadline())
+            }
+            Held::Any(holdings, deadline) if holdings.iter().any(|holding| holding.index(name).is_some()) => {
+                let parent = holdings.parent.as_deref().map(|parent| parent.charge(name, tokens));
+                let parent = parent.transpose()?.map(Box::new);
+                (Charges { own: holdings.own.charge(name, tokens)?, parent }, *deadline)
+            }
+            _ => return Err(Invalid::UnknownLimit(name.into()).into()),
         };
-        let started = charge(charges, self.deadline);
+        let started = charge(charges, deadline);
         Ok(async move {
             let more = match started {
                 Charged::Done(result) => result?,
@@ -171,8 +228,21 @@ impl Lease {
 
     /// Takes over what was granted in addition.
     pub(crate) fn absorb(&mut self, More(more): More) {
-        self.holdings.absorb(more);
+        if let Held::One(one) = &mut self.held
+            && let Some(holdings) = one.take()
+        {
+            self.held = Held::Any(holdings, one.deadline());
+        }
+        if let Held::Any(holdings, _) = &mut self.held {
+            holdings.absorb(more);
+        }
     }
+}
+
+/// Ends a lease of any kind.
+#[inline(never)]
+fn settle(mut holdings: Holdings) -> Settlement {
+    holdings.settle()
 }
 
 /// Granted in addition to a lease. Dropped: given back.

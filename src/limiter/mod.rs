@@ -86,6 +86,7 @@ mod lease;
 mod listing;
 mod memory;
 mod namespaces;
+mod one;
 mod prefetch;
 mod query;
 mod rate_limiter;

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::{
     bucket::Bucket,
-    charge::{Charge, Charges, Mode, denied},
+    charge::{Charge, Charges, Mode},
     deadline::Deadline,
     gate::Gate,
     grant::{Amounts, Grant, Share, Shares},
     holding::{Holding, Holdings},
     lease::Lease,
     memory::{Brought, Pinned, Place, resolve},
+    one::{Alone, One},
     prefetch::Prefetch,
     rate_limiter::RateLimiter,
     records::{NOTHING, nothing},
@@ -19,8 +20,8 @@ use super::{
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Invalid, Unavailable},
     model::{
-        BucketKey, ConfigSource, Cost, EntityId, IntoLimits, InvalidLimits, Limit, LimitName, Limits, MILLI, Owner,
-        ResolvedLimits, to_milli,
+        BucketKey, ConfigSource, Cost, Denied, EntityId, IntoLimits, InvalidLimits, Limit, LimitName, Limits, MILLI,
+        Owner, ResolvedLimits, to_milli,
     },
     store::Home,
 };
@@ -225,16 +226,6 @@ impl Request {
         }
     }
 
-    #[inline]
-    pub(super) fn into_parts(self) -> (Subject, Terms) {
-        (self.subject, self.terms)
-    }
-
-    #[inline]
-    pub(super) fn from_parts(subject: Subject, terms: Terms) -> Self {
-        Self { subject, terms }
-    }
-
     /// The buckets to charge, if everything is known that they depend on.
     #[inline]
     pub(super) fn plan(self) -> Result<Planned, Error> {
@@ -362,58 +353,74 @@ impl Request {
     }
 }
 
-impl Terms {
-    /// The answer where the bucket was found in memory and nothing is stored: what nearly all requests
-    /// of a limiter in memory are. The same as [`plan`](Request::plan) and what follows, but
-    /// nothing is written before it is in its place in the lease: moving a request and a lease
-    /// about costs more than deciding does.
-    ///
-    /// The subject is taken with an answer.
+impl Request {
+    /// The decision, where the bucket was found in memory, has the one limit that it was made with or
+    /// that a handle pins, no cost is named and nothing is stored: what nearly all requests of a
+    /// limiter in memory are. The same as [`plan`](Self::plan) and what follows. With the tokens that
+    /// are left (millitokens) comes what makes the lease: [`grant`](Self::grant).
     #[inline]
-    pub(super) fn answer(&mut self, subject: &mut Option<Subject>) -> Option<Result<Lease, Error>> {
-        let (entry, home, limits) = match (&*subject, &self.limits) {
-            (Some(Subject::Memory(Place::Entry(entry))), Source::Exactly(brought) | Source::StoredOr(brought)) => {
-                let limits = match brought {
-                    Brought::Known => entry.limits(),
-                    Brought::These(limits) => limits,
-                };
-                (&**entry, &**entry.home(), limits)
+    pub(super) fn decide(&self) -> Option<Result<i64, Box<Denied>>> {
+        if !self.terms.cost.is_empty() {
+            return None;
+        }
+        match (&self.subject, &self.terms.limits) {
+            (
+                Subject::Memory(Place::Entry(entry)),
+                Source::Exactly(Brought::Known) | Source::StoredOr(Brought::Known),
+            ) => entry.spend_one(entry.home(), entry.limits(), ALONE),
+            (Subject::Pinned(pinned), Source::Stored) => pinned.entry.spend_one(&pinned.home, &pinned.limits, ALONE),
+            _ => None,
+        }
+    }
+
+    /// The lease that [`decide`](Self::decide) has granted.
+    #[inline]
+    pub(super) fn grant(self, left: i64) -> Option<Lease> {
+        let Self { subject, terms } = self;
+        let share = Share { charged: ALONE, left, used: ALONE };
+        let deadline = terms.deadline;
+        // There is nothing in it to let go of, which the compiler does not see.
+        std::mem::forget(terms);
+        let bucket = match subject {
+            Subject::Memory(Place::Entry(entry)) => Alone::Entry(entry),
+            Subject::Pinned(pinned) => Alone::Pinned(pinned),
+            _ => return None,
+        };
+        Some(Lease::one(One::new(bucket, share, deadline)))
+    }
+
+    /// As [`decide`](Self::decide), for any limits and costs. Neither boxes anything nor waits.
+    pub(super) fn decide_any(&self) -> Option<Result<Shares, Box<Denied>>> {
+        let (entry, home, limits) = match (&self.subject, &self.terms.limits) {
+            (Subject::Memory(Place::Entry(entry)), Source::Exactly(brought) | Source::StoredOr(brought)) => {
+                (entry, entry.home(), self.subject.limits(brought))
             }
-            (Some(Subject::Pinned(pinned)), Source::Stored) => (&*pinned.entry, &*pinned.home, &pinned.limits),
+            (Subject::Pinned(pinned), Source::Stored) => (&pinned.entry, &pinned.home, &pinned.limits),
             _ => return None,
         };
         if home.has_records() {
             return None;
         }
-        let granted = match &**limits {
-            // Not named by the cost, so it is charged 1: no limit's capacity is less.
-            [_] if self.cost.is_empty() => entry
-                .spend_one(home, limits, MILLI, home.now())
-                .map(|left| Shares::One([Share { charged: MILLI, left, used: MILLI }])),
-            _ => {
-                let mut shares = shares(&self.cost, limits)?;
-                entry.spend(home, limits, &mut shares, home.now()).map(|()| shares)
-            }
-        };
-        let shares = match granted {
-            Ok(shares) => shares,
-            Err(statuses) => {
-                let error = denied(entry.key(), statuses);
-                *subject = None;
-                return Some(Err(error));
-            }
-        };
-        let bucket = match (subject.take(), std::mem::replace(&mut self.limits, Source::Stored)) {
-            (Some(Subject::Pinned(pinned)), _) => Bucket::Pinned(pinned),
-            (Some(Subject::Memory(place)), Source::Exactly(limits) | Source::StoredOr(limits)) => {
+        let mut shares = shares(&self.terms.cost, limits)?;
+        Some(entry.spend(home, limits, &mut shares, home.now()).map(|()| shares).map_err(|s| entry.denied(s)))
+    }
+
+    /// The lease that [`decide_any`](Self::decide_any) has granted.
+    pub(super) fn grant_any(self, shares: Shares) -> Option<Lease> {
+        let bucket = match (self.subject, self.terms.limits) {
+            (Subject::Pinned(pinned), Source::Stored) => Bucket::Pinned(pinned),
+            (Subject::Memory(place), Source::Exactly(limits) | Source::StoredOr(limits)) => {
                 Bucket::Memory { place, limits }
             }
             _ => return None,
         };
         let holding = Holding::new(Grant::new(bucket, shares), Owner::Entity, false);
-        Some(Ok(Lease::new(Holdings::one(holding), self.deadline)))
+        Some(Lease::new(Holdings::one(holding), self.terms.deadline))
     }
 }
+
+/// What a limit is charged that the cost does not name, millitokens: no limit's capacity is less.
+const ALONE: i64 = MILLI;
 
 /// What is asked of `limits`, if the cost names no others and can be granted.
 fn shares(cost: &Cost, limits: &Limits) -> Option<Shares> {

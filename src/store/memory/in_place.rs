@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     model::{
-        BucketKey, LimitStatus, Limits,
+        BucketKey, Denied, LimitStatus, Limits,
         plan::{self, Changes},
     },
     store::StoreError,
@@ -97,32 +97,32 @@ impl Entry {
         result
     }
 
-    /// As [`spend`](Self::spend), of one limit: millitokens that are left.
+    /// As [`spend`](Self::spend), of one limit: millitokens that are left, or the denial. `None` where
+    /// there are several limits, or something is stored.
     ///
-    /// # Errors
-    /// As there.
-    #[inline]
-    pub(crate) fn spend_one(
-        &self,
-        home: &Home,
-        limits: &Limits,
-        amount: i64,
-        now: i64,
-    ) -> Result<i64, Vec<LimitStatus>> {
+    /// Not inlined: its answer fits into registers, and what asks stays small.
+    #[inline(never)]
+    pub(crate) fn spend_one(&self, home: &Home, limits: &Limits, amount: i64) -> Option<Result<i64, Box<Denied>>> {
+        if limits.len() != 1 || home.has_records() {
+            return None;
+        }
+        let now = home.now();
         let mut slot = self.lock();
         if let Some(state) = &mut slot.bucket
             && !state.differs(limits)
         {
             state.refill(now);
-            return state.take_one(limits, amount).ok_or_else(|| state.statuses(limits, [amount].into_iter(), now));
+            if let Some(left) = state.take_one(limits, amount) {
+                return Some(Ok(left));
+            }
         }
         drop(slot);
-        self.spend_first(home, limits, amount, now)
+        Some(self.spend_again(home, limits, amount, now))
     }
 
-    /// As [`spend_one`](Self::spend_one), of a bucket that is new or has other limits.
+    /// As [`spend_one`](Self::spend_one), of a bucket that is new, has other limits or is short.
     #[cold]
-    fn spend_first(&self, home: &Home, limits: &Limits, amount: i64, now: i64) -> Result<i64, Vec<LimitStatus>> {
+    fn spend_again(&self, home: &Home, limits: &Limits, amount: i64, now: i64) -> Result<i64, Box<Denied>> {
         let mut slot = self.lock();
         let (state, changed) = self.bucket(home, &mut slot, limits, now);
         let result = state.take_one(limits, amount);
@@ -131,7 +131,14 @@ impl Entry {
         if changed {
             home.hurry(self);
         }
-        result
+        result.map_err(|statuses| self.denied(statuses))
+    }
+
+    /// The denial of a request, with where its limits stand.
+    #[cold]
+    pub(crate) fn denied(&self, statuses: Vec<LimitStatus>) -> Box<Denied> {
+        let BucketKey { entity, resource, .. } = self.key();
+        Box::new(Denied::new(entity.clone(), resource.clone(), statuses))
     }
 
     /// Settles differences (millitokens, in the order of the limits): positive takes more and may

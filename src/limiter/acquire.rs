@@ -263,7 +263,7 @@ impl std::fmt::Debug for AcquireFuture {
 impl Future for AcquireFuture {
     type Output = Result<Lease, Error>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if let Stage::New(request) = &self.0
             && let Some(decision) = request.decide()

@@ -91,7 +91,7 @@ impl One {
     }
 
     /// Charges what was really used, and ends it. What was charged already is only let go of.
-    #[inline]
+    #[inline(always)]
     pub(super) fn settle(mut self) -> Settlement {
         if let Some(bucket) = self.bucket.take() {
             let difference = self.share.used.saturating_sub(self.share.charged);

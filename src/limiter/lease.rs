@@ -3,9 +3,9 @@
 use super::{
     charge::{Charged, Charges, charge},
     deadline::Deadline,
+    few::Few,
     grant::Share,
     holding::{Holding, Holdings, MOST_USED},
-    one::One,
     settlement::Settlement,
 };
 use crate::{
@@ -28,25 +28,26 @@ pub struct Lease {
 
 #[derive(Debug)]
 enum Held {
-    One(One),
-    Any(Holdings, Deadline),
+    Few(Few),
+    /// Boxed, so that the others are moved about quickly: over a store it is a trifle.
+    Any(Box<(Holdings, Deadline)>),
 }
 
 impl Lease {
     #[inline]
     pub(super) fn new(holdings: Holdings, deadline: Deadline) -> Self {
-        Self { held: Held::Any(holdings, deadline) }
+        Self { held: Held::Any(Box::new((holdings, deadline))) }
     }
 
     #[inline]
-    pub(super) fn one(one: One) -> Self {
-        Self { held: Held::One(one) }
+    pub(super) fn few(few: Few) -> Self {
+        Self { held: Held::Few(few) }
     }
 
     fn key(&self) -> &BucketKey {
         match &self.held {
-            Held::One(one) => one.key(),
-            Held::Any(holdings, _) => holdings.own.key(),
+            Held::Few(few) => few.key(),
+            Held::Any(any) => any.0.own.key(),
         }
     }
 
@@ -63,26 +64,24 @@ impl Lease {
     /// The limits of the entity's bucket.
     pub fn limits(&self) -> &Limits {
         match &self.held {
-            Held::One(one) => one.limits(),
-            Held::Any(holdings, _) => holdings.own.grant().limits(),
+            Held::Few(few) => few.limits(),
+            Held::Any(any) => any.0.own.grant().limits(),
         }
     }
 
     /// The parent whose bucket is charged too.
     pub fn parent(&self) -> Option<&EntityId> {
         match &self.held {
-            Held::One(_) => None,
-            Held::Any(holdings, _) => holdings.parent.as_deref().map(|parent| &parent.key().entity),
+            Held::Few(_) => None,
+            Held::Any(any) => any.0.parent.as_deref().map(|parent| &parent.key().entity),
         }
     }
 
     /// Tokens of the limit `name` that the lease counts as used: the cost, adjusted since.
     pub fn consumed(&self, name: &str) -> Option<u64> {
         let used = match &self.held {
-            Held::One(one) => one.limits().index(name).map(|_| one.share().used),
-            Held::Any(holdings, _) => {
-                holdings.iter().find_map(|holding| Some(holding.shares()[holding.index(name)?].used))
-            }
+            Held::Few(few) => few.share(name).map(|share| share.used),
+            Held::Any(any) => any.0.iter().find_map(|holding| Some(holding.shares()[holding.index(name)?].used)),
         }?;
         u64::try_from(used / MILLI).ok()
     }
@@ -135,12 +134,11 @@ impl Lease {
     }
 
     pub(crate) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
-        let (one, any) = match &self.held {
-            Held::One(one) => (one.status(), None),
-            Held::Any(holdings, _) => (None, Some(holdings)),
+        let (few, any) = match &self.held {
+            Held::Few(few) => (Some(few.statuses()), None),
+            Held::Any(any) => (None, Some(any.0.iter().flat_map(|holding| holding.statuses()))),
         };
-        let any = any.into_iter().flat_map(|holdings| holdings.iter().flat_map(|holding| holding.statuses()));
-        one.into_iter().chain(any)
+        few.into_iter().flatten().chain(any.into_iter().flatten())
     }
 
     /// Charges what was used. Nothing to write where it is what was charged before.
@@ -150,8 +148,8 @@ impl Lease {
     #[inline]
     pub fn commit(self) -> Settlement {
         match self.held {
-            Held::One(one) => one.settle(),
-            Held::Any(holdings, _) => settle(holdings),
+            Held::Few(few) => few.settle(),
+            Held::Any(any) => settle(any),
         }
     }
 
@@ -165,9 +163,9 @@ impl Lease {
     pub(crate) fn settle_all(&mut self, tokens: u64) {
         let used = to_milli(tokens).min(MOST_USED);
         match &mut self.held {
-            Held::One(one) => one.share_mut().used = used,
-            Held::Any(holdings, _) => {
-                let shares = holdings.iter_mut().flat_map(|holding| holding.shares_mut());
+            Held::Few(few) => few.shares_mut().for_each(|share| share.used = used),
+            Held::Any(any) => {
+                let shares = any.0.iter_mut().flat_map(|holding| holding.shares_mut());
                 shares.for_each(|share| share.used = used);
             }
         }
@@ -181,13 +179,13 @@ impl Lease {
             found = true;
         };
         match &mut self.held {
-            Held::One(one) => {
-                if one.limits().index(name).is_some() {
-                    change(one.share_mut());
+            Held::Few(few) => {
+                if let Some(share) = few.share_mut(name) {
+                    change(share);
                 }
             }
-            Held::Any(holdings, _) => {
-                for holding in holdings.iter_mut() {
+            Held::Any(any) => {
+                for holding in any.0.iter_mut() {
                     if let Some(index) = holding.index(name) {
                         change(&mut holding.shares_mut()[index]);
                     }
@@ -204,12 +202,13 @@ impl Lease {
         tokens: u64,
     ) -> Result<impl Future<Output = Result<More, Error>> + Send + use<>, Error> {
         let (charges, deadline) = match &self.held {
-            Held::One(one) if one.limits().index(name).is_some() => {
-                let bucket = one.bucket().ok_or(Invalid::LeaseClosed)?;
+            Held::Few(few) if few.share(name).is_some() => {
+                let bucket = few.bucket().ok_or(Invalid::LeaseClosed)?;
                 let own = Holding::charge_of(&bucket, Owner::Entity, false, name, tokens)?;
-                (Charges { own, parent: None }, one.deadline())
+                (Charges { own, parent: None }, few.deadline())
             }
-            Held::Any(holdings, deadline) if holdings.iter().any(|holding| holding.index(name).is_some()) => {
+            Held::Any(any) if any.0.iter().any(|holding| holding.index(name).is_some()) => {
+                let (holdings, deadline) = &**any;
                 let parent = holdings.parent.as_deref().map(|parent| parent.charge(name, tokens));
                 let parent = parent.transpose()?.map(Box::new);
                 (Charges { own: holdings.own.charge(name, tokens)?, parent }, *deadline)
@@ -228,21 +227,21 @@ impl Lease {
 
     /// Takes over what was granted in addition.
     pub(crate) fn absorb(&mut self, More(more): More) {
-        if let Held::One(one) = &mut self.held
-            && let Some(holdings) = one.take()
+        if let Held::Few(few) = &mut self.held
+            && let Some(holdings) = few.take()
         {
-            self.held = Held::Any(holdings, one.deadline());
+            self.held = Held::Any(Box::new((holdings, few.deadline())));
         }
-        if let Held::Any(holdings, _) = &mut self.held {
-            holdings.absorb(more);
+        if let Held::Any(any) = &mut self.held {
+            any.0.absorb(more);
         }
     }
 }
 
 /// Ends a lease of any kind.
 #[inline(never)]
-fn settle(mut holdings: Holdings) -> Settlement {
-    holdings.settle()
+fn settle(mut any: Box<(Holdings, Deadline)>) -> Settlement {
+    any.0.settle()
 }
 
 /// Granted in addition to a lease. Dropped: given back.

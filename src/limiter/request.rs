@@ -6,12 +6,12 @@ use super::{
     bucket::Bucket,
     charge::{Charge, Charges, Mode},
     deadline::Deadline,
+    few::{Alone, Few},
     gate::Gate,
     grant::{Amounts, Grant, Share, Shares},
     holding::{Holding, Holdings},
     lease::Lease,
     memory::{Brought, Pinned, Place, resolve},
-    one::{Alone, One},
     prefetch::Prefetch,
     rate_limiter::RateLimiter,
     records::{NOTHING, nothing},
@@ -386,7 +386,7 @@ impl Request {
             Subject::Pinned(pinned) => Alone::Pinned(pinned),
             _ => return None,
         };
-        Some(Lease::one(One::new(bucket, share, deadline)))
+        Some(Lease::few(Few::one(bucket, share, deadline)))
     }
 
     /// As [`decide`](Self::decide), for any limits and costs. Neither boxes anything nor waits.
@@ -407,15 +407,22 @@ impl Request {
 
     /// The lease that [`decide_any`](Self::decide_any) has granted.
     pub(super) fn grant_any(self, shares: Shares) -> Option<Lease> {
-        let bucket = match (self.subject, self.terms.limits) {
-            (Subject::Pinned(pinned), Source::Stored) => Bucket::Pinned(pinned),
-            (Subject::Memory(place), Source::Exactly(limits) | Source::StoredOr(limits)) => {
-                Bucket::Memory { place, limits }
+        let deadline = self.terms.deadline;
+        let (bucket, limits) = match (self.subject, self.terms.limits) {
+            (Subject::Pinned(pinned), Source::Stored) => (Alone::Pinned(pinned), None),
+            (Subject::Memory(Place::Entry(entry)), Source::Exactly(limits) | Source::StoredOr(limits)) => {
+                match limits {
+                    Brought::Known => (Alone::Entry(entry), None),
+                    Brought::These(limits) => (Alone::Entry(entry), Some(limits)),
+                }
             }
             _ => return None,
         };
-        let holding = Holding::new(Grant::new(bucket, shares), Owner::Entity, false);
-        Some(Lease::new(Holdings::one(holding), self.terms.deadline))
+        if shares.len() <= 2 {
+            return Few::of(bucket, limits, &shares, deadline).map(Lease::few);
+        }
+        let holding = Holding::new(Grant::new(bucket.into_bucket(limits), shares), Owner::Entity, false);
+        Some(Lease::new(Holdings::one(holding), deadline))
     }
 }
 

@@ -6,6 +6,8 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
+use smallvec::SmallVec;
+
 use super::{Limit, LimitName};
 
 /// Limits that cannot stand together.
@@ -31,7 +33,8 @@ pub enum InvalidLimits {
 /// # Ok::<(), tollgate::model::InvalidLimits>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits(Arc<[Limit]>);
+// A thin pointer, because every request and every lease carries it; mostly it is one limit.
+pub struct Limits(Arc<SmallVec<[Limit; 1]>>);
 
 impl Limits {
     /// Checks that there is at least one and no name stands twice.
@@ -39,7 +42,7 @@ impl Limits {
     /// # Errors
     /// [`InvalidLimits::Empty`], [`InvalidLimits::Duplicate`].
     pub fn new(limits: impl IntoIterator<Item = Limit>) -> Result<Self, InvalidLimits> {
-        let limits: Arc<[Limit]> = limits.into_iter().collect();
+        let limits: SmallVec<[Limit; 1]> = limits.into_iter().collect();
         if limits.is_empty() {
             return Err(InvalidLimits::Empty);
         }
@@ -48,7 +51,7 @@ impl Limits {
                 return Err(InvalidLimits::Duplicate(limit.name().clone()));
             }
         }
-        Ok(Self(limits))
+        Ok(Self(Arc::new(limits)))
     }
 
     /// The place of the limit `name`.
@@ -70,7 +73,7 @@ impl Limits {
 
     /// Stands for limits that nobody has brought yet: no others are the same.
     pub(crate) fn unknown() -> &'static Self {
-        static UNKNOWN: LazyLock<Limits> = LazyLock::new(|| Limits(Arc::new([])));
+        static UNKNOWN: LazyLock<Limits> = LazyLock::new(|| Limits(Arc::default()));
         &UNKNOWN
     }
 }
@@ -151,7 +154,7 @@ impl Deref for Limits {
 
 impl From<Limit> for Limits {
     fn from(limit: Limit) -> Self {
-        Self(Arc::new([limit]))
+        Self(Arc::new(SmallVec::from_iter([limit])))
     }
 }
 

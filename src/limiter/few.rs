@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     bucket::Bucket,
-    deadline::Deadline,
+    deadline::{Deadline, Marked},
     grant::{self, Grant, Share},
     holding::{Holding, Holdings},
     memory::{Brought, Pinned, Place},
@@ -29,8 +29,8 @@ pub(super) struct Few {
     first: Share,
     /// Counts where there are two.
     second: Share,
-    are_two: bool,
-    deadline: Deadline,
+    /// The mark: whether there are two.
+    deadline: Marked,
 }
 
 /// A bucket in memory.
@@ -45,7 +45,13 @@ pub(super) enum Alone {
 impl Few {
     #[inline]
     pub(super) fn one(bucket: Alone, share: Share, deadline: Deadline) -> Self {
-        Self { bucket: Some(bucket), limits: None, first: share, second: Share::asked(0), are_two: false, deadline }
+        Self {
+            bucket: Some(bucket),
+            limits: None,
+            first: share,
+            second: Share::asked(0),
+            deadline: Marked::new(deadline, false),
+        }
     }
 
     /// Of one limit or two; `limits` unless they are the bucket's own.
@@ -55,7 +61,7 @@ impl Few {
             [first, second] => (first, second, true),
             _ => return None,
         };
-        Some(Self { bucket: Some(bucket), limits, first, second, are_two, deadline })
+        Some(Self { bucket: Some(bucket), limits, first, second, deadline: Marked::new(deadline, are_two) })
     }
 
     /// The bucket; `None` where it is over.
@@ -82,11 +88,11 @@ impl Few {
 
     /// In the order of the limits.
     fn shares(&self) -> impl Iterator<Item = &Share> {
-        std::iter::once(&self.first).chain(self.are_two.then_some(&self.second))
+        std::iter::once(&self.first).chain(self.deadline.is_marked().then_some(&self.second))
     }
 
     pub(super) fn shares_mut(&mut self) -> impl Iterator<Item = &mut Share> {
-        std::iter::once(&mut self.first).chain(self.are_two.then_some(&mut self.second))
+        std::iter::once(&mut self.first).chain(self.deadline.is_marked().then_some(&mut self.second))
     }
 
     /// Of the limit `name`.
@@ -100,7 +106,7 @@ impl Few {
     }
 
     pub(super) fn deadline(&self) -> Deadline {
-        self.deadline
+        self.deadline.deadline()
     }
 
     /// Where the limits stood when they granted, less what was used beyond.
@@ -120,9 +126,10 @@ impl Few {
     #[inline(always)]
     pub(super) fn settle(mut self) -> Settlement {
         if let Some(bucket) = self.bucket.take() {
-            let differences = [self.first, self.second].map(|share| share.used.saturating_sub(share.charged));
-            if differences != [0, 0] {
-                bucket.settle(self.limits.take(), differences, self.are_two);
+            let [first, second] = [self.first, self.second];
+            if first.used != first.charged || second.used != second.charged {
+                let differences = [first, second].map(|share| share.used.saturating_sub(share.charged));
+                bucket.settle(self.limits.take(), differences, self.deadline.is_marked());
             }
         }
         Settlement::done()
@@ -152,7 +159,7 @@ impl Drop for Few {
     fn drop(&mut self) {
         if let Some(bucket) = self.bucket.take() {
             let back = [self.first, self.second].map(|share| share.charged.saturating_neg());
-            bucket.settle(self.limits.take(), back, self.are_two);
+            bucket.settle(self.limits.take(), back, self.deadline.is_marked());
         }
     }
 }

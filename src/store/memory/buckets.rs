@@ -1,7 +1,7 @@
 //! A bounded map of buckets that forgets only what changes no decision.
 
 use std::{
-    hash::BuildHasher,
+    hash::{BuildHasher, Hash, Hasher},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -78,7 +78,7 @@ impl Buckets {
     /// The entry of a key.
     #[inline]
     pub(super) fn find(&self, key: KeyParts<'_>) -> Option<Arc<Entry>> {
-        let hash = self.hasher.hash_one(key);
+        let hash = self.hash_of(key);
         self.part(hash).lock().entries.find(hash, |entry| key == *entry.key()).cloned()
     }
 
@@ -86,7 +86,7 @@ impl Buckets {
     /// nothing can be forgotten at `now` (epoch ms) without changing a decision.
     pub(super) fn claim(&self, key: &BucketKey, home: &Arc<Home>, limits: &Limits, now: i64) -> Option<Arc<Entry>> {
         let parts = KeyParts::from(key);
-        let hash = self.hasher.hash_one(parts);
+        let hash = self.hash_of(parts);
         let part = self.part(hash);
         let mut table = part.lock();
         if let Some(entry) = table.entries.find(hash, |entry| parts == *entry.key()) {
@@ -193,7 +193,15 @@ impl Buckets {
     }
 
     fn hash(&self, entry: &Entry) -> u64 {
-        self.hasher.hash_one(KeyParts::from(entry.key()))
+        self.hash_of(KeyParts::from(entry.key()))
+    }
+
+    /// What `hash_one` does, in place.
+    #[inline(always)]
+    fn hash_of(&self, key: KeyParts<'_>) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        key.hash(&mut hasher);
+        hasher.finish()
     }
 
     #[inline]

@@ -7,6 +7,7 @@ mod faults;
 mod fixture;
 mod handles;
 mod histories;
+mod in_place;
 mod lease;
 mod ledger;
 mod memory;

@@ -149,7 +149,7 @@ impl Lease {
     pub fn commit(self) -> Settlement {
         match self.held {
             Held::Few(few) => few.settle(),
-            Held::Any(any) => settle(any),
+            Held::Any(mut any) => settle(&mut any.0),
         }
     }
 
@@ -240,8 +240,8 @@ impl Lease {
 
 /// Ends a lease of any kind.
 #[inline(never)]
-fn settle(mut any: Box<(Holdings, Deadline)>) -> Settlement {
-    any.0.settle()
+fn settle(holdings: &mut Holdings) -> Settlement {
+    holdings.settle()
 }
 
 /// Granted in addition to a lease. Dropped: given back.

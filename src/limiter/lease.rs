@@ -149,7 +149,7 @@ impl Lease {
     pub fn commit(self) -> Settlement {
         match self.held {
             Held::Few(few) => few.settle(),
-            Held::Any(mut any) => settle(&mut any.0),
+            Held::Any(any) => settle(any),
         }
     }
 
@@ -239,9 +239,10 @@ impl Lease {
 }
 
 /// Ends a lease of any kind.
+#[expect(clippy::boxed_local, reason = "dropped here, a commit in place stays small")]
 #[inline(never)]
-fn settle(holdings: &mut Holdings) -> Settlement {
-    holdings.settle()
+fn settle(mut any: Box<(Holdings, Deadline)>) -> Settlement {
+    any.0.settle()
 }
 
 /// Granted in addition to a lease. Dropped: given back.

@@ -1,4 +1,4 @@
-//! A hyper server without axum: any `tower::Service` takes the layer.
+//! A hyper server without axum, HTTP/1.1 and HTTP/2: any `tower::Service` takes the layer.
 
 use std::convert::Infallible;
 
@@ -11,16 +11,19 @@ use hyper_util::{
     server::conn::auto,
     service::TowerToHyperService,
 };
+use tokio::net::TcpListener;
 use tollgate::{Limit, RateLimitLayer, layer::keys::PeerAddr};
 use tower::ServiceBuilder;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let limit = RateLimitLayer::per_ip(Limit::per_minute("rpm", 5));
+async fn main() -> std::io::Result<()> {
     let port = std::env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(3000);
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     println!("Listening on http://{}", listener.local_addr()?);
+    serve(listener, RateLimitLayer::per_ip(Limit::per_minute("rpm", 5))).await
+}
 
+pub(crate) async fn serve(listener: TcpListener, limit: RateLimitLayer) -> std::io::Result<()> {
     loop {
         let (stream, peer) = listener.accept().await?;
         let service = ServiceBuilder::new()
@@ -32,6 +35,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             .layer(limit.clone())
             .service_fn(hello);
         tokio::spawn(async move {
+            // Either version, as the client begins.
             let connection = auto::Builder::new(TokioExecutor::new());
             let served = connection.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).await;
             if let Err(error) = served {

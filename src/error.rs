@@ -4,7 +4,8 @@ use std::convert::Infallible;
 
 use crate::{
     model::{
-        Denied, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName, NamespaceStatus, Resource, UnusableKey,
+        Denied, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName, NamespaceStatus, Owner, Resource,
+        UnusableKey,
     },
     store::StoreError,
 };
@@ -19,6 +20,9 @@ pub enum Error {
     /// A bucket is short. Nothing stays charged.
     #[error(transparent)]
     Denied(Box<Denied>),
+    /// Too many wait for the bucket already. Nothing was charged.
+    #[error(transparent)]
+    QueueFull(Box<QueueFull>),
     /// The cost is above a capacity: waiting does not help. Nothing was charged.
     #[error(transparent)]
     ExceedsCapacity(Box<ExceedsCapacity>),
@@ -70,7 +74,7 @@ impl Error {
     /// What kind of error it is.
     pub fn category(&self) -> ErrorCategory {
         match self {
-            Self::Denied(_) | Self::ExceedsCapacity(_) => ErrorCategory::RateLimit,
+            Self::Denied(_) | Self::QueueFull(_) | Self::ExceedsCapacity(_) => ErrorCategory::RateLimit,
             Self::Disabled(_) => ErrorCategory::Disabled,
             Self::Unavailable(_) | Self::Settle(_) => ErrorCategory::Unavailable,
             Self::Invalid(_) => ErrorCategory::Validation,
@@ -85,12 +89,30 @@ impl Error {
         }
     }
 
-    /// The denial, where it is one.
+    /// The denial, where it is one; that of a request that could not even wait, too.
     pub fn denied(&self) -> Option<&Denied> {
         match self {
             Self::Denied(denied) => Some(denied),
+            Self::QueueFull(full) => Some(&full.denied),
             _ => None,
         }
+    }
+}
+
+/// A request that would have had to wait behind too many others.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{waiters} requests wait already: {denied}")]
+#[non_exhaustive]
+pub struct QueueFull {
+    /// How many wait.
+    pub waiters: usize,
+    /// The denial, with the exact time until the request would be granted after all of them.
+    pub denied: Denied,
+}
+
+impl QueueFull {
+    pub(crate) fn new(waiters: usize, denied: Denied) -> Self {
+        Self { waiters, denied }
     }
 }
 
@@ -103,6 +125,8 @@ pub struct ExceedsCapacity {
     pub entity: EntityId,
     /// For what.
     pub resource: Resource,
+    /// Whose bucket the limit belongs to.
+    pub owner: Owner,
     /// The limit whose capacity the cost exceeds.
     pub limit: LimitName,
     /// Tokens asked for.
@@ -138,6 +162,9 @@ pub enum Unavailable {
     /// The store failed, or its memory is full of buckets in use.
     #[error("the store failed: {0}")]
     Store(#[source] StoreError),
+    /// The store keeps failing, and is not asked for now: [`Breaker`](crate::limiter::Breaker).
+    #[error("the store keeps failing, and is not asked for now")]
+    BreakerOpen,
     /// The bucket's write lost every race for it.
     #[error("the bucket is written by too many at once")]
     Contended,
@@ -213,7 +240,10 @@ pub enum Invalid {
     /// A cost or an adjustment names a limit that is not among those acquired.
     #[error("there is no limit {0} here")]
     UnknownLimit(String),
-    /// The lease was committed or rolled back before.
+    /// The request has acquired its lease before: more can be asked of that one.
+    #[error("the request has its lease already")]
+    LeaseHeld,
+    /// The lease was committed or rolled back before, or the handler has not acquired it yet.
     #[error("the lease is closed")]
     LeaseClosed,
     /// Stored limits, or the limits of a bucket, mean something that this crate does not understand:
@@ -229,7 +259,11 @@ pub enum Invalid {
     /// The store keeps buckets only.
     #[error("the store keeps no limits and entities")]
     NoRecords,
-    /// A limiter over a store was built outside a tokio runtime, and none was given.
+    /// A share of the limits that is nothing, or more than all.
+    #[error("a share must be more than nothing, and no more than the whole")]
+    Share,
+    /// A limiter over a store was built outside a tokio runtime, and none was given; or
+    /// one in memory has to wait outside one.
     #[error("a limiter needs a tokio runtime: build it inside one, or give it a handle")]
     NoRuntime,
 }
@@ -314,6 +348,12 @@ impl StackError {
 impl From<Denied> for Error {
     fn from(denied: Denied) -> Self {
         Self::Denied(Box::new(denied))
+    }
+}
+
+impl From<QueueFull> for Error {
+    fn from(error: QueueFull) -> Self {
+        Self::QueueFull(Box::new(error))
     }
 }
 

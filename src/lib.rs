@@ -36,6 +36,7 @@
 //! | limiting anything else | [`limiter`]: [`RateLimiter::acquire`], [`Lease`] |
 //! | buckets in DynamoDB, in memory, or elsewhere | [`store`] |
 //! | the arithmetic | [`model`] |
+//! | logs, spans and metrics | [`telemetry`] |
 //!
 //! The guide in the repository's `docs/guide` goes through concepts, what a request costs, stored
 //! limits, hierarchy, namespaces and a table that Python services use too.
@@ -45,8 +46,10 @@
 //! | feature | default | brings |
 //! |---|---|---|
 //! | `dynamodb` | yes | [`store::dynamodb`] and [`RateLimiter::open`] |
-//! | `axum` | yes | [`extract`], keys from axum's matched path and `ConnectInfo` |
+//! | `axum` | yes | [`extract`], keys from axum's matched path, its parameters and `ConnectInfo` |
 //! | `blocking` | no | `blocking`: the limiter for code without async |
+//! | `metrics` | no | counters, gauges and histograms for the `metrics` crate: see [`telemetry`] |
+//! | `usage-body` | no | [`layer::Usage`]: settlement by what JSON and event streams say |
 //!
 //! # What holds, whatever happens
 //!
@@ -58,8 +61,12 @@
 //!   that is asked for.
 //! - A denied request leaves every limit as it found it.
 //! - Dropping is safe anywhere; [`layer`] and [`Lease`] say what each drop means.
-//! - No request waits longer than its deadline, and nothing on its path panics.
-#![cfg_attr(not(all(feature = "axum", feature = "dynamodb")), allow(rustdoc::broken_intra_doc_links))]
+//! - No request waits for the store longer than its deadline, nor for capacity unless it is told to, and
+//!   nothing on its path panics.
+#![cfg_attr(
+    not(all(feature = "axum", feature = "dynamodb", feature = "usage-body")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 
 #[cfg(feature = "blocking")]
 pub mod blocking;
@@ -71,7 +78,7 @@ pub mod layer;
 pub mod limiter;
 pub mod model;
 pub mod store;
-mod telemetry;
+pub mod telemetry;
 
 pub use error::Error;
 pub use layer::RateLimitLayer;
@@ -90,14 +97,37 @@ mod guide {
     struct Concepts;
     #[doc = include_str!("../docs/guide/performance-modes.md")]
     struct PerformanceModes;
+    #[doc = include_str!("../docs/guide/keys.md")]
+    struct Keys;
+    #[doc = include_str!("../docs/guide/routes.md")]
+    struct Routes;
     #[doc = include_str!("../docs/guide/stored-limits.md")]
     struct StoredLimits;
     #[doc = include_str!("../docs/guide/hierarchy.md")]
     struct Hierarchy;
+    #[doc = include_str!("../docs/guide/settlement.md")]
+    struct Settlement;
+    #[cfg(feature = "usage-body")]
+    #[doc = include_str!("../docs/guide/streaming.md")]
+    struct Streaming;
     #[doc = include_str!("../docs/guide/namespaces.md")]
     struct Namespaces;
+    #[doc = include_str!("../docs/guide/failure-modes.md")]
+    struct FailureModes;
+    #[doc = include_str!("../docs/guide/waiting.md")]
+    struct Waiting;
+    #[doc = include_str!("../docs/guide/shadow.md")]
+    struct ShadowMode;
     #[doc = include_str!("../docs/guide/sharing-a-table-with-python.md")]
     struct SharingATableWithPython;
+    #[doc = include_str!("../docs/guide/answers.md")]
+    struct Answers;
     #[doc = include_str!("../docs/guide/blocking.md")]
     struct Blocking;
+    #[doc = include_str!("../docs/guide/telemetry.md")]
+    struct Telemetry;
+    #[doc = include_str!("../docs/guide/migrating.md")]
+    struct Migrating;
+    #[doc = include_str!("../docs/guide/testing.md")]
+    struct Testing;
 }

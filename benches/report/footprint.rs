@@ -36,7 +36,7 @@ pub(crate) fn rows(effort: Effort) -> Vec<Row> {
         idle("memory store", "store", keys),
         idle("gate of a bucket in a table", "gates", gates),
         flat("memory store", "distinct", most, distinct),
-        flat("gates", "distinct-gates", most / 5, distinct / 5),
+        flat("gates", "distinct-gates", most / 5, distinct),
     ]
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Lease, runtime::Runtime};
 use crate::{
     error::Error,
-    limiter::{self, Prefetch},
+    limiter::{self, Prefetch, Share},
     model::{Cost, IntoLimits},
 };
 
@@ -53,7 +53,28 @@ impl Acquire {
         Self { inner: self.inner.deadline(deadline), ..self }
     }
 
-    /// Waits for the lease, at most for the deadline.
+    /// As [`Acquire::or_locally`](limiter::Acquire::or_locally).
+    pub fn or_locally(self, share: Share) -> Self {
+        Self { inner: self.inner.or_locally(share), ..self }
+    }
+
+    /// As [`Acquire::shadow`](limiter::Acquire::shadow).
+    pub fn shadow(self, name: impl AsRef<str>) -> Self {
+        Self { inner: self.inner.shadow(name), ..self }
+    }
+
+    /// As [`Acquire::until_ready`](limiter::Acquire::until_ready).
+    pub fn until_ready(self, most: Duration) -> Self {
+        Self { inner: self.inner.until_ready(most), ..self }
+    }
+
+    /// As [`Acquire::max_waiters`](limiter::Acquire::max_waiters).
+    pub fn max_waiters(self, waiters: usize) -> Self {
+        Self { inner: self.inner.max_waiters(waiters), ..self }
+    }
+
+    /// Waits for the lease: at most for the deadline, and for capacity where
+    /// [`until_ready`](Self::until_ready) says so.
     ///
     /// # Errors
     /// As an [`Acquire`](limiter::Acquire).

@@ -55,6 +55,16 @@ impl Lease {
         self.inner.parent()
     }
 
+    /// As [`Lease::is_degraded`](limiter::Lease::is_degraded).
+    pub fn is_degraded(&self) -> bool {
+        self.inner.is_degraded()
+    }
+
+    /// As [`Lease::shadow_denials`](limiter::Lease::shadow_denials).
+    pub fn shadow_denials(&self) -> &[LimitStatus] {
+        self.inner.shadow_denials()
+    }
+
     /// As [`Lease::consumed`](limiter::Lease::consumed).
     pub fn consumed(&self, name: &str) -> Option<u64> {
         self.inner.consumed(name)

@@ -6,7 +6,7 @@ use super::{Acquire, Audit, BucketHandle, Config, Entities, Namespaces, Query, U
 use crate::{
     error::{Error, Unavailable},
     limiter::{self, Builder, PrefetchStats},
-    model::{EntityId, IntoName, NamespaceName, Resource, Status},
+    model::{BreakerState, EntityId, IntoName, NamespaceName, Resource, Status},
     store::{MemoryStore, Store},
 };
 
@@ -115,6 +115,11 @@ impl RateLimiter {
     pub fn status(&self) -> Result<Status, Error> {
         let limiter = self.inner.clone();
         Ok(self.runtime.wait(async move { limiter.status().await })?)
+    }
+
+    /// As [`RateLimiter::breaker_state`](crate::RateLimiter::breaker_state).
+    pub fn breaker_state(&self) -> BreakerState {
+        self.inner.breaker_state()
     }
 
     /// As [`RateLimiter::prefetch_stats`](crate::RateLimiter::prefetch_stats).

@@ -6,14 +6,23 @@
 //! | `Option<LeaseHandle>` | the same | `None` |
 //! | [`RateLimitStatus`](crate::layer::RateLimitStatus) | where the limits stand | 500, as above |
 //! | `Option<RateLimitStatus>` | the same | `None` |
+//! | [`BoundLimiter`](crate::layer::BoundLimiter) | the means to acquire when the handler knows what it costs | 500, as above |
+//! | `Option<BoundLimiter>` | the same | `None` |
+//!
+//! A request that passed without a decision of the store has a `LeaseHandle` too: one that
+//! [is degraded](crate::layer::LeaseHandle::is_degraded). Where it passed uncharged, adjusting it does
+//! nothing.
+//!
+//! Handlers may answer with [`Error`](crate::Error): what [`LeaseHandle::consume`](crate::layer::LeaseHandle::consume)
+//! or a `BoundLimiter` was denied with `?` is the layer's own 429.
 //!
 //! ```
 //! use axum::{Router, routing::post};
 //! use tollgate::{Limit, RateLimitLayer, RateLimiter, layer::{LeaseHandle, Policy, keys}};
 //!
-//! async fn complete(lease: LeaseHandle) -> Result<String, axum::http::StatusCode> {
+//! async fn complete(lease: LeaseHandle) -> Result<String, tollgate::Error> {
 //!     let (answer, tokens) = ("…".to_owned(), 180);
-//!     lease.settle("tpm", tokens).map_err(|_| axum::http::StatusCode::INTERNAL_SERVER_ERROR)?;
+//!     lease.settle("tpm", tokens)?;
 //!     Ok(answer)
 //! }
 //!
@@ -29,6 +38,8 @@
 //! # Ok::<(), tollgate::layer::InvalidPolicy>(())
 //! ```
 
+mod bound_limiter;
+mod error;
 mod lease_handle;
 mod missing_layer;
 mod rate_limit_status;

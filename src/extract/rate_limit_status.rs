@@ -8,12 +8,9 @@ use http::{Extensions, request::Parts};
 use super::MissingLayer;
 use crate::layer::{LeaseHandle, RateLimitStatus};
 
-/// That of the lease; or what the layer left where it let the request pass without a decision.
+/// That of the lease.
 fn status(extensions: &Extensions) -> Option<RateLimitStatus> {
-    match extensions.get::<LeaseHandle>() {
-        Some(lease) => Some(lease.status()),
-        None => extensions.get::<RateLimitStatus>().cloned(),
-    }
+    extensions.get::<LeaseHandle>().map(LeaseHandle::status)
 }
 
 impl<S: Sync> FromRequestParts<S> for RateLimitStatus {

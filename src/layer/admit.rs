@@ -9,15 +9,16 @@ use http::{
 };
 
 use super::{
-    MissingKey, OnMissingKey, Policy, RequestHead, answer,
+    BoundLimiter, MissingKey, OnMissingKey, Policy, RefusalReason, RequestHead,
+    held::Holder,
     keys::{address::AddressText, missing::Reason},
     policy::{PolicyLimits, Rules, Subject},
 };
 use crate::{
     error::Invalid,
     limiter::{Acquire, RateLimiter, Started},
-    model::{EntityId, Resource},
-    telemetry,
+    model::{EntityId, IntoName, Resource},
+    telemetry::{self, Exempt},
 };
 
 /// What becomes of a request.
@@ -27,6 +28,8 @@ pub(super) enum Admission {
     Pass,
     /// It is answered without the inner service.
     Answer(Response<Bytes>),
+    /// Its handler acquires.
+    Bind(Box<(BoundLimiter, Holder)>),
     /// It is decided, or on its way to it.
     Acquire(Started),
 }
@@ -36,23 +39,55 @@ impl Policy {
     pub(super) fn admit(&self, limiter: &RateLimiter, head: &RequestHead<'_>) -> Admission {
         let rules = &*self.rules;
         if !rules.subject.limit_preflights && is_preflight(head) {
+            telemetry::exempt(Exempt::Preflight);
             return Admission::Pass;
         }
+        let exempt = rules.subject.exempt.as_deref();
+        if let Some(exempt) = exempt {
+            match exempt.head(head) {
+                Ok(false) => {}
+                Ok(true) => return exempted(),
+                Err(missing) => return self.missing_key(limiter, head, &missing),
+            }
+        }
         let resource = match rules.subject.resource(head) {
-            Ok(Some(resource)) => resource,
-            Ok(None) => return Admission::Pass,
-            Err(missing) => return missing_key(&missing),
+            Err(missing) if missing.is_setup() => return self.missing_key(limiter, head, &missing),
+            resource => resource,
         };
         let entity = match rules.subject.entity(head) {
             Ok(Some(entity)) => entity,
-            Ok(None) => return Admission::Pass,
-            Err(missing) => return missing_key(&missing),
+            Ok(None) => return without_key(),
+            Err(missing) => return self.missing_key(limiter, head, &missing),
         };
+        if exempt.is_some_and(|exempt| exempt.entity(entity.as_text())) {
+            return exempted();
+        }
+        let resource = match resource {
+            Ok(Some(resource)) => resource,
+            Ok(None) => return without_key(),
+            Err(missing) => return self.missing_key(limiter, head, &missing),
+        };
+        let learned = rules.cost.key(entity.as_text(), resource.as_str());
         let acquire = match entity {
             Entity::Address(text) => limiter.acquire(text, &*resource),
             Entity::Id(id) => limiter.acquire(id, &*resource),
         };
-        Admission::Acquire(rules.complete(acquire, head).start())
+        let acquire = rules.complete(acquire, head, learned);
+        if rules.decision.in_handler {
+            return Admission::Bind(Box::new(BoundLimiter::new(acquire, limiter.clone(), self.clone())));
+        }
+        Admission::Acquire(acquire.start())
+    }
+
+    fn missing_key(&self, limiter: &RateLimiter, head: &RequestHead<'_>, missing: &MissingKey) -> Admission {
+        if let Reason::Setup(message) = missing.reason() {
+            telemetry::setup(message);
+        }
+        if self.rules.decision.is_shadow() {
+            // It only observes, and there is nothing to see.
+            return Admission::Pass;
+        }
+        Admission::Answer(self.refuse(&|| limiter.now(), Some(head), RefusalReason::MissingKey(missing)))
     }
 }
 
@@ -72,46 +107,42 @@ impl Subject {
 
     /// Who asks; `None` where the request passes unlimited.
     fn entity(&self, head: &RequestHead<'_>) -> Result<Option<Entity>, MissingKey> {
-        let found = self.entity.extract(head).and_then(|key| match key.address().and_then(AddressText::new) {
+        let found = self.entity.extract(head).and_then(|key| match key.network().and_then(AddressText::new) {
             Some(text) => Ok(Entity::Address(text)),
             None => named("the entity", key.into_entity()).map(Entity::Id),
         });
         match (found, &self.on_missing_key) {
             (Ok(entity), _) => Ok(Some(entity)),
-            (Err(missing), OnMissingKey::Entity(shared)) if !is_setup(&missing) => Ok(Some(Entity::Id(shared.clone()))),
+            (Err(missing), OnMissingKey::Entity(shared)) if !missing.is_setup() => Ok(Some(Entity::Id(shared.clone()))),
             (Err(missing), _) if self.skips(&missing) => Ok(None),
             (Err(missing), _) => Err(missing),
         }
     }
 
     fn skips(&self, missing: &MissingKey) -> bool {
-        self.on_missing_key == OnMissingKey::Skip && !is_setup(missing)
+        self.on_missing_key == OnMissingKey::Skip && !missing.is_setup()
     }
 }
 
 impl Rules {
     /// The acquire with all that the policy says about it.
-    fn complete(&self, acquire: Acquire, head: &RequestHead<'_>) -> Acquire {
+    fn complete(&self, acquire: Acquire, head: &RequestHead<'_>, learned: u64) -> Acquire {
         let acquire = match &self.limits {
             PolicyLimits::Stored => acquire,
             PolicyLimits::StoredOr(limits) => acquire.default_limits(limits),
             PolicyLimits::Exactly(limits) => acquire.limits(limits),
         };
         let acquire = if self.decision.without_parent { acquire.without_parent() } else { acquire };
+        let acquire = acquire.recourse(self.decision.recourse.as_ref());
         let acquire = match self.decision.prefetch {
             Some(prefetch) => acquire.prefetch(prefetch),
             None => acquire,
         };
-        if self.cost.estimates.is_empty() {
-            return if self.cost.fixed.is_empty() { acquire } else { acquire.costs(&self.cost.fixed) };
+        match (self.cost.is_fixed(), self.cost.fixed.is_empty()) {
+            (true, true) => acquire,
+            (true, false) => acquire.costs(&self.cost.fixed),
+            (false, _) => acquire.costs(&self.cost.estimate(learned, head, self.limits.exactly())),
         }
-        let mut cost = self.cost.fixed.clone();
-        for (limit, estimate) in &self.cost.estimates {
-            if let Some(tokens) = estimate.estimate(head) {
-                cost.set(limit.clone(), tokens);
-            }
-        }
-        acquire.costs(&cost)
     }
 }
 
@@ -122,6 +153,15 @@ enum Entity {
     Address(AddressText),
 }
 
+impl Entity {
+    fn as_text(&self) -> &str {
+        match self {
+            Self::Id(id) => id.as_str(),
+            Self::Address(text) => text.as_text(),
+        }
+    }
+}
+
 fn named<N>(what: &'static str, name: Result<N, Invalid>) -> Result<N, MissingKey> {
     name.map_err(|error| match error {
         Invalid::Key(_) => MissingKey::absent(what),
@@ -130,15 +170,14 @@ fn named<N>(what: &'static str, name: Result<N, Invalid>) -> Result<N, MissingKe
     })
 }
 
-fn missing_key(missing: &MissingKey) -> Admission {
-    if let Reason::Setup(message) = missing.reason() {
-        telemetry::setup(message);
-    }
-    Admission::Answer(answer::missing(missing))
+fn exempted() -> Admission {
+    telemetry::passed(false);
+    Admission::Pass
 }
 
-fn is_setup(missing: &MissingKey) -> bool {
-    matches!(missing.reason(), Reason::Setup(_))
+fn without_key() -> Admission {
+    telemetry::exempt(Exempt::NoKey);
+    Admission::Pass
 }
 
 /// A CORS preflight: the browser's question, not the user's request.

@@ -3,41 +3,111 @@
 use bytes::Bytes;
 use http::Response;
 
-use super::{Policy, RateLimitStatus, answer, handle::Holder};
-use crate::{error::Error, limiter::RateLimiter, telemetry};
+use super::{Policy, RateLimitStatus, RefusalReason, RequestHead, ShadowVerdict, held::Holder, status::Passed};
+use crate::{error::Error, limiter::RateLimiter, model::LimitStatus, telemetry};
 
 /// What becomes of a request that was decided.
 #[derive(Debug)]
 pub(super) enum Decision {
-    /// It passes with a lease.
+    /// It passes, with a lease or uncharged.
     Granted(Holder),
-    /// It passes without a decision.
-    Undecided(RateLimitStatus),
     /// It is answered without the inner service.
     Answer(Response<Bytes>),
 }
 
 impl Policy {
     /// What the decision means for the request.
-    pub(super) fn decide(&self, limiter: &RateLimiter, result: Result<crate::Lease, Error>) -> Decision {
-        let rules = &*self.rules;
-        match result {
-            Ok(lease) => Decision::Granted(Holder::new(lease, rules.settlement.shares_lease)),
-            Err(Error::Denied(denied)) => Decision::Answer(answer::denied(&denied, &rules.answers.policy_field)),
-            Err(Error::ExceedsCapacity(error)) => Decision::Answer(answer::exceeds_capacity(&error)),
-            Err(Error::Disabled(_)) => Decision::Answer(answer::disabled()),
-            Err(Error::Unavailable(error)) => {
-                let allowed = rules.decision.on_unavailable.allows(limiter.stored_on_unavailable());
-                telemetry::unavailable(&error, allowed);
-                match allowed {
-                    true => Decision::Undecided(RateLimitStatus::undecided()),
-                    false => Decision::Answer(answer::unavailable(&error)),
+    pub(super) fn decide(
+        &self,
+        limiter: &RateLimiter,
+        head: &RequestHead<'_>,
+        result: Result<crate::Lease, Error>,
+    ) -> Decision {
+        let error = match result {
+            Ok(lease) => return Decision::Granted(Holder::new(lease, self.clone())),
+            Err(error) => error,
+        };
+        if let Error::ExceedsCapacity(error) = &error {
+            self.rules.cost.unlearn(error);
+        }
+        match self.passes(limiter, &error) {
+            Some(status) => Decision::Granted(Holder::uncharged(status, self.clone())),
+            None => Decision::Answer(self.refuse_for(&|| limiter.now(), Some(head), error)),
+        }
+    }
+
+    /// What there is to say of a request that passes although it was not granted; `None` where it does
+    /// not pass.
+    pub(super) fn passes(&self, limiter: &RateLimiter, error: &Error) -> Option<RateLimitStatus> {
+        let decision = &self.rules.decision;
+        let shadow = decision.is_shadow();
+        let passed = match error {
+            Error::Unavailable(error) => {
+                let allowed = shadow || decision.on_unavailable.allows(limiter.stored_on_unavailable());
+                telemetry::unavailable(error, allowed);
+                return allowed.then(|| RateLimitStatus::passed(Passed::Undecided, shadow));
+            }
+            _ if !shadow => return None,
+            _ => match error.denied() {
+                Some(denied) => {
+                    let short: Vec<_> = denied.violated().cloned().collect();
+                    telemetry::shadow_denial(&denied.resource, &short);
+                    Passed::Denied(denied, short)
                 }
-            }
-            Err(error) => {
+                None => {
+                    match error {
+                        Error::ExceedsCapacity(error) => telemetry::shadow_denial(&error.resource, &[]),
+                        Error::Disabled(disabled) => telemetry::shadow_denial(&disabled.resource, &[]),
+                        error => telemetry::setup(&error.to_string()),
+                    }
+                    Passed::Refused
+                }
+            },
+        };
+        Some(RateLimitStatus::passed(passed, shadow))
+    }
+
+    /// The answer to a request that is not granted because of `error`.
+    pub(super) fn refuse_for(
+        &self,
+        now: &dyn Fn() -> i64,
+        head: Option<&RequestHead<'_>>,
+        mut error: Error,
+    ) -> Response<Bytes> {
+        // Clients need not know of limits that deny nothing.
+        let enforced = |status: &LimitStatus| !self.rules.decision.observes(status.limit.name());
+        match &mut error {
+            Error::Denied(denied) => denied.limits.retain(enforced),
+            Error::QueueFull(full) => full.denied.limits.retain(enforced),
+            _ => {}
+        }
+        self.refuse(now, head, RefusalReason::of(&error))
+    }
+}
+
+impl<'a> RefusalReason<'a> {
+    /// What an error means for the client; for one that is the server's own mistake an event says more.
+    pub(super) fn of(error: &'a Error) -> Self {
+        match error {
+            Error::Denied(denied) => Self::Denied(denied),
+            Error::QueueFull(full) => Self::Denied(&full.denied),
+            Error::ExceedsCapacity(error) => Self::ExceedsCapacity(error),
+            Error::Disabled(error) => Self::Disabled(error),
+            Error::Unavailable(error) => Self::Unavailable(error),
+            error => {
                 telemetry::setup(&error.to_string());
-                Decision::Answer(answer::misconfigured())
+                Self::Misconfigured
             }
+        }
+    }
+}
+
+impl ShadowVerdict {
+    /// Limits that would have denied the request.
+    pub(super) fn short(&self) -> &[LimitStatus] {
+        match self {
+            Self::Denied(limits) => limits,
+            _ => &[],
         }
     }
 }

@@ -13,9 +13,11 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    LeaseHandle, Policy, ResponseBody,
+    LeaseHandle, Policy, RateLimitStatus, RequestHead, ResponseBody,
+    body::Tail,
     decide::Decision,
-    handle::{Held, Holder},
+    handler_refusal::KeptHead,
+    held::{Held, Holder},
 };
 use crate::limiter::{AcquireFuture, RateLimiter};
 
@@ -37,10 +39,18 @@ pin_project! {
         // about, and a store call costs a thousand times more.
         Waiting { lease: AcquireFuture, next: Option<Box<Next<S, ReqBody>>> },
         // The inner service runs. Dropped here, the lease commits as estimated.
-        Running { #[pin] future: F, lease: Option<(Holder, Policy)> },
+        Running { #[pin] future: F, lease: Option<Running> },
+        // The inner service runs without a lease, and its response has something to be taken out.
+        Unlimited { #[pin] future: F, policy: Option<Policy> },
         // There is nothing to run.
         Answer { response: Option<Response<Bytes>> },
     }
+}
+
+/// What is settled when the inner service has answered.
+struct Running {
+    lease: Holder,
+    kept: Option<Box<KeptHead>>,
 }
 
 /// What the decision is waited for with.
@@ -55,7 +65,18 @@ impl<S, ReqBody> ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
-    pub(super) fn pass(service: &mut S, request: Request<ReqBody>) -> Self {
+    pub(super) fn pass(service: &mut S, mut request: Request<ReqBody>, policy: &Policy) -> Self {
+        if policy.rules.settlement.shares_lease {
+            let extensions = request.extensions_mut();
+            // Those of a layer further out: the handler would take them for this one's.
+            extensions.remove::<LeaseHandle>();
+            extensions.remove::<RateLimitStatus>();
+        }
+        Self { state: State::unlimited(service, request, policy) }
+    }
+
+    /// The inner service's own: the layer has nothing to do with it.
+    pub(super) fn untouched(service: &mut S, request: Request<ReqBody>) -> Self {
         Self { state: State::Running { future: service.call(request), lease: None } }
     }
 
@@ -83,23 +104,25 @@ impl<S, ReqBody> State<S, ReqBody, S::Future>
 where
     S: Service<Request<ReqBody>>,
 {
+    fn unlimited(service: &mut S, request: Request<ReqBody>, policy: &Policy) -> Self {
+        let future = service.call(request);
+        match policy.rules.settlement.strips() {
+            false => Self::Running { future, lease: None },
+            true => Self::Unlimited { future, policy: Some(policy.clone()) },
+        }
+    }
+
     fn decided(decision: Decision, service: &mut S, mut request: Request<ReqBody>, policy: &Policy) -> Self {
         match decision {
             Decision::Granted(lease) => {
                 if let Holder::Shared(handle) = &lease {
                     request.extensions_mut().insert(handle.clone());
                 }
+                let kept = policy.keep(&request);
                 let unwinding = RollbackOnPanic(lease.held());
                 let future = service.call(request);
                 unwinding.survived();
-                Self::Running { future, lease: Some((lease, policy.clone())) }
-            }
-            Decision::Undecided(status) => {
-                let extensions = request.extensions_mut();
-                // That of a layer further out: the handler would settle the wrong bucket.
-                extensions.remove::<LeaseHandle>();
-                extensions.insert(status);
-                Self::Running { future: service.call(request), lease: None }
+                Self::Running { future, lease: Some(Running { lease, kept }) }
             }
             Decision::Answer(response) => Self::Answer { response: Some(response) },
         }
@@ -143,25 +166,29 @@ where
                         return Poll::Pending;
                     };
                     let Next { mut service, request, limiter, policy } = *next;
-                    let decision = policy.decide(&limiter, result);
+                    let decision = policy.decide(&limiter, &RequestHead::from(&request), result);
                     let decided = State::decided(decision, &mut service, request, &policy);
                     state.set(decided);
                 }
                 StateProjection::Running { future, lease } => {
-                    let unwinding = lease.as_ref().map(|(lease, _)| RollbackOnPanic(lease.held()));
+                    let unwinding = lease.as_ref().map(|running| RollbackOnPanic(running.lease.held()));
                     let polled = future.poll(context);
                     // It returned: there is nothing to roll back.
                     std::mem::forget(unwinding);
                     return Poll::Ready(match (ready!(polled), lease.take()) {
                         (Ok(response), None) => Ok(response.map(|body| ResponseBody::inner(body, None))),
-                        (Ok(response), Some((lease, policy))) => Ok(settled(response, lease, &policy)),
+                        (Ok(response), Some(running)) => Ok(settled(response, running)),
                         (Err(error), lease) => {
-                            if let Some((lease, _)) = lease {
-                                lease.held().rollback();
+                            if let Some(Running { lease, .. }) = lease {
+                                lease.policy().fail(lease.held());
                             }
                             Err(error)
                         }
                     });
+                }
+                StateProjection::Unlimited { future, policy } => {
+                    let response = ready!(future.poll(context));
+                    return Poll::Ready(response.map(|response| stripped(response, policy.take())));
                 }
                 StateProjection::Answer { response } => {
                     let response = response.take().unwrap_or_default();
@@ -172,11 +199,25 @@ where
     }
 }
 
-/// Settles by the head. Where anybody else holds the lease it stays open until the body ends.
-fn settled<B: Body>(mut response: Response<B>, lease: Holder, policy: &Policy) -> Response<ResponseBody<B>> {
-    policy.settle(lease.held(), &mut response);
-    let lease = lease.still_shared();
-    response.map(|body| ResponseBody::inner(body, lease))
+/// Settles by the head. Where anybody else holds the lease, or a rule looks at the body, it stays
+/// open until the body ends.
+fn settled<B: Body>(mut response: Response<B>, running: Running) -> Response<ResponseBody<B>> {
+    let Running { lease, kept } = running;
+    if let Some(answer) = lease.policy().answer_handler(lease.held(), kept.as_deref(), &mut response) {
+        return answer.map(ResponseBody::answer);
+    }
+    lease.policy().settle(lease.held(), &mut response);
+    let tail = Tail::new(lease, &response);
+    response.map(|body| ResponseBody::inner(body, tail))
+}
+
+/// Takes out what clients need not see, where there is no lease to settle.
+fn stripped<B: Body>(mut response: Response<B>, policy: Option<Policy>) -> Response<ResponseBody<B>> {
+    let tail = policy.and_then(|policy| {
+        policy.strip(&mut response);
+        Tail::unlimited(policy, &response)
+    });
+    response.map(|body| ResponseBody::inner(body, tail))
 }
 
 impl<S, ReqBody> fmt::Debug for ResponseFuture<S, ReqBody>
@@ -186,7 +227,7 @@ where
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.state {
             State::Waiting { .. } => "ResponseFuture::Waiting",
-            State::Running { .. } => "ResponseFuture::Running",
+            State::Running { .. } | State::Unlimited { .. } => "ResponseFuture::Running",
             State::Answer { .. } => "ResponseFuture::Answer",
         })
     }

@@ -1,17 +1,11 @@
-//! The lease of the request at hand, shared by all who may know what it really costs.
+//! What handlers know the request's lease by.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{fmt, sync::Arc};
 
-use smallvec::SmallVec;
-
-use super::RateLimitStatus;
+use super::{Policy, RateLimitStatus, held::Held};
 use crate::{
     error::{Error, Invalid},
     limiter::Lease,
-    model::LimitStatus,
 };
 
 /// The lease of the request at hand.
@@ -21,6 +15,15 @@ use crate::{
 /// extractor.
 /// Clones share the lease. It is committed when the response body and the last handle are gone: a
 /// handle that is moved to a task keeps it open.
+///
+/// What is said of a limit here, by [`settle`](Self::settle), [`adjust`](Self::adjust) or
+/// [`release`](Self::release), goes before what the policy's [rules](super::Settle) find: they leave
+/// that limit alone. Where an [outcome](super::Outcome) gives it back, only what is said after the
+/// response's head counts.
+///
+/// Where the request passed uncharged (without a decision of the store, or because its policy only
+/// observes) the handle stands for no lease: everything is accepted and does nothing.
+/// [`is_degraded`](Self::is_degraded) and [`status`](Self::status) tell.
 #[derive(Clone)]
 pub struct LeaseHandle {
     held: Arc<Held>,
@@ -33,63 +36,48 @@ impl fmt::Debug for LeaseHandle {
     }
 }
 
-/// A lease that is committed when it goes.
-pub(super) struct Held(Mutex<Option<Lease>>);
+impl LeaseHandle {
+    pub(super) fn new(held: Held) -> Self {
+        Self { held: Arc::new(held) }
+    }
 
-/// The lease of a request whose inner service runs.
-pub(super) enum Holder {
-    /// Handlers may hold it too.
-    Shared(LeaseHandle),
-    /// Nobody else knows of it.
-    Own(Held),
-}
-
-impl Holder {
-    pub(super) fn new(lease: Lease, shared: bool) -> Self {
-        let held = Held(Mutex::new(Some(lease)));
-        if shared { Self::Shared(LeaseHandle { held: Arc::new(held) }) } else { Self::Own(held) }
+    /// One whose lease the handler acquires.
+    pub(super) fn open(policy: Policy) -> Self {
+        Self::new(Held::open(policy))
     }
 
     pub(super) fn held(&self) -> &Held {
-        match self {
-            Self::Shared(handle) => &handle.held,
-            Self::Own(held) => held,
-        }
+        &self.held
     }
 
-    /// The handle, where anybody else holds one.
-    pub(super) fn still_shared(self) -> Option<LeaseHandle> {
-        match self {
-            Self::Shared(handle) if Arc::strong_count(&handle.held) > 1 => Some(handle),
-            _ => None,
-        }
+    /// Whether anybody else holds one.
+    pub(super) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.held) > 1
     }
-}
 
-impl fmt::Debug for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Holder").finish_non_exhaustive()
+    /// Holds the lease that the handler has acquired.
+    pub(super) fn fill(&self, lease: Lease) -> Result<(), Invalid> {
+        self.held.fill(lease)
     }
-}
 
-impl Drop for Held {
-    fn drop(&mut self) {
-        let lease = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lease) = lease.take() {
-            // The settlement goes its way by itself.
-            drop(lease.commit());
-        }
+    /// The request passes uncharged.
+    pub(super) fn fill_uncharged(&self, status: RateLimitStatus) -> Result<(), Invalid> {
+        self.held.fill_uncharged(status)
     }
-}
 
-impl LeaseHandle {
+    /// Whether the store gave no decision: the request passed without one, or this process decided by its
+    /// share of the limits.
+    pub fn is_degraded(&self) -> bool {
+        self.held.is_degraded()
+    }
+
     /// Corrects what was used of the limit `name` by a difference in tokens. Local: no round trip,
     /// and no limit on how much more is used.
     ///
     /// # Errors
     /// [`Invalid::UnknownLimit`]; [`Invalid::LeaseClosed`] where it was rolled back.
     pub fn adjust(&self, name: &str, tokens: i64) -> Result<(), Invalid> {
-        self.held.with(|lease| lease.adjust(name, tokens))
+        self.held.told(name, |lease| lease.adjust(name, tokens))
     }
 
     /// Sets what was really used of the limit `name`, in tokens. Local.
@@ -97,7 +85,7 @@ impl LeaseHandle {
     /// # Errors
     /// As [`adjust`](Self::adjust).
     pub fn settle(&self, name: &str, tokens: u64) -> Result<(), Invalid> {
-        self.held.with(|lease| lease.settle(name, tokens))
+        self.held.told(name, |lease| lease.settle(name, tokens))
     }
 
     /// Gives back `tokens` of the limit `name` that the request does not need. Local.
@@ -105,25 +93,23 @@ impl LeaseHandle {
     /// # Errors
     /// As [`adjust`](Self::adjust).
     pub fn release(&self, name: &str, tokens: u64) -> Result<(), Invalid> {
-        self.held.with(|lease| lease.release(name, tokens))
+        self.held.told(name, |lease| lease.release(name, tokens))
     }
 
     /// Asks for `tokens` more of the limit `name`, of the parent too where it is charged, and fails
     /// where one of them does not have them. One round trip, one write unit a bucket.
     ///
+    /// A degraded lease asks where it was granted: nothing, or this process's share of the limits.
+    ///
     /// # Errors
     /// As an acquire; the lease stays as it is. [`Invalid::LeaseClosed`] where it was rolled back,
-    /// meanwhile too: nothing stays charged then.
+    /// meanwhile too: nothing stays charged then. With the feature `axum` a handler can answer with the
+    /// error: the client gets what the layer itself would have answered, and the lease is committed.
     pub async fn consume(&self, name: &str, tokens: u64) -> Result<(), Error> {
-        let more = {
-            let lease = self.held.lock();
-            lease.as_ref().ok_or(Invalid::LeaseClosed)?.ask(name, tokens)?
+        let Some(more) = self.held.ask(name, tokens)? else {
+            return Ok(());
         };
-        let more = more.await?;
-        self.held.with(|lease| {
-            lease.absorb(more);
-            Ok(())
-        })?;
+        self.held.absorb(more.await?)?;
         Ok(())
     }
 
@@ -136,51 +122,6 @@ impl LeaseHandle {
     /// Where the limits stood when the lease was granted, less what was adjusted since. Without
     /// limits, and marked as degraded, where the lease was rolled back.
     pub fn status(&self) -> RateLimitStatus {
-        let lease = self.held.lock();
-        let Some(lease) = lease.as_ref() else {
-            return RateLimitStatus::undecided();
-        };
-        RateLimitStatus {
-            entity: Some(lease.entity().clone()),
-            resource: Some(lease.resource().clone()),
-            limits: lease.status(),
-            degraded: false,
-        }
-    }
-}
-
-impl Held {
-    pub(super) fn consumed(&self, name: &str) -> Option<u64> {
-        self.lock().as_ref()?.consumed(name)
-    }
-
-    pub(super) fn settle(&self, name: &str, tokens: u64) -> Result<(), Invalid> {
-        self.with(|lease| lease.settle(name, tokens))
-    }
-
-    /// Where the limits stand; nothing where the lease was rolled back.
-    pub(super) fn statuses(&self) -> SmallVec<[LimitStatus; 1]> {
-        self.lock().as_ref().map_or_else(SmallVec::new, |lease| lease.statuses().collect())
-    }
-
-    pub(super) fn rollback(&self) {
-        if let Some(lease) = self.lock().take() {
-            drop(lease.rollback());
-        }
-    }
-
-    /// Sets what was used of every limit.
-    pub(super) fn settle_all(&self, tokens: u64) {
-        if let Some(lease) = self.lock().as_mut() {
-            lease.settle_all(tokens);
-        }
-    }
-
-    fn with<T>(&self, change: impl FnOnce(&mut Lease) -> Result<T, Invalid>) -> Result<T, Invalid> {
-        change(self.lock().as_mut().ok_or(Invalid::LeaseClosed)?)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Lease>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.status()
     }
 }

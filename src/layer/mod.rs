@@ -2,7 +2,8 @@
 //!
 //! A [`RateLimitLayer`] is built from a [`RateLimiter`](crate::RateLimiter) and a [`Policy`] and
 //! goes where any tower layer goes: `Router::layer`, `Router::route_layer`, `ServiceBuilder`, a
-//! bare hyper service. Several layers with different policies share one limiter.
+//! bare hyper service. Several layers with different policies share one limiter; or one layer has a
+//! [table of routes](routes), which can be changed while it serves.
 //!
 //! ```
 //! use tollgate::{Limit, RateLimiter, layer::{Policy, RateLimitLayer, Settle, keys}};
@@ -32,13 +33,20 @@
 //! | the inner service is not ready | there is none yet |
 //! | a limit is short | none; the inner service is not called |
 //! | the client goes before the decision | none; what a write under way charges is given back |
-//! | the inner future fails or panics | rolled back; the error or panic goes on |
+//! | the inner future fails | rolled back, unless [`on_error`](PolicyBuilder::on_error) says otherwise; the error goes on |
+//! | the inner future panics | rolled back; the panic goes on |
 //! | the client goes before the response head | charged as estimated: else disconnecting would be free |
-//! | the response head is ready, and nobody holds a [`LeaseHandle`] | settled by the rules, committed; the write does not delay the response |
-//! | the response head is ready, and somebody does | settled by the rules; committed when the body and the last handle are gone |
-//! | the body ends, fails, or the client goes meanwhile | committed with what is known so far |
+//! | the response head is ready, no rule looks at the body, and nobody holds a [`LeaseHandle`] | settled by the rules, committed; the write does not delay the response |
+//! | the response head is ready, and a rule does or somebody does | settled by the rules; committed when the body and the last handle are gone |
+//! | there is no body, or the connection is upgraded | as with the response head: only a handle keeps it |
+//! | the body ends, fails or panics, or the client goes meanwhile | committed with what was counted so far |
 //! | a layer further in denied the request | rolled back |
+//! | the handler acquires ([`BoundLimiter`]) | as above, from then on |
+//! | the handler answers with an [`Error`](crate::Error) (feature `axum`) | as for any other response: the handler has run |
+//! | the request passed without a decision, or a policy that only observes would have denied it | one that charges nothing: adjusting it is accepted and does nothing |
 //! | the process ends | charged as far as written; refill heals it |
+//!
+//! The guide in the repository's `docs/guide` has pages on settlement and on streaming.
 //!
 //! # Answers
 //!
@@ -47,9 +55,17 @@
 //! | a limit is short | 429 with `Retry-After`, `RateLimit`, `RateLimit-Policy`, a problem document |
 //! | the cost is above a capacity | 429 without `Retry-After`, with [a problem of its own](#cost-exceeds-capacity) |
 //! | the resource is disabled for the entity | 403 with a problem document |
-//! | the store does not answer | 503 with `Retry-After`, or the request passes: [`OnUnavailable`] |
+//! | the store does not answer | 503 with `Retry-After`, or the request passes, or this process decides by its share of the limits: [`OnUnavailable`] |
+//! | the policy [waits](PolicyBuilder::wait) | 429 where it would take longer than that, or too many wait already |
+//! | the policy [only observes](PolicyBuilder::shadow) | none of these: the request passes |
 //! | the key is missing or empty | 400, for credentials 401, or what [`OnMissingKey`] says |
+//! | the path reads in two ways that fall under different [routes] | 400 |
 //! | the server is set up wrongly (no peer address, no matched path, no limits stored, a cost of a limit that is not stored) | 500, and an error event that says what is missing |
+//!
+//! gRPC requests get a status instead: `RESOURCE_EXHAUSTED` and its like, in a response without a
+//! body. Clients are told where their limits stand in the IETF draft's headers, or in other
+//! [dialects](Dialect); [`Jitter`] spreads those that were denied; an [`Answer`] replaces any of it.
+//! The guide has a page on answers.
 //!
 //! ## Cost exceeds capacity
 //!
@@ -59,29 +75,44 @@
 mod admit;
 mod answer;
 mod body;
+mod bound;
 mod cost;
 mod decide;
 mod future;
 mod handle;
+mod handler_refusal;
 mod head;
 mod headers;
+mod held;
 pub mod keys;
 mod policy;
 mod rate_limit_layer;
 mod respond;
+pub mod routes;
 mod service;
 mod settle;
+mod shadow;
 mod status;
+#[cfg(feature = "usage-body")]
+mod usage;
 
+pub use answer::{Answer, Jitter, Refusal, RefusalReason};
 pub use body::ResponseBody;
-pub use cost::{Estimate, header_value};
+pub use bound::BoundLimiter;
+pub use cost::{ContentLength, Estimate, Learn, content_length, header_value, query_parameter};
 pub use future::ResponseFuture;
 pub use handle::LeaseHandle;
 pub use head::RequestHead;
-pub use headers::ReportLimits;
+pub use headers::{Anthropic, Dialect, IetfDraft, OpenAi, QuotaUnit, ReportLimits, XRateLimit};
 pub use keys::{Key, KeyExtractor, MissingKey};
 pub use policy::{InvalidPolicy, OnMissingKey, OnUnavailable, Policy, PolicyBuilder};
 pub use rate_limit_layer::RateLimitLayer;
+pub use routes::{InvalidRoutes, Route, Routes, RoutesHandle};
 pub use service::RateLimit;
-pub use settle::Settle;
-pub use status::RateLimitStatus;
+pub use settle::{Outcome, ResponseHead, Settle, TopUp};
+pub use status::{RateLimitStatus, ShadowVerdict};
+#[cfg(feature = "usage-body")]
+pub use usage::Usage;
+
+#[cfg(feature = "axum")]
+pub(crate) use handler_refusal::handler_refusal;

@@ -2,7 +2,11 @@
 
 use tower_layer::Layer;
 
-use super::{Policy, RateLimit};
+use super::{
+    Policy, RateLimit,
+    keys::ClientIp,
+    routes::{Routes, RoutesHandle, Source},
+};
 use crate::{limiter::RateLimiter, model::Limit};
 
 /// A tower layer that acquires a lease before the inner service runs. Clones share everything.
@@ -19,13 +23,20 @@ use crate::{limiter::RateLimiter, model::Limit};
 #[must_use = "a layer does nothing until it is added to a service"]
 pub struct RateLimitLayer {
     limiter: RateLimiter,
-    policy: Policy,
+    routes: Source,
 }
 
 impl RateLimitLayer {
-    /// Limits requests by `policy` through `limiter`.
-    pub fn new(limiter: RateLimiter, policy: Policy) -> Self {
-        Self { limiter, policy }
+    /// Limits requests through `limiter` by `routes`: one [`Policy`] for all of them, or a
+    /// [table](super::routes).
+    pub fn new(limiter: RateLimiter, routes: impl Into<Routes>) -> Self {
+        Self { limiter, routes: Source::Fixed(routes.into()) }
+    }
+
+    /// As [`new`](Self::new), by the routes that `handle` has at the time of a request. Looking them
+    /// up takes no lock.
+    pub fn swappable(limiter: RateLimiter, handle: &RoutesHandle) -> Self {
+        Self { limiter, routes: Source::Handle(handle.clone()) }
     }
 
     /// One limit for every peer address, in this process's memory.
@@ -36,12 +47,25 @@ impl RateLimitLayer {
     pub fn per_ip(limit: Limit) -> Self {
         Self::new(RateLimiter::memory(), Policy::per_ip(limit))
     }
+
+    /// One limit for every client address behind proxies, in this process's memory.
+    ///
+    /// ```
+    /// use tollgate::{Limit, RateLimitLayer, layer::keys::{ClientIp, TrustedProxies}};
+    ///
+    /// // One load balancer, which nobody comes past.
+    /// let client = ClientIp::x_forwarded_for(TrustedProxies::hops(1));
+    /// let layer = RateLimitLayer::per_client_ip(client, Limit::per_second("rps", 10));
+    /// ```
+    pub fn per_client_ip(client: ClientIp, limit: Limit) -> Self {
+        Self::new(RateLimiter::memory(), Policy::per_client_ip(client, limit))
+    }
 }
 
 impl<S> Layer<S> for RateLimitLayer {
     type Service = RateLimit<S>;
 
     fn layer(&self, inner: S) -> RateLimit<S> {
-        RateLimit::new(inner, self.limiter.clone(), self.policy.clone())
+        RateLimit::with_source(inner, self.limiter.clone(), self.routes.clone())
     }
 }

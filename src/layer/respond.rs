@@ -2,7 +2,7 @@
 
 use http::Response;
 
-use super::{Policy, answer::Refused, handle::Held, headers};
+use super::{Outcome, Policy, ResponseHead, answer::Refused, held::Held, shadow};
 
 impl Policy {
     /// Settles the lease by the response's head, and reports the limits in it.
@@ -10,22 +10,48 @@ impl Policy {
         let rules = &*self.rules;
         if response.extensions().get::<Refused>().is_some() {
             // A layer further in has denied the request: it leaves every limit as it found it.
+            lease.refund_all();
+            self.report(lease, response);
             lease.rollback();
             return;
         }
-        for (limit, rule) in &rules.settlement.settle {
-            let estimate = lease.consumed(limit.as_str()).unwrap_or(0);
-            if let Some(used) = rule.read(limit, estimate, response.headers_mut()) {
-                // Stored limits may lack it.
-                let _ = lease.settle(limit.as_str(), used);
+        let head = ResponseHead::from(&*response);
+        for (limit, rule) in &rules.settlement.head {
+            if let Some(value) = rule.source.in_head(limit, &head) {
+                let estimate = lease.consumed(limit.as_str()).unwrap_or(0);
+                lease.found(limit.as_str(), rule.applied(value, estimate));
             }
         }
-        if rules.settlement.refund_server_errors && response.status().is_server_error() {
-            lease.settle_all(0);
+        self.charge(lease, &head);
+        self.strip(response);
+        if rules.decision.reports_shadow
+            && let Some(verdict) = lease.shadow_verdict()
+        {
+            shadow::report(response.headers_mut(), &verdict);
         }
-        if rules.answers.report != headers::ReportLimits::Off {
-            let statuses = lease.statuses();
-            headers::report(response.headers_mut(), &rules.answers.policy_field, &statuses, rules.answers.report);
+        self.report(lease, response);
+    }
+
+    /// Gives back what the outcome gives back.
+    fn charge(&self, lease: &Held, head: &ResponseHead<'_>) {
+        match self.rules.settlement.outcomes.iter().find_map(|rule| rule.judge(head)) {
+            None | Some(Outcome::Keep) => {}
+            Some(Outcome::Refund) => lease.refund_all(),
+            Some(Outcome::RefundLimits(limits)) => limits.iter().for_each(|limit| lease.refund(limit)),
+        }
+    }
+
+    /// Takes out what only the layer is to see.
+    pub(super) fn strip<B>(&self, response: &mut Response<B>) {
+        self.rules.settlement.strip_headers(response.headers_mut());
+    }
+
+    /// What becomes of the lease where the inner service fails.
+    pub(super) fn fail(&self, lease: &Held) {
+        match &self.rules.settlement.on_error {
+            Outcome::Keep => {}
+            Outcome::Refund => lease.rollback(),
+            Outcome::RefundLimits(limits) => limits.iter().for_each(|limit| lease.refund(limit)),
         }
     }
 }

@@ -7,7 +7,13 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{Policy, RequestHead, ResponseBody, ResponseFuture, admit::Admission, decide::Decision};
+use super::{
+    RefusalReason, RequestHead, ResponseBody, ResponseFuture,
+    admit::Admission,
+    answer,
+    decide::Decision,
+    routes::{Routes, Source},
+};
 use crate::limiter::{RateLimiter, Started};
 
 /// The service that [`RateLimitLayer`](super::RateLimitLayer) makes.
@@ -18,13 +24,17 @@ use crate::limiter::{RateLimiter, Started};
 pub struct RateLimit<S> {
     inner: S,
     limiter: RateLimiter,
-    policy: Policy,
+    routes: Source,
 }
 
 impl<S> RateLimit<S> {
-    /// Limits requests to `inner` by `policy` through `limiter`.
-    pub fn new(inner: S, limiter: RateLimiter, policy: Policy) -> Self {
-        Self { inner, limiter, policy }
+    /// Limits requests to `inner` by `routes`, or by one policy, through `limiter`.
+    pub fn new(inner: S, limiter: RateLimiter, routes: impl Into<Routes>) -> Self {
+        Self::with_source(inner, limiter, Source::Fixed(routes.into()))
+    }
+
+    pub(super) fn with_source(inner: S, limiter: RateLimiter, routes: Source) -> Self {
+        Self { inner, limiter, routes }
     }
 
     /// The inner service.
@@ -43,11 +53,9 @@ impl<S> RateLimit<S> {
     }
 }
 
-impl<S: Clone> RateLimit<S> {
-    /// Lets go of what the inner service has reserved for a call that will not come.
-    fn give_up_readiness(&mut self) {
-        self.inner = self.inner.clone();
-    }
+/// Lets go of what the inner service has reserved for a call that will not come.
+fn give_up_readiness<S: Clone>(inner: &mut S) {
+    *inner = inner.clone();
 }
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for RateLimit<S>
@@ -63,25 +71,42 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        match self.policy.admit(&self.limiter, &RequestHead::from(&request)) {
-            Admission::Pass => ResponseFuture::pass(&mut self.inner, request),
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let Self { inner, limiter, routes } = self;
+        let head = RequestHead::from(&request);
+        let loaded = routes.load();
+        let policy = match loaded.routes().policy(&head) {
+            Ok(Some(policy)) => policy,
+            Ok(None) => return ResponseFuture::untouched(inner, request),
+            Err(missing) => {
+                let response = answer::without_policy(&head, RefusalReason::MissingKey(&missing));
+                give_up_readiness(inner);
+                return ResponseFuture::answer(response);
+            }
+        };
+        match policy.admit(limiter, &head) {
+            Admission::Pass => ResponseFuture::pass(inner, request, policy),
             Admission::Answer(response) => {
-                self.give_up_readiness();
+                give_up_readiness(inner);
                 ResponseFuture::answer(response)
             }
+            Admission::Bind(bound) => {
+                let (bound, holder) = *bound;
+                request.extensions_mut().insert(bound);
+                ResponseFuture::decided(Decision::Granted(holder), inner, request, policy)
+            }
             Admission::Acquire(Started::Done(result)) => {
-                let decision = self.policy.decide(&self.limiter, result);
+                let decision = policy.decide(limiter, &RequestHead::from(&request), result);
                 if matches!(decision, Decision::Answer(_)) {
-                    self.give_up_readiness();
+                    give_up_readiness(inner);
                 }
-                ResponseFuture::decided(decision, &mut self.inner, request, &self.policy)
+                ResponseFuture::decided(decision, inner, request, policy)
             }
             Admission::Acquire(Started::Waiting(lease)) => {
                 // The one that is ready serves this request; its clone has yet to become so.
-                let next = self.inner.clone();
-                let ready = std::mem::replace(&mut self.inner, next);
-                ResponseFuture::waiting(lease, ready, request, self.limiter.clone(), self.policy.clone())
+                let next = inner.clone();
+                let ready = std::mem::replace(inner, next);
+                ResponseFuture::waiting(lease, ready, request, limiter.clone(), policy.clone())
             }
         }
     }

@@ -12,11 +12,13 @@ use super::{
     deadline::Deadline,
     lease::Lease,
     prefetch::Prefetch,
+    recourse,
     request::{Planned, Request},
 };
 use crate::{
     error::{Error, Unavailable},
     model::{Cost, Denied, IntoLimits},
+    telemetry::{self, Begun, Watch},
 };
 
 /// An acquire that is being put together: await it for a [`Lease`].
@@ -35,7 +37,7 @@ use crate::{
 /// One round trip before (a read of up to five items) where the entity's stored limits and parent
 /// are not known yet, and one more where a parent is first discovered. A parent's bucket costs
 /// another write unit, at the same time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "an acquire does nothing until it is awaited"]
 pub struct Acquire {
     /// The error boxed: a request is moved often.
@@ -148,7 +150,7 @@ impl Acquire {
     }
 
     #[inline]
-    fn edit<E: Into<Error>>(&mut self, change: impl FnOnce(&mut Request) -> Result<(), E>) {
+    pub(super) fn edit<E: Into<Error>>(&mut self, change: impl FnOnce(&mut Request) -> Result<(), E>) {
         if let Ok(request) = &mut self.request
             && let Err(error) = change(request)
         {
@@ -159,39 +161,93 @@ impl Acquire {
     /// Starts, and says at once what needs no store call.
     #[inline]
     pub(crate) fn start(self) -> Started {
+        let begun = Begun::now();
         match self.request {
             Err(error) => Started::Done(Err(*error)),
-            Ok(request) => match request.decide() {
-                None => start_slowly(request),
-                Some(decision) => Started::Done(answer(request, decision)),
+            Ok(request) => match decide(&request) {
+                None => start_slowly(request, begun),
+                Some(decision) => Started::Done(answer(request, decision, begun)),
             },
         }
     }
 }
 
+/// What is decided in the simplest way, unless somebody traces it.
+#[inline]
+fn decide(request: &Request) -> Option<Result<i64, Box<Denied>>> {
+    if telemetry::traces_acquires() {
+        return None;
+    }
+    request.decide()
+}
+
 /// What was decided, as a lease.
 #[inline]
-fn answer(request: Request, decision: Result<i64, Box<Denied>>) -> Result<Lease, Error> {
+fn answer(request: Request, decision: Result<i64, Box<Denied>>, begun: Begun) -> Result<Lease, Error> {
     match decision {
-        Err(denied) => Err(Error::Denied(denied)),
-        Ok(left) => request.grant(left).ok_or_else(|| Unavailable::ShutDown.into()),
+        Err(denied) => Err(refused(denied, begun)),
+        Ok(left) => {
+            telemetry::decided_in_memory(begun, &request.key().resource, None);
+            request.grant(left).ok_or_else(|| Unavailable::ShutDown.into())
+        }
     }
+}
+
+#[cold]
+fn refused(denied: Box<Denied>, begun: Begun) -> Error {
+    let error = Error::Denied(denied);
+    if let Error::Denied(denied) = &error {
+        telemetry::decided_in_memory(begun, &denied.resource, Some(&error));
+    }
+    error
 }
 
 /// As [`Acquire::start`], for whatever is not decided in the simplest way.
 #[inline(never)]
-fn start_slowly(request: Request) -> Started {
+fn start_slowly(request: Request, begun: Begun) -> Started {
+    if telemetry::traces_acquires() {
+        return start_watching(request, begun);
+    }
     match request.decide_any() {
-        None => {}
-        Some(Err(denied)) => return Started::Done(Err(Error::Denied(denied))),
+        None => start_watching(request, begun),
+        Some(Err(denied)) => Started::Done(Err(refused(denied, begun))),
         Some(Ok(shares)) => {
-            return Started::Done(request.grant_any(shares).ok_or_else(|| Unavailable::ShutDown.into()));
+            telemetry::decided_in_memory(begun, &request.key().resource, None);
+            Started::Done(request.grant_any(shares).ok_or_else(|| Unavailable::ShutDown.into()))
         }
     }
+}
+
+/// As [`start_slowly`], for whatever has no answer in place, or is traced.
+fn start_watching(request: Request, begun: Begun) -> Started {
+    let watch = request.watch(begun);
+    match watch.within(|| start_watched(request)) {
+        Started::Done(result) => {
+            watch.decided(false, result.as_ref().err());
+            Started::Done(result)
+        }
+        Started::Waiting(future) => {
+            Started::Waiting(AcquireFuture(Stage::Watched(Box::new(Watched { future, watch: Some(watch) }))))
+        }
+    }
+}
+
+fn start_watched(request: Request) -> Started {
+    match request.recourse() {
+        None => ask_plainly(request),
+        Some(recourse) => {
+            let recourse = recourse.clone();
+            recourse::start(request, recourse)
+        }
+    }
+}
+
+/// Asks once, and takes the answer as it is.
+pub(super) fn ask_plainly(request: Request) -> Started {
     let deadline = request.deadline();
     match request.plan() {
         Ok(Planned::Now(charges)) => begin(charges, deadline),
-        Ok(Planned::Later(request)) => Started::Waiting(AcquireFuture(Stage::Resolving(Box::pin(resolve(request))))),
+        Ok(Planned::Later(request)) => Started::Waiting(AcquireFuture::boxed(Box::pin(resolve(request)))),
         Err(error) => Started::Done(Err(error)),
     }
 }
@@ -240,12 +296,31 @@ enum Stage {
     New(Request),
     /// For nothing: its arguments were wrong.
     Refused(Box<Error>),
-    /// For limits or a parent that are not known yet.
-    Resolving(Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>),
+    /// For limits or a parent that are not known yet, or for more than one answer.
+    Boxed(Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>),
     /// For the buckets.
     Charging(Box<Charging>, Deadline),
+    /// As one of the others, and somebody wants to know how it ends.
+    Watched(Box<Watched>),
     /// For nothing any more.
     Done,
+}
+
+/// An acquire that is watched until it is decided.
+struct Watched {
+    future: AcquireFuture,
+    watch: Option<Watch>,
+}
+
+impl Watched {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Lease, Error>> {
+        let Some(watch) = &self.watch else { return Poll::Pending };
+        let polled = watch.within(|| Pin::new(&mut self.future).poll(context));
+        if let (Poll::Ready(result), Some(watch)) = (&polled, self.watch.take_if(|_| polled.is_ready())) {
+            watch.decided(true, result.as_ref().err());
+        }
+        polled
+    }
 }
 
 impl std::fmt::Debug for AcquireFuture {
@@ -253,8 +328,9 @@ impl std::fmt::Debug for AcquireFuture {
         f.write_str(match self.0 {
             Stage::New(..) => "AcquireFuture::New",
             Stage::Refused(_) => "AcquireFuture::Refused",
-            Stage::Resolving(_) => "AcquireFuture::Resolving",
+            Stage::Boxed(_) => "AcquireFuture::Boxed",
             Stage::Charging(..) => "AcquireFuture::Charging",
+            Stage::Watched(_) => "AcquireFuture::Watched",
             Stage::Done => "AcquireFuture::Done",
         })
     }
@@ -265,21 +341,26 @@ impl Future for AcquireFuture {
 
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let begun = Begun::now();
         if let Stage::New(request) = &self.0
-            && let Some(decision) = request.decide()
+            && let Some(decision) = decide(request)
             && let Stage::New(request) = std::mem::replace(&mut self.0, Stage::Done)
         {
-            return Poll::Ready(answer(request, decision));
+            return Poll::Ready(answer(request, decision, begun));
         }
-        self.poll_slowly(context)
+        self.poll_slowly(context, begun)
     }
 }
 
 impl AcquireFuture {
+    pub(super) fn boxed(future: Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>) -> Self {
+        Self(Stage::Boxed(future))
+    }
+
     #[inline(never)]
-    fn poll_slowly(&mut self, context: &mut Context<'_>) -> Poll<Result<Lease, Error>> {
+    fn poll_slowly(&mut self, context: &mut Context<'_>, begun: Begun) -> Poll<Result<Lease, Error>> {
         self.0 = match std::mem::replace(&mut self.0, Stage::Done) {
-            Stage::New(request) => match start_slowly(request) {
+            Stage::New(request) => match start_slowly(request, begun) {
                 Started::Done(result) => return Poll::Ready(result),
                 Started::Waiting(future) => future.0,
             },
@@ -287,11 +368,12 @@ impl AcquireFuture {
             stage => stage,
         };
         match &mut self.0 {
-            Stage::Resolving(future) => future.as_mut().poll(context),
+            Stage::Boxed(future) => future.as_mut().poll(context),
             Stage::Charging(charging, deadline) => {
                 let deadline = *deadline;
                 Pin::new(charging).poll(context).map(|result| Ok(Lease::new(result?, deadline)))
             }
+            Stage::Watched(watched) => watched.poll(context),
             // Polled again after it was ready: nothing is left to wait for.
             Stage::New(_) | Stage::Refused(_) | Stage::Done => Poll::Pending,
         }

@@ -11,6 +11,8 @@ use std::{
 
 use tokio::{runtime::Handle, sync::Notify};
 
+use super::waits::{Timeout, Waits};
+
 /// Runs the limiter's tasks on its own runtime handle, and knows when none is left.
 #[derive(Clone, Debug)]
 pub(super) struct Background {
@@ -24,6 +26,7 @@ struct Shared {
     idle: Notify,
     hurry: Notify,
     closed: AtomicBool,
+    waits: Arc<Waits>,
 }
 
 /// Counts a task, from before it is spawned until it is gone, however it goes.
@@ -48,6 +51,7 @@ impl Background {
     pub(super) fn new(runtime: Handle) -> Self {
         Self {
             shared: Arc::new(Shared {
+                waits: Arc::new(Waits::new(runtime.clone())),
                 runtime,
                 active: AtomicUsize::new(0),
                 idle: Notify::new(),
@@ -64,6 +68,11 @@ impl Background {
             let _active = active;
             task.await;
         });
+    }
+
+    /// A deadline that is hardly ever reached, wherever it is made.
+    pub(super) fn deadline(&self, time: Duration) -> Timeout {
+        self.shared.waits.timeout(time)
     }
 
     /// A timer of the runtime, wherever it is made.
@@ -96,6 +105,7 @@ impl Background {
             tokio::pin!(idle);
             idle.as_mut().enable();
             if self.shared.active.load(Ordering::SeqCst) == 0 {
+                self.shared.waits.hurry();
                 return;
             }
             idle.await;

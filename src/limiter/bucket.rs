@@ -14,11 +14,13 @@ use super::{
     gate::Gate,
     grant::{Amounts, Grant, Share, Shares},
     memory::{Brought, Pinned, Place},
+    scripted::ScriptedBucket,
     settlement::Settlement,
     sharded::{self, Ask},
+    waits::Timeout,
 };
 use crate::{
-    error::Unavailable,
+    error::{Error, Unavailable},
     model::{BucketKey, BucketState, LimitStatus, Limits},
     store::{Entry, Home},
 };
@@ -33,6 +35,8 @@ pub(super) enum Bucket {
     Pinned(Arc<Pinned>),
     /// Decided by the bucket's gate.
     Gated { gate: Arc<Gate>, limits: Limits },
+    /// Decided by a script, in tests.
+    Scripted(Box<ScriptedBucket>),
 }
 
 /// What a bucket answers to a request.
@@ -51,6 +55,8 @@ pub(super) enum Refusal {
     Disabled,
     /// The attribute changes what the bucket's limits mean.
     NotUnderstood(String),
+    /// A script says so.
+    Scripted(Box<Error>),
 }
 
 impl Refusal {
@@ -73,7 +79,7 @@ pub(super) enum Asked {
     Refused(Refusal),
     Unavailable(Unavailable),
     /// The store is asked.
-    Waiting(Acquiring),
+    Waiting(Box<Acquiring>),
 }
 
 impl Bucket {
@@ -82,6 +88,17 @@ impl Bucket {
             Self::Memory { place, .. } => place.key(),
             Self::Pinned(pinned) => pinned.entry.key(),
             Self::Gated { gate, .. } => gate.key(),
+            Self::Scripted(scripted) => scripted.bucket.key(),
+        }
+    }
+
+    /// Epoch ms.
+    pub(super) fn now(&self) -> i64 {
+        match self {
+            Self::Memory { place, .. } => place.home().now(),
+            Self::Pinned(pinned) => pinned.home.now(),
+            Self::Gated { gate, .. } => gate.now(),
+            Self::Scripted(scripted) => scripted.bucket.now(),
         }
     }
 
@@ -90,6 +107,7 @@ impl Bucket {
             Self::Memory { place, limits } => place.limits(limits),
             Self::Gated { limits, .. } => limits,
             Self::Pinned(pinned) => &pinned.limits,
+            Self::Scripted(scripted) => scripted.bucket.limits(),
         }
     }
 
@@ -106,7 +124,7 @@ impl Bucket {
     pub(super) fn known_refusal(&self) -> Option<Refusal> {
         match self {
             // Nobody else writes to it.
-            Self::Memory { .. } | Self::Pinned(_) => None,
+            Self::Memory { .. } | Self::Pinned(_) | Self::Scripted(_) => None,
             Self::Gated { gate, .. } => gate.known_refusal(),
         }
     }
@@ -115,7 +133,7 @@ impl Bucket {
     pub(super) fn known_denial(&self, amounts: &[i64]) -> Option<Vec<LimitStatus>> {
         match self {
             // Asking costs nothing.
-            Self::Memory { .. } | Self::Pinned(_) => None,
+            Self::Memory { .. } | Self::Pinned(_) | Self::Scripted(_) => None,
             Self::Gated { gate, limits } => match split(gate) {
                 Some(first) => sharded::known_denial(&first, limits, amounts),
                 None => gate.known_denial(limits, amounts),
@@ -131,6 +149,7 @@ impl Bucket {
                 let Pinned { entry, home, limits } = &**pinned;
                 Entry::statuses(Some(&**entry), limits, amounts, home.now())
             }
+            Self::Scripted(scripted) => scripted.bucket.glance(amounts),
             Self::Gated { gate, limits } => match split(gate) {
                 Some(first) => sharded::glance(&first, limits, amounts),
                 None => gate.glance(limits, amounts),
@@ -179,9 +198,9 @@ impl Bucket {
                         Err(asked) => return asked,
                     },
                 };
-                let waiting = Waiting { step, timeout: gate.timeout(deadline.into()) };
-                Asked::Waiting(Acquiring(Box::pin(waiting)))
+                Asked::Waiting(Box::new(Acquiring { step, late: gate.deadline(deadline.into()) }))
             }
+            Self::Scripted(scripted) => scripted.acquire(mode, amounts, deadline),
         }
     }
 
@@ -202,6 +221,7 @@ impl Bucket {
                 entry.settle(home, limits, differences, home.now());
             }
             Self::Gated { gate, limits } => return gate.settle(limits, differences, counts),
+            Self::Scripted(scripted) => scripted.settle(differences),
         }
         Settlement::done()
     }
@@ -218,20 +238,9 @@ fn spend(entry: &Entry, home: &Home, limits: &Limits, amounts: &Amounts, now: i6
 
 /// A request on its way to a verdict. Dropped before: what it was granted is given back.
 #[derive(Debug)]
-pub(super) struct Acquiring(Pin<Box<Waiting>>);
-
-pin_project_lite::pin_project! {
-    struct Waiting {
-        step: Step,
-        #[pin]
-        timeout: tokio::time::Sleep,
-    }
-}
-
-impl std::fmt::Debug for Waiting {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Waiting")
-    }
+pub(super) struct Acquiring {
+    step: Step,
+    late: Timeout,
 }
 
 /// Whom a request waits for.
@@ -240,6 +249,15 @@ enum Step {
     One { answer: oneshot::Receiver<Verdict>, gate: Arc<Gate>, ask: Option<Ask> },
     /// Several shards.
     Shards { answer: Pin<Box<dyn Future<Output = Verdict> + Send>> },
+}
+
+impl std::fmt::Debug for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::One { .. } => "Step::One",
+            Self::Shards { .. } => "Step::Shards",
+        })
+    }
 }
 
 impl Step {
@@ -274,10 +292,9 @@ impl Future for Acquiring {
     type Output = Verdict;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Verdict> {
-        let waiting = self.0.as_mut().project();
-        if let Poll::Ready(verdict) = waiting.step.poll(context) {
+        if let Poll::Ready(verdict) = self.step.poll(context) {
             return Poll::Ready(verdict);
         }
-        waiting.timeout.poll(context).map(|()| Verdict::Unavailable(Unavailable::Deadline))
+        Pin::new(&mut self.late).poll(context).map(|()| Verdict::Unavailable(Unavailable::Deadline))
     }
 }

@@ -6,12 +6,15 @@ use tokio::runtime::Handle;
 
 use super::{
     background::Background,
-    gate::{Context, Settings, WriteIds},
+    breaker::{Breaker, Switch},
+    gate::{Context, Kinds, Settings, WriteIds},
     gates::Gates,
     memory::Memory,
     prefetch::Counters,
     rate_limiter::{Backend, LimiterSettings, RateLimiter},
     resolver::Resolver,
+    scripted::{Script, Scripted},
+    watched::Watched,
 };
 use crate::{
     clock::{Clock, CorrectedClock, SystemClock},
@@ -40,6 +43,7 @@ pub struct Builder {
     settings: Settings,
     limiter: LimiterSettings,
     config_ttl: Duration,
+    breaker: Option<Breaker>,
 }
 
 impl Default for Builder {
@@ -54,6 +58,7 @@ impl Default for Builder {
                 audit_retention: Duration::from_secs(90 * 86_400),
             },
             config_ttl: Duration::from_secs(60),
+            breaker: Some(Breaker::new()),
             gates: 100_000,
             settings: Settings {
                 flush_after: Duration::from_millis(100),
@@ -124,6 +129,19 @@ impl Builder {
         self
     }
 
+    /// When requests stop waiting for a store that keeps failing. Default: after 5 failures in a row,
+    /// for a second. See [`Breaker`].
+    pub fn breaker(mut self, breaker: Breaker) -> Self {
+        self.breaker = Some(breaker);
+        self
+    }
+
+    /// Asks the store however often it has failed: every request waits for its deadline then.
+    pub fn without_breaker(mut self) -> Self {
+        self.breaker = None;
+        self
+    }
+
     /// How long a settled difference waits for another write of its bucket to ride on, before it
     /// is written alone. Default: 100 ms.
     pub fn flush_after(mut self, time: Duration) -> Self {
@@ -153,6 +171,10 @@ impl Builder {
         self
     }
 
+    pub(super) fn most_remembered(&self) -> usize {
+        self.gates
+    }
+
     /// A limiter whose buckets live in this process.
     pub fn build_memory(self, store: MemoryStore) -> RateLimiter {
         let builder = self.clone();
@@ -160,6 +182,16 @@ impl Builder {
         let clock = home.clock();
         let memory = Memory { store, home };
         RateLimiter::new(Backend::Memory(Arc::new(memory)), clock, self.limiter, builder)
+    }
+
+    /// A limiter for tests: as [`build_memory`](Self::build_memory), but `script` decides before the
+    /// buckets do, and sees what becomes of leases.
+    pub fn build_scripted(self, store: MemoryStore, script: impl Script) -> RateLimiter {
+        let builder = self.clone();
+        let home = store.home(self.clock);
+        let clock = home.clock();
+        let scripted = Scripted::new(script, Memory { store, home });
+        RateLimiter::new(Backend::Scripted(Arc::new(scripted)), clock, self.limiter, builder)
     }
 
     /// A limiter whose buckets live in `store`.
@@ -185,6 +217,11 @@ impl Builder {
             Some(time) => Arc::new(CorrectedClock::new(wall, time)),
             None => wall,
         };
+        let breaker = Arc::new(Switch::new(self.breaker));
+        let store: Arc<dyn Store> = match breaker.is_on() {
+            true => Arc::new(Watched::new(store, breaker.clone(), clock.clone())),
+            false => store,
+        };
         let background = Background::new(runtime);
         let resolver = Resolver::new(
             store.clone(),
@@ -193,6 +230,7 @@ impl Builder {
             self.settings.store_deadline,
             self.config_ttl,
             self.gates,
+            breaker.clone(),
         );
         let context = Context {
             store,
@@ -202,6 +240,8 @@ impl Builder {
             settings: self.settings,
             write_ids: WriteIds::new(),
             prefetched: Counters::default(),
+            kinds: Kinds::default(),
+            breaker,
         };
         let gates = Gates::new(self.gates, context);
         Ok(RateLimiter::new(Backend::Gated(gates), clock, self.limiter, builder))

@@ -128,7 +128,7 @@ enum Answer {
     Denied(Vec<LimitStatus>),
     Refused(Refusal),
     Unavailable(Unavailable),
-    Coming(Acquiring),
+    Coming(Box<Acquiring>),
 }
 
 impl Charging {
@@ -207,6 +207,7 @@ fn refused(bucket: &Bucket, refusal: Refusal) -> Error {
     match refusal {
         Refusal::Disabled => Disabled::new(entity.clone(), resource.clone()).into(),
         Refusal::NotUnderstood(attribute) => Invalid::NotUnderstood(attribute).into(),
+        Refusal::Scripted(error) => *error,
     }
 }
 

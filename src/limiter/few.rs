@@ -13,6 +13,7 @@ use super::{
 use crate::{
     model::{BucketKey, LimitStatus, Limits, Owner},
     store::Entry,
+    telemetry,
 };
 
 /// A grant of a bucket in memory that has one limit or two. Dropped before it is settled: given back.
@@ -87,7 +88,7 @@ impl Few {
     }
 
     /// In the order of the limits.
-    fn shares(&self) -> impl Iterator<Item = &Share> {
+    pub(super) fn shares(&self) -> impl Iterator<Item = &Share> {
         std::iter::once(&self.first).chain(self.deadline.is_marked().then_some(&self.second))
     }
 
@@ -103,6 +104,15 @@ impl Few {
     pub(super) fn share_mut(&mut self, name: &str) -> Option<&mut Share> {
         let index = self.limits().index(name)?;
         self.shares_mut().nth(index)
+    }
+
+    /// Epoch ms; 0 where it is over.
+    pub(super) fn now(&self) -> i64 {
+        match &self.bucket {
+            Some(Alone::Entry(entry)) => entry.home().now(),
+            Some(Alone::Pinned(pinned)) => pinned.home.now(),
+            None => 0,
+        }
     }
 
     pub(super) fn deadline(&self) -> Deadline {
@@ -150,7 +160,9 @@ impl Alone {
     #[cold]
     fn settle(self, limits: Option<Limits>, differences: [i64; 2], are_two: bool) {
         let differences = if are_two { &differences[..] } else { &differences[..1] };
-        let _ = self.into_bucket(limits).settle(differences, &[]);
+        let bucket = self.into_bucket(limits);
+        telemetry::settled(&bucket.key().resource, bucket.limits(), differences.iter().copied());
+        let _ = bucket.settle(differences, &[]);
     }
 }
 

@@ -8,6 +8,7 @@ use super::{bucket::Bucket, settlement::Settlement};
 use crate::{
     model::{Level, Limit, LimitStatus, Limits, MILLI, Parameters, plan},
     store::Spend,
+    telemetry,
 };
 
 /// Millitokens, in the order of the limits.
@@ -226,6 +227,7 @@ impl Grant {
 
     fn settle_difference(&self, difference: impl Fn(&Share) -> i64) -> Settlement {
         let differences: Amounts = self.shares.iter().map(difference).collect();
+        telemetry::settled(&self.bucket.key().resource, self.limits(), differences.iter().copied());
         match &self.parts {
             None => self.bucket.settle(&differences, &[]),
             Some(parts) => parts.settle(&self.bucket, &self.own(), differences),

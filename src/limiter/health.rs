@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::{Error, Unavailable},
-    model::{BucketKey, EntityId, Resource, Status, StoreStatus},
+    model::{BreakerState, BucketKey, EntityId, Resource, Status, StoreStatus},
     store::StoreError,
 };
 
@@ -57,14 +57,23 @@ impl RateLimiter {
         let problem = |error: Error| StoreStatus { problem: Some(error.to_string()), ..StoreStatus::default() };
         let latency = match self.ping().await {
             Ok(latency) => latency,
-            Err(error) => return Status::new(None, problem(error)),
+            Err(error) => return Status::new(None, self.breaker_state(), problem(error)),
         };
         let store = self.store();
         let described = match store.diagnostics() {
             Some(diagnostics) => self.in_time(diagnostics.describe()).await.unwrap_or_else(problem),
             None => StoreStatus::default(),
         };
-        Status::new(Some(latency), described)
+        Status::new(Some(latency), self.breaker_state(), described)
+    }
+
+    /// Whether requests ask the store, or the [`Breaker`](super::Breaker) keeps them from it. No round
+    /// trip; always closed in memory.
+    pub fn breaker_state(&self) -> BreakerState {
+        match self.backend() {
+            Backend::Gated(gates) => gates.context().breaker.state(),
+            Backend::Memory(_) | Backend::Scripted(_) => BreakerState::Closed,
+        }
     }
 
     /// The answer to a store call, unless it comes too late.

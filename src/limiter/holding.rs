@@ -115,6 +115,7 @@ impl Holding {
                 return Err(ExceedsCapacity {
                     entity: entity.clone(),
                     resource: resource.clone(),
+                    owner,
                     limit: limit.name().clone(),
                     requested: tokens,
                     capacity: limit.capacity(),

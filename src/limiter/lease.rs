@@ -1,16 +1,20 @@
 //! A granted cost.
 
+use std::{sync::Arc, time::Duration};
+
 use super::{
     charge::{Charged, Charges, charge},
     deadline::Deadline,
     few::Few,
     grant::Share,
     holding::{Holding, Holdings, MOST_USED},
+    recourse::{Recourse, Shadow},
     settlement::Settlement,
 };
 use crate::{
     error::{Error, Invalid},
-    model::{BucketKey, EntityId, LimitStatus, Limits, MILLI, Owner, Resource, to_milli},
+    model::{BucketKey, EntityId, LimitName, LimitStatus, Limits, MILLI, Owner, Resource, to_milli},
+    telemetry,
 };
 
 /// A granted cost: adjusted while the work runs, then committed or rolled back.
@@ -30,13 +34,50 @@ pub struct Lease {
 enum Held {
     Few(Few),
     /// Boxed, so that the others are moved about quickly: over a store it is a trifle.
-    Any(Box<(Holdings, Deadline)>),
+    Any(Box<Any>),
+}
+
+#[derive(Debug)]
+struct Any {
+    holdings: Holdings,
+    deadline: Deadline,
+    aside: Option<Box<Aside>>,
+}
+
+/// What most leases have nothing of: one of few limits never has it.
+#[derive(Clone, Debug, Default)]
+struct Aside {
+    /// Whether this process has decided alone.
+    degraded: bool,
+    /// Which limits only observe.
+    recourse: Option<Arc<Recourse>>,
+    /// Whether all of those are left alone: they would have denied the request.
+    outside: bool,
+    /// Those that were short.
+    short: Vec<LimitStatus>,
+}
+
+impl Aside {
+    fn covers(&self, name: &str) -> bool {
+        let shadow = self.recourse.as_ref().map(|recourse| &recourse.shadow);
+        shadow.is_some_and(|shadow| LimitName::new(name).is_ok_and(|name| shadow.covers(&name)))
+    }
+
+    /// Whether nothing at all is to be refused.
+    fn covers_all(&self) -> bool {
+        self.recourse.as_ref().is_some_and(|recourse| matches!(recourse.shadow, Shadow::All))
+    }
+
+    /// Whether what is used of the limit is not charged.
+    fn leaves_alone(&self, name: &str) -> bool {
+        (self.outside && self.covers(name)) || self.short.iter().any(|status| *status.limit.name() == name)
+    }
 }
 
 impl Lease {
     #[inline]
     pub(super) fn new(holdings: Holdings, deadline: Deadline) -> Self {
-        Self { held: Held::Any(Box::new((holdings, deadline))) }
+        Self { held: Held::Any(Box::new(Any { holdings, deadline, aside: None })) }
     }
 
     #[inline]
@@ -47,7 +88,33 @@ impl Lease {
     fn key(&self) -> &BucketKey {
         match &self.held {
             Held::Few(few) => few.key(),
-            Held::Any(any) => any.0.own.key(),
+            Held::Any(any) => any.holdings.own.key(),
+        }
+    }
+
+    fn aside(&self) -> Option<&Aside> {
+        match &self.held {
+            Held::Few(_) => None,
+            Held::Any(any) => any.aside.as_deref(),
+        }
+    }
+
+    /// The same as any lease is; `None` where it is over.
+    fn any_mut(&mut self) -> Option<&mut Any> {
+        if let Held::Few(few) = &mut self.held {
+            let (holdings, deadline) = (few.take()?, few.deadline());
+            self.held = Held::Any(Box::new(Any { holdings, deadline, aside: None }));
+        }
+        match &mut self.held {
+            Held::Few(_) => None,
+            Held::Any(any) => Some(any),
+        }
+    }
+
+    /// Changes what most leases have nothing of.
+    fn note(&mut self, change: impl FnOnce(&mut Aside)) {
+        if let Some(any) = self.any_mut() {
+            change(any.aside.get_or_insert_default());
         }
     }
 
@@ -65,7 +132,7 @@ impl Lease {
     pub fn limits(&self) -> &Limits {
         match &self.held {
             Held::Few(few) => few.limits(),
-            Held::Any(any) => any.0.own.grant().limits(),
+            Held::Any(any) => any.holdings.own.grant().limits(),
         }
     }
 
@@ -73,15 +140,50 @@ impl Lease {
     pub fn parent(&self) -> Option<&EntityId> {
         match &self.held {
             Held::Few(_) => None,
-            Held::Any(any) => any.0.parent.as_deref().map(|parent| &parent.key().entity),
+            Held::Any(any) => any.holdings.parent.as_deref().map(|parent| &parent.key().entity),
         }
+    }
+
+    /// Whether the store gave no decision, and this process decided by its share of the limits:
+    /// [`Acquire::or_locally`](super::Acquire::or_locally). What is used is not charged to the store then.
+    pub fn is_degraded(&self) -> bool {
+        self.aside().is_some_and(|aside| aside.degraded)
+    }
+
+    /// Limits that only observe and would have denied the request, or a later
+    /// [`consume`](Self::consume): [`Acquire::shadow`](super::Acquire::shadow). What is used of them is
+    /// not charged.
+    pub fn shadow_denials(&self) -> &[LimitStatus] {
+        self.aside().map_or(&[], |aside| &aside.short)
+    }
+
+    /// Whether some of the limits only observe.
+    pub(crate) fn is_observed(&self) -> bool {
+        self.aside().is_some_and(|aside| aside.recourse.is_some())
+    }
+
+    pub(super) fn degrade(&mut self) {
+        self.note(|aside| aside.degraded = true);
+    }
+
+    pub(super) fn has_shadow(&mut self, recourse: Arc<Recourse>) {
+        self.note(|aside| aside.recourse = Some(recourse));
+    }
+
+    /// Notes limits that only observe and were short. `outside`: at the first, so that all of them are
+    /// left alone.
+    pub(super) fn observe(&mut self, short: Vec<LimitStatus>, outside: bool) {
+        self.note(|aside| {
+            aside.outside |= outside;
+            aside.short.extend(short);
+        });
     }
 
     /// Tokens of the limit `name` that the lease counts as used: the cost, adjusted since.
     pub fn consumed(&self, name: &str) -> Option<u64> {
         let used = match &self.held {
             Held::Few(few) => few.share(name).map(|share| share.used),
-            Held::Any(any) => any.0.iter().find_map(|holding| Some(holding.shares()[holding.index(name)?].used)),
+            Held::Any(any) => any.holdings.iter().find_map(|holding| Some(holding.shares()[holding.index(name)?].used)),
         }?;
         u64::try_from(used / MILLI).ok()
     }
@@ -136,9 +238,34 @@ impl Lease {
     pub(crate) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
         let (few, any) = match &self.held {
             Held::Few(few) => (Some(few.statuses()), None),
-            Held::Any(any) => (None, Some(any.0.iter().flat_map(|holding| holding.statuses()))),
+            Held::Any(any) => (None, Some(any.holdings.iter().flat_map(|holding| holding.statuses()))),
         };
         few.into_iter().flatten().chain(any.into_iter().flatten())
+    }
+
+    /// How long until what was charged could be charged again, if nobody else takes tokens; `None`
+    /// where it never could. Local.
+    pub(crate) fn wait_for_the_same(&self) -> Option<Duration> {
+        let charged = self.shares().map(|share| u64::try_from(share.charged / MILLI).unwrap_or(0));
+        let mut waits = self.statuses().zip(charged).map(|(status, charged)| status.wait_for(charged));
+        waits.try_fold(Duration::ZERO, |most, wait| Some(most.max(wait?)))
+    }
+
+    /// In the order of the [statuses](Self::statuses).
+    fn shares(&self) -> impl Iterator<Item = &Share> {
+        let (few, any) = match &self.held {
+            Held::Few(few) => (Some(few.shares()), None),
+            Held::Any(any) => (None, Some(any.holdings.iter().flat_map(Holding::shares))),
+        };
+        few.into_iter().flatten().chain(any.into_iter().flatten())
+    }
+
+    /// Epoch ms.
+    pub(crate) fn now(&self) -> i64 {
+        match &self.held {
+            Held::Few(few) => few.now(),
+            Held::Any(any) => any.holdings.own.grant().bucket().now(),
+        }
     }
 
     /// Charges what was used. Nothing to write where it is what was charged before.
@@ -165,7 +292,7 @@ impl Lease {
         match &mut self.held {
             Held::Few(few) => few.shares_mut().for_each(|share| share.used = used),
             Held::Any(any) => {
-                let shares = any.0.iter_mut().flat_map(|holding| holding.shares_mut());
+                let shares = any.holdings.iter_mut().flat_map(|holding| holding.shares_mut());
                 shares.for_each(|share| share.used = used);
             }
         }
@@ -173,6 +300,10 @@ impl Lease {
 
     /// Changes what was used of a limit, in every bucket that has it.
     fn edit(&mut self, name: &str, change: impl Fn(i64) -> i64) -> Result<(), Invalid> {
+        if self.aside().is_some_and(|aside| aside.leaves_alone(name)) {
+            // It would not have come so far.
+            return Ok(());
+        }
         let mut found = false;
         let mut change = |share: &mut Share| {
             share.used = change(share.used);
@@ -185,7 +316,7 @@ impl Lease {
                 }
             }
             Held::Any(any) => {
-                for holding in any.0.iter_mut() {
+                for holding in any.holdings.iter_mut() {
                     if let Some(index) = holding.index(name) {
                         change(&mut holding.shares_mut()[index]);
                     }
@@ -201,50 +332,124 @@ impl Lease {
         name: &str,
         tokens: u64,
     ) -> Result<impl Future<Output = Result<More, Error>> + Send + use<>, Error> {
-        let (charges, deadline) = match &self.held {
-            Held::Few(few) if few.share(name).is_some() => {
-                let bucket = few.bucket().ok_or(Invalid::LeaseClosed)?;
-                let own = Holding::charge_of(&bucket, Owner::Entity, false, name, tokens)?;
-                (Charges { own, parent: None }, few.deadline())
-            }
-            Held::Any(any) if any.0.iter().any(|holding| holding.index(name).is_some()) => {
-                let (holdings, deadline) = &**any;
-                let parent = holdings.parent.as_deref().map(|parent| parent.charge(name, tokens));
-                let parent = parent.transpose()?.map(Box::new);
-                (Charges { own: holdings.own.charge(name, tokens)?, parent }, *deadline)
-            }
-            _ => return Err(Invalid::UnknownLimit(name.into()).into()),
+        if self.position(name).is_none() {
+            return Err(Invalid::UnknownLimit(name.into()).into());
+        }
+        let aside = self.aside();
+        let observes = aside.is_some_and(|aside| aside.covers(name));
+        let passes_all = aside.is_some_and(Aside::covers_all);
+        let mut short = Vec::new();
+        let started = match aside.is_some_and(|aside| aside.leaves_alone(name)) {
+            true => None,
+            false => Some(self.charges(name, tokens).map(|charges| charge(charges, self.deadline()))),
         };
-        let started = charge(charges, deadline);
+        let started = match started {
+            Some(Err(Error::ExceedsCapacity(_))) if observes => {
+                let asked = |status| LimitStatus { requested: tokens, retry_after: None, ..status };
+                short.extend(self.statuses().filter(|status| *status.limit.name() == name).map(asked));
+                None
+            }
+            started => started.transpose()?,
+        };
+        let name = LimitName::new(name)?;
         Ok(async move {
             let more = match started {
-                Charged::Done(result) => result?,
-                Charged::Waiting(charging) => charging.await?,
+                None => return Ok(More { granted: None, short }),
+                Some(Charged::Done(result)) => result,
+                Some(Charged::Waiting(charging)) => charging.await,
             };
-            Ok(More(more))
+            telemetry::topped_up(more.as_ref().err());
+            match more {
+                Ok(granted) => Ok(More { granted: Some(granted), short: Vec::new() }),
+                Err(Error::Denied(denied)) if observes => {
+                    let short = denied.limits.into_iter().filter(|status| *status.limit.name() == name);
+                    Ok(More { granted: None, short: short.filter(LimitStatus::exceeded).collect() })
+                }
+                Err(Error::Unavailable(_)) if passes_all => Ok(More { granted: None, short }),
+                Err(error) => Err(error),
+            }
         })
     }
 
+    fn charges(&self, name: &str, tokens: u64) -> Result<Charges, Error> {
+        match &self.held {
+            Held::Few(few) => {
+                let bucket = few.bucket().ok_or(Invalid::LeaseClosed)?;
+                let own = Holding::charge_of(&bucket, Owner::Entity, false, name, tokens)?;
+                Ok(Charges { own, parent: None })
+            }
+            Held::Any(any) => {
+                let parent = any.holdings.parent.as_deref();
+                Ok(Charges {
+                    own: any.holdings.own.charge(name, tokens)?,
+                    parent: parent.map(|parent| parent.charge(name, tokens)).transpose()?.map(Box::new),
+                })
+            }
+        }
+    }
+
+    fn deadline(&self) -> Deadline {
+        match &self.held {
+            Held::Few(few) => few.deadline(),
+            Held::Any(any) => any.deadline,
+        }
+    }
+
     /// Takes over what was granted in addition.
-    pub(crate) fn absorb(&mut self, More(more): More) {
-        if let Held::Few(few) = &mut self.held
-            && let Some(holdings) = few.take()
+    pub(crate) fn absorb(&mut self, more: More) {
+        if let Some(granted) = more.granted
+            && let Some(any) = self.any_mut()
         {
-            self.held = Held::Any(Box::new((holdings, few.deadline())));
+            any.holdings.absorb(granted);
         }
-        if let Held::Any(any) = &mut self.held {
-            any.0.absorb(more);
+        if !more.short.is_empty() {
+            telemetry::shadow_denial(self.resource(), &more.short);
+            self.observe(more.short, false);
         }
+    }
+
+    /// Tokens of the limit `name` that are used beyond what was charged, rounded up: that debt the
+    /// worst of its buckets would have.
+    pub(crate) fn overdraft(&self, name: &str) -> u64 {
+        let beyond = |share: &Share| u64::try_from(share.used.saturating_sub(share.charged)).unwrap_or(0);
+        let most = match &self.held {
+            Held::Few(few) => few.share(name).map(beyond),
+            Held::Any(any) => any.holdings.iter().filter_map(|h| Some(beyond(&h.shares()[h.index(name)?]))).max(),
+        };
+        most.unwrap_or(0).div_ceil(MILLI.unsigned_abs())
+    }
+
+    /// What full buckets hold of the limit `name`, in tokens: the least of them.
+    pub(crate) fn capacity(&self, name: &str) -> Option<u64> {
+        let capacity = |limits: &Limits| Some(limits[limits.index(name)?].capacity());
+        match &self.held {
+            Held::Few(few) => capacity(few.limits()),
+            Held::Any(any) => any.holdings.iter().filter_map(|holding| capacity(holding.grant().limits())).min(),
+        }
+    }
+
+    /// The place of the limit `name` among all that the lease holds: the entity's own first.
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        let in_parent = || match &self.held {
+            Held::Few(_) => None,
+            Held::Any(any) => Some(self.limits().len() + any.holdings.parent.as_deref()?.index(name)?),
+        };
+        self.limits().index(name).or_else(in_parent)
     }
 }
 
 /// Ends a lease of any kind.
 #[expect(clippy::boxed_local, reason = "dropped here, a commit in place stays small")]
 #[inline(never)]
-fn settle(mut any: Box<(Holdings, Deadline)>) -> Settlement {
-    any.0.settle()
+fn settle(mut any: Box<Any>) -> Settlement {
+    any.holdings.settle()
 }
 
 /// Granted in addition to a lease. Dropped: given back.
 #[derive(Debug)]
-pub(crate) struct More(Holdings);
+pub(crate) struct More {
+    /// Nothing where a limit only observes.
+    granted: Option<Holdings>,
+    /// Such a limit, where it was short.
+    short: Vec<LimitStatus>,
+}

@@ -35,6 +35,13 @@
 //! The guide has a page for each: `stored-limits.md`, `hierarchy.md` and `namespaces.md` in the
 //! repository's `docs/guide`, and `concepts.md` and `performance-modes.md` for what stands here.
 //!
+//! # Not simply granted
+//!
+//! [`Acquire::until_ready`] waits for capacity, first come first served; [`Acquire::or_locally`] decides by
+//! this process's [`Share`] of the limits while the store is down, which a [`Breaker`] finds out;
+//! [`Acquire::shadow`] lets a limit only observe. The pages `waiting.md`, `failure-modes.md` and
+//! `shadow.md` of the guide go into each.
+//!
 //! # Gates
 //!
 //! Over a store, every bucket has a *gate* in this process: it remembers the bucket as the last
@@ -70,6 +77,7 @@
 mod acquire;
 mod audit;
 mod background;
+mod breaker;
 mod bucket;
 mod bucket_handle;
 mod builder;
@@ -77,6 +85,7 @@ mod charge;
 mod config;
 mod deadline;
 mod entities;
+mod fallback;
 mod few;
 mod gate;
 mod gates;
@@ -91,15 +100,22 @@ mod prefetch;
 mod query;
 mod rate_limiter;
 mod records;
+mod recourse;
 mod request;
 mod resolver;
+mod scripted;
 mod settlement;
 mod sharded;
+mod share;
 mod usage;
+mod waiting;
+mod waits;
+mod watched;
 
 pub use crate::error::SettleError;
 pub use acquire::{Acquire, AcquireFuture};
 pub use audit::Audit;
+pub use breaker::Breaker;
 pub use bucket_handle::BucketHandle;
 pub use builder::Builder;
 pub use config::Config;
@@ -111,10 +127,15 @@ pub use prefetch::{Prefetch, PrefetchStats};
 pub use query::{Query, QueryWait};
 pub use rate_limiter::RateLimiter;
 pub use resolver::CacheStats;
+pub use scripted::{Script, ScriptDecision, ScriptEvent, ScriptRequest};
 pub use settlement::{Settlement, SettlementFuture};
+pub use share::Share;
 pub use usage::{Snapshots, Usage};
 
 pub(crate) use acquire::Started;
+pub(crate) use lease::More;
+pub(crate) use recourse::{Recourse, Shadow};
+pub(crate) use waiting::{Lines, Wait};
 
 #[cfg(feature = "dynamodb")]
 mod open;

@@ -43,7 +43,7 @@ impl RateLimiter {
         let known = answered(namespaces.find(&name).await)?;
         let known = known.ok_or_else(|| NamespaceError::NotFound(name.to_string()))?;
         match self.backend() {
-            Backend::Memory(_) => Err(Invalid::NoNamespaces.into()),
+            Backend::Memory(_) | Backend::Scripted(_) => Err(Invalid::NoNamespaces.into()),
             Backend::Gated(_) => Ok(self.rebuild().build_shared(namespaces.scoped(&known.id))?),
         }
     }

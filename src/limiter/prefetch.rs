@@ -7,6 +7,8 @@ use std::{
 
 use serde::Serialize;
 
+use crate::telemetry;
+
 /// Takes tokens ahead, and grants from memory what was taken.
 ///
 /// A chunk follows the rate at which this process asks: what it needs in one
@@ -123,15 +125,18 @@ impl Counters {
     pub(super) fn served(&self, from_memory: bool, given_back: u64) {
         let counter = if from_memory { &self.served } else { &self.missed };
         counter.fetch_add(1, Ordering::Relaxed);
-        self.given_back(given_back);
+        telemetry::prefetch_served(from_memory);
+        self.given_back(given_back, false);
     }
 
     pub(super) fn filled(&self, granted: bool) {
         let counter = if granted { &self.chunks } else { &self.refused };
         counter.fetch_add(1, Ordering::Relaxed);
+        telemetry::prefetch_filled(granted);
     }
 
-    pub(super) fn given_back(&self, chunks: u64) {
+    pub(super) fn given_back(&self, chunks: u64, idle: bool) {
+        telemetry::prefetch_given_back(chunks, idle);
         if chunks > 0 {
             self.given_back.fetch_add(chunks, Ordering::Relaxed);
         }

@@ -1,6 +1,10 @@
 //! The limiter.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use super::{
     acquire::Acquire,
@@ -14,6 +18,8 @@ use super::{
     prefetch::PrefetchStats,
     query::Query,
     request::{Gated, Request, Source, Subject},
+    scripted::Scripted,
+    waiting::Lines,
 };
 use crate::{
     clock::Clock,
@@ -54,6 +60,7 @@ impl fmt::Debug for RateLimiter {
         let backend: &dyn fmt::Debug = match self.backend() {
             Backend::Memory(_) => &"memory",
             Backend::Gated(gates) => &gates.context().store,
+            Backend::Scripted(_) => &"scripted",
         };
         f.debug_struct("RateLimiter").field("store", backend).finish_non_exhaustive()
     }
@@ -65,6 +72,10 @@ struct Shared {
     settings: LimiterSettings,
     /// What it was built from: limiters of other namespaces are built from the same.
     builder: Builder,
+    /// Who waits for capacity, of a limiter over a store.
+    lines: Lines,
+    /// The buckets of [`Acquire::or_locally`]: kept, so that an outage that comes and goes fills none.
+    local: OnceLock<Arc<Memory>>,
 }
 
 /// What a limiter goes by.
@@ -83,11 +94,14 @@ pub(super) struct LimiterSettings {
 pub(super) enum Backend {
     Memory(Arc<Memory>),
     Gated(Gates),
+    /// In memory, behind a script.
+    Scripted(Arc<Scripted>),
 }
 
 impl RateLimiter {
     pub(super) fn new(backend: Backend, clock: Arc<dyn Clock>, settings: LimiterSettings, builder: Builder) -> Self {
-        Self { shared: Arc::new(Shared { backend, clock, settings, builder }) }
+        let (lines, local) = (Lines::default(), OnceLock::new());
+        Self { shared: Arc::new(Shared { backend, clock, settings, builder, lines, local }) }
     }
 
     /// A limiter whose buckets live in this process: for tests, and for services that run alone.
@@ -200,7 +214,7 @@ impl RateLimiter {
     pub fn prefetch_stats(&self) -> PrefetchStats {
         match self.backend() {
             Backend::Gated(gates) => gates.context().prefetched.read(),
-            Backend::Memory(_) => PrefetchStats::default(),
+            Backend::Memory(_) | Backend::Scripted(_) => PrefetchStats::default(),
         }
     }
 
@@ -229,14 +243,14 @@ impl RateLimiter {
         let key = BucketKey::new(entity.into_name().map_err(wrong)?, resource.into_name().map_err(wrong)?);
         Ok(match self.backend() {
             Backend::Memory(memory) => Subject::Memory(memory.new_place(key)),
-            Backend::Gated(_) => self.subject_of(key),
+            Backend::Gated(_) | Backend::Scripted(_) => self.subject_of(key),
         })
     }
 
     fn subject_of(&self, key: BucketKey) -> Subject {
         match self.backend() {
             Backend::Memory(memory) => Subject::Memory(memory.place(key)),
-            Backend::Gated(_) => {
+            Backend::Gated(_) | Backend::Scripted(_) => {
                 Subject::Gated(Box::new(Gated { limiter: self.clone(), key, gate: None, prefetch: None }))
             }
         }
@@ -245,7 +259,7 @@ impl RateLimiter {
     /// The gate of a bucket over a store.
     pub(super) fn gate(&self, key: BucketKey) -> Option<Arc<Gate>> {
         match self.backend() {
-            Backend::Memory(_) => None,
+            Backend::Memory(_) | Backend::Scripted(_) => None,
             Backend::Gated(gates) => Some(gates.get(key)),
         }
     }
@@ -255,7 +269,25 @@ impl RateLimiter {
         match self.backend() {
             Backend::Memory(memory) => Bucket::Memory { place: memory.place(key), limits: Brought::These(limits) },
             Backend::Gated(gates) => Bucket::Gated { gate: gates.get(key), limits },
+            Backend::Scripted(scripted) => scripted.bucket(key, limits),
         }
+    }
+
+    /// Who waits for capacity.
+    pub(super) fn lines(&self) -> &Lines {
+        match self.backend() {
+            Backend::Memory(memory) => memory.home.lines(),
+            Backend::Gated(_) | Backend::Scripted(_) => &self.shared.lines,
+        }
+    }
+
+    /// The buckets that decide while the store is down, as many as there are gates.
+    pub(super) fn local(&self) -> &Arc<Memory> {
+        self.shared.local.get_or_init(|| {
+            let store = MemoryStore::with_capacity(self.shared.builder.most_remembered());
+            let home = store.home(Some(self.shared.clock.clone()));
+            Arc::new(Memory { store, home })
+        })
     }
 
     /// What it was built from.
@@ -268,7 +300,7 @@ impl RateLimiter {
     }
 
     /// Epoch ms.
-    pub(super) fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         self.shared.clock.now()
     }
 

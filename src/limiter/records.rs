@@ -22,6 +22,7 @@ impl RateLimiter {
         match self.backend() {
             Backend::Memory(memory) => Arc::new(memory.store.clone()),
             Backend::Gated(gates) => gates.context().store.clone(),
+            Backend::Scripted(scripted) => Arc::new(scripted.memory.store.clone()),
         }
     }
 
@@ -40,13 +41,14 @@ impl RateLimiter {
             Backend::Memory(memory) => resolve(&memory.home, entity, resource),
             Backend::Gated(gates) if gates.context().store.records().is_none() => nothing(),
             Backend::Gated(gates) => gates.resolver().resolve(entity, resource),
+            Backend::Scripted(scripted) => resolve(&scripted.memory.home, entity, resource),
         }
     }
 
     /// A timer, wherever it is made.
     pub(super) fn timeout(&self, time: Duration) -> tokio::time::Sleep {
         match self.backend() {
-            Backend::Memory(_) => tokio::time::sleep(time),
+            Backend::Memory(_) | Backend::Scripted(_) => tokio::time::sleep(time),
             Backend::Gated(gates) => gates.context().background.timeout(time),
         }
     }
@@ -60,14 +62,14 @@ impl RateLimiter {
 
     pub(super) fn cache_stats(&self) -> CacheStats {
         match self.backend() {
-            Backend::Memory(_) => CacheStats::default(),
+            Backend::Memory(_) | Backend::Scripted(_) => CacheStats::default(),
             Backend::Gated(gates) => gates.resolver().stats(),
         }
     }
 
     pub(crate) fn stored_on_unavailable(&self) -> Option<StoredOnUnavailable> {
         match self.backend() {
-            Backend::Memory(_) => None,
+            Backend::Memory(_) | Backend::Scripted(_) => None,
             Backend::Gated(gates) => gates.resolver().on_unavailable(),
         }
     }

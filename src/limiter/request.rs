@@ -1,10 +1,10 @@
 //! What is asked for, and which buckets it comes from.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     bucket::Bucket,
-    charge::{Charge, Charges, Mode},
+    charge::{Charge, Charged, Charges, Mode, charge},
     deadline::Deadline,
     few::{Alone, Few},
     gate::Gate,
@@ -15,15 +15,19 @@ use super::{
     prefetch::Prefetch,
     rate_limiter::RateLimiter,
     records::{NOTHING, nothing},
+    recourse::Recourse,
     resolver::{Resolution, Resolving, kept},
+    share,
+    waiting::Lines,
 };
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Invalid, Unavailable},
     model::{
-        BucketKey, ConfigSource, Cost, Denied, EntityId, IntoLimits, InvalidLimits, Limit, LimitName, Limits, MILLI,
-        Owner, ResolvedLimits, to_milli,
+        BucketKey, ConfigSource, Cost, Denied, EntityId, IntoLimits, InvalidLimits, Limit, LimitName, LimitStatus,
+        Limits, MILLI, Owner, ResolvedLimits, to_milli,
     },
     store::Home,
+    telemetry::{Begun, Watch},
 };
 
 /// The checked parts of a request.
@@ -40,6 +44,7 @@ pub(super) struct Terms {
     cost: Cost,
     parent: bool,
     deadline: Deadline,
+    recourse: Option<Arc<Recourse>>,
 }
 
 /// Whose bucket it is about, and how far it has been found.
@@ -78,6 +83,7 @@ pub(super) enum Planned {
 }
 
 impl Subject {
+    #[inline]
     pub(super) fn key(&self) -> &BucketKey {
         match self {
             Self::Memory(place) => place.key(),
@@ -175,7 +181,7 @@ impl Subject {
 impl Request {
     #[inline]
     pub(super) fn new(subject: Subject, limits: Source, deadline: Deadline) -> Self {
-        Self { subject, terms: Terms { limits, cost: Cost::new(), parent: true, deadline } }
+        Self { subject, terms: Terms { limits, cost: Cost::new(), parent: true, deadline, recourse: None } }
     }
 
     pub(super) fn deadline(&self) -> Deadline {
@@ -218,12 +224,99 @@ impl Request {
         self.terms.cost.extend(cost.iter().map(|(name, tokens)| (name.clone(), tokens)));
     }
 
+    /// Watches it until it is decided.
+    pub(super) fn watch(&self, begun: Begun) -> Watch {
+        Watch::new(begun, self.subject.key(), self.subject.home().is_some())
+    }
+
     /// A timer for the deadline, wherever it is made.
     pub(super) fn timeout(&self) -> tokio::time::Sleep {
+        self.timer(self.terms.deadline.into())
+    }
+
+    /// A timer, wherever it is made; in memory that is within a runtime.
+    pub(super) fn timer(&self, time: Duration) -> tokio::time::Sleep {
         match &self.subject {
-            Subject::Gated(gated) => gated.limiter.timeout(self.terms.deadline.into()),
-            _ => tokio::time::sleep(self.terms.deadline.into()),
+            Subject::Gated(gated) => gated.limiter.timeout(time),
+            _ => tokio::time::sleep(time),
         }
+    }
+
+    #[inline]
+    pub(super) fn key(&self) -> &BucketKey {
+        self.subject.key()
+    }
+
+    pub(super) fn cost(&self) -> &Cost {
+        &self.terms.cost
+    }
+
+    pub(super) fn is_in_memory(&self) -> bool {
+        self.subject.home().is_some()
+    }
+
+    /// Who waits for buckets of the limiter.
+    pub(super) fn lines(&self) -> &Lines {
+        match &self.subject {
+            Subject::Memory(place) => place.home().lines(),
+            Subject::Pinned(pinned) => pinned.home.lines(),
+            Subject::Gated(gated) => gated.limiter.lines(),
+        }
+    }
+
+    pub(super) fn recourse(&self) -> Option<&Arc<Recourse>> {
+        self.terms.recourse.as_ref()
+    }
+
+    pub(super) fn set_recourse(&mut self, recourse: Arc<Recourse>) {
+        self.terms.recourse = Some(recourse);
+    }
+
+    pub(super) fn recourse_mut(&mut self) -> &mut Recourse {
+        Arc::make_mut(self.terms.recourse.get_or_insert_default())
+    }
+
+    /// Asks for nothing of a limit.
+    pub(super) fn leave_alone(&mut self, name: LimitName) {
+        self.terms.cost.set(name, 0);
+    }
+
+    /// Refuses what no wait makes right, as far as that is known without looking anything up.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        self.clone().plan().map(|_| ())
+    }
+
+    /// Where the limits stand in view of the request, as far as is known without asking for its
+    /// buckets.
+    pub(super) async fn glance(self) -> Result<Vec<LimitStatus>, Error> {
+        let charges = self.look_up(false).await?;
+        let statuses = charges.iter().flat_map(|charge| {
+            let owned = move |status| LimitStatus { owner: charge.owner, ..status };
+            charge.bucket.glance(&charge.amounts).into_iter().map(owned)
+        });
+        Ok(statuses.collect())
+    }
+
+    /// Charges the local buckets of a limiter over a store, by the share of what was known last. `None`
+    /// in memory.
+    pub(super) fn charge_locally(&self, share: share::Share) -> Option<Result<Lease, Error>> {
+        let Subject::Gated(gated) = &self.subject else { return None };
+        let limiter = &gated.limiter;
+        let own = limiter.last_known(&gated.key.entity, self).map(|known| known.share(share));
+        let own = own.unwrap_or_else(Resolution::nothing);
+        let parent = self.parent_of(&own).and_then(|parent| {
+            let known = limiter.last_known(parent, self)?.share(share);
+            Some((parent.clone(), Arc::new(known)))
+        });
+        let terms = Terms { limits: self.terms.limits.share(share), ..self.terms.clone() };
+        let request = Self { subject: limiter.local_subject(self), terms };
+        let charged = request.charges(&own, parent, true).map(|charges| charge(charges, self.deadline()));
+        Some(match charged {
+            Ok(Charged::Done(result)) => result.map(|holdings| Lease::new(holdings, self.deadline())),
+            // Nothing in memory waits.
+            Ok(Charged::Waiting(_)) => Err(Unavailable::ShutDown.into()),
+            Err(error) => Err(error),
+        })
     }
 
     /// The buckets to charge, if everything is known that they depend on.
@@ -347,7 +440,8 @@ impl Request {
         let limits = || charges.iter().map(|charge| charge.bucket.limits());
         check_names(limits(), &cost)?;
         if check {
-            check_capacities(limits(), &cost, charges.own.bucket.key())?;
+            let owned = charges.iter().map(|charge| (charge.owner, charge.bucket.limits()));
+            check_capacities(owned, &cost, charges.own.bucket.key())?;
         }
         Ok(charges)
     }
@@ -360,7 +454,7 @@ impl Request {
     /// are left (millitokens) comes what makes the lease: [`grant`](Self::grant).
     #[inline]
     pub(super) fn decide(&self) -> Option<Result<i64, Box<Denied>>> {
-        if !self.terms.cost.is_empty() {
+        if self.terms.recourse.is_some() || !self.terms.cost.is_empty() {
             return None;
         }
         match (&self.subject, &self.terms.limits) {
@@ -391,6 +485,9 @@ impl Request {
 
     /// As [`decide`](Self::decide), for any limits and costs. Neither boxes anything nor waits.
     pub(super) fn decide_any(&self) -> Option<Result<Shares, Box<Denied>>> {
+        if self.terms.recourse.is_some() {
+            return None;
+        }
         let (entry, home, limits) = match (&self.subject, &self.terms.limits) {
             (Subject::Memory(Place::Entry(entry)), Source::Exactly(brought) | Source::StoredOr(brought)) => {
                 (entry, entry.home(), self.subject.limits(brought))
@@ -480,16 +577,18 @@ fn check_names<'a>(limits: impl Iterator<Item = &'a Limits> + Clone, cost: &Cost
 /// Refuses what no wait makes fit.
 #[inline]
 fn check_capacities<'a>(
-    limits: impl Iterator<Item = &'a Limits>,
+    mut limits: impl Iterator<Item = (Owner, &'a Limits)>,
     cost: &Cost,
     BucketKey { entity, resource, .. }: &BucketKey,
 ) -> Result<(), ExceedsCapacity> {
     let exceeded = |limit: &&Limit| asked(cost, limit) > limit.capacity();
-    match limits.flat_map(|limits| limits.iter()).find(exceeded) {
+    let found = limits.find_map(|(owner, limits)| Some((owner, limits.iter().find(exceeded)?)));
+    match found {
         None => Ok(()),
-        Some(limit) => Err(ExceedsCapacity {
+        Some((owner, limit)) => Err(ExceedsCapacity {
             entity: entity.clone(),
             resource: resource.clone(),
+            owner,
             limit: limit.name().clone(),
             requested: asked(cost, limit),
             capacity: limit.capacity(),

@@ -22,6 +22,10 @@ use crate::{
 /// How often a transaction is tried that others come before.
 const MOST_DRAWS: u32 = 8;
 
+/// How long a request is rather told to wait for one shard than drawn from several: a transaction costs
+/// two write units for each.
+const WORTH_WAITING: Duration = Duration::from_millis(250);
+
 /// What is asked of a bucket.
 #[derive(Clone, Debug)]
 pub(super) struct Ask {
@@ -57,40 +61,39 @@ fn seen(images: &[Image]) -> Vec<Seen<'_>> {
     images.iter().map(|image| (&image.bucket, &image.pending)).collect()
 }
 
-/// Asks the shards in turn, the one that granted last first; then all of them together.
+/// Asks the shard that granted last, then the one that seems to hold most; then all of them together,
+/// where no single one will hold enough soon.
+///
+/// Not each in turn: where a bucket is short, all of its shards are, and hundreds of processes that try
+/// every one of them would get less done than on a single item.
 pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
     if let Some(refusal) = first.known_refusal() {
         return Verdict::Refused(refusal);
     }
     let gates = first.all();
-    let begin = first.preferred();
-    for turn in 0..gates.len() {
-        let gate = &gates[begin.wrapping_add(turn) % gates.len()];
-        if !gate.may_grant(&ask.limits, &ask.amounts) {
-            continue;
+    let home = &gates[first.preferred() % gates.len()];
+    let mut denials = Vec::new();
+    if home.may_grant(&ask.limits, &ask.amounts) {
+        match ask_one(&first, home, &ask).await {
+            Verdict::Denied(statuses) => denials.push(statuses),
+            verdict => return verdict,
         }
-        let verdict = match gate.acquire(&ask.limits, &ask.mode, &ask.amounts) {
-            Ok(answer) => answer.await.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)),
-            Err(Asked::Granted(shares)) => {
-                let bucket = Bucket::Gated { gate: gate.clone(), limits: ask.limits.clone() };
-                Verdict::Granted(Grant::new(bucket, shares))
-            }
-            Err(Asked::Denied(statuses)) => Verdict::Denied(statuses),
-            Err(Asked::Refused(refusal)) => Verdict::Refused(refusal),
-            Err(Asked::Unavailable(error)) => Verdict::Unavailable(error),
-            // Gates answer at once, or give an answer to wait for.
-            Err(Asked::Waiting(acquiring)) => acquiring.await,
-        };
-        match verdict {
-            Verdict::Denied(_) => {}
-            Verdict::Granted(grant) => {
-                first.prefer(gate.key().shard);
-                return Verdict::Granted(grant);
-            }
+    }
+    if first.explores() {
+        // Once in a while: what others have left elsewhere.
+        let _ = read_all(&gates, false).await;
+    }
+    let others = gates.iter().filter(|gate| !Arc::ptr_eq(gate, home) && gate.may_grant(&ask.limits, &ask.amounts));
+    if let Some(other) = others.max_by_key(|gate| gate.headroom(&ask.limits, &ask.amounts)) {
+        match ask_one(&first, other, &ask).await {
+            Verdict::Denied(statuses) => denials.push(statuses),
             verdict => return verdict,
         }
     }
     if let Some(statuses) = known_denial(&first, &ask.limits, &ask.amounts) {
+        return Verdict::Denied(statuses);
+    }
+    if let Some(statuses) = soon(&first, &gates, denials, &ask) {
         return Verdict::Denied(statuses);
     }
     // No caller's drop cancels it: a grant that nobody takes gives itself back.
@@ -102,6 +105,43 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
         }
     });
     answer.await.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown))
+}
+
+async fn ask_one(first: &Gate, gate: &Arc<Gate>, ask: &Ask) -> Verdict {
+    let verdict = match gate.acquire(&ask.limits, &ask.mode, &ask.amounts) {
+        Ok(answer) => answer.await.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)),
+        Err(Asked::Granted(shares)) => {
+            let bucket = Bucket::Gated { gate: gate.clone(), limits: ask.limits.clone() };
+            Verdict::Granted(Grant::new(bucket, shares))
+        }
+        Err(Asked::Denied(statuses)) => Verdict::Denied(statuses),
+        Err(Asked::Refused(refusal)) => Verdict::Refused(refusal),
+        Err(Asked::Unavailable(error)) => Verdict::Unavailable(error),
+        // Gates answer at once, or give an answer to wait for.
+        Err(Asked::Waiting(acquiring)) => acquiring.await,
+    };
+    if let Verdict::Granted(_) = verdict {
+        first.prefer(gate.key().shard);
+    }
+    verdict
+}
+
+/// The denial of a request that one shard alone will have enough for soon: that costs less than drawing
+/// from several at once.
+fn soon(first: &Arc<Gate>, gates: &[Arc<Gate>], denials: Vec<Vec<LimitStatus>>, ask: &Ask) -> Option<Vec<LimitStatus>> {
+    let seen = gates.iter().filter(|gate| gate.image().is_some()).map(|gate| gate.glance(&ask.limits, &ask.amounts));
+    let wait = |statuses: &Vec<LimitStatus>| {
+        let waits: Option<Vec<Duration>> = statuses.iter().map(|status| status.retry_after).collect();
+        waits.and_then(|waits| waits.into_iter().max()).filter(|wait| !wait.is_zero())
+    };
+    let denials = denials.into_iter().chain(seen).filter_map(|statuses| Some((wait(&statuses)?, statuses)));
+    let (wait, statuses) = denials.min_by_key(|(wait, _)| *wait)?;
+    if wait > WORTH_WAITING {
+        return None;
+    }
+    // Of what is not short, all shards together tell.
+    let all = glance(first, &ask.limits, &ask.amounts);
+    Some(all.into_iter().zip(statuses).map(|(all, one)| if one.exceeded() { one } else { all }).collect())
 }
 
 /// Draws from several shards in one transaction.

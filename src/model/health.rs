@@ -30,6 +30,20 @@ pub struct StoreStatus {
     pub problem: Option<String>,
 }
 
+/// Whether a limiter asks its store: [`Breaker`](crate::limiter::Breaker).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum BreakerState {
+    /// As ever.
+    #[default]
+    Closed,
+    /// Not until its cool-down is over: it has kept failing.
+    Open,
+    /// One request asks it, to find out whether it answers again.
+    HalfOpen,
+}
+
 /// How a limiter's store does: [`RateLimiter::status`](crate::RateLimiter::status).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -39,6 +53,8 @@ pub struct Status {
     /// How long it took to; `None` where it does not.
     #[serde(rename = "latency_seconds", serialize_with = "seconds")]
     pub latency: Option<Duration>,
+    /// Whether requests ask it.
+    pub breaker: BreakerState,
     /// The version of this crate.
     pub client_version: &'static str,
     /// What the store says about itself.
@@ -46,8 +62,8 @@ pub struct Status {
 }
 
 impl Status {
-    pub(crate) fn new(latency: Option<Duration>, store: StoreStatus) -> Self {
-        Self { available: latency.is_some(), latency, client_version: env!("CARGO_PKG_VERSION"), store }
+    pub(crate) fn new(latency: Option<Duration>, breaker: BreakerState, store: StoreStatus) -> Self {
+        Self { available: latency.is_some(), latency, breaker, client_version: env!("CARGO_PKG_VERSION"), store }
     }
 
     /// Whether this crate can work with what the store holds; a store without a version record is

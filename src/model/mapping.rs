@@ -2,7 +2,10 @@
 //!
 //! Two processes must always agree on them, so they are part of the wire format.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::{
+    fmt::{self, Write},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
@@ -11,7 +14,9 @@ use super::{EntityId, Resource};
 
 /// The prefixes of mapped keys. A raw id that begins with one of them is encoded too, so that
 /// nobody can pose as another kind of key.
-const MAPPED: [&str; 4] = ["ip:", "ip6:", "k:", "e:"];
+const MAPPED: [&str; 5] = ["ip:", "ip6:", "k:", "e:", PAIR];
+
+const PAIR: &str = "pair:";
 
 /// A key from a request that no mapping makes a name: it is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -77,11 +82,69 @@ impl EntityId {
     /// # Ok::<(), std::net::AddrParseError>(())
     /// ```
     pub fn from_ip(address: IpAddr) -> Self {
-        let text = match address.to_canonical() {
-            IpAddr::V4(address) => format!("ip:{address}"),
-            IpAddr::V6(address) => format!("ip6:{}", prefix_64(address)),
-        };
+        match address.to_canonical() {
+            IpAddr::V4(_) => Self::from_ip_prefix(address, 32),
+            IpAddr::V6(_) => Self::from_ip_prefix(address, 64),
+        }
+    }
+
+    /// The network of a client's address: its first `bits` bits. All 32 of an IPv4 address and 64
+    /// of an IPv6 address are [`from_ip`](Self::from_ip); other networks end in their length. An
+    /// IPv4-mapped address counts as IPv4, and more bits than there are as all of them.
+    ///
+    /// ```
+    /// use tollgate::EntityId;
+    ///
+    /// assert_eq!(EntityId::from_ip_prefix("203.0.113.7".parse()?, 24), "ip:203.0.113.0-24");
+    /// assert_eq!(EntityId::from_ip_prefix("2001:db8:1:2::5".parse()?, 48), "ip6:2001:db8:1-48");
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
+    pub fn from_ip_prefix(address: IpAddr, bits: u8) -> Self {
+        let mut text = String::new();
+        // A String takes whatever is written to it.
+        let _ = write_network(&mut text, address, bits);
         Self::from_valid(text)
+    }
+
+    /// A secret's 128 bits of a hash.
+    pub(crate) fn from_digest(digest: [u8; 16]) -> Self {
+        Self::from_valid(format!("k:{}", URL_SAFE_NO_PAD.encode(digest)))
+    }
+
+    /// Two ids together: `pair:`, the length of the first, and both. No other two make the same. A
+    /// hash stands for what is longer than 256 bytes.
+    ///
+    /// ```
+    /// use tollgate::EntityId;
+    ///
+    /// let (user, model) = (EntityId::new("alice")?, EntityId::new("gpt-4")?);
+    /// assert_eq!(EntityId::from_pair(&user, &model), "pair:5:alice:gpt-4");
+    /// # Ok::<(), tollgate::model::InvalidName>(())
+    /// ```
+    pub fn from_pair(first: &Self, second: &Self) -> Self {
+        let text = pair(first.as_str(), second.as_str());
+        Self::new(&text).unwrap_or_else(|_| Self::from_valid(pair_digest(&text)))
+    }
+}
+
+/// Writes the name of a network.
+pub(crate) fn write_network(text: &mut impl Write, address: IpAddr, bits: u8) -> fmt::Result {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let bits = bits.min(32);
+            let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
+            write!(text, "ip:{}", Ipv4Addr::from_bits(address.to_bits() & mask))?;
+            if bits == 32 { Ok(()) } else { write!(text, "-{bits}") }
+        }
+        IpAddr::V6(address) => {
+            let bits = bits.min(128);
+            let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
+            let groups = Ipv6Addr::from_bits(address.to_bits() & mask).segments();
+            for (index, group) in groups.iter().take(usize::from(bits).div_ceil(16).max(1)).enumerate() {
+                write!(text, "{}{group:x}", if index == 0 { "ip6:" } else { ":" })?;
+            }
+            if bits == 64 { Ok(()) } else { write!(text, "-{bits}") }
+        }
     }
 }
 
@@ -127,6 +190,13 @@ impl Resource {
         }
     }
 
+    /// Two resources together, as [`EntityId::from_pair`]; a hash stands for what is longer than 64
+    /// bytes.
+    pub fn from_pair(first: &Self, second: &Self) -> Self {
+        let text = pair(first.as_str(), second.as_str());
+        Self::new(&text).unwrap_or_else(|_| Self::from_valid(pair_digest(&text)))
+    }
+
     fn from_bytes(bytes: &[u8]) -> Self {
         if let Some(name) = plain(bytes).and_then(|text| Self::new(text).ok()) {
             return name;
@@ -165,9 +235,13 @@ fn digest(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(&hash[..16])
 }
 
-fn prefix_64(address: Ipv6Addr) -> String {
-    let [a, b, c, d, ..] = address.segments();
-    format!("{a:x}:{b:x}:{c:x}:{d:x}")
+fn pair(first: &str, second: &str) -> String {
+    format!("{PAIR}{}:{first}:{second}", first.len())
+}
+
+/// Without a second colon: no pair that is written out is like it.
+fn pair_digest(text: &str) -> String {
+    format!("{PAIR}{}", digest(text.as_bytes()))
 }
 
 #[cfg(test)]
@@ -199,6 +273,38 @@ mod tests {
         assert_eq!(Resource::from_path("/2024/a"), "e:MjAyNC9h");
     }
 
+    #[test]
+    fn networks_of_different_lengths_stay_apart() {
+        let address: IpAddr = "2001:db8:1:2:3:4:5:6".parse().unwrap();
+        let name = |bits| EntityId::from_ip_prefix(address, bits).to_string();
+        assert_eq!(name(56), "ip6:2001:db8:1:0-56");
+        assert_eq!(name(64), "ip6:2001:db8:1:2");
+        assert_eq!(name(128), "ip6:2001:db8:1:2:3:4:5:6-128");
+        assert_eq!(name(255), name(128));
+        assert_eq!(name(0), "ip6:0-0");
+        let all: std::collections::HashSet<_> = (0..=128).map(name).collect();
+        assert_eq!(all.len(), 129);
+        let mapped: IpAddr = "::ffff:203.0.113.7".parse().unwrap();
+        assert_eq!(EntityId::from_ip_prefix(mapped, 8), "ip:203.0.0.0-8");
+        assert_eq!(EntityId::from_ip_prefix(mapped, 0), "ip:0.0.0.0-0");
+    }
+
+    #[test]
+    fn pairs_are_unambiguous() {
+        let id = |text: &str| EntityId::new(text).unwrap();
+        let pair = |first: &str, second: &str| EntityId::from_pair(&id(first), &id(second));
+        assert_ne!(pair("a:b", "c"), pair("a", "b:c"));
+        assert_ne!(pair("a", "b"), pair("b", "a"));
+        assert_ne!(EntityId::from_pair(&pair("a", "b"), &id("c")), EntityId::from_pair(&id("a"), &pair("b", "c")));
+        let long = "x".repeat(256);
+        assert_eq!(pair(&long, &long).as_str().len(), PAIR.len() + DIGEST_LENGTH);
+        assert_ne!(pair(&long, &long), pair(&long, &long[1..]));
+        let resource = |text: &str| Resource::new(text).unwrap();
+        assert_eq!(Resource::from_pair(&resource("GET"), &resource("users/:id")), "pair:3:GET:users/:id");
+        let long = resource(&"x".repeat(64));
+        assert_eq!(Resource::from_pair(&long, &long).as_str().len(), PAIR.len() + DIGEST_LENGTH);
+    }
+
     proptest! {
         #[test]
         fn any_bytes_become_names(bytes in proptest::collection::vec(any::<u8>(), 1..400)) {
@@ -216,7 +322,7 @@ mod tests {
         }
 
         #[test]
-        fn a_raw_id_never_poses_as_a_mapped_key(tail in "[a-z0-9.:]{0,20}", prefix in 0usize..4) {
+        fn a_raw_id_never_poses_as_a_mapped_key(tail in "[a-z0-9.:]{0,20}", prefix in 0usize..MAPPED.len()) {
             let raw = format!("{}{tail}", MAPPED[prefix]);
             let id = EntityId::from_untrusted(&raw).unwrap();
             prop_assert!(id.as_str().starts_with("e:"));

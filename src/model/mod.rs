@@ -13,6 +13,7 @@
 mod arithmetic;
 mod audit;
 mod bucket;
+mod calendar;
 mod config;
 mod cost;
 mod entity;
@@ -37,11 +38,12 @@ pub use bucket::{BucketState, LimitState, Lineage};
 pub use config::{ConfigScope, ConfigSource, ResolvedLimits, StoredConfig, StoredOnUnavailable};
 pub use cost::Cost;
 pub use entity::Entity;
-pub use health::{Status, StoreStatus};
+pub use health::{BreakerState, Status, StoreStatus};
 pub use key::BucketKey;
 pub use limit::{InvalidLimit, Limit, limit_name};
 pub use limits::{IntoLimits, InvalidLimits, Limits};
 pub use mapping::UnusableKey;
+pub(crate) use mapping::write_network;
 pub use name::{EntityId, IntoName, InvalidName, LimitName, NameKind, NameProblem, NamespaceName, Resource, StackName};
 pub use namespace::{NamespaceInfo, NamespaceStatus};
 pub use now::Now;
@@ -51,5 +53,6 @@ pub use usage::{EntityCapacity, ResourceCapacity, UsageQuery, UsageSnapshot, Usa
 pub use version::{IncompatibleVersion, VersionRecord};
 pub use write::{Create, Expiry, Guard, Line, NewLimit, RefillLock, Split, TokenChange, Update, WriteId};
 
+pub(crate) use calendar::rfc3339;
 pub(crate) use limit::{MILLI, to_milli, whole_tokens};
 pub(crate) use usage::Tally;

@@ -45,6 +45,18 @@ impl LimitStatus {
         self.retry_after != Some(Duration::ZERO)
     }
 
+    /// The time until `tokens` are available, if nobody takes any, rounded up: what is available
+    /// counts whole tokens. `None` where the bucket never holds so many.
+    pub(crate) fn wait_for(&self, tokens: u64) -> Option<Duration> {
+        if tokens > self.limit.capacity() {
+            return None;
+        }
+        let missing = u128::try_from(i128::from(tokens) - i128::from(self.available)).unwrap_or(0);
+        let wait = missing.saturating_mul(self.limit.refill_period().as_millis());
+        let wait = wait.div_ceil(u128::from(self.limit.refill_amount()));
+        Some(Duration::from_millis(u64::try_from(wait).unwrap_or(u64::MAX)))
+    }
+
     /// Tokens that are missing.
     pub fn deficit(&self) -> u64 {
         let missing = i128::from(self.requested) - i128::from(self.available);

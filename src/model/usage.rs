@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{EntityId, LimitName, Resource};
+use super::{
+    EntityId, LimitName, Resource,
+    calendar::{DAY, next_month},
+};
 
 /// How long a window of usage is. The words are those of the table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -260,35 +263,6 @@ fn utilization(capacity: u64, available: i64) -> f64 {
 }
 
 const HOUR: i64 = 3600;
-const DAY: i64 = 24 * HOUR;
-
-/// The first second of the month after that of `seconds`.
-fn next_month(seconds: i64) -> i64 {
-    let (year, month) = month_of(seconds.div_euclid(DAY));
-    let (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
-    first_day(year, month).saturating_mul(DAY)
-}
-
-/// Year and month (1 to 12) of a day since the epoch, in the proleptic Gregorian calendar.
-fn month_of(day: i64) -> (i64, i64) {
-    // Years begin in March here, in eras of 400: the leap day comes last.
-    let day = day + 719_468;
-    let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (era * 400 + year + i64::from(month <= 2), month)
-}
-
-/// The day since the epoch with which a month begins.
-fn first_day(year: i64, month: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, year) = (year.div_euclid(400), year.rem_euclid(400));
-    let month = if month > 2 { month - 3 } else { month + 9 };
-    let day = year * 365 + year / 4 - year / 100 + (153 * month + 2) / 5;
-    era * 146_097 + day - 719_468
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,15 +1,32 @@
 //! What decisions in memory allocate, and what a bucket weighs: counted, in a binary of its own
 //! because its allocator counts.
 
+mod fields;
+#[cfg(feature = "metrics")]
+mod gauges;
+
 use std::{
+    convert::Infallible,
     future::IntoFuture,
+    net::SocketAddr,
     pin::pin,
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use allocation_counter::measure;
-use tollgate::{Limit, Limits, RateLimiter, clock::ManualClock, error::Unavailable, store::MemoryStore};
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::Empty;
+use tollgate::{
+    Limit, Limits, RateLimitLayer, RateLimiter,
+    clock::ManualClock,
+    error::Unavailable,
+    layer::{Outcome, Policy, ReportLimits, Route, Routes, RoutesHandle, Settle, keys, keys::PeerAddr},
+    model::{BucketKey, BucketState, Create, LimitState, Update},
+    store::{MemoryStore, Outcome as Written, Store, StoreFuture},
+};
+use tower::{Layer, Service};
 
 /// The output of a future that waits for nothing.
 fn now<F: IntoFuture>(future: F) -> F::Output {
@@ -29,7 +46,9 @@ fn a_grant_and_its_commit_allocate_nothing() {
         let back = || drop(now(limiter.acquire("user", "api").limits(&limits)).unwrap());
         let bucket = limiter.bucket("user", "api").unwrap().limits(&limits).unwrap();
         let by_handle = || drop(now(bucket.acquire()).unwrap().commit());
+        // The first time, the bucket is made; and what is counted is registered.
         grant();
+        back();
         assert_eq!(measure(grant).count_total, 0, "{count} limits");
         assert_eq!(measure(by_handle).count_total, 0, "{count} limits, by a handle");
         assert_eq!(measure(back).count_total, 0, "{count} limits, given back");
@@ -39,6 +58,122 @@ fn a_grant_and_its_commit_allocate_nothing() {
         // The name itself.
         assert!(named.count_total <= 1, "{count} limits, a cost: {}", named.count_total);
     }
+}
+
+/// Whatever recorder there is: one that counts with atomics, and one that does nothing.
+#[cfg(feature = "metrics")]
+mod counted {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    };
+
+    use metrics::{
+        Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, NoopRecorder, Recorder, SharedString, Unit,
+    };
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Atomics {
+        counted: Arc<AtomicU64>,
+    }
+
+    struct Forgets;
+
+    impl HistogramFn for Forgets {
+        fn record(&self, _: f64) {}
+    }
+
+    impl Recorder for Atomics {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+            Counter::from_arc(self.counted.clone())
+        }
+
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::from_arc(Arc::new(AtomicU64::new(0)))
+        }
+
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::from_arc(Arc::new(Forgets))
+        }
+    }
+
+    #[test]
+    fn a_grant_and_its_settlement_allocate_nothing() {
+        metrics::with_local_recorder(&NoopRecorder, a_grant_and_its_commit_allocate_nothing);
+        let atomics = Atomics::default();
+        metrics::with_local_recorder(&atomics, a_grant_and_its_commit_allocate_nothing);
+        assert!(atomics.counted.load(Ordering::Relaxed) > 0);
+    }
+}
+
+/// With no rule for the body and no handle there is nothing to carry to the body's end.
+#[test]
+fn the_layer_adds_no_allocation_to_a_response() {
+    let policy = Policy::builder()
+        .entity(keys::peer_ip())
+        .resource(keys::fixed("http"))
+        .limit(Limit::per_second("rps", 1_000_000))
+        .settle("rps", Settle::header("x-used").strip())
+        .on_status(500..=599, Outcome::Refund)
+        .report(ReportLimits::Off)
+        .without_handle()
+        .build()
+        .unwrap();
+    let answers = |request: Request<()>| std::future::ready(Ok::<_, Infallible>(Response::new(format!("{request:?}"))));
+    let inner = tower::service_fn(answers);
+    let mut limited = RateLimitLayer::new(RateLimiter::memory(), policy).layer(inner);
+    let peer = PeerAddr(SocketAddr::from(([192, 0, 2, 1], 443)));
+    let request = || {
+        let mut request = Request::new(());
+        request.extensions_mut().insert(peer);
+        request
+    };
+    let mut call = || {
+        let request = request();
+        measure(|| drop(now(limited.call(request)).unwrap())).count_total
+    };
+    call();
+    let (mut alone, request) = (tower::service_fn(answers), request());
+    let without = measure(|| drop(now(alone.call(request)).unwrap())).count_total;
+    assert_eq!(call(), without);
+}
+
+/// What a request through `layer` allocates.
+fn allocated(layer: RateLimitLayer) -> u64 {
+    let inner = tower::service_fn(|_: Request<()>| {
+        std::future::ready(Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())))
+    });
+    let mut service = layer.layer(inner);
+    let mut counts = [0; 3];
+    // The first makes the bucket, and what a thread has once.
+    for count in &mut counts {
+        let mut request = Request::get("/api/users/7").body(()).unwrap();
+        request.extensions_mut().insert(PeerAddr(([192, 0, 2, 1], 80).into()));
+        *count = measure(|| drop(now(service.call(request)).unwrap())).count_total;
+    }
+    assert_eq!(counts[1], counts[2]);
+    counts[2]
+}
+
+#[test]
+fn a_table_and_a_handle_allocate_nothing() {
+    let limiter = || RateLimiter::memory();
+    let policy = || Policy::per_ip(Limit::per_second("rps", 1000));
+    let one = allocated(RateLimitLayer::new(limiter(), policy()));
+    println!("a request through the layer: {one} allocations");
+    let table = || {
+        let table = Routes::builder().unlimited(Route::path("/healthz"));
+        table.route(Route::path("/api/users/{id}").method(Method::GET), policy()).otherwise_unlimited().unwrap()
+    };
+    assert_eq!(allocated(RateLimitLayer::new(limiter(), table())), one);
+    assert_eq!(allocated(RateLimitLayer::swappable(limiter(), &RoutesHandle::new(policy()))), one);
+    assert_eq!(allocated(RateLimitLayer::swappable(limiter(), &RoutesHandle::new(table()))), one);
 }
 
 /// Fills a store with so many buckets, by keys of 16 bytes and one limit, and gives their bytes.
@@ -67,6 +202,58 @@ fn a_bucket_weighs_at_most_200_bytes() {
         println!("{buckets} buckets: {each:.1} bytes each");
         assert!(each <= 200.0, "{each:.1} bytes for each of {buckets} buckets");
     }
+}
+
+/// Says that everything was written, and keeps nothing: what is left is what gates take.
+#[derive(Debug)]
+struct Blank;
+
+impl Store for Blank {
+    fn read<'a>(&'a self, _: &'a BucketKey) -> StoreFuture<'a, Option<BucketState>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    fn update<'a>(&'a self, _: &'a BucketKey, _: &'a Update) -> StoreFuture<'a, Written> {
+        Box::pin(std::future::ready(Ok(Written::Refused(None))))
+    }
+
+    fn create<'a>(&'a self, _: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Written> {
+        let mut state = BucketState::new(create.now);
+        state.expires_at = create.expires_at;
+        state.last_write = Some(create.id.clone());
+        for new in &create.limits {
+            // As a table answers: a name of its own every time.
+            let name = new.limit.as_str().parse().unwrap();
+            state.limits.push(LimitState::new(name, new.parameters, (0, 1), new.level, new.consumed).unwrap());
+        }
+        Box::pin(std::future::ready(Ok(Written::Applied(state))))
+    }
+}
+
+#[test]
+fn a_gate_at_rest_weighs_at_most_300_bytes() {
+    const GATES: usize = 20_000;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let settings = RateLimiter::builder().remembered_buckets(2 * GATES).runtime(runtime.handle().clone());
+    let limiter = settings.build(Blank).unwrap();
+    let limits = Limits::from(Limit::per_minute("rpm", 60));
+    let fill = |from: usize, to: usize| {
+        runtime.block_on(async {
+            for number in from..to {
+                let acquire = limiter.acquire(format!("user-{number:011}"), "api").limits(&limits);
+                acquire.await.unwrap().commit();
+                // A look does not keep it awake.
+                let _ = limiter.available(format!("user-{number:011}"), "api").limits(&limits).await.unwrap();
+                // Flights end after their answer.
+                tokio::task::yield_now().await;
+            }
+        });
+    };
+    // What does not depend on their number.
+    fill(0, 1);
+    let each = measure(|| fill(1, GATES)).bytes_current as f64 / (GATES - 1) as f64;
+    println!("{each:.1} bytes each");
+    assert!(each <= 300.0, "{each:.1} bytes for each gate");
 }
 
 /// Ten times as many keys as there is room for. The report's benches do it with ten million.
@@ -98,4 +285,83 @@ fn memory_is_flat_after_the_cap() {
         assert!(store.len() <= CAPACITY + CAPACITY / 100);
         assert!(bytes <= 210 * CAPACITY as i64, "{bytes} bytes");
     }
+}
+
+/// A client's address is found and named without an allocation, wherever it comes from.
+#[test]
+fn a_clients_address_allocates_nothing() {
+    use tollgate::layer::{
+        KeyExtractor, RequestHead,
+        keys::{ClientIp, Networks, PeerAddr, peer_ip},
+    };
+
+    let proxies = || Networks::new(["10.0.0.0/8"]).unwrap();
+    let keys: [Box<dyn KeyExtractor>; 5] = [
+        Box::new(peer_ip()),
+        Box::new(ClientIp::peer().ipv6_prefix(48).unwrap()),
+        Box::new(ClientIp::x_forwarded_for(proxies())),
+        Box::new(ClientIp::forwarded(proxies())),
+        Box::new(ClientIp::x_real_ip(proxies())),
+    ];
+    for client in ["192.0.2.7", "2001:db8::7"] {
+        let request = http::Request::builder()
+            .header("x-forwarded-for", "spoofed, 192.0.2.1")
+            .header("x-forwarded-for", format!("{client}, 10.1.1.1"))
+            .header(
+                "forwarded",
+                format!("for=\"[{client}]\";proto=https, for=10.1.1.1").replace("[192.0.2.7]", "192.0.2.7"),
+            )
+            .header("x-real-ip", client)
+            .extension(PeerAddr("10.0.0.1:80".parse().unwrap()))
+            .body(())
+            .unwrap();
+        for key in &keys {
+            let mut found = None;
+            let info = measure(|| found = key.extract(&RequestHead::from(&request)).ok());
+            assert_eq!(info.count_total, 0);
+            let entity = found.expect("a key").into_entity().unwrap();
+            assert!(["ip:192.0.2.7", "ip6:2001:db8:0:0", "ip:10.0.0.1"].contains(&entity.as_str()), "{entity}");
+        }
+    }
+}
+
+/// Behind the layer a granted request allocates as much whether its address is the peer's or
+/// comes from a header, for IPv6 too.
+#[test]
+fn a_request_behind_proxies_allocates_no_more_than_one_without() {
+    use std::convert::Infallible;
+
+    use http::{Request, Response};
+    use tollgate::{
+        RateLimitLayer,
+        layer::{
+            Policy,
+            keys::{ClientIp, Networks, PeerAddr},
+        },
+    };
+    use tower::{Layer, Service};
+
+    let of = |client: ClientIp, peer: &str| {
+        let policy = Policy::per_client_ip(client, Limit::per_second("rps", 1_000_000));
+        let layer = RateLimitLayer::new(RateLimiter::memory(), policy);
+        let inner = |_: Request<()>| std::future::ready(Ok::<_, Infallible>(Response::new(String::new())));
+        let mut service = layer.layer(tower::service_fn(inner));
+        let mut request = || {
+            let request = Request::builder()
+                .header("x-forwarded-for", "2001:db8::7")
+                .extension(PeerAddr(peer.parse().unwrap()))
+                .body(())
+                .unwrap();
+            let mut response = None;
+            let info = measure(|| response = Some(now(service.call(request)).unwrap()));
+            assert_eq!(response.map(|response| response.status().as_u16()), Some(200));
+            info.count_total
+        };
+        request();
+        request()
+    };
+    let ipv4 = of(ClientIp::peer(), "192.0.2.7:80");
+    assert_eq!(of(ClientIp::peer(), "[2001:db8::7]:80"), ipv4);
+    let proxies = Networks::new(["10.0.0.0/8"]).unwrap();
+    assert_eq!(of(ClientIp::x_forwarded_for(proxies), "10.0.0.1:80"), ipv4);
 }

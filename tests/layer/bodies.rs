@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -57,6 +58,21 @@ where
 {
     let frame = std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await?;
     Some(frame.map(|frame| frame.into_data().unwrap_or_default()))
+}
+
+/// All data of a body, and its trailers.
+pub(super) async fn collect<B>(mut body: B) -> Result<(Vec<u8>, Option<HeaderMap>), B::Error>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let (mut data, mut trailers) = (Vec::new(), None);
+    while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        match frame?.into_data() {
+            Ok(piece) => data.extend_from_slice(&piece),
+            Err(frame) => trailers = frame.into_trailers().ok(),
+        }
+    }
+    Ok((data, trailers))
 }
 
 /// Hands out a value, once, to whoever must be able to ask often.

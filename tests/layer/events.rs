@@ -13,8 +13,9 @@ pub(super) struct Events {
     _guard: DefaultGuard,
 }
 
+/// What was written.
 #[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Written(Arc<Mutex<Vec<u8>>>);
 
 impl Events {
     pub(super) fn collect() -> Self {
@@ -29,7 +30,13 @@ impl Events {
     }
 
     pub(super) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.written.0.lock().expect("the log")).into_owned()
+        self.written.text()
+    }
+}
+
+impl Written {
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().expect("the log")).into_owned()
     }
 }
 

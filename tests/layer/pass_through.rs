@@ -22,7 +22,7 @@ use super::{
 
 /// What one poll of a body gives.
 #[derive(Clone, Debug, PartialEq)]
-enum Step {
+pub(super) enum Step {
     Pending,
     Data(Bytes),
     Trailers(HeaderMap),
@@ -31,10 +31,10 @@ enum Step {
 }
 
 /// Gives one step a poll, then ends; never more.
-struct Scripted {
-    steps: VecDeque<Step>,
+pub(super) struct Scripted {
+    pub(super) steps: VecDeque<Step>,
     /// Keeps the lease open.
-    _lease: Option<LeaseHandle>,
+    pub(super) _lease: Option<LeaseHandle>,
 }
 
 impl Body for Scripted {
@@ -63,7 +63,7 @@ impl Body for Scripted {
     }
 }
 
-fn poll<B>(body: &mut B) -> Step
+pub(super) fn poll<B>(body: &mut B) -> Step
 where
     B: Body<Data = Bytes, Error = io::Error> + Unpin,
 {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use axum::Router;
+use axum::{Router, serve::ListenerExt};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -13,6 +13,8 @@ pub(super) async fn serve(app: Router) -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    // Small frames go at once.
+    let listener = listener.tap_io(|stream| stream.set_nodelay(true).expect("a socket"));
     tokio::spawn(async move { axum::serve(listener, app).await });
     address
 }

@@ -98,8 +98,11 @@ async fn it_was_a_black_hole() {
 }
 
 fn told() -> Router {
-    let handler = async |lease: Option<LeaseHandle>, status: RateLimitStatus| {
-        assert_eq!(lease.is_none(), status.degraded);
+    let handler = async |lease: LeaseHandle, status: RateLimitStatus| {
+        assert_eq!(lease.is_degraded(), status.degraded);
+        // Where there is nothing to adjust, that is no error either.
+        lease.adjust("tpm", 5).unwrap();
+        lease.adjust("tpm", -5).unwrap();
         Json(status)
     };
     Router::new().route("/", get(handler))

@@ -53,10 +53,14 @@ impl Remote {
         Self::with(patient()).await
     }
 
+    /// Asks however often the store has failed: the clock stands still, and so would a breaker.
     pub(super) async fn with(settings: Builder) -> Self {
+        Self::exactly(settings.clock(clock()).without_breaker()).await
+    }
+
+    pub(super) async fn exactly(settings: Builder) -> Self {
         let engine = Engine::start().await;
         let proxy = Proxy::start(engine.address()).await;
-        let settings = settings.clock(clock());
         let limiter = RateLimiter::open().client(proxy.client()).settings(settings).await.expect("an open stack");
         Self { engine, proxy, limiter }
     }

@@ -50,6 +50,18 @@ fn more_processes_than_an_item_takes_writes_of_lose_no_tokens() {
 }
 
 #[test]
+fn a_key_that_is_written_more_often_than_an_item_can_be_is_split() {
+    let outcome = one_key(128, 2.0).measure(SHORT / 2).run();
+    assert_nothing_minted(&outcome);
+    assert!(outcome.splits > 0, "{outcome:?}");
+    assert!(outcome.utilisation >= 0.97, "{outcome:?}");
+    assert!(outcome.unavailable * 20 < outcome.requests, "{outcome:?}");
+    // Costs that no shard holds are drawn from several of them.
+    let large = one_key(128, 2.0).load(Load::open(40.0).cost(40)).measure(SHORT / 2).run();
+    assert_nothing_minted(&large);
+}
+
+#[test]
 fn processes_that_are_not_at_the_limit_get_what_they_ask_for() {
     for processes in [16, 64] {
         let outcome = one_key(processes, 0.8).run();

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::{HmacSecret, address::Network};
 use crate::{
     error::Invalid,
     model::{EntityId, InvalidName, Resource},
@@ -14,11 +15,17 @@ pub struct Key(Kind);
 
 #[derive(Clone, PartialEq, Eq)]
 enum Kind {
-    Checked { entity: Result<EntityId, InvalidName>, resource: Result<Resource, InvalidName> },
+    Checked {
+        entity: Result<EntityId, InvalidName>,
+        resource: Result<Resource, InvalidName>,
+    },
     Untrusted(Box<[u8]>),
     Secret(Box<[u8]>),
-    Address(IpAddr),
+    /// A secret's hash.
+    Digest([u8; 16]),
+    Address(Network),
     Path(Box<str>),
+    Pair(Box<(Key, Key)>),
 }
 
 /// Says what kind it is, and never what it holds: it may be a secret.
@@ -27,9 +34,10 @@ impl std::fmt::Debug for Key {
         f.write_str(match &self.0 {
             Kind::Checked { .. } => "Key::name",
             Kind::Untrusted(_) => "Key::untrusted",
-            Kind::Secret(_) => "Key::secret",
+            Kind::Secret(_) | Kind::Digest(_) => "Key::secret",
             Kind::Address(_) => "Key::ip",
             Kind::Path(_) => "Key::path",
+            Kind::Pair(_) => "Key::pair",
         })
     }
 }
@@ -51,9 +59,15 @@ impl Key {
         Self(Kind::Secret(secret.as_ref().into()))
     }
 
-    /// A client's address.
+    /// A client's address: all of an IPv4 address, 64 bits of an IPv6 address.
     pub fn ip(address: IpAddr) -> Self {
-        Self(Kind::Address(address))
+        let address = address.to_canonical();
+        Self::ip_prefix(address, if address.is_ipv4() { 32 } else { 64 })
+    }
+
+    /// The network of a client's address: its first `bits` bits.
+    pub fn ip_prefix(address: IpAddr, bits: u8) -> Self {
+        Self(Kind::Address(Network { address, bits }))
     }
 
     /// A route's path.
@@ -61,10 +75,34 @@ impl Key {
         Self(Kind::Path(path.as_ref().into()))
     }
 
-    /// The client's address, where it is one.
-    pub(in crate::layer) fn address(&self) -> Option<IpAddr> {
+    /// Two keys together. No other two keys make the same.
+    pub fn pair(first: Self, second: Self) -> Self {
+        Self(Kind::Pair(Box::new((first, second))))
+    }
+
+    /// Whether there is nothing in it: it is a key that is missing.
+    pub(super) fn is_empty(&self) -> bool {
+        match &self.0 {
+            Kind::Untrusted(bytes) | Kind::Secret(bytes) => bytes.is_empty(),
+            Kind::Pair(pair) => pair.0.is_empty() || pair.1.is_empty(),
+            Kind::Checked { .. } | Kind::Digest(_) | Kind::Address(_) | Kind::Path(_) => false,
+        }
+    }
+
+    /// The key hashed with `secret`. What is no name stays what it is.
+    pub(super) fn hashed(self, secret: &HmacSecret) -> Self {
+        let digest = match &self.0 {
+            Kind::Untrusted(bytes) | Kind::Secret(bytes) => Some(secret.of_bytes(bytes)).filter(|_| !bytes.is_empty()),
+            Kind::Checked { entity: Err(_), resource: Ok(resource) } => Some(secret.of_name(resource.as_str())),
+            _ => self.clone().into_entity().ok().map(|name| secret.of_name(name.as_str())),
+        };
+        digest.map_or(self, |digest| Self(Kind::Digest(digest)))
+    }
+
+    /// The client's network, where it is one.
+    pub(in crate::layer) fn network(&self) -> Option<Network> {
         match self.0 {
-            Kind::Address(address) => Some(address),
+            Kind::Address(network) => Some(network),
             _ => None,
         }
     }
@@ -78,8 +116,10 @@ impl Key {
             Kind::Checked { entity, .. } => entity?,
             Kind::Untrusted(id) => EntityId::from_untrusted(id)?,
             Kind::Secret(secret) => EntityId::from_secret(secret)?,
-            Kind::Address(address) => EntityId::from_ip(address),
+            Kind::Digest(digest) => EntityId::from_digest(digest),
+            Kind::Address(network) => network.entity(),
             Kind::Path(path) => EntityId::from_untrusted(Resource::from_path(&path).as_str())?,
+            Kind::Pair(pair) => EntityId::from_pair(&pair.0.into_entity()?, &pair.1.into_entity()?),
         })
     }
 
@@ -92,8 +132,10 @@ impl Key {
             Kind::Checked { resource, .. } => resource?,
             Kind::Untrusted(name) => Resource::from_untrusted(name)?,
             Kind::Secret(secret) => Resource::new(EntityId::from_secret(secret)?.as_str())?,
-            Kind::Address(address) => Resource::new(EntityId::from_ip(address).as_str())?,
+            Kind::Digest(digest) => Resource::new(EntityId::from_digest(digest).as_str())?,
+            Kind::Address(network) => Resource::new(network.entity().as_str())?,
             Kind::Path(path) => Resource::from_path(&path),
+            Kind::Pair(pair) => Resource::from_pair(&pair.0.into_resource()?, &pair.1.into_resource()?),
         })
     }
 }
@@ -109,9 +151,12 @@ mod tests {
             Key::untrusted("two words"),
             Key::secret("sk-123"),
             Key::ip("2001:db8::1".parse().unwrap()),
+            Key::ip_prefix("2001:db8::1".parse().unwrap(), 128),
             Key::path("/users/{id}"),
+            Key::pair(Key::secret("sk-123"), Key::pair(Key::name("a"), Key::path("/"))),
         ];
-        for key in keys {
+        let secret = HmacSecret::new("0123456789abcdef").unwrap();
+        for key in keys.clone().into_iter().chain(keys.map(|key| key.hashed(&secret))) {
             assert!(key.clone().into_entity().is_ok(), "{key:?}");
             assert!(key.clone().into_resource().is_ok(), "{key:?}");
         }

@@ -36,6 +36,26 @@ impl MissingKey {
         Self(Reason::Setup(message.into()))
     }
 
+    /// What is missing where neither key is there. A mistake of the server stays one; of
+    /// challenges the first is taken.
+    pub(super) fn or(self, other: Self) -> Self {
+        let what = |first, second| Cow::Owned(format!("{first} or {second}"));
+        Self(match (self.0, other.0) {
+            (_, setup @ Reason::Setup(_)) | (setup @ Reason::Setup(_), _) => setup,
+            (Reason::Absent(first), Reason::Absent(second)) => Reason::Absent(what(first, second)),
+            (Reason::Credential { what: first, challenge }, Reason::Absent(second))
+            | (Reason::Absent(first), Reason::Credential { what: second, challenge })
+            | (Reason::Credential { what: first, challenge }, Reason::Credential { what: second, .. }) => {
+                Reason::Credential { what: what(first, second), challenge }
+            }
+        })
+    }
+
+    /// Whether the server is set up wrongly.
+    pub(in crate::layer) fn is_setup(&self) -> bool {
+        matches!(self.0, Reason::Setup(_))
+    }
+
     pub(crate) fn reason(&self) -> &Reason {
         &self.0
     }

@@ -1,6 +1,6 @@
 //! The other end of the connection.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::{Key, KeyExtractor, MissingKey};
 use crate::layer::RequestHead;
@@ -15,7 +15,7 @@ pub struct PeerAddr(pub SocketAddr);
 pub struct PeerIp;
 
 /// The IP address of the connection's other end; the first 64 bits of an IPv6 address. Behind a
-/// proxy that is the proxy.
+/// proxy that is the proxy: see [`ClientIp`](super::ClientIp).
 ///
 /// It is taken from axum's `ConnectInfo<SocketAddr>` (serve
 /// `into_make_service_with_connect_info::<SocketAddr>()`), or from [`PeerAddr`].
@@ -25,17 +25,22 @@ pub fn peer_ip() -> PeerIp {
 
 impl KeyExtractor for PeerIp {
     fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey> {
-        let address = head.extensions.get::<PeerAddr>().map(|PeerAddr(address)| *address);
-        #[cfg(feature = "axum")]
-        let address = address.or_else(|| {
-            let info = head.extensions.get::<axum::extract::ConnectInfo<SocketAddr>>();
-            info.map(|axum::extract::ConnectInfo(address)| *address)
-        });
-        address.map(|address| Key::ip(address.ip())).ok_or_else(|| {
-            MissingKey::setup(
-                "the request has no peer address: serve the router with \
-                 into_make_service_with_connect_info::<SocketAddr>(), or put a PeerAddr into the request's extensions",
-            )
-        })
+        address(head).map(Key::ip)
     }
+}
+
+/// The peer's address, an IPv4-mapped one as IPv4.
+pub(super) fn address(head: &RequestHead<'_>) -> Result<IpAddr, MissingKey> {
+    let address = head.extensions.get::<PeerAddr>().map(|PeerAddr(address)| *address);
+    #[cfg(feature = "axum")]
+    let address = address.or_else(|| {
+        let info = head.extensions.get::<axum::extract::ConnectInfo<SocketAddr>>();
+        info.map(|axum::extract::ConnectInfo(address)| *address)
+    });
+    address.map(|address| address.ip().to_canonical()).ok_or_else(|| {
+        MissingKey::setup(
+            "the request has no peer address: serve the router with \
+             into_make_service_with_connect_info::<SocketAddr>(), or put a PeerAddr into the request's extensions",
+        )
+    })
 }

@@ -1,6 +1,6 @@
 //! The trait.
 
-use super::{Key, MissingKey};
+use super::{And, Hmac, HmacSecret, Key, MissingKey, Or};
 use crate::layer::RequestHead;
 
 /// Takes a key out of a request's head. Closures are extractors.
@@ -14,6 +14,48 @@ pub trait KeyExtractor: Send + Sync + 'static {
     /// The key where it is the same for all requests: one that is no name builds no policy.
     fn constant(&self) -> Option<Key> {
         None
+    }
+
+    /// This key and another one together: whoever differs in one of them has a bucket of their
+    /// own. It is missing where either is.
+    ///
+    /// ```
+    /// use tollgate::layer::{KeyExtractor, keys};
+    ///
+    /// // GET and POST of a path are limited apart.
+    /// let resource = keys::method().and(keys::header("x-model"));
+    /// # tollgate::layer::Policy::builder().resource(resource);
+    /// ```
+    fn and<K: KeyExtractor>(self, other: K) -> And<Self, K>
+    where
+        Self: Sized,
+    {
+        And::new(self, other)
+    }
+
+    /// This key, or where the request lacks it another one. A mistake in the server's setup is no
+    /// reason to look further.
+    ///
+    /// ```
+    /// use tollgate::layer::{KeyExtractor, keys};
+    ///
+    /// let entity = keys::bearer_token().or(keys::hashed_cookie("session"));
+    /// # tollgate::layer::Policy::builder().entity(entity);
+    /// ```
+    fn or<K: KeyExtractor>(self, other: K) -> Or<Self, K>
+    where
+        Self: Sized,
+    {
+        Or::new(self, other)
+    }
+
+    /// This key, hashed with `secret`: who knows the table but not the secret cannot try out
+    /// which key it is. See [`HmacSecret`].
+    fn hmac(self, secret: &HmacSecret) -> Hmac<Self>
+    where
+        Self: Sized,
+    {
+        Hmac::new(self, secret)
     }
 }
 

@@ -1,30 +1,62 @@
 //! What clients are told.
 
-use super::{PolicyBuilder, PolicyLimits};
-use crate::layer::{ReportLimits, headers::PolicyField};
+use super::{InvalidPolicy, PolicyBuilder, PolicyLimits};
+use crate::layer::{
+    Answer, Dialect, Jitter, QuotaUnit, ReportLimits,
+    headers::{Dialects, PartitionKeys},
+};
 
 /// What clients are told.
-#[derive(Clone, Debug)]
 pub(in crate::layer) struct AnswerRules {
     pub(in crate::layer) report: ReportLimits,
-    pub(in crate::layer) policy_field: PolicyField,
+    pub(in crate::layer) dialects: Dialects,
+    pub(in crate::layer) jitter: Jitter,
+    pub(in crate::layer) custom: Option<Box<dyn Answer>>,
 }
 
 impl AnswerRules {
     pub(super) fn new(limits: &PolicyLimits) -> Self {
-        Self { report: ReportLimits::default(), policy_field: PolicyField::new(limits.own()) }
+        Self {
+            report: ReportLimits::default(),
+            dialects: Dialects::usual(limits.own()),
+            jitter: Jitter::NONE,
+            custom: None,
+        }
     }
 }
 
 /// What a builder was told.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Draft {
     report: ReportLimits,
+    dialects: Vec<Dialect>,
+    units: Vec<(String, QuotaUnit)>,
+    secret: Option<Vec<u8>>,
+    jitter: Option<Jitter>,
+    custom: Option<Box<dyn Answer>>,
 }
 
 impl Draft {
-    pub(super) fn check(self, limits: &PolicyLimits) -> AnswerRules {
-        AnswerRules { report: self.report, ..AnswerRules::new(limits) }
+    pub(super) fn check(self, limits: &PolicyLimits) -> Result<AnswerRules, InvalidPolicy> {
+        let unit = |(name, unit): (String, QuotaUnit)| match unit.is_valid() {
+            true => Ok((limits.known(name)?, unit)),
+            false => Err(InvalidPolicy::QuotaUnit(unit.as_str().to_owned())),
+        };
+        // What was said last stands first, and is found.
+        let units = self.units.into_iter().rev().map(unit).collect::<Result<_, _>>()?;
+        let dialects = if self.dialects.is_empty() { vec![Dialect::default()] } else { self.dialects };
+        let partitions = |secret: Vec<u8>| {
+            let length = secret.len();
+            let short = InvalidPolicy::ShortSecret { length, shortest: PartitionKeys::SHORTEST };
+            PartitionKeys::new(&secret).ok_or(short)
+        };
+        let partitions = self.secret.map(partitions).transpose()?;
+        Ok(AnswerRules {
+            report: self.report,
+            dialects: Dialects::check(dialects, units, partitions, limits)?,
+            jitter: self.jitter.unwrap_or(Jitter::NONE),
+            custom: self.custom,
+        })
     }
 }
 
@@ -33,6 +65,57 @@ impl PolicyBuilder {
     /// Which limits granted responses report. Default: [`ReportLimits::All`].
     pub fn report(mut self, report: ReportLimits) -> Self {
         self.answers.report = report;
+        self
+    }
+
+    /// Adds a way to tell clients where their limits stand. Without any it is
+    /// [`IetfDraft::Draft11`](crate::layer::IetfDraft::Draft11). Two dialects that have a header in
+    /// common make no policy.
+    ///
+    /// ```
+    /// use tollgate::{Limit, layer::{Anthropic, IetfDraft, Policy, XRateLimit, keys}};
+    ///
+    /// let policy = Policy::builder()
+    ///     .entity(keys::header("x-api-key"))
+    ///     .resource(keys::fixed("claude"))
+    ///     .limit(Limit::per_minute("rpm", 60))
+    ///     .limit(Limit::per_minute("tpm", 100_000))
+    ///     .dialect(IetfDraft::Draft11)
+    ///     .dialect(XRateLimit::unix_time().of("rpm"))
+    ///     .dialect(Anthropic::new().requests("rpm").tokens("tpm"))
+    ///     .build()?;
+    /// # Ok::<(), tollgate::layer::InvalidPolicy>(())
+    /// ```
+    pub fn dialect(mut self, dialect: impl Into<Dialect>) -> Self {
+        self.answers.dialects.push(dialect.into());
+        self
+    }
+
+    /// Says what the limit `name` counts, in `RateLimit-Policy`. What nobody says counts requests.
+    pub fn unit(mut self, name: impl Into<String>, unit: QuotaUnit) -> Self {
+        self.answers.units.push((name.into(), unit));
+        self
+    }
+
+    /// Tells clients whose quota it is, by the `pk` of `RateLimit` and `RateLimit-Policy`: clients
+    /// that use several keys can tell their quotas apart. It is a hash of entity and resource keyed
+    /// by `secret` (at least 16 bytes, the same in all processes), from which neither can be found.
+    /// A parent's limits go without. Off by default: it costs each response a hash.
+    pub fn partition_keys(mut self, secret: impl AsRef<[u8]>) -> Self {
+        self.answers.secret = Some(secret.as_ref().to_vec());
+        self
+    }
+
+    /// Tells clients to try again later than need be, by chance. Off by default.
+    pub fn jitter(mut self, jitter: Jitter) -> Self {
+        self.answers.jitter = Some(jitter);
+        self
+    }
+
+    /// Answers the requests that are refused. Default: a status and a problem document, or a gRPC
+    /// status.
+    pub fn answer(mut self, answer: impl Answer) -> Self {
+        self.answers.custom = Some(Box::new(answer));
         self
     }
 }

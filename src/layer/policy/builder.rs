@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{DecisionRules, InvalidPolicy, Policy, answers, cost, limits, rules::Rules, settlement, subject};
+use super::{InvalidPolicy, Policy, answers, cost, decision, limits, rules::Rules, settlement, subject};
 
 /// Builds a [`Policy`].
 #[derive(Default)]
@@ -11,7 +11,7 @@ pub struct PolicyBuilder {
     pub(super) subject: subject::Draft,
     pub(super) limits: limits::Draft,
     pub(super) cost: cost::Draft,
-    pub(super) decision: DecisionRules,
+    pub(super) decision: decision::Draft,
     pub(super) settlement: settlement::Draft,
     pub(super) answers: answers::Draft,
 }
@@ -33,9 +33,9 @@ impl PolicyBuilder {
         let rules = Rules {
             subject,
             cost: self.cost.check(&limits)?,
-            decision: self.decision,
+            decision: self.decision.check(&limits)?,
             settlement: self.settlement.check(&limits)?,
-            answers: self.answers.check(&limits),
+            answers: self.answers.check(&limits)?,
             limits,
         };
         Ok(Policy { rules: Arc::new(rules) })

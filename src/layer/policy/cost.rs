@@ -2,15 +2,69 @@
 
 use super::{InvalidPolicy, PolicyBuilder, PolicyLimits};
 use crate::{
-    layer::Estimate,
-    model::{Cost, LimitName},
+    Lease,
+    error::ExceedsCapacity,
+    layer::{
+        Estimate, Learn, RequestHead,
+        cost::{Learned, Seen},
+    },
+    model::{Cost, LimitName, Limits},
 };
 
 /// What a request is charged before it is answered.
 #[derive(Default)]
 pub(in crate::layer) struct CostRules {
     pub(in crate::layer) fixed: Cost,
-    pub(in crate::layer) estimates: Vec<(LimitName, Box<dyn Estimate>)>,
+    estimates: Vec<(LimitName, Box<dyn Estimate>)>,
+    learned: Vec<(LimitName, Learned)>,
+    seen: Seen,
+}
+
+impl CostRules {
+    /// Whether every request costs the same.
+    pub(in crate::layer) fn is_fixed(&self) -> bool {
+        self.estimates.is_empty() && self.learned.is_empty()
+    }
+
+    /// What is known of an entity and a resource goes by this.
+    pub(in crate::layer) fn key(&self, entity: &str, resource: &str) -> u64 {
+        if self.learned.is_empty() { 0 } else { self.seen.key(entity, resource) }
+    }
+
+    /// What a request costs: what its head says, else what was learned, else what is fixed.
+    pub(in crate::layer) fn estimate(&self, key: u64, head: &RequestHead<'_>, limits: Option<&Limits>) -> Cost {
+        let mut cost = self.fixed.clone();
+        for (limit, learned) in &self.learned {
+            let own = limits.and_then(|limits| limits.get(limits.index(limit.as_str())?));
+            if let Some(tokens) = learned.estimate(key, own.map(|limit| limit.capacity())) {
+                cost.set(limit.clone(), tokens);
+            }
+        }
+        for (limit, estimate) in &self.estimates {
+            if let Some(tokens) = estimate.estimate(head) {
+                cost.set(limit.clone(), tokens);
+            }
+        }
+        cost
+    }
+
+    /// Learns from a lease that is about to be committed, of limits whose real use is `known`.
+    pub(in crate::layer) fn learn(&self, lease: &Lease, known: impl Fn(&str) -> bool) {
+        for (limit, learned) in &self.learned {
+            let limit = limit.as_str();
+            if let (true, Some(used)) = (known(limit), lease.consumed(limit)) {
+                let key = self.seen.key_of(lease.entity(), lease.resource());
+                learned.observe(key, used, lease.capacity(limit));
+            }
+        }
+    }
+
+    /// The limit has become smaller than what was learned.
+    pub(in crate::layer) fn unlearn(&self, error: &ExceedsCapacity) {
+        for (_, learned) in self.learned.iter().filter(|(limit, _)| *limit == error.limit) {
+            learned.cap(self.seen.key_of(&error.entity, &error.resource), error.capacity);
+        }
+    }
 }
 
 /// What a builder was told.
@@ -18,6 +72,7 @@ pub(in crate::layer) struct CostRules {
 pub(super) struct Draft {
     fixed: Vec<(String, u64)>,
     estimates: Vec<(String, Box<dyn Estimate>)>,
+    learned: Vec<(String, Learn)>,
 }
 
 impl Draft {
@@ -28,6 +83,9 @@ impl Draft {
         }
         for (name, estimate) in self.estimates {
             rules.estimates.push((limits.known(name)?, estimate));
+        }
+        for (name, learn) in self.learned {
+            rules.learned.push((limits.known(name)?, Learned::new(learn)));
         }
         rules.check(limits)?;
         Ok(rules)
@@ -61,9 +119,19 @@ impl PolicyBuilder {
     }
 
     /// Estimates the cost of a request in tokens of the limit `name` from its head. Where it
-    /// gives none, the fixed [`cost`](Self::cost) holds.
+    /// gives none, what was [learned](Self::learn) holds, or else the fixed [`cost`](Self::cost).
     pub fn estimate(mut self, name: impl Into<String>, estimate: impl Estimate) -> Self {
         self.cost.estimates.push((name.into(), Box::new(estimate)));
+        self
+    }
+
+    /// Estimates the cost of a request in tokens of the limit `name` by what was really used
+    /// before. It needs something that tells: a [`settle`](Self::settle) rule, or a handler.
+    ///
+    /// Where a stored limit has become smaller than what was learned, one request is refused for
+    /// exceeding the capacity before that is noticed.
+    pub fn learn(mut self, name: impl Into<String>, learn: Learn) -> Self {
+        self.cost.learned.push((name.into(), learn));
         self
     }
 }

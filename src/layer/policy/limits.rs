@@ -16,7 +16,7 @@ pub(in crate::layer) enum PolicyLimits {
 
 impl PolicyLimits {
     /// The name, if the limits may have it.
-    pub(super) fn known(&self, name: String) -> Result<LimitName, InvalidPolicy> {
+    pub(in crate::layer) fn known(&self, name: String) -> Result<LimitName, InvalidPolicy> {
         match self {
             Self::Exactly(limits) => match limits.index(&name) {
                 Some(index) => Ok(limits[index].name().clone()),
@@ -28,10 +28,18 @@ impl PolicyLimits {
     }
 
     /// Those that the policy brings along.
-    pub(super) fn own(&self) -> Option<&Limits> {
+    pub(in crate::layer) fn own(&self) -> Option<&Limits> {
         match self {
             Self::Stored => None,
             Self::StoredOr(limits) | Self::Exactly(limits) => Some(limits),
+        }
+    }
+
+    /// Those that hold whatever is stored.
+    pub(in crate::layer) fn exactly(&self) -> Option<&Limits> {
+        match self {
+            Self::Exactly(limits) => Some(limits),
+            Self::Stored | Self::StoredOr(_) => None,
         }
     }
 }

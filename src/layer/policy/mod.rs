@@ -3,6 +3,7 @@
 //! | question | rules |
 //! |---|---|
 //! | who asks, and for what | `subject` |
+//! | who passes unlimited | `exempt` |
 //! | which limits hold | `limits` |
 //! | what it costs at first | `cost` |
 //! | how it is decided | `decision` |
@@ -13,6 +14,7 @@ mod answers;
 mod builder;
 mod cost;
 mod decision;
+mod exempt;
 mod invalid;
 mod limits;
 mod rules;
@@ -21,7 +23,12 @@ mod subject;
 
 use std::{fmt, sync::Arc};
 
-use super::keys::{fixed, peer_ip};
+use http::{
+    HeaderName,
+    header::{RETRY_AFTER, WWW_AUTHENTICATE},
+};
+
+use super::keys::{ClientIp, KeyExtractor, fixed, peer_ip};
 use crate::model::{Limit, Limits};
 
 pub use builder::PolicyBuilder;
@@ -53,9 +60,27 @@ impl Policy {
     /// One limit for every peer address: [`peer_ip`] as entity, `http` as resource, cost 1. An
     /// address has no parent.
     pub fn per_ip(limit: Limit) -> Self {
+        Self::per_address(peer_ip(), limit)
+    }
+
+    /// One limit for every client address behind proxies, as [`per_ip`](Self::per_ip): `client`
+    /// says where the address is found, and whose word counts.
+    ///
+    /// ```
+    /// use tollgate::{Limit, layer::{Policy, keys::{ClientIp, Networks}}};
+    ///
+    /// let client = ClientIp::x_forwarded_for(Networks::new(["10.0.0.0/16"])?);
+    /// let policy = Policy::per_client_ip(client, Limit::per_second("rps", 10));
+    /// # Ok::<(), tollgate::layer::keys::InvalidNetwork>(())
+    /// ```
+    pub fn per_client_ip(client: ClientIp, limit: Limit) -> Self {
+        Self::per_address(client, limit)
+    }
+
+    fn per_address(address: impl KeyExtractor, limit: Limit) -> Self {
         let limits = PolicyLimits::Exactly(limit.into());
         let rules = Rules {
-            subject: Subject::new(Box::new(peer_ip()), Box::new(fixed("http"))),
+            subject: Subject::new(Box::new(address), Box::new(fixed("http"))),
             cost: CostRules::default(),
             decision: DecisionRules { without_parent: true, ..DecisionRules::default() },
             settlement: SettlementRules::default(),
@@ -63,6 +88,21 @@ impl Policy {
             limits,
         };
         Self { rules: Arc::new(rules) }
+    }
+
+    /// The headers that responses may have because of the policy, but for those that scripts in
+    /// browsers may read anyway: for `Access-Control-Expose-Headers`. Those of gRPC answers, which
+    /// browsers do not ask for, are not among them; nor are those that [answers of your
+    /// own](PolicyBuilder::answer) add.
+    ///
+    /// ```
+    /// use tollgate::{Limit, layer::Policy};
+    ///
+    /// let exposed = Policy::per_ip(Limit::per_second("rps", 10)).exposed_headers();
+    /// assert_eq!(exposed, ["retry-after", "www-authenticate", "ratelimit", "ratelimit-policy"]);
+    /// ```
+    pub fn exposed_headers(&self) -> Vec<HeaderName> {
+        [RETRY_AFTER, WWW_AUTHENTICATE].into_iter().chain(self.rules.answers.dialects.names()).collect()
     }
 
     /// The limits that the policy brings along; `None` where it goes by stored ones alone.

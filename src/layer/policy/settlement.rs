@@ -1,19 +1,71 @@
 //! What requests turn out to have cost.
 
+use std::ops::RangeBounds;
+
+use http::HeaderMap;
+
 use super::{InvalidPolicy, PolicyBuilder, PolicyLimits};
-use crate::{layer::Settle, model::LimitName};
+#[cfg(feature = "usage-body")]
+use crate::layer::usage::Paths;
+use crate::{
+    layer::{
+        Outcome, ResponseHead, Settle, TopUp,
+        settle::{OutcomeRule, Source},
+    },
+    model::LimitName,
+};
 
 /// What becomes of the lease when the response is known.
 pub(in crate::layer) struct SettlementRules {
-    pub(in crate::layer) settle: Vec<(LimitName, Settle)>,
-    pub(in crate::layer) refund_server_errors: bool,
+    /// Those that the head is enough for.
+    pub(in crate::layer) head: Vec<(LimitName, Settle)>,
+    /// Those that look at the body.
+    pub(in crate::layer) body: Vec<(LimitName, Settle)>,
+    /// Where the body says what was used.
+    #[cfg(feature = "usage-body")]
+    pub(in crate::layer) usage: Option<Paths>,
+    pub(in crate::layer) top_up: Option<TopUp>,
+    pub(in crate::layer) outcomes: Vec<OutcomeRule>,
+    pub(in crate::layer) on_error: Outcome,
     /// Whether handlers get a handle of the lease.
     pub(in crate::layer) shares_lease: bool,
 }
 
 impl Default for SettlementRules {
     fn default() -> Self {
-        Self { settle: Vec::new(), refund_server_errors: false, shares_lease: true }
+        Self {
+            head: Vec::new(),
+            body: Vec::new(),
+            #[cfg(feature = "usage-body")]
+            usage: None,
+            top_up: None,
+            outcomes: Vec::new(),
+            on_error: Outcome::Refund,
+            shares_lease: true,
+        }
+    }
+}
+
+impl SettlementRules {
+    /// Whether responses without a lease have something to be taken out.
+    pub(in crate::layer) fn strips(&self) -> bool {
+        self.head.iter().chain(&self.body).any(|(_, rule)| rule.strip)
+    }
+
+    pub(in crate::layer) fn strip_headers(&self, headers: &mut HeaderMap) {
+        for (_, rule) in &self.head {
+            if let (true, Source::Headers(names)) = (rule.strip, &rule.source) {
+                names.iter().for_each(|name| drop(headers.remove(name)));
+            }
+        }
+    }
+
+    pub(in crate::layer) fn strip_trailers(&self, trailers: &mut HeaderMap) {
+        for (_, rule) in &self.body {
+            if let (true, Source::Trailers(names)) = (rule.strip, &rule.source) {
+                names.iter().for_each(|name| drop(trailers.remove(name)));
+            }
+        }
     }
 }
 
@@ -21,41 +73,98 @@ impl Default for SettlementRules {
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     settle: Vec<(String, Settle)>,
-    refund_server_errors: bool,
+    top_up: Option<TopUp>,
+    outcomes: Vec<OutcomeRule>,
+    on_error: Option<Outcome>,
     without_handle: bool,
 }
 
 impl Draft {
     pub(super) fn check(self, limits: &PolicyLimits) -> Result<SettlementRules, InvalidPolicy> {
-        let settle = self.settle.into_iter().map(|(name, rule)| Ok((limits.known(name)?, rule)));
-        Ok(SettlementRules {
-            settle: settle.collect::<Result<_, InvalidPolicy>>()?,
-            refund_server_errors: self.refund_server_errors,
+        let mut rules = SettlementRules {
+            top_up: self.top_up,
+            outcomes: self.outcomes,
+            on_error: self.on_error.unwrap_or(Outcome::Refund),
             shares_lease: !self.without_handle,
-        })
+            ..SettlementRules::default()
+        };
+        for (name, rule) in self.settle {
+            let into = if rule.source.is_in_head() { &mut rules.head } else { &mut rules.body };
+            into.push((limits.known(name)?, rule));
+        }
+        let of_error = match &rules.on_error {
+            Outcome::RefundLimits(names) => &names[..],
+            _ => &[],
+        };
+        for name in rules.outcomes.iter().flat_map(OutcomeRule::names).chain(of_error) {
+            limits.known(name.clone())?;
+        }
+        #[cfg(feature = "usage-body")]
+        {
+            let usages = rules.body.iter_mut().filter_map(|(_, rule)| match &mut rule.source {
+                Source::Usage(usage) => Some(usage),
+                _ => None,
+            });
+            rules.usage = Paths::of(usages);
+        }
+        Ok(rules)
     }
 }
 
 /// Settlement.
 impl PolicyBuilder {
-    /// Finds the real use of the limit `name` in the response's head. Stored limits that lack it
-    /// are left alone.
+    /// Finds the real use of the limit `name` in the response. Stored limits that lack it are left
+    /// alone.
+    ///
+    /// Of several rules of one limit the last one that finds something holds. While a body goes on,
+    /// the largest amount counts that a rule has found so far.
     pub fn settle(mut self, name: impl Into<String>, rule: Settle) -> Self {
         self.settlement.settle.push((name.into(), rule));
         self
     }
 
-    /// Gives the cost of requests back whose response is a 5xx. Off by default: a refund on
-    /// errors invites retry storms.
-    pub fn refund_server_errors(mut self) -> Self {
-        self.settlement.refund_server_errors = true;
+    /// Asks for more while a body goes on that uses more than it was charged for. Without it, the
+    /// difference becomes debt.
+    pub fn top_up(mut self, rule: TopUp) -> Self {
+        self.settlement.top_up = Some(rule);
         self
     }
 
+    /// What becomes of the cost of requests whose response has one of these statuses, such as
+    /// `400..=499`. Without a rule it is kept.
+    ///
+    /// Rules are asked in the order they were given, those of [`on_response`](Self::on_response)
+    /// among them; the first that knows the response holds, and goes before what settle rules find.
+    pub fn on_status(mut self, statuses: impl RangeBounds<u16>, outcome: Outcome) -> Self {
+        self.settlement.outcomes.push(OutcomeRule::status(statuses, outcome));
+        self
+    }
+
+    /// What becomes of the cost of requests by their response's head. `None` leaves it to the next
+    /// rule.
+    pub fn on_response(mut self, judge: impl Fn(&ResponseHead<'_>) -> Option<Outcome> + Send + Sync + 'static) -> Self {
+        self.settlement.outcomes.push(OutcomeRule::closure(judge));
+        self
+    }
+
+    /// What becomes of the cost of requests that the inner service fails: gives no response, but
+    /// an error. Default: [`Outcome::Refund`].
+    pub fn on_error(mut self, outcome: Outcome) -> Self {
+        self.settlement.on_error = Some(outcome);
+        self
+    }
+
+    /// Gives the cost of requests back whose response is a 5xx. Off by default: a refund on
+    /// errors invites retry storms. Short for [`on_status`](Self::on_status).
+    pub fn refund_server_errors(self) -> Self {
+        self.on_status(500..=599, Outcome::Refund)
+    }
+
     /// Keeps the lease to the layer: handlers get no [`LeaseHandle`](crate::layer::LeaseHandle) of
-    /// it, nor [`RateLimitStatus`](crate::layer::RateLimitStatus) from it, and it is committed as
-    /// soon as the response's head is ready. For limits that only count requests; it saves each of
-    /// them the entry in its extensions. A handle that a layer further out has put there stays.
+    /// it, nor [`RateLimitStatus`](crate::layer::RateLimitStatus) from it. Unless a rule looks at the
+    /// body, it is committed as soon as the response's head is ready. For limits that only count
+    /// requests; it saves each of them the entry in its extensions. A handle that a layer further out
+    /// has put there stays.
     pub fn without_handle(mut self) -> Self {
         self.settlement.without_handle = true;
         self

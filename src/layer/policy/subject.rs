@@ -1,6 +1,6 @@
 //! Who is limited, and what is used.
 
-use super::{InvalidPolicy, PolicyBuilder};
+use super::{InvalidPolicy, PolicyBuilder, exempt::ExemptRules};
 use crate::{
     error::Invalid,
     layer::{Key, KeyExtractor},
@@ -15,6 +15,7 @@ pub(in crate::layer) struct Subject {
     pub(in crate::layer) fixed_resource: Option<Resource>,
     pub(in crate::layer) on_missing_key: OnMissingKey,
     pub(in crate::layer) limit_preflights: bool,
+    pub(in crate::layer) exempt: Option<Box<ExemptRules>>,
 }
 
 impl Subject {
@@ -25,6 +26,7 @@ impl Subject {
             resource,
             on_missing_key: OnMissingKey::default(),
             limit_preflights: false,
+            exempt: None,
         }
     }
 }
@@ -51,9 +53,15 @@ pub(super) struct Draft {
     resource: Option<Box<dyn KeyExtractor>>,
     on_missing_key: OnMissingKey,
     limit_preflights: bool,
+    exempt: Option<Box<ExemptRules>>,
 }
 
 impl Draft {
+    /// The exemptions, to add to.
+    pub(super) fn exempt(&mut self) -> &mut ExemptRules {
+        self.exempt.get_or_insert_default()
+    }
+
     pub(super) fn check(self) -> Result<Subject, InvalidPolicy> {
         let entity = self.entity.ok_or(InvalidPolicy::NoEntity)?;
         let resource = self.resource.ok_or(InvalidPolicy::NoResource)?;
@@ -62,6 +70,7 @@ impl Draft {
         Ok(Subject {
             on_missing_key: self.on_missing_key,
             limit_preflights: self.limit_preflights,
+            exempt: self.exempt,
             ..Subject::new(entity, resource)
         })
     }

@@ -2,16 +2,20 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     super::{bucket::Verdict, charge::Mode, grant::Amounts, prefetch::Prefetch},
     Gate,
+    rest::Locked,
     state::{GateState, Waiter},
 };
-use crate::model::{
-    Limits,
-    plan::{self, Changes},
+use crate::{
+    model::{
+        Limits, Resource,
+        plan::{self, Changes},
+    },
+    telemetry::HeldAhead,
 };
 
 /// How often a process must ask within an interval before tokens are taken ahead for it. Below, a chunk
@@ -42,6 +46,7 @@ pub(super) struct Ahead {
     filling: bool,
     /// Whether a task gives back what nobody uses.
     kept: bool,
+    reported: HeldAhead,
 }
 
 #[derive(Debug)]
@@ -51,7 +56,7 @@ struct Chunk {
 }
 
 impl Ahead {
-    fn new(limits: &Limits, now: i64) -> Self {
+    fn new(resource: &Resource, limits: &Limits, now: i64) -> Self {
         let none: Amounts = limits.iter().map(|_| 0).collect();
         Self {
             limits: limits.clone(),
@@ -66,7 +71,13 @@ impl Ahead {
             used_at: now,
             filling: false,
             kept: false,
+            reported: HeldAhead::new(resource, limits),
         }
+    }
+
+    /// Tells the metrics what is held by now.
+    fn report(&mut self) {
+        self.reported.set(&self.held);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -154,17 +165,26 @@ impl Ahead {
 
 impl GateState {
     /// Grants from what was taken ahead: what is left then.
-    fn serve(&mut self, limits: &Limits, amounts: &[i64], prefetch: Prefetch, now: i64) -> (Option<Amounts>, u64) {
-        let ahead = self.ahead_of.get_or_insert_with(|| Box::new(Ahead::new(limits, now)));
+    fn serve(
+        &mut self,
+        resource: &Resource,
+        limits: &Limits,
+        amounts: &[i64],
+        prefetch: Prefetch,
+        now: i64,
+    ) -> (Option<Amounts>, u64) {
+        let ahead = self.ahead_of.get_or_insert_with(|| Box::new(Ahead::new(resource, limits, now)));
         let mut released = 0;
         if !ahead.limits.same(limits) {
             released += ahead.release(&mut self.pending, now, true);
             let (filling, kept) = (ahead.filling, ahead.kept);
-            **ahead = Ahead { filling, kept, ..Ahead::new(limits, now) };
+            **ahead = Ahead { filling, kept, ..Ahead::new(resource, limits, now) };
         }
         released += ahead.release(&mut self.pending, now, false);
         ahead.note(amounts, prefetch, now);
-        if !ahead.take(amounts) {
+        let taken = ahead.take(amounts);
+        ahead.report();
+        if !taken {
             return (None, released);
         }
         let held = ahead.held.clone();
@@ -219,6 +239,7 @@ impl GateState {
             *held -= taken;
             *difference -= taken;
         }
+        ahead.report();
     }
 }
 
@@ -234,7 +255,7 @@ impl Gate {
     ) -> Option<Amounts> {
         let now = self.context.clock.now();
         let mut state = self.lock();
-        let (left, released) = state.serve(limits, amounts, prefetch, now);
+        let (left, released) = state.serve(&self.key.resource, limits, amounts, prefetch, now);
         self.context.prefetched.served(left.is_some(), released);
         if released > 0 {
             self.flush_later(state, self.context.settings.flush_after);
@@ -252,7 +273,7 @@ impl Gate {
     /// Takes a chunk, if one is due.
     pub(super) fn take_ahead(
         self: &Arc<Self>,
-        mut state: std::sync::MutexGuard<'_, GateState>,
+        mut state: Locked<'_>,
         mode: &Mode,
         amounts: &[i64],
         prefetch: Prefetch,
@@ -263,7 +284,7 @@ impl Gate {
         if let Some(ahead) = &mut state.ahead_of {
             ahead.filling = true;
         }
-        state.queue.push_back(Waiter::new(&limits, mode, chunk, reply));
+        state.queue.push_back(Waiter::new(&limits, mode, chunk, Instant::now(), reply));
         self.take_off(state);
         let gate = self.clone();
         self.context.background.spawn(async move {
@@ -286,6 +307,7 @@ impl Gate {
                 return;
             }
             ahead.put(granted, now.saturating_add(prefetch.lifetime_millis()));
+            ahead.report();
             if !std::mem::replace(&mut ahead.kept, true) {
                 gate.context.background.spawn(keep(gate.clone(), prefetch));
             }
@@ -304,11 +326,12 @@ async fn keep(gate: Arc<Gate>, prefetch: Prefetch) {
         let Some(ahead) = &mut state.ahead_of else { return };
         let idle = now.saturating_sub(ahead.used_at) >= prefetch.interval_millis();
         let released = ahead.release(&mut state.pending, now, idle || closed);
+        ahead.report();
         let done = ahead.chunks.is_empty();
         if done {
             ahead.kept = false;
         }
-        gate.context.prefetched.given_back(released);
+        gate.context.prefetched.given_back(released, idle || closed);
         if released > 0 {
             gate.flush_later(guard, gate.context.settings.flush_after);
         }

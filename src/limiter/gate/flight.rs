@@ -3,7 +3,7 @@
 //! It runs in a task of its own: no caller's drop cancels it. A caller that has given up by the
 //! time its batch lands drops the grant that it is sent, which gives it back.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -19,11 +19,11 @@ use super::{
 use crate::{
     error::Unavailable,
     model::{
-        BucketKey, BucketState, Create, Guard, LimitName, Update, WriteId,
+        BucketKey, BucketState, Create, Guard, LimitName, Limits, Update, WriteId,
         plan::{self, Changes, Wanted},
     },
     store::{Outcome, StoreError, StoreErrorKind},
-    telemetry,
+    telemetry::{self, Answer, Dropped, Retry, StoreCall},
 };
 
 /// How many races in a row one batch may lose before its requests are told so.
@@ -31,6 +31,9 @@ const MOST_RACES: u32 = 50;
 
 /// How often in a row the store may refuse a write for now before the bucket is split.
 const THROTTLED: u32 = 3;
+
+/// Who was woken together boards together within this part of the last round trip.
+const GATHER: u32 = 4;
 
 /// How often in a row pending differences are tried before they are dropped.
 const MOST_FAILURES: u32 = 10;
@@ -108,16 +111,23 @@ pub(super) async fn fly(mut airborne: Airborne) {
             }
         };
         looked = false;
-        let mut alone = false;
+        // How many, all at once.
+        let mut woken = 0;
         match execute(gate, &mut write).await {
             Landing::Applied(state) => {
                 races = 0;
-                alone = write.batch.waiters.len() < 2;
+                woken = write.batch.waiters.len().max(1);
                 gate.lock().pace.landed(begun, Instant::now());
+                if woken == 1 {
+                    // The connection's task is to run next. To be overtaken by the one that is woken here
+                    // would wake another thread for it.
+                    tokio::task::yield_now().await;
+                }
                 land(gate, write.batch, state);
                 grow(gate, false).await;
             }
             Landing::Refused(state) => {
+                telemetry::store_retried(Retry::Condition);
                 races += 1;
                 looked = true;
                 gate.learn(state.as_ref());
@@ -130,6 +140,7 @@ pub(super) async fn fly(mut airborne: Airborne) {
                 }
             }
             Landing::Busy(error) => {
+                telemetry::store_retried(Retry::Busy);
                 races += 1;
                 telemetry::store_call_failed(&gate.key, &error);
                 if races >= MOST_RACES {
@@ -155,9 +166,24 @@ pub(super) async fn fly(mut airborne: Airborne) {
                 fail(gate, write.batch, &Unavailable::Store(error), keep);
             }
         }
-        // Tasks that the verdicts woke together may want more of the same bucket: let them board together.
-        if !alone {
-            tokio::task::yield_now().await;
+        if woken != 1 {
+            gather(gate, woken, begun.elapsed() / GATHER).await;
+        }
+    }
+}
+
+/// Tasks that verdicts have woken together may want more of the same bucket: lets them board together, with
+/// those who wait already, as long as more of them come and not for longer than `most`. Otherwise those who
+/// come first take off alone, the others wait for the flight after that, and they never meet again.
+async fn gather(gate: &Gate, woken: usize, most: Duration) {
+    let until = Instant::now() + most;
+    let mut waiting = gate.lock().queue.len();
+    let all = waiting.saturating_add(woken);
+    loop {
+        tokio::task::yield_now().await;
+        let before = std::mem::replace(&mut waiting, gate.lock().queue.len());
+        if waiting <= before || waiting >= all || Instant::now() >= until {
+            return;
         }
     }
 }
@@ -218,10 +244,9 @@ impl Order {
     }
 
     async fn send(&self, gate: &Gate) -> Result<Outcome, StoreError> {
-        let deadline = gate.context.settings.store_deadline;
         match self {
-            Self::Update(update) => in_time(deadline, gate.context.store.update(&gate.key, update)).await,
-            Self::Create(create) => in_time(deadline, gate.context.store.create(&gate.key, create)).await,
+            Self::Update(update) => gate.call(StoreCall::Update, gate.context.store.update(&gate.key, update)).await,
+            Self::Create(create) => gate.call(StoreCall::Create, gate.context.store.create(&gate.key, create)).await,
         }
     }
 }
@@ -293,6 +318,9 @@ fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
             }
         };
         let doubt = state.take_doubt();
+        if matches!(boarding, Boarding::Rest) {
+            state.settle(&gate.context.kinds, now);
+        }
         drop(state);
         if let Some(since) = doubt {
             gate.context.resolver.doubt(&gate.key, since);
@@ -308,7 +336,7 @@ fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
 async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
     // The first shard says how many there are; where it is missing itself, the second one does.
     let witness = BucketKey { shard: u32::from(gate.key.shard == 0), ..gate.key.clone() };
-    let read = in_time(gate.context.settings.store_deadline, gate.context.store.read(&witness)).await;
+    let read = gate.call(StoreCall::Read, gate.context.store.read(&witness)).await;
     let witness = match read {
         Ok(found) => found.filter(|state| !state.is_expired(gate.context.clock.now())),
         Err(error) => {
@@ -318,14 +346,14 @@ async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
         }
     };
     let count = witness.map_or(1, |state| state.shard_count);
-    gate.shards.set(count);
+    gate.set_shards(count);
     if count <= gate.key.shard {
         // There is no such shard: nobody gets anything from it.
         for waiter in batch.waiters {
             let _ = waiter.reply.send(Verdict::Denied(Vec::new()));
         }
         if !batch.pending.is_empty() {
-            telemetry::settlement_dropped(&gate.key, "the bucket is gone");
+            telemetry::settlement_dropped(&gate.key, Dropped::Gone, "the bucket is gone");
         }
         confirm(batch.confirmations, &Err(SettleError::Gone));
         return None;
@@ -378,6 +406,7 @@ async fn execute(gate: &Gate, write: &mut Write) -> Landing {
         };
     }
     order.guard();
+    telemetry::store_retried(Retry::LostAnswer);
     match order.send(gate).await {
         Ok(Outcome::Applied(state)) => Landing::Applied(state),
         // The first one landed after all.
@@ -387,14 +416,14 @@ async fn execute(gate: &Gate, write: &mut Write) -> Landing {
     }
 }
 
-/// A store call that ends in time, one way or another.
-pub(super) async fn in_time<T>(
-    deadline: Duration,
-    call: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    match tokio::time::timeout(deadline, call).await {
-        Ok(result) => result,
-        Err(_) => Err(StoreError::new(StoreErrorKind::Unknown, "the store did not answer in time")),
+impl Gate {
+    /// A store call that ends in time, one way or another.
+    pub(super) async fn call<T: Answer>(
+        &self,
+        which: StoreCall,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        which.watch(&self.key.resource, self.context.in_time(call)).await
     }
 }
 
@@ -402,7 +431,7 @@ pub(super) async fn in_time<T>(
 fn lose(gate: &Gate, bucket: Option<BucketState>, begun: Instant, races: u32) {
     let mut state = gate.lock();
     // Not where the bucket is short and was asked all the same, or was not known.
-    if matches!((&state.seen, &bucket), (Seen::Present(seen), Some(bucket)) if seen != bucket) {
+    if matches!((&state.seen, &bucket), (Seen::Present(seen), Some(bucket)) if seen.was_changed(bucket)) {
         state.pace.lost(begun, Instant::now(), races);
     }
     state.was_shown(bucket, gate.context.now());
@@ -417,12 +446,21 @@ fn land(gate: &Arc<Gate>, batch: Batch, bucket: BucketState) {
         let known = bucket.limit(name);
         known.map_or(0, |known| plan::projected(&bucket, known, &Changes::new(), now).tokens)
     };
+    // Mostly they have the same limits.
+    let mut last: Option<(Limits, Amounts)> = None;
     let grants: Vec<_> = batch
         .waiters
         .into_iter()
         .map(|waiter| {
+            let left = match &last {
+                Some((limits, left)) if limits.same(&waiter.limits) => left.clone(),
+                _ => {
+                    let left: Amounts = waiter.limits.iter().map(|limit| left(limit.name())).collect();
+                    last = Some((waiter.limits.clone(), left.clone()));
+                    left
+                }
+            };
             let bucket = gate.bucket(waiter.limits);
-            let left: Amounts = bucket.limits().iter().map(|limit| left(limit.name())).collect();
             let grant = if batch.bypassed { Grant::bypassed } else { Grant::of };
             let grant = grant(bucket, &waiter.amounts, left);
             (waiter.reply, grant)
@@ -464,7 +502,7 @@ fn fail(gate: &Arc<Gate>, batch: Batch, error: &Unavailable, keep: bool) {
     }
     state.failures = 0;
     drop(state);
-    telemetry::settlement_dropped(&gate.key, &error.to_string());
+    telemetry::settlement_dropped(&gate.key, Dropped::Store, &error.to_string());
     let lost = match error {
         Unavailable::Store(error) => error.clone(),
         other => StoreError::new(StoreErrorKind::NotApplied, other.to_string()),
@@ -474,7 +512,7 @@ fn fail(gate: &Arc<Gate>, batch: Batch, error: &Unavailable, keep: bool) {
 
 fn drop_pending(gate: &Gate, batch: Batch, reason: &str) {
     if !batch.pending.is_empty() {
-        telemetry::settlement_dropped(&gate.key, reason);
+        telemetry::settlement_dropped(&gate.key, Dropped::Gone, reason);
     }
     confirm(batch.confirmations, &Err(SettleError::Gone));
 }

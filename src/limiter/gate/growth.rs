@@ -2,14 +2,44 @@
 
 use std::sync::Arc;
 
-use super::{Gate, flight::in_time, state::GateState};
+use super::{Gate, state::GateState};
 use crate::{
     model::{BucketState, MILLI, Split},
-    telemetry,
+    telemetry::{self, StoreCall},
 };
 
 /// How long to wait before the next try to split a bucket: ms.
-const PAUSE: i64 = 1000;
+pub(super) const PAUSE: i64 = 1000;
+
+/// How long an item must be written as often as it can be before its bucket is split: ms. Until then
+/// pacing may still bring it under that, and shards are for good: each costs writes of its own.
+const SUSTAINED: i64 = 1000;
+
+/// How long after the last time an item counts as still written so often: ms.
+const SUBSIDED: i64 = 5000;
+
+/// Since when and until when a bucket's item was written as often as it can be: epoch ms.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pressed {
+    since: i64,
+    last: i64,
+}
+
+impl Pressed {
+    /// Whether it was so a short time ago.
+    pub(super) fn is_recent(self, now: i64) -> bool {
+        now.saturating_sub(self.last) <= SUBSIDED
+    }
+
+    /// Notes that it is so; whether it has been for a while.
+    fn is_sustained(&mut self, now: i64) -> bool {
+        if now.saturating_sub(self.last) > SUBSIDED {
+            self.since = now;
+        }
+        self.last = now;
+        now.saturating_sub(self.since) >= SUSTAINED
+    }
+}
 
 /// Doubles the shards of the gate's bucket, if the item is written as often as it can be and every
 /// shard would still hold what is asked for at once. `throttled`: the store has said so itself.
@@ -24,10 +54,10 @@ pub(super) async fn grow(gate: &Arc<Gate>, throttled: bool) {
         state.split_at = now;
         Split { id: context.write_ids.next(), now, shard_count: count }
     };
-    match in_time(context.settings.store_deadline, context.store.split(&gate.key, &split)).await {
+    match gate.call(StoreCall::Split, context.store.split(&gate.key, &split)).await {
         Ok(true) => {
             telemetry::bucket_split(&gate.key, split.shard_count * 2);
-            gate.shards.learn(split.shard_count * 2);
+            gate.learn_shards(split.shard_count * 2);
         }
         // Somebody else has changed the bucket meanwhile, or has split it.
         Ok(false) => {}
@@ -37,10 +67,12 @@ pub(super) async fn grow(gate: &Arc<Gate>, throttled: bool) {
 
 impl GateState {
     /// How many shards the bucket has, if it should have twice as many.
-    fn shards_to_split(&self, now: i64, throttled: bool, most: u32) -> Option<u32> {
+    fn shards_to_split(&mut self, now: i64, throttled: bool, most: u32) -> Option<u32> {
+        let pressed = throttled || is_pressed(self.seen.live(now)?, now);
+        let pressed = pressed && self.pressed.is_sustained(now);
         let state = self.seen.live(now)?;
         let count = state.shard_count;
-        let due = (throttled || is_pressed(state, now)) && now.saturating_sub(self.split_at) >= PAUSE;
+        let due = pressed && now.saturating_sub(self.split_at) >= PAUSE;
         // A peer's schedule would have to be divided too, and it is not understood.
         let understood = state.stamps.as_ref().is_none_or(|stamps| stamps.not_understood.is_none());
         let doubled = count.checked_mul(2).filter(|doubled| *doubled <= most.min(Split::MOST_SHARDS))?;

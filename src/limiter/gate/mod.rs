@@ -4,48 +4,55 @@
 //! next one carries all of them that fit, first come first served, together with the differences
 //! of leases that were settled since.
 //!
-//! [`state`] is what the gate knows and decides, without I/O; [`flight`] carries it to the store, and
-//! [`pacing`] says when that is worth it. Tokens that were taken ahead lie in [`ahead`].
+//! [`state`] is what the gate knows and decides, without I/O, and [`rest`] what is kept of that while nobody
+//! asks; [`flight`] carries it to the store, and [`pacing`] says when that is worth it. Tokens that were taken ahead lie in [`ahead`].
 //! A bucket of several shards has a gate for each: [`shards`] finds them, [`growth`] makes more.
 
 mod ahead;
 mod flight;
 mod growth;
 mod pacing;
+mod rest;
 mod shards;
 mod state;
 
 use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
 use tokio::{sync::oneshot, time::Instant};
 
-pub(super) use self::shards::Image;
 use self::{
     flight::Airborne,
+    rest::{Locked, Slot},
     shards::Shards,
     state::{GateState, Waiter},
 };
+pub(super) use self::{rest::Kinds, shards::Image};
 use super::{
     background::Background,
+    breaker::Switch,
     bucket::{Asked, Bucket, Refusal, Verdict},
     charge::Mode,
     grant::{Amounts, Share},
     prefetch::Counters,
     resolver::Resolver,
     settlement::Settlement,
+    waits::Timeout,
 };
 use crate::{
     clock::Clock,
     error::{SettleError, Unavailable},
     model::{BucketKey, BucketState, LimitStatus, Limits, Now, WriteId, plan},
-    store::{Store, StoreError},
-    telemetry,
+    store::{Store, StoreError, StoreErrorKind},
+    telemetry::{self, Dropped, LiveGate, PendingSettlement, StoreCall},
 };
 
 /// What all gates of a limiter share.
@@ -58,12 +65,27 @@ pub(super) struct Context {
     pub(super) settings: Settings,
     pub(super) write_ids: WriteIds,
     pub(super) prefetched: Counters,
+    pub(super) kinds: Kinds,
+    pub(super) breaker: Arc<Switch>,
 }
 
 impl Context {
     /// The time, and how far it may be off.
     pub(super) fn now(&self) -> Now {
         Now { at: self.clock.now(), error: self.clock.error() }
+    }
+
+    /// A store call that ends in time, one way or another.
+    async fn in_time<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let mut call = pin!(call);
+        let mut late = self.background.deadline(self.settings.store_deadline);
+        poll_fn(|context| match (call.as_mut().poll(context), Pin::new(&mut late)) {
+            (Poll::Ready(answer), _) => Poll::Ready(answer),
+            (Poll::Pending, late) => late
+                .poll(context)
+                .map(|()| Err(StoreError::new(StoreErrorKind::Unknown, "the store did not answer in time"))),
+        })
+        .await
     }
 }
 
@@ -97,26 +119,28 @@ impl WriteIds {
 pub(super) struct Gate {
     key: BucketKey,
     context: Arc<Context>,
-    state: Mutex<GateState>,
-    shards: Shards,
+    state: Mutex<Slot>,
+    /// Nothing where the bucket has one shard, as far as was ever seen.
+    shards: OnceLock<Box<Shards>>,
+    _counted: LiveGate,
 }
 
 impl Gate {
     pub(super) fn new(key: BucketKey, context: Arc<Context>) -> Self {
-        Self::with_shards(key, context, Shards::first())
+        Self { key, context, state: Mutex::default(), shards: OnceLock::new(), _counted: LiveGate::new() }
     }
 
     fn with_shards(key: BucketKey, context: Arc<Context>, shards: Shards) -> Self {
-        Self { key, context, state: Mutex::default(), shards }
+        Self { shards: Box::new(shards).into(), ..Self::new(key, context) }
     }
 
     pub(super) fn key(&self) -> &BucketKey {
         &self.key
     }
 
-    /// A timer of the limiter's runtime, wherever it is made.
-    pub(super) fn timeout(&self, time: Duration) -> tokio::time::Sleep {
-        self.context.background.timeout(time)
+    /// A deadline of the limiter's runtime, wherever it is made.
+    pub(super) fn deadline(&self, time: Duration) -> Timeout {
+        self.context.background.deadline(time)
     }
 
     /// Why the bucket grants nothing, if that is known.
@@ -127,21 +151,24 @@ impl Gate {
     /// Where the limits stand, if it is known that `amounts` do not fit.
     pub(super) fn known_denial(self: &Arc<Self>, limits: &Limits, amounts: &[i64]) -> Option<Vec<LimitStatus>> {
         let trusted_for = self.context.settings.deny_from_memory;
-        let mut state = self.lock();
+        let state = self.lock();
         let denial = state.deny_from_memory(limits, amounts, self.context.clock.now(), trusted_for)?;
+        self.write_debt(state);
+        Some(denial)
+    }
+
+    /// How long a denied request has to wait counts from the time at which a debt is written: that is now.
+    fn write_debt(self: &Arc<Self>, mut state: Locked<'_>) {
         if state.pending.takes() {
-            // How long to wait counts from the time at which the debt is written: that is now.
             state.flush_now = true;
             self.take_off(state);
         }
-        Some(denial)
     }
 
     /// Where the limits stand in view of `amounts`, as far as it is known.
     pub(super) fn glance(&self, limits: &Limits, amounts: &[i64]) -> Vec<LimitStatus> {
         let now = self.context.clock.now();
-        let state = self.lock();
-        plan::statuses(state.seen.live(now), limits, amounts, &state.pending, now)
+        self.peek(now, |state| plan::statuses(state.seen.live(now), limits, amounts, &state.pending, now))
     }
 
     /// Asks for `amounts`: an answer to wait for, or what is known at once.
@@ -154,26 +181,36 @@ impl Gate {
         if self.context.background.is_closed() {
             return Err(Asked::Unavailable(Unavailable::ShutDown));
         }
-        if let Some(refusal) = self.known_refusal() {
+        let now = self.context.clock.now();
+        let trusted_for = self.context.settings.deny_from_memory;
+        let mut state = self.lock();
+        if let Some(refusal) = state.refuse_from_memory(now, trusted_for) {
             return Err(Asked::Refused(refusal));
         }
-        if let Some(left) = mode.prefetch.and_then(|prefetch| self.serve_ahead(limits, mode, amounts, prefetch)) {
-            let shares = amounts.iter().zip(left).map(|(amount, left)| Share { left, ..Share::asked(*amount) });
-            return Err(Asked::Granted(shares.collect()));
+        if let Some(prefetch) = mode.prefetch {
+            drop(state);
+            if let Some(left) = self.serve_ahead(limits, mode, amounts, prefetch) {
+                let shares = amounts.iter().zip(left).map(|(amount, left)| Share { left, ..Share::asked(*amount) });
+                return Err(Asked::Granted(shares.collect()));
+            }
+            state = self.lock();
         }
-        if let Some(statuses) = self.known_denial(limits, amounts) {
+        if let Some(statuses) = state.deny_from_memory(limits, amounts, now, trusted_for) {
+            self.write_debt(state);
             return Err(Asked::Denied(statuses));
+        }
+        let since = Instant::now();
+        if let Some(statuses) = state.give_up(limits, amounts, since, &state.pending, now) {
+            return Err(Asked::Denied(statuses));
+        }
+        if !self.context.breaker.admits(|| self.context.clock.now()) {
+            return Err(Asked::Unavailable(Unavailable::BreakerOpen));
         }
         let (reply, answer) = oneshot::channel();
-        let since = Instant::now();
-        let mut state = self.lock();
-        if let Some(statuses) = state.give_up(limits, amounts, since, &state.pending, self.context.clock.now()) {
-            return Err(Asked::Denied(statuses));
-        }
         state.asked(limits, amounts);
-        state.queue.push_back(Waiter::new(limits, mode, amounts.clone(), reply));
+        state.queue.push_back(Waiter::new(limits, mode, amounts.clone(), since, reply));
         if let Some(prefetch) = mode.prefetch {
-            self.take_ahead(state, mode, amounts, prefetch, self.context.clock.now());
+            self.take_ahead(state, mode, amounts, prefetch, now);
             state = self.lock();
         }
         self.take_off(state);
@@ -196,7 +233,7 @@ impl Gate {
         for (limit, count) in limits.iter().zip(counts).filter(|(_, count)| **count != 0) {
             state.pending.count(limit.name(), *count);
         }
-        state.confirmations.push(confirm);
+        state.confirmations.push(Confirmation { confirm, _counted: PendingSettlement::new() });
         self.flush_later(state, self.context.settings.flush_after);
         Settlement::pending(confirmed)
     }
@@ -215,25 +252,22 @@ impl Gate {
         });
         let bucket = answer.await.map_err(|_| Unavailable::ShutDown)?.map_err(Unavailable::Store)?;
         self.learn(bucket.as_ref());
-        let state = self.lock();
-        Ok(plan::statuses(bucket.as_ref(), limits, amounts, &state.pending, self.context.clock.now()))
+        let now = self.context.clock.now();
+        Ok(self.peek(now, |state| plan::statuses(bucket.as_ref(), limits, amounts, &state.pending, now)))
     }
 
     /// Whether the gate knows nothing that would be lost with it.
     pub(super) fn is_idle(&self) -> bool {
-        let state = self.lock();
-        let empty = state.ahead_of.as_ref().is_none_or(|ahead| ahead.is_empty());
-        let idle = empty && !state.flying && state.queue.is_empty() && state.pending.is_empty();
-        drop(state);
-        idle && self.shards.are_idle()
+        let idle = self.slot().is_idle();
+        idle && self.shards.get().is_none_or(|shards| shards.are_idle())
     }
 
     async fn read(&self) -> Result<Option<BucketState>, StoreError> {
-        flight::in_time(self.context.settings.store_deadline, self.context.store.read(&self.key)).await
+        self.call(StoreCall::Read, self.context.store.read(&self.key)).await
     }
 
     /// Starts a flight unless one is under way.
-    fn take_off(self: &Arc<Self>, mut state: MutexGuard<'_, GateState>) {
+    fn take_off(self: &Arc<Self>, mut state: Locked<'_>) {
         if !state.flying {
             state.flying = true;
             drop(state);
@@ -242,7 +276,7 @@ impl Gate {
     }
 
     /// Lets the pending differences fly alone in `time`, if nothing takes them along before.
-    fn flush_later(self: &Arc<Self>, mut state: MutexGuard<'_, GateState>, time: Duration) {
+    fn flush_later(self: &Arc<Self>, mut state: Locked<'_>, time: Duration) {
         if state.flush_due {
             return;
         }
@@ -257,7 +291,7 @@ impl Gate {
 
     /// Gives up what nothing will write any more, unless a timer is still there for it: who waits
     /// for it is told that the limiter was shut down.
-    fn abandon(&self, mut state: MutexGuard<'_, GateState>) {
+    fn abandon(&self, mut state: Locked<'_>) {
         if state.flush_due {
             return;
         }
@@ -265,7 +299,7 @@ impl Gate {
         drop(state);
         drop(confirmations);
         if !pending.is_empty() {
-            telemetry::settlement_dropped(&self.key, "the runtime was shut down");
+            telemetry::settlement_dropped(&self.key, Dropped::ShutDown, "the runtime was shut down");
         }
     }
 
@@ -273,7 +307,16 @@ impl Gate {
         Bucket::Gated { gate: self.clone(), limits }
     }
 
-    fn lock(&self) -> MutexGuard<'_, GateState> {
+    fn lock(&self) -> Locked<'_> {
+        Locked::new(self.slot())
+    }
+
+    /// Looks at what it knows, without waking it for longer than that.
+    fn peek<T>(&self, now: i64, look: impl FnOnce(&GateState) -> T) -> T {
+        rest::peek(self.slot(), &self.context.kinds, now, look)
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Slot> {
         // Nothing panics while it is held; and if it did, what is known is still true.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -307,10 +350,17 @@ impl Drop for Due {
     }
 }
 
+/// Who waits for a settlement.
+#[derive(Debug)]
+struct Confirmation {
+    confirm: oneshot::Sender<Result<(), SettleError>>,
+    _counted: PendingSettlement,
+}
+
 /// Tells all that wait for a settlement.
-fn confirm(confirmations: Vec<oneshot::Sender<Result<(), SettleError>>>, result: &Result<(), SettleError>) {
-    for confirmation in confirmations {
+fn confirm(confirmations: Vec<Confirmation>, result: &Result<(), SettleError>) {
+    for Confirmation { confirm, .. } in confirmations {
         // Nobody has to wait.
-        let _ = confirmation.send(result.clone());
+        let _ = confirm.send(result.clone());
     }
 }

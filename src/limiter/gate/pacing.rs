@@ -82,7 +82,8 @@ struct Pressure {
 }
 
 impl Pace {
-    fn is_pressed(&self) -> bool {
+    /// Whether there is pressure.
+    pub(super) fn is_pressed(&self) -> bool {
         self.0.is_some()
     }
 

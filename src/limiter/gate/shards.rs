@@ -2,10 +2,10 @@
 
 use std::sync::{
     Arc, Mutex, PoisonError, Weak,
-    atomic::{AtomicU32, Ordering},
+    atomic::{AtomicI64, AtomicU32, Ordering},
 };
 
-use super::{Gate, flight::in_time};
+use super::Gate;
 use crate::{
     limiter::{charge::Mode, grant::Amounts},
     model::{
@@ -13,6 +13,7 @@ use crate::{
         plan::{self, Changes, Wanted},
     },
     store::{StoreError, StoreErrorKind},
+    telemetry::StoreCall,
 };
 
 /// A shard as it was seen, and what is to be written to it.
@@ -33,6 +34,8 @@ pub(super) struct Shards {
     others: Mutex<Vec<Arc<Gate>>>,
     /// The shard that granted last.
     preferred: AtomicU32,
+    /// When all shards were looked at last, epoch ms.
+    explored_at: AtomicI64,
 }
 
 impl Shards {
@@ -43,7 +46,13 @@ impl Shards {
 
     fn new(count: Arc<AtomicU32>, first: Weak<Gate>) -> Self {
         // Processes begin at different shards.
-        Self { count, first, others: Mutex::default(), preferred: AtomicU32::new(fastrand::u32(..)) }
+        Self {
+            count,
+            first,
+            others: Mutex::default(),
+            preferred: AtomicU32::new(fastrand::u32(..)),
+            explored_at: AtomicI64::new(i64::MIN),
+        }
     }
 
     /// Notes how many shards the bucket has.
@@ -64,28 +73,30 @@ impl Shards {
 impl Gate {
     /// How many shards the bucket has, as far as is known.
     pub(in crate::limiter) fn shard_count(&self) -> u32 {
-        self.shards.count.load(Ordering::Acquire)
+        self.shards.get().map_or(1, |shards| shards.count.load(Ordering::Acquire))
     }
 
     /// Notes how many shards the bucket has, unless it is known better.
     pub(in crate::limiter) fn has_shards(&self, count: u32) {
-        let known = self.lock().seen.live(self.context.clock.now()).is_some();
+        let now = self.context.clock.now();
+        let known = self.peek(now, |state| state.seen.live(now).is_some());
         if !known {
-            self.shards.learn(count);
+            self.learn_shards(count);
         }
     }
 
     /// The gate of the bucket's first shard, unless it was forgotten.
     pub(in crate::limiter) fn first(self: &Arc<Self>) -> Option<Arc<Self>> {
-        if self.key.shard == 0 { Some(self.clone()) } else { self.shards.first.upgrade() }
+        if self.key.shard == 0 { Some(self.clone()) } else { self.shards.get()?.first.upgrade() }
     }
 
     /// The gates of all shards; of the first one's gate.
     pub(in crate::limiter) fn all(self: &Arc<Self>) -> Vec<Arc<Self>> {
-        let mut others = self.shards.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let shards = self.shards();
+        let mut others = shards.others.lock().unwrap_or_else(PoisonError::into_inner);
         for shard in 1 + others.len() as u32..self.shard_count() {
             let key = BucketKey { shard, ..self.key.clone() };
-            let shards = Shards::new(self.shards.count.clone(), Arc::downgrade(self));
+            let shards = Shards::new(shards.count.clone(), Arc::downgrade(self));
             others.push(Arc::new(Self::with_shards(key, self.context.clone(), shards)));
         }
         std::iter::once(self.clone()).chain(others.iter().cloned()).collect()
@@ -93,33 +104,75 @@ impl Gate {
 
     /// Where to ask first: the shard that granted last.
     pub(in crate::limiter) fn preferred(&self) -> usize {
-        self.shards.preferred.load(Ordering::Relaxed) as usize
+        self.shards().preferred.load(Ordering::Relaxed) as usize
     }
 
     pub(in crate::limiter) fn prefer(&self, shard: u32) {
-        self.shards.preferred.store(shard, Ordering::Relaxed);
+        self.shards().preferred.store(shard, Ordering::Relaxed);
+    }
+
+    /// Whether it is time to look at shards that were not seen for long: for one request at a time.
+    pub(in crate::limiter) fn explores(&self) -> bool {
+        let trusted_for = i64::try_from(self.context.settings.deny_from_memory.as_millis()).unwrap_or(i64::MAX);
+        let (now, last) = (self.context.clock.now(), self.shards().explored_at.load(Ordering::Relaxed));
+        let due = now < last || now.saturating_sub(last) >= trusted_for;
+        due && self.shards().explored_at.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// How much more than `amounts` the shard seems to hold, millitokens of the limit that has least; a
+    /// shard that was not seen may hold anything.
+    pub(in crate::limiter) fn headroom(&self, limits: &Limits, amounts: &[i64]) -> i64 {
+        let now = self.context.clock.now();
+        let state = self.lock();
+        let Some(bucket) = state.seen.live(now) else { return i64::MAX };
+        let left = |(limit, amount): (&crate::Limit, &i64)| {
+            let level = plan::projected(bucket, bucket.limit(limit.name())?, &state.pending, now);
+            Some(level.tokens.saturating_sub(*amount))
+        };
+        limits.iter().zip(amounts).filter_map(left).min().unwrap_or(i64::MAX)
     }
 
     /// Notes what an item says of the other shards.
     pub(super) fn learn(&self, bucket: Option<&BucketState>) {
         match bucket {
             // The first one decides.
-            Some(bucket) if self.key.shard == 0 => self.shards.set(bucket.shard_count),
-            Some(bucket) => self.shards.learn(bucket.shard_count),
+            Some(bucket) if self.key.shard == 0 => self.set_shards(bucket.shard_count),
+            Some(bucket) => self.learn_shards(bucket.shard_count),
             None => {}
         }
     }
 
+    /// Notes that there are so many shards at least.
+    pub(super) fn learn_shards(&self, count: u32) {
+        if count > self.shard_count() {
+            self.shards().learn(count);
+        }
+    }
+
+    /// Notes how many there are, and no more.
+    pub(super) fn set_shards(&self, count: u32) {
+        if count != self.shard_count() {
+            self.shards().set(count);
+        }
+    }
+
+    fn shards(&self) -> &Shards {
+        self.shards.get_or_init(|| Box::new(Shards::first()))
+    }
+
     /// The shard, if it was seen and has not expired.
     pub(in crate::limiter) fn image(&self) -> Option<Image> {
-        let state = self.lock();
-        let bucket = state.seen.live(self.context.clock.now())?.clone();
-        Some(Image { bucket, pending: state.pending.clone() })
+        let now = self.context.clock.now();
+        self.peek(now, |state| {
+            let bucket = state.seen.live(now)?.clone();
+            Some(Image { bucket, pending: state.pending.clone() })
+        })
     }
 
     /// The shard, if it was seen so short a time ago that requests may be denied by it.
     pub(in crate::limiter) fn fresh_image(&self) -> Option<Image> {
-        let fresh = self.lock().is_fresh(self.context.clock.now(), self.context.settings.deny_from_memory);
+        let (now, trusted_for) = (self.context.clock.now(), self.context.settings.deny_from_memory);
+        let fresh = self.peek(now, |state| state.is_fresh(now, trusted_for));
         self.image().filter(|_| fresh)
     }
 
@@ -139,7 +192,7 @@ impl Gate {
             rate.is_ok_and(|rate| rate.capacity() >= *amount)
         };
         let now = self.context.clock.now();
-        let special = self.lock().seen.live(now).is_some_and(|state| state.stamps.is_some());
+        let special = self.peek(now, |state| state.seen.live(now).is_some_and(|state| state.stamps.is_some()));
         // What a peer has stamped may admit more than there is.
         special || (limits.iter().zip(amounts).all(holds) && self.known_denial(limits, amounts).is_none())
     }
@@ -170,7 +223,7 @@ impl Gate {
         self: &Arc<Self>,
         updates: &[(BucketKey, Update)],
     ) -> Result<bool, StoreError> {
-        let result = in_time(self.context.settings.store_deadline, self.context.store.transact(updates)).await;
+        let result = self.call(StoreCall::Transact, self.context.store.transact(updates)).await;
         // What was seen of them is old now.
         for gate in self.all() {
             if updates.iter().any(|(key, _)| *key == gate.key) {
@@ -184,7 +237,7 @@ impl Gate {
             return result;
         }
         // Its answer was lost: one of the items tells whether it has landed.
-        let read = in_time(self.context.settings.store_deadline, self.context.store.read(key)).await;
+        let read = self.call(StoreCall::Read, self.context.store.read(key)).await;
         match read {
             Ok(Some(state)) if state.last_write.as_ref() == Some(&update.id) => Ok(true),
             _ => result,

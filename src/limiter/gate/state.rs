@@ -7,14 +7,15 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     super::bucket::{Refusal, Verdict},
-    SettleError,
+    Confirmation,
     ahead::Ahead,
+    growth::Pressed,
     pacing::Pace,
 };
 use crate::{
     limiter::{charge::Mode, grant::Amounts},
     model::{
-        BucketState, LimitName, LimitStatus, Limits, Lineage, Now, Parameters,
+        BucketState, Limit, LimitName, LimitStatus, Limits, Lineage, Now, Parameters,
         plan::{self, Changes},
     },
 };
@@ -30,9 +31,9 @@ pub(super) struct GateState {
     /// When it did: epoch ms.
     pub(super) seen_at: i64,
     /// When it was first seen with the parameters that it has, epoch ms.
-    changed_at: i64,
+    pub(super) changed_at: i64,
     /// Whether requests came with limits that were looked up before.
-    doubtful: bool,
+    pub(super) doubtful: bool,
     /// Whether a wrong clock has left its refill time far ahead: nothing is denied by it.
     ahead: bool,
     /// Requests without a verdict, first come first.
@@ -40,7 +41,7 @@ pub(super) struct GateState {
     /// Differences of settled leases that are not on their way yet.
     pub(super) pending: Changes,
     /// Who waits for them.
-    pub(super) confirmations: Vec<oneshot::Sender<Result<(), SettleError>>>,
+    pub(super) confirmations: Vec<Confirmation>,
     /// Whether a flight is under way.
     pub(super) flying: bool,
     /// Whether a timer runs that will let the pending differences fly alone.
@@ -51,8 +52,10 @@ pub(super) struct GateState {
     pub(super) failures: u32,
     /// When the bucket was split last, or tried to be: epoch ms.
     pub(super) split_at: i64,
+    /// Whether the item is written as often as it can be.
+    pub(super) pressed: Pressed,
     /// The most that one request has asked of each limit: millitokens.
-    most_asked: SmallVec<[(LimitName, i64); 2]>,
+    pub(super) most_asked: SmallVec<[(LimitName, i64); 2]>,
     /// What was taken ahead.
     pub(super) ahead_of: Option<Box<Ahead>>,
     /// How flights are spaced.
@@ -91,9 +94,16 @@ pub(super) struct Waiter {
 }
 
 impl Waiter {
-    pub(super) fn new(limits: &Limits, mode: &Mode, amounts: Amounts, reply: oneshot::Sender<Verdict>) -> Self {
+    /// It comes at `since`.
+    pub(super) fn new(
+        limits: &Limits,
+        mode: &Mode,
+        amounts: Amounts,
+        since: Instant,
+        reply: oneshot::Sender<Verdict>,
+    ) -> Self {
         let (limits, lineage) = (limits.clone(), mode.lineage.clone());
-        Self { limits, known_at: mode.known_at, own: Some(mode.own), lineage, amounts, since: Instant::now(), reply }
+        Self { limits, known_at: mode.known_at, own: Some(mode.own), lineage, amounts, since, reply }
     }
 }
 
@@ -113,7 +123,7 @@ pub(super) struct Batch {
     /// Whether the bucket admits the waiters without charging them.
     pub(super) bypassed: bool,
     pub(super) waiters: Vec<Waiter>,
-    pub(super) confirmations: Vec<oneshot::Sender<Result<(), SettleError>>>,
+    pub(super) confirmations: Vec<Confirmation>,
 }
 
 impl Seen {
@@ -275,6 +285,7 @@ impl GateState {
         let bypassed = self.seen.live(now).is_some_and(|state| state.is_bypassed(now));
         let enter = if bypassed { admit } else { spend };
         let modest = self.is_modest(&changes, now);
+        let mut room = Room::new(self.seen.live(now), wanted.as_ref(), &changes, now);
         for waiter in std::mem::take(&mut self.queue) {
             // One write carries one set of parameters; others have their turn in the next one.
             if let Some(refusal) = &refusal {
@@ -290,7 +301,7 @@ impl GateState {
                 continue;
             }
             let together = wanted.as_ref().is_some_and(|wanted| wanted.same(&waiter.limits));
-            if together && fits(self.seen.live(now), &waiter.limits, &waiter.amounts, &changes, now) {
+            if together && room.take(&waiter.amounts) {
                 enter(&mut changes, &waiter);
                 waiters.push(waiter);
                 continue;
@@ -343,41 +354,57 @@ impl GateState {
     }
 
     /// Takes the pending differences, and who waits for them.
-    pub(super) fn take_pending(&mut self) -> (Changes, Vec<oneshot::Sender<Result<(), SettleError>>>) {
+    pub(super) fn take_pending(&mut self) -> (Changes, Vec<Confirmation>) {
         (std::mem::take(&mut self.pending), std::mem::take(&mut self.confirmations))
     }
 
     /// Keeps differences that were not written for a later write.
-    pub(super) fn keep_pending(
-        &mut self,
-        pending: Changes,
-        confirmations: Vec<oneshot::Sender<Result<(), SettleError>>>,
-    ) {
+    pub(super) fn keep_pending(&mut self, pending: Changes, confirmations: Vec<Confirmation>) {
         self.pending.merge(&pending);
         self.confirmations.extend(confirmations);
     }
 }
 
-/// Whether every limit has what is asked of it, as far as is known. A bucket that does not exist,
-/// and a limit that it does not have, count as full.
+/// Whether every limit has what is asked of it, as far as is known.
 fn fits(state: Option<&BucketState>, limits: &Limits, amounts: &[i64], changes: &Changes, now: i64) -> bool {
-    if state.is_some_and(|state| state.is_bypassed(now)) {
-        return true;
-    }
-    limits.iter().zip(amounts).all(|(limit, amount)| {
-        let gone = changes.get(limit.name()).map_or(0, |change| change.spend.saturating_add(change.take));
-        let wanted = Parameters::from(limit);
-        match state.and_then(|state| Some((state, state.limit(limit.name())?))) {
-            Some((state, known)) => {
-                // A write that lowers the capacity cuts what is there to it before it spends.
-                let capacity = wanted.shard(state.shard, state.shard_count).unwrap_or(known.rate).capacity();
-                *amount <= 0
-                    || state.is_soft(&known.name, now)
-                    || (capacity.saturating_sub(gone) >= *amount && plan::fits(state, known, changes, *amount, now))
+    Room::new(state, Some(limits), changes, now).take(amounts)
+}
+
+/// What more can be granted of each limit, as far as is known: millitokens; `None` where there is no end to
+/// it. A bucket that does not exist, and a limit that it does not have, count as full.
+struct Room(SmallVec<[Option<i64>; 2]>);
+
+impl Room {
+    fn new(state: Option<&BucketState>, limits: Option<&Limits>, changes: &Changes, now: i64) -> Self {
+        let bypassed = state.is_some_and(|state| state.is_bypassed(now));
+        let left = |limit: &Limit| {
+            let gone = changes.get(limit.name()).map_or(0, |change| change.spend.saturating_add(change.take));
+            let wanted = Parameters::from(limit);
+            let Some((state, known)) = state.and_then(|state| Some((state, state.limit(limit.name())?))) else {
+                return Some(wanted.capacity().saturating_sub(gone));
+            };
+            if state.is_soft(&known.name, now) {
+                return None;
             }
-            None => *amount <= 0 || wanted.capacity().saturating_sub(gone) >= *amount,
+            // A write that lowers the capacity cuts what is there to it before it spends.
+            let capacity = wanted.shard(state.shard, state.shard_count).unwrap_or(known.rate).capacity();
+            Some(capacity.saturating_sub(gone).min(plan::projected(state, known, changes, now).tokens))
+        };
+        let left = |limit: &Limit| if bypassed { None } else { left(limit) };
+        Self(limits.into_iter().flat_map(|limits| limits.iter()).map(left).collect())
+    }
+
+    /// Takes `amounts`, if there is room for all of them.
+    fn take(&mut self, amounts: &[i64]) -> bool {
+        let fits = |(left, amount): (&Option<i64>, &i64)| *amount <= 0 || left.is_none_or(|left| left >= *amount);
+        if !self.0.iter().zip(amounts).all(fits) {
+            return false;
         }
-    })
+        for (left, amount) in self.0.iter_mut().zip(amounts) {
+            *left = left.map(|left| left.saturating_sub((*amount).max(0)));
+        }
+        true
+    }
 }
 
 fn spend(changes: &mut Changes, waiter: &Waiter) {

@@ -111,6 +111,11 @@ impl Cache {
         Some(entry.resolution.clone())
     }
 
+    /// What was put last, however old it is: for when nothing can be looked up.
+    pub(super) fn last_known(&self, key: &Key) -> Option<Arc<Resolution>> {
+        self.entries.get(key).map(|entry| entry.resolution.clone())
+    }
+
     pub(super) fn put(&self, key: Key, resolution: Arc<Resolution>, now: i64) {
         self.entries.insert(key, Arc::new(Entry { resolution, at: now, refreshing: AtomicBool::new(false) }));
     }

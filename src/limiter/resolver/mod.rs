@@ -24,12 +24,13 @@ pub use self::cache::CacheStats;
 pub(super) use self::resolution::Resolution;
 
 use self::cache::{Cache, Found, Key};
-use super::background::Background;
+use super::{background::Background, breaker::Switch, watched::watch};
 use crate::{
     clock::Clock,
+    error::Unavailable,
     model::{BucketKey, ConfigScope, EntityId, Resource, StoredOnUnavailable},
     store::{LookUp, Store, StoreError, StoreErrorKind},
-    telemetry,
+    telemetry::{self, StoreCall},
 };
 
 /// Looks configs and entities up, and remembers them.
@@ -40,6 +41,7 @@ pub(super) struct Resolver {
     clock: Arc<dyn Clock>,
     deadline: Duration,
     cache: Cache,
+    breaker: Arc<Switch>,
     /// Counts own writes: what was looked up before one is not remembered after it.
     writes: AtomicU64,
     /// What the system's config said last: it must be known while the store is down.
@@ -64,6 +66,7 @@ impl Resolver {
         deadline: Duration,
         ttl: Duration,
         most: usize,
+        breaker: Arc<Switch>,
     ) -> Self {
         Self {
             store,
@@ -71,6 +74,7 @@ impl Resolver {
             clock,
             deadline,
             cache: Cache::new(most, ttl),
+            breaker,
             writes: AtomicU64::new(0),
             on_unavailable: Mutex::new(None),
         }
@@ -97,6 +101,11 @@ impl Resolver {
         if let Some(known) = self.cache.doubt(&key, since) {
             drop(self.look_up(key, Some(known)));
         }
+    }
+
+    /// What was known last, however old it is.
+    pub(super) fn last_known(&self, entity: &EntityId, resource: &Resource) -> Option<Arc<Resolution>> {
+        self.cache.last_known(&(entity.clone(), resource.clone()))
     }
 
     /// Forgets what an own write has changed.
@@ -155,13 +164,18 @@ impl Resolver {
         let Some(records) = self.store.records() else {
             return Ok(Arc::new(Resolution::nothing()));
         };
+        if !self.breaker.admits(|| self.clock.now()) {
+            return Err(StoreError::new(StoreErrorKind::NotApplied, Unavailable::BreakerOpen.to_string()));
+        }
         let known_at = self.clock.now();
         let scopes = ConfigScope::levels(entity, resource);
         // Without it, a bucket whose first shard is gone would begin full beside the others.
         let second = BucketKey { shard: 1, ..BucketKey::new(entity.clone(), resource.clone()) };
         let call = async {
             loop {
-                match records.look_up(Some(entity), &scopes, Some(&second)).await {
+                let call = records.look_up(Some(entity), &scopes, Some(&second));
+                let call = StoreCall::LookUp.watch(resource, call);
+                match watch(&self.breaker, &*self.clock, call).await {
                     // Throttled: the deadline ends it.
                     Err(error) if error.kind() == StoreErrorKind::Busy => {
                         tokio::time::sleep(Duration::from_millis(fastrand::u64(5..=25))).await;

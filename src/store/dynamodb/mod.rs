@@ -15,6 +15,7 @@
 mod attributes;
 mod caller;
 mod client;
+mod consumed;
 mod date;
 mod decode;
 mod diagnostics;

@@ -11,7 +11,7 @@ use super::{
         EXPIRES_AT, Field, LAST_WRITE, PK, PRESSURE, PRESSURE_CAPACITY, REFILLED_AT, SHARD_COUNT, bucket_index_keys,
         bucket_key, limit_attribute, limit_of_tokens,
     },
-    decode, encode,
+    consumed, decode, encode,
     expression::{Expression, number, text},
     failure::store_error,
     records::{Item, get_batch, unbuildable},
@@ -20,12 +20,13 @@ use super::{
 use crate::{
     model::{BucketKey, Split, Update},
     store::{StoreError, StoreErrorKind},
+    telemetry::StoreCall,
 };
 
 /// Executes several updates in one transaction.
 pub(super) async fn transact(store: &DynamoDbStore, updates: &[(BucketKey, Update)]) -> Result<bool, StoreError> {
     let actions = updates.iter().map(|(key, update)| action(store, key, encode::update(update)));
-    send(store, actions.collect::<Result<_, _>>()?).await
+    send(store, StoreCall::Transact, actions.collect::<Result<_, _>>()?).await
 }
 
 /// Doubles the shards of a bucket in one transaction.
@@ -48,7 +49,7 @@ pub(super) async fn split(store: &DynamoDbStore, bucket: &BucketKey, split: &Spl
         actions.push(action(store, key, half)?);
         actions.push(new);
     }
-    send(store, actions).await
+    send(store, StoreCall::Split, actions).await
 }
 
 /// Takes half of what a shard holds, and puts it into a new one.
@@ -124,10 +125,16 @@ fn action(store: &DynamoDbStore, key: &BucketKey, expression: Expression) -> Res
 }
 
 /// False where a condition failed.
-async fn send(store: &DynamoDbStore, actions: Vec<TransactWriteItem>) -> Result<bool, StoreError> {
-    let result = store.client.transact_write_items().set_transact_items(Some(actions)).send().await;
+async fn send(store: &DynamoDbStore, call: StoreCall, actions: Vec<TransactWriteItem>) -> Result<bool, StoreError> {
+    // A transaction prepares every write, and then does it.
+    let least = 2 * actions.len() as u64;
+    let request = store.client.transact_write_items().set_transact_items(Some(actions));
+    let result = request.set_return_consumed_capacity(consumed::wanted()).send().await;
     let error = match result {
-        Ok(_) => return Ok(true),
+        Ok(output) => {
+            consumed::note(call, output.consumed_capacity(), least);
+            return Ok(true);
+        }
         Err(SdkError::ServiceError(error)) => error,
         Err(error) => return Err(store_error(error)),
     };
@@ -136,7 +143,10 @@ async fn send(store: &DynamoDbStore, actions: Vec<TransactWriteItem>) -> Result<
     };
     let mut codes = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
     match codes.any(|code| code == "ConditionalCheckFailed") {
-        true => Ok(false),
+        true => {
+            consumed::note(call, &[], least);
+            Ok(false)
+        }
         false => Err(StoreError::new(StoreErrorKind::Busy, "the transaction met another one, or was throttled")),
     }
 }

@@ -11,13 +11,14 @@ use aws_sdk_dynamodb::{
 };
 
 use super::{
-    attributes, caller::CallerIdentity, client::without_retries, date::observed, decode, encode, failure::store_error,
-    shards,
+    attributes, caller::CallerIdentity, client::without_retries, consumed, date::observed, decode, encode,
+    failure::store_error, shards,
 };
 use crate::{
     clock::{MonotonicClock, StoreTime},
     model::{BucketKey, BucketState, Create, Level, LimitState, Parameters, Split, Update},
     store::{Diagnostics, Namespaces, Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
+    telemetry::StoreCall,
 };
 
 /// Buckets of one namespace in a DynamoDB table.
@@ -92,10 +93,12 @@ impl DynamoDbStore {
             .set_expression_attribute_values(Some(expression.values()))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .set_return_consumed_capacity(consumed::wanted())
             .send()
             .await;
         match result {
             Ok(output) => {
+                consumed::note(StoreCall::Update, output.consumed_capacity.as_slice(), 1);
                 let item = output.attributes.ok_or_else(|| missing("UpdateItem returned no item"))?;
                 decode::bucket(&item, bucket.shard).map(Outcome::Applied)
             }
@@ -105,6 +108,7 @@ impl DynamoDbStore {
                 let UpdateItemError::ConditionalCheckFailedException(failed) = error.into_err() else {
                     return Err(missing("a condition failed"));
                 };
+                consumed::note(StoreCall::Update, &[], 1);
                 refused(failed.item.as_ref(), bucket)
             }
             Err(error) => Err(store_error(error)),
@@ -122,16 +126,21 @@ impl DynamoDbStore {
             .set_expression_attribute_names(Some(names))
             .set_expression_attribute_values(Some(values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .set_return_consumed_capacity(consumed::wanted())
             .send()
             .await;
         match result {
-            Ok(_) => created(bucket, create).map(Outcome::Applied),
+            Ok(output) => {
+                consumed::note(StoreCall::Create, output.consumed_capacity.as_slice(), 1);
+                created(bucket, create).map(Outcome::Applied)
+            }
             Err(SdkError::ServiceError(error))
                 if matches!(error.err(), PutItemError::ConditionalCheckFailedException(_)) =>
             {
                 let PutItemError::ConditionalCheckFailedException(failed) = error.into_err() else {
                     return Err(missing("a condition failed"));
                 };
+                consumed::note(StoreCall::Create, &[], 1);
                 refused(failed.item.as_ref(), bucket)
             }
             Err(error) => Err(store_error(error)),

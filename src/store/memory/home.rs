@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock, Weak};
 use super::{MemoryStore, buckets::Buckets, entry::Entry, records::Tables, shape::Recent};
 use crate::{
     clock::{Clock, MonotonicClock},
+    limiter::Lines,
     model::{ConfigScope, EntityId, Limits},
     store::LookUp,
 };
@@ -16,6 +17,8 @@ use crate::{
 pub(crate) struct Home {
     time: Time,
     tables: Arc<Tables>,
+    /// Who waits for capacity.
+    lines: Lines,
     /// Not held: the buckets hold it.
     buckets: Weak<Buckets>,
 }
@@ -33,7 +36,7 @@ static CLOCK: LazyLock<Arc<MonotonicClock>> = LazyLock::new(|| Arc::new(Monotoni
 impl Home {
     pub(super) fn new(buckets: &Arc<Buckets>, tables: &Arc<Tables>, clock: Option<Arc<dyn Clock>>) -> Arc<Self> {
         let time = clock.map_or(Time::Own, Time::Given);
-        Arc::new(Self { time, tables: tables.clone(), buckets: Arc::downgrade(buckets) })
+        Arc::new(Self { time, tables: tables.clone(), lines: Lines::default(), buckets: Arc::downgrade(buckets) })
     }
 
     /// Epoch ms.
@@ -50,6 +53,11 @@ impl Home {
             Time::Own => CLOCK.clone(),
             Time::Given(clock) => clock.clone(),
         }
+    }
+
+    /// Who waits for capacity.
+    pub(crate) fn lines(&self) -> &Lines {
+        &self.lines
     }
 
     /// Whether limits or entities were ever stored.

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use sfv::{BareItem, Item, List, ListEntry, Parser};
-use tollgate::{Limit, layer::Settle};
+use tollgate::{
+    Limit,
+    layer::{QuotaUnit, Settle},
+};
 
 use crate::world::{app, ask, from, layer, memory, per_user};
 
@@ -73,4 +76,97 @@ async fn lines_of_nested_layers_are_one_list() {
     let response = ask(&app, from("alice")).await;
     assert_eq!(items(&response, "ratelimit").iter().map(name).collect::<Vec<_>>(), ["rpm", "rph"]);
     assert_eq!(items(&response, "ratelimit-policy").iter().map(name).collect::<Vec<_>>(), ["rpm", "rph"]);
+}
+
+/// A name of 1 to 64 of the characters that limits' names have.
+fn any_name(random: &mut fastrand::Rng) -> String {
+    let length = if random.bool() { 64 } else { random.usize(1..=64) };
+    let first = random.alphabetic();
+    let other = |random: &mut fastrand::Rng| {
+        if random.u8(0..4) == 0 { random.choice(['.', '_', '-']).unwrap() } else { random.alphanumeric() }
+    };
+    std::iter::once(first).chain((1..length).map(|_| other(random))).collect()
+}
+
+#[tokio::test]
+async fn of_any_names_units_and_keys_granted_or_denied() {
+    let seed = fastrand::u64(..);
+    let random = &mut fastrand::Rng::with_seed(seed);
+    for _ in 0..200 {
+        let mut limits: Vec<Limit> = Vec::new();
+        while limits.len() < random.usize(1..=5) {
+            let most = random.choice([3, 1000, Limit::MAX_TOKENS]).unwrap();
+            let period = random.choice([1, 60_000, 3_155_760_000_000]).unwrap();
+            let limit = Limit::custom(
+                any_name(random),
+                random.u64(1..=most),
+                random.u64(1..=most),
+                Duration::from_millis(period),
+            );
+            limits.push(limit.expect("a limit"));
+        }
+        let name_of = |limit: &Limit| limit.name().to_string();
+        if limits.iter().map(name_of).collect::<std::collections::HashSet<_>>().len() < limits.len() {
+            continue;
+        }
+        let mut policy = per_user(limits[0].clone());
+        for limit in &limits[1..] {
+            policy = policy.limit(limit.clone());
+        }
+        for limit in &limits {
+            // All of it, or something that it is short of soon.
+            policy = policy
+                .cost(name_of(limit), random.choice([limit.capacity(), 1, limit.capacity().div_ceil(2)]).unwrap());
+            policy = match random.u8(0..3) {
+                0 => policy.unit(name_of(limit), QuotaUnit::other("any-Unit_1.x:y/z")),
+                1 => policy.unit(name_of(limit), QuotaUnit::ContentBytes),
+                _ => policy,
+            };
+        }
+        let keyed = random.bool();
+        if keyed {
+            policy = policy.partition_keys([7; 32]);
+        }
+        let app = app(layer(&memory().0, policy), || "hello");
+        for _ in 0..4 {
+            let response = ask(&app, from("alice")).await;
+            for (field, first) in [("ratelimit-policy", "q"), ("ratelimit", "r")] {
+                let items = items(&response, field);
+                let names: Vec<_> = items.iter().map(name).collect();
+                assert_eq!(names, limits.iter().map(name_of).collect::<Vec<_>>(), "seed {seed}");
+                for item in &items {
+                    assert_eq!(item.params.keys().next().unwrap().as_str(), first);
+                    assert_eq!(item.params.contains_key("pk"), keyed, "seed {seed}");
+                    for (key, value) in &item.params {
+                        match (key.as_str(), value) {
+                            ("q" | "r" | "w" | "t", BareItem::Integer(number)) => {
+                                assert!(
+                                    i64::from(*number) >= i64::from(key.as_str() == "w"),
+                                    "{key} is {number}, seed {seed}"
+                                );
+                            }
+                            ("qu", BareItem::String(_)) | ("pk", BareItem::ByteSequence(_)) => {}
+                            other => panic!("{other:?}, seed {seed}"),
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_the_widest_and_the_fastest_limit() {
+    let widest = Limit::custom("w", Limit::MAX_TOKENS, 1, Duration::from_secs(1_000_000_000)).unwrap();
+    let fastest = Limit::custom("f", 1, 1000, Duration::from_secs(1)).unwrap();
+    let all = Limit::MAX_TOKENS;
+    let app = app(layer(&memory().0, per_user(widest).limit(fastest).cost("w", all).cost("f", 0)), || "hello");
+    for status in [200, 429] {
+        let response = ask(&app, from("alice")).await;
+        assert_eq!(response.status(), status);
+        let policies = items(&response, "ratelimit-policy");
+        assert_eq!(numbers(&policies[0], ["q", "w"]), [999_999_999_999_999; 2], "no integer has more than 15 digits");
+        assert_eq!(numbers(&policies[1], ["q", "w"]), [1, 1], "no window is shorter than a second");
+        assert_eq!(numbers(&items(&response, "ratelimit")[0], ["r", "t"]), [0, 999_999_999_999_999]);
+    }
 }

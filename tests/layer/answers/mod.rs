@@ -1,7 +1,18 @@
 //! What clients are told.
 
+mod custom;
 mod denied;
+mod dialects;
+mod exposed;
 mod fields;
+mod grpc;
+mod head;
+mod jitter;
 mod nested;
+mod partition;
+mod problems;
+mod reasons;
 mod report;
+mod resets;
 mod retry_after;
+mod units;

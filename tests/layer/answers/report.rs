@@ -46,7 +46,7 @@ async fn denials_report_all_of_them_whatever_responses_do() {
             assert_eq!(ask(&app, from("alice")).await.status(), 200);
         }
         let denied = ask(&app, from("alice")).await;
-        assert_eq!(text(&denied, "ratelimit"), Some(r#""rpm";r=8;t=12, "tpm";r=0;t=60"#));
+        assert_eq!(text(&denied, "ratelimit"), Some(r#""rpm";r=8;t=12, "tpm";r=0;t=30"#));
     }
 }
 

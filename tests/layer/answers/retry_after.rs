@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use axum::Router;
 use tollgate::{
-    Cost, Limit, RateLimiter,
+    Cost, EntityId, Limit, RateLimiter,
     clock::ManualClock,
-    layer::{Settle, header_value},
+    layer::{PolicyBuilder, Settle, header_value, keys},
+    model::Entity,
 };
 
 use crate::world::{app, ask, gated, layer, memory, per_user, text, with_headers};
@@ -20,9 +21,9 @@ struct Arbitrary {
 const NAMES: [&str; 3] = ["one", "two", "three"];
 const COSTS: [&str; 3] = ["x-cost-one", "x-cost-two", "x-cost-three"];
 
-fn arbitrary(random: &mut fastrand::Rng, limiter: &RateLimiter) -> Arbitrary {
+fn arbitrary_limits(random: &mut fastrand::Rng) -> Vec<Limit> {
     let count = random.usize(1..=3);
-    let limits: Vec<_> = NAMES[..count]
+    NAMES[..count]
         .iter()
         .map(|name| {
             let capacity = if random.bool() { random.u64(1..20) } else { random.u64(1..2_000_000) };
@@ -30,7 +31,23 @@ fn arbitrary(random: &mut fastrand::Rng, limiter: &RateLimiter) -> Arbitrary {
                 Duration::from_millis(if random.bool() { random.u64(1..5_000) } else { random.u64(1..90_000_000) });
             Limit::custom(name, capacity, random.u64(1..=capacity.saturating_mul(2)), period).unwrap()
         })
-        .collect();
+        .collect()
+}
+
+fn arbitrary_policy(random: &mut fastrand::Rng, limits: &[Limit]) -> PolicyBuilder {
+    let mut policy = per_user(limits[0].clone()).estimate(NAMES[0], header_value(COSTS[0]));
+    for (limit, header) in limits.iter().zip(COSTS).skip(1) {
+        // No smaller than the same limit of another layer, but of another rate.
+        let limit =
+            Limit::custom(limit.name(), limit.capacity(), random.u64(1..=limit.capacity()), limit.refill_period());
+        let limit = limit.unwrap();
+        policy = policy.estimate(limit.name().as_str(), header_value(header)).limit(limit);
+    }
+    policy.settle(NAMES[0], Settle::header("x-extra").add())
+}
+
+fn arbitrary(random: &mut fastrand::Rng, limiter: &RateLimiter) -> Arbitrary {
+    let limits = arbitrary_limits(random);
     let mut policy = per_user(limits[0].clone()).estimate(NAMES[0], header_value(COSTS[0]));
     for (limit, header) in limits.iter().zip(COSTS).skip(1) {
         policy = policy.limit(limit.clone()).estimate(limit.name().as_str(), header_value(header));
@@ -47,48 +64,55 @@ impl Arbitrary {
         self.limits.iter().map(|limit| if random.bool() { 1 } else { random.u64(0..=limit.capacity()) }).collect()
     }
 
-    async fn ask(&self, cost: &[u64]) -> http::Response<axum::body::Body> {
+    async fn ask(&self, user: &str, cost: &[u64]) -> http::Response<axum::body::Body> {
         let texts: Vec<_> = cost.iter().map(u64::to_string).collect();
-        let mut headers = vec![("x-user", &b"alice"[..])];
+        let mut headers = vec![("x-user", user.as_bytes())];
         headers.extend(COSTS.into_iter().zip(&texts).map(|(name, text)| (name, text.as_bytes())));
         ask(&self.app, with_headers(&headers)).await
     }
 
     /// The exact wait, by the limiter itself.
-    async fn wait(&self, limiter: &RateLimiter, cost: &[u64]) -> Duration {
+    async fn wait(&self, limiter: &RateLimiter, user: &str, cost: &[u64]) -> Duration {
         let mut costs = Cost::new();
         for (limit, tokens) in self.limits.iter().zip(cost) {
             costs.set(limit.name().clone(), *tokens);
         }
-        let wait = limiter.time_until_available("alice", "api").limits(self.limits.clone()).costs(&costs);
+        let wait = limiter.time_until_available(user, "api").limits(self.limits.clone()).costs(&costs);
         wait.await.unwrap().expect("it fits some time")
     }
 }
 
 /// Denials in a random state; each must be honest.
-async fn is_honest(new: fn() -> (RateLimiter, ManualClock), states: usize, seed: u64) {
+async fn is_honest(new: fn() -> (RateLimiter, ManualClock), family: bool, states: usize, seed: u64) {
     let random = &mut fastrand::Rng::with_seed(seed);
     let mut denied = 0;
     while denied < states {
         let (limiter, clock) = new();
+        if family {
+            with_parent(&limiter).await;
+        }
         let policy = arbitrary(random, &limiter);
         for _ in 0..30 {
             clock.advance(Duration::from_millis(if random.bool() { 0 } else { random.u64(0..10_000) }));
             let cost = policy.cost(random);
-            let response = policy.ask(&cost).await;
+            let user = if family { USERS[random.usize(0..2)] } else { USERS[0] };
+            let response = policy.ask(user, &cost).await;
             if response.status() == 200 {
                 continue;
             }
             assert_eq!(response.status(), 429, "seed {seed}");
             let seconds: u64 = text(&response, "retry-after").expect("Retry-After").parse().expect("seconds");
-            let exact = policy.wait(&limiter, &cost).await;
+            let exact = policy.wait(&limiter, user, &cost).await;
             assert!(exact > Duration::ZERO, "seed {seed}");
             assert!(
                 seconds >= 1 && Duration::from_secs(seconds - 1) < exact,
                 "too long: {seconds} s for {exact:?}, seed {seed}"
             );
+            // What the denied one was granted of the other bucket is given back by then: nobody waits
+            // here, tokio's time stands still as long as there is work.
+            tokio::time::sleep(Duration::from_secs(1)).await;
             clock.advance(Duration::from_secs(seconds));
-            let again = policy.ask(&cost).await;
+            let again = policy.ask(user, &cost).await;
             assert_eq!(
                 again.status(),
                 200,
@@ -100,12 +124,86 @@ async fn is_honest(new: fn() -> (RateLimiter, ManualClock), states: usize, seed:
     }
 }
 
+const USERS: [&str; 2] = ["alice", "bob"];
+
+/// Gives the users a parent, whose bucket both use up.
+async fn with_parent(limiter: &RateLimiter) {
+    let parent = EntityId::new("project").unwrap();
+    limiter.entities().create(Entity::new(parent.clone())).await.unwrap();
+    for user in USERS {
+        let child = Entity::new(EntityId::new(user).unwrap()).with_parent(parent.clone()).cascading();
+        limiter.entities().create(child).await.unwrap();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn in_memory() {
-    is_honest(memory, 400, fastrand::u64(..)).await;
+    is_honest(memory, false, 400, fastrand::u64(..)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn through_gates() {
-    is_honest(gated, 200, fastrand::u64(..)).await;
+    is_honest(gated, false, 200, fastrand::u64(..)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_parent_in_memory() {
+    is_honest(memory, true, 400, fastrand::u64(..)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_parent_through_gates() {
+    is_honest(gated, true, 200, fastrand::u64(..)).await;
+}
+
+/// Of layers around each other none says no twice: whoever waits for each that does is served.
+#[tokio::test(start_paused = true)]
+async fn of_nested_layers() {
+    let seed = fastrand::u64(..);
+    let random = &mut fastrand::Rng::with_seed(seed);
+    let mut denied = 0;
+    while denied < 400 {
+        let (limiter, clock) = memory();
+        let inner = arbitrary(random, &limiter);
+        let outer = arbitrary_policy(random, &inner.limits).resource(keys::fixed("outer"));
+        let app = inner.app.clone().layer(layer(&limiter, outer));
+        let nested = Arbitrary { app, ..inner };
+        for _ in 0..30 {
+            clock.advance(Duration::from_millis(if random.bool() { 0 } else { random.u64(0..10_000) }));
+            let cost = nested.cost(random);
+            for attempt in 0.. {
+                let response = nested.ask("alice", &cost).await;
+                if response.status() == 200 {
+                    break;
+                }
+                assert!(attempt < 2, "each has denied it, and one again: {:?}, seed {seed}", nested.limits);
+                let seconds: u64 = text(&response, "retry-after").expect("Retry-After").parse().expect("seconds");
+                clock.advance(Duration::from_secs(seconds));
+                denied += 1;
+            }
+        }
+    }
+}
+
+/// Whoever comes back when a service says so, is not turned away by the layer around it.
+#[tokio::test(start_paused = true)]
+async fn of_the_service_within() {
+    let seed = fastrand::u64(..);
+    let random = &mut fastrand::Rng::with_seed(seed);
+    for _ in 0..400 {
+        let (limiter, clock) = memory();
+        let limits = arbitrary_limits(random);
+        let policy = arbitrary_policy(random, &limits);
+        let (own, used) = (random.u64(0..100).to_string(), random.u64(0..=limits[0].capacity()).to_string());
+        let answer =
+            move || (http::StatusCode::SERVICE_UNAVAILABLE, [("retry-after", own.clone()), ("x-extra", used.clone())]);
+        let policy = Arbitrary { limits, app: app(layer(&limiter, policy), answer) };
+        let cost = policy.cost(random);
+        let response = policy.ask("alice", &cost).await;
+        assert_eq!(response.status(), 503);
+        let seconds: u64 = text(&response, "retry-after").expect("Retry-After").parse().expect("seconds");
+        clock.advance(Duration::from_secs(seconds));
+        let again = policy.ask("alice", &cost).await;
+        assert_eq!(again.status(), 503, "{seconds} s for {cost:?} of {:?}, seed {seed}", policy.limits);
+    }
 }

@@ -5,7 +5,10 @@ use std::sync::mpsc;
 use axum::{Router, body::Body, extract::Request, routing::get};
 use tollgate::{
     EntityId, Limit, RateLimiter,
-    layer::{Key, KeyExtractor, LeaseHandle, MissingKey, PolicyBuilder, RateLimitStatus, RequestHead, Settle, keys},
+    layer::{
+        Key, KeyExtractor, LeaseHandle, MissingKey, PolicyBuilder, RateLimitStatus, RequestHead, Settle,
+        keys::{self, HmacSecret},
+    },
 };
 use tower::{Layer, Service, ServiceExt};
 
@@ -75,6 +78,43 @@ async fn they_are_not_in_events() {
     for line in events.text().lines().filter(|line| line.contains(" tollgate")) {
         tells_nothing(line);
     }
+}
+
+/// Cookies and queries, and a secret of the server's.
+#[tokio::test]
+async fn nowhere_wherever_they_come_from() {
+    let events = Events::collect();
+    let hmac = HmacSecret::new(format!("server {SECRET}")).unwrap();
+    let policy = || per_user(Limit::per_hour("rph", 1));
+    let policies = [
+        policy().entity(keys::hashed_cookie("session")),
+        policy().entity(keys::hashed_query_parameter("key")),
+        policy().entity(keys::header("x-api-key").hmac(&hmac)),
+        policy().entity(keys::hashed_cookie("session").and(keys::bearer_token())),
+        policy().entity(keys::hashed_cookie("none").or(keys::bearer_token().hmac(&hmac))),
+    ];
+    for policy in policies {
+        let (limiter, _) = memory();
+        let built = layer(&limiter, policy);
+        tells_nothing(&format!("{built:?}"));
+        let app = hello(built);
+        let cookie = format!("session={SECRET}");
+        let requests = [SECRET, "x"].map(|key| {
+            let mut request = with_secret();
+            request.headers_mut().insert("cookie", cookie.parse().unwrap());
+            *request.uri_mut() = format!("/?key={SECRET}&{key}").parse().unwrap();
+            request
+        });
+        for (request, expected) in requests.into_iter().zip([200, 429]) {
+            let response = ask(&app, request).await;
+            assert_eq!(response.status(), expected);
+            tells_nothing(&format!("{response:?}"));
+            let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+            tells_nothing(&String::from_utf8_lossy(&body));
+        }
+        tells_nothing(&format!("{limiter:?}"));
+    }
+    tells_nothing(&events.text());
 }
 
 #[tokio::test]

@@ -9,7 +9,10 @@ mod decision;
 mod failure;
 mod head;
 mod nested;
+mod offsets;
 mod process;
+mod upgrade;
+mod watched;
 
 pub(super) const ROLLED_BACK: i64 = 100;
 pub(super) const AS_ESTIMATED: i64 = 90;

@@ -4,10 +4,11 @@ use axum::{Json, Router};
 use serde_json::Value;
 use tollgate::{
     RateLimiter,
-    layer::{RequestHead, header_value},
+    layer::{PolicyBuilder, RequestHead, content_length, header_value, query_parameter},
 };
 
 use super::AS_ESTIMATED;
+use crate::events::Events;
 use crate::world::{
     Remote, alices_tokens, ask, from, header_map, hello, layer, memory, ten_tokens, text, with_headers,
 };
@@ -32,15 +33,68 @@ async fn a_header_says_how_much() {
 #[tokio::test]
 async fn the_fixed_cost_holds_where_it_does_not() {
     for bad in [&b"-5"[..], b"1e9", b"abc", b"", b"\xff", b"18446744073709551616"] {
+        let events = Events::collect();
         let (limiter, _) = memory();
         assert_eq!(ask_for(&estimating(&limiter), bad).await.status(), 200);
         assert_eq!(alices_tokens(&limiter).await, AS_ESTIMATED, "{bad:?}");
+        let events = events.text();
+        assert!(events.contains("estimate ignored") && events.contains("x-tokens"), "{bad:?}: {events}");
     }
+    let events = Events::collect();
+    let (limiter, _) = memory();
+    assert_eq!(ask(&estimating(&limiter), from("alice")).await.status(), 200);
+    assert_eq!(alices_tokens(&limiter).await, AS_ESTIMATED);
+    assert!(!events.text().contains("ignored"), "a missing one says nothing");
     let (limiter, _) = memory();
     let mut twice = with_headers(&[("x-user", b"alice")]);
     *twice.headers_mut() = header_map(&[("x-user", b"alice"), ("x-tokens", b"20"), ("x-tokens", b"20")]);
     assert_eq!(ask(&estimating(&limiter), twice).await.status(), 200);
     assert_eq!(alices_tokens(&limiter).await, AS_ESTIMATED);
+}
+
+/// What is left of 100 after a request for this path and with this length.
+async fn left_by(policy: PolicyBuilder, path: &'static str, length: Option<&'static [u8]>) -> i64 {
+    let (limiter, _) = memory();
+    let mut request = with_headers(&[("x-user", b"alice")]);
+    *request.uri_mut() = path.parse().unwrap();
+    if let Some(length) = length {
+        request.headers_mut().extend(header_map(&[("content-length", length)]));
+    }
+    assert_eq!(ask(&hello(layer(&limiter, policy)), request).await.status(), 200);
+    alices_tokens(&limiter).await
+}
+
+#[tokio::test]
+async fn a_query_parameter_does_too() {
+    for (path, left) in [
+        ("/?n=25", 75),
+        ("/?a=1&%6E=%32%35&b", 75),
+        ("/", AS_ESTIMATED),
+        ("/?n", AS_ESTIMATED),
+        ("/?n=-25", AS_ESTIMATED),
+        ("/?n=25&n=25", AS_ESTIMATED),
+        ("/?N=25", AS_ESTIMATED),
+    ] {
+        let events = Events::collect();
+        assert_eq!(left_by(ten_tokens().estimate("tpm", query_parameter("n")), path, None).await, left, "{path}");
+        let bad = ["/?n", "/?n=-25", "/?n=25&n=25"].contains(&path);
+        assert_eq!(events.text().contains("estimate ignored"), bad, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_length_of_the_request_does_too() {
+    let bytes = || ten_tokens().estimate("tpm", content_length());
+    let fours = || ten_tokens().estimate("tpm", content_length().per_token(4));
+    assert_eq!(left_by(bytes(), "/", Some(b"25")).await, 75);
+    assert_eq!(left_by(fours(), "/", Some(b"24")).await, 94);
+    assert_eq!(left_by(fours(), "/", Some(b"25")).await, 93, "rounded up");
+    assert_eq!(left_by(fours(), "/", Some(b"0")).await, 100);
+    assert_eq!(left_by(ten_tokens().estimate("tpm", content_length().per_token(0)), "/", Some(b"25")).await, 75);
+    assert_eq!(left_by(bytes(), "/", None).await, AS_ESTIMATED, "chunked");
+    let events = Events::collect();
+    assert_eq!(left_by(bytes(), "/", Some(b"-1")).await, AS_ESTIMATED);
+    assert!(events.text().contains("estimate ignored"));
 }
 
 #[tokio::test]

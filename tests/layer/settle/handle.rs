@@ -5,10 +5,10 @@ use http::StatusCode;
 use tollgate::{
     Error, RateLimiter,
     error::Invalid,
-    layer::{LeaseHandle, Settle},
+    layer::{LeaseHandle, Outcome, PolicyBuilder, Settle},
 };
 
-use crate::world::{Remote, alices_tokens, ask, from, gated, layer, memory, ten_tokens, text};
+use crate::world::{Remote, alices_tokens, ask, from, gated, layer, left, memory, ten_tokens};
 
 /// What is left after a request whose handler is `handler`.
 async fn left_after<F, R>(limiter: &RateLimiter, handler: F) -> i64
@@ -124,17 +124,70 @@ async fn clones_are_one_lease() {
     assert_eq!(left_after(&memory().0, handler).await, 80);
 }
 
+/// What is left where a handler says something and the response, its head and body, says 40.
+async fn left_beside_rules(policy: PolicyBuilder, say: fn(&LeaseHandle)) -> i64 {
+    let (limiter, _) = memory();
+    let handler = async move |lease: LeaseHandle| {
+        say(&lease);
+        [("x-used", "40")]
+    };
+    let policy = policy.settle("tpm", Settle::header("x-used")).settle("tpm", Settle::head(|_| Some(1)).add());
+    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, policy));
+    assert_eq!(ask(&app, from("alice")).await.status(), 200);
+    alices_tokens(&limiter).await
+}
+
 #[tokio::test]
-async fn headers_have_the_last_word() {
+async fn what_it_says_goes_before_rules() {
+    assert_eq!(left_beside_rules(ten_tokens(), |_| {}).await, 59);
+    assert_eq!(left_beside_rules(ten_tokens(), |lease| lease.settle("tpm", 30).unwrap()).await, 70);
+    assert_eq!(left_beside_rules(ten_tokens(), |lease| lease.adjust("tpm", 5).unwrap()).await, 85);
+    assert_eq!(left_beside_rules(ten_tokens(), |lease| lease.release("tpm", 5).unwrap()).await, 95);
+    assert_eq!(left_beside_rules(ten_tokens(), |lease| assert!(lease.settle("rpm", 30).is_err())).await, 59);
+}
+
+#[tokio::test]
+async fn of_that_limit_only() {
     let (limiter, _) = memory();
     let handler = async |lease: LeaseHandle| {
-        lease.settle("tpm", 50).unwrap();
+        lease.settle("tpm", 30).unwrap();
+        [("x-used", "3")]
+    };
+    let rpm = tollgate::Limit::per_minute("rpm", 5);
+    let policy = ten_tokens().limit(rpm.clone()).settle("rpm", Settle::header("x-used"));
+    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, policy));
+    assert_eq!(ask(&app, from("alice")).await.status(), 200);
+    assert_eq!((alices_tokens(&limiter).await, left(&limiter, "alice", &rpm).await), (70, 2));
+}
+
+#[tokio::test]
+async fn asking_for_more_says_nothing_of_what_was_used() {
+    let (limiter, _) = memory();
+    let handler = async |lease: LeaseHandle| {
+        lease.consume("tpm", 50).await.unwrap();
         [("x-used", "30")]
     };
     let policy = ten_tokens().settle("tpm", Settle::header("x-used"));
     let app = Router::new().route("/", get(handler)).layer(layer(&limiter, policy));
-    let response = ask(&app, from("alice")).await;
-    assert_eq!(text(&response, "ratelimit"), Some(r#""tpm";r=70;t=18"#));
+    assert_eq!(ask(&app, from("alice")).await.status(), 200);
+    assert_eq!(alices_tokens(&limiter).await, 70);
+}
+
+#[tokio::test]
+async fn an_outcome_goes_before_what_it_says() {
+    let refund = || ten_tokens().on_status(200..=200, Outcome::Refund);
+    assert_eq!(left_beside_rules(refund(), |lease| lease.settle("tpm", 30).unwrap()).await, 100);
+}
+
+#[tokio::test]
+async fn what_it_says_after_the_head_counts_whatever_the_outcome() {
+    let (limiter, _) = memory();
+    let (send, receive) = std::sync::mpsc::channel();
+    let handler = async move |lease: LeaseHandle| send.send(lease).unwrap();
+    let app =
+        Router::new().route("/", get(handler)).layer(layer(&limiter, ten_tokens().on_status(.., Outcome::Refund)));
+    assert_eq!(ask(&app, from("alice")).await.status(), 200);
+    receive.recv().unwrap().settle("tpm", 30).unwrap();
     assert_eq!(alices_tokens(&limiter).await, 70);
 }
 

@@ -1,4 +1,4 @@
-//! What a request has really cost, by headers and by the handler.
+//! What a request has really cost, by its response and by the handler.
 //!
 //! A request costs 10 of 100 tokens before anything is known.
 
@@ -7,7 +7,12 @@ mod debt;
 mod estimate;
 mod handle;
 mod header;
+mod learn;
+mod outcome;
 mod refund;
+mod response_head;
+mod top_up;
+mod trailer;
 
 /// What is left where the estimate stands.
 pub(super) const AS_ESTIMATED: i64 = 90;

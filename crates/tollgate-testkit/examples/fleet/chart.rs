@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
 use tollgate_testkit::fleet::Outcome;
 
-use crate::report::{Row, no_verdict};
+use crate::{
+    report::{Row, no_verdict},
+    scenario::MODES,
+};
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 360.0;
@@ -67,11 +70,15 @@ fn draw(title: &str, curves: &Curves<'_>) -> String {
     let middle = (left + WIDTH - right) / 2.0;
     line(format_args!("<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">processes</text>", HEIGHT - 6.0));
     for (index, (name, curve)) in curves.iter().enumerate() {
-        let colour = COLOURS[index % COLOURS.len()];
+        // A colour for each scenario, dashes for the mode.
+        let colour = COLOURS[index / MODES.len() % COLOURS.len()];
+        let dashes = ["6 4", "none"][index % 2];
         let points: Vec<String> =
             curve.iter().map(|(size, value)| format!("{:.1},{:.1}", x(*size), y(*value))).collect();
         let points = points.join(" ");
-        line(format_args!("<polyline points=\"{points}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>"));
+        line(format_args!(
+            "<polyline points=\"{points}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dashes}\"/>"
+        ));
         let (at, beside) = (WIDTH - right + 14.0, above + 10.0 + 20.0 * index as f64);
         line(format_args!("<rect x=\"{at}\" y=\"{}\" width=\"14\" height=\"3\" fill=\"{colour}\"/>", beside - 5.0));
         line(format_args!("<text x=\"{}\" y=\"{beside}\">{name}</text>", at + 20.0));

@@ -38,7 +38,7 @@ fn main() {
     {
         for mode in MODES {
             report::print_head(scenario, mode);
-            for processes in sizes {
+            for processes in sizes.iter().filter(|processes| **processes <= scenario.most) {
                 let fleet = (mode.apply)((scenario.fleet)(*processes));
                 let fleet = fleet.warm_up(Duration::from_secs(warm_up)).measure(Duration::from_secs(measure));
                 let outcome = fleet.run();

@@ -18,15 +18,15 @@ pub(crate) fn print_head(scenario: &Scenario, mode: &Mode) {
     println!("\n{} ({}): {}\n", scenario.name, mode.name, scenario.about);
     println!(
         "| processes | granted/s | utilisation | over-admitted | write units/s | failed conditions/s | throttled/s \
-         | reads/s | no verdict | granted p50, p99 | denied p99 |"
+         | reads/s | splits | no verdict | granted p50, p99 | denied p99 |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
 }
 
 pub(crate) fn print(row: &Row) {
     let outcome = &row.outcome;
     println!(
-        "| {} | {:.0} | {:.1} % | {} | {:.0} | {:.0} | {:.0} | {:.0} | {:.1} % | {}, {} ms | {} ms |",
+        "| {} | {:.0} | {:.1} % | {} | {:.0} | {:.0} | {:.0} | {:.0} | {} | {:.1} % | {}, {} ms | {} ms |",
         outcome.processes,
         outcome.grant_rate(),
         outcome.utilisation * 100.0,
@@ -35,6 +35,7 @@ pub(crate) fn print(row: &Row) {
         outcome.per_second(outcome.lost_races),
         outcome.per_second(outcome.throttled),
         outcome.per_second(outcome.reads),
+        outcome.splits,
         no_verdict(outcome),
         outcome.grants.p50.as_millis(),
         outcome.grants.p99.as_millis(),
@@ -72,6 +73,7 @@ fn json(Row { scenario, mode, outcome }: &Row) -> Value {
         "failed_conditions": outcome.lost_races,
         "throttled": outcome.throttled,
         "reads": outcome.reads,
+        "splits": outcome.splits,
         "hottest_item_write_units": outcome.hottest,
         "grants": times(&outcome.grants),
         "denials": times(&outcome.denials),

@@ -33,14 +33,16 @@ pub struct Outcome {
     /// How far apart the writes' times were from the store's: how long they were on their way, and how far
     /// the clocks were apart.
     pub widening: Duration,
-    /// Writes that were done. One write unit each.
+    /// Write units of writes that were done: one each, and two for each item of a transaction.
     pub writes: u64,
-    /// Writes whose condition failed. One write unit each.
+    /// Write units of writes whose condition failed, counted alike.
     pub lost_races: u64,
     /// Writes that were refused because their item was written too often.
     pub throttled: u64,
     /// Reads.
     pub reads: u64,
+    /// Times that a bucket was split, from the very beginning.
+    pub splits: u64,
     /// Write units of the item that was written most.
     pub hottest: u64,
     /// How long requests took that were granted.

@@ -212,6 +212,7 @@ impl Simulation {
             lost_races: counts.refused,
             throttled: counts.throttled,
             reads: counts.reads,
+            splits: counts.splits,
             hottest: self.store.hottest(),
             grants: Times::of(tally.grants),
             denials: Times::of(tally.denials),

@@ -11,7 +11,7 @@ use std::{
 use tokio::time::sleep;
 use tollgate::{
     clock::Clock,
-    model::{BucketKey, BucketState, Create, Update},
+    model::{BucketKey, BucketState, Create, Split, Update},
     store::{MemoryStore, Outcome, Store, StoreError, StoreErrorKind, StoreFuture},
 };
 
@@ -37,6 +37,8 @@ pub(super) struct Counts {
     pub(super) refused: u64,
     pub(super) throttled: u64,
     pub(super) reads: u64,
+    /// Times that a bucket came to have more shards.
+    pub(super) splits: u64,
 }
 
 #[derive(Debug)]
@@ -53,6 +55,8 @@ pub(super) struct SimulatedStore {
 struct State {
     random: fastrand::Rng,
     items: HashMap<BucketKey, Item>,
+    /// Of buckets: that of the first shard is that of all.
+    accounts: HashMap<BucketKey, Account>,
     counts: Counts,
 }
 
@@ -60,7 +64,6 @@ struct State {
 struct Item {
     writes: Throttle,
     reads: Throttle,
-    account: Account,
     /// Write units within the window.
     units: u64,
 }
@@ -80,10 +83,14 @@ enum Write<'a> {
     Create(&'a Create),
 }
 
+/// Write units of one action of a transaction.
+const TRANSACTED: u32 = 2;
+
 impl SimulatedStore {
     pub(super) fn new(clock: VirtualClock, seed: u64, manners: Manners, window: (Duration, Duration)) -> Self {
         let random = fastrand::Rng::with_seed(seed);
-        let state = Mutex::new(State { random, items: HashMap::new(), counts: Counts::default() });
+        let state =
+            Mutex::new(State { random, items: HashMap::new(), accounts: HashMap::new(), counts: Counts::default() });
         Self { inner: MemoryStore::with_capacity(10_000_000), clock, manners, window, state }
     }
 
@@ -98,7 +105,7 @@ impl SimulatedStore {
 
     /// What the account of every bucket says.
     pub(super) fn accounts<T>(&self, mut tell: impl FnMut(&BucketKey, &Account) -> T) -> Vec<T> {
-        self.state().items.iter().map(|(key, item)| tell(key, &item.account)).collect()
+        self.state().accounts.iter().map(|(key, account)| tell(key, account)).collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -116,12 +123,13 @@ impl SimulatedStore {
         (there, back, fate)
     }
 
-    async fn write(&self, key: &BucketKey, write: Write<'_>) -> Result<Outcome, StoreError> {
+    /// Does it where the store is, some time away, and tells of it unless that is lost.
+    async fn away<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
         let (there, back, fate) = self.draw();
         sleep(there).await;
         let outcome = match fate {
             Fate::Swallowed => Err(StoreError::new(StoreErrorKind::Unknown, "lost on its way")),
-            _ => self.execute(key, write),
+            _ => work(),
         };
         sleep(back).await;
         match fate {
@@ -131,22 +139,10 @@ impl SimulatedStore {
     }
 
     fn execute(&self, key: &BucketKey, write: Write<'_>) -> Result<Outcome, StoreError> {
-        let now = self.clock.elapsed();
-        let counted = (self.window.0..self.window.1).contains(&now);
         let mut state = self.state();
-        let State { items, counts, .. } = &mut *state;
-        let item = items.entry(key.clone()).or_insert_with(|| Item::new(self.manners.item_writes));
-        if !item.writes.admits(now) {
-            counts.throttled += u64::from(counted);
-            return Err(StoreError::new(StoreErrorKind::Busy, "the item is written too often"));
-        }
-        item.units += u64::from(counted);
+        let counted = self.pay([key].into_iter(), 1, &mut state)?;
         let (outcome, planned, consumed) = match write {
-            Write::Update(update) => {
-                let consumed = update.lines.iter().map(|line| line.consumed);
-                let added = update.added.iter().map(|new| new.consumed);
-                (at_once(self.inner.update(key, update))?, update.now, consumed.chain(added).sum())
-            }
+            Write::Update(update) => (at_once(self.inner.update(key, update))?, update.now, consumed(update)),
             Write::Create(create) => {
                 let consumed = create.limits.iter().map(|new| new.consumed).sum();
                 (at_once(self.inner.create(key, create))?, create.now, consumed)
@@ -154,13 +150,72 @@ impl SimulatedStore {
         };
         match &outcome {
             Outcome::Applied(_) => {
-                counts.applied += u64::from(counted);
-                item.account.charge(self.clock.now(), planned, consumed);
+                state.counts.applied += counted;
+                state.account(key).charge(self.clock.now(), planned, consumed);
             }
             // A failed condition costs a write unit too.
-            Outcome::Refused(_) => counts.refused += u64::from(counted),
+            Outcome::Refused(_) => state.counts.refused += counted,
         }
         Ok(outcome)
+    }
+
+    fn execute_all(&self, updates: &[(BucketKey, Update)]) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let counted = self.pay(updates.iter().map(|(key, _)| key), TRANSACTED, &mut state)?;
+        let applied = at_once(self.inner.transact(updates))?;
+        match applied {
+            true => state.counts.applied += counted,
+            false => state.counts.refused += counted,
+        }
+        for (key, update) in updates.iter().filter(|_| applied) {
+            state.account(key).charge(self.clock.now(), update.now, consumed(update));
+        }
+        Ok(applied)
+    }
+
+    /// Nothing is charged: what the shards hold together stays what it is.
+    fn execute_split(&self, key: &BucketKey, split: &Split) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let shards: Vec<_> = (0..split.shard_count * 2).map(|shard| BucketKey { shard, ..key.clone() }).collect();
+        let counted = self.pay(shards.iter(), TRANSACTED, &mut state)?;
+        let applied = at_once(self.inner.split(key, split))?;
+        match applied {
+            true => state.counts.applied += counted,
+            false => state.counts.refused += counted,
+        }
+        state.counts.splits += u64::from(applied);
+        Ok(applied)
+    }
+
+    /// Takes `units` of every item: how many they are together, within the window.
+    fn pay<'a>(
+        &self,
+        keys: impl Iterator<Item = &'a BucketKey> + Clone,
+        units: u32,
+        State { items, counts, .. }: &mut State,
+    ) -> Result<u64, StoreError> {
+        let now = self.clock.elapsed();
+        let counted = (self.window.0..self.window.1).contains(&now);
+        let mut admitted = true;
+        for key in keys.clone() {
+            let item = items.entry(key.clone()).or_insert_with(|| Item::new(self.manners.item_writes));
+            admitted &= item.writes.admits(units, now);
+        }
+        if !admitted {
+            counts.throttled += u64::from(counted);
+            return Err(StoreError::new(StoreErrorKind::Busy, "the item is written too often"));
+        }
+        if !counted {
+            return Ok(0);
+        }
+        let mut sum = 0;
+        for key in keys {
+            if let Some(item) = items.get_mut(key) {
+                item.units += u64::from(units);
+                sum += u64::from(units);
+            }
+        }
+        Ok(sum)
     }
 
     async fn look(&self, key: &BucketKey) -> Result<Option<BucketState>, StoreError> {
@@ -172,7 +227,7 @@ impl SimulatedStore {
             let State { items, counts, .. } = &mut *state;
             counts.reads += u64::from((self.window.0..self.window.1).contains(&now));
             let item = items.entry(key.clone()).or_insert_with(|| Item::new(self.manners.item_writes));
-            item.reads.admits(now)
+            item.reads.admits(1, now)
         };
         let outcome = match admitted {
             true => at_once(self.inner.read(key)),
@@ -183,10 +238,22 @@ impl SimulatedStore {
     }
 }
 
+impl State {
+    fn account(&mut self, key: &BucketKey) -> &mut Account {
+        self.accounts.entry(BucketKey { shard: 0, ..key.clone() }).or_default()
+    }
+}
+
+/// What an update consumes of all limits together: there is one.
+fn consumed(update: &Update) -> i64 {
+    let lines = update.lines.iter().map(|line| line.consumed);
+    lines.chain(update.added.iter().map(|new| new.consumed)).sum()
+}
+
 impl Item {
     fn new(writes: f64) -> Self {
         let reads = Throttle::new(writes * READS_PER_WRITE);
-        Self { writes: Throttle::new(writes), reads, account: Account::default(), units: 0 }
+        Self { writes: Throttle::new(writes), reads, units: 0 }
     }
 }
 
@@ -204,10 +271,18 @@ impl Store for SimulatedStore {
     }
 
     fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
-        Box::pin(self.write(bucket, Write::Update(update)))
+        Box::pin(self.away(|| self.execute(bucket, Write::Update(update))))
     }
 
     fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
-        Box::pin(self.write(bucket, Write::Create(create)))
+        Box::pin(self.away(|| self.execute(bucket, Write::Create(create))))
+    }
+
+    fn transact<'a>(&'a self, updates: &'a [(BucketKey, Update)]) -> StoreFuture<'a, bool> {
+        Box::pin(self.away(|| self.execute_all(updates)))
+    }
+
+    fn split<'a>(&'a self, bucket: &'a BucketKey, split: &'a Split) -> StoreFuture<'a, bool> {
+        Box::pin(self.away(|| self.execute_split(bucket, split)))
     }
 }

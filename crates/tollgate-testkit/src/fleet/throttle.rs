@@ -15,14 +15,14 @@ impl Throttle {
         Self { per_second, tokens: per_second / 10.0, at: Duration::ZERO }
     }
 
-    /// Whether one more is taken at `now`.
-    pub(super) fn admits(&mut self, now: Duration) -> bool {
+    /// Whether so many more are taken at `now`.
+    pub(super) fn admits(&mut self, units: u32, now: Duration) -> bool {
         let more = now.saturating_sub(self.at).as_secs_f64() * self.per_second;
         self.tokens = (self.tokens + more).min(self.per_second / 10.0);
         self.at = now;
-        let admits = self.tokens >= 1.0;
+        let admits = self.tokens >= f64::from(units);
         if admits {
-            self.tokens -= 1.0;
+            self.tokens -= f64::from(units);
         }
         admits
     }

@@ -1,0 +1,146 @@
+//! A limiter whose decisions a test writes down.
+
+mod lease;
+mod script;
+mod step;
+
+use std::{fmt, sync::Arc};
+
+use tollgate::{RateLimiter, clock::ManualClock, store::MemoryStore};
+
+use script::{Notes, Recorder};
+
+pub use lease::{Outcome, Recorded};
+pub use step::Step;
+
+/// A limiter for the tests of a service: its decisions follow a script, its clock stands until it is
+/// told to move, and it keeps a record of what was asked for and used.
+///
+/// The layer, the extractors and the leases are the real ones. Where the script says nothing, buckets in
+/// memory decide, by the limits of the policy: requests are granted as long as these hold enough.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use axum::{Router, body::Body, http::Request, routing::get};
+/// use tollgate::{Limit, RateLimitLayer, layer::{Policy, keys}};
+/// use tollgate_testkit::{LimitedResponse, Step, TestLimiter};
+/// use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), tollgate::layer::InvalidPolicy> {
+/// let limiter = TestLimiter::new();
+/// let policy = Policy::builder()
+///     .entity(keys::header("x-user"))
+///     .resource(keys::fixed("api"))
+///     .limit(Limit::per_minute("rpm", 60))
+///     .build()?;
+/// let app = Router::new()
+///     .route("/", get(|| async { "hello" }))
+///     .layer(RateLimitLayer::new(limiter.limiter(), policy));
+/// let ask = || Request::get("/").header("x-user", "alice").body(Body::empty()).unwrap();
+///
+/// limiter.then(Step::deny(Duration::from_secs(30)).entity("alice"));
+/// let response = app.clone().oneshot(ask()).await.unwrap();
+/// response.assert_denied(Duration::from_secs(30));
+///
+/// let response = app.oneshot(ask()).await.unwrap();
+/// response.assert_remaining("rpm", 59);
+/// limiter.last().assert_used("rpm", 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct TestLimiter {
+    limiter: RateLimiter,
+    clock: ManualClock,
+    notes: Arc<Notes>,
+}
+
+impl TestLimiter {
+    /// A limiter without a script, whose clock stands at some time in 2023.
+    pub fn new() -> Self {
+        let clock = ManualClock::at(1_700_000_000_000);
+        let notes = Arc::new(Notes::default());
+        let builder = RateLimiter::builder().clock(clock.clone());
+        let limiter = builder.build_scripted(MemoryStore::with_capacity(10_000), Recorder(notes.clone()));
+        Self { limiter, clock, notes }
+    }
+
+    /// The limiter, for the service under test.
+    pub fn limiter(&self) -> RateLimiter {
+        self.limiter.clone()
+    }
+
+    /// The clock that its buckets refill by.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tollgate::Limit;
+    /// use tollgate_testkit::TestLimiter;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), tollgate::Error> {
+    /// let limiter = TestLimiter::new();
+    /// let acquire = || limiter.limiter().acquire("alice", "api").limits(Limit::per_minute("rpm", 1));
+    /// acquire().await?.commit();
+    /// assert!(acquire().await.is_err());
+    /// limiter.clock().advance(Duration::from_secs(60));
+    /// acquire().await?.commit();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+
+    /// Adds a step to the script. A request takes the first step that is meant for it and not used up;
+    /// without one, its bucket decides.
+    pub fn then(&self, step: Step) -> &Self {
+        self.notes.add(step);
+        self
+    }
+
+    /// Forgets the steps that are left. The record and the buckets stay.
+    pub fn clear(&self) {
+        self.notes.clear();
+    }
+
+    /// What was asked for so far, in order. A parent's bucket is asked by itself, after its child's; so is
+    /// what a lease asks for later.
+    pub fn records(&self) -> Vec<Recorded> {
+        self.notes.records()
+    }
+
+    /// What was asked for last.
+    ///
+    /// # Panics
+    ///
+    /// If nothing was.
+    #[track_caller]
+    pub fn last(&self) -> Recorded {
+        match self.records().pop() {
+            Some(record) => record,
+            None => panic!("nothing was asked of the limiter"),
+        }
+    }
+
+    /// Tokens of the limit `limit` that `entity` has used of `resource`, over all its leases.
+    pub fn used(&self, entity: &str, resource: &str, limit: &str) -> u64 {
+        let records = self.records();
+        let of_bucket = records.iter().filter(|record| record.entity == entity && record.resource == resource);
+        of_bucket.map(|record| record.used(limit)).sum()
+    }
+}
+
+impl Default for TestLimiter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for TestLimiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestLimiter").field("records", &self.records()).finish_non_exhaustive()
+    }
+}

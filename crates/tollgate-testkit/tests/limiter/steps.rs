@@ -1,0 +1,114 @@
+//! What steps decide, and for whom.
+
+use std::time::Duration;
+
+use axum::{Router, body::to_bytes};
+use tollgate::layer::{OnUnavailable, RateLimitStatus};
+use tollgate_testkit::{LimitedResponse, Outcome, Step, TestLimiter};
+
+use super::{ask, behind, hello, policy, status};
+
+const LATER: Duration = Duration::from_millis(2500);
+
+#[tokio::test]
+async fn in_order_and_then_as_the_bucket_says() {
+    let limiter = TestLimiter::new();
+    let app = hello(&limiter);
+    limiter.then(Step::deny(LATER)).then(Step::grant()).then(Step::store_down());
+    let mut answers = Vec::new();
+    for _ in 0..4 {
+        answers.push(status(&app, "alice").await);
+    }
+    assert_eq!(answers, [429, 200, 503, 200]);
+    let outcomes: Vec<_> = limiter.records().iter().map(|record| record.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Refused, Outcome::Settled, Outcome::Refused, Outcome::Settled]);
+}
+
+#[tokio::test]
+async fn for_some_and_for_some_time() {
+    let limiter = TestLimiter::new();
+    let app = hello(&limiter);
+    limiter
+        .then(Step::deny(LATER).entity("bob").times(2))
+        .then(Step::deny(LATER).resource("another").always())
+        .then(Step::exceed().entity("carol").resource("gpt-4").always());
+    let users = ["alice", "bob", "bob", "bob", "carol", "carol", "carol"];
+    let mut answers = Vec::new();
+    for user in users {
+        answers.push(status(&app, user).await);
+    }
+    assert_eq!(answers, [200, 429, 429, 200, 429, 429, 429]);
+    limiter.clear();
+    assert_eq!(status(&app, "carol").await, 200);
+}
+
+#[tokio::test]
+async fn denied_by_the_limit_that_is_named() {
+    let limiter = TestLimiter::new();
+    let app = hello(&limiter);
+    limiter.then(Step::deny(LATER)).then(Step::deny(LATER).limit("tpm"));
+    let first = ask(&app, "alice").await;
+    first.assert_denied(LATER);
+    assert_eq!((first.remaining("rpm"), first.remaining("tpm")), (Some(0), Some(1000)));
+    let named = ask(&app, "alice").await;
+    named.assert_denied(LATER);
+    assert_eq!((named.remaining("rpm"), named.remaining("tpm")), (Some(60), Some(99)));
+    let body = to_bytes(named.into_body(), 10_000).await.unwrap();
+    assert!(String::from_utf8_lossy(&body).contains(r#""violated-policies":["tpm"]"#));
+    limiter.last().assert_refused();
+}
+
+#[tokio::test]
+async fn more_than_a_bucket_holds() {
+    let limiter = TestLimiter::new();
+    limiter.then(Step::exceed().limit("tpm"));
+    let response = ask(&hello(&limiter), "alice").await;
+    assert!(response.is_denied());
+    assert_eq!(response.retry_after(), None);
+    let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+    assert!(String::from_utf8_lossy(&body).contains("cost-exceeds-capacity"));
+}
+
+#[tokio::test]
+async fn disabled() {
+    let limiter = TestLimiter::new();
+    limiter.then(Step::disable());
+    assert_eq!(status(&hello(&limiter), "alice").await, 403);
+}
+
+#[tokio::test]
+async fn the_store_is_down_and_the_policy_lets_pass() {
+    let limiter = TestLimiter::new();
+    let degraded = async |status: RateLimitStatus| status.degraded.to_string();
+    let app = behind(&limiter, policy().on_unavailable(OnUnavailable::Allow), Router::new().fallback(degraded));
+    limiter.then(Step::store_down());
+    for expected in ["true", "false"] {
+        let body = to_bytes(ask(&app, "alice").await.into_body(), 100).await.unwrap();
+        assert_eq!(body, expected);
+    }
+}
+
+#[tokio::test]
+async fn granted_though_the_bucket_is_short() {
+    let limiter = TestLimiter::new();
+    let app = hello(&limiter);
+    for _ in 0..10 {
+        assert_eq!(status(&app, "alice").await, 200);
+    }
+    assert_eq!(status(&app, "alice").await, 429);
+    limiter.then(Step::grant());
+    let response = ask(&app, "alice").await;
+    assert_eq!(response.status(), 200);
+    response.assert_remaining("rpm", 49);
+    response.assert_remaining("tpm", 0);
+    // 100 tokens of debt, at 1000 a minute: 200 are there again after 12 s.
+    ask(&app, "alice").await.assert_denied(Duration::from_secs(12));
+    limiter.clock().advance(Duration::from_secs(12));
+    assert_eq!(status(&app, "alice").await, 200);
+}
+
+#[test]
+#[should_panic(expected = "only a step that denies or exceeds")]
+fn a_grant_is_about_no_limit() {
+    let _ = Step::grant().limit("tpm");
+}

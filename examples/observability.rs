@@ -1,0 +1,77 @@
+//! Metrics and logs of an axum server whose limits live in DynamoDB.
+//!
+//! `/metrics` is what Prometheus scrapes; `docs/grafana/tollgate.json` is a dashboard for it. The log goes to
+//! stderr: `RUST_LOG=tollgate=debug` shows a span for every decision. The embedded engine is the table.
+
+use axum::{
+    Router,
+    http::HeaderMap,
+    response::IntoResponse,
+    routing::{get, post},
+};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use tollgate::{
+    Limit, RateLimitLayer, RateLimiter,
+    layer::{InvalidPolicy, Policy, Settle, keys},
+    limiter::Prefetch,
+    telemetry::DURATION_BUCKETS,
+};
+use tollgate_testkit::Engine;
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("tollgate=info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let recorder = recorder()?;
+    let scrape = recorder.handle();
+    metrics::set_global_recorder(recorder)?;
+
+    let engine = Engine::start().await;
+    let limiter = RateLimiter::open().client(engine.client()).await?;
+    let port = std::env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(3000);
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    println!("Listening on {url}. Try:\n");
+    println!("  for i in 1 2 3 4 5 6; do curl -s -H 'x-api-key: alice' {url}/api/ping; done");
+    println!("  curl -s {url}/metrics | grep -v '^#'");
+    axum::serve(listener, app(&limiter, scrape)?).await?;
+    Ok(())
+}
+
+/// What Prometheus scrapes. Durations are told in buckets: quantiles of several processes cannot be added up.
+pub(crate) fn recorder() -> Result<PrometheusRecorder, BuildError> {
+    let durations = Matcher::Suffix("_duration_seconds".into());
+    let builder = PrometheusBuilder::new().set_buckets_for_metric(durations, DURATION_BUCKETS)?;
+    Ok(builder.build_recorder())
+}
+
+pub(crate) fn app(limiter: &RateLimiter, scrape: PrometheusHandle) -> Result<Router, InvalidPolicy> {
+    let per_key = || Policy::builder().entity(keys::hashed_header("x-api-key"));
+    let api = per_key().resource(keys::fixed("api")).limit(Limit::per_minute("rpm", 5)).build()?;
+    let chat = per_key()
+        .resource(keys::fixed("gpt-4"))
+        .limit(Limit::per_minute("tpm", 1000))
+        .cost("tpm", 100)
+        .settle("tpm", Settle::header("x-usage-tokens"))
+        .build()?;
+    // Asked often: granted from tokens taken ahead.
+    let events = per_key()
+        .resource(keys::fixed("events"))
+        .limit(Limit::per_minute("rpm", 10_000))
+        .prefetch(Prefetch::new())
+        .build()?;
+    let layer = |policy| RateLimitLayer::new(limiter.clone(), policy);
+    Ok(Router::new()
+        .route("/api/ping", get(|| async { "pong\n" }).layer(layer(api)))
+        .route("/v1/chat/completions", post(complete).layer(layer(chat)))
+        .route("/events", post(|| async { "ok\n" }).layer(layer(events)))
+        // Not limited: Prometheus is no user.
+        .route("/metrics", get(move || std::future::ready(scrape.render()))))
+}
+
+/// Plays a model: it uses as many tokens as the request says.
+async fn complete(headers: HeaderMap) -> impl IntoResponse {
+    let used = headers.get("x-simulate-tokens").and_then(|value| value.to_str().ok()).unwrap_or("100").to_owned();
+    ([("x-usage-tokens", used)], "Hello!\n")
+}

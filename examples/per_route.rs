@@ -1,0 +1,74 @@
+//! One layer for a whole service: a table says which policy holds for which route.
+//!
+//! The limits live in an embedded engine, unless `AWS_ENDPOINT_URL_DYNAMODB` names another endpoint.
+
+use std::{error::Error, net::SocketAddr};
+
+use axum::{
+    Router,
+    http::Method,
+    routing::{get, post},
+};
+use tollgate::{
+    Limit, RateLimitLayer, RateLimiter,
+    layer::{InvalidPolicy, Policy, Route, Routes, keys},
+};
+use tollgate_testkit::Engine;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().with_env_filter("tollgate=info").with_writer(std::io::stderr).init();
+    // The embedded engine lives as long as this variable.
+    let engine = match std::env::var_os("AWS_ENDPOINT_URL_DYNAMODB") {
+        Some(_) => None,
+        None => Some(Engine::start().await),
+    };
+    let limiter = match &engine {
+        Some(engine) => RateLimiter::open().client(engine.client()).await?,
+        None => RateLimiter::open().await?,
+    };
+
+    let port = std::env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(3000);
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    println!("Listening on http://{}", listener.local_addr()?);
+    let app = app(&limiter)?.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, app).await?;
+    Ok(())
+}
+
+/// The service, limited by `limiter`.
+pub(crate) fn app(limiter: &RateLimiter) -> Result<Router, Box<dyn Error>> {
+    Ok(Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/login", post(async || "welcome\n"))
+        .route("/v1/chat/completions", post(async || "Hello!\n"))
+        .route("/v1/models", get(async || "one model\n"))
+        .route("/v1/users/{id}", get(async || "a user\n").delete(async || "gone\n"))
+        // `layer`, not `route_layer`: who tries paths that there are not is limited, too.
+        .layer(RateLimitLayer::new(limiter.clone(), routes()?)))
+}
+
+fn routes() -> Result<Routes, Box<dyn Error>> {
+    let routes = Routes::builder()
+        .unlimited(Route::path("/healthz"))
+        // Guessing passwords: by address, and only a few.
+        .route(Route::path("/login").method(Method::POST), per_address("login", Limit::per_minute("rpm", 3))?)
+        // What costs most has a limit of its own.
+        .route(Route::path("/v1/chat/completions"), per_key("chat", Limit::per_minute("rpm", 5))?)
+        // By axum's template: all users' pages are one resource.
+        .route(
+            Route::matched_path("/v1/users/{id}").method(Method::DELETE),
+            per_key("delete-user", Limit::per_hour("rph", 2))?,
+        )
+        .route(Route::prefix("/v1"), per_key("api", Limit::per_minute("rpm", 20))?)
+        .otherwise(per_address("other", Limit::per_minute("rpm", 10))?)?;
+    Ok(routes)
+}
+
+fn per_key(resource: &str, limit: Limit) -> Result<Policy, InvalidPolicy> {
+    Policy::builder().entity(keys::hashed_header("x-api-key")).resource(keys::fixed(resource)).limit(limit).build()
+}
+
+fn per_address(resource: &str, limit: Limit) -> Result<Policy, InvalidPolicy> {
+    Policy::builder().entity(keys::peer_ip()).resource(keys::fixed(resource)).limit(limit).without_parent().build()
+}

@@ -1,0 +1,64 @@
+//! Later than need be, so that not all come back at once.
+
+use std::time::Duration;
+
+/// How much later than need be clients are told to try again, by chance: those that were denied
+/// together do not come back together. Never earlier.
+///
+/// ```
+/// use std::time::Duration;
+/// use tollgate::{Limit, layer::{Jitter, Policy, keys}};
+///
+/// let policy = Policy::builder()
+///     .entity(keys::header("x-api-key"))
+///     .resource(keys::fixed("api"))
+///     .limit(Limit::per_minute("rpm", 60))
+///     .jitter(Jitter::percent(20).at_most(Duration::from_secs(30)))
+///     .build()?;
+/// # Ok::<(), tollgate::layer::InvalidPolicy>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "it does nothing until a policy has it"]
+pub struct Jitter {
+    part: Part,
+    most: Duration,
+}
+
+/// What the wait is lengthened by at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Percent(u32),
+    Whatever,
+}
+
+impl Jitter {
+    pub(in crate::layer) const NONE: Self = Self { part: Part::Percent(0), most: Duration::ZERO };
+
+    /// Up to a part of the wait.
+    pub fn percent(percent: u32) -> Self {
+        Self { part: Part::Percent(percent), most: Duration::MAX }
+    }
+
+    /// Up to `time`, however short the wait is.
+    pub fn up_to(time: Duration) -> Self {
+        Self { part: Part::Whatever, most: time }
+    }
+
+    /// Never more than `time`.
+    pub fn at_most(mut self, time: Duration) -> Self {
+        self.most = self.most.min(time);
+        self
+    }
+
+    /// The wait that a client is told.
+    pub(super) fn lengthen(self, wait: Duration) -> Duration {
+        let most = self.most.as_nanos();
+        let bound = match self.part {
+            Part::Percent(0) => return wait,
+            Part::Percent(percent) => most.min(wait.as_nanos().saturating_mul(percent.into()) / 100),
+            Part::Whatever => most,
+        };
+        let bound = u64::try_from(bound).unwrap_or(u64::MAX);
+        wait.saturating_add(Duration::from_nanos(fastrand::u64(0..=bound)))
+    }
+}

@@ -1,0 +1,96 @@
+//! What an answer is made from.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+
+use crate::{
+    error::{Disabled, ExceedsCapacity, Unavailable},
+    layer::{MissingKey, RequestHead},
+    model::{Denied, LimitStatus},
+};
+
+/// A request that is answered without the inner service.
+///
+/// It knows more than clients should: answers name no entity but the client's own.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Refusal<'a> {
+    /// The request.
+    pub head: RequestHead<'a>,
+    /// Why it is refused.
+    pub reason: RefusalReason<'a>,
+    /// When it may be tried again, jitter included; `None` where waiting does not help.
+    pub retry_after: Option<Duration>,
+    /// What it is answered with where nobody says otherwise: a problem document, or for gRPC
+    /// requests a status. With its headers.
+    pub response: Response<Bytes>,
+}
+
+/// Why a request is refused.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum RefusalReason<'a> {
+    /// A limit is short.
+    Denied(&'a Denied),
+    /// The cost is above a capacity: waiting does not help.
+    ExceedsCapacity(&'a ExceedsCapacity),
+    /// The resource is disabled for the entity.
+    Disabled(&'a Disabled),
+    /// The store gave no decision.
+    Unavailable(&'a Unavailable),
+    /// The request does not tell who asks, or for what.
+    MissingKey(&'a MissingKey),
+    /// The server is set up wrongly; the log says how.
+    Misconfigured,
+}
+
+impl<'a> RefusalReason<'a> {
+    /// The limits that were short.
+    pub fn violated(self) -> impl Iterator<Item = &'a LimitStatus> {
+        let denied = match self {
+            Self::Denied(denied) => Some(denied),
+            _ => None,
+        };
+        denied.into_iter().flat_map(Denied::violated)
+    }
+}
+
+/// Answers requests that are refused. Closures do.
+///
+/// Whatever the answer is, layers further out know it for a refusal and give their own cost back, and
+/// the answer to a `HEAD` request goes without its body.
+///
+/// ```
+/// use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
+/// use tollgate::{Limit, layer::{Policy, Refusal, RefusalReason, keys}};
+///
+/// let policy = Policy::builder()
+///     .entity(keys::header("x-api-key"))
+///     .resource(keys::fixed("api"))
+///     .limit(Limit::per_minute("rpm", 60))
+///     .answer(|refusal: Refusal<'_>| {
+///         let mut response = refusal.response;
+///         if let RefusalReason::Denied(_) = refusal.reason {
+///             *response.body_mut() = "Slow down.".into();
+///             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+///         }
+///         response
+///     })
+///     .build()?;
+/// # Ok::<(), tollgate::layer::InvalidPolicy>(())
+/// ```
+pub trait Answer: Send + Sync + 'static {
+    /// The answer. [`Refusal::response`] with or without changes, or any other.
+    fn answer(&self, refusal: Refusal<'_>) -> Response<Bytes>;
+}
+
+impl<F> Answer for F
+where
+    F: Fn(Refusal<'_>) -> Response<Bytes> + Send + Sync + 'static,
+{
+    fn answer(&self, refusal: Refusal<'_>) -> Response<Bytes> {
+        self(refusal)
+    }
+}

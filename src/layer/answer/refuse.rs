@@ -1,0 +1,100 @@
+//! From a reason to an answer.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, header::CONTENT_LENGTH};
+
+use super::{Refusal, RefusalReason, Refused, grpc, http_answer};
+use crate::{
+    layer::{
+        Policy, ReportLimits, RequestHead,
+        headers::{PartitionKeys, Standing, seconds_up},
+    },
+    model::Denied,
+};
+
+/// When to try again where nothing is known.
+const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
+
+impl Policy {
+    /// The answer to a request that is refused; `now` tells epoch ms. Without its head it is answered as any
+    /// other of its kind.
+    pub(in crate::layer) fn refuse(
+        &self,
+        now: &dyn Fn() -> i64,
+        head: Option<&RequestHead<'_>>,
+        reason: RefusalReason<'_>,
+    ) -> Response<Bytes> {
+        let answers = &self.rules.answers;
+        let reason = judged(reason);
+        let wait = wait(reason).map(|wait| answers.jitter.lengthen(wait));
+        let mut response = match head.is_some_and(|head| grpc::is_grpc(head.headers)) {
+            true => grpc::answer(reason, wait),
+            false => http_answer::answer(reason, wait),
+        };
+        if let RefusalReason::Denied(denied) = reason {
+            self.report_denied(now, denied, wait, &mut response);
+        }
+        if let (Some(custom), Some(head)) = (&answers.custom, head) {
+            response = custom.answer(Refusal { head: *head, reason, retry_after: wait, response });
+        }
+        finish(head.map(|head| head.method), response)
+    }
+
+    /// All limits, whatever granted responses report.
+    fn report_denied(
+        &self,
+        now: &dyn Fn() -> i64,
+        denied: &Denied,
+        wait: Option<Duration>,
+        response: &mut Response<Bytes>,
+    ) {
+        let dialects = &self.rules.answers.dialects;
+        let partition = |keys: &PartitionKeys| keys.key(&denied.entity, &denied.resource);
+        let standing = Standing {
+            statuses: &denied.limits,
+            refused: true,
+            retry_after: wait.map(told),
+            now: if dialects.needs_time() { now() } else { 0 },
+            partition: dialects.partitions.as_ref().map(partition),
+        };
+        dialects.report(response.headers_mut(), &standing, ReportLimits::All);
+    }
+}
+
+/// A mistake in the server's own setup is nothing that the request lacks.
+pub(super) fn judged(reason: RefusalReason<'_>) -> RefusalReason<'_> {
+    match reason {
+        RefusalReason::MissingKey(missing) if missing.is_setup() => RefusalReason::Misconfigured,
+        reason => reason,
+    }
+}
+
+/// When it may be tried again; `None` where waiting does not help.
+pub(super) fn wait(reason: RefusalReason<'_>) -> Option<Duration> {
+    match reason {
+        RefusalReason::Denied(denied) => denied.retry_after(),
+        RefusalReason::Unavailable(_) => Some(RETRY_UNAVAILABLE),
+        _ => None,
+    }
+}
+
+/// The seconds of `Retry-After`.
+pub(super) fn told(wait: Duration) -> i64 {
+    seconds_up(wait).max(1)
+}
+
+/// What no answer goes without.
+pub(super) fn finish(method: Option<&Method>, mut response: Response<Bytes>) -> Response<Bytes> {
+    response.extensions_mut().insert(Refused);
+    if method == Some(&Method::HEAD) {
+        // The length that the answer to a GET would have.
+        let length = response.body().len();
+        if length > 0 {
+            response.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+        }
+        response.body_mut().clear();
+    }
+    response
+}

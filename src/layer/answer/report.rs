@@ -1,0 +1,37 @@
+//! What the response of the inner service tells of the limits.
+
+use http::{Response, header::RETRY_AFTER};
+
+use super::retry_after;
+use crate::layer::{Policy, ReportLimits, headers::Standing, held::Held};
+
+impl Policy {
+    /// Tells of the limits in a response, granted or refused further in.
+    pub(in crate::layer) fn report<B>(&self, lease: &Held, response: &mut Response<B>) {
+        let answers = &self.rules.answers;
+        if !response.status().is_success() && response.headers().contains_key(RETRY_AFTER) {
+            // Whoever comes back then finds this layer before the one that said so.
+            if let Some((wait, now)) = lease.wait_for_the_same() {
+                retry_after::keep_later(response.headers_mut(), wait, answers.jitter, now);
+            }
+        }
+        if answers.report == ReportLimits::Off {
+            return;
+        }
+        let dialects = &answers.dialects;
+        let mut statuses = lease.statuses();
+        // Clients need not slow down for limits that only observe.
+        statuses.retain(|status| !self.rules.decision.observes(status.limit.name()));
+        if statuses.is_empty() {
+            return;
+        }
+        let standing = Standing {
+            statuses: &statuses,
+            refused: false,
+            retry_after: None,
+            now: if dialects.needs_time() { lease.now() } else { 0 },
+            partition: dialects.partitions.as_ref().and_then(|keys| lease.partition(keys)),
+        };
+        dialects.report(response.headers_mut(), &standing, answers.report);
+    }
+}

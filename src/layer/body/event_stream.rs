@@ -1,0 +1,211 @@
+//! Server-sent events, taken apart as they come.
+
+/// Takes a stream of server-sent events apart, whatever pieces it comes in. It keeps a few bytes of
+/// state and none of the stream.
+#[derive(Debug, Default)]
+pub(super) struct EventStream {
+    at: At,
+    /// The last byte was a CR: an LF belongs to it.
+    after_cr: bool,
+    /// The event at hand has a field.
+    begun: bool,
+    /// The event at hand has data.
+    has_data: bool,
+}
+
+/// What a stream is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part<'a> {
+    /// A piece of the data of the event at hand.
+    Data(&'a [u8]),
+    /// The event at hand is whole, and had data.
+    End,
+}
+
+/// Where in a line the stream is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum At {
+    /// At the start of the stream, so many bytes of a byte order mark in.
+    #[default]
+    Start,
+    Mark(u8),
+    Line,
+    /// So many bytes of `data` in.
+    Name(u8),
+    /// After the colon: one space does not count.
+    Colon,
+    Data,
+    /// In a line that says nothing about data.
+    Rest,
+}
+
+const MARK: &[u8] = "\u{feff}".as_bytes();
+const NAME: &[u8] = b"data";
+
+impl EventStream {
+    /// Tells the parts of the next piece.
+    pub(super) fn feed(&mut self, mut piece: &[u8], mut part: impl FnMut(Part<'_>)) {
+        while let Some((&byte, rest)) = piece.split_first() {
+            match (byte, self.at) {
+                (b'\n', _) if std::mem::take(&mut self.after_cr) => piece = rest,
+                (b'\r' | b'\n', _) => {
+                    self.end_line(&mut part);
+                    self.after_cr = byte == b'\r';
+                    piece = rest;
+                }
+                (_, At::Data) => {
+                    let end = piece.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(piece.len());
+                    let (data, rest) = piece.split_at(end);
+                    part(Part::Data(data));
+                    piece = rest;
+                }
+                (_, At::Colon) => {
+                    self.begin_data(&mut part);
+                    if byte == b' ' {
+                        piece = rest;
+                    }
+                }
+                _ => {
+                    self.at = self.next(byte);
+                    self.begun |= !matches!(self.at, At::Start | At::Mark(_) | At::Line);
+                    piece = rest;
+                }
+            }
+            self.after_cr &= byte == b'\r';
+        }
+    }
+
+    /// Whether a line of another event may follow.
+    pub(super) fn is_between_events(&self) -> bool {
+        matches!(self.at, At::Start | At::Line) && !self.begun
+    }
+
+    fn next(&self, byte: u8) -> At {
+        let name = |matched: u8| match NAME.get(usize::from(matched)) {
+            Some(expected) if *expected == byte => At::Name(matched + 1),
+            None if byte == b':' => At::Colon,
+            _ => At::Rest,
+        };
+        let mark = |matched: u8| (MARK.get(usize::from(matched)) == Some(&byte)).then_some(matched + 1);
+        match self.at {
+            At::Start => mark(0).map_or_else(|| name(0), At::Mark),
+            At::Mark(matched) => match mark(matched) {
+                Some(3) => At::Line,
+                Some(matched) => At::Mark(matched),
+                None => At::Rest,
+            },
+            At::Line => name(0),
+            At::Name(matched) => name(matched),
+            at => at,
+        }
+    }
+
+    /// Lines of data are joined by line feeds.
+    fn begin_data(&mut self, part: &mut impl FnMut(Part<'_>)) {
+        if std::mem::replace(&mut self.has_data, true) {
+            part(Part::Data(b"\n"));
+        }
+        self.at = At::Data;
+    }
+
+    fn end_line(&mut self, part: &mut impl FnMut(Part<'_>)) {
+        match self.at {
+            At::Start | At::Line => {
+                self.begun = false;
+                if std::mem::take(&mut self.has_data) {
+                    part(Part::End);
+                }
+            }
+            At::Colon => self.begin_data(part),
+            At::Name(matched) if usize::from(matched) == NAME.len() => self.begin_data(part),
+            _ => {}
+        }
+        self.at = At::Line;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The data of the events of a stream that comes in these pieces.
+    fn events<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, bool) {
+        let (mut stream, mut events, mut event) = (EventStream::default(), Vec::new(), Vec::new());
+        for piece in pieces {
+            stream.feed(piece, |part| match part {
+                Part::Data(data) => event.extend_from_slice(data),
+                Part::End => events.push(std::mem::take(&mut event)),
+            });
+        }
+        (events, stream.is_between_events())
+    }
+
+    fn of(stream: &str) -> Vec<String> {
+        let bytewise = events(stream.as_bytes().chunks(1));
+        assert_eq!(events([stream.as_bytes()]), bytewise, "{stream:?}");
+        bytewise.0.into_iter().map(|event| String::from_utf8(event).unwrap()).collect()
+    }
+
+    #[test]
+    fn takes_lines_of_data() {
+        for end in ["\n", "\r", "\r\n"] {
+            let of = |stream: &str| of(&stream.replace('\n', end));
+            assert_eq!(of("data: one\n\n"), ["one"]);
+            assert_eq!(of("data:one\n\ndata:  two\n\n"), ["one", " two"]);
+            assert_eq!(of("data: a\ndata: b\n\n"), ["a\nb"]);
+            assert_eq!(of("data\n\ndata:\n\ndata: \n\n"), ["", "", ""]);
+            assert_eq!(of("data\ndata\n\n"), ["\n"]);
+            assert_eq!(of(": comment\n\nevent: ping\nid: 7\n\n"), [""; 0]);
+            assert_eq!(of("event: x\ndata: y\nretry: 5\n\n\n\n"), ["y"]);
+            assert_eq!(of("\u{feff}data: marked\n\n"), ["marked"]);
+            assert_eq!(of("\n\u{feff}data: too late\n\n"), [""; 0]);
+            assert_eq!(of("dat: a\n\ndatas: b\n\nDATA: c\n\n data: d\n\n"), [""; 0]);
+            assert_eq!(of("data: unfinished\n"), [""; 0]);
+            assert_eq!(of("data: ü\u{feff}😀\n\n"), ["ü\u{feff}😀"]);
+        }
+        assert_eq!(of("data: a\rdata: b\r\ndata: c\n\r\n"), ["a\nb\nc"]);
+    }
+
+    #[test]
+    fn knows_where_an_event_may_follow() {
+        for (stream, between) in [
+            ("", true),
+            ("data: a", false),
+            ("data: a\n", false),
+            ("data: a\n\n", true),
+            ("data: a\r\n\r", true),
+            ("data: a\r\n\r\n", true),
+            ("event: x\n", false),
+            (": comment", false),
+            ("\u{feff}", true),
+        ] {
+            assert_eq!(events([stream.as_bytes()]).1, between, "{stream:?}");
+        }
+    }
+
+    /// By the letter of the standard, over a whole stream.
+    fn model(stream: &str) -> Vec<String> {
+        let stream = stream.strip_prefix('\u{feff}').unwrap_or(stream).replace("\r\n", "\n").replace('\r', "\n");
+        let (mut events, mut data) = (Vec::new(), Vec::new());
+        let Some((lines, _unfinished)) = stream.rsplit_once('\n') else { return events };
+        for line in lines.split('\n') {
+            let (name, value) = line.split_once(':').unwrap_or((line, ""));
+            if line.is_empty() && !data.is_empty() {
+                events.push(data.join("\n"));
+                data.clear();
+            } else if name == "data" {
+                data.push(value.strip_prefix(' ').unwrap_or(value).to_owned());
+            }
+        }
+        events
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_standard(stream in "(\u{feff}|data|:|: |\r|\n|\r\n|\n\n|d|x|ü){0,40}") {
+            prop_assert_eq!(of(&stream), model(&stream));
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The response body, which a lease may live as long as.
+
+mod event_stream;
+mod format;
+mod tail;
+mod topping_up;
+mod watch;
+
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+pub(super) use tail::Tail;
+use topping_up::Last;
+
+pin_project! {
+    /// The body of [`RateLimit`](super::RateLimit)'s responses: the inner one, passed through
+    /// unchanged, or that of an answer of the layer's own.
+    ///
+    /// Every frame leaves in the poll that the inner body gives it in. Only rules change anything:
+    /// [`strip`](super::Settle::strip) takes trailers out, and
+    /// [`end_stream`](super::TopUp::end_stream) may put an end in.
+    pub struct ResponseBody<B> {
+        #[pin]
+        kind: Kind<B>,
+    }
+}
+
+pin_project! {
+    #[project = KindProjection]
+    enum Kind<B> {
+        // Dropping the tail commits the lease.
+        Inner { #[pin] body: B, tail: Option<Tail> },
+        Answer { bytes: Option<Bytes> },
+        Trailers { trailers: Option<Box<HeaderMap>> },
+    }
+}
+
+impl<B> ResponseBody<B> {
+    pub(super) fn inner(body: B, tail: Option<Tail>) -> Self {
+        Self { kind: Kind::Inner { body, tail } }
+    }
+
+    pub(super) fn answer(bytes: Bytes) -> Self {
+        Self { kind: Kind::answer(bytes) }
+    }
+}
+
+impl<B> Kind<B> {
+    fn answer(bytes: Bytes) -> Self {
+        Self::Answer { bytes: Some(bytes).filter(|bytes| !bytes.is_empty()) }
+    }
+
+    /// What the inner body is replaced by, where it is to end now.
+    fn ended(self: Pin<&mut Self>, context: &mut Context<'_>) -> Option<Self> {
+        match self.project() {
+            KindProjection::Inner { tail: Some(tail), .. } => Some(match tail.poll(context)? {
+                Last::Event(bytes) => Self::answer(bytes),
+                Last::Trailers(trailers) => Self::Trailers { trailers: Some(trailers) },
+            }),
+            _ => None,
+        }
+    }
+}
+
+impl<B> Body for ResponseBody<B>
+where
+    B: Body<Data: From<Bytes>>,
+{
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let mut kind = self.project().kind;
+        if let Some(ended) = kind.as_mut().ended(context) {
+            kind.set(ended);
+        }
+        match kind.project() {
+            KindProjection::Inner { mut body, tail } => {
+                let mut frame = ready!(body.as_mut().poll_frame(context));
+                if let Some(open) = tail {
+                    match &mut frame {
+                        Some(Ok(frame)) => {
+                            open.see(frame, context);
+                            if body.is_end_stream() {
+                                open.end();
+                                *tail = None;
+                            }
+                        }
+                        Some(Err(_)) => *tail = None,
+                        None => {
+                            open.end();
+                            *tail = None;
+                        }
+                    }
+                }
+                Poll::Ready(frame)
+            }
+            KindProjection::Answer { bytes } => {
+                Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(B::Data::from(bytes)))))
+            }
+            KindProjection::Trailers { trailers } => {
+                Poll::Ready(trailers.take().map(|trailers| Ok(Frame::trailers(*trailers))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Inner { body, .. } => body.is_end_stream(),
+            Kind::Answer { bytes } => bytes.is_none(),
+            Kind::Trailers { trailers } => trailers.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Inner { body, .. } => body.size_hint(),
+            Kind::Answer { bytes } => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Kind::Trailers { .. } => SizeHint::with_exact(0),
+        }
+    }
+}
+
+impl<B> fmt::Debug for ResponseBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            Kind::Inner { .. } => "ResponseBody::Inner",
+            Kind::Answer { .. } => "ResponseBody::Answer",
+            Kind::Trailers { .. } => "ResponseBody::Trailers",
+        })
+    }
+}

@@ -1,0 +1,130 @@
+//! More of a limit, while the body goes on.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+
+use super::format::Format;
+use crate::{
+    error::Error,
+    layer::{
+        TopUp,
+        held::{Asked, Held},
+        settle::{Ending, Settle},
+    },
+    model::LimitName,
+};
+
+/// More of a limit, while the body goes on.
+#[derive(Default)]
+pub(super) struct ToppingUp {
+    asking: Option<Asking>,
+    over: Option<Over>,
+}
+
+/// Why nothing more is asked for.
+enum Over {
+    /// The bucket does not have more of this limit.
+    Denied(LimitName),
+    /// There was no answer.
+    Unanswered,
+}
+
+struct Asking {
+    limit: LimitName,
+    tokens: u64,
+    // A mutex makes it `Sync`, like the rest of the body; nobody ever waits for it.
+    more: Mutex<Asked>,
+}
+
+/// What a body that is ended ends with.
+pub(super) enum Last {
+    Event(Bytes),
+    Trailers(Box<HeaderMap>),
+}
+
+impl ToppingUp {
+    /// Asks for what is lacking, and takes what was granted.
+    pub(super) fn poll(
+        &mut self,
+        rule: &TopUp,
+        rules: &[(LimitName, Settle)],
+        lease: &Held,
+        context: &mut Context<'_>,
+    ) {
+        while self.over.is_none() {
+            let Some(asking) = &mut self.asking else {
+                let lacking = rules.iter().map(|(limit, _)| (limit, lease.overdraft(limit)));
+                let Some((limit, lacking)) = lacking.into_iter().find(|(_, lacking)| *lacking > 0) else {
+                    return;
+                };
+                // A step that no full bucket holds would never be granted.
+                let step = lease.capacity(limit).map_or(rule.step, |capacity| rule.step.min(capacity));
+                self.ask(limit.clone(), lacking.max(step), lease);
+                continue;
+            };
+            let more = asking.more.get_mut().unwrap_or_else(PoisonError::into_inner);
+            let Poll::Ready(answer) = more.as_mut().poll(context) else {
+                return;
+            };
+            let Some(Asking { limit, tokens, .. }) = self.asking.take() else {
+                return;
+            };
+            match answer {
+                Ok(more) => lease.absorb_used(&limit, more),
+                Err(Error::Denied(_) | Error::ExceedsCapacity(_)) => match lease.overdraft(&limit) {
+                    0 => {}
+                    // Less than a step may be there.
+                    lacking if lacking < tokens => self.ask(limit, lacking, lease),
+                    _ => self.over = Some(Over::Denied(limit)),
+                },
+                Err(_) => self.over = Some(Over::Unanswered),
+            }
+        }
+    }
+
+    fn ask(&mut self, limit: LimitName, tokens: u64, lease: &Held) {
+        match lease.ask(limit.as_str(), tokens) {
+            // It is charged nothing.
+            Ok(None) => self.over = Some(Over::Unanswered),
+            Ok(Some(more)) => self.asking = Some(Asking { limit, tokens, more: Mutex::new(more) }),
+            Err(Error::ExceedsCapacity(_)) => self.over = Some(Over::Denied(limit)),
+            Err(_) => self.over = Some(Over::Unanswered),
+        }
+    }
+
+    /// What the body is to end with, where it can be told in its format.
+    pub(super) fn last(&self, ending: &Ending, format: Format) -> Option<Last> {
+        let Some(Over::Denied(limit)) = &self.over else {
+            return None;
+        };
+        match (format, &ending.event) {
+            (Format::Events, Some(event)) => Some(Last::Event(event.clone())),
+            (Format::Events, None) => Some(Last::Event(event(limit).into())),
+            (Format::Grpc, _) => Some(Last::Trailers(Box::new(trailers(limit)))),
+            _ => None,
+        }
+    }
+}
+
+/// What clients of OpenAI's and of Anthropic's streams take for an error. A limit's name needs no
+/// escapes.
+fn event(limit: &LimitName) -> String {
+    let message = format!("The limit {limit} is reached.");
+    let data = format!(r#"{{"type":"error","error":{{"type":"rate_limit_error","message":"{message}"}}}}"#);
+    format!("event: error\ndata: {data}\n\n")
+}
+
+/// `RESOURCE_EXHAUSTED`.
+fn trailers(limit: &LimitName) -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    trailers.insert("grpc-status", HeaderValue::from_static("8"));
+    if let Ok(message) = HeaderValue::try_from(format!("The limit {limit} is reached.")) {
+        trailers.insert("grpc-message", message);
+    }
+    trailers
+}

@@ -1,0 +1,104 @@
+//! Acquiring by the handler.
+
+use std::fmt;
+
+use super::{LeaseHandle, Policy, held::Holder};
+use crate::{
+    error::Error,
+    limiter::{Acquire, RateLimiter},
+    model::Cost,
+};
+
+/// A limiter that is bound to the request at hand, for handlers that decide late what they cost.
+///
+/// The layer puts one into the request's extensions where its policy says
+/// [`acquire_in_handler`](super::PolicyBuilder::acquire_in_handler); with the feature `axum` it is an
+/// extractor. It asks for what the policy's keys have found, by the policy's limits; costs that the handler
+/// does not name are the policy's.
+///
+/// What it acquires is the request's lease, as if the layer had: settled by the policy's rules, reported
+/// in the response's headers, committed when the response head is ready, or when the body and the last
+/// [`LeaseHandle`] are gone; rolled back where the handler panics or the inner service fails. A handler
+/// that answers with an error is charged all the same, unless the policy gives back on errors.
+///
+/// ```
+/// use axum::{Router, routing::post};
+/// use tollgate::{Error, Limit, RateLimitLayer, RateLimiter, layer::{BoundLimiter, Policy, keys}};
+///
+/// async fn complete(limiter: BoundLimiter, prompt: String) -> Result<String, Error> {
+///     // Short: the layer's own 429.
+///     let lease = limiter.cost("tpm", prompt.len() as u64).acquire().await?;
+///     lease.settle("tpm", 20)?;
+///     Ok("an answer".to_owned())
+/// }
+///
+/// let policy = Policy::builder()
+///     .entity(keys::hashed_header("x-api-key"))
+///     .resource(keys::fixed("gpt-4"))
+///     .limit(Limit::per_minute("tpm", 1000))
+///     .acquire_in_handler()
+///     .build()?;
+/// let app: Router = Router::new()
+///     .route("/v1/chat/completions", post(complete))
+///     .route_layer(RateLimitLayer::new(RateLimiter::memory(), policy));
+/// # Ok::<(), tollgate::layer::InvalidPolicy>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "a bound limiter asks for nothing by itself"]
+pub struct BoundLimiter {
+    acquire: Acquire,
+    limiter: RateLimiter,
+    policy: Policy,
+    handle: LeaseHandle,
+}
+
+/// Says no more: behind it stands the whole limiter.
+impl fmt::Debug for BoundLimiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BoundLimiter").finish_non_exhaustive()
+    }
+}
+
+impl BoundLimiter {
+    /// One for a request, and the place for its lease.
+    pub(super) fn new(acquire: Acquire, limiter: RateLimiter, policy: Policy) -> (Self, Holder) {
+        let handle = LeaseHandle::open(policy.clone());
+        (Self { acquire, limiter, policy, handle: handle.clone() }, Holder::Shared(handle))
+    }
+
+    /// Asks for `tokens` of the limit `name`.
+    pub fn cost(mut self, name: impl AsRef<str>, tokens: u64) -> Self {
+        self.acquire = self.acquire.cost(name, tokens);
+        self
+    }
+
+    /// Asks for all amounts of `cost`.
+    pub fn costs(mut self, cost: &Cost) -> Self {
+        self.acquire = self.acquire.costs(cost);
+        self
+    }
+
+    /// Acquires, once for a request: ask its lease for more with [`LeaseHandle::consume`].
+    ///
+    /// Where the policy lets requests pass that the store gives no decision for, or only observes, the
+    /// lease is one that charges nothing.
+    ///
+    /// # Errors
+    /// As an [`Acquire`]. With the feature `axum` a handler can answer with the error: the client gets what
+    /// the layer itself would have answered. [`Invalid::LeaseHeld`](crate::error::Invalid::LeaseHeld) where the
+    /// request has a lease, [`Invalid::LeaseClosed`](crate::error::Invalid::LeaseClosed) where it is over.
+    ///
+    /// # Cost
+    /// As an [`Acquire`].
+    pub async fn acquire(self) -> Result<LeaseHandle, Error> {
+        let Self { acquire, limiter, policy, handle } = self;
+        match acquire.await {
+            Ok(lease) => handle.fill(lease)?,
+            Err(error) => match policy.passes(&limiter, &error) {
+                Some(status) => handle.fill_uncharged(status)?,
+                None => return Err(error),
+            },
+        }
+        Ok(handle)
+    }
+}

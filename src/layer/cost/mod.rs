@@ -1,0 +1,69 @@
+//! What a request will cost, as far as its head tells.
+
+mod content_length;
+mod learn;
+mod query_parameter;
+
+use http::HeaderName;
+
+use super::{
+    RequestHead,
+    settle::{BadAmount, single_amount},
+};
+use crate::telemetry;
+
+pub use content_length::{ContentLength, content_length};
+pub use learn::Learn;
+pub use query_parameter::query_parameter;
+
+pub(super) use learn::{Learned, Seen};
+
+/// Estimates an amount in tokens from a request's head. Closures are estimates.
+///
+/// ```
+/// use tollgate::{Limit, layer::{Policy, RequestHead, content_length, keys, query_parameter}};
+///
+/// let policy = Policy::builder()
+///     .entity(keys::header("x-api-key"))
+///     .resource(keys::fixed("search"))
+///     .limit(Limit::per_minute("results", 1000))
+///     .limit(Limit::per_minute("tokens", 100_000))
+///     .limit(Limit::per_minute("writes", 100))
+///     .cost("results", 20)
+///     .estimate("results", query_parameter("limit"))
+///     .cost("tokens", 500)
+///     .estimate("tokens", content_length().per_token(4))
+///     .estimate("writes", |head: &RequestHead<'_>| Some(u64::from(!head.method.is_safe())))
+///     .build()?;
+/// # Ok::<(), tollgate::layer::InvalidPolicy>(())
+/// ```
+pub trait Estimate: Send + Sync + 'static {
+    /// The estimate in tokens; `None` where the head does not tell, and the policy's fixed cost
+    /// holds.
+    fn estimate(&self, head: &RequestHead<'_>) -> Option<u64>;
+}
+
+impl<F> Estimate for F
+where
+    F: Fn(&RequestHead<'_>) -> Option<u64> + Send + Sync + 'static,
+{
+    fn estimate(&self, head: &RequestHead<'_>) -> Option<u64> {
+        self(head)
+    }
+}
+
+/// The amount that the request header `name` gives, in decimal digits. One that gives none is ignored
+/// with a warning. Clients can set it: settle such a limit by what was really used.
+///
+/// # Panics
+/// Where `name` is not a lower-case header name.
+#[track_caller]
+pub fn header_value(name: &'static str) -> impl Estimate {
+    let name = HeaderName::from_static(name);
+    move |head: &RequestHead<'_>| told(name.as_str(), single_amount(head.headers, &name))
+}
+
+/// The amount, with a warning where there is something that gives none.
+fn told(source: &str, found: Result<Option<u64>, BadAmount>) -> Option<u64> {
+    found.inspect_err(|problem| telemetry::estimate_ignored(source, &problem.to_string())).ok().flatten()
+}

@@ -1,0 +1,66 @@
+//! By the request's query.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode;
+
+use super::{Estimate, told};
+use crate::layer::{
+    RequestHead,
+    settle::{BadAmount, amount},
+};
+
+/// The amount that the query parameter `name` gives, in decimal digits; both may be percent-encoded.
+/// One that gives none, or that stands twice, is ignored with a warning. Clients can set it: settle
+/// such a limit by what was really used.
+pub fn query_parameter(name: impl Into<String>) -> impl Estimate {
+    let name = name.into();
+    move |head: &RequestHead<'_>| told(&name, find(head.uri.query().unwrap_or_default(), &name))
+}
+
+fn find(query: &str, name: &str) -> Result<Option<u64>, BadAmount> {
+    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let mut values = pairs.filter(|(found, _)| *decoded(found) == *name.as_bytes()).map(|(_, value)| decoded(value));
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => amount(&value).map(Some),
+        (Some(_), Some(_)) => Err(BadAmount::Twice),
+    }
+}
+
+/// As forms are encoded: a plus is a space.
+fn decoded(text: &str) -> Cow<'_, [u8]> {
+    if text.contains('+') {
+        let spaced = text.replace('+', " ");
+        return Cow::Owned(percent_decode(spaced.as_bytes()).collect());
+    }
+    percent_decode(text.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_decoded_and_stands_once() {
+        for (query, found) in [
+            ("max_tokens=25", Ok(Some(25))),
+            ("a=1&max_tokens=25&b", Ok(Some(25))),
+            ("max%5Ftokens=%32%35", Ok(Some(25))),
+            ("", Ok(None)),
+            ("max_tokens2=25&xmax_tokens=1", Ok(None)),
+            ("max_tokens", Err(BadAmount::Malformed)),
+            ("max_tokens=", Err(BadAmount::Malformed)),
+            ("max_tokens=-5", Err(BadAmount::Malformed)),
+            ("max_tokens=%2B5", Err(BadAmount::Malformed)),
+            ("max_tokens=+5", Err(BadAmount::Malformed)),
+            ("max_tokens=%3", Err(BadAmount::Malformed)),
+            ("max_tokens=5=5", Err(BadAmount::Malformed)),
+            ("max_tokens=1&max_tokens=1", Err(BadAmount::Twice)),
+            ("max_tokens=1000000000000000", Err(BadAmount::TooLarge)),
+        ] {
+            assert_eq!(find(query, "max_tokens"), found, "{query}");
+        }
+        assert_eq!(find("max+tokens=7", "max tokens"), Ok(Some(7)));
+    }
+}

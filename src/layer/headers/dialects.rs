@@ -1,0 +1,102 @@
+//! The dialects of a policy, checked.
+
+use http::{HeaderMap, HeaderName};
+
+use super::{
+    Dialect, PartitionKeys, QuotaUnit, ReportLimits, Standing,
+    ietf::{ListFields, OlderFields},
+    triple::Triple,
+};
+use crate::{
+    layer::{InvalidPolicy, policy::PolicyLimits},
+    model::{LimitName, Limits},
+};
+
+/// The dialects of a policy.
+#[derive(Clone, Debug)]
+pub(in crate::layer) struct Dialects {
+    /// What nearly all have: it comes first.
+    list: Option<ListFields>,
+    older: Option<OlderFields>,
+    triples: Vec<Triple>,
+    needs_time: bool,
+    pub(in crate::layer) partitions: Option<PartitionKeys>,
+}
+
+impl Dialects {
+    /// What a policy has that says nothing.
+    pub(in crate::layer) fn usual(limits: Option<&Limits>) -> Self {
+        Self { list: Some(ListFields::new(limits, Vec::new())), ..Self::none() }
+    }
+
+    fn none() -> Self {
+        Self { list: None, older: None, triples: Vec::new(), needs_time: false, partitions: None }
+    }
+
+    pub(in crate::layer) fn check(
+        dialects: Vec<Dialect>,
+        units: Vec<(LimitName, QuotaUnit)>,
+        partitions: Option<PartitionKeys>,
+        limits: &PolicyLimits,
+    ) -> Result<Self, InvalidPolicy> {
+        let known = |name: String| limits.known(name);
+        let mut checked = Self { partitions, ..Self::none() };
+        let mut names: Vec<HeaderName> = Vec::new();
+        for dialect in dialects {
+            let mut next = Self::none();
+            match dialect {
+                Dialect::Ietf(draft) => {
+                    next.older = OlderFields::new(draft);
+                    next.list = next.older.is_none().then(|| ListFields::new(limits.own(), units.clone()));
+                }
+                Dialect::XRateLimit(dialect) => next.triples.push(dialect.check(known)?),
+                Dialect::OpenAi(dialect) => next.triples = dialect.check(known)?,
+                Dialect::Anthropic(dialect) => next.triples = dialect.check(known)?,
+            }
+            let new = next.names();
+            if new.is_empty() {
+                return Err(InvalidPolicy::EmptyDialect);
+            }
+            if let Some(twice) = new.iter().find(|name| names.contains(name)) {
+                return Err(InvalidPolicy::DialectsCollide { header: twice.clone() });
+            }
+            names.extend(new);
+            checked.add(next);
+        }
+        Ok(checked)
+    }
+
+    fn add(&mut self, more: Self) {
+        self.list = self.list.take().or(more.list);
+        self.older = self.older.take().or(more.older);
+        self.triples.extend(more.triples);
+        self.needs_time = self.triples.iter().any(Triple::needs_time);
+    }
+
+    /// The headers that it may add to a response.
+    pub(in crate::layer) fn names(&self) -> Vec<HeaderName> {
+        let list = self.list.iter().flat_map(|_| ListFields::names());
+        let older = self.older.iter().flat_map(OlderFields::names);
+        let triples = self.triples.iter().flat_map(|triple| triple.names.iter().cloned());
+        list.chain(older).chain(triples).collect()
+    }
+
+    /// Whether what it says depends on what time it is.
+    pub(in crate::layer) fn needs_time(&self) -> bool {
+        self.needs_time
+    }
+
+    /// Adds the headers for the limits in question.
+    pub(in crate::layer) fn report(&self, headers: &mut HeaderMap, standing: &Standing<'_>, which: ReportLimits) {
+        let statuses = which.of(standing.statuses);
+        if let Some(list) = &self.list {
+            list.report(headers, statuses, standing);
+        }
+        if let Some(older) = &self.older {
+            older.report(headers, statuses, standing);
+        }
+        for triple in &self.triples {
+            triple.report(headers, statuses, standing);
+        }
+    }
+}

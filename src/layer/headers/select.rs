@@ -1,0 +1,49 @@
+//! Which limits a response tells of.
+
+use crate::model::{LimitName, LimitStatus};
+
+/// Which limits a granted response reports. Denials report all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReportLimits {
+    /// None.
+    Off,
+    /// The one that has the smallest part of its capacity left. Dialects whose headers stand for
+    /// certain limits only tell of it where it is one of those.
+    Nearest,
+    /// All of them.
+    #[default]
+    All,
+}
+
+impl ReportLimits {
+    /// Those of `statuses` that are reported.
+    pub(super) fn of(self, statuses: &[LimitStatus]) -> &[LimitStatus] {
+        match self {
+            Self::Off => &[],
+            Self::All => statuses,
+            Self::Nearest => nearest(statuses).map_or(&[], std::slice::from_ref),
+        }
+    }
+}
+
+/// The limit that stands for all of them, or for all called `name`: of a refusal the one that takes
+/// longest to recover, else the one that has the smallest part of its capacity left.
+pub(super) fn foremost<'a>(
+    statuses: &'a [LimitStatus],
+    name: Option<&LimitName>,
+    refused: bool,
+) -> Option<&'a LimitStatus> {
+    let meant = statuses.iter().filter(|status| name.is_none_or(|name| status.limit.name() == name));
+    let short = meant.clone().filter(|status| refused && status.exceeded());
+    let longest = short.max_by_key(|status| status.retry_after.unwrap_or(std::time::Duration::MAX));
+    longest.or_else(|| nearest(meant))
+}
+
+fn nearest<'a>(statuses: impl IntoIterator<Item = &'a LimitStatus>) -> Option<&'a LimitStatus> {
+    statuses.into_iter().min_by(|a, b| share_left(a).total_cmp(&share_left(b)))
+}
+
+fn share_left(status: &LimitStatus) -> f64 {
+    status.available as f64 / status.limit.capacity() as f64
+}

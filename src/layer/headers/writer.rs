@@ -1,0 +1,72 @@
+//! Writes structured fields: RFC 9651.
+
+use http::HeaderValue;
+use smallvec::SmallVec;
+
+use super::PARENT;
+use crate::model::{Limit, Owner};
+
+/// The most that a structured field's integer holds.
+const MOST: i64 = 999_999_999_999_999;
+
+/// Writes strings and whole numbers into one buffer, because every response carries some; limits'
+/// names and quota units need no escapes.
+#[derive(Default)]
+pub(super) struct Writer(SmallVec<[u8; 128]>);
+
+impl Writer {
+    /// Begins a member of a list.
+    pub(super) fn member(&mut self) {
+        if !self.0.is_empty() {
+            self.0.extend_from_slice(b", ");
+        }
+    }
+
+    /// Begins a member of a list that is a limit's name.
+    pub(super) fn limit(&mut self, owner: Owner, limit: &Limit) {
+        self.member();
+        self.0.push(b'"');
+        if owner == Owner::Parent {
+            self.0.extend_from_slice(PARENT.as_bytes());
+        }
+        self.0.extend_from_slice(limit.name().as_str().as_bytes());
+        self.0.push(b'"');
+    }
+
+    pub(super) fn text(&mut self, text: &[u8]) {
+        self.0.extend_from_slice(text);
+    }
+
+    /// A whole number, brought within what fields hold, not below 0.
+    pub(super) fn number(&mut self, number: i64) {
+        let mut rest = number.clamp(0, MOST);
+        let start = self.0.len();
+        loop {
+            self.0.push(b'0' + u8::try_from(rest % 10).unwrap_or(0));
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.0[start..].reverse();
+    }
+
+    pub(super) fn parameter(&mut self, key: &[u8], number: i64) {
+        self.text(key);
+        self.number(number);
+    }
+
+    pub(super) fn finish(self) -> Option<HeaderValue> {
+        HeaderValue::from_bytes(&self.0).ok()
+    }
+}
+
+/// A whole number, brought within what fields hold, not below 0.
+pub(super) fn number(number: i64) -> HeaderValue {
+    HeaderValue::from(number.clamp(0, MOST))
+}
+
+/// A capacity, which never is above what a field holds.
+pub(super) fn capacity(limit: &Limit) -> i64 {
+    i64::try_from(limit.capacity()).unwrap_or(MOST)
+}

@@ -1,0 +1,49 @@
+//! `X-RateLimit-Limit`, `X-RateLimit-Remaining`, `X-RateLimit-Reset`.
+
+use http::HeaderName;
+
+use super::triple::{Reset, Triple};
+use crate::{layer::InvalidPolicy, model::LimitName};
+
+const NAMES: [HeaderName; 3] = [
+    HeaderName::from_static("x-ratelimit-limit"),
+    HeaderName::from_static("x-ratelimit-remaining"),
+    HeaderName::from_static("x-ratelimit-reset"),
+];
+
+/// `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset`: they tell of one limit. Where
+/// none is named it is the one that has the smallest part of its capacity left, of a denial the one
+/// that takes longest to recover.
+///
+/// The reset is when the limit is full again.
+#[derive(Clone, Debug)]
+#[must_use = "a dialect does nothing until a policy has it"]
+pub struct XRateLimit {
+    limit: Option<String>,
+    reset: Reset,
+}
+
+impl XRateLimit {
+    /// The reset in seconds from now.
+    pub fn seconds() -> Self {
+        Self { limit: None, reset: Reset::Seconds }
+    }
+
+    /// The reset in seconds since the epoch, as GitHub tells it.
+    pub fn unix_time() -> Self {
+        Self { limit: None, reset: Reset::UnixTime }
+    }
+
+    /// Tells of the limit `name`, whatever the others do.
+    pub fn of(mut self, name: impl Into<String>) -> Self {
+        self.limit = Some(name.into());
+        self
+    }
+
+    pub(super) fn check(
+        self,
+        known: impl Fn(String) -> Result<LimitName, InvalidPolicy>,
+    ) -> Result<Triple, InvalidPolicy> {
+        Ok(Triple { of: self.limit.map(known).transpose()?, names: NAMES, reset: self.reset })
+    }
+}

@@ -1,0 +1,305 @@
+//! What the layer and handlers hold of the request at hand: its lease, or why there is none.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use smallvec::SmallVec;
+
+use super::{
+    LeaseHandle, Policy, RateLimitStatus, ShadowVerdict,
+    headers::{PartitionKey, PartitionKeys},
+};
+use crate::{
+    error::{Error, Invalid},
+    limiter::{Lease, More},
+    model::{LimitName, LimitStatus},
+};
+
+/// A lease that is committed when it goes.
+pub(super) struct Held {
+    state: Mutex<State>,
+    policy: Policy,
+}
+
+/// What became of the request's lease.
+enum State {
+    /// It is held.
+    Lease(Told),
+    /// The handler has yet to acquire it.
+    Open,
+    /// There is none: the request passed uncharged.
+    Uncharged(Box<RateLimitStatus>),
+    /// It was rolled back.
+    Closed,
+}
+
+/// A lease, and who said what of it.
+struct Told {
+    lease: Lease,
+    /// Limits that rules leave alone: a handler spoke of them, or they were given back. One bit for each
+    /// [position](Lease::position).
+    fixed: u32,
+    /// Limits whose real use was told.
+    known: u32,
+}
+
+/// More that was asked for.
+pub(super) type Asked = Pin<Box<dyn Future<Output = Result<More, Error>> + Send>>;
+
+/// The lease of a request whose inner service runs.
+pub(super) enum Holder {
+    /// Handlers may hold it too.
+    Shared(LeaseHandle),
+    /// Nobody else knows of it.
+    Own(Held),
+}
+
+impl Holder {
+    pub(super) fn new(lease: Lease, policy: Policy) -> Self {
+        Self::of(State::Lease(Told::new(lease)), policy)
+    }
+
+    /// That of a request that passes uncharged.
+    pub(super) fn uncharged(status: RateLimitStatus, policy: Policy) -> Self {
+        Self::of(State::Uncharged(Box::new(status)), policy)
+    }
+
+    fn of(state: State, policy: Policy) -> Self {
+        let shared = policy.rules.settlement.shares_lease;
+        let held = Held { state: Mutex::new(state), policy };
+        if shared { Self::Shared(LeaseHandle::new(held)) } else { Self::Own(held) }
+    }
+
+    pub(super) fn held(&self) -> &Held {
+        match self {
+            Self::Shared(handle) => handle.held(),
+            Self::Own(held) => held,
+        }
+    }
+
+    pub(super) fn policy(&self) -> &Policy {
+        &self.held().policy
+    }
+
+    /// The handle, where anybody else holds one.
+    pub(super) fn still_shared(self) -> Option<LeaseHandle> {
+        match self {
+            Self::Shared(handle) if handle.is_shared() => Some(handle),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Holder").finish_non_exhaustive()
+    }
+}
+
+impl Told {
+    fn new(lease: Lease) -> Self {
+        Self { lease, fixed: 0, known: 0 }
+    }
+
+    /// The mark of a limit; none for those beyond the first 32, which rules treat as if nothing was said.
+    fn bit(&self, limit: &str) -> u32 {
+        let position = self.lease.position(limit).and_then(|position| u32::try_from(position).ok());
+        position.and_then(|position| 1_u32.checked_shl(position)).unwrap_or(0)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let State::Lease(told) = std::mem::replace(state, State::Closed) {
+            self.policy.rules.cost.learn(&told.lease, |limit| told.known & told.bit(limit) != 0);
+            // The settlement goes its way by itself.
+            drop(told.lease.commit());
+        }
+    }
+}
+
+impl Held {
+    /// One whose lease the handler acquires.
+    pub(super) fn open(policy: Policy) -> Self {
+        Self { state: Mutex::new(State::Open), policy }
+    }
+
+    pub(super) fn fill(&self, lease: Lease) -> Result<(), Invalid> {
+        self.fill_with(State::Lease(Told::new(lease)))
+    }
+
+    pub(super) fn fill_uncharged(&self, status: RateLimitStatus) -> Result<(), Invalid> {
+        self.fill_with(State::Uncharged(Box::new(status)))
+    }
+
+    fn fill_with(&self, filling: State) -> Result<(), Invalid> {
+        let mut state = self.lock();
+        match *state {
+            State::Open => *state = filling,
+            // Dropped, a lease is rolled back.
+            State::Closed => return Err(Invalid::LeaseClosed),
+            State::Lease(_) | State::Uncharged(_) => return Err(Invalid::LeaseHeld),
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_degraded(&self) -> bool {
+        match &*self.lock() {
+            State::Lease(told) => told.lease.is_degraded(),
+            State::Uncharged(status) => status.degraded,
+            State::Open | State::Closed => false,
+        }
+    }
+
+    pub(super) fn status(&self) -> RateLimitStatus {
+        match &*self.lock() {
+            State::Lease(told) => RateLimitStatus::of(&told.lease),
+            State::Uncharged(status) => (**status).clone(),
+            State::Open => RateLimitStatus::open(),
+            State::Closed => RateLimitStatus::undecided(),
+        }
+    }
+
+    pub(super) fn consumed(&self, name: &str) -> Option<u64> {
+        self.of_lease(|lease| lease.consumed(name))
+    }
+
+    /// Where the limits stand; nothing where there is no lease.
+    pub(super) fn statuses(&self) -> SmallVec<[LimitStatus; 1]> {
+        self.of_lease(|lease| Some(lease.statuses().collect())).unwrap_or_default()
+    }
+
+    /// What limits that only observe would have done, where some do.
+    pub(super) fn shadow_verdict(&self) -> Option<ShadowVerdict> {
+        match &*self.lock() {
+            State::Lease(told) => ShadowVerdict::of(&told.lease),
+            State::Uncharged(status) => status.shadow.clone(),
+            State::Open | State::Closed => None,
+        }
+    }
+
+    /// How long until the same request would be granted again, and what time it is (epoch ms).
+    /// `None` where it never would be, or there is no lease.
+    pub(super) fn wait_for_the_same(&self) -> Option<(Duration, i64)> {
+        self.of_lease(|lease| Some((lease.wait_for_the_same()?, lease.now())))
+    }
+
+    /// Epoch ms; 0 where there is no lease.
+    pub(super) fn now(&self) -> i64 {
+        self.of_lease(|lease| Some(lease.now())).unwrap_or(0)
+    }
+
+    pub(super) fn partition(&self, keys: &PartitionKeys) -> Option<PartitionKey> {
+        self.of_lease(|lease| Some(keys.key(lease.entity(), lease.resource())))
+    }
+
+    /// Tokens of the limit that are used beyond what was charged.
+    pub(super) fn overdraft(&self, name: &LimitName) -> u64 {
+        self.of_lease(|lease| Some(lease.overdraft(name.as_str()))).unwrap_or(0)
+    }
+
+    /// Tokens that full buckets hold of the limit.
+    pub(super) fn capacity(&self, name: &LimitName) -> Option<u64> {
+        self.of_lease(|lease| lease.capacity(name.as_str()))
+    }
+
+    /// Sets what a rule found was used, unless rules are to leave the limit alone. Stored limits may
+    /// lack it.
+    pub(super) fn found(&self, name: &str, tokens: u64) {
+        let State::Lease(told) = &mut *self.lock() else { return };
+        let bit = told.bit(name);
+        if told.fixed & bit == 0 && told.lease.settle(name, tokens).is_ok() {
+            told.known |= bit;
+        }
+    }
+
+    /// A change that a handler makes. Of a request that passed uncharged there is nothing to change.
+    pub(super) fn told(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut Lease) -> Result<(), Invalid>,
+    ) -> Result<(), Invalid> {
+        match &mut *self.lock() {
+            State::Lease(told) => {
+                change(&mut told.lease)?;
+                let bit = told.bit(name);
+                told.fixed |= bit;
+                told.known |= bit;
+                Ok(())
+            }
+            State::Uncharged(_) => Ok(()),
+            State::Open | State::Closed => Err(Invalid::LeaseClosed),
+        }
+    }
+
+    /// Gives a limit back, whatever was found and rules may find yet.
+    pub(super) fn refund(&self, name: &str) {
+        let State::Lease(told) = &mut *self.lock() else { return };
+        let bit = told.bit(name);
+        // Where the lease has no such limit there is nothing to give back.
+        let _ = told.lease.settle(name, 0);
+        told.fixed |= bit;
+        told.known &= !bit;
+    }
+
+    /// Gives everything back, whatever was found and rules may find yet.
+    pub(super) fn refund_all(&self) {
+        let State::Lease(told) = &mut *self.lock() else { return };
+        told.lease.settle_all(0);
+        (told.fixed, told.known) = (u32::MAX, 0);
+    }
+
+    /// Asks for more of the limit, without holding on to the lease. `None` where the request passed
+    /// uncharged.
+    pub(super) fn ask(&self, name: &str, tokens: u64) -> Result<Option<Asked>, Error> {
+        match &*self.lock() {
+            State::Lease(told) => Ok(Some(Box::pin(told.lease.ask(name, tokens)?))),
+            State::Uncharged(_) => Ok(None),
+            State::Open | State::Closed => Err(Invalid::LeaseClosed.into()),
+        }
+    }
+
+    /// Takes over what was granted in addition; without a lease it is dropped, and so given back.
+    pub(super) fn absorb(&self, more: More) -> Result<(), Invalid> {
+        match &mut *self.lock() {
+            State::Lease(told) => {
+                told.lease.absorb(more);
+                Ok(())
+            }
+            _ => Err(Invalid::LeaseClosed),
+        }
+    }
+
+    /// As [`absorb`](Self::absorb), for what was used already.
+    pub(super) fn absorb_used(&self, name: &LimitName, more: More) {
+        if let State::Lease(told) = &mut *self.lock() {
+            let used = told.lease.consumed(name.as_str()).unwrap_or(0);
+            told.lease.absorb(more);
+            // It has the limit, of which more was granted.
+            let _ = told.lease.settle(name.as_str(), used);
+        }
+    }
+
+    pub(super) fn rollback(&self) {
+        let state = std::mem::replace(&mut *self.lock(), State::Closed);
+        if let State::Lease(told) = state {
+            drop(told.lease.rollback());
+        }
+    }
+
+    fn of_lease<T>(&self, tell: impl FnOnce(&Lease) -> Option<T>) -> Option<T> {
+        match &*self.lock() {
+            State::Lease(told) => tell(&told.lease),
+            _ => None,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,85 @@
+//! Networks of addresses.
+
+use std::{net::IpAddr, sync::Arc};
+
+use ipnet::{IpNet, Ipv4Net};
+
+/// A list of networks: whom to trust, or whom to let pass. Clones share it.
+///
+/// ```
+/// use tollgate::layer::keys::Networks;
+///
+/// let office = Networks::new(["203.0.113.0/24", "2001:db8::/32", "198.51.100.7"])?;
+/// assert!(office.contains("203.0.113.9".parse()?));
+/// assert!(Networks::new(["203.0.113.0/33"]).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Networks(Arc<[IpNet]>);
+
+/// What is no network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidNetwork {
+    /// Not an address, and no address with a prefix length.
+    #[error("{0:?} is no network: a network is an address, or an address and its prefix length, as in 192.0.2.0/24")]
+    Cidr(String),
+    /// A prefix that no address has, or that all have.
+    #[error("{bits} is no prefix length: 1 to {most} are")]
+    Prefix {
+        /// Bits asked for.
+        bits: u8,
+        /// Bits of an address.
+        most: u8,
+    },
+}
+
+impl Networks {
+    /// The networks in CIDR notation (`192.0.2.0/24`). An address alone is a network of one;
+    /// spaces around it, and bits behind the prefix, do not count.
+    ///
+    /// # Errors
+    /// [`InvalidNetwork::Cidr`] says which of them is none.
+    pub fn new(cidrs: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, InvalidNetwork> {
+        let networks = cidrs.into_iter().map(|cidr| {
+            let text = cidr.as_ref().trim();
+            network(text).ok_or_else(|| InvalidNetwork::Cidr(text.to_owned()))
+        });
+        networks.collect::<Result<Arc<[_]>, _>>().map(Self)
+    }
+
+    /// Loopback, link-local and private addresses (RFC 1918, RFC 4193).
+    pub fn private() -> Self {
+        let private = [
+            "127.0.0.0/8",
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "169.254.0.0/16",
+            "::1/128",
+            "fc00::/7",
+            "fe80::/10",
+        ];
+        Self(private.into_iter().filter_map(network).collect())
+    }
+
+    /// Whether the address is in one of them. An IPv4-mapped address counts as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+fn network(text: &str) -> Option<IpNet> {
+    let network: IpNet = match text.parse::<IpAddr>() {
+        Ok(address) => address.into(),
+        Err(_) => text.parse().ok()?,
+    };
+    if let IpNet::V6(mapped) = network
+        && let Some(address) = mapped.addr().to_ipv4_mapped()
+        && let Some(bits) = mapped.prefix_len().checked_sub(96)
+    {
+        return Ipv4Net::new(address, bits).ok().map(IpNet::V4);
+    }
+    Some(network)
+}

@@ -1,0 +1,113 @@
+//! Keys from the path.
+
+use std::borrow::Cow;
+
+use axum::extract::{MatchedPath, OriginalUri};
+use percent_encoding::percent_decode;
+
+use super::{Key, KeyExtractor, MissingKey};
+use crate::layer::RequestHead;
+
+/// See [`path_parameter`].
+#[derive(Clone, Debug)]
+pub struct PathParameter {
+    name: Cow<'static, str>,
+}
+
+/// The part of the path that axum's route calls `name`, percent-decoded: of `/users/{id}` the
+/// `id`, of `/files/{*rest}` the `rest`. In nested routers the whole path counts, wherever the
+/// layer stands.
+///
+/// Use it with `Router::route_layer`, on routes that have the parameter: elsewhere it is a mistake
+/// of the server, answered with 500.
+pub fn path_parameter(name: impl Into<Cow<'static, str>>) -> PathParameter {
+    PathParameter { name: name.into() }
+}
+
+impl KeyExtractor for PathParameter {
+    fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey> {
+        let Some(template) = head.extensions.get::<MatchedPath>().map(MatchedPath::as_str) else {
+            return Err(MissingKey::setup(format!(
+                "the request has no matched path with a parameter {}: add the rate limit layer with Router::route_layer",
+                self.name
+            )));
+        };
+        // Nested routers see the rest of the path, the template is the whole one.
+        let uri = head.extensions.get::<OriginalUri>().map_or(head.uri, |OriginalUri(uri)| uri);
+        match find(template, uri.path(), &self.name) {
+            Ok(Some(value)) => Ok(Key::untrusted(Cow::from(percent_decode(value.as_bytes())))),
+            Ok(None) => Err(MissingKey::setup(format!(
+                "the route {template} has no parameter {}: add the rate limit layer to routes that have it",
+                self.name
+            ))),
+            Err(NoMatch) => Err(MissingKey::setup(format!(
+                "the request's path is not one of the route {template}: no middleware may change it before the rate limit layer"
+            ))),
+        }
+    }
+}
+
+struct NoMatch;
+
+/// What `path` has in place of the parameter `name`. The first of two of that name.
+fn find<'a>(mut template: &str, mut path: &'a str, name: &str) -> Result<Option<&'a str>, NoMatch> {
+    let mut found = None;
+    while let Some(literal) = template.chars().next() {
+        let rest = template.get(literal.len_utf8()..).unwrap_or_default();
+        match literal {
+            '{' if !rest.starts_with('{') => {
+                let (parameter, after) = rest.split_once('}').ok_or(NoMatch)?;
+                let (parameter, length) = match parameter.strip_prefix('*') {
+                    Some(parameter) => (parameter, path.len()),
+                    None => (parameter, path.find('/').unwrap_or(path.len())),
+                };
+                let (value, remaining) = path.split_at_checked(length).ok_or(NoMatch)?;
+                if parameter == name && found.is_none() {
+                    found = Some(value);
+                }
+                (template, path) = (after, remaining);
+            }
+            _ => {
+                // `{{` and `}}` stand for one brace.
+                let doubled = matches!(literal, '{' | '}') && rest.starts_with(literal);
+                template = if doubled { rest.get(1..).unwrap_or_default() } else { rest };
+                path = path.strip_prefix(literal).ok_or(NoMatch)?;
+            }
+        }
+    }
+    if path.is_empty() { Ok(found) } else { Err(NoMatch) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value<'a>(template: &str, path: &'a str, name: &str) -> Option<Option<&'a str>> {
+        find(template, path, name).ok()
+    }
+
+    #[test]
+    fn finds_what_the_route_names() {
+        assert_eq!(value("/users/{id}", "/users/7", "id"), Some(Some("7")));
+        assert_eq!(value("/users/{id}", "/users/7", "name"), Some(None));
+        assert_eq!(value("/{a}/x/{b}/", "/1/x/2/", "b"), Some(Some("2")));
+        assert_eq!(value("/files/{*rest}", "/files/a/b//c", "rest"), Some(Some("a/b//c")));
+        assert_eq!(value("/v{version}/{*rest}", "/v2/a", "version"), Some(Some("2")));
+        assert_eq!(value("/{{id}}/{id}", "/{id}/7", "id"), Some(Some("7")));
+        assert_eq!(value("/{id}", "/é", "id"), Some(Some("é")));
+    }
+
+    #[test]
+    fn a_path_of_another_route_has_none() {
+        for (template, path) in [
+            ("/users/{id}", "/user/7"),
+            ("/users/{id}", "/users"),
+            ("/users/{id}", "/users/7/more"),
+            ("/users", "/users/7"),
+            ("/{id", "/7"),
+            ("/{id}", ""),
+        ] {
+            assert_eq!(value(template, path, "id"), None, "{template} {path}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Which policy holds for which requests: one layer for many routes, and policies that change while
+//! the service runs.
+//!
+//! A [`Routes`] is a table of rows. The first [`Route`] that a request matches says what becomes of
+//! it; what matches none falls under the rule that the table ends with, and there is no table
+//! without one. A [`Policy`] is a table that says the same of all requests, so
+//! [`RateLimitLayer::new`](super::RateLimitLayer::new) takes either.
+//!
+//! ```
+//! use http::Method;
+//! use tollgate::{
+//!     Limit, RateLimitLayer, RateLimiter,
+//!     layer::{Policy, keys, routes::{Route, Routes}},
+//! };
+//!
+//! let per_key = |resource, limit| {
+//!     Policy::builder()
+//!         .entity(keys::hashed_header("x-api-key"))
+//!         .resource(keys::fixed(resource))
+//!         .limit(limit)
+//!         .build()
+//! };
+//! let routes = Routes::builder()
+//!     .unlimited(Route::path("/healthz"))
+//!     .route(Route::path("/v1/chat").method(Method::POST), per_key("chat", Limit::per_minute("rpm", 20))?)
+//!     .route(Route::prefix("/v1"), per_key("api", Limit::per_minute("rpm", 600))?)
+//!     .otherwise(Policy::per_ip(Limit::per_second("rps", 5)))?;
+//! let layer = RateLimitLayer::new(RateLimiter::memory(), routes);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What is compared
+//!
+//! | route | matches | compared with |
+//! |---|---|---|
+//! | [`Route::path`] | `/a/{name}/b`, `/files/{*rest}` | the request's whole path |
+//! | [`Route::prefix`] | `/api`: `/api`, `/api/`, `/api/x`; not `/apix` | the request's whole path, by segments |
+//! | [`Route::matched_path`] (feature `axum`) | the template, whatever its parameters are called | what axum's router has matched |
+//! | [`Route::matching`] | what the closure says | the request's head |
+//! | [`Route::any`] | everything | |
+//!
+//! - A route's [`method`](Route::method)s: `GET` stands for `HEAD` too, as in axum. A row of its own for
+//!   `HEAD` has to come first.
+//! - The path is the one that the client sent, also in a router that is nested under a prefix
+//!   (feature `axum`; another middleware that shortens it leaves what it left). Host and query do
+//!   not count. Letters are compared as they are: `/API` is another path than `/api`.
+//! - A slash at the end makes no difference, but to [`Route::matched_path`].
+//!
+//! # Paths that read in two ways
+//!
+//! `/%61pi`, `//api` and `/x/../api` are `/api` for some servers, and something else for others; so
+//! is `/x%2F..%2Fapi`. Whoever could choose the reading could choose the rule. So such a path is read
+//! both ways: as it was sent, and normalised (percent-encoding undone once, `\` taken as `/`, empty
+//! segments dropped, `.` and `..` resolved). If both fall under one rule, it holds. If not, the
+//! request is answered with 400. Characters that a path has to encode, such as a space, read
+//! in one way only: `Route::path("/a b")` is `/a%20b`.
+
+mod builder;
+mod handle;
+mod invalid;
+mod pattern;
+mod reading;
+mod route;
+mod table;
+
+use std::{fmt, sync::Arc};
+
+use super::{MissingKey, Policy, RequestHead};
+use table::Table;
+
+pub use builder::RoutesBuilder;
+pub use handle::RoutesHandle;
+pub use invalid::{InvalidRoutes, TemplateProblem};
+pub use route::Route;
+
+pub(super) use handle::Source;
+
+/// Which policy holds for which requests. Clones are cheap.
+#[derive(Clone)]
+pub struct Routes(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    /// The same for all.
+    One(Policy),
+    Table(Arc<Table>),
+}
+
+impl Routes {
+    /// Begins a table.
+    pub fn builder() -> RoutesBuilder {
+        RoutesBuilder::default()
+    }
+
+    /// The policy of a request; `None` where it is unlimited.
+    ///
+    /// # Errors
+    /// The request cannot be told one: its path reads in two ways, or the layer stands where axum has
+    /// matched no route yet.
+    #[inline]
+    pub(super) fn policy(&self, head: &RequestHead<'_>) -> Result<Option<&Policy>, MissingKey> {
+        match &self.0 {
+            Kind::One(policy) => Ok(Some(policy)),
+            Kind::Table(table) => table.policy(head),
+        }
+    }
+}
+
+impl From<Policy> for Routes {
+    fn from(policy: Policy) -> Self {
+        Self(Kind::One(policy))
+    }
+}
+
+impl From<Table> for Routes {
+    fn from(table: Table) -> Self {
+        Self(Kind::Table(Arc::new(table)))
+    }
+}
+
+impl fmt::Debug for Routes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::One(policy) => policy.fmt(f),
+            Kind::Table(table) => table.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What a row of the table is for.
+
+use std::{borrow::Cow, fmt};
+
+use http::Method;
+
+use super::{
+    InvalidRoutes,
+    pattern::{Ending, Pattern},
+};
+use crate::layer::{MissingKey, RequestHead};
+
+/// Which requests a row of [`Routes`](super::Routes) is for.
+///
+/// A template that is none shows when the table is [built](super::RoutesBuilder::otherwise).
+///
+/// ```
+/// use http::Method;
+/// use tollgate::layer::routes::Route;
+///
+/// let route = Route::path("/users/{id}").method(Method::PUT).method(Method::DELETE);
+/// assert_eq!(route.to_string(), "PUT, DELETE /users/{id}");
+/// ```
+#[must_use = "a route does nothing until a table has it"]
+pub struct Route {
+    methods: Vec<Method>,
+    place: Result<Place, InvalidRoutes>,
+    text: Cow<'static, str>,
+}
+
+/// A checked route.
+pub(super) struct Row {
+    /// None: all.
+    methods: Vec<Method>,
+    pub(super) place: Place,
+    text: Cow<'static, str>,
+}
+
+pub(super) enum Place {
+    Anywhere,
+    Path(Pattern),
+    #[cfg(feature = "axum")]
+    MatchedPath(Box<str>),
+    Head(Box<dyn Fn(&RequestHead<'_>) -> bool + Send + Sync>),
+}
+
+impl Route {
+    fn new(place: Result<Place, InvalidRoutes>, text: impl Into<Cow<'static, str>>) -> Self {
+        Self { methods: Vec::new(), place, text: text.into() }
+    }
+
+    /// Every request.
+    pub fn any() -> Self {
+        Self::new(Ok(Place::Anywhere), "everything")
+    }
+
+    /// Requests whose whole path is like `template`: `{name}` is any one segment, `{*name}` at the
+    /// end all that follow, at least one. `{{` and `}}` are braces.
+    pub fn path(template: impl Into<String>) -> Self {
+        let template = template.into();
+        Self::new(Pattern::parse(&template, Ending::Whole).map(Place::Path), template)
+    }
+
+    /// Requests whose path begins with the segments of `template`, or is them.
+    pub fn prefix(template: impl Into<String>) -> Self {
+        let template = template.into();
+        let text = format!("{}/…", template.trim_end_matches('/'));
+        Self::new(Pattern::parse(&template, Ending::Prefix).map(Place::Path), text)
+    }
+
+    /// Requests that axum's router has matched to the route `template`: as
+    /// [`axum::extract::MatchedPath`] says, with the prefixes that routers are nested under.
+    ///
+    /// Where there is no router around the layer, requests that come to this row are answered with
+    /// 500, and an error event. In `Router::layer` a request that the router has no route for is
+    /// not matched, and goes on to the next row; `Router::route_layer` does not see it at all.
+    #[cfg(feature = "axum")]
+    pub fn matched_path(template: impl Into<String>) -> Self {
+        let template = template.into();
+        let place = Pattern::parse(&template, Ending::Whole).map(|_| Place::MatchedPath(template.clone().into()));
+        Self::new(place, template)
+    }
+
+    /// Requests that `matches` says yes to.
+    pub fn matching(matches: impl Fn(&RequestHead<'_>) -> bool + Send + Sync + 'static) -> Self {
+        Self::new(Ok(Place::Head(Box::new(matches))), "a closure")
+    }
+
+    /// Requests by this method, and others that were named before. None named: all. `GET` stands for
+    /// `HEAD` too.
+    pub fn method(mut self, method: Method) -> Self {
+        self.methods.push(method);
+        self
+    }
+
+    pub(super) fn check(self) -> Result<Row, InvalidRoutes> {
+        Ok(Row { methods: self.methods, place: self.place?, text: self.text })
+    }
+}
+
+impl Row {
+    pub(super) fn matches(&self, head: &RequestHead<'_>, path: &[u8]) -> Result<bool, MissingKey> {
+        if !self.allows(head.method) {
+            return Ok(false);
+        }
+        Ok(match &self.place {
+            Place::Anywhere => true,
+            Place::Path(pattern) => pattern.matches(path),
+            #[cfg(feature = "axum")]
+            Place::MatchedPath(template) => matched(template, head)?,
+            Place::Head(matches) => matches(head),
+        })
+    }
+
+    fn allows(&self, method: &Method) -> bool {
+        self.methods.is_empty()
+            || self.methods.contains(method)
+            || (*method == Method::HEAD && self.methods.contains(&Method::GET))
+    }
+
+    /// Whether every request that `other` matches is matched here.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        let methods = self.methods.is_empty()
+            || (!other.methods.is_empty() && other.methods.iter().all(|method| self.allows(method)));
+        methods
+            && match (&self.place, &other.place) {
+                (Place::Anywhere, _) => true,
+                (Place::Path(one), Place::Path(two)) => one.covers(two),
+                #[cfg(feature = "axum")]
+                (Place::MatchedPath(one), Place::MatchedPath(two)) => same_template(one, two),
+                _ => false,
+            }
+    }
+}
+
+#[cfg(feature = "axum")]
+fn matched(template: &str, head: &RequestHead<'_>) -> Result<bool, MissingKey> {
+    use axum::extract::{MatchedPath, OriginalUri};
+
+    match head.extensions.get::<MatchedPath>() {
+        Some(path) => Ok(same_template(template, path.as_str())),
+        // A router has seen it, and has no route for it.
+        None if head.extensions.get::<OriginalUri>().is_some() => Ok(false),
+        None => Err(MissingKey::setup(
+            "the request has no matched path: add the rate limit layer with Router::route_layer, \
+             or match by Route::path",
+        )),
+    }
+}
+
+/// Whether two of axum's templates differ in the names of their parameters at most.
+#[cfg(feature = "axum")]
+fn same_template(one: &str, two: &str) -> bool {
+    fn nameless(segment: &str) -> &str {
+        match segment.as_bytes() {
+            [b'{', b'*', .., b'}'] => "{*}",
+            [b'{', b'{', ..] => segment,
+            [b'{', .., b'}'] => "{}",
+            _ => segment,
+        }
+    }
+    one.split('/').map(nameless).eq(two.split('/').map(nameless))
+}
+
+fn fmt_route(methods: &[Method], text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for (index, method) in methods.iter().enumerate() {
+        write!(f, "{}{method}", if index == 0 { "" } else { ", " })?;
+    }
+    write!(f, "{}{text}", if methods.is_empty() { "" } else { " " })
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt_route(&self.methods, &self.text, f)
+    }
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Route({self})")
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt_route(&self.methods, &self.text, f)
+    }
+}
+
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

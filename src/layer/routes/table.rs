@@ -1,0 +1,90 @@
+//! The rows, and which of them is a request's.
+
+use std::{fmt, sync::Arc};
+
+use super::{
+    reading,
+    route::{Place, Row},
+};
+use crate::layer::{MissingKey, Policy, RequestHead};
+
+/// What becomes of a request.
+#[derive(Clone, Debug)]
+pub(super) enum Rule {
+    Limited(Policy),
+    Unlimited,
+}
+
+impl Rule {
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Limited(one), Self::Limited(two)) => Arc::ptr_eq(&one.rules, &two.rules),
+            (Self::Unlimited, Self::Unlimited) => true,
+            _ => false,
+        }
+    }
+}
+
+/// The first row that matches; else the last rule.
+pub(super) struct Table {
+    rows: Box<[(Row, Rule)]>,
+    otherwise: Rule,
+    /// Whether any row goes by the path as it was sent.
+    reads_paths: bool,
+}
+
+impl Table {
+    pub(super) fn new(rows: Vec<(Row, Rule)>, otherwise: Rule) -> Self {
+        let reads_paths = rows.iter().any(|(row, _)| matches!(row.place, Place::Path(_)));
+        Self { rows: rows.into(), otherwise, reads_paths }
+    }
+
+    pub(super) fn policy(&self, head: &RequestHead<'_>) -> Result<Option<&Policy>, MissingKey> {
+        Ok(match self.rule(head)? {
+            Rule::Limited(policy) => Some(policy),
+            Rule::Unlimited => None,
+        })
+    }
+
+    fn rule(&self, head: &RequestHead<'_>) -> Result<&Rule, MissingKey> {
+        let path = sent_path(head).as_bytes();
+        if !self.reads_paths || reading::is_plain(path) {
+            return self.first(head, path);
+        }
+        let sent = reading::as_sent(path);
+        let normal = reading::normalised(path);
+        let rule = self.first(head, &sent)?;
+        if sent == normal || rule.is(self.first(head, &normal)?) {
+            return Ok(rule);
+        }
+        Err(MissingKey::absent("a path that reads in one way only"))
+    }
+
+    fn first(&self, head: &RequestHead<'_>, path: &[u8]) -> Result<&Rule, MissingKey> {
+        for (row, rule) in &self.rows {
+            if row.matches(head, path)? {
+                return Ok(rule);
+            }
+        }
+        Ok(&self.otherwise)
+    }
+}
+
+/// The path as the client sent it.
+fn sent_path<'a>(head: &RequestHead<'a>) -> &'a str {
+    #[cfg(feature = "axum")]
+    if let Some(axum::extract::OriginalUri(uri)) = head.extensions.get() {
+        return uri.path();
+    }
+    head.uri.path()
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = f.debug_map();
+        for (row, rule) in &self.rows {
+            table.entry(row, rule);
+        }
+        table.entry(&format_args!("otherwise"), &self.otherwise).finish()
+    }
+}

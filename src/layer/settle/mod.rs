@@ -1,0 +1,164 @@
+//! What a request has really cost, as its response tells.
+
+mod amount;
+mod outcome;
+mod response_head;
+mod source;
+mod top_up;
+
+use std::fmt;
+
+use http::HeaderName;
+
+#[cfg(feature = "usage-body")]
+use super::usage::Usage;
+
+pub use outcome::Outcome;
+pub use response_head::ResponseHead;
+pub use top_up::TopUp;
+
+pub(super) use amount::{BadAmount, amount, in_bounds, single_amount};
+pub(super) use outcome::OutcomeRule;
+pub(super) use source::{Source, sum};
+pub(super) use top_up::Ending;
+
+/// Where the real use of a limit is found in a response.
+///
+/// A value that is missing, malformed, given twice or absurdly large keeps the estimate, with a
+/// warning for all but the first. What a handler says through its
+/// [`LeaseHandle`](super::LeaseHandle) goes before what a rule finds.
+///
+/// | source | known | holds the lease until |
+/// |---|---|---|
+/// | [`header`](Self::header), [`headers`](Self::headers), [`head`](Self::head) | with the head | the head |
+/// | [`trailer`](Self::trailer), [`trailers`](Self::trailers) | after the body | the body's end |
+/// | [`bytes`](Self::bytes), [`events`](Self::events) | as the body streams | the body's end |
+/// | `usage` (feature `usage-body`) | as the body streams | the body's end |
+///
+/// ```
+/// use tollgate::layer::Settle;
+///
+/// // Set to one header's value.
+/// let rule = Settle::header("x-usage-tokens");
+/// // Set to the sum of two, which clients do not see.
+/// let rule = Settle::headers(["x-input-tokens", "x-output-tokens"]).strip();
+/// // Added to the estimate.
+/// let rule = Settle::header("x-extra-tokens").add();
+/// // Set to what the end of the body says.
+/// let rule = Settle::trailer("x-usage-tokens").strip();
+/// // Set by the status and whatever else the head has.
+/// let rule = Settle::head(|head| (head.status == 304).then_some(1));
+/// // A token for every four bytes of the body.
+/// let rule = Settle::bytes(|bytes| bytes.div_ceil(4));
+/// ```
+#[derive(Clone)]
+#[must_use = "a rule does nothing until a policy has it"]
+pub struct Settle {
+    pub(super) source: Source,
+    pub(super) mode: Mode,
+    pub(super) strip: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    Set,
+    Add,
+}
+
+impl Settle {
+    fn new(source: Source) -> Self {
+        Self { source, mode: Mode::Set, strip: false }
+    }
+
+    /// The use is the value of the response header `name`, in decimal digits.
+    ///
+    /// # Panics
+    /// Where `name` is not a lower-case header name.
+    #[track_caller]
+    pub fn header(name: &'static str) -> Self {
+        Self::headers([name])
+    }
+
+    /// The use is the sum of the values of those of the response headers that are there.
+    ///
+    /// # Panics
+    /// Where a name is not a lower-case header name.
+    #[track_caller]
+    pub fn headers(names: impl IntoIterator<Item = &'static str>) -> Self {
+        Self::new(Source::Headers(names.into_iter().map(HeaderName::from_static).collect()))
+    }
+
+    /// The use is what the closure makes of the response's head, in tokens; `None` keeps the
+    /// estimate.
+    pub fn head(find: impl Fn(&ResponseHead<'_>) -> Option<u64> + Send + Sync + 'static) -> Self {
+        Self::new(Source::Head(std::sync::Arc::new(find)))
+    }
+
+    /// The use is the value of the body's trailer `name`, in decimal digits.
+    ///
+    /// # Panics
+    /// Where `name` is not a lower-case header name.
+    #[track_caller]
+    pub fn trailer(name: &'static str) -> Self {
+        Self::trailers([name])
+    }
+
+    /// The use is the sum of the values of those of the body's trailers that are there.
+    ///
+    /// # Panics
+    /// Where a name is not a lower-case header name.
+    #[track_caller]
+    pub fn trailers(names: impl IntoIterator<Item = &'static str>) -> Self {
+        Self::new(Source::Trailers(names.into_iter().map(HeaderName::from_static).collect()))
+    }
+
+    /// The use is what the closure makes of the bytes of the body that have come so far. It is
+    /// asked with every piece of the body.
+    pub fn bytes(tokens: impl Fn(u64) -> u64 + Send + Sync + 'static) -> Self {
+        Self::new(Source::Bytes(std::sync::Arc::new(tokens)))
+    }
+
+    /// The use is what the closure makes of the server-sent events that have come so far, those
+    /// without data not counted. Any other body keeps the estimate, and so does one with a
+    /// `content-encoding`, which is not read.
+    pub fn events(tokens: impl Fn(u64) -> u64 + Send + Sync + 'static) -> Self {
+        Self::new(Source::Events(std::sync::Arc::new(tokens)))
+    }
+
+    /// The use is what the body says, in JSON or in server-sent events of JSON: see [`Usage`].
+    #[cfg(feature = "usage-body")]
+    pub fn usage(usage: Usage) -> Self {
+        Self::new(Source::Usage(usage))
+    }
+
+    /// Adds the value to the estimate, instead of replacing it.
+    pub fn add(mut self) -> Self {
+        self.mode = Mode::Add;
+        self
+    }
+
+    /// Removes the headers or trailers from the response: they are meant for the layer alone. Of
+    /// other sources nothing is removed.
+    pub fn strip(mut self) -> Self {
+        self.strip = true;
+        self
+    }
+
+    /// The amount, where the limit's use was estimated as `estimate`.
+    pub(super) fn applied(&self, value: u64, estimate: u64) -> u64 {
+        match self.mode {
+            Mode::Set => value,
+            Mode::Add => estimate.saturating_add(value),
+        }
+    }
+}
+
+impl fmt::Debug for Settle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settle")
+            .field("source", &self.source)
+            .field("mode", &self.mode)
+            .field("strip", &self.strip)
+            .finish()
+    }
+}

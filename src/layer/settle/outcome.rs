@@ -1,0 +1,106 @@
+//! What is charged by how a request went.
+
+use std::{
+    fmt,
+    ops::{Bound, RangeBounds},
+    sync::Arc,
+};
+
+use super::ResponseHead;
+
+/// What becomes of the cost of a request, by how it went.
+///
+/// ```
+/// use tollgate::{Limit, layer::{Outcome, Policy, keys}};
+///
+/// let policy = Policy::builder()
+///     .entity(keys::header("x-api-key"))
+///     .resource(keys::fixed("gpt-4"))
+///     .limit(Limit::per_minute("rpm", 60))
+///     .limit(Limit::per_minute("tpm", 1000))
+///     // A request that was nonsense counts as a request, but used no tokens.
+///     .on_status(400..=499, Outcome::refund(["tpm"]))
+///     .on_response(|head| head.headers.contains_key("x-cache-hit").then_some(Outcome::Refund))
+///     .build()?;
+/// # Ok::<(), tollgate::layer::InvalidPolicy>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It is charged what was used.
+    Keep,
+    /// Everything is given back.
+    Refund,
+    /// These limits are given back; limits that the lease does not have are left alone.
+    RefundLimits(Vec<String>),
+}
+
+impl Outcome {
+    /// Gives these limits back.
+    pub fn refund<N: Into<String>>(limits: impl IntoIterator<Item = N>) -> Self {
+        Self::RefundLimits(limits.into_iter().map(Into::into).collect())
+    }
+}
+
+type Judge = dyn Fn(&ResponseHead<'_>) -> Option<Outcome> + Send + Sync;
+
+/// Which responses an outcome is for.
+#[derive(Clone)]
+pub(in crate::layer) enum OutcomeRule {
+    /// Statuses, both ends included.
+    Status {
+        from: u16,
+        to: u16,
+        outcome: Outcome,
+    },
+    Closure(Arc<Judge>),
+}
+
+impl OutcomeRule {
+    pub(in crate::layer) fn status(statuses: impl RangeBounds<u16>, outcome: Outcome) -> Self {
+        let from = match statuses.start_bound() {
+            Bound::Included(from) => *from,
+            Bound::Excluded(from) => from.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let to = match statuses.end_bound() {
+            Bound::Included(to) => *to,
+            Bound::Excluded(to) => to.saturating_sub(1),
+            Bound::Unbounded => u16::MAX,
+        };
+        Self::Status { from, to, outcome }
+    }
+
+    pub(in crate::layer) fn closure(
+        judge: impl Fn(&ResponseHead<'_>) -> Option<Outcome> + Send + Sync + 'static,
+    ) -> Self {
+        Self::Closure(Arc::new(judge))
+    }
+
+    /// What it says of a response, if anything.
+    pub(in crate::layer) fn judge(&self, head: &ResponseHead<'_>) -> Option<Outcome> {
+        match self {
+            Self::Status { from, to, outcome } => {
+                (*from..=*to).contains(&head.status.as_u16()).then(|| outcome.clone())
+            }
+            Self::Closure(judge) => judge(head),
+        }
+    }
+
+    /// The limits that it names beforehand.
+    pub(in crate::layer) fn names(&self) -> &[String] {
+        match self {
+            Self::Status { outcome: Outcome::RefundLimits(names), .. } => names,
+            _ => &[],
+        }
+    }
+}
+
+impl fmt::Debug for OutcomeRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status { from, to, outcome } => write!(f, "{from}..={to}: {outcome:?}"),
+            Self::Closure(_) => f.write_str("by closure"),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Where the real use of a limit is found.
+
+use std::{fmt, sync::Arc};
+
+use http::{HeaderMap, HeaderName};
+
+use super::{BadAmount, ResponseHead, in_bounds, single_amount};
+#[cfg(feature = "usage-body")]
+use crate::layer::usage::Usage;
+use crate::{model::LimitName, telemetry};
+
+type Find = dyn Fn(&ResponseHead<'_>) -> Option<u64> + Send + Sync;
+type Count = dyn Fn(u64) -> u64 + Send + Sync;
+
+/// Where the real use of a limit is found.
+#[derive(Clone)]
+pub(in crate::layer) enum Source {
+    Headers(Box<[HeaderName]>),
+    Head(Arc<Find>),
+    Trailers(Box<[HeaderName]>),
+    Bytes(Arc<Count>),
+    Events(Arc<Count>),
+    #[cfg(feature = "usage-body")]
+    Usage(Usage),
+}
+
+impl Source {
+    /// Whether the head tells.
+    pub(in crate::layer) fn is_in_head(&self) -> bool {
+        matches!(self, Self::Headers(_) | Self::Head(_))
+    }
+
+    /// Whether it reads what the body says.
+    pub(in crate::layer) fn reads(&self) -> bool {
+        match self {
+            Self::Events(_) => true,
+            #[cfg(feature = "usage-body")]
+            Self::Usage(_) => true,
+            _ => false,
+        }
+    }
+
+    /// What the head says was used of a limit.
+    pub(in crate::layer) fn in_head(&self, limit: &LimitName, head: &ResponseHead<'_>) -> Option<u64> {
+        match self {
+            Self::Headers(names) => sum(limit, names, head.headers),
+            Self::Head(find) => {
+                let ignored = |problem: &BadAmount| {
+                    telemetry::settle_value_ignored(limit, "a closure", problem.label(), &problem.to_string());
+                };
+                in_bounds(find(head)?).inspect_err(ignored).ok()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The sum of those that are there. Where one is bad there is none.
+pub(in crate::layer) fn sum(limit: &LimitName, names: &[HeaderName], headers: &HeaderMap) -> Option<u64> {
+    let mut sum: Option<u64> = None;
+    for name in names {
+        match single_amount(headers, name) {
+            Ok(None) => {}
+            Ok(Some(value)) => sum = Some(sum.unwrap_or(0).saturating_add(value)),
+            Err(problem) => {
+                telemetry::settle_value_ignored(limit, name.as_str(), problem.label(), &problem.to_string());
+                return None;
+            }
+        }
+    }
+    sum
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Headers(names) => f.debug_tuple("Headers").field(names).finish(),
+            Self::Head(_) => f.write_str("Head"),
+            Self::Trailers(names) => f.debug_tuple("Trailers").field(names).finish(),
+            Self::Bytes(_) => f.write_str("Bytes"),
+            Self::Events(_) => f.write_str("Events"),
+            #[cfg(feature = "usage-body")]
+            Self::Usage(usage) => f.debug_tuple("Usage").field(usage).finish(),
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! JSON, read as it comes.
+
+use super::{
+    key::Key,
+    number::Number,
+    paths::{MOST_PARTS, Node, Paths},
+};
+use crate::layer::settle::BadAmount;
+
+/// The most levels of a document that are read.
+const MOST_LEVELS: u32 = 128;
+
+/// Finds numbers in JSON documents that come in pieces, one after the other. It keeps where it is
+/// and nothing of what it read, but the key or the number at hand.
+#[derive(Debug)]
+pub(super) struct Scanner {
+    state: State,
+    /// Open arrays and objects.
+    depth: u32,
+    /// Which of them are objects: one bit a level, the innermost lowest.
+    objects: u128,
+    /// Where the outer ones of them are.
+    levels: [Level; MOST_PARTS],
+    /// Where the value is that comes next, or is read.
+    here: Node,
+    key: Key,
+    number: Number,
+    /// The slot of the number that was read, until what follows shows that it was all.
+    read: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Level {
+    node: Node,
+    /// Of an array: elements that have begun.
+    elements: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// A value comes.
+    Value,
+    /// An array has begun: a value comes, or its end.
+    FirstValue,
+    /// A key comes.
+    Key,
+    /// An object has begun: a key comes, or its end.
+    FirstKey,
+    Colon,
+    /// A comma comes, or the end of what is open.
+    AfterValue,
+    Text(Text, Inside),
+    Number,
+    /// In `true`, `false` or `null`: what is left of it.
+    Word(&'static [u8]),
+    /// Not JSON, or too deep.
+    Lost,
+}
+
+/// What a string is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Text {
+    /// A key that may be wanted.
+    Key,
+    /// A key that is not.
+    OtherKey,
+    Value,
+}
+
+/// Where in a string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inside {
+    Plain,
+    Escape,
+    /// So many digits of a `\u` escape, and their value.
+    Unit(u8, u16),
+}
+
+/// What is found: the slot, and the number.
+pub(super) type Found<'a> = &'a mut dyn FnMut(usize, Result<u64, BadAmount>);
+
+impl Default for Scanner {
+    fn default() -> Self {
+        let nowhere = Level { node: Node::NOWHERE, elements: 0 };
+        Self {
+            state: State::Value,
+            depth: 0,
+            objects: 0,
+            levels: [nowhere; MOST_PARTS],
+            here: Node::ROOT,
+            key: Key::default(),
+            number: Number::default(),
+            read: None,
+        }
+    }
+}
+
+impl Scanner {
+    /// Begins a document, wherever the last one has ended.
+    pub(super) fn begin_again(&mut self) {
+        (self.state, self.depth, self.objects, self.here) = (State::Value, 0, 0, Node::ROOT);
+        self.read = None;
+    }
+
+    /// Whether what came is not JSON, or too deep.
+    pub(super) fn is_lost(&self) -> bool {
+        self.state == State::Lost
+    }
+
+    /// Reads the next piece.
+    pub(super) fn read(&mut self, paths: &Paths, mut piece: &[u8], found: Found<'_>) {
+        while let Some((&byte, rest)) = piece.split_first() {
+            match self.state {
+                State::Lost => return,
+                State::Text(text, Inside::Plain) => {
+                    // Most of a body is in strings.
+                    let end = piece.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
+                    let (plain, rest) = piece.split_at(end.unwrap_or(piece.len()));
+                    if text == Text::Key {
+                        self.key.push(plain);
+                    }
+                    piece = rest;
+                    if let Some((&byte, rest)) = rest.split_first() {
+                        self.state = match byte {
+                            b'"' => self.end_text(text, paths),
+                            b'\\' => State::Text(text, Inside::Escape),
+                            _ => State::Lost,
+                        };
+                        piece = rest;
+                    }
+                }
+                State::Text(text, inside) => {
+                    self.state = self.escape(text, inside, byte);
+                    piece = rest;
+                }
+                State::Number if self.number.take(byte) => piece = rest,
+                // The character after a number is not of it.
+                State::Number => self.state = self.end_number(paths),
+                State::Word(left) => {
+                    self.state = match left.split_first() {
+                        Some((next, [])) if *next == byte => State::AfterValue,
+                        Some((next, left)) if *next == byte => State::Word(left),
+                        _ => State::Lost,
+                    };
+                    piece = rest;
+                }
+                _ if matches!(byte, b' ' | b'\t' | b'\r' | b'\n') => piece = rest,
+                state => {
+                    self.state = self.next(state, byte, paths);
+                    if let (Some(slot), false) = (self.read.take(), self.is_lost()) {
+                        found(slot, self.number.amount());
+                    }
+                    piece = rest;
+                }
+            }
+            // After the outermost value there may be another one.
+            if self.state == State::AfterValue && self.depth == 0 {
+                self.begin_again();
+            }
+        }
+    }
+
+    /// What a character means between strings, numbers and words.
+    fn next(&mut self, state: State, byte: u8, paths: &Paths) -> State {
+        match (state, byte) {
+            (State::FirstValue, b']') | (State::FirstKey, b'}') => self.close(),
+            (State::AfterValue, b']') if !self.in_object() => self.close(),
+            (State::AfterValue, b'}') if self.in_object() => self.close(),
+            (State::AfterValue, b',') if self.in_object() => State::Key,
+            (State::AfterValue, b',') => {
+                self.next_element(paths);
+                State::Value
+            }
+            (State::Key | State::FirstKey, b'"') => {
+                let wanted = self.level().is_some_and(|level| paths.leads_on(level.node));
+                self.key.clear();
+                State::Text(if wanted { Text::Key } else { Text::OtherKey }, Inside::Plain)
+            }
+            (State::Colon, b':') => State::Value,
+            (State::Value | State::FirstValue, _) => self.begin_value(byte, paths),
+            _ => State::Lost,
+        }
+    }
+
+    fn begin_value(&mut self, byte: u8, paths: &Paths) -> State {
+        match byte {
+            b'{' => self.open(true, State::FirstKey),
+            b'[' => {
+                let state = self.open(false, State::FirstValue);
+                self.next_element(paths);
+                state
+            }
+            b'"' => State::Text(Text::Value, Inside::Plain),
+            b't' => State::Word(b"rue"),
+            b'f' => State::Word(b"alse"),
+            b'n' => State::Word(b"ull"),
+            b'-' | b'0'..=b'9' => {
+                self.number = Number::default();
+                self.number.take(byte);
+                State::Number
+            }
+            _ => State::Lost,
+        }
+    }
+
+    fn open(&mut self, object: bool, state: State) -> State {
+        if self.depth == MOST_LEVELS {
+            return State::Lost;
+        }
+        self.depth += 1;
+        self.objects = self.objects << 1 | u128::from(object);
+        let node = self.here;
+        if let Some(level) = self.level_mut() {
+            *level = Level { node, elements: 0 };
+        }
+        state
+    }
+
+    fn close(&mut self) -> State {
+        self.depth = self.depth.saturating_sub(1);
+        self.objects >>= 1;
+        State::AfterValue
+    }
+
+    fn in_object(&self) -> bool {
+        self.objects & 1 == 1
+    }
+
+    /// The innermost of what is open, where it is not too deep to be wanted.
+    fn level(&self) -> Option<&Level> {
+        self.levels.get(usize::try_from(self.depth.checked_sub(1)?).ok()?)
+    }
+
+    fn level_mut(&mut self) -> Option<&mut Level> {
+        self.levels.get_mut(usize::try_from(self.depth.checked_sub(1)?).ok()?)
+    }
+
+    fn next_element(&mut self, paths: &Paths) {
+        self.here = match self.level_mut() {
+            None => Node::NOWHERE,
+            Some(level) => {
+                let index = level.elements;
+                level.elements = level.elements.saturating_add(1);
+                paths.element(level.node, index)
+            }
+        };
+    }
+
+    fn end_text(&mut self, text: Text, paths: &Paths) -> State {
+        if text == Text::Value {
+            return State::AfterValue;
+        }
+        let key = self.key.whole().filter(|_| text == Text::Key);
+        let child = |key: &[u8]| self.level().map(|level| paths.child(level.node, key));
+        self.here = key.and_then(child).unwrap_or(Node::NOWHERE);
+        State::Colon
+    }
+
+    fn end_number(&mut self, paths: &Paths) -> State {
+        if !self.number.is_whole() {
+            return State::Lost;
+        }
+        self.read = paths.slot(self.here);
+        State::AfterValue
+    }
+
+    fn escape(&mut self, text: Text, inside: Inside, byte: u8) -> State {
+        let mut plain = |bytes: &[u8]| {
+            if text == Text::Key {
+                self.key.push(bytes);
+            }
+            State::Text(text, Inside::Plain)
+        };
+        match (inside, byte) {
+            (Inside::Escape, b'"' | b'\\' | b'/') => plain(&[byte]),
+            (Inside::Escape, b'b') => plain(b"\x08"),
+            (Inside::Escape, b'f') => plain(b"\x0c"),
+            (Inside::Escape, b'n') => plain(b"\n"),
+            (Inside::Escape, b'r') => plain(b"\r"),
+            (Inside::Escape, b't') => plain(b"\t"),
+            (Inside::Escape, b'u') => State::Text(text, Inside::Unit(0, 0)),
+            (Inside::Unit(digits, unit), _) => {
+                let Some(digit) = char::from(byte).to_digit(16).and_then(|digit| u16::try_from(digit).ok()) else {
+                    return State::Lost;
+                };
+                let unit = unit << 4 | digit;
+                if digits < 3 {
+                    return State::Text(text, Inside::Unit(digits + 1, unit));
+                }
+                if text == Text::Key {
+                    self.key.push_unit(unit);
+                }
+                State::Text(text, Inside::Plain)
+            }
+            _ => State::Lost,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The reader, beside `serde_json`, whatever pieces a body comes in.
+
+use proptest::{collection::vec, prelude::*};
+use serde_json::{Map, Value, json};
+
+use super::{Paths, Reader, Usage};
+use crate::model::Limit;
+
+const POINTERS: [&str; 9] = [
+    "/usage",
+    "/usage/total_tokens",
+    "/message/usage/total_tokens",
+    "/a/0/usage",
+    "/a/1",
+    "/a/10",
+    "/sla~1sh/ti~0lde",
+    "/ü😀\u{7f}\"\\/x",
+    "//",
+];
+
+/// What is found at each pointer of a body that comes in these pieces.
+fn found<'a>(pointers: &[&str], pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Option<u64>> {
+    let mut usages: Vec<_> = pointers.iter().map(|pointer| Usage::pointer(pointer)).collect();
+    let paths = Paths::of(usages.iter_mut()).unwrap();
+    let mut reader = Reader::new(&paths);
+    for piece in pieces {
+        reader.read(&paths, piece);
+    }
+    usages.iter().map(|usage| reader.amount(usage)).collect()
+}
+
+/// The same, by one usage.
+fn usage(mut usage: Usage, body: &str) -> Option<u64> {
+    let paths = Paths::of(std::iter::once(&mut usage)).unwrap();
+    let mut reader = Reader::new(&paths);
+    reader.read(&paths, body.as_bytes());
+    reader.amount(&usage)
+}
+
+fn expected(pointers: &[&str], documents: &[Value]) -> Vec<Option<u64>> {
+    let amount = |value: &Value| value.as_u64().filter(|amount| *amount <= Limit::MAX_TOKENS);
+    let last = |pointer: &&str| documents.iter().rev().find_map(|value| amount(value.pointer(pointer)?));
+    pointers.iter().map(last).collect()
+}
+
+fn key() -> impl Strategy<Value = String> {
+    const KNOWN: [&str; 11] =
+        ["usage", "total_tokens", "message", "a", "sla/sh", "ti~lde", "ü😀\u{7f}\"\\", "x", "", "usag", "usages"];
+    prop_oneof![9 => proptest::sample::select(&KNOWN[..]).prop_map(String::from), 1 => ".{0,80}"]
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        (0u64..2000).prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(|number| json!(number)),
+        Just(json!(Limit::MAX_TOKENS)),
+        Just(json!(Limit::MAX_TOKENS + 1)),
+        ".{0,12}".prop_map(Value::from),
+        Just(json!("\"usage\":{\"total_tokens\":9}")),
+    ];
+    leaf.prop_recursive(6, 60, 12, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..12).prop_map(Value::Array),
+            vec((key(), inner), 0..6).prop_map(|pairs| Value::Object(pairs.into_iter().collect::<Map<_, _>>())),
+        ]
+    })
+}
+
+/// A document as text, its strings escaped one way or another.
+fn text(value: &Value, style: u8) -> String {
+    let text = if style & 1 == 0 { value.to_string() } else { serde_json::to_string_pretty(value).unwrap() };
+    match style & 2 {
+        0 => text,
+        // Everything outside ASCII as `\u` escapes, pairs among them.
+        _ => text.chars().fold(String::new(), |mut escaped, character| {
+            match character.is_ascii() {
+                true => escaped.push(character),
+                false => {
+                    character.encode_utf16(&mut [0; 2]).iter().for_each(|unit| escaped += &format!("\\u{unit:04X}"))
+                }
+            }
+            escaped
+        }),
+    }
+}
+
+/// The same bytes in pieces.
+fn pieces<'a>(bytes: &'a [u8], lengths: &'a [usize]) -> impl Iterator<Item = &'a [u8]> {
+    let mut left = bytes;
+    let mut lengths = lengths.iter().cycle();
+    std::iter::from_fn(move || {
+        let length = (*lengths.next()?).min(left.len());
+        let (piece, rest) = left.split_at(length);
+        let more = !left.is_empty();
+        left = rest;
+        more.then_some(piece)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn finds_what_serde_json_finds(
+        documents in vec((value(), 0u8..4), 1..4),
+        lengths in vec(1usize..9, 1..6),
+        newlines in any::<bool>(),
+    ) {
+        let texts: Vec<_> = documents.iter().map(|(value, style)| text(value, *style)).collect();
+        let body = texts.join("\n") + if newlines { "\n" } else { "" };
+        let documents: Vec<_> = documents.into_iter().map(|(value, _)| value).collect();
+        let expected = expected(&POINTERS, &documents);
+        prop_assert_eq!(&found(&POINTERS, [body.as_bytes()]), &expected);
+        prop_assert_eq!(&found(&POINTERS, body.as_bytes().chunks(1)), &expected);
+        prop_assert_eq!(&found(&POINTERS, pieces(body.as_bytes(), &lengths)), &expected);
+    }
+
+    #[test]
+    fn takes_anything(mut body in vec(any::<u8>(), 0..200), lengths in vec(1usize..9, 1..6)) {
+        let whole = found(&POINTERS, [&body[..]]);
+        prop_assert_eq!(found(&POINTERS, pieces(&body, &lengths)), whole);
+        body.splice(0..0, *b"{\"usage\":{\"total_tokens\":7,");
+        prop_assert_eq!(found(&POINTERS, pieces(&body, &lengths))[1], found(&POINTERS, [&body[..]])[1]);
+    }
+
+    #[test]
+    fn takes_broken_documents(
+        (document, style) in (value(), 0u8..4),
+        edits in vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        lengths in vec(1usize..9, 1..6),
+    ) {
+        let mut body = text(&json!({ "a": [document.clone(), 5], "usage": document }), style).into_bytes();
+        for (at, byte) in edits {
+            let at = at.index(body.len());
+            body[at] = byte;
+        }
+        let whole = found(&POINTERS, [&body[..]]);
+        prop_assert_eq!(&found(&POINTERS, pieces(&body, &lengths)), &whole);
+        // Where it is still a document, they agree; where numbers stand twice the last one holds.
+        if let Ok(document) = serde_json::from_slice::<Value>(&body) {
+            for (found, expected) in whole.iter().zip(expected(&POINTERS, &[document])) {
+                prop_assert!(expected.is_none() || *found == expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_cut_is_none(number in 0u64..=Limit::MAX_TOKENS, cut in any::<prop::sample::Index>()) {
+        let body = format!(r#"{{"usage":{{"total_tokens":{number}}}}}"#);
+        let cut = &body.as_bytes()[..cut.index(body.len())];
+        prop_assert!([None, Some(number)].contains(&found(&["/usage/total_tokens"], [cut])[0]));
+    }
+}
+
+#[test]
+fn strings_do_not_fool_it() {
+    for body in [
+        r#"{"content":"\"usage\":{\"total_tokens\":9}"}"#,
+        r#"{"content":"{\"usage\":{\"total_tokens\":9}}"}"#,
+        r#"{"usage":"total_tokens","x":9}"#,
+        r#"{"usage":{"total_tokens":"9"}}"#,
+        r#"{"choices":[{"usage":{"total_tokens":9}}]}"#,
+        r#"{"usage":[{"total_tokens":9}]}"#,
+        r#"{"usage":{"x":{"total_tokens":9}}}"#,
+        r#"{"usage\u0000":{"total_tokens":9}}"#,
+        r#"{"usage":{"total_tokens":null}}"#,
+        r#"["usage",{"total_tokens":9}]"#,
+        r#""usage" {"total_tokens":9}"#,
+        r#"{"\ud83dusage":{"total_tokens":9}}"#,
+    ] {
+        assert_eq!(usage(Usage::total(), body), None, "{body}");
+    }
+    assert_eq!(usage(Usage::total(), r#"{"\u0075sag\u0065" : {"total\u005Ftokens" : 9 } }"#), Some(9));
+}
+
+#[test]
+fn only_whole_numbers_count() {
+    for bad in ["-5", "-0", "1.5", "1.0", "1e3", "1000000000000000", "18446744073709551616", "1e400", "true", "[9]"] {
+        assert_eq!(usage(Usage::total(), &format!(r#"{{"usage":{{"total_tokens":{bad}}}}}"#)), None, "{bad}");
+    }
+    for lost in ["01", "+5", "5x", "1.", "-", ".5", "1e", "0x10", "nul"] {
+        let body = format!(r#"{{"usage":{{"total_tokens":{lost},"total_tokens":7}}}}"#);
+        assert_eq!(usage(Usage::total(), &body), None, "{lost}");
+    }
+    assert_eq!(usage(Usage::total(), r#"{"usage":{"total_tokens":999999999999999}}"#), Some(999_999_999_999_999));
+    assert_eq!(
+        usage(Usage::total(), &format!(r#"{{"usage":{{"total_tokens":7,"x":{}}}}}"#, "9".repeat(10_000))),
+        Some(7)
+    );
+}
+
+#[test]
+fn reads_so_many_levels_and_no_more() {
+    for (levels, read) in [(127, Some(9)), (128, None), (100_000, None)] {
+        let body = format!(r#"{{"x":{}{},"usage":{{"total_tokens":9}}}}"#, "[".repeat(levels), "]".repeat(levels));
+        assert_eq!(usage(Usage::total(), &body), read, "{levels}");
+    }
+    let deep = format!(r#"{{"usage":{{"total_tokens":9}},"x":{}"#, "[{\"a\":".repeat(100_000));
+    assert_eq!(usage(Usage::total(), &deep), Some(9), "what was found holds");
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped() {
+    let body = "\u{feff}{\"usage\":{\"total_tokens\":9}}";
+    assert_eq!(usage(Usage::total(), body), Some(9));
+    assert_eq!(found(&["/usage/total_tokens"], body.as_bytes().chunks(1)), [Some(9)]);
+    assert_eq!(found(&["/usage/total_tokens"], [&body.as_bytes()[1..]]), [None]);
+    assert_eq!(found(&["/usage/total_tokens"], [b"\xef", &body.as_bytes()[3..]]), [None]);
+}
+
+#[test]
+fn the_last_number_holds() {
+    assert_eq!(usage(Usage::total(), r#"{"usage":{"total_tokens":1,"total_tokens":2}} {"usage":null}"#), Some(2));
+    assert_eq!(usage(Usage::total(), r#"{"usage":{"total_tokens":1}}{"usage":{"total_tokens":2}}"#), Some(2));
+}
+
+#[test]
+fn knows_the_usual_objects() {
+    let chat = json!({"usage": {"prompt_tokens": 20, "completion_tokens": 7, "total_tokens": 27,
+        "prompt_tokens_details": {"cached_tokens": 5}}})
+    .to_string();
+    assert_eq!(usage(Usage::total(), &chat), Some(27));
+    assert_eq!(usage(Usage::input(), &chat), Some(20));
+    assert_eq!(usage(Usage::output(), &chat), Some(7));
+
+    let responses = json!({"type": "response.completed", "response": {"usage": {"input_tokens": 20,
+        "input_tokens_details": {"cached_tokens": 5}, "output_tokens": 7, "total_tokens": 27}}})
+    .to_string();
+    assert_eq!(usage(Usage::total(), &responses), Some(27));
+    assert_eq!(usage(Usage::input(), &responses), Some(20));
+    assert_eq!(usage(Usage::output(), &responses), Some(7));
+
+    let message = json!({"type": "message", "usage": {"input_tokens": 20, "cache_creation_input_tokens": 100,
+        "cache_read_input_tokens": 1000, "output_tokens": 7}})
+    .to_string();
+    assert_eq!(usage(Usage::total(), &message), Some(1127));
+    assert_eq!(usage(Usage::input(), &message), Some(1120));
+    assert_eq!(usage(Usage::input_without_cache_reads(), &message), Some(120));
+    assert_eq!(usage(Usage::output(), &message), Some(7));
+
+    let embeddings = r#"{"object":"list","usage":{"prompt_tokens":8,"total_tokens":8}}"#;
+    assert_eq!((usage(Usage::total(), embeddings), usage(Usage::output(), embeddings)), (Some(8), None));
+    assert_eq!(
+        usage(Usage::pointers(["/usage/a", "/usage/prompt_tokens", "/usage/total_tokens"]), embeddings),
+        Some(16)
+    );
+}
+
+#[test]
+#[should_panic(expected = "not a JSON pointer")]
+fn a_pointer_that_is_none_is_refused() {
+    let _ = Usage::pointer("usage");
+}

@@ -1,0 +1,274 @@
+//! Stops asking a store that keeps failing.
+
+use std::{
+    sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering},
+    time::Duration,
+};
+
+use crate::{
+    model::BreakerState,
+    store::{StoreError, StoreErrorKind},
+    telemetry,
+};
+
+/// When a limiter stops waiting for a store that keeps failing:
+/// [`Builder::breaker`](super::Builder::breaker).
+///
+/// After so many [`failures`](Self::failures) in a row the breaker is open: acquires that would have
+/// to ask the store fail at once, with [`Unavailable::BreakerOpen`](crate::error::Unavailable::BreakerOpen).
+/// After the [`cool_down`](Self::cool_down) one acquire at a time asks the store all the same; when the
+/// store answers, the breaker closes.
+///
+/// A failure is a store call that timed out, whose connection failed, or that the store refused for
+/// good or with an error of its own. An answer of any other kind is none, a denial or a lost race for
+/// a bucket neither. Throttling does not count, neither way: it mostly strikes one busy bucket, and
+/// the store is not down.
+///
+/// What needs no store call goes on while it is open: grants from tokens taken ahead, denials of
+/// buckets known to be short. Settlements are tried as ever, and when one is written, the breaker
+/// closes.
+///
+/// ```
+/// use std::time::Duration;
+/// use tollgate::limiter::Breaker;
+///
+/// let breaker = Breaker::new().failures(10).cool_down(Duration::from_secs(5));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "settings do nothing by themselves"]
+pub struct Breaker {
+    failures: u32,
+    cool_down: Duration,
+}
+
+impl Breaker {
+    /// Opens after 5 failures in a row, for a second.
+    pub const fn new() -> Self {
+        Self { failures: 5, cool_down: Duration::from_secs(1) }
+    }
+
+    /// How many store calls in a row must fail. Default: 5; at least 1.
+    pub fn failures(mut self, failures: u32) -> Self {
+        self.failures = failures.max(1);
+        self
+    }
+
+    /// How long the store is left alone before it is asked again, by the limiter's clock; up to half
+    /// as long again, at random, so that processes do not ask all at once. Default: a second.
+    pub fn cool_down(mut self, time: Duration) -> Self {
+        self.cool_down = time;
+        self
+    }
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The breaker of one limiter.
+#[derive(Debug)]
+pub(super) struct Switch {
+    settings: Option<Breaker>,
+    /// When the store may be asked again, epoch ms; [`CLOSED`] while it is asked as ever.
+    retry_at: AtomicI64,
+    /// Failures in a row.
+    failures: AtomicU32,
+    /// Whether somebody asks the store to find out whether it answers again.
+    probing: AtomicBool,
+}
+
+const CLOSED: i64 = i64::MIN;
+
+impl Switch {
+    /// Without settings it never opens.
+    pub(super) fn new(settings: Option<Breaker>) -> Self {
+        Self {
+            settings,
+            retry_at: AtomicI64::new(CLOSED),
+            failures: AtomicU32::new(0),
+            probing: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether it can open.
+    pub(super) fn is_on(&self) -> bool {
+        self.settings.is_some()
+    }
+
+    pub(super) fn state(&self) -> BreakerState {
+        match self.retry_at.load(Ordering::Acquire) {
+            CLOSED => BreakerState::Closed,
+            _ if self.probing.load(Ordering::Acquire) => BreakerState::HalfOpen,
+            _ => BreakerState::Open,
+        }
+    }
+
+    /// Whether the store may be asked. `now` (epoch ms) is only read while it is open.
+    #[inline]
+    pub(super) fn admits(&self, now: impl FnOnce() -> i64) -> bool {
+        match self.retry_at.load(Ordering::Relaxed) {
+            CLOSED => true,
+            retry_at => self.admits_probe(retry_at, now()),
+        }
+    }
+
+    /// Whether the caller is the one who finds out.
+    #[cold]
+    fn admits_probe(&self, retry_at: i64, now: i64) -> bool {
+        let next = self.next(now);
+        // A clock that was set back must not keep it open for longer than that.
+        if now < retry_at && retry_at <= next.saturating_add(self.cool_down()) {
+            return false;
+        }
+        // One at a time: whoever is later finds the next time. A probe that gets lost is followed by
+        // another one after as long.
+        let won = self.retry_at.compare_exchange(retry_at, next, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        if won {
+            self.probing.store(true, Ordering::Release);
+            telemetry::breaker(telemetry::BreakerState::Probing);
+        }
+        won
+    }
+
+    /// Notes how a store call ended.
+    pub(super) fn heard<T>(&self, result: &Result<T, StoreError>, now: impl FnOnce() -> i64) {
+        match result.as_ref().map_err(StoreError::kind) {
+            // What it holds is wrong, but it answers.
+            Ok(_) | Err(StoreErrorKind::Corrupt) => self.answered(),
+            Err(StoreErrorKind::Busy) => {}
+            Err(_) => self.failed(now()),
+        }
+    }
+
+    /// Notes that a store call did not end in time.
+    pub(super) fn timed_out(&self, now: i64) {
+        self.failed(now);
+    }
+
+    fn answered(&self) {
+        if self.failures.load(Ordering::Relaxed) != 0 {
+            self.failures.store(0, Ordering::Relaxed);
+        }
+        if self.retry_at.load(Ordering::Relaxed) != CLOSED && self.retry_at.swap(CLOSED, Ordering::AcqRel) != CLOSED {
+            self.probing.store(false, Ordering::Release);
+            telemetry::breaker_closed();
+        }
+    }
+
+    fn failed(&self, now: i64) {
+        let Some(settings) = &self.settings else { return };
+        let failures = self.failures.fetch_add(1, Ordering::AcqRel).saturating_add(1);
+        let next = self.next(now);
+        if failures < settings.failures {
+            return;
+        }
+        if self.retry_at.compare_exchange(CLOSED, next, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            telemetry::breaker_opened(failures);
+        } else if self.probing.swap(false, Ordering::AcqRel) {
+            self.retry_at.store(next, Ordering::Release);
+        }
+    }
+
+    /// When the store may be asked next: epoch ms.
+    fn next(&self, now: i64) -> i64 {
+        let cool_down = self.cool_down();
+        now.saturating_add(cool_down).saturating_add(fastrand::i64(0..=cool_down / 2))
+    }
+
+    fn cool_down(&self) -> i64 {
+        let time = self.settings.map_or(Duration::ZERO, |settings| settings.cool_down);
+        i64::try_from(time.as_millis()).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn switch() -> Switch {
+        Switch::new(Some(Breaker::new().failures(3).cool_down(Duration::from_secs(10))))
+    }
+
+    fn failure(kind: StoreErrorKind) -> Result<(), StoreError> {
+        Err(StoreError::new(kind, "no"))
+    }
+
+    fn open() -> Switch {
+        let switch = switch();
+        for _ in 0..3 {
+            switch.heard(&failure(StoreErrorKind::NotApplied), || 0);
+        }
+        assert_eq!(switch.state(), BreakerState::Open);
+        switch
+    }
+
+    #[test]
+    fn opens_after_so_many_failures_in_a_row() {
+        let switch = switch();
+        for _ in 0..10 {
+            switch.heard(&failure(StoreErrorKind::Unknown), || 0);
+            switch.timed_out(0);
+            switch.heard(&Ok::<_, StoreError>(()), || 0);
+        }
+        assert!(switch.admits(|| 0));
+        switch.heard(&failure(StoreErrorKind::Unknown), || 0);
+        switch.timed_out(0);
+        switch.heard(&failure(StoreErrorKind::Busy), || 0);
+        assert_eq!(switch.state(), BreakerState::Closed);
+        switch.heard(&failure(StoreErrorKind::NotApplied), || 0);
+        assert!(!switch.admits(|| 0) && switch.state() == BreakerState::Open);
+    }
+
+    #[test]
+    fn what_is_throttled_or_corrupt_is_no_failure() {
+        let switch = switch();
+        for _ in 0..100 {
+            switch.heard(&failure(StoreErrorKind::Busy), || 0);
+            switch.heard(&failure(StoreErrorKind::Corrupt), || 0);
+        }
+        assert!(switch.admits(|| 0));
+    }
+
+    #[test]
+    fn one_at_a_time_asks_after_the_cool_down() {
+        let switch = open();
+        assert!(!switch.admits(|| 9_999));
+        assert!(switch.admits(|| 15_000));
+        assert_eq!(switch.state(), BreakerState::HalfOpen);
+        assert!(!switch.admits(|| 15_000));
+        switch.heard(&failure(StoreErrorKind::Unknown), || 16_000);
+        assert!(switch.state() == BreakerState::Open && !switch.admits(|| 25_999));
+        // A probe that nobody hears of again is followed by another one.
+        assert!(switch.admits(|| 31_000) && !switch.admits(|| 31_001));
+        assert!(switch.admits(|| 46_000));
+        switch.heard(&Ok::<_, StoreError>(()), || 47_000);
+        assert!(switch.state() == BreakerState::Closed && switch.admits(|| 47_000) && switch.admits(|| 47_000));
+    }
+
+    #[test]
+    fn it_waits_up_to_half_as_long_again() {
+        let times: std::collections::HashSet<_> = (0..200).map(|_| open().retry_at.into_inner()).collect();
+        assert!(times.iter().all(|time| (10_000..=15_000).contains(time)) && times.len() > 10, "{times:?}");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_keep_it_open() {
+        let switch = switch();
+        for _ in 0..3 {
+            switch.timed_out(1_000_000_000);
+        }
+        assert!(!switch.admits(|| 1_000_000_000));
+        assert!(switch.admits(|| 0));
+    }
+
+    #[test]
+    fn without_settings_it_never_opens() {
+        let switch = Switch::new(None);
+        for _ in 0..100 {
+            switch.timed_out(0);
+        }
+        assert!(switch.admits(|| 0) && !switch.is_on());
+    }
+}

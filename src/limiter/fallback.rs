@@ -1,0 +1,85 @@
+//! Decides by this process's share of the limits while the store is down.
+
+use std::sync::Arc;
+
+use super::{
+    lease::Lease,
+    memory::Brought,
+    rate_limiter::{Backend, RateLimiter},
+    request::{Request, Source, Subject},
+    resolver::Resolution,
+    share::Share,
+};
+use crate::{
+    error::{Error, Unavailable},
+    model::{EntityId, ResolvedLimits},
+    telemetry,
+};
+
+/// Decides in memory what the store has not decided, for the reason `error`.
+pub(super) fn acquire(request: &Request, share: Share, error: Unavailable) -> Result<Lease, Error> {
+    if matches!(error, Unavailable::ShutDown) {
+        return Err(error.into());
+    }
+    let decided = request.charge_locally(share);
+    match decided {
+        Some(Ok(mut lease)) => {
+            telemetry::decided_locally(&request.key().resource, &error, true);
+            lease.degrade();
+            Ok(lease)
+        }
+        Some(Err(Error::Denied(denied))) => {
+            telemetry::decided_locally(&request.key().resource, &error, false);
+            Err(Error::Denied(denied))
+        }
+        Some(Err(Error::Disabled(disabled))) => Err(Error::Disabled(disabled)),
+        // The share cannot say: no limits are known, or what is asked is more than it holds.
+        _ => Err(error.into()),
+    }
+}
+
+impl RateLimiter {
+    /// What was known last of an entity and the resource; `None` where nothing was.
+    pub(super) fn last_known(&self, entity: &EntityId, request: &Request) -> Option<Arc<Resolution>> {
+        match self.backend() {
+            Backend::Memory(_) | Backend::Scripted(_) => None,
+            Backend::Gated(gates) => gates.resolver().last_known(entity, &request.key().resource),
+        }
+    }
+
+    /// A subject of the same names in the limiter's local buckets.
+    pub(super) fn local_subject(&self, request: &Request) -> Subject {
+        Subject::Memory(self.local().place(request.key().clone()))
+    }
+}
+
+impl Source {
+    /// The share of the limits that are given.
+    pub(super) fn share(&self, share: Share) -> Self {
+        match self {
+            Self::Stored => Self::Stored,
+            Self::StoredOr(limits) => Self::StoredOr(limits.share(share)),
+            Self::Exactly(limits) => Self::Exactly(limits.share(share)),
+        }
+    }
+}
+
+impl Brought {
+    fn share(&self, share: Share) -> Self {
+        match self {
+            Self::Known => Self::Known,
+            Self::These(limits) => Self::These(share.of(limits)),
+        }
+    }
+}
+
+impl Resolution {
+    /// The share of the limits that are stored.
+    pub(super) fn share(&self, share: Share) -> Self {
+        let stored = self
+            .stored
+            .as_ref()
+            .map(|ResolvedLimits { limits, source }| ResolvedLimits { limits: share.of(limits), source: *source });
+        Self { stored, shard_count: 1, ..self.clone() }
+    }
+}

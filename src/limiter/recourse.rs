@@ -1,0 +1,278 @@
+//! What an acquire does where it is not simply granted: it lets limits only observe, decides by
+//! itself while the store is down, waits.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    acquire::{Acquire, AcquireFuture, Started, ask_plainly},
+    fallback,
+    lease::Lease,
+    request::Request,
+    share::Share,
+    waiting::{self, Wait},
+};
+use crate::{
+    error::Error,
+    model::{Denied, LimitName, LimitStatus},
+    telemetry,
+};
+
+/// What an acquire does where it is not simply granted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recourse {
+    /// This process's part of the limits while the store gives no decision.
+    pub(crate) local: Option<Share>,
+    pub(crate) shadow: Shadow,
+    /// How long to wait for capacity.
+    pub(crate) wait: Option<Wait>,
+}
+
+/// Which limits only observe.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Shadow {
+    #[default]
+    None,
+    Limits(Vec<LimitName>),
+    /// All of them: whoever asks passes what is denied.
+    All,
+}
+
+impl Shadow {
+    pub(crate) fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    pub(crate) fn covers(&self, name: &LimitName) -> bool {
+        match self {
+            Self::None => false,
+            Self::Limits(names) => names.contains(name),
+            Self::All => true,
+        }
+    }
+}
+
+impl Acquire {
+    /// Decides by this process's `share` of the limits, in memory, where the store gives no decision:
+    /// the lease is then [degraded](Lease::is_degraded).
+    ///
+    /// The local buckets begin full, at the share of each capacity, refill at the share of each rate,
+    /// and stay from one outage to the next. What they grant is never charged to the store, nor given
+    /// back to it. Limits and a parent that are stored are those that were known last; where none are,
+    /// and [`default_limits`](Self::default_limits) gives none, the acquire fails as without. So it does
+    /// where it asks for more than the share of a capacity, and where the limiter was shut down. In
+    /// memory it changes nothing.
+    ///
+    /// ```
+    /// use tollgate::{Limit, RateLimiter, limiter::Share};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// let acquire = limiter.acquire("user-1", "api").limits(Limit::per_minute("rpm", 60));
+    /// let lease = acquire.or_locally(Share::one_of(8)).await?;
+    /// assert!(!lease.is_degraded());
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Invalid::Share`](crate::error::Invalid::Share) where it is none.
+    pub fn or_locally(mut self, share: Share) -> Self {
+        self.edit(|request| {
+            if !share.is_valid() {
+                return Err(crate::error::Invalid::Share.into());
+            }
+            request.recourse_mut().local = Some(share);
+            Ok::<_, Error>(())
+        });
+        self
+    }
+
+    /// Lets the limit `name` only observe, of the parent too: it is evaluated, and charged where it
+    /// and all others have what is asked, but denies nothing. [`Lease::shadow_denials`] tells what it would
+    /// have done.
+    ///
+    /// Where limits that only observe would have denied the request, none of them is charged for it, now
+    /// or when it is settled: a debt that could not have come about would falsify the picture.
+    ///
+    /// # Cost
+    /// None more, unless only such limits are short: then another write, which leaves them out.
+    pub fn shadow(mut self, name: impl AsRef<str>) -> Self {
+        self.edit(|request| {
+            let name = LimitName::new(name)?;
+            match &mut request.recourse_mut().shadow {
+                Shadow::Limits(names) => names.push(name),
+                shadow @ Shadow::None => *shadow = Shadow::Limits(vec![name]),
+                Shadow::All => {}
+            }
+            Ok::<_, Error>(())
+        });
+        self
+    }
+
+    /// Waits for capacity, at most so long, instead of being denied: first come first served among
+    /// those of this process who wait for the bucket, however much each of them asks for.
+    ///
+    /// It sleeps for the exact time that the arithmetic gives, then asks. Where that is longer than
+    /// `most`, it is denied at once, and [`Denied::retry_after`] counts those before it. At most
+    /// [`max_waiters`](Self::max_waiters) wait for one bucket. What somebody gives back meanwhile is found
+    /// when the sleep is over. Acquires that do not wait are decided at once, whoever waits; so are those
+    /// of other processes, and children of one parent wait in lines of their own.
+    ///
+    /// The [deadline](Self::deadline) is that of each store call, and not of the wait. Dropped while it
+    /// waits, it leaves its place at once, and what it may have been granted is given back.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tollgate::{Limit, RateLimiter};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// let limit = Limit::per_second("rps", 50).with_burst(1);
+    /// for _ in 0..3 {
+    ///     let acquire = limiter.acquire("user-1", "api").limits(limit.clone());
+    ///     acquire.until_ready(Duration::from_secs(1)).await?.commit();
+    /// }
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Denied`] where it would take longer, [`Error::QueueFull`] where too many wait already. In
+    /// memory [`Invalid::NoRuntime`](crate::error::Invalid::NoRuntime) outside a tokio runtime, whose
+    /// timers must be enabled.
+    ///
+    /// # Cost
+    /// One store call for each wait, beside the one that shows the bucket to be short.
+    pub fn until_ready(mut self, most: Duration) -> Self {
+        self.edit(|request| {
+            let wait = &mut request.recourse_mut().wait;
+            *wait = Some(Wait { most, waiters: wait.map_or(Wait::WAITERS, |wait| wait.waiters) });
+            Ok::<_, Error>(())
+        });
+        self
+    }
+
+    /// How many may wait for the bucket, where [`until_ready`](Self::until_ready) waits: a request that
+    /// finds as many is refused with [`Error::QueueFull`]. Default: 100.
+    pub fn max_waiters(mut self, waiters: usize) -> Self {
+        self.edit(|request| {
+            let wait = &mut request.recourse_mut().wait;
+            *wait = Some(Wait { most: wait.map_or(Duration::ZERO, |wait| wait.most), waiters });
+            Ok::<_, Error>(())
+        });
+        self
+    }
+
+    /// With all that a policy says about it.
+    pub(crate) fn recourse(mut self, recourse: Option<&Arc<Recourse>>) -> Self {
+        if let Some(recourse) = recourse {
+            self.edit(|request| {
+                request.set_recourse(recourse.clone());
+                Ok::<_, Error>(())
+            });
+        }
+        self
+    }
+}
+
+/// Starts a request, and says at once what needs no waiting.
+pub(super) fn start(request: Request, recourse: Arc<Recourse>) -> Started {
+    let waits = recourse.wait.is_some() && !request.lines().is_clear(request.key());
+    let first = match waits {
+        true => match request.check() {
+            Ok(()) => None,
+            Err(error) => return Started::Done(Err(error)),
+        },
+        false => match ask_plainly(request.clone()) {
+            Started::Done(Ok(lease)) => return Started::Done(Ok(marked(lease, &recourse))),
+            first => Some(first),
+        },
+    };
+    Started::Waiting(AcquireFuture::boxed(Box::pin(decide(request, recourse, first))))
+}
+
+async fn decide(request: Request, recourse: Arc<Recourse>, first: Option<Started>) -> Result<Lease, Error> {
+    let denial = match first {
+        None => None,
+        Some(first) => match attempt(&request, &recourse, Some(first)).await {
+            Err(Error::Denied(denial)) if recourse.wait.is_some() => Some(denial),
+            result => return result,
+        },
+    };
+    match recourse.wait {
+        Some(wait) => waiting::wait(&request, &recourse, wait, denial).await,
+        None => attempt(&request, &recourse, None).await,
+    }
+}
+
+/// Asks once: the store, or where it is down this process; and again without the limits that only
+/// observe, where nothing else denies the request.
+pub(super) async fn attempt(
+    request: &Request,
+    recourse: &Arc<Recourse>,
+    first: Option<Started>,
+) -> Result<Lease, Error> {
+    match ask(request, recourse, first).await {
+        Ok(lease) => Ok(marked(lease, recourse)),
+        Err(error) if matches!(recourse.shadow, Shadow::Limits(_)) => without_shadow(request, recourse, error).await,
+        Err(error) => Err(error),
+    }
+}
+
+async fn ask(request: &Request, recourse: &Recourse, first: Option<Started>) -> Result<Lease, Error> {
+    let asked = match first.unwrap_or_else(|| ask_plainly(request.clone())) {
+        Started::Done(result) => result,
+        Started::Waiting(future) => future.await,
+    };
+    match (asked, recourse.local) {
+        (Err(Error::Unavailable(error)), Some(share)) => fallback::acquire(request, share, error),
+        (asked, _) => asked,
+    }
+}
+
+async fn without_shadow(request: &Request, recourse: &Arc<Recourse>, error: Error) -> Result<Lease, Error> {
+    let covers = |status: &LimitStatus| recourse.shadow.covers(status.limit.name());
+    let limits = match error {
+        Error::Denied(denied) if denied.violated().any(|status| !covers(status)) => {
+            return Err(enforced(*denied, recourse).into());
+        }
+        Error::Denied(denied) => denied.limits,
+        // No write was planned for it: there is nothing that it has seen.
+        Error::ExceedsCapacity(error) if recourse.shadow.covers(&error.limit) => request.clone().glance().await?,
+        error => return Err(error),
+    };
+    let mut rest = request.clone();
+    for status in limits.iter().filter(|status| covers(status)) {
+        rest.leave_alone(status.limit.name().clone());
+    }
+    let lease = match ask(&rest, recourse, None).await {
+        Ok(lease) => lease,
+        Err(Error::Denied(denied)) => return Err(enforced(*denied, recourse).into()),
+        Err(error) => return Err(error),
+    };
+    let short: Vec<_> = limits.into_iter().filter(|status| covers(status) && status.exceeded()).collect();
+    telemetry::shadow_denial(lease.resource(), &short);
+    let mut lease = marked(lease, recourse);
+    lease.observe(short, true);
+    Ok(lease)
+}
+
+/// The denial without the limits that deny nothing.
+fn enforced(mut denied: Denied, recourse: &Recourse) -> Denied {
+    for status in &mut denied.limits {
+        if recourse.shadow.covers(status.limit.name()) {
+            status.requested = 0;
+            status.retry_after = Some(Duration::ZERO);
+        }
+    }
+    denied
+}
+
+fn marked(mut lease: Lease, recourse: &Arc<Recourse>) -> Lease {
+    if !recourse.shadow.is_none() {
+        lease.has_shadow(recourse.clone());
+    }
+    lease
+}

@@ -1,0 +1,252 @@
+//! Decisions by a script in place of buckets: for tests.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use super::{
+    bucket::{Asked, Bucket, Refusal},
+    charge::Mode,
+    deadline::Deadline,
+    grant::{Amounts, Share},
+    memory::{Brought, Memory},
+};
+use crate::{
+    error::{Disabled, Error, ExceedsCapacity, Unavailable},
+    model::{BucketKey, EntityId, LimitName, LimitStatus, Limits, MILLI, Owner, Resource},
+};
+
+/// Decides instead of buckets, and sees what becomes of leases: for tests of services that use a
+/// limiter. [`Builder::build_scripted`](super::Builder::build_scripted) takes one; the crate
+/// `tollgate-testkit` has one with a recorder.
+///
+/// Both methods are called wherever a lease is asked for or ends: they must not block, and must not
+/// use the limiter.
+pub trait Script: fmt::Debug + Send + Sync + 'static {
+    /// What becomes of a request for tokens of one bucket. A parent's bucket is asked by itself.
+    fn decide(&self, request: &ScriptRequest<'_>) -> ScriptDecision;
+
+    /// Told what has happened.
+    fn record(&self, event: ScriptEvent<'_>);
+}
+
+/// A request for tokens of one bucket.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ScriptRequest<'a> {
+    /// Whose bucket.
+    pub entity: &'a EntityId,
+    /// Of which resource.
+    pub resource: &'a Resource,
+    /// The bucket's limits.
+    pub limits: &'a Limits,
+    amounts: &'a [i64],
+}
+
+impl ScriptRequest<'_> {
+    /// What is asked for: tokens of every limit.
+    pub fn cost(&self) -> impl Iterator<Item = (&LimitName, u64)> {
+        named(self.limits, self.amounts).map(|(name, tokens)| (name, u64::try_from(tokens).unwrap_or(0)))
+    }
+}
+
+/// What a script decides.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ScriptDecision {
+    /// What the bucket in memory says.
+    Bucket,
+    /// Granted, whatever the bucket holds.
+    Grant,
+    /// Denied: the limit is short, and would grant the request after that time.
+    Deny {
+        /// The limit; `None` for the first that anything is asked of.
+        limit: Option<LimitName>,
+        /// The time.
+        retry_after: Duration,
+    },
+    /// Refused as above the capacity of the limit, or of the first that anything is asked of.
+    ExceedsCapacity {
+        /// The limit.
+        limit: Option<LimitName>,
+    },
+    /// Refused as disabled.
+    Disable,
+    /// No decision, as where the store does not answer.
+    Fail(Unavailable),
+}
+
+/// What has happened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ScriptEvent<'a> {
+    /// A request was granted. What a lease asks for later is one of its own.
+    Granted {
+        /// Its number, from 1 on.
+        lease: u64,
+        /// What was asked for.
+        request: ScriptRequest<'a>,
+    },
+    /// A request was not granted.
+    Refused {
+        /// What was asked for.
+        request: ScriptRequest<'a>,
+    },
+    /// What was used turned out to be something else.
+    Settled {
+        /// The number of what was granted.
+        lease: u64,
+        /// Tokens of every limit beyond those that were granted; negative where they were given back.
+        differences: &'a [(LimitName, i64)],
+    },
+    /// The lease has ended. Not settled before: what was granted was used.
+    Ended {
+        /// The number of what was granted.
+        lease: u64,
+    },
+}
+
+/// A script, and the buckets that it stands before.
+#[derive(Debug)]
+pub(super) struct Scripted {
+    script: Box<dyn Script>,
+    pub(super) memory: Arc<Memory>,
+    leases: AtomicU64,
+}
+
+impl Scripted {
+    pub(super) fn new(script: impl Script, memory: Memory) -> Self {
+        Self { script: Box::new(script), memory: Arc::new(memory), leases: AtomicU64::new(1) }
+    }
+
+    pub(super) fn bucket(self: &Arc<Self>, key: BucketKey, limits: Limits) -> Bucket {
+        let bucket = Bucket::Memory { place: self.memory.place(key), limits: Brought::These(limits) };
+        Bucket::Scripted(Box::new(ScriptedBucket { scripted: self.clone(), bucket, lease: None }))
+    }
+}
+
+/// A bucket behind a script.
+#[derive(Clone, Debug)]
+pub(super) struct ScriptedBucket {
+    scripted: Arc<Scripted>,
+    pub(super) bucket: Bucket,
+    lease: Option<Arc<Running>>,
+}
+
+/// A lease that has not ended.
+#[derive(Debug)]
+struct Running {
+    scripted: Arc<Scripted>,
+    number: u64,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.scripted.script.record(ScriptEvent::Ended { lease: self.number });
+    }
+}
+
+impl ScriptedBucket {
+    pub(super) fn acquire(&mut self, mode: &Mode, amounts: &Amounts, deadline: Deadline) -> Asked {
+        let decision = self.scripted.script.decide(&request(&self.bucket, amounts));
+        let asked = self.asked(decision, mode, amounts, deadline);
+        let request = request(&self.bucket, amounts);
+        match &asked {
+            Asked::Granted(_) => {
+                let number = self.scripted.leases.fetch_add(1, Ordering::Relaxed);
+                self.scripted.script.record(ScriptEvent::Granted { lease: number, request });
+                self.lease = Some(Arc::new(Running { scripted: self.scripted.clone(), number }));
+            }
+            _ => self.scripted.script.record(ScriptEvent::Refused { request }),
+        }
+        asked
+    }
+
+    fn asked(&mut self, decision: ScriptDecision, mode: &Mode, amounts: &Amounts, deadline: Deadline) -> Asked {
+        let refused = |error: Error| Asked::Refused(Refusal::Scripted(Box::new(error)));
+        match decision {
+            ScriptDecision::Bucket => self.bucket.acquire(mode, amounts, deadline),
+            ScriptDecision::Grant => self.grant(amounts),
+            ScriptDecision::Deny { limit, retry_after } => Asked::Denied(self.denied(limit, retry_after, amounts)),
+            ScriptDecision::ExceedsCapacity { limit } => refused(self.exceeded(limit, amounts).into()),
+            ScriptDecision::Disable => {
+                let BucketKey { entity, resource, .. } = self.bucket.key();
+                refused(Disabled::new(entity.clone(), resource.clone()).into())
+            }
+            ScriptDecision::Fail(error) => Asked::Unavailable(error),
+        }
+    }
+
+    /// Charges the bucket, into debt where it is short.
+    fn grant(&mut self, amounts: &Amounts) -> Asked {
+        if let Bucket::Memory { place, limits } = &mut self.bucket {
+            let now = place.home().now();
+            if let Err(error) = place.claim(limits, now) {
+                return Asked::Unavailable(error);
+            }
+        }
+        self.bucket.settle(amounts, &[]);
+        let left = self.bucket.glance(&[]).into_iter().map(|status| status.available.saturating_mul(MILLI));
+        Asked::Granted(amounts.iter().zip(left).map(|(amount, left)| Share { left, ..Share::asked(*amount) }).collect())
+    }
+
+    fn denied(&self, limit: Option<LimitName>, retry_after: Duration, amounts: &Amounts) -> Vec<LimitStatus> {
+        let short = self.index(limit, amounts);
+        let mut statuses = self.bucket.glance(amounts);
+        for (index, status) in statuses.iter_mut().enumerate() {
+            if index == short {
+                let most = i64::try_from(status.requested).unwrap_or(i64::MAX).saturating_sub(1).max(0);
+                status.available = status.available.min(most);
+                status.retry_after = Some(retry_after);
+                status.reset_after = status.reset_after.max(retry_after);
+            } else {
+                status.retry_after = Some(Duration::ZERO);
+            }
+        }
+        statuses
+    }
+
+    fn exceeded(&self, limit: Option<LimitName>, amounts: &Amounts) -> ExceedsCapacity {
+        let BucketKey { entity, resource, .. } = self.bucket.key();
+        let limit = &self.bucket.limits()[self.index(limit, amounts)];
+        ExceedsCapacity {
+            entity: entity.clone(),
+            resource: resource.clone(),
+            owner: Owner::Entity,
+            limit: limit.name().clone(),
+            requested: limit.capacity().saturating_add(1),
+            capacity: limit.capacity(),
+        }
+    }
+
+    /// The limit that is meant.
+    fn index(&self, limit: Option<LimitName>, amounts: &Amounts) -> usize {
+        let named = limit.and_then(|name| self.bucket.limits().index(name.as_str()));
+        named.or_else(|| amounts.iter().position(|amount| *amount > 0)).unwrap_or(0)
+    }
+
+    pub(super) fn settle(&self, differences: &[i64]) {
+        self.bucket.settle(differences, &[]);
+        if let Some(lease) = &self.lease {
+            let differences: Vec<_> =
+                named(self.bucket.limits(), differences).map(|(name, tokens)| (name.clone(), tokens)).collect();
+            let event = ScriptEvent::Settled { lease: lease.number, differences: &differences };
+            self.scripted.script.record(event);
+        }
+    }
+}
+
+fn request<'a>(bucket: &'a Bucket, amounts: &'a Amounts) -> ScriptRequest<'a> {
+    let BucketKey { entity, resource, .. } = bucket.key();
+    ScriptRequest { entity, resource, limits: bucket.limits(), amounts }
+}
+
+/// Whole tokens by limit.
+fn named<'a>(limits: &'a Limits, amounts: &'a [i64]) -> impl Iterator<Item = (&'a LimitName, i64)> {
+    limits.iter().zip(amounts).map(|(limit, amount)| (limit.name(), amount / MILLI))
+}

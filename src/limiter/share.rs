@@ -1,0 +1,93 @@
+//! A part of a limit.
+
+use std::time::Duration;
+
+use crate::model::{Limit, Limits};
+
+/// A part of a limit: what one process may grant of it by itself while the store is down.
+///
+/// ```
+/// use tollgate::limiter::Share;
+///
+/// // There are eight processes.
+/// let share = Share::one_of(8);
+/// // Or, where some are busier than others:
+/// let share = Share::percent(25);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Share {
+    parts: u32,
+    of: u32,
+}
+
+impl Share {
+    /// The part of one of so many processes.
+    pub const fn one_of(processes: u32) -> Self {
+        Self { parts: 1, of: processes }
+    }
+
+    /// So many hundredths.
+    pub const fn percent(percent: u32) -> Self {
+        Self { parts: percent, of: 100 }
+    }
+
+    /// Whether it is a part at all: more than nothing, and no more than the whole.
+    pub const fn is_valid(self) -> bool {
+        self.parts > 0 && self.parts <= self.of
+    }
+
+    /// The part of each limit. Capacities are rounded down, but to no less than one token.
+    pub(super) fn of(self, limits: &Limits) -> Limits {
+        Limits::new(limits.iter().map(|limit| self.of_one(limit))).unwrap_or_else(|_| limits.clone())
+    }
+
+    fn of_one(self, limit: &Limit) -> Limit {
+        let capacity = self.tokens(limit.capacity());
+        // A longer period keeps the rate exact where a smaller amount would be rounded.
+        let longer =
+            || Limit::custom(limit.name(), capacity, limit.refill_amount(), self.stretch(limit.refill_period())?).ok();
+        let smaller =
+            || Limit::custom(limit.name(), capacity, self.tokens(limit.refill_amount()), limit.refill_period()).ok();
+        longer().or_else(smaller).unwrap_or_else(|| limit.clone())
+    }
+
+    fn tokens(self, whole: u64) -> u64 {
+        let part = u128::from(whole) * u128::from(self.parts) / u128::from(self.of.max(1));
+        u64::try_from(part).unwrap_or(whole).max(1)
+    }
+
+    /// The time in which the part gains what the whole gains in `period`: ms, rounded up.
+    fn stretch(self, period: Duration) -> Option<Duration> {
+        let millis = (period.as_millis() * u128::from(self.of)).div_ceil(u128::from(self.parts.max(1)));
+        Some(Duration::from_millis(u64::try_from(millis).ok()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(share: Share, limit: Limit) -> (u64, u64, Duration) {
+        let limits = share.of(&Limits::from(limit));
+        (limits[0].capacity(), limits[0].refill_amount(), limits[0].refill_period())
+    }
+
+    #[test]
+    fn capacity_and_rate_shrink_alike() {
+        let minute = Duration::from_secs(60);
+        assert_eq!(part(Share::one_of(4), Limit::per_minute("rpm", 100)), (25, 100, minute * 4));
+        assert_eq!(part(Share::percent(100), Limit::per_minute("rpm", 100)), (100, 100, minute));
+        assert_eq!(part(Share::percent(75), Limit::per_minute("rpm", 10)), (7, 10, minute * 4 / 3));
+        // No share is so small that it grants nothing.
+        assert_eq!(part(Share::one_of(8), Limit::per_minute("rpm", 3)), (1, 3, minute * 8));
+        // Where no period is long enough, the amount shrinks.
+        let slow = Limit::custom("slow", 100, 100, Duration::from_secs(3_000_000_000)).unwrap();
+        assert_eq!(part(Share::one_of(10), slow), (10, 10, Duration::from_secs(3_000_000_000)));
+    }
+
+    #[test]
+    fn nothing_and_more_than_all_are_no_shares() {
+        assert!(Share::one_of(1).is_valid() && Share::percent(1).is_valid());
+        assert!(!Share::one_of(0).is_valid() && !Share::percent(0).is_valid() && !Share::percent(101).is_valid());
+    }
+}

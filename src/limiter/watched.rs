@@ -1,0 +1,95 @@
+//! A store whose answers the breaker hears of.
+
+use std::sync::Arc;
+
+use super::breaker::Switch;
+use crate::{
+    clock::{Clock, StoreTime},
+    model::{BucketKey, BucketState, Create, Split, Update},
+    store::{Diagnostics, Namespaces, Outcome, Records, Store, StoreError, StoreFuture},
+};
+
+/// Passes every call on, and notes how those end that requests wait for.
+pub(super) struct Watched {
+    inner: Arc<dyn Store>,
+    breaker: Arc<Switch>,
+    clock: Arc<dyn Clock>,
+}
+
+/// As the store says it.
+impl std::fmt::Debug for Watched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl Watched {
+    pub(super) fn new(inner: Arc<dyn Store>, breaker: Arc<Switch>, clock: Arc<dyn Clock>) -> Self {
+        Self { inner, breaker, clock }
+    }
+
+    fn watch<'a, T: Send + 'a>(&'a self, call: StoreFuture<'a, T>) -> StoreFuture<'a, T> {
+        Box::pin(watch(&self.breaker, &*self.clock, call))
+    }
+}
+
+/// The answer to a call, of which the breaker hears. One that is given up counts as failed: nothing
+/// but its deadline ends it.
+pub(super) async fn watch<T>(
+    breaker: &Switch,
+    clock: &dyn Clock,
+    call: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let unanswered = Unanswered(breaker, clock);
+    let result = call.await;
+    std::mem::forget(unanswered);
+    breaker.heard(&result, || clock.now());
+    result
+}
+
+struct Unanswered<'a>(&'a Switch, &'a dyn Clock);
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        self.0.timed_out(self.1.now());
+    }
+}
+
+impl Store for Watched {
+    fn read<'a>(&'a self, bucket: &'a BucketKey) -> StoreFuture<'a, Option<BucketState>> {
+        self.watch(self.inner.read(bucket))
+    }
+
+    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+        self.watch(self.inner.update(bucket, update))
+    }
+
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+        self.watch(self.inner.create(bucket, create))
+    }
+
+    fn transact<'a>(&'a self, updates: &'a [(BucketKey, Update)]) -> StoreFuture<'a, bool> {
+        self.watch(self.inner.transact(updates))
+    }
+
+    fn split<'a>(&'a self, bucket: &'a BucketKey, split: &'a Split) -> StoreFuture<'a, bool> {
+        // Nobody waits for it.
+        self.inner.split(bucket, split)
+    }
+
+    fn records(&self) -> Option<&dyn Records> {
+        self.inner.records()
+    }
+
+    fn namespaces(&self) -> Option<&dyn Namespaces> {
+        self.inner.namespaces()
+    }
+
+    fn time(&self) -> Option<Arc<StoreTime>> {
+        self.inner.time()
+    }
+
+    fn diagnostics(&self) -> Option<&dyn Diagnostics> {
+        self.inner.diagnostics()
+    }
+}

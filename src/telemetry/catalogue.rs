@@ -1,0 +1,138 @@
+//! All metrics, each once.
+
+use metrics::{KeyName, Recorder, SharedString, Unit};
+
+use super::names;
+
+/// What kind of metric it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MetricKind {
+    /// Counts up.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// How often which values were seen.
+    Histogram,
+}
+
+/// A metric that the crate reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// What kind it is.
+    pub kind: MetricKind,
+    /// What it counts or measures.
+    pub unit: &'static str,
+    /// Its labels' names.
+    pub labels: &'static [&'static str],
+    /// What it says.
+    pub description: &'static str,
+}
+
+/// Buckets for the histograms of durations: seconds, from a decision in memory to a store at its
+/// deadline.
+pub const DURATION_BUCKETS: &[f64] = &[
+    0.000_000_1,
+    0.000_000_25,
+    0.000_001,
+    0.000_01,
+    0.000_1,
+    0.000_5,
+    0.001,
+    0.002_5,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+];
+
+macro_rules! metrics {
+    ($($kind:ident $constant:ident { $($label:ident),* } in $unit:literal, $description:literal;)*) => {
+        /// Every metric that the crate reports.
+        pub const METRICS: &[Metric] = &[
+            $(Metric {
+                name: names::$constant,
+                kind: MetricKind::$kind,
+                unit: $unit,
+                labels: &[$(stringify!($label)),*],
+                description: $description,
+            },)*
+        ];
+    };
+}
+
+metrics! {
+    Counter DECISIONS { resource, outcome } in "requests",
+        "Requests that were decided, by outcome: `granted`, `denied`, `exceeds_capacity`, `disabled`, `unavailable`, `invalid`, `cancelled`";
+    Counter DENIALS { resource, limit, owner } in "requests",
+        "Limits that were short when a request was denied, of the `entity` or of its `parent`";
+    Histogram ACQUIRE_DURATION { path } in "seconds",
+        "Time to a grant or denial: `memory`, `prefetch` and `denial` ask no store, `write` does";
+    Counter DEGRADED_DECISIONS { mode } in "requests",
+        "Requests without the store's decision: `allow`, `block` or `local`";
+    Counter EXEMPTIONS { reason } in "requests",
+        "Requests that passed the layer unlimited: `preflight`, `no_key`, `unlimited`, `exempt`";
+    Counter SHADOW_DENIALS { resource, limit } in "requests",
+        "Limits in shadow mode that would have denied a request";
+    Histogram WAIT_DURATION { outcome } in "seconds",
+        "Time that requests waited for capacity, until `granted`, `denied` or `cancelled`";
+    Gauge WAITERS {} in "requests",
+        "Requests that wait for capacity";
+    Counter SETTLED_TOKENS { resource, limit, direction } in "tokens",
+        "Difference between what was charged and what was used: `up` was charged more, `down` was given back; whole tokens of each lease";
+    Counter SETTLE_VALUES_IGNORED { limit, reason } in "values",
+        "Values of a response that should have settled a lease: `malformed`, `repeated`, `too_large` or `encoded`";
+    Counter SETTLEMENTS_DROPPED { reason } in "settlements",
+        "Differences that could not be written: `gone`, `store` or `shut_down`; tokens may be lost";
+    Gauge SETTLEMENTS_PENDING {} in "settlements",
+        "Differences of leases that are not written yet";
+    Counter USAGE_BODIES { result } in "responses",
+        "Response bodies that were searched for usage: `found`, `absent`, `malformed` or `encoded`";
+    Counter TOP_UPS { outcome } in "requests",
+        "Requests for more tokens of a lease that is held already, by outcome as for decisions";
+    Counter STORE_CALLS { call, result } in "calls",
+        "Calls of the store (`read`, `update`, `create`, `transact`, `split`, `look_up`): `ok`, `refused` where a condition failed, `busy`, `not_applied`, `unknown` where the answer was lost, `corrupt`";
+    Histogram STORE_CALL_DURATION { call } in "seconds",
+        "Time that a store call took";
+    Counter STORE_RETRIES { reason } in "calls",
+        "Writes that were planned or sent again: `condition`, `busy` or `lost_answer`";
+    Gauge STORE_DOWN {} in "state",
+        "1 from a store call that failed until one that succeeds, else 0: its average over a time is the share of it that was degraded";
+    Counter WRITE_UNITS { call } in "units",
+        "Write units of bucket writes: as the table reports them, else at least one a write";
+    Gauge BREAKER_STATE {} in "state",
+        "0 closed, 1 probing, 2 open: the store is not asked";
+    Gauge GATES {} in "gates",
+        "Gates in this process: buckets over a store that it knows something about";
+    Counter BUCKET_SPLITS {} in "splits",
+        "Buckets whose shards this process has doubled";
+    Counter PREFETCH_REQUESTS { result } in "requests",
+        "Requests that may be granted from tokens taken ahead: `served` from them, or `missed`";
+    Counter PREFETCH_CHUNKS { event } in "chunks",
+        "Chunks of tokens that were `taken` ahead, were `refused`, or of which something was given back because it was `expired` or `idle`";
+    Gauge PREFETCH_HELD { resource, limit } in "tokens",
+        "Tokens taken ahead that are not granted yet";
+    Counter CONFIG_STALE {} in "lookups",
+        "Stored limits that could not be refreshed: what was known is served on";
+}
+
+/// Tells a recorder what the metrics mean.
+pub(super) fn describe(recorder: &dyn Recorder) {
+    for metric in METRICS {
+        let name = KeyName::from_const_str(metric.name);
+        let unit = if metric.unit == "seconds" { Unit::Seconds } else { Unit::Count };
+        let description = SharedString::const_str(metric.description);
+        match metric.kind {
+            MetricKind::Counter => recorder.describe_counter(name, Some(unit), description),
+            MetricKind::Gauge => recorder.describe_gauge(name, Some(unit), description),
+            MetricKind::Histogram => recorder.describe_histogram(name, Some(unit), description),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What is told to the log, and counted by the way.
+
+use super::{
+    count,
+    hooks::{self, BreakerState, breaker},
+    names,
+};
+use crate::{
+    error::Unavailable,
+    model::{BucketKey, LimitName, LimitStatus, Resource},
+    store::StoreError,
+};
+
+/// Why differences of leases are dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dropped {
+    /// The bucket is gone.
+    Gone,
+    /// The store has failed too often.
+    Store,
+    /// The runtime was shut down.
+    ShutDown,
+}
+
+pub(crate) fn settlement_dropped(key: &BucketKey, why: Dropped, reason: &str) {
+    tracing::warn!(target: "tollgate", resource = %key.resource, reason, "settlement dropped");
+    let reason = match why {
+        Dropped::Gone => "gone",
+        Dropped::Store => "store",
+        Dropped::ShutDown => "shut_down",
+    };
+    count(names::SETTLEMENTS_DROPPED, &[("reason", reason)], 1);
+}
+
+pub(crate) fn store_call_failed(key: &BucketKey, error: &StoreError) {
+    tracing::warn!(target: "tollgate", resource = %key.resource, kind = ?error.kind(), %error, "store call failed");
+}
+
+pub(crate) fn refill_time_ahead(key: &BucketKey, millis: i64) {
+    tracing::warn!(target: "tollgate", resource = %key.resource, millis, "refill time ahead of the clock");
+}
+
+pub(crate) fn bucket_split(key: &BucketKey, shards: u32) {
+    tracing::info!(target: "tollgate", resource = %key.resource, shards, "bucket split");
+    count(names::BUCKET_SPLITS, &[], 1);
+}
+
+/// `label` is the reason in a word, of few.
+pub(crate) fn settle_value_ignored(limit: &LimitName, source: &str, label: &'static str, reason: &str) {
+    tracing::warn!(target: "tollgate", %limit, source, reason, "settle value ignored");
+    count(names::SETTLE_VALUES_IGNORED, &[("limit", limit.as_str()), ("reason", label)], 1);
+}
+
+pub(crate) fn estimate_ignored(source: &str, reason: &str) {
+    tracing::warn!(target: "tollgate", source, reason, "estimate ignored");
+}
+
+pub(crate) fn unavailable(error: &Unavailable, allowed: bool) {
+    tracing::warn!(target: "tollgate", %error, allowed, "limiter unavailable");
+    super::degraded(if allowed { super::Degraded::Allow } else { super::Degraded::Block });
+}
+
+pub(crate) fn stale_config(error: &StoreError) {
+    tracing::warn!(target: "tollgate", %error, "stored limits not refreshed");
+    count(names::CONFIG_STALE, &[], 1);
+}
+
+pub(crate) fn breaker_opened(failures: u32) {
+    tracing::warn!(target: "tollgate", failures, "breaker opened");
+    breaker(BreakerState::Open);
+}
+
+pub(crate) fn breaker_closed() {
+    tracing::info!(target: "tollgate", "breaker closed");
+    breaker(BreakerState::Closed);
+}
+
+pub(crate) fn decided_locally(resource: &Resource, error: &Unavailable, granted: bool) {
+    tracing::debug!(target: "tollgate", %resource, %error, granted, degraded = true, "decided locally");
+    hooks::decided_locally();
+}
+
+/// `denied` are the limits that were short.
+pub(crate) fn shadow_denial(resource: &Resource, denied: &[LimitStatus]) {
+    let names: Vec<_> = denied.iter().map(|status| status.limit.name().as_str()).collect();
+    let limits = names.join(", ");
+    tracing::info!(target: "tollgate", %resource, limits, "shadow denial");
+    for limit in denied {
+        hooks::shadow_denied(resource, limit.limit.name());
+    }
+}
+
+#[cfg(feature = "dynamodb")]
+pub(crate) fn caller_unknown(error: &dyn std::fmt::Display) {
+    tracing::warn!(target: "tollgate", %error, "caller unknown");
+}
+
+pub(crate) fn setup(message: &str) {
+    tracing::error!(target: "tollgate", message, "request setup");
+}

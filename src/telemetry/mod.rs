@@ -1,0 +1,78 @@
+//! What the crate tells about itself: `tracing` spans and events under the target `tollgate`, and
+//! metrics (feature `metrics`).
+//!
+//! | span | level | fields |
+//! |---|---|---|
+//! | `acquire` | debug | `entity`, `resource`, `outcome`, `path`, `wait_ms` (of a denial), `degraded` |
+//! | `store_call` | debug | `call`, `resource`, `result` |
+//!
+//! | event | level | when |
+//! |---|---|---|
+//! | `settlement dropped` | warn | a lease's difference could not be written: tokens may be lost |
+//! | `store call failed` | warn | a write failed; its requests got an error or another try |
+//! | `settle value ignored` | warn | a header, trailer or body that should settle a lease was unusable |
+//! | `estimate ignored` | warn | a header or query parameter that should give a cost was unusable |
+//! | `stored limits not refreshed` | warn | the store failed: what was known is served on |
+//! | `caller unknown` | warn | STS did not say who changes limits and entities: the history does not either |
+//! | `limiter unavailable` | warn | a request was answered without the store's decision |
+//! | `breaker opened` | warn | the store keeps failing: requests do not wait for it for now |
+//! | `breaker closed` | info | the store answers again |
+//! | `decided locally` | debug | the store gave no decision: this process decided by its share of the limits |
+//! | `shadow denial` | info | limits that only observe would have denied a request |
+//! | `refill time ahead of the clock` | warn | another process's clock has left it: it is put right |
+//! | `bucket split` | info | a bucket has twice as many shards now |
+//! | `request setup` | error | a key extractor found the server set up wrongly |
+//!
+//! Entity ids are never part of an event or a span above `debug`, nor of a metric's label. Secrets are part
+//! of nothing: API keys are hashed before they are entity ids, unless a policy takes them for plain ids.
+//! Where nobody listens at `debug`, a span costs a comparison.
+//!
+//! # Metrics
+//! With the feature `metrics`, what [`METRICS`] lists goes to the recorder of the `metrics` crate, whenever
+//! that is installed: before the limiter is built or after. Handles are registered once for each series, and
+//! a decision in memory allocates nothing.
+//!
+//! Labels are bounded: the first 100 resources of a process, and the first 8 limits of each of them, have
+//! series of their own; all others share `_other`.
+#![cfg_attr(not(feature = "metrics"), allow(rustdoc::broken_intra_doc_links))]
+
+mod acquire;
+mod ahead;
+#[cfg(feature = "metrics")]
+mod catalogue;
+mod count;
+mod events;
+mod held;
+mod hooks;
+mod layer;
+#[cfg(feature = "metrics")]
+mod meters;
+mod names;
+mod outcome;
+#[cfg(feature = "metrics")]
+mod series;
+mod settled;
+mod store_call;
+
+#[cfg(feature = "metrics")]
+pub use self::catalogue::{DURATION_BUCKETS, METRICS, Metric, MetricKind};
+
+#[cfg(feature = "usage-body")]
+pub(crate) use self::hooks::{UsageBody, usage_body};
+pub(crate) use self::{
+    acquire::{Begun, Watch, decided_in_memory, topped_up, traces_acquires},
+    ahead::{HeldAhead, prefetch_filled, prefetch_given_back, prefetch_served},
+    events::{
+        Dropped, breaker_closed, breaker_opened, bucket_split, decided_locally, estimate_ignored, refill_time_ahead,
+        settle_value_ignored, settlement_dropped, setup, shadow_denial, stale_config, store_call_failed, unavailable,
+    },
+    held::{LiveGate, PendingSettlement},
+    hooks::{BreakerState, Waited, breaker, passed},
+    layer::{Degraded, Exempt, degraded, exempt},
+    settled::settled,
+    store_call::{Answer, Retry, StoreCall, store_retried},
+};
+#[cfg(feature = "dynamodb")]
+pub(crate) use self::{events::caller_unknown, store_call::write_units};
+
+use self::count::{count, observe, set};

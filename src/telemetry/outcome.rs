@@ -1,0 +1,81 @@
+//! What becomes of an acquire, and on which way.
+
+use crate::error::Error;
+
+/// What became of an acquire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Granted,
+    Denied,
+    ExceedsCapacity,
+    Disabled,
+    Unavailable,
+    Invalid,
+    /// Nobody waited for the answer.
+    Cancelled,
+}
+
+impl Outcome {
+    #[cfg(feature = "metrics")]
+    pub(super) const COUNT: usize = 7;
+
+    #[inline]
+    pub(super) fn of(error: Option<&Error>) -> Self {
+        match error {
+            None => Self::Granted,
+            Some(Error::Denied(_)) => Self::Denied,
+            Some(Error::ExceedsCapacity(_)) => Self::ExceedsCapacity,
+            Some(Error::Disabled(_)) => Self::Disabled,
+            Some(Error::Unavailable(_)) => Self::Unavailable,
+            Some(_) => Self::Invalid,
+        }
+    }
+
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Granted => "granted",
+            Self::Denied => "denied",
+            Self::ExceedsCapacity => "exceeds_capacity",
+            Self::Disabled => "disabled",
+            Self::Unavailable => "unavailable",
+            Self::Invalid => "invalid",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Where an acquire was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Path {
+    /// In this process's memory, where the bucket lives.
+    Memory,
+    /// Granted from tokens that were taken ahead.
+    Prefetch,
+    /// By the store.
+    Write,
+    /// Denied because the bucket is known to be short.
+    Denial,
+}
+
+impl Path {
+    #[cfg(feature = "metrics")]
+    pub(super) const COUNT: usize = 4;
+
+    pub(super) fn of(in_memory: bool, waited: bool, outcome: Outcome) -> Self {
+        match (in_memory, waited, outcome) {
+            (true, ..) => Self::Memory,
+            (_, true, _) => Self::Write,
+            (_, _, Outcome::Granted) => Self::Prefetch,
+            _ => Self::Denial,
+        }
+    }
+
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Prefetch => "prefetch",
+            Self::Write => "write",
+            Self::Denial => "denial",
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What it costs to tell clients where their limits stand.
+
+use std::convert::Infallible;
+
+use allocation_counter::measure;
+use axum::body::Body;
+use http::{Request, Response};
+use tollgate::{
+    Limit, RateLimitLayer, RateLimiter,
+    layer::{Policy, ReportLimits, keys},
+};
+use tower::{Layer, Service};
+
+use super::now;
+
+/// Allocations of a granted request.
+fn of_a_request(report: ReportLimits, limits: usize) -> u64 {
+    let mut policy = Policy::builder().entity(keys::header("x-user")).resource(keys::fixed("api")).report(report);
+    for limit in 0..limits {
+        policy = policy.limit(Limit::per_second(format!("limit-{limit}"), 1_000_000));
+    }
+    let layer = RateLimitLayer::new(RateLimiter::memory(), policy.build().unwrap());
+    let inner = tower::service_fn(|_: Request<Body>| {
+        // One header is there already, as in nearly all responses.
+        let mut response = Response::new(Body::empty());
+        response.headers_mut().insert("content-type", http::HeaderValue::from_static("text/plain"));
+        std::future::ready(Ok::<_, Infallible>(response))
+    });
+    let mut service = layer.layer(inner);
+    let mut ask = || {
+        let mut request = Request::new(Body::empty());
+        request.headers_mut().insert("x-user", http::HeaderValue::from_static("alice"));
+        drop(now(service.call(request)).unwrap());
+    };
+    ask();
+    measure(ask).count_total
+}
+
+#[test]
+fn one_allocation_tells_of_one_limit() {
+    let silent = of_a_request(ReportLimits::Off, 1);
+    // The value of `RateLimit`; that of `RateLimit-Policy` is made once.
+    assert_eq!(of_a_request(ReportLimits::All, 1) - silent, 1);
+    assert_eq!(of_a_request(ReportLimits::Nearest, 1) - silent, 1);
+}

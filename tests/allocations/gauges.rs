@@ -1,0 +1,34 @@
+//! What is there in the whole process: told here, where no other test has gates.
+
+use metrics_exporter_prometheus::PrometheusBuilder;
+use tollgate::{Limit, RateLimiter, store::MemoryStore};
+
+#[tokio::test]
+async fn gates_and_settlements_are_counted_while_they_are_there() {
+    let limiter = RateLimiter::builder().build(MemoryStore::new()).unwrap();
+    let limit = Limit::per_minute("tpm", 100);
+    // Made before anybody counts.
+    limiter.acquire("first", "api").limits(limit.clone()).await.unwrap().commit();
+
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let scrape = recorder.handle();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let gauge = |name: &str| {
+        let text = scrape.render();
+        let line = text.lines().find_map(|line| line.strip_prefix(&format!("tollgate_{name} ")).map(str::to_owned));
+        line.map(|value| value.parse::<f64>().unwrap())
+    };
+    assert_eq!(gauge("gates"), None);
+    let lease = limiter.acquire("second", "api").limits(limit).cost("tpm", 10).await.unwrap();
+    assert_eq!(gauge("gates"), Some(2.0), "the one before counts too");
+
+    assert_eq!(gauge("settlements_pending"), None);
+    let settlement = lease.rollback();
+    assert_eq!(gauge("settlements_pending"), Some(1.0));
+    settlement.await.unwrap();
+    assert_eq!(gauge("settlements_pending"), Some(0.0));
+
+    limiter.shutdown().await;
+    drop(limiter);
+    assert_eq!(gauge("gates"), Some(0.0));
+}

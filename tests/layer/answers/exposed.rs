@@ -1,0 +1,74 @@
+//! The headers that scripts in browsers may be let read.
+
+use axum::response::IntoResponse;
+use http::{HeaderName, StatusCode};
+use tollgate::{
+    Limit,
+    layer::{Anthropic, IetfDraft, OnUnavailable, OpenAi, PolicyBuilder, XRateLimit, keys},
+};
+
+use crate::world::{ask, from, hello, layer, memory, per_user, with_headers};
+
+/// What scripts may read anyway, or what has nothing to do with limits.
+const SAFE: [&str; 3] = ["cache-control", "content-length", "content-type"];
+
+fn policies() -> Vec<PolicyBuilder> {
+    let policy = || {
+        per_user(Limit::per_minute("rpm", 1))
+            .entity(keys::hashed_header("x-user"))
+            .limit(Limit::per_minute("tpm", 100))
+            .on_unavailable(OnUnavailable::Block)
+    };
+    vec![
+        policy(),
+        policy().dialect(IetfDraft::Draft11),
+        policy().dialect(IetfDraft::Draft07),
+        policy().dialect(IetfDraft::Draft06),
+        policy().dialect(XRateLimit::seconds()),
+        policy().dialect(XRateLimit::unix_time().of("tpm")).dialect(IetfDraft::Draft06),
+        policy().dialect(OpenAi::new().requests("rpm").tokens("tpm")),
+        policy().dialect(OpenAi::new().tokens("tpm")).dialect(Anthropic::new().requests("rpm").input_tokens("tpm")),
+        policy().dialect(Anthropic::new().tokens("rpm").output_tokens("tpm")).dialect(XRateLimit::seconds()),
+    ]
+}
+
+#[tokio::test]
+async fn are_all_that_a_policy_sends_and_no_others() {
+    for policy in policies() {
+        let policy = policy.build().expect("a policy");
+        let exposed = policy.exposed_headers();
+        let app = hello(tollgate::RateLimitLayer::new(memory().0, policy));
+        let mut sent: Vec<HeaderName> = Vec::new();
+        for (request, status) in [
+            (from("alice"), StatusCode::OK),
+            (from("alice"), StatusCode::TOO_MANY_REQUESTS),
+            (with_headers(&[]), StatusCode::UNAUTHORIZED),
+        ] {
+            let response = ask(&app, request).await;
+            assert_eq!(response.status(), status);
+            sent.extend(response.headers().keys().filter(|name| !SAFE.contains(&name.as_str())).cloned());
+        }
+        for name in &sent {
+            assert!(exposed.contains(name), "{name} is not in {exposed:?}");
+        }
+        for name in &exposed {
+            assert!(sent.contains(name), "{name} is not in {sent:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn make_a_header() {
+    let policy = layer(&memory().0, per_user(Limit::per_minute("rpm", 1)));
+    let exposed = per_user(Limit::per_minute("rpm", 1)).build().unwrap().exposed_headers();
+    let value = exposed.iter().map(HeaderName::as_str).collect::<Vec<_>>().join(", ");
+    let app = hello(policy).layer(axum::middleware::map_response(move |response: axum::response::Response| {
+        let value = value.clone();
+        async move { ([("access-control-expose-headers", value)], response).into_response() }
+    }));
+    let response = ask(&app, from("alice")).await;
+    assert_eq!(
+        response.headers()["access-control-expose-headers"],
+        "retry-after, www-authenticate, ratelimit, ratelimit-policy"
+    );
+}

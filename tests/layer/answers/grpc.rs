@@ -1,0 +1,147 @@
+//! gRPC requests: a status in the response's headers, and no message.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use http::{Request, Response};
+use http_body::Body as _;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tollgate::{
+    Limit,
+    layer::{Jitter, MissingKey, OpenAi, RequestHead},
+};
+
+use super::reasons::{ALL, Why, World};
+use crate::{
+    sockets::serve,
+    world::{ask, from, hello, layer, memory, per_user, text},
+};
+
+fn as_grpc(mut request: Request<Body>, kind: &str) -> Request<Body> {
+    request.headers_mut().insert("content-type", kind.parse().unwrap());
+    request
+}
+
+async fn refused(why: Why) -> Response<Body> {
+    let world = World::new(why, |policy| policy).await;
+    ask(&world.app, as_grpc(world.request(), "application/grpc")).await
+}
+
+#[tokio::test]
+async fn each_reason_has_its_code() {
+    for why in ALL {
+        let response = refused(why).await;
+        let (code, pushback) = match why {
+            Why::Denied => ("8", Some("12000")),
+            Why::ExceedsCapacity => ("8", Some("-1")),
+            Why::Disabled => ("7", None),
+            Why::Unavailable => ("14", Some("1000")),
+            Why::MissingKey => ("3", None),
+            Why::MissingCredential => ("16", None),
+            Why::Setup => ("13", None),
+        };
+        assert_eq!(response.status(), 200, "{why:?}");
+        assert_eq!(text(&response, "grpc-status"), Some(code), "{why:?}");
+        assert_eq!(text(&response, "grpc-retry-pushback-ms"), pushback, "{why:?}");
+        assert_eq!(text(&response, "content-type"), Some("application/grpc"), "{why:?}");
+        assert!(text(&response, "grpc-message").is_some_and(|message| !message.is_empty()), "{why:?}");
+        assert_eq!(text(&response, "retry-after"), None, "{why:?}");
+        assert!(response.body().is_end_stream(), "{why:?}: there is nothing but headers");
+    }
+}
+
+#[tokio::test]
+async fn the_limits_are_told_as_always() {
+    let response = refused(Why::Denied).await;
+    assert_eq!(text(&response, "grpc-message"), Some("rate limit exceeded: rpm"));
+    assert_eq!(text(&response, "ratelimit"), Some(r#""rpm";r=0;t=12"#));
+    let world = World::new(Why::Denied, |policy| policy.dialect(OpenAi::new().requests("rpm"))).await;
+    let response = ask(&world.app, as_grpc(world.request(), "application/grpc+proto")).await;
+    assert_eq!(text(&response, "x-ratelimit-reset-requests"), Some("1m0s"));
+}
+
+#[tokio::test]
+async fn which_requests_are() {
+    let world = World::new(Why::Denied, |policy| policy).await;
+    for kind in [
+        "application/grpc",
+        "application/grpc+proto",
+        "application/grpc+json",
+        "application/grpc; charset=utf-8",
+        "application/grpc;charset=utf-8",
+        "Application/gRPC+proto",
+    ] {
+        let response = ask(&world.app, as_grpc(world.request(), kind)).await;
+        assert_eq!(text(&response, "grpc-status"), Some("8"), "{kind}");
+    }
+    for kind in [
+        "application/grpc-web",
+        "application/grpc-web+proto",
+        "application/grpc-web-text",
+        "application/grpcs",
+        "application/grp",
+        "application/json",
+        "",
+    ] {
+        let response = ask(&world.app, as_grpc(world.request(), kind)).await;
+        assert_eq!(response.status(), 429, "{kind}");
+        assert_eq!(text(&response, "grpc-status"), None, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn the_pushback_is_never_too_early() {
+    let pushback = async |limit: Limit, jitter: Jitter| {
+        let app = hello(layer(&memory().0, per_user(limit).jitter(jitter)));
+        assert_eq!(ask(&app, from("alice")).await.status(), 200);
+        let response = ask(&app, as_grpc(from("alice"), "application/grpc")).await;
+        text(&response, "grpc-retry-pushback-ms").expect("a pushback").parse::<i64>().unwrap()
+    };
+    let once_in = |period| Limit::custom("l", 1, 1, Duration::from_millis(period)).unwrap();
+    let none = Jitter::percent(0);
+    assert_eq!(pushback(once_in(1), none).await, 1);
+    assert_eq!(pushback(once_in(250), none).await, 250);
+    assert_eq!(pushback(once_in(2_147_483_647), none).await, 2_147_483_647);
+    assert_eq!(pushback(once_in(2_147_483_648), none).await, -1, "later than clients can read");
+    for _ in 0..50 {
+        let told = pushback(once_in(1000), Jitter::percent(10)).await;
+        assert!((1000..=1100).contains(&told), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn messages_are_percent_encoded() {
+    let key = |_: &RequestHead<'_>| Err(MissingKey::absent("der Schlüssel, 100% nötig\n"));
+    let policy = per_user(Limit::per_minute("rpm", 1)).entity(key);
+    let app = hello(layer(&memory().0, policy));
+    let response = ask(&app, as_grpc(from("alice"), "application/grpc")).await;
+    assert_eq!(text(&response, "grpc-status"), Some("3"));
+    let message = text(&response, "grpc-message").unwrap();
+    assert!(message.contains("der Schl%C3%BCssel, 100%25 n%C3%B6tig%0A"), "{message}");
+}
+
+/// Over a connection: the stream ends with the headers.
+#[tokio::test]
+async fn over_http_2_nothing_follows_the_headers() {
+    let world = World::new(Why::Denied, |policy| policy).await;
+    let address = serve(world.app.clone()).await;
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let (mut client, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::post(format!("http://{address}/package.Service/Method"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .header("x-user", "alice");
+    let response = client.send_request(request.body(Empty::<bytes::Bytes>::new()).unwrap()).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["grpc-status"], "8");
+    assert_eq!(response.headers()["grpc-message"], "rate limit exceeded: rpm");
+    assert_eq!(response.headers()["grpc-retry-pushback-ms"], "12000");
+    // Known before anything more is read: END_STREAM came with the headers.
+    assert!(response.body().is_end_stream());
+    let body = response.into_body().collect().await.unwrap();
+    assert!(body.trailers().is_none());
+    assert!(body.to_bytes().is_empty());
+}

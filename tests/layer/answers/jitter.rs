@@ -1,0 +1,72 @@
+//! Later than need be, and never earlier.
+
+use std::time::Duration;
+
+use tollgate::{Limit, layer::Jitter};
+
+use crate::world::{app, ask, from, hello, layer, memory, per_user, text};
+
+/// What `count` clients are told that have to wait for 60 seconds.
+async fn told(jitter: Option<Jitter>, count: usize) -> Vec<u64> {
+    let policy = per_user(Limit::per_minute("rpm", 1));
+    let policy = match jitter {
+        Some(jitter) => policy.jitter(jitter),
+        None => policy,
+    };
+    let app = hello(layer(&memory().0, policy));
+    assert_eq!(ask(&app, from("alice")).await.status(), 200);
+    let mut told = Vec::new();
+    for _ in 0..count {
+        let response = ask(&app, from("alice")).await;
+        let seconds = text(&response, "retry-after").expect("Retry-After").to_owned();
+        let problem = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        let problem: serde_json::Value = serde_json::from_slice(&problem).unwrap();
+        assert_eq!(problem["detail"], format!("Not enough left of: rpm. Retry in {seconds} s."));
+        told.push(seconds.parse().unwrap());
+    }
+    told
+}
+
+#[tokio::test]
+async fn there_is_none_by_default() {
+    assert_eq!(told(None, 20).await, [60; 20]);
+    assert_eq!(told(Some(Jitter::percent(0)), 20).await, [60; 20]);
+    assert_eq!(told(Some(Jitter::up_to(Duration::ZERO)), 20).await, [60; 20]);
+}
+
+#[tokio::test]
+async fn it_spreads_clients_within_its_bounds() {
+    for (jitter, most) in [
+        (Jitter::percent(50), 90),
+        (Jitter::up_to(Duration::from_secs(30)), 90),
+        (Jitter::percent(300).at_most(Duration::from_secs(30)), 90),
+        (Jitter::percent(50).at_most(Duration::from_secs(300)), 90),
+    ] {
+        let told = told(Some(jitter), 300).await;
+        assert!(told.iter().all(|seconds| (60..=most).contains(seconds)), "{jitter:?}: {told:?}");
+        assert!(told.iter().any(|seconds| *seconds < 70), "{jitter:?}: {told:?}");
+        assert!(told.iter().any(|seconds| *seconds > 80), "{jitter:?}: {told:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_jitter_is_too_much() {
+    for jitter in [Jitter::percent(u32::MAX), Jitter::up_to(Duration::MAX)] {
+        assert!(told(Some(jitter), 20).await.into_iter().all(|seconds| seconds >= 60));
+    }
+}
+
+#[tokio::test]
+async fn it_lengthens_what_the_service_within_has_said_too_early() {
+    let policy = || per_user(Limit::per_minute("rpm", 1)).jitter(Jitter::up_to(Duration::from_secs(40)));
+    for (own, least, most) in [("5", 60, 100), ("70", 70, 70)] {
+        let answer = move || (http::StatusCode::SERVICE_UNAVAILABLE, [("retry-after", own)]);
+        let mut told = std::collections::BTreeSet::new();
+        for _ in 0..100 {
+            let response = ask(&app(layer(&memory().0, policy()), answer), from("alice")).await;
+            told.insert(text(&response, "retry-after").unwrap().parse::<u64>().unwrap());
+        }
+        assert!(told.iter().all(|seconds| (least..=most).contains(seconds)), "{told:?}");
+        assert_eq!(told.len() > 1, least < most, "{told:?}");
+    }
+}

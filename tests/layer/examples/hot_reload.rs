@@ -1,0 +1,94 @@
+//! `examples/hot_reload.rs`.
+
+#[path = "../../../examples/hot_reload.rs"]
+#[allow(dead_code, reason = "its main")]
+mod example;
+
+use example::RoutesFile;
+use http::Method;
+use tollgate::layer::RoutesHandle;
+
+use super::status;
+use crate::world::Remote;
+
+/// A file that goes with the test.
+struct Scratch(std::path::PathBuf);
+
+impl Scratch {
+    fn new(name: &str, text: &str) -> Self {
+        let scratch = Self(std::env::temp_dir().join(format!("tollgate-{name}-{}.toml", std::process::id())));
+        scratch.write(text);
+        scratch
+    }
+
+    fn write(&self, text: &str) {
+        std::fs::write(&self.0, text).unwrap();
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edited_file_takes_effect_and_a_bad_one_does_not() {
+    // Its clock stands still: no refill, however slow the machine.
+    let Remote { limiter, engine: _engine, proxy: _proxy } = Remote::start().await;
+    let scratch = Scratch::new("hot-reload", example::CONFIG);
+    let (mut file, routes) = RoutesFile::open(scratch.0.clone()).unwrap();
+    let handle = RoutesHandle::new(routes);
+    let app = example::app(&limiter, &handle);
+    let ask = async |path: &'static str| status(&app, Method::GET, path, Some("a")).await;
+
+    assert_eq!([ask("/healthz").await, ask("/api/ping").await, ask("/reports/a").await], [200; 3]);
+    assert_eq!([ask("/reports/a").await, ask("/reports/b").await], [200, 429]);
+    assert!(!file.reload(&handle), "nothing has changed");
+
+    // Bad files: what held before holds on.
+    for bad in ["", "nonsense", "[otherwise]\nunlimited = false", &example::CONFIG.replace("/reports", "reports")] {
+        scratch.write(bad);
+        assert!(!file.reload(&handle), "{bad}");
+        assert_eq!([ask("/healthz").await, ask("/reports/c").await], [200, 429]);
+    }
+    std::fs::remove_file(&scratch.0).unwrap();
+    assert!(!file.reload(&handle));
+    assert_eq!(ask("/reports/c").await, 429);
+
+    scratch.write(&example::CONFIG.replace("prefix = \"/reports\"", "prefix = \"/elsewhere\""));
+    assert!(file.reload(&handle));
+    // Under [otherwise] now, of whose five one is used.
+    for expected in [200, 200, 200, 200, 429] {
+        assert_eq!(ask("/reports/c").await, expected);
+    }
+    assert_eq!(ask("/healthz").await, 200);
+}
+
+#[test]
+fn what_is_wrong_in_the_file_is_told() {
+    let limits = "limits = [{ name = \"rpm\", capacity = 5, refill_amount = 5, refill_period_seconds = 60 }]";
+    let otherwise = format!("[otherwise]\nresource = \"api\"\n{limits}\n");
+    assert!(example::parse(&otherwise).is_ok());
+    assert!(example::parse("[otherwise]\nunlimited = true").is_ok());
+    let zero = otherwise.replace("capacity = 5", "capacity = 0");
+    let bad = [
+        "[[route]]\npath = \"/a\"\nunlimited = true\n".to_owned(),
+        "[otherwise]\nresource = \"api\"\nlimits = []".to_owned(),
+        zero,
+        format!("{otherwise}[[route]]\nunlimited = true\n"),
+        format!("{otherwise}[[route]]\npath = \"/a\"\nprefix = \"/b\"\nunlimited = true\n"),
+        format!("{otherwise}[[route]]\npath = \"/a\"\n"),
+        format!("{otherwise}[[route]]\npath = \"/a\"\nmethod = \"GET\"\nunlimited = true\n"),
+        format!("{otherwise}[[route]]\npath = \"/a\"\nunlimited = true\n{limits}\n"),
+        format!("{otherwise}path = \"/a\"\n"),
+        format!("{otherwise}[[route]]\npath = \"/a\"\nmethods = [\"GE T\"]\nunlimited = true\n"),
+        format!(
+            "{otherwise}[[route]]\nprefix = \"/a\"\nunlimited = true\n[[route]]\npath = \"/a/b\"\nunlimited = true\n"
+        ),
+        format!("{otherwise}\n[[routes]]\npath = \"/a\"\nunlimited = true\n"),
+    ];
+    for text in bad {
+        assert!(example::parse(&text).is_err(), "{text}");
+    }
+}

@@ -1,0 +1,34 @@
+//! Methods.
+
+use http::Method;
+use tollgate::{
+    EntityId, Limit,
+    layer::{KeyExtractor, RequestHead, keys},
+};
+
+use super::{entity, for_uri};
+use crate::world::{ask, from, hello, layer, memory, per_user};
+
+#[tokio::test]
+async fn each_has_a_bucket_of_its_own() {
+    let policy = per_user(Limit::per_hour("rph", 1)).resource(keys::method());
+    let app = hello(layer(&memory().0, policy));
+    for method in ["GET", "POST", "get", "M-SEARCH", "~!#$", &"X".repeat(200)] {
+        for expected in [200, 429] {
+            let mut request = from("alice");
+            *request.method_mut() = method.parse().unwrap();
+            assert_eq!(ask(&app, request).await.status(), expected, "{method}");
+        }
+    }
+}
+
+#[test]
+fn as_it_is_called() {
+    let mut request = for_uri("/");
+    *request.method_mut() = Method::DELETE;
+    assert_eq!(entity(&keys::method(), &request).unwrap(), "DELETE");
+    let key = keys::method().extract(&RequestHead::from(&request)).unwrap();
+    assert_eq!(key.into_resource().unwrap(), "DELETE");
+    *request.method_mut() = Method::from_bytes(b"~X").unwrap();
+    assert_eq!(entity(&keys::method(), &request).unwrap(), EntityId::from_untrusted("~X").unwrap());
+}

@@ -1,0 +1,105 @@
+//! Tables that do not build.
+
+use http::Method;
+use tollgate::layer::{
+    InvalidRoutes, Route, Routes,
+    routes::{RoutesBuilder, TemplateProblem as Problem},
+};
+
+use super::named;
+
+fn table(rows: impl IntoIterator<Item = Route>) -> Result<Routes, InvalidRoutes> {
+    let add = |table: RoutesBuilder, row| table.route(row, named("a"));
+    rows.into_iter().fold(Routes::builder(), add).otherwise_unlimited()
+}
+
+#[test]
+fn templates() {
+    for (template, expected) in [
+        ("api", Problem::NoSlash),
+        ("", Problem::NoSlash),
+        ("/a?b", Problem::Query),
+        ("/a#b", Problem::Query),
+        ("/a//b", Problem::NotNormalised),
+        ("/a/../b", Problem::NotNormalised),
+        ("/%61", Problem::NotNormalised),
+        ("/a%2Fb", Problem::NotNormalised),
+        ("/{}", Problem::NoName),
+        ("/{*}", Problem::NoName),
+        ("/{id", Problem::Brace),
+        ("/id}", Problem::Brace),
+        ("/{a}{b}", Problem::Brace),
+        ("/{id}.json", Problem::Brace),
+        ("/x{id}", Problem::Brace),
+        ("/{*rest}/x", Problem::Wildcard),
+    ] {
+        for route in [Route::path(template), Route::prefix(template), Route::matched_path(template)] {
+            match table([route]) {
+                Err(InvalidRoutes::Template { template: named, problem }) => {
+                    assert_eq!(named, template);
+                    // A prefix has no place for it at all.
+                    assert!(problem == expected || problem == Problem::Wildcard, "{template}: {problem}");
+                }
+                other => panic!("{template}: {other:?}"),
+            }
+        }
+    }
+    assert!(table([Route::path("/a/{*rest}")]).is_ok());
+    assert!(table([Route::prefix("/a/{*rest}")]).is_err());
+}
+
+#[test]
+fn rows_that_are_never_reached() {
+    let get = |route: Route| route.method(Method::GET);
+    let unreachable = [
+        [Route::path("/a"), Route::path("/a")],
+        [Route::path("/a"), Route::path("/a/")],
+        [Route::path("/a b"), Route::path("/a%20b")],
+        [Route::path("/a"), get(Route::path("/a"))],
+        [get(Route::path("/a")), get(Route::path("/a"))],
+        [get(Route::path("/a")), Route::path("/a").method(Method::HEAD)],
+        [Route::any(), Route::path("/a")],
+        [Route::any(), Route::matching(|_| true)],
+        [Route::any(), Route::any().method(Method::POST)],
+        [Route::prefix("/"), Route::path("/a")],
+        [Route::prefix("/a"), Route::path("/a")],
+        [Route::prefix("/a"), Route::prefix("/a/b")],
+        [Route::path("/{id}"), Route::path("/me")],
+        [Route::path("/{id}"), Route::path("/{name}")],
+        [Route::path("/a/{*rest}"), Route::path("/a/b/c")],
+        [Route::path("/a/{*rest}"), Route::prefix("/a/b")],
+        [Route::matched_path("/{id}"), Route::matched_path("/{name}")],
+    ];
+    for rows in unreachable {
+        let text = format!("{rows:?}");
+        assert!(matches!(table(rows), Err(InvalidRoutes::Unreachable { .. })), "{text}");
+    }
+    let reachable = [
+        [get(Route::path("/a")), Route::path("/a")],
+        [get(Route::any()), Route::path("/a")],
+        [Route::path("/me"), Route::path("/{id}")],
+        [Route::path("/a"), Route::prefix("/a")],
+        [Route::prefix("/a"), Route::path("/ab")],
+        [Route::prefix("/a/{id}/b"), Route::prefix("/a")],
+        [Route::path("/a/{*rest}"), Route::prefix("/a")],
+        [Route::path("/a/{*rest}"), Route::path("/a")],
+        [Route::path("/{id}"), Route::matched_path("/{id}")],
+        [Route::matched_path("/a"), Route::matched_path("/a/")],
+        [Route::matching(|_| true), Route::matching(|_| true)],
+    ];
+    for rows in reachable {
+        let text = format!("{rows:?}");
+        assert!(table(rows).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn errors_name_the_rows() {
+    let error = table([Route::prefix("/a"), Route::path("/a/{id}").method(Method::PUT)]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        r#"the row "PUT /a/{id}" is never reached: the earlier row "/a/…" takes all its requests"#
+    );
+    let error = table([Route::path("a")]).unwrap_err();
+    assert_eq!(error.to_string(), r#"the path template "a" does not begin with a slash"#);
+}

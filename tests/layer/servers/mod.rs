@@ -1,0 +1,4 @@
+//! Servers other than axum: the examples themselves, over real sockets.
+
+mod hyper;
+mod tonic;

@@ -1,0 +1,154 @@
+//! By what requests have used before.
+
+use axum::Router;
+use tollgate::{
+    Limit, RateLimiter, Resource,
+    layer::{Learn, LeaseHandle, PolicyBuilder, Settle, header_value},
+    model::ConfigScope,
+};
+
+use crate::world::{ask, from, gated, header_map, layer, memory, per_user, with_headers};
+
+fn tokens() -> Limit {
+    Limit::per_minute("tpm", 10_000)
+}
+
+fn learning() -> PolicyBuilder {
+    per_user(tokens()).cost("tpm", 1000).learn("tpm", Learn::over(3).floor(20))
+}
+
+/// Tells what its request was charged at first, and settles to what `x-use` says, if it does.
+fn app(limiter: &RateLimiter, policy: PolicyBuilder) -> Router {
+    let handler = async |lease: LeaseHandle, headers: http::HeaderMap| {
+        let used = headers.get("x-use").map(|value| ("x-used", value.clone()));
+        let charged = lease.consumed("tpm").unwrap().to_string();
+        (axum::response::AppendHeaders(used), charged)
+    };
+    Router::new().fallback(handler).layer(layer(limiter, policy.settle("tpm", Settle::header("x-used"))))
+}
+
+/// What a request that uses so much was charged at first.
+async fn charged(app: &Router, user: &str, used: u64) -> u64 {
+    let used = used.to_string();
+    asked(app, &[("x-user", user.to_owned().leak().as_bytes()), ("x-use", used.leak().as_bytes())]).await
+}
+
+async fn asked(app: &Router, headers: &[(&'static str, &'static [u8])]) -> u64 {
+    let response = ask(app, with_headers(headers)).await;
+    assert_eq!(response.status(), 200);
+    let charged = axum::body::to_bytes(response.into_body(), 100).await.unwrap();
+    String::from_utf8_lossy(&charged).parse().unwrap()
+}
+
+#[tokio::test]
+async fn guesses_get_better() {
+    for (limiter, _) in [memory(), gated()] {
+        let app = app(&limiter, learning());
+        assert_eq!(charged(&app, "alice", 100).await, 1000, "what is fixed");
+        assert_eq!(charged(&app, "alice", 50).await, 100);
+        assert_eq!(charged(&app, "alice", 0).await, 75);
+        assert_eq!(charged(&app, "alice", 0).await, 38);
+        assert_eq!(charged(&app, "alice", 0).await, 20, "the floor");
+        assert_eq!(charged(&app, "bob", 500).await, 1000, "everyone for themselves");
+        assert_eq!(charged(&app, "bob", 500).await, 500);
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_tells_teaches_nothing() {
+    let (limiter, _) = memory();
+    let app = app(&limiter, learning());
+    for _ in 0..3 {
+        assert_eq!(asked(&app, &[("x-user", b"alice")]).await, 1000);
+        assert_eq!(asked(&app, &[("x-user", b"alice"), ("x-use", b"nonsense")]).await, 1000);
+    }
+}
+
+#[tokio::test]
+async fn nor_does_what_is_given_back() {
+    let (limiter, _) = memory();
+    let app = app(&limiter, learning().on_status(200..=200, tollgate::layer::Outcome::Refund));
+    for _ in 0..3 {
+        assert_eq!(charged(&app, "alice", 100).await, 1000);
+    }
+}
+
+#[tokio::test]
+async fn a_handler_teaches_too() {
+    let (limiter, _) = memory();
+    let handler = async |lease: LeaseHandle| {
+        let charged = lease.consumed("tpm").unwrap();
+        lease.settle("tpm", 70).unwrap();
+        charged.to_string()
+    };
+    let app = Router::new().fallback(handler).layer(layer(&limiter, learning()));
+    assert_eq!(asked(&app, &[("x-user", b"alice")]).await, 1000);
+    assert_eq!(asked(&app, &[("x-user", b"alice")]).await, 70);
+}
+
+#[tokio::test]
+async fn what_the_head_says_goes_before() {
+    let (limiter, _) = memory();
+    let app = app(&limiter, learning().estimate("tpm", header_value("x-tokens")));
+    assert_eq!(charged(&app, "alice", 100).await, 1000);
+    assert_eq!(asked(&app, &[("x-user", b"alice"), ("x-tokens", b"7")]).await, 7);
+    assert_eq!(asked(&app, &[("x-user", b"alice"), ("x-tokens", b"-7")]).await, 100);
+}
+
+#[tokio::test]
+async fn an_estimate_is_never_above_the_capacity() {
+    let (limiter, clock) = memory();
+    let app = app(&limiter, learning());
+    assert_eq!(charged(&app, "alice", 50_000).await, 1000);
+    clock.advance(std::time::Duration::from_secs(3600));
+    assert_eq!(charged(&app, "alice", 0).await, 10_000);
+}
+
+/// By stored limits.
+fn stored() -> PolicyBuilder {
+    tollgate::layer::Policy::builder()
+        .entity(tollgate::layer::keys::header("x-user"))
+        .resource(tollgate::layer::keys::fixed("api"))
+        .cost("tpm", 10)
+        .learn("tpm", Learn::default())
+}
+
+#[tokio::test]
+async fn not_above_a_stored_one_either() {
+    let (limiter, clock) = memory();
+    let scope = ConfigScope::Resource(Resource::new("api").unwrap());
+    limiter.config().set(scope, tokens()).await.unwrap();
+    let app = app(&limiter, stored());
+    assert_eq!(charged(&app, "alice", 50_000).await, 10);
+    clock.advance(std::time::Duration::from_secs(3600));
+    assert_eq!(charged(&app, "alice", 0).await, 10_000);
+}
+
+#[tokio::test]
+async fn a_stored_limit_that_becomes_smaller_refuses_one_request() {
+    let (limiter, _) = memory();
+    let store = async |tokens: u64| {
+        let limit = Limit::per_minute("tpm", tokens);
+        let scope = ConfigScope::Resource(Resource::new("api").unwrap());
+        limiter.config().set(scope, limit).await.unwrap();
+    };
+    store(10_000).await;
+    let policy = stored();
+    let app = app(&limiter, policy);
+    assert_eq!(charged(&app, "alice", 500).await, 10);
+    assert_eq!(charged(&app, "alice", 500).await, 500);
+    store(100).await;
+    let mut refused = 0;
+    let next = loop {
+        let mut request = from("alice");
+        request.headers_mut().extend(header_map(&[("x-use", b"5")]));
+        let response = ask(&app, request).await;
+        if response.status() == 200 {
+            break response;
+        }
+        assert!(!response.headers().contains_key("retry-after"));
+        refused += 1;
+        assert!(refused < 2);
+    };
+    assert_eq!(axum::body::to_bytes(next.into_body(), 100).await.unwrap(), "100");
+}

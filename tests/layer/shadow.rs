@@ -1,0 +1,158 @@
+//! Policies and limits that only observe.
+
+use std::time::Duration;
+
+use axum::{Json, Router, routing::get};
+use serde_json::{Value, json};
+use tollgate::{
+    Limit, RateLimiter,
+    layer::{LeaseHandle, PolicyBuilder, RateLimitStatus, keys},
+};
+
+use super::{
+    events::Events,
+    world::{Remote, ask, from, gated, hello, layer, left, memory, per_user, status, text, with_headers},
+};
+
+/// Two requests an hour.
+fn few() -> Limit {
+    Limit::per_hour("rph", 2)
+}
+
+fn told() -> Router {
+    let handler = async |lease: LeaseHandle, status: RateLimitStatus| {
+        // Whatever it says, there is something to settle.
+        lease.settle("rph", 1).unwrap();
+        lease.consume("rph", 0).await.unwrap();
+        Json(status)
+    };
+    Router::new().route("/", get(handler))
+}
+
+async fn shadow_of(app: &Router) -> Value {
+    let response = ask(app, from("alice")).await;
+    assert_eq!(response.status(), 200);
+    let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+    serde_json::from_slice::<Value>(&bytes).unwrap()["shadow"].take()
+}
+
+async fn nothing_is_denied(limiter: RateLimiter) {
+    let events = Events::collect();
+    let app = told().layer(layer(&limiter, per_user(few()).shadow()));
+    for _ in 0..2 {
+        assert_eq!(shadow_of(&app).await, json!({"verdict": "granted"}));
+    }
+    assert!(!events.text().contains("shadow denial"), "{}", events.text());
+    for _ in 0..3 {
+        let verdict = shadow_of(&app).await;
+        assert_eq!(verdict["verdict"], "denied");
+        let short = &verdict["limits"][0];
+        assert_eq!((&short["limit"]["name"], &short["available"]), (&json!("rph"), &json!(0)));
+        assert_eq!(short["retry_after_seconds"], 1800.0);
+    }
+    assert!(events.text().contains("shadow denial"), "{}", events.text());
+    assert_eq!(left(&limiter, "alice", &few()).await, 0, "what would have been denied is not charged");
+}
+
+#[tokio::test]
+async fn nothing_is_denied_in_memory() {
+    nothing_is_denied(memory().0).await;
+}
+
+#[tokio::test]
+async fn nothing_is_denied_through_gates() {
+    nothing_is_denied(gated().0).await;
+}
+
+#[tokio::test]
+async fn nothing_is_denied_over_dynamodb() {
+    nothing_is_denied(Remote::start().await.limiter).await;
+}
+
+#[tokio::test]
+async fn clients_are_told_only_if_wanted() {
+    let (limiter, _) = memory();
+    let silent = hello(layer(&limiter, per_user(few()).shadow()));
+    let telling = hello(layer(&limiter, per_user(few()).shadow().report_shadow()));
+    let of = |response: &http::Response<axum::body::Body>| {
+        ["x-ratelimit-shadow", "ratelimit", "ratelimit-policy"].map(|name| text(response, name).map(str::to_owned))
+    };
+    assert_eq!(of(&ask(&telling, from("alice")).await), [None, None, None]);
+    assert_eq!(of(&ask(&silent, from("alice")).await), [None, None, None]);
+    assert_eq!(of(&ask(&silent, from("alice")).await), [None, None, None]);
+    let told = of(&ask(&telling, from("alice")).await);
+    assert_eq!(told, [Some(r#""rph";t=1800"#.to_owned()), None, None]);
+}
+
+#[tokio::test]
+async fn nothing_is_refused_for_any_other_reason_either() {
+    let (limiter, _) = memory();
+    // More than a full bucket holds.
+    let estimate = |_: &tollgate::layer::RequestHead<'_>| Some(5);
+    let app = told().layer(layer(&limiter, per_user(few()).estimate("rph", estimate).shadow()));
+    assert_eq!(shadow_of(&app).await, json!({"verdict": "refused"}));
+    // No key, and no limits.
+    let app = hello(layer(&limiter, per_user(few()).shadow()));
+    assert_eq!(ask(&app, with_headers(&[])).await.status(), 200);
+    let bare = tollgate::layer::Policy::builder().entity(keys::header("x-user")).resource(keys::fixed("api"));
+    assert_eq!(status(&hello(layer(&limiter, bare.shadow())), "alice").await, 200);
+    // No store.
+    let settings = RateLimiter::builder().deadline(Duration::from_millis(200));
+    let remote = Remote::with(settings).await;
+    remote.engine.stop().await;
+    let app = told().layer(layer(&remote.limiter, per_user(few()).shadow()));
+    assert_eq!(shadow_of(&app).await, json!({"verdict": "undecided"}));
+}
+
+fn one_observes() -> PolicyBuilder {
+    per_user(Limit::per_hour("rph", 3)).limit(Limit::per_hour("seen", 1)).shadow_limit("seen").report_shadow()
+}
+
+async fn single_limits_observe_beside_others(limiter: RateLimiter) {
+    let app = hello(layer(&limiter, one_observes()));
+    let response = ask(&app, from("alice")).await;
+    assert_eq!((response.status().as_u16(), text(&response, "x-ratelimit-shadow")), (200, None));
+    assert_eq!(text(&response, "ratelimit"), Some(r#""rph";r=2;t=1200"#), "those that hold");
+    for left in [1, 0] {
+        let response = ask(&app, from("alice")).await;
+        assert_eq!(
+            (response.status().as_u16(), text(&response, "x-ratelimit-shadow")),
+            (200, Some(r#""seen";t=3600"#))
+        );
+        assert!(text(&response, "ratelimit").unwrap().starts_with(&format!(r#""rph";r={left}"#)));
+    }
+    let response = ask(&app, from("alice")).await;
+    // `seen` would take an hour.
+    assert_eq!((response.status().as_u16(), text(&response, "retry-after")), (429, Some("1200")));
+    assert_eq!(text(&response, "ratelimit"), Some(r#""rph";r=0;t=1200"#));
+    let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&bytes).unwrap()["violated-policies"], json!(["rph"]));
+}
+
+#[tokio::test]
+async fn single_limits_in_memory() {
+    single_limits_observe_beside_others(memory().0).await;
+}
+
+#[tokio::test]
+async fn single_limits_through_gates() {
+    single_limits_observe_beside_others(gated().0).await;
+}
+
+#[tokio::test]
+async fn single_limits_over_dynamodb() {
+    single_limits_observe_beside_others(Remote::start().await.limiter).await;
+}
+
+#[tokio::test]
+async fn all_limits_one_by_one_are_a_policy_that_only_observes() {
+    let app = hello(layer(&memory().0, per_user(few()).shadow_limit("rph").wait(Duration::from_secs(9999))));
+    for _ in 0..5 {
+        assert_eq!(status(&app, "alice").await, 200, "nor does anybody wait");
+    }
+}
+
+#[test]
+fn a_limit_that_is_none_is_a_mistake() {
+    assert!(per_user(few()).shadow_limit("rpm").build().is_err());
+}

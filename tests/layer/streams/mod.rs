@@ -1,0 +1,45 @@
+//! Bodies that tell what was used, as they stream by.
+
+mod counts;
+mod identity;
+mod kinds;
+mod usage;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::Response;
+use tollgate::layer::Settle;
+
+use crate::{
+    bodies::{collect, fed, next, once},
+    world::{alices_tokens, app, ask, from, layer, memory, ten_tokens},
+};
+
+/// What is left of 100 tokens, of which 10 are charged first, after each of these pieces of a body
+/// of this kind; last, after its end.
+pub(super) async fn left_after(rule: Settle, kind: &str, pieces: &[&[u8]]) -> Vec<i64> {
+    let (limiter, _) = memory();
+    let (feed, body) = fed();
+    let (body, kind) = (once(body), kind.to_owned());
+    let app = app(layer(&limiter, ten_tokens().settle("tpm", rule)), move || {
+        Response::builder().header("content-type", &kind).body(Body::new(body())).unwrap()
+    });
+    let mut body = ask(&app, from("alice")).await.into_body();
+    let mut left = Vec::new();
+    for piece in pieces {
+        feed.send(Ok(http_body::Frame::data(Bytes::copy_from_slice(piece)))).unwrap();
+        assert_eq!(next(&mut body).await.unwrap().unwrap(), piece);
+        // A lease is written when it is over: until then the bucket says what was charged.
+        left.push(alices_tokens(&limiter).await);
+    }
+    assert!(left.iter().all(|left| *left == 90), "open until the end");
+    drop(feed);
+    assert_eq!(collect(body).await.unwrap().0.len(), 0);
+    left.push(alices_tokens(&limiter).await);
+    left
+}
+
+/// What is left after the whole body, or after so many bytes of it.
+pub(super) async fn left_at_the_end(rule: Settle, kind: &str, body: &str) -> i64 {
+    *left_after(rule, kind, &[body.as_bytes()]).await.last().unwrap()
+}

@@ -1,0 +1,142 @@
+//! Decisions are counted and timed.
+
+use std::time::Duration;
+
+use http::{Method, Request};
+use tollgate::{
+    Limit, RateLimiter,
+    layer::{OnMissingKey, Policy, keys},
+};
+
+use super::scrape::Recording;
+use crate::world::{self, ask, hello, layer, per_user, status};
+
+fn outcome(recording: &Recording, outcome: &str) -> Option<f64> {
+    recording.get("decisions_total", &[("resource", "api"), ("outcome", outcome)])
+}
+
+async fn two_pass_and_two_do_not(limiter: RateLimiter, paths: &[(&str, f64)]) {
+    let recording = Recording::start();
+    let app = hello(layer(&limiter, per_user(Limit::per_hour("rph", 2)).limit(Limit::per_hour("spare", 100))));
+    for expected in [200, 200, 429, 429] {
+        assert_eq!(status(&app, "alice").await, expected);
+    }
+    assert_eq!(outcome(&recording, "granted"), Some(2.0));
+    assert_eq!(outcome(&recording, "denied"), Some(2.0));
+    assert_eq!(outcome(&recording, "unavailable"), None);
+    let denials = |limit| recording.get("denials_total", &[("resource", "api"), ("limit", limit), ("owner", "entity")]);
+    assert_eq!(denials("rph"), Some(2.0));
+    assert_eq!(denials("spare"), None, "it was not short");
+    for (path, times) in paths {
+        assert_eq!(recording.get("acquire_duration_seconds_count", &[("path", path)]), Some(*times), "{path}");
+    }
+    assert_eq!(recording.get("acquire_duration_seconds_count", &[]), Some(4.0), "and no other");
+    for sample in recording.samples() {
+        assert!(!sample.labels.values().any(|value| value.contains("alice")), "{sample:?}");
+    }
+}
+
+#[tokio::test]
+async fn in_memory() {
+    two_pass_and_two_do_not(world::memory().0, &[("memory", 4.0)]).await;
+}
+
+#[tokio::test]
+async fn through_gates() {
+    two_pass_and_two_do_not(world::gated().0, &[("write", 2.0), ("denial", 2.0)]).await;
+}
+
+#[tokio::test]
+async fn by_whatever_recorder_there_is() {
+    let (limiter, _) = world::memory();
+    let app = hello(layer(&limiter, per_user(Limit::per_hour("rph", 100))));
+    assert_eq!(status(&app, "alice").await, 200, "nobody counts");
+    {
+        let recording = Recording::start();
+        assert_eq!(status(&app, "alice").await, 200);
+        assert_eq!(outcome(&recording, "granted"), Some(1.0));
+    }
+    assert_eq!(status(&app, "alice").await, 200, "nobody counts");
+    let another = Recording::start();
+    for _ in 0..2 {
+        assert_eq!(status(&app, "alice").await, 200);
+    }
+    assert_eq!(outcome(&another, "granted"), Some(2.0));
+}
+
+#[tokio::test]
+async fn of_costs_that_never_fit_and_limits_that_nobody_gave() {
+    let recording = Recording::start();
+    let (limiter, _) = world::memory();
+    limiter.acquire("alice", "api").limits(Limit::per_hour("rph", 2)).cost("rph", 3).await.unwrap_err();
+    assert_eq!(outcome(&recording, "exceeds_capacity"), Some(1.0));
+    limiter.acquire("alice", "api").await.unwrap_err();
+    assert_eq!(outcome(&recording, "invalid"), Some(1.0));
+    assert_eq!(recording.get("acquire_duration_seconds_count", &[]), None, "no decision");
+}
+
+#[tokio::test]
+async fn that_nobody_waits_for() {
+    let recording = Recording::start();
+    let (limiter, _) = world::gated();
+    let mut acquire = Box::pin(limiter.acquire("alice", "api").limits(Limit::per_hour("rph", 2)).into_future());
+    assert!(world::poll_once(acquire.as_mut()).is_pending());
+    drop(acquire);
+    assert_eq!(outcome(&recording, "cancelled"), Some(1.0));
+}
+
+#[tokio::test]
+async fn that_the_layer_does_not_ask_for() {
+    let recording = Recording::start();
+    let (limiter, _) = world::memory();
+    let app = hello(layer(&limiter, per_user(Limit::per_hour("rph", 2)).on_missing_key(OnMissingKey::Skip)));
+    let preflight = Request::builder()
+        .method(Method::OPTIONS)
+        .header("origin", "https://example.com")
+        .header("access-control-request-method", "POST")
+        .body(axum::body::Body::empty())
+        .unwrap();
+    ask(&app, preflight).await;
+    for _ in 0..2 {
+        ask(&app, Request::new(axum::body::Body::empty())).await;
+    }
+    assert_eq!(recording.get("exemptions_total", &[("reason", "preflight")]), Some(1.0));
+    assert_eq!(recording.get("exemptions_total", &[("reason", "no_key")]), Some(2.0));
+    assert_eq!(recording.get("decisions_total", &[]), None);
+}
+
+#[tokio::test]
+async fn of_a_parent_too() {
+    use tollgate::{
+        EntityId,
+        model::{ConfigScope, Entity},
+    };
+
+    let recording = Recording::start();
+    let (limiter, _) = world::gated();
+    let parent = EntityId::new("project").unwrap();
+    limiter.entities().create(Entity::new(parent.clone())).await.unwrap();
+    let child = Entity::new(EntityId::new("alice").unwrap()).with_parent(parent.clone()).cascading();
+    limiter.entities().create(child).await.unwrap();
+    limiter.config().set(ConfigScope::system(), Limit::per_hour("rph", 9)).await.unwrap();
+    limiter.config().set(ConfigScope::Entity(parent), Limit::per_hour("rph", 1)).await.unwrap();
+    let policy = Policy::builder().entity(keys::header("x-user")).resource(keys::fixed("api"));
+    let app = hello(layer(&limiter, policy));
+    assert_eq!(status(&app, "alice").await, 200);
+    assert_eq!(status(&app, "alice").await, 429);
+    assert_eq!(recording.get("denials_total", &[("limit", "rph"), ("owner", "parent")]), Some(1.0));
+    assert_eq!(recording.get("denials_total", &[("owner", "entity")]), None);
+}
+
+#[tokio::test]
+async fn for_more_of_a_lease() {
+    let recording = Recording::start();
+    let (limiter, clock) = world::memory();
+    let mut lease = limiter.acquire("alice", "api").limits(Limit::per_minute("rpm", 10)).await.unwrap();
+    lease.consume("rpm", 9).await.unwrap();
+    lease.consume("rpm", 1).await.unwrap_err();
+    clock.advance(Duration::from_secs(60));
+    lease.consume("rpm", 1).await.unwrap();
+    assert_eq!(recording.get("top_ups_total", &[("outcome", "granted")]), Some(2.0));
+    assert_eq!(recording.get("top_ups_total", &[("outcome", "denied")]), Some(1.0));
+}

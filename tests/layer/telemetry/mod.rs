@@ -1,0 +1,19 @@
+//! What the crate tells about itself.
+
+#[cfg(feature = "metrics")]
+mod catalogue;
+#[cfg(feature = "metrics")]
+mod decisions;
+#[cfg(feature = "metrics")]
+mod observability;
+#[cfg(feature = "metrics")]
+mod outage;
+#[cfg(feature = "metrics")]
+mod prefetch;
+#[cfg(feature = "metrics")]
+mod scrape;
+#[cfg(feature = "metrics")]
+mod settlements;
+mod spans;
+#[cfg(feature = "metrics")]
+mod store;

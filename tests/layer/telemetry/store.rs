@@ -1,0 +1,88 @@
+//! Store calls and what they cost.
+
+use tollgate::{Limit, RateLimiter, store::MemoryStore};
+use tollgate_testkit::{ErrorAnswer, Fault};
+
+use super::scrape::Recording;
+use crate::world::{self, Remote, alices_tokens, hello, layer, status, ten_tokens};
+
+#[tokio::test]
+async fn are_counted_as_the_table_saw_them() {
+    let recording = Recording::start();
+    let remote = Remote::start().await;
+    let app = hello(layer(&remote.limiter, ten_tokens()));
+    for _ in 0..3 {
+        assert_eq!(status(&app, "alice").await, 200);
+    }
+    let calls = |call| recording.get("store_calls_total", &[("call", call), ("result", "ok")]);
+    assert_eq!(calls("look_up"), Some(1.0));
+    assert_eq!(calls("create"), Some(1.0));
+    assert_eq!(calls("update"), Some(2.0));
+    assert_eq!(recording.get("store_calls_total", &[]), Some(4.0));
+    assert_eq!(recording.get("store_call_duration_seconds_count", &[("call", "update")]), Some(2.0));
+    let units = |call| recording.get("write_units_total", &[("call", call)]).unwrap();
+    // What the item costs is the table's to say: one a write, and more where it keeps indexes.
+    assert!(units("create") >= 1.0 && units("update") >= 2.0, "{:?}", recording.samples());
+    assert_eq!(recording.get("store_down", &[]), Some(0.0));
+    assert!(recording.get("gates", &[]) >= Some(1.0));
+}
+
+/// What the table has reported, to the unit.
+#[tokio::test]
+async fn cost_what_the_table_reports() {
+    let recording = Recording::start();
+    let remote = Remote::start().await;
+    let app = hello(layer(&remote.limiter, ten_tokens()));
+    assert_eq!(status(&app, "alice").await, 200);
+    let before = recording.get("write_units_total", &[("call", "update")]);
+    assert_eq!(before, None);
+    remote.proxy.set_fault(Fault::answer(ErrorAnswer::throttling()).on("UpdateItem").times(2));
+    assert_eq!(status(&app, "alice").await, 200, "tried again");
+    let busy = recording.get("store_calls_total", &[("call", "update"), ("result", "busy")]);
+    assert_eq!(busy, Some(2.0));
+    assert_eq!(recording.get("store_retries_total", &[("reason", "busy")]), Some(2.0));
+    let units = || recording.get("write_units_total", &[("call", "update")]).unwrap();
+    let once = units();
+    assert!(once >= 1.0);
+    assert_eq!(status(&app, "alice").await, 200);
+    assert_eq!(units(), 2.0 * once, "throttled writes are free");
+
+    // An item larger than a kilobyte.
+    let long = "a".repeat(250);
+    assert_eq!(status(&app, &long).await, 200);
+    let before = units();
+    assert_eq!(status(&app, &long).await, 200);
+    assert!(units() - before > once, "{} for a large item, {once} for a small one", units() - before);
+}
+
+#[tokio::test]
+async fn are_lost() {
+    let recording = Recording::start();
+    let remote = Remote::start().await;
+    let app = hello(layer(&remote.limiter, ten_tokens()));
+    assert_eq!(status(&app, "alice").await, 200);
+    remote.proxy.set_fault(Fault::lose_response().on("UpdateItem").once());
+    assert_eq!(status(&app, "alice").await, 200, "the second one tells that the first has landed");
+    assert_eq!(recording.get("store_calls_total", &[("call", "update"), ("result", "unknown")]), Some(1.0));
+    assert_eq!(recording.get("store_retries_total", &[("reason", "lost_answer")]), Some(1.0));
+    assert_eq!(alices_tokens(&remote.limiter).await, 80);
+}
+
+#[tokio::test]
+async fn lose_to_others() {
+    let recording = Recording::start();
+    let store = MemoryStore::new();
+    let limiter = || RateLimiter::builder().clock(world::clock()).build(store.clone()).unwrap();
+    let (ours, theirs) = (limiter(), limiter());
+    let limit = Limit::per_hour("rph", 2);
+    ours.acquire("alice", "api").limits(limit.clone()).await.unwrap().commit();
+    theirs.acquire("alice", "api").limits(limit.clone()).await.unwrap().commit();
+    // By what it has seen, one is left.
+    ours.acquire("alice", "api").limits(limit).await.unwrap_err();
+    assert_eq!(
+        recording.get("store_calls_total", &[("result", "refused")]),
+        recording.get("store_retries_total", &[("reason", "condition")])
+    );
+    assert!(recording.get("store_retries_total", &[("reason", "condition")]) >= Some(1.0));
+    assert_eq!(recording.get("write_units_total", &[]), None, "memory has none");
+}

@@ -1,0 +1,140 @@
+//! The store does not answer, and this process decides by its share of the limits.
+
+use std::time::Duration;
+
+use axum::{Json, Router, routing::get};
+use serde_json::Value;
+use tollgate::{
+    Limit, RateLimiter,
+    layer::{InvalidPolicy, LeaseHandle, OnUnavailable, PolicyBuilder, RateLimitStatus},
+    limiter::{Breaker, Share},
+    model::{BreakerState, ConfigScope, StoredConfig, StoredOnUnavailable},
+};
+
+use super::{
+    events::Events,
+    world::{Remote, alices_tokens, ask, clock, from, hello, layer, per_user, status, ten_tokens, text},
+};
+
+/// Half of 100 tokens a minute, of which a request costs 10.
+fn half() -> PolicyBuilder {
+    ten_tokens().on_unavailable(OnUnavailable::Local { share: Share::one_of(2) })
+}
+
+async fn start() -> Remote {
+    Remote::with(RateLimiter::builder().deadline(Duration::from_millis(500))).await
+}
+
+#[tokio::test]
+async fn up_to_the_share_and_the_clients_are_told() {
+    let events = Events::collect();
+    let remote = start().await;
+    let app = hello(layer(&remote.limiter, half()));
+    assert_eq!(status(&app, "alice").await, 200);
+    remote.engine.stop().await;
+    let response = ask(&app, from("alice")).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(text(&response, "ratelimit"), Some(r#""tpm";r=40;t=12"#));
+    for _ in 0..4 {
+        assert_eq!(status(&app, "alice").await, 200);
+    }
+    let response = ask(&app, from("alice")).await;
+    assert_eq!(response.status(), 429);
+    // 50 tokens a minute.
+    assert_eq!(text(&response, "retry-after"), Some("12"));
+    assert_eq!(status(&app, "bob").await, 200);
+    assert!(events.text().contains("decided locally"), "{}", events.text());
+    assert!(events.text().contains("degraded=true"), "{}", events.text());
+
+    remote.engine.resume().await;
+    assert_eq!(status(&app, "alice").await, 200);
+    assert_eq!(alices_tokens(&remote.limiter).await, 80, "what was granted here is not charged there");
+}
+
+#[tokio::test]
+async fn the_lease_tells_and_settles_here() {
+    let remote = start().await;
+    let handler = async |lease: LeaseHandle, status: RateLimitStatus| {
+        assert_eq!(lease.is_degraded(), status.degraded);
+        lease.settle("tpm", 30).unwrap();
+        lease.consume("tpm", 5).await.unwrap();
+        Json(lease.status())
+    };
+    let app = Router::new().route("/", get(handler)).layer(layer(&remote.limiter, half()));
+    let told = async || {
+        let body = ask(&app, from("alice")).await.into_body();
+        let bytes = axum::body::to_bytes(body, 10_000).await.unwrap();
+        serde_json::from_slice::<Value>(&bytes).unwrap()
+    };
+    assert_eq!(told().await["degraded"], false);
+    remote.engine.stop().await;
+    let status = told().await;
+    assert_eq!((&status["degraded"], &status["entity"]), (&Value::from(true), &Value::from("alice")));
+    assert_eq!(status["limits"][0]["limit"]["capacity"], 50);
+    assert_eq!(status["limits"][0]["available"], 15);
+}
+
+#[tokio::test]
+async fn what_cannot_be_decided_here_is_blocked_whatever_is_stored() {
+    let remote = start().await;
+    let stored = StoredConfig::new([]).with_on_unavailable(StoredOnUnavailable::Allow);
+    remote.limiter.config().set(ConfigScope::System, stored).await.unwrap();
+    let big = hello(layer(&remote.limiter, half().cost("tpm", 51)));
+    assert_eq!(status(&big, "alice").await, 200);
+    remote.engine.stop().await;
+    // Not alice: her bucket is known to be short, and no store is needed to say so.
+    let response = ask(&big, from("bob")).await;
+    assert_eq!((response.status().as_u16(), text(&response, "retry-after")), (503, Some("1")));
+}
+
+#[tokio::test]
+async fn by_stored_limits_and_by_default_ones() {
+    let remote = start().await;
+    let policy = || {
+        let keys = tollgate::layer::Policy::builder().entity(tollgate::layer::keys::header("x-user"));
+        let keys = keys.resource(tollgate::layer::keys::fixed("api"));
+        keys.on_unavailable(OnUnavailable::Local { share: Share::percent(50) })
+    };
+    remote.limiter.config().set(ConfigScope::system(), Limit::per_minute("rpm", 4)).await.unwrap();
+    let stored = hello(layer(&remote.limiter, policy()));
+    let default = hello(layer(&remote.limiter, policy().default_limit(Limit::per_minute("rpm", 8))));
+    assert_eq!(status(&stored, "alice").await, 200);
+    remote.engine.stop().await;
+    let mut answers = Vec::new();
+    for _ in 0..3 {
+        answers.push(status(&stored, "alice").await);
+    }
+    assert_eq!(answers, [200, 200, 429]);
+    assert_eq!(status(&stored, "bob").await, 503, "nothing is known of him");
+    let response = ask(&default, from("bob")).await;
+    assert_eq!(text(&response, "ratelimit-policy"), Some(r#""rpm";q=4;w=60"#));
+}
+
+#[tokio::test]
+async fn behind_an_open_breaker_at_once() {
+    let clock = clock();
+    let settings = RateLimiter::builder().clock(clock.clone()).deadline(Duration::from_secs(20));
+    let remote = Remote::exactly(settings.breaker(Breaker::new().failures(2))).await;
+    let app = hello(layer(&remote.limiter, half()));
+    let strict = hello(layer(&remote.limiter, ten_tokens().on_unavailable(OnUnavailable::Block)));
+    assert_eq!(status(&app, "alice").await, 200);
+    remote.engine.stop().await;
+    while remote.limiter.breaker_state() == BreakerState::Closed {
+        assert_eq!(status(&strict, "alice").await, 503);
+    }
+    let calls = remote.proxy.counts();
+    assert_eq!((status(&strict, "alice").await, status(&app, "alice").await), (503, 200));
+    assert_eq!(remote.proxy.counts(), calls);
+    remote.engine.resume().await;
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(status(&strict, "alice").await, 200, "by itself");
+    assert_eq!(remote.limiter.breaker_state(), BreakerState::Closed);
+}
+
+#[test]
+fn a_share_is_checked() {
+    for share in [Share::one_of(0), Share::percent(0), Share::percent(101)] {
+        let policy = per_user(Limit::per_minute("rpm", 1)).on_unavailable(OnUnavailable::Local { share });
+        assert_eq!(policy.build().unwrap_err(), InvalidPolicy::Share);
+    }
+}

@@ -1,0 +1,218 @@
+//! A store that keeps failing is left alone, and asked again.
+
+use std::{future::IntoFuture, sync::Arc, time::Duration};
+
+use tollgate::{
+    Error, Lease, Limit, RateLimiter,
+    clock::ManualClock,
+    error::Unavailable,
+    limiter::{Acquire, Breaker, Builder, Prefetch},
+    model::{BreakerState, ConfigScope},
+    store::{MemoryStore, StoreErrorKind},
+};
+use tollgate_testkit::Fault;
+
+use super::{
+    fixture::{START, Table, settings},
+    flaky::Flaky,
+};
+
+const COOL_DOWN: Duration = Duration::from_secs(10);
+
+/// The cool-down and all that chance may add to it.
+const LONGEST: Duration = Duration::from_secs(15);
+
+struct Setting {
+    store: Arc<Flaky>,
+    clock: ManualClock,
+    limiter: RateLimiter,
+}
+
+impl Setting {
+    fn new() -> Self {
+        let (store, clock) = (Arc::new(Flaky::default()), ManualClock::at(START));
+        let limiter = breaks(&clock).build_shared(store.clone()).unwrap();
+        Self { store, clock, limiter }
+    }
+
+    fn ask(&self, who: &str) -> Acquire {
+        // Its look-ups would tell that the store answers: only calls for buckets fail here.
+        let ask = self.limiter.acquire(who, "api").without_parent();
+        ask.limits(Limit::per_hour("tokens", 100)).cost("tokens", 10)
+    }
+
+    async fn open(&self) {
+        self.store.fail(StoreErrorKind::NotApplied);
+        for _ in 0..3 {
+            let _ = self.ask("user").await.unwrap_err();
+        }
+        assert_eq!(self.limiter.breaker_state(), BreakerState::Open);
+    }
+}
+
+fn breaks(clock: &ManualClock) -> Builder {
+    settings(clock).breaker(Breaker::new().failures(3).cool_down(COOL_DOWN))
+}
+
+fn is_open(result: Result<Lease, Error>) -> bool {
+    matches!(result, Err(Error::Unavailable(Unavailable::BreakerOpen)))
+}
+
+#[tokio::test]
+async fn after_so_many_failures_the_store_is_not_asked() {
+    let at = Setting::new();
+    at.ask("user").await.unwrap().commit();
+    assert_eq!(at.limiter.breaker_state(), BreakerState::Closed);
+    at.open().await;
+    let calls = at.store.calls();
+    for user in ["user", "other"] {
+        assert!(is_open(at.ask(user).await));
+    }
+    assert_eq!(at.store.calls(), calls);
+}
+
+#[tokio::test]
+async fn one_at_a_time_asks_after_the_cool_down_and_success_closes_it() {
+    let at = Setting::new();
+    at.open().await;
+    at.clock.advance(COOL_DOWN - Duration::from_millis(1));
+    assert!(is_open(at.ask("user").await));
+    at.clock.advance(LONGEST);
+    at.store.take(Duration::from_millis(20));
+    let calls = at.store.calls();
+    let asked: Vec<_> = (0..10).map(|n| tokio::spawn(at.ask(&format!("user-{n}")).into_future())).collect();
+    let mut refused = 0;
+    for task in asked {
+        refused += usize::from(is_open(task.await.unwrap()));
+    }
+    assert_eq!((refused, at.store.calls() - calls), (9, 1), "one has found out, in vain");
+    assert!(is_open(at.ask("user").await));
+
+    at.store.fail(None);
+    at.store.take(Duration::ZERO);
+    at.clock.advance(LONGEST);
+    at.ask("user").await.unwrap().commit();
+    assert_eq!(at.limiter.breaker_state(), BreakerState::Closed);
+    at.ask("other").await.unwrap().commit();
+}
+
+#[tokio::test]
+async fn denials_and_bad_arguments_are_no_failures() {
+    let at = Setting::new();
+    // So that denials, too, come from the store.
+    let limiter = breaks(&at.clock).deny_from_memory(Duration::ZERO).build_shared(at.store.clone()).unwrap();
+    let ask = |cost| limiter.acquire("user", "api").limits(Limit::per_hour("tokens", 100)).cost("tokens", cost);
+    ask(100).await.unwrap().commit();
+    for _ in 0..10 {
+        assert!(matches!(ask(100).await, Err(Error::Denied(_))));
+        assert!(matches!(ask(101).await, Err(Error::ExceedsCapacity(_))));
+    }
+    assert_eq!(limiter.breaker_state(), BreakerState::Closed);
+}
+
+#[tokio::test]
+async fn a_store_that_has_no_time_is_no_failure() {
+    let at = Setting::new();
+    at.store.fail(StoreErrorKind::Busy);
+    let error = at.ask("user").deadline(Duration::from_millis(100)).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable(Unavailable::Deadline | Unavailable::Store(_))), "{error:?}");
+    assert!(at.store.calls() >= 3, "{}", at.store.calls());
+    assert_eq!(at.limiter.breaker_state(), BreakerState::Closed);
+}
+
+#[tokio::test]
+async fn it_can_be_done_without() {
+    let at = Setting::new();
+    let limiter = settings(&at.clock).without_breaker().build_shared(at.store.clone()).unwrap();
+    at.store.fail(StoreErrorKind::NotApplied);
+    for asked in 1..20 {
+        let error = limiter.acquire("user", "api").limits(Limit::per_hour("tokens", 100)).await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable(Unavailable::Store(_))), "{error:?}");
+        assert_eq!(at.store.calls(), asked);
+    }
+}
+
+#[tokio::test]
+async fn a_settlement_is_tried_on_and_closes_it() {
+    let at = Setting::new();
+    let mut lease = at.ask("user").await.unwrap();
+    at.open().await;
+    lease.settle("tokens", 25).unwrap();
+    let settlement = lease.commit();
+    at.store.fail(None);
+    settlement.await.unwrap();
+    assert_eq!(at.limiter.breaker_state(), BreakerState::Closed);
+    let available = at.limiter.available("user", "api").limits(Limit::per_hour("tokens", 100)).await.unwrap();
+    assert_eq!(available.get("tokens").unwrap().available, 75);
+}
+
+#[tokio::test]
+async fn what_needs_no_store_goes_on() {
+    let at = Setting::new();
+    let ahead = || at.ask("busy").cost("tokens", 1).prefetch(Prefetch::new().share(50));
+    for _ in 0..20 {
+        ahead().await.unwrap().commit();
+        at.clock.advance(Duration::from_millis(10));
+    }
+    at.ask("short").cost("tokens", 100).await.unwrap().commit();
+    let before = at.limiter.prefetch_stats();
+    at.open().await;
+    ahead().await.unwrap().commit();
+    assert_ne!(at.limiter.prefetch_stats(), before);
+    assert!(matches!(at.ask("short").await, Err(Error::Denied(_))));
+    let memory = RateLimiter::builder().build_memory(MemoryStore::new());
+    assert_eq!(memory.breaker_state(), BreakerState::Closed);
+}
+
+#[tokio::test]
+async fn a_black_hole_over_dynamodb() {
+    let table = Table::create().await;
+    let clock = ManualClock::at(START);
+    let limiter = table.limiter(breaks(&clock).store_deadline(Duration::from_millis(200))).await;
+    let ask = || limiter.acquire("user", "api").limits(Limit::per_hour("tokens", 100)).cost("tokens", 10);
+    ask().await.unwrap().commit();
+    table.proxy.set_fault(Fault::black_hole());
+    let mut asked = 0;
+    while !is_open(ask().await) {
+        asked += 1;
+        assert!(asked <= 3);
+    }
+    let status = limiter.status().await;
+    assert_eq!((status.available, status.breaker), (false, BreakerState::Open));
+    assert_eq!(serde_json::to_value(&status).unwrap()["breaker"], "open");
+    let calls = (table.reads(), table.updates());
+    for _ in 0..100 {
+        assert!(is_open(ask().await));
+    }
+    assert_eq!((table.reads(), table.updates()), calls);
+    table.proxy.clear_faults();
+    clock.advance(LONGEST);
+    let granted = ask().deadline(Duration::from_secs(20)).await;
+    // A busy machine may miss the deadline once more.
+    if granted.is_ok() {
+        assert_eq!(limiter.status().await.breaker, BreakerState::Closed);
+    }
+}
+
+#[tokio::test]
+async fn look_ups_count_and_what_was_known_is_served_on() {
+    let table = Table::create().await;
+    let clock = ManualClock::at(START);
+    let limiter = table.limiter(breaks(&clock)).await;
+    limiter.config().set(ConfigScope::system(), Limit::per_hour("tokens", 100)).await.unwrap();
+    limiter.acquire("user", "api").prefetch(Prefetch::new()).await.unwrap().commit();
+    table.engine.stop().await;
+    for user in ["a", "b", "c"] {
+        let error = limiter.acquire(user, "api").await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable(Unavailable::Store(_))), "{error:?}");
+    }
+    assert_eq!(limiter.breaker_state(), BreakerState::Open);
+    let reads = table.proxy.count("BatchGetItem");
+    let error = limiter.acquire("d", "api").await.unwrap_err();
+    assert!(error.to_string().contains("keeps failing"), "{error}");
+    // Long since too old, but there is nothing better.
+    clock.advance(Duration::from_secs(120));
+    let _ = limiter.acquire("e", "api").await;
+    assert!(is_open(limiter.acquire("user", "api").await));
+    assert!(table.proxy.count("BatchGetItem") <= reads + 1);
+}

@@ -1,0 +1,92 @@
+//! A store in memory that fails, and takes its time, as the test says.
+
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use tollgate::{
+    clock::Clock,
+    model::{BucketKey, BucketState, Create, Update},
+    store::{MemoryStore, Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
+};
+
+#[derive(Debug, Default)]
+pub(super) struct Flaky {
+    pub(super) inner: MemoryStore,
+    calls: AtomicU64,
+    fails: Mutex<Option<StoreErrorKind>>,
+    takes: Mutex<Duration>,
+}
+
+impl Flaky {
+    /// Fails from now on, or not.
+    pub(super) fn fail(&self, kind: impl Into<Option<StoreErrorKind>>) {
+        *self.fails.lock().unwrap() = kind.into();
+    }
+
+    /// How long calls take from now on.
+    pub(super) fn take(&self, time: Duration) {
+        *self.takes.lock().unwrap() = time;
+    }
+
+    /// Bucket calls so far, failed or not.
+    pub(super) fn calls(&self) -> u64 {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    /// `call` is made only if it does not fail: in memory it is done at once.
+    fn call<'a, T: Send + 'a>(&'a self, call: impl FnOnce() -> StoreFuture<'a, T> + Send + 'a) -> StoreFuture<'a, T> {
+        Box::pin(async move {
+            self.calls.fetch_add(1, Ordering::SeqCst);
+            let takes = *self.takes.lock().unwrap();
+            if !takes.is_zero() {
+                tokio::time::sleep(takes).await;
+            }
+            let fails = *self.fails.lock().unwrap();
+            match fails {
+                Some(kind) => Err(StoreError::new(kind, "the test says so")),
+                None => call().await,
+            }
+        })
+    }
+}
+
+impl Store for Flaky {
+    fn read<'a>(&'a self, bucket: &'a BucketKey) -> StoreFuture<'a, Option<BucketState>> {
+        self.call(move || self.inner.read(bucket))
+    }
+
+    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+        self.call(move || self.inner.update(bucket, update))
+    }
+
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+        self.call(move || self.inner.create(bucket, create))
+    }
+
+    /// They never fail: only buckets do.
+    fn records(&self) -> Option<&dyn Records> {
+        self.inner.records()
+    }
+}
+
+/// The time of a runtime that may be paused.
+#[derive(Debug)]
+pub(super) struct RuntimeClock(Instant);
+
+impl RuntimeClock {
+    pub(super) fn start() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Clock for RuntimeClock {
+    fn now(&self) -> i64 {
+        super::fixture::START + i64::try_from(self.0.elapsed().as_millis()).unwrap()
+    }
+}

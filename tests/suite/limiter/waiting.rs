@@ -1,0 +1,403 @@
+//! Waiting for capacity: paused time runs from timer to timer, and every millisecond counts.
+
+use std::{
+    future::IntoFuture,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::{task::JoinHandle, time::Instant};
+use tollgate::{
+    EntityId, Error, Lease, Limit, RateLimiter, clock::ManualClock, error::Invalid, limiter::Acquire, model::Entity,
+    store::MemoryStore,
+};
+
+use super::{
+    fixture::{START, Table},
+    flaky::{Flaky, RuntimeClock},
+};
+
+const LONG: Duration = Duration::from_secs(3600);
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn memory() -> RateLimiter {
+    RateLimiter::builder().clock(RuntimeClock::start()).build_memory(MemoryStore::new())
+}
+
+fn gated() -> (RateLimiter, Arc<Flaky>) {
+    let store = Arc::new(Flaky::default());
+    let limiter = RateLimiter::builder().clock(RuntimeClock::start()).flush_after(Duration::ZERO);
+    (limiter.build_shared(store.clone()).unwrap(), store)
+}
+
+/// 10 tokens a second, at most 10 at a time.
+fn limit() -> Limit {
+    Limit::per_second("tokens", 10)
+}
+
+fn ask(limiter: &RateLimiter, cost: u64) -> Acquire {
+    limiter.acquire("user", "api").limits(limit()).cost("tokens", cost)
+}
+
+async fn drain(limiter: &RateLimiter) {
+    ask(limiter, 10).await.unwrap().commit().await.unwrap();
+}
+
+/// Who was granted when, in the order in which it happened.
+#[derive(Clone)]
+struct Grants {
+    start: Instant,
+    granted: Arc<Mutex<Vec<(&'static str, u64)>>>,
+}
+
+impl Grants {
+    fn new() -> Self {
+        Self { start: Instant::now(), granted: Arc::default() }
+    }
+
+    /// Lets somebody wait, behind those that wait already.
+    async fn wait(&self, name: &'static str, acquire: Acquire) -> JoinHandle<Result<(), Error>> {
+        let grants = self.clone();
+        let task = tokio::spawn(async move {
+            acquire.await?.commit();
+            let at = u64::try_from(grants.start.elapsed().as_millis()).unwrap();
+            grants.granted.lock().unwrap().push((name, at));
+            Ok(())
+        });
+        settle().await;
+        task
+    }
+
+    fn all(&self) -> Vec<(&'static str, u64)> {
+        self.granted.lock().unwrap().clone()
+    }
+}
+
+/// Lets everybody go as far as they get.
+async fn settle() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The wait that a denial tells.
+fn told(result: Result<Lease, Error>) -> u64 {
+    let error = result.unwrap_err();
+    let wait = error.denied().unwrap_or_else(|| panic!("{error:?}")).retry_after().unwrap();
+    u64::try_from(wait.as_millis()).unwrap()
+}
+
+macro_rules! in_memory_and_through_gates {
+    ($($test:ident),+ $(,)?) => {
+        mod in_memory {
+            $(#[tokio::test(start_paused = true)]
+            async fn $test() {
+                super::$test(super::memory()).await;
+            })+
+        }
+        mod through_gates {
+            $(#[tokio::test(start_paused = true)]
+            async fn $test() {
+                super::$test(super::gated().0).await;
+            })+
+        }
+    };
+}
+
+in_memory_and_through_gates!(
+    does_not_wait_where_the_tokens_are_there,
+    waits_exactly_as_long_as_it_takes,
+    first_come_first_served,
+    a_big_one_is_not_starved_by_small_ones,
+    is_denied_at_once_where_it_would_take_longer,
+    only_so_many_wait,
+    one_that_goes_leaves_its_place,
+    what_no_wait_helps_is_refused_at_once,
+    the_parent_is_waited_for,
+    nobody_waits_for_a_limit_that_only_observes,
+    works_with_a_bucket_handle_and_stored_limits,
+);
+
+async fn does_not_wait_where_the_tokens_are_there(limiter: RateLimiter) {
+    let start = Instant::now();
+    for _ in 0..10 {
+        ask(&limiter, 1).until_ready(LONG).await.unwrap().commit();
+    }
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    // A wait of nothing is a denial.
+    assert_eq!(told(ask(&limiter, 1).until_ready(Duration::ZERO).await), 100);
+}
+
+async fn waits_exactly_as_long_as_it_takes(limiter: RateLimiter) {
+    drain(&limiter).await;
+    let grants = Grants::new();
+    for name in ["first", "second"] {
+        grants.wait(name, ask(&limiter, 3).until_ready(LONG)).await.await.unwrap().unwrap();
+    }
+    let [(_, first), (_, second)] = grants.all()[..] else { panic!() };
+    assert!((300..=301).contains(&first) && (600..=602).contains(&second), "{first} {second}");
+}
+
+async fn first_come_first_served(limiter: RateLimiter) {
+    drain(&limiter).await;
+    let grants = Grants::new();
+    let mut tasks = Vec::new();
+    for (name, cost) in [("a", 3), ("b", 1), ("c", 5), ("d", 1), ("e", 2), ("f", 1)] {
+        tasks.push(grants.wait(name, ask(&limiter, cost).until_ready(LONG)).await);
+    }
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    let (names, times): (Vec<_>, Vec<_>) = grants.all().into_iter().unzip();
+    assert_eq!(names, ["a", "b", "c", "d", "e", "f"]);
+    for (time, due) in times.iter().zip([300, 400, 900, 1000, 1200, 1300]) {
+        assert!((due..due + 8).contains(time), "{times:?}");
+    }
+}
+
+async fn a_big_one_is_not_starved_by_small_ones(limiter: RateLimiter) {
+    drain(&limiter).await;
+    let grants = Grants::new();
+    let big = grants.wait("big", ask(&limiter, 10).until_ready(LONG)).await;
+    let mut small = Vec::new();
+    for _ in 0..15 {
+        small.push(grants.wait("small", ask(&limiter, 1).until_ready(LONG)).await);
+        tokio::time::sleep(ms(50)).await;
+    }
+    big.await.unwrap().unwrap();
+    for task in small {
+        task.await.unwrap().unwrap();
+    }
+    let all = grants.all();
+    assert!(all[0].0 == "big" && (1000..=1001).contains(&all[0].1), "{all:?}");
+}
+
+async fn is_denied_at_once_where_it_would_take_longer(limiter: RateLimiter) {
+    drain(&limiter).await;
+    let start = Instant::now();
+    assert_eq!(told(ask(&limiter, 3).until_ready(ms(299)).await), 300);
+    let grants = Grants::new();
+    let first = grants.wait("first", ask(&limiter, 3).until_ready(ms(300))).await;
+    // Those before it count.
+    assert_eq!(told(ask(&limiter, 2).until_ready(ms(499)).await), 500);
+    let second = grants.wait("second", ask(&limiter, 2).until_ready(ms(510))).await;
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    first.await.unwrap().unwrap();
+    second.await.unwrap().unwrap();
+}
+
+async fn only_so_many_wait(limiter: RateLimiter) {
+    drain(&limiter).await;
+    let grants = Grants::new();
+    let ask = || ask(&limiter, 1).until_ready(LONG).max_waiters(2);
+    let mut tasks = Vec::new();
+    for name in ["a", "b"] {
+        tasks.push(grants.wait(name, ask()).await);
+    }
+    let error = ask().await.unwrap_err();
+    let Error::QueueFull(full) = &error else { panic!("{error:?}") };
+    assert_eq!((full.waiters, full.denied.retry_after()), (2, Some(ms(300))));
+    assert_eq!(error.category(), tollgate::error::ErrorCategory::RateLimit);
+    // Others have lines of their own.
+    limiter.acquire("other", "api").limits(limit()).until_ready(LONG).max_waiters(2).await.unwrap().commit();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    // There is room again.
+    let start = Instant::now();
+    ask().await.unwrap().commit();
+    assert!(start.elapsed() >= ms(90));
+}
+
+async fn one_that_goes_leaves_its_place(limiter: RateLimiter) {
+    drain(&limiter).await;
+    let grants = Grants::new();
+    let big = grants.wait("big", ask(&limiter, 10).until_ready(LONG)).await;
+    let middle = grants.wait("middle", ask(&limiter, 5).until_ready(LONG)).await;
+    let small = grants.wait("small", ask(&limiter, 1).until_ready(LONG).max_waiters(3)).await;
+    tokio::time::sleep(ms(50)).await;
+    middle.abort();
+    big.abort();
+    small.await.unwrap().unwrap();
+    let [("small", at)] = grants.all()[..] else { panic!() };
+    assert!((100..=102).contains(&at), "{at}");
+    // Nothing is charged for those that went.
+    let available = limiter.available("user", "api").limits(limit()).await.unwrap();
+    assert_eq!(available.get("tokens").unwrap().available, 0);
+    tokio::time::sleep(ms(1000)).await;
+    drain(&limiter).await;
+}
+
+async fn what_no_wait_helps_is_refused_at_once(limiter: RateLimiter) {
+    drain(&limiter).await;
+    let start = Instant::now();
+    for others in [false, true] {
+        let _waiting = match others {
+            true => Some(Grants::new().wait("other", ask(&limiter, 10).until_ready(LONG)).await),
+            false => None,
+        };
+        assert!(matches!(ask(&limiter, 11).until_ready(LONG).await, Err(Error::ExceedsCapacity(_))));
+        let unknown = ask(&limiter, 1).cost("others", 1).until_ready(LONG).await;
+        assert!(matches!(unknown, Err(Error::Invalid(Invalid::UnknownLimit(_)))), "{unknown:?}");
+    }
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+async fn nobody_waits_for_a_limit_that_only_observes(limiter: RateLimiter) {
+    let limits = [limit(), Limit::per_hour("seen", 1)];
+    let ask = || limiter.acquire("user", "api").limits(limits.clone()).cost("tokens", 10).shadow("seen");
+    ask().await.unwrap().commit();
+    let grants = Grants::new();
+    let mut tasks = Vec::new();
+    for name in ["a", "b", "c"] {
+        tasks.push(grants.wait(name, ask().until_ready(ms(3100))).await);
+    }
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    assert!(grants.start.elapsed() <= ms(3010), "{:?}", grants.all());
+}
+
+async fn the_parent_is_waited_for(limiter: RateLimiter) {
+    let [parent, child, sibling] = ["project", "child", "sibling"].map(|name| EntityId::new(name).unwrap());
+    for id in [child, sibling] {
+        let entity = Entity::new(id).with_parent(parent.clone()).cascading();
+        limiter.entities().create(entity).await.unwrap();
+    }
+    let ask = |who: &str| limiter.acquire(who, "api").limits(limit()).cost("tokens", 10);
+    ask("sibling").await.unwrap().commit();
+    let start = Instant::now();
+    ask("child").until_ready(LONG).await.unwrap().commit();
+    assert!((ms(1000)..=ms(1002)).contains(&start.elapsed()), "{:?}", start.elapsed());
+}
+
+async fn works_with_a_bucket_handle_and_stored_limits(limiter: RateLimiter) {
+    limiter.config().set(tollgate::model::ConfigScope::system(), limit()).await.unwrap();
+    let stored = || limiter.acquire("user", "api").cost("tokens", 10).until_ready(LONG);
+    stored().await.unwrap().commit();
+    let start = Instant::now();
+    stored().await.unwrap().commit();
+    let handle = limiter.bucket("user", "api").unwrap().limits(limit()).unwrap();
+    handle.acquire().cost("tokens", 10).until_ready(LONG).await.unwrap().commit();
+    assert!((ms(2000)..=ms(2003)).contains(&start.elapsed()), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_is_one_store_call() {
+    let (limiter, store) = gated();
+    drain(&limiter).await;
+    let before = store.calls();
+    for _ in 0..10 {
+        ask(&limiter, 9).until_ready(LONG).await.unwrap().commit();
+    }
+    let one_by_one = store.calls() - before;
+    assert!(one_by_one <= 11, "{one_by_one}");
+    let grants = Grants::new();
+    let before = store.calls();
+    let mut tasks = Vec::new();
+    for _ in 0..10 {
+        tasks.push(grants.wait("waiter", ask(&limiter, 5).until_ready(LONG)).await);
+    }
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    let together = store.calls() - before;
+    assert!(together <= 11, "{together}");
+}
+
+/// Those who wait ask as many together as there are tokens for: no round trip goes by without.
+#[tokio::test(start_paused = true)]
+async fn a_line_moves_as_fast_as_the_bucket_refills() {
+    let (limiter, store) = gated();
+    store.take(ms(5));
+    let limit = Limit::per_second("tokens", 1000).with_burst(20);
+    let ask = || limiter.acquire("user", "api").limits(limit.clone()).until_ready(LONG).max_waiters(10_000);
+    let start = Instant::now();
+    let tasks: Vec<_> = (0..2020).map(|_| tokio::spawn(ask().into_future())).collect();
+    for task in tasks {
+        task.await.unwrap().unwrap().commit();
+    }
+    let took = start.elapsed();
+    assert!((ms(1990)..=ms(2100)).contains(&took), "{took:?}");
+    assert!(store.calls() <= 500, "{}", store.calls());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_granted_to_one_who_has_gone_is_given_back() {
+    let (limiter, store) = gated();
+    drain(&limiter).await;
+    let waiting = Grants::new().wait("waiter", ask(&limiter, 10).until_ready(LONG)).await;
+    store.take(ms(50));
+    // It asks now.
+    tokio::time::sleep(ms(1020)).await;
+    waiting.abort();
+    tokio::time::sleep(ms(200)).await;
+    ask(&limiter, 10).await.unwrap().commit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_the_test_moves_is_enough() {
+    let clock = ManualClock::at(START);
+    for limiter in [
+        RateLimiter::builder().clock(clock.clone()).build_memory(MemoryStore::new()),
+        RateLimiter::builder().clock(clock.clone()).build(MemoryStore::new()).unwrap(),
+    ] {
+        drain(&limiter).await;
+        let waiting = Grants::new().wait("waiter", ask(&limiter, 10).until_ready(LONG)).await;
+        tokio::time::sleep(ms(500)).await;
+        clock.advance(ms(1000));
+        let start = Instant::now();
+        waiting.await.unwrap().unwrap();
+        assert!(start.elapsed() <= ms(501), "{:?}", start.elapsed());
+    }
+}
+
+/// However the clock stands: the longest wait ends it.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_stands_still_does_not_keep_anybody() {
+    let clock = ManualClock::at(START);
+    let limiter = RateLimiter::builder().clock(clock.clone()).build_memory(MemoryStore::new());
+    drain(&limiter).await;
+    let grants = Grants::new();
+    let first = grants.wait("first", ask(&limiter, 5).until_ready(ms(1400))).await;
+    let second = grants.wait("second", ask(&limiter, 1).until_ready(ms(1300))).await;
+    let start = Instant::now();
+    assert!(matches!(second.await.unwrap(), Err(Error::Denied(_))));
+    assert!(matches!(first.await.unwrap(), Err(Error::Denied(_))));
+    assert!(start.elapsed() <= ms(1400), "{:?}", start.elapsed());
+}
+
+#[test]
+fn memory_needs_a_runtime_only_to_wait() {
+    let limiter = RateLimiter::builder().clock(ManualClock::at(START)).build_memory(MemoryStore::new());
+    super::memory::wait(ask(&limiter, 10).until_ready(LONG)).unwrap().commit();
+    let error = super::memory::wait(ask(&limiter, 10).until_ready(LONG)).unwrap_err();
+    assert!(matches!(error, Error::Invalid(Invalid::NoRuntime)), "{error:?}");
+}
+
+#[test]
+fn without_async() {
+    let limiter = tollgate::blocking::RateLimiter::memory().unwrap();
+    let ask = || limiter.acquire("user", "api").limits(Limit::per_second("tokens", 100).with_burst(1));
+    let start = std::time::Instant::now();
+    for _ in 0..4 {
+        ask().until_ready(LONG).max_waiters(1).lease().unwrap().commit().wait().unwrap();
+    }
+    assert!(start.elapsed() >= ms(29), "{:?}", start.elapsed());
+    assert!(matches!(ask().until_ready(ms(1)).lease(), Err(Error::Denied(_))));
+}
+
+#[tokio::test]
+async fn over_dynamodb() {
+    let table = Table::create().await;
+    let limiter = table.limiter(RateLimiter::builder().deadline(Duration::from_secs(20))).await;
+    let ask = || limiter.acquire("user", "api").limits(Limit::per_second("tokens", 20).with_burst(2)).cost("tokens", 2);
+    ask().await.unwrap().commit();
+    let tasks: Vec<_> = (0..5).map(|_| tokio::spawn(ask().until_ready(LONG).into_future())).collect();
+    for task in tasks {
+        task.await.unwrap().unwrap().commit();
+    }
+}

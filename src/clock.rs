@@ -52,7 +52,8 @@ impl Clock for SystemClock {
 pub struct MonotonicClock {
     ticks: quanta::Clock,
     start: Instant,
-    started_at: quanta::Instant,
+    /// The ticks at the start.
+    started_at: u64,
     /// What the wall clock said at the start: epoch ns.
     epoch: u64,
     /// Until when the correction holds: ns of ticks since the start.
@@ -72,7 +73,7 @@ impl MonotonicClock {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             start: Instant::now(),
-            started_at: ticks.now(),
+            started_at: ticks.raw(),
             ticks,
             epoch: u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX),
             corrected_until: AtomicU64::new(CORRECT_EVERY),
@@ -80,6 +81,7 @@ impl MonotonicClock {
         }
     }
 
+    #[cold]
     fn correct(&self, ticks: u64) {
         let elapsed = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         // Two that come at once store nearly the same.
@@ -95,9 +97,9 @@ impl Default for MonotonicClock {
 }
 
 impl Clock for MonotonicClock {
+    #[inline]
     fn now(&self) -> i64 {
-        let ticks = self.ticks.now().duration_since(self.started_at);
-        let ticks = ticks.as_secs().wrapping_mul(1_000_000_000).wrapping_add(ticks.subsec_nanos().into());
+        let ticks = self.ticks.delta_as_nanos(self.started_at, self.ticks.raw());
         if ticks >= self.corrected_until.load(Ordering::Relaxed) {
             self.correct(ticks);
         }

@@ -6,7 +6,7 @@ use super::{Lease, runtime::Runtime};
 use crate::{
     error::Error,
     limiter::{self, Prefetch, Share},
-    model::{Cost, Limits},
+    model::{Cost, IntoLimits},
 };
 
 /// [`Acquire`](limiter::Acquire), ended by [`lease`](Self::lease).
@@ -19,18 +19,12 @@ pub struct Acquire {
 
 impl Acquire {
     /// As [`Acquire::limits`](limiter::Acquire::limits).
-    pub fn limits<L>(self, limits: L) -> Self
-    where
-        L: TryInto<Limits, Error: Into<Error>>,
-    {
+    pub fn limits(self, limits: impl IntoLimits) -> Self {
         Self { inner: self.inner.limits(limits), ..self }
     }
 
     /// As [`Acquire::default_limits`](limiter::Acquire::default_limits).
-    pub fn default_limits<L>(self, limits: L) -> Self
-    where
-        L: TryInto<Limits, Error: Into<Error>>,
-    {
+    pub fn default_limits(self, limits: impl IntoLimits) -> Self {
         Self { inner: self.inner.default_limits(limits), ..self }
     }
 

@@ -6,7 +6,7 @@ use super::runtime::Runtime;
 use crate::{
     error::Error,
     limiter,
-    model::{Availability, Cost, Limits},
+    model::{Availability, Cost, IntoLimits},
 };
 
 /// [`Query`](limiter::Query), ended by [`look`](Self::look).
@@ -19,18 +19,12 @@ pub struct Query {
 
 impl Query {
     /// As [`Query::limits`](limiter::Query::limits).
-    pub fn limits<L>(self, limits: L) -> Self
-    where
-        L: TryInto<Limits, Error: Into<Error>>,
-    {
+    pub fn limits(self, limits: impl IntoLimits) -> Self {
         Self { inner: self.inner.limits(limits), ..self }
     }
 
     /// As [`Query::default_limits`](limiter::Query::default_limits).
-    pub fn default_limits<L>(self, limits: L) -> Self
-    where
-        L: TryInto<Limits, Error: Into<Error>>,
-    {
+    pub fn default_limits(self, limits: impl IntoLimits) -> Self {
         Self { inner: self.inner.default_limits(limits), ..self }
     }
 

@@ -13,11 +13,11 @@ use super::{
     lease::Lease,
     prefetch::Prefetch,
     recourse,
-    request::{Planned, Request, Subject, Terms},
+    request::{Planned, Request},
 };
 use crate::{
     error::{Error, Unavailable},
-    model::{Cost, Limits},
+    model::{Cost, Denied, IntoLimits},
     telemetry::{self, Begun, Watch},
 };
 
@@ -40,12 +40,13 @@ use crate::{
 #[derive(Clone, Debug)]
 #[must_use = "an acquire does nothing until it is awaited"]
 pub struct Acquire {
-    request: Result<Request, Error>,
+    /// The error boxed: a request is moved often.
+    request: Result<Request, Box<Error>>,
 }
 
 impl Acquire {
     #[inline]
-    pub(super) fn new(request: Result<Request, Error>) -> Self {
+    pub(super) fn new(request: Result<Request, Box<Error>>) -> Self {
         Self { request }
     }
 
@@ -54,19 +55,15 @@ impl Acquire {
     ///
     /// Where the stored bucket has other parameters for one of them, the write that grants the
     /// request changes them; a limit that only the bucket has stays as it is.
-    pub fn limits<L>(mut self, limits: L) -> Self
-    where
-        L: TryInto<Limits, Error: Into<Error>>,
-    {
+    #[inline]
+    pub fn limits(mut self, limits: impl IntoLimits) -> Self {
         self.edit(|request| request.set_limits(limits));
         self
     }
 
     /// The limits of the bucket where none are stored.
-    pub fn default_limits<L>(mut self, limits: L) -> Self
-    where
-        L: TryInto<Limits, Error: Into<Error>>,
-    {
+    #[inline]
+    pub fn default_limits(mut self, limits: impl IntoLimits) -> Self {
         self.edit(|request| request.set_default_limits(limits));
         self
     }
@@ -76,7 +73,7 @@ impl Acquire {
     pub fn without_parent(mut self) -> Self {
         self.edit(|request| {
             request.without_parent();
-            Ok(())
+            Ok::<_, Error>(())
         });
         self
     }
@@ -86,7 +83,7 @@ impl Acquire {
     pub fn prefetch(mut self, prefetch: Prefetch) -> Self {
         self.edit(|request| {
             request.set_prefetch(prefetch);
-            Ok(())
+            Ok::<_, Error>(())
         });
         self
     }
@@ -101,7 +98,7 @@ impl Acquire {
     pub fn costs(mut self, cost: &Cost) -> Self {
         self.edit(|request| {
             request.add_costs(cost);
-            Ok(())
+            Ok::<_, Error>(())
         });
         self
     }
@@ -111,7 +108,7 @@ impl Acquire {
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.edit(|request| {
             request.set_deadline(deadline.into());
-            Ok(())
+            Ok::<_, Error>(())
         });
         self
     }
@@ -152,49 +149,77 @@ impl Acquire {
         Ok(output)
     }
 
-    pub(super) fn edit(&mut self, change: impl FnOnce(&mut Request) -> Result<(), Error>) {
+    #[inline]
+    pub(super) fn edit<E: Into<Error>>(&mut self, change: impl FnOnce(&mut Request) -> Result<(), E>) {
         if let Ok(request) = &mut self.request
             && let Err(error) = change(request)
         {
-            self.request = Err(error);
+            self.request = Err(Box::new(error.into()));
         }
     }
 
     /// Starts, and says at once what needs no store call.
     #[inline]
     pub(crate) fn start(self) -> Started {
-        let (subject, mut terms) = match self.request {
-            Ok(request) => request.into_parts(),
-            Err(error) => return Started::Done(Err(error)),
-        };
         let begun = Begun::now();
-        let mut subject = Some(subject);
-        match (answer(&mut terms, &mut subject, begun), subject) {
-            (Some(result), _) => Started::Done(result),
-            (None, Some(subject)) => start_slowly(Request::from_parts(subject, terms), begun),
-            (None, None) => Started::Done(Err(Unavailable::ShutDown.into())),
+        match self.request {
+            Err(error) => Started::Done(Err(*error)),
+            Ok(request) => match decide(&request) {
+                None => start_slowly(request, begun),
+                Some(decision) => Started::Done(answer(request, decision, begun)),
+            },
         }
     }
 }
 
-/// What is known at once, unless somebody traces it.
+/// What is decided in the simplest way, unless somebody traces it.
 #[inline]
-fn answer(terms: &mut Terms, subject: &mut Option<Subject>, begun: Begun) -> Option<Result<Lease, Error>> {
+fn decide(request: &Request) -> Option<Result<i64, Box<Denied>>> {
     if telemetry::traces_acquires() {
         return None;
     }
-    let result = terms.answer(subject)?;
-    match &result {
-        Ok(lease) => telemetry::decided_in_memory(begun, lease.resource(), None),
-        Err(Error::Denied(denied)) => telemetry::decided_in_memory(begun, &denied.resource, result.as_ref().err()),
-        // There is no other.
-        Err(_) => {}
-    }
-    Some(result)
+    request.decide()
 }
 
-/// As [`Acquire::start`], for whatever has no answer at once.
+/// What was decided, as a lease.
+#[inline]
+fn answer(request: Request, decision: Result<i64, Box<Denied>>, begun: Begun) -> Result<Lease, Error> {
+    match decision {
+        Err(denied) => Err(refused(denied, begun)),
+        Ok(left) => {
+            telemetry::decided_in_memory(begun, &request.key().resource, None);
+            request.grant(left).ok_or_else(|| Unavailable::ShutDown.into())
+        }
+    }
+}
+
+#[cold]
+fn refused(denied: Box<Denied>, begun: Begun) -> Error {
+    let error = Error::Denied(denied);
+    if let Error::Denied(denied) = &error {
+        telemetry::decided_in_memory(begun, &denied.resource, Some(&error));
+    }
+    error
+}
+
+/// As [`Acquire::start`], for whatever is not decided in the simplest way.
+#[inline(never)]
 fn start_slowly(request: Request, begun: Begun) -> Started {
+    if telemetry::traces_acquires() {
+        return start_watching(request, begun);
+    }
+    match request.decide_any() {
+        None => start_watching(request, begun),
+        Some(Err(denied)) => Started::Done(Err(refused(denied, begun))),
+        Some(Ok(shares)) => {
+            telemetry::decided_in_memory(begun, &request.key().resource, None);
+            Started::Done(request.grant_any(shares).ok_or_else(|| Unavailable::ShutDown.into()))
+        }
+    }
+}
+
+/// As [`start_slowly`], for whatever has no answer in place, or is traced.
+fn start_watching(request: Request, begun: Begun) -> Started {
     let watch = request.watch(begun);
     match watch.within(|| start_watched(request)) {
         Started::Done(result) => {
@@ -267,16 +292,18 @@ pub struct AcquireFuture(Stage);
 
 /// What an acquire waits for.
 enum Stage {
-    /// For the first poll: it is decided where it is needed, without being moved once more.
-    New(Option<Subject>, Terms),
+    /// For the first poll.
+    New(Request),
     /// For nothing: its arguments were wrong.
-    Refused(Option<Error>),
+    Refused(Box<Error>),
     /// For limits or a parent that are not known yet, or for more than one answer.
     Boxed(Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>),
     /// For the buckets.
     Charging(Box<Charging>, Deadline),
     /// As one of the others, and somebody wants to know how it ends.
     Watched(Box<Watched>),
+    /// For nothing any more.
+    Done,
 }
 
 /// An acquire that is watched until it is decided.
@@ -304,6 +331,7 @@ impl std::fmt::Debug for AcquireFuture {
             Stage::Boxed(_) => "AcquireFuture::Boxed",
             Stage::Charging(..) => "AcquireFuture::Charging",
             Stage::Watched(_) => "AcquireFuture::Watched",
+            Stage::Done => "AcquireFuture::Done",
         })
     }
 }
@@ -311,13 +339,14 @@ impl std::fmt::Debug for AcquireFuture {
 impl Future for AcquireFuture {
     type Output = Result<Lease, Error>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let begun = Begun::now();
-        if let Stage::New(subject, terms) = &mut self.0
-            && let Some(result) = answer(terms, subject, begun)
+        if let Stage::New(request) = &self.0
+            && let Some(decision) = decide(request)
+            && let Stage::New(request) = std::mem::replace(&mut self.0, Stage::Done)
         {
-            return Poll::Ready(result);
+            return Poll::Ready(answer(request, decision, begun));
         }
         self.poll_slowly(context, begun)
     }
@@ -328,24 +357,25 @@ impl AcquireFuture {
         Self(Stage::Boxed(future))
     }
 
+    #[inline(never)]
     fn poll_slowly(&mut self, context: &mut Context<'_>, begun: Begun) -> Poll<Result<Lease, Error>> {
-        if let Stage::New(subject, terms) = &mut self.0 {
-            // Polled again after it was ready: nothing is left to wait for.
-            let Some(subject) = subject.take() else { return Poll::Pending };
-            match start_slowly(Request::from_parts(subject, terms.clone()), begun) {
+        self.0 = match std::mem::replace(&mut self.0, Stage::Done) {
+            Stage::New(request) => match start_slowly(request, begun) {
                 Started::Done(result) => return Poll::Ready(result),
-                Started::Waiting(future) => *self = future,
-            }
-        }
+                Started::Waiting(future) => future.0,
+            },
+            Stage::Refused(error) => return Poll::Ready(Err(*error)),
+            stage => stage,
+        };
         match &mut self.0 {
-            Stage::New(..) => Poll::Pending,
-            Stage::Refused(error) => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
             Stage::Boxed(future) => future.as_mut().poll(context),
             Stage::Charging(charging, deadline) => {
                 let deadline = *deadline;
                 Pin::new(charging).poll(context).map(|result| Ok(Lease::new(result?, deadline)))
             }
             Stage::Watched(watched) => watched.poll(context),
+            // Polled again after it was ready: nothing is left to wait for.
+            Stage::New(_) | Stage::Refused(_) | Stage::Done => Poll::Pending,
         }
     }
 }
@@ -357,11 +387,8 @@ impl IntoFuture for Acquire {
     #[inline]
     fn into_future(self) -> AcquireFuture {
         AcquireFuture(match self.request {
-            Ok(request) => {
-                let (subject, terms) = request.into_parts();
-                Stage::New(Some(subject), terms)
-            }
-            Err(error) => Stage::Refused(Some(error)),
+            Ok(request) => Stage::New(request),
+            Err(error) => Stage::Refused(error),
         })
     }
 }

@@ -13,7 +13,7 @@ use super::{
     deadline::Deadline,
     gate::Gate,
     grant::{Amounts, Grant, Share, Shares},
-    memory::{Memory, Pinned, Place},
+    memory::{Brought, Pinned, Place},
     scripted::ScriptedBucket,
     settlement::Settlement,
     sharded::{self, Ask},
@@ -22,7 +22,7 @@ use super::{
 use crate::{
     error::{Error, Unavailable},
     model::{BucketKey, BucketState, LimitStatus, Limits},
-    store::Entry,
+    store::{Entry, Home},
 };
 
 /// A bucket that can be charged and settled, and the limits that it is charged by. Clones are the
@@ -30,7 +30,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(super) enum Bucket {
     /// Decided in place.
-    Memory { memory: Arc<Memory>, place: Place, limits: Limits },
+    Memory { place: Place, limits: Brought },
     /// Decided in place, which a handle knows.
     Pinned(Arc<Pinned>),
     /// Decided by the bucket's gate.
@@ -95,8 +95,8 @@ impl Bucket {
     /// Epoch ms.
     pub(super) fn now(&self) -> i64 {
         match self {
-            Self::Memory { memory, .. } => memory.now(),
-            Self::Pinned(pinned) => pinned.memory.now(),
+            Self::Memory { place, .. } => place.home().now(),
+            Self::Pinned(pinned) => pinned.home.now(),
             Self::Gated { gate, .. } => gate.now(),
             Self::Scripted(scripted) => scripted.bucket.now(),
         }
@@ -104,7 +104,8 @@ impl Bucket {
 
     pub(super) fn limits(&self) -> &Limits {
         match self {
-            Self::Memory { limits, .. } | Self::Gated { limits, .. } => limits,
+            Self::Memory { place, limits } => place.limits(limits),
+            Self::Gated { limits, .. } => limits,
             Self::Pinned(pinned) => &pinned.limits,
             Self::Scripted(scripted) => scripted.bucket.limits(),
         }
@@ -143,8 +144,11 @@ impl Bucket {
     /// Where the limits stand in view of `amounts`, as far as it is known without asking.
     pub(super) fn glance(&self, amounts: &[i64]) -> Vec<LimitStatus> {
         match self {
-            Self::Memory { memory, .. } => self.in_memory(memory, amounts),
-            Self::Pinned(pinned) => self.in_memory(&pinned.memory, amounts),
+            Self::Memory { place, .. } => place.statuses(self.limits(), amounts),
+            Self::Pinned(pinned) => {
+                let Pinned { entry, home, limits } = &**pinned;
+                Entry::statuses(Some(&**entry), limits, amounts, home.now())
+            }
             Self::Scripted(scripted) => scripted.bucket.glance(amounts),
             Self::Gated { gate, limits } => match split(gate) {
                 Some(first) => sharded::glance(&first, limits, amounts),
@@ -167,24 +171,23 @@ impl Bucket {
         }
     }
 
-    fn in_memory(&self, memory: &Memory, amounts: &[i64]) -> Vec<LimitStatus> {
-        memory.store.statuses(self.key(), self.limits(), amounts, memory.now())
-    }
-
     /// Asks for `amounts`, all or nothing.
     #[inline]
     pub(super) fn acquire(&mut self, mode: &Mode, amounts: &Amounts, deadline: Deadline) -> Asked {
         match self {
-            Self::Memory { memory, place, limits } => {
-                let now = memory.now();
-                match place.claim(memory, now) {
-                    Ok(entry) => spend(memory, entry, limits, amounts, now),
-                    Err(error) => Asked::Unavailable(error),
+            Self::Memory { place, limits } => {
+                let now = place.home().now();
+                if let Err(error) = place.claim(limits, now) {
+                    return Asked::Unavailable(error);
+                }
+                match place.entry() {
+                    Some(entry) => spend(entry, place.home(), place.limits(limits), amounts, now),
+                    None => Asked::Unavailable(Unavailable::ShutDown),
                 }
             }
             Self::Pinned(pinned) => {
-                let Pinned { memory, entry, limits } = &**pinned;
-                spend(memory, entry, limits, amounts, memory.now())
+                let Pinned { entry, home, limits } = &**pinned;
+                spend(entry, home, limits, amounts, home.now())
             }
             Self::Gated { gate, limits } => {
                 let ask = || Ask { limits: limits.clone(), mode: mode.clone(), amounts: amounts.clone() };
@@ -207,14 +210,15 @@ impl Bucket {
             return Settlement::done();
         }
         match self {
-            Self::Memory { memory, place: Place::Entry(entry), limits } => {
-                memory.store.settle(entry, limits, differences, memory.now());
+            Self::Memory { place, limits } => {
+                // Without an entry it was never asked.
+                if let Some(entry) = place.entry() {
+                    entry.settle(place.home(), place.limits(limits), differences, place.home().now());
+                }
             }
-            // It was never asked.
-            Self::Memory { place: Place::Key(_), .. } => {}
             Self::Pinned(pinned) => {
-                let Pinned { memory, entry, limits } = &**pinned;
-                memory.store.settle(entry, limits, differences, memory.now());
+                let Pinned { entry, home, limits } = &**pinned;
+                entry.settle(home, limits, differences, home.now());
             }
             Self::Gated { gate, limits } => return gate.settle(limits, differences, counts),
             Self::Scripted(scripted) => scripted.settle(differences),
@@ -224,9 +228,9 @@ impl Bucket {
 }
 
 #[inline]
-fn spend(memory: &Memory, entry: &Entry, limits: &Limits, amounts: &Amounts, now: i64) -> Asked {
+fn spend(entry: &Entry, home: &Home, limits: &Limits, amounts: &Amounts, now: i64) -> Asked {
     let mut shares: Shares = amounts.iter().copied().map(Share::asked).collect();
-    match memory.store.spend(entry, limits, &mut shares, now) {
+    match entry.spend(home, limits, &mut shares, now) {
         Ok(()) => Asked::Granted(shares),
         Err(statuses) => Asked::Denied(statuses),
     }

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use super::{
     acquire::Acquire,
     deadline::Deadline,
-    memory::{Pinned, Place},
+    memory::{Brought, Pinned},
     request::{Request, Source, Subject},
 };
 use crate::{
@@ -76,15 +76,16 @@ impl BucketHandle {
         L: TryInto<Limits, Error: Into<Error>>,
     {
         let limits = limits.try_into().map_err(Into::into)?;
-        let (memory, entry) = match &self.subject {
-            Subject::Memory { memory, place: Place::Entry(entry) } => (memory, entry),
-            Subject::Pinned(pinned) => (&pinned.memory, &pinned.entry),
-            _ => {
-                self.limits = Source::Exactly(limits);
-                return Ok(self);
-            }
+        let found = match &self.subject {
+            Subject::Memory(place) => place.entry().map(|entry| (entry, place.home())),
+            Subject::Pinned(pinned) => Some((&pinned.entry, &pinned.home)),
+            Subject::Gated(_) => None,
         };
-        let pinned = Pinned { memory: memory.clone(), entry: entry.clone(), limits };
+        let Some((entry, home)) = found else {
+            self.limits = Source::Exactly(Brought::These(limits));
+            return Ok(self);
+        };
+        let pinned = Pinned { entry: entry.clone(), home: home.clone(), limits };
         Ok(Self { subject: Subject::Pinned(Arc::new(pinned)), limits: Source::Stored, ..self })
     }
 
@@ -96,7 +97,7 @@ impl BucketHandle {
     where
         L: TryInto<Limits, Error: Into<Error>>,
     {
-        let limits = Source::StoredOr(limits.try_into().map_err(Into::into)?);
+        let limits = Source::StoredOr(Brought::These(limits.try_into().map_err(Into::into)?));
         Ok(Self { limits, ..self })
     }
 

@@ -1,9 +1,6 @@
 //! Building a limiter.
 
-use std::{
-    sync::{Arc, LazyLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::runtime::Handle;
 
@@ -17,11 +14,10 @@ use super::{
     rate_limiter::{Backend, LimiterSettings, RateLimiter},
     resolver::Resolver,
     scripted::{Script, Scripted},
-    waiting::Lines,
     watched::Watched,
 };
 use crate::{
-    clock::{Clock, CorrectedClock, MonotonicClock, SystemClock},
+    clock::{Clock, CorrectedClock, SystemClock},
     error::Invalid,
     store::{MemoryStore, Store},
 };
@@ -182,10 +178,9 @@ impl Builder {
     /// A limiter whose buckets live in this process.
     pub fn build_memory(self, store: MemoryStore) -> RateLimiter {
         let builder = self.clone();
-        // One for all: limiters may share a store.
-        static CLOCK: LazyLock<Arc<dyn Clock>> = LazyLock::new(|| Arc::new(MonotonicClock::new()));
-        let clock = self.clock.unwrap_or_else(|| CLOCK.clone());
-        let memory = Memory { store, clock: clock.clone(), lines: Lines::default() };
+        let home = store.home(self.clock);
+        let clock = home.clock();
+        let memory = Memory { store, home };
         RateLimiter::new(Backend::Memory(Arc::new(memory)), clock, self.limiter, builder)
     }
 
@@ -193,8 +188,9 @@ impl Builder {
     /// buckets do, and sees what becomes of leases.
     pub fn build_scripted(self, store: MemoryStore, script: impl Script) -> RateLimiter {
         let builder = self.clone();
-        let clock = self.clock.unwrap_or_else(|| Arc::new(MonotonicClock::new()));
-        let scripted = Scripted::new(script, Memory { store, clock: clock.clone(), lines: Lines::default() });
+        let home = store.home(self.clock);
+        let clock = home.clock();
+        let scripted = Scripted::new(script, Memory { store, home });
         RateLimiter::new(Backend::Scripted(Arc::new(scripted)), clock, self.limiter, builder)
     }
 

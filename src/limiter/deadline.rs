@@ -18,3 +18,25 @@ impl From<Deadline> for Duration {
         Self::from_millis(millis.into())
     }
 }
+
+/// A deadline and a mark beside it, in one word: a processor stalls where it reads at once what was
+/// just written in pieces.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Marked(u64);
+
+impl Marked {
+    #[inline]
+    pub(super) fn new(Deadline(millis): Deadline, mark: bool) -> Self {
+        Self(u64::from(millis) | u64::from(mark) << 32)
+    }
+
+    pub(super) fn deadline(self) -> Deadline {
+        // Its lower half.
+        Deadline(u32::try_from(self.0 & u64::from(u32::MAX)).unwrap_or(u32::MAX))
+    }
+
+    #[inline]
+    pub(super) fn is_marked(self) -> bool {
+        self.0 >> 32 != 0
+    }
+}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     lease::Lease,
+    memory::Brought,
     rate_limiter::{Backend, RateLimiter},
     request::{Request, Source, Subject},
     resolver::Resolution,
@@ -48,8 +49,7 @@ impl RateLimiter {
 
     /// A subject of the same names in the limiter's local buckets.
     pub(super) fn local_subject(&self, request: &Request) -> Subject {
-        let memory = self.local();
-        Subject::Memory { memory: memory.clone(), place: memory.place(request.key().clone()) }
+        Subject::Memory(self.local().place(request.key().clone()))
     }
 }
 
@@ -58,8 +58,17 @@ impl Source {
     pub(super) fn share(&self, share: Share) -> Self {
         match self {
             Self::Stored => Self::Stored,
-            Self::StoredOr(limits) => Self::StoredOr(share.of(limits)),
-            Self::Exactly(limits) => Self::Exactly(share.of(limits)),
+            Self::StoredOr(limits) => Self::StoredOr(limits.share(share)),
+            Self::Exactly(limits) => Self::Exactly(limits.share(share)),
+        }
+    }
+}
+
+impl Brought {
+    fn share(&self, share: Share) -> Self {
+        match self {
+            Self::Known => Self::Known,
+            Self::These(limits) => Self::These(share.of(limits)),
         }
     }
 }

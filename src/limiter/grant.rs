@@ -161,11 +161,7 @@ impl Grant {
 
     /// Where the limits stood after that, less what was used beyond.
     pub(super) fn statuses_now(&self) -> impl Iterator<Item = LimitStatus> {
-        self.limits().iter().zip(&*self.shares).map(|(limit, share)| {
-            let tokens = share.left.saturating_add(share.charged.saturating_sub(share.used));
-            let requested = u64::try_from(share.used / MILLI).unwrap_or(0);
-            LimitStatus { requested, ..status(limit, tokens, 0) }
-        })
+        self.limits().iter().zip(&*self.shares).map(|(limit, share)| status_now(limit, share))
     }
 
     /// Takes over what another grant of the same bucket, perhaps of another shard, charged, as used up to
@@ -269,6 +265,13 @@ fn add(amounts: &mut Amounts, more: &[i64]) {
     for (amount, more) in amounts.iter_mut().zip(more) {
         *amount = amount.saturating_add(*more);
     }
+}
+
+/// Where a limit stood after it granted a share, less what was used beyond.
+pub(super) fn status_now(limit: &Limit, share: &Share) -> LimitStatus {
+    let tokens = share.left.saturating_add(share.charged.saturating_sub(share.used));
+    let requested = u64::try_from(share.used / MILLI).unwrap_or(0);
+    LimitStatus { requested, ..status(limit, tokens, 0) }
 }
 
 fn status(limit: &Limit, tokens: i64, amount: i64) -> LimitStatus {

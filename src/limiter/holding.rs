@@ -1,6 +1,7 @@
 //! What a lease holds, bucket by bucket.
 
 use super::{
+    bucket::Bucket,
     charge::{Charge, Mode},
     grant::{Amounts, Grant, Share},
     settlement::Settlement,
@@ -94,16 +95,27 @@ impl Holding {
 
     /// `tokens` of the limit `name`, and nothing of the others.
     pub(super) fn charge(&self, name: &str, tokens: u64) -> Result<Charge, ExceedsCapacity> {
-        let limits = self.grant.limits();
-        let BucketKey { entity, resource, .. } = self.key();
+        Self::charge_of(self.grant.bucket(), self.owner, self.own, name, tokens)
+    }
+
+    /// As [`charge`](Self::charge), of a bucket.
+    pub(super) fn charge_of(
+        bucket: &Bucket,
+        owner: Owner,
+        own: bool,
+        name: &str,
+        tokens: u64,
+    ) -> Result<Charge, ExceedsCapacity> {
+        let limits = bucket.limits();
+        let BucketKey { entity, resource, .. } = bucket.key();
         let mut amounts: Amounts = limits.iter().map(|_| 0).collect();
-        if let Some(index) = self.index(name) {
+        if let Some(index) = limits.index(name) {
             let limit = &limits[index];
             if tokens > limit.capacity() {
                 return Err(ExceedsCapacity {
                     entity: entity.clone(),
                     resource: resource.clone(),
-                    owner: self.owner,
+                    owner,
                     limit: limit.name().clone(),
                     requested: tokens,
                     capacity: limit.capacity(),
@@ -112,8 +124,8 @@ impl Holding {
             amounts[index] = to_milli(tokens);
         }
         // By now the bucket may have other limits than the lease was granted by: they stand.
-        let mode = Mode { known_at: i64::MIN, own: self.own, lineage: None, prefetch: None };
-        Ok(Charge { bucket: self.grant.bucket().clone(), owner: self.owner, mode, amounts })
+        let mode = Mode { known_at: i64::MIN, own, lineage: None, prefetch: None };
+        Ok(Charge { bucket: bucket.clone(), owner, mode, amounts })
     }
 
     pub(super) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {

@@ -5,13 +5,15 @@ use std::{sync::Arc, time::Duration};
 use super::{
     charge::{Charged, Charges, charge},
     deadline::Deadline,
-    holding::{Holdings, MOST_USED},
+    few::Few,
+    grant::Share,
+    holding::{Holding, Holdings, MOST_USED},
     recourse::{Recourse, Shadow},
     settlement::Settlement,
 };
 use crate::{
     error::{Error, Invalid},
-    model::{EntityId, LimitName, LimitStatus, Limits, MILLI, Resource, to_milli},
+    model::{BucketKey, EntityId, LimitName, LimitStatus, Limits, MILLI, Owner, Resource, to_milli},
     telemetry,
 };
 
@@ -25,12 +27,24 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "a lease that is dropped is rolled back"]
 pub struct Lease {
+    held: Held,
+}
+
+#[derive(Debug)]
+enum Held {
+    Few(Few),
+    /// Boxed, so that the others are moved about quickly: over a store it is a trifle.
+    Any(Box<Any>),
+}
+
+#[derive(Debug)]
+struct Any {
     holdings: Holdings,
     deadline: Deadline,
     aside: Option<Box<Aside>>,
 }
 
-/// What most leases have nothing of.
+/// What most leases have nothing of: one of few limits never has it.
 #[derive(Clone, Debug, Default)]
 struct Aside {
     /// Whether this process has decided alone.
@@ -63,66 +77,114 @@ impl Aside {
 impl Lease {
     #[inline]
     pub(super) fn new(holdings: Holdings, deadline: Deadline) -> Self {
-        Self { holdings, deadline, aside: None }
+        Self { held: Held::Any(Box::new(Any { holdings, deadline, aside: None })) }
+    }
+
+    #[inline]
+    pub(super) fn few(few: Few) -> Self {
+        Self { held: Held::Few(few) }
+    }
+
+    fn key(&self) -> &BucketKey {
+        match &self.held {
+            Held::Few(few) => few.key(),
+            Held::Any(any) => any.holdings.own.key(),
+        }
+    }
+
+    fn aside(&self) -> Option<&Aside> {
+        match &self.held {
+            Held::Few(_) => None,
+            Held::Any(any) => any.aside.as_deref(),
+        }
+    }
+
+    /// The same as any lease is; `None` where it is over.
+    fn any_mut(&mut self) -> Option<&mut Any> {
+        if let Held::Few(few) = &mut self.held {
+            let (holdings, deadline) = (few.take()?, few.deadline());
+            self.held = Held::Any(Box::new(Any { holdings, deadline, aside: None }));
+        }
+        match &mut self.held {
+            Held::Few(_) => None,
+            Held::Any(any) => Some(any),
+        }
+    }
+
+    /// Changes what most leases have nothing of.
+    fn note(&mut self, change: impl FnOnce(&mut Aside)) {
+        if let Some(any) = self.any_mut() {
+            change(any.aside.get_or_insert_default());
+        }
     }
 
     /// Who is charged.
     pub fn entity(&self) -> &EntityId {
-        &self.holdings.own.key().entity
+        &self.key().entity
     }
 
     /// For what.
     pub fn resource(&self) -> &Resource {
-        &self.holdings.own.key().resource
+        &self.key().resource
     }
 
     /// The limits of the entity's bucket.
     pub fn limits(&self) -> &Limits {
-        self.holdings.own.grant().limits()
+        match &self.held {
+            Held::Few(few) => few.limits(),
+            Held::Any(any) => any.holdings.own.grant().limits(),
+        }
     }
 
     /// The parent whose bucket is charged too.
     pub fn parent(&self) -> Option<&EntityId> {
-        self.holdings.parent.as_deref().map(|parent| &parent.key().entity)
+        match &self.held {
+            Held::Few(_) => None,
+            Held::Any(any) => any.holdings.parent.as_deref().map(|parent| &parent.key().entity),
+        }
     }
 
     /// Whether the store gave no decision, and this process decided by its share of the limits:
     /// [`Acquire::or_locally`](super::Acquire::or_locally). What is used is not charged to the store then.
     pub fn is_degraded(&self) -> bool {
-        self.aside.as_ref().is_some_and(|aside| aside.degraded)
+        self.aside().is_some_and(|aside| aside.degraded)
     }
 
     /// Limits that only observe and would have denied the request, or a later
     /// [`consume`](Self::consume): [`Acquire::shadow`](super::Acquire::shadow). What is used of them is
     /// not charged.
     pub fn shadow_denials(&self) -> &[LimitStatus] {
-        self.aside.as_ref().map_or(&[], |aside| &aside.short)
+        self.aside().map_or(&[], |aside| &aside.short)
     }
 
     /// Whether some of the limits only observe.
     pub(crate) fn is_observed(&self) -> bool {
-        self.aside.as_ref().is_some_and(|aside| aside.recourse.is_some())
+        self.aside().is_some_and(|aside| aside.recourse.is_some())
     }
 
     pub(super) fn degrade(&mut self) {
-        self.aside.get_or_insert_default().degraded = true;
+        self.note(|aside| aside.degraded = true);
     }
 
     pub(super) fn has_shadow(&mut self, recourse: Arc<Recourse>) {
-        self.aside.get_or_insert_default().recourse = Some(recourse);
+        self.note(|aside| aside.recourse = Some(recourse));
     }
 
     /// Notes limits that only observe and were short. `outside`: at the first, so that all of them are
     /// left alone.
     pub(super) fn observe(&mut self, short: Vec<LimitStatus>, outside: bool) {
-        let aside = self.aside.get_or_insert_default();
-        aside.outside |= outside;
-        aside.short.extend(short);
+        self.note(|aside| {
+            aside.outside |= outside;
+            aside.short.extend(short);
+        });
     }
 
     /// Tokens of the limit `name` that the lease counts as used: the cost, adjusted since.
     pub fn consumed(&self, name: &str) -> Option<u64> {
-        let used = self.holdings.iter().find_map(|holding| Some(holding.shares()[holding.index(name)?].used))?;
+        let used = match &self.held {
+            Held::Few(few) => few.share(name).map(|share| share.used),
+            Held::Any(any) => any.holdings.iter().find_map(|holding| Some(holding.shares()[holding.index(name)?].used)),
+        }?;
         u64::try_from(used / MILLI).ok()
     }
 
@@ -174,22 +236,36 @@ impl Lease {
     }
 
     pub(crate) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
-        self.holdings.iter().flat_map(|holding| holding.statuses())
+        let (few, any) = match &self.held {
+            Held::Few(few) => (Some(few.statuses()), None),
+            Held::Any(any) => (None, Some(any.holdings.iter().flat_map(|holding| holding.statuses()))),
+        };
+        few.into_iter().flatten().chain(any.into_iter().flatten())
     }
 
     /// How long until what was charged could be charged again, if nobody else takes tokens; `None`
     /// where it never could. Local.
     pub(crate) fn wait_for_the_same(&self) -> Option<Duration> {
-        let waits = self.holdings.iter().flat_map(|holding| {
-            let charged = holding.shares().iter().map(|share| u64::try_from(share.charged / MILLI).unwrap_or(0));
-            holding.statuses().zip(charged).map(|(status, charged)| status.wait_for(charged))
-        });
-        waits.into_iter().try_fold(Duration::ZERO, |most, wait| Some(most.max(wait?)))
+        let charged = self.shares().map(|share| u64::try_from(share.charged / MILLI).unwrap_or(0));
+        let mut waits = self.statuses().zip(charged).map(|(status, charged)| status.wait_for(charged));
+        waits.try_fold(Duration::ZERO, |most, wait| Some(most.max(wait?)))
+    }
+
+    /// In the order of the [statuses](Self::statuses).
+    fn shares(&self) -> impl Iterator<Item = &Share> {
+        let (few, any) = match &self.held {
+            Held::Few(few) => (Some(few.shares()), None),
+            Held::Any(any) => (None, Some(any.holdings.iter().flat_map(Holding::shares))),
+        };
+        few.into_iter().flatten().chain(any.into_iter().flatten())
     }
 
     /// Epoch ms.
     pub(crate) fn now(&self) -> i64 {
-        self.holdings.own.grant().bucket().now()
+        match &self.held {
+            Held::Few(few) => few.now(),
+            Held::Any(any) => any.holdings.own.grant().bucket().now(),
+        }
     }
 
     /// Charges what was used. Nothing to write where it is what was charged before.
@@ -197,8 +273,11 @@ impl Lease {
     /// The difference is on its way when this returns, and is written with the bucket's next write
     /// or within the limiter's flush time. Await the settlement to know that it is.
     #[inline]
-    pub fn commit(mut self) -> Settlement {
-        self.holdings.settle()
+    pub fn commit(self) -> Settlement {
+        match self.held {
+            Held::Few(few) => few.settle(),
+            Held::Any(any) => settle(any),
+        }
     }
 
     /// Gives everything back.
@@ -209,25 +288,39 @@ impl Lease {
 
     /// Sets what was used of every limit.
     pub(crate) fn settle_all(&mut self, tokens: u64) {
-        for holding in self.holdings.iter_mut() {
-            for share in holding.shares_mut() {
-                share.used = to_milli(tokens).min(MOST_USED);
+        let used = to_milli(tokens).min(MOST_USED);
+        match &mut self.held {
+            Held::Few(few) => few.shares_mut().for_each(|share| share.used = used),
+            Held::Any(any) => {
+                let shares = any.holdings.iter_mut().flat_map(|holding| holding.shares_mut());
+                shares.for_each(|share| share.used = used);
             }
         }
     }
 
     /// Changes what was used of a limit, in every bucket that has it.
     fn edit(&mut self, name: &str, change: impl Fn(i64) -> i64) -> Result<(), Invalid> {
-        if self.aside.as_ref().is_some_and(|aside| aside.leaves_alone(name)) {
+        if self.aside().is_some_and(|aside| aside.leaves_alone(name)) {
             // It would not have come so far.
             return Ok(());
         }
         let mut found = false;
-        for holding in self.holdings.iter_mut() {
-            if let Some(index) = holding.index(name) {
-                let used = &mut holding.shares_mut()[index].used;
-                *used = change(*used);
-                found = true;
+        let mut change = |share: &mut Share| {
+            share.used = change(share.used);
+            found = true;
+        };
+        match &mut self.held {
+            Held::Few(few) => {
+                if let Some(share) = few.share_mut(name) {
+                    change(share);
+                }
+            }
+            Held::Any(any) => {
+                for holding in any.holdings.iter_mut() {
+                    if let Some(index) = holding.index(name) {
+                        change(&mut holding.shares_mut()[index]);
+                    }
+                }
             }
         }
         if found { Ok(()) } else { Err(Invalid::UnknownLimit(name.into())) }
@@ -239,16 +332,16 @@ impl Lease {
         name: &str,
         tokens: u64,
     ) -> Result<impl Future<Output = Result<More, Error>> + Send + use<>, Error> {
-        if self.holdings.iter().all(|holding| holding.index(name).is_none()) {
+        if self.position(name).is_none() {
             return Err(Invalid::UnknownLimit(name.into()).into());
         }
-        let aside = self.aside.as_deref();
+        let aside = self.aside();
         let observes = aside.is_some_and(|aside| aside.covers(name));
         let passes_all = aside.is_some_and(Aside::covers_all);
         let mut short = Vec::new();
         let started = match aside.is_some_and(|aside| aside.leaves_alone(name)) {
             true => None,
-            false => Some(self.charges(name, tokens).map(|charges| charge(charges, self.deadline))),
+            false => Some(self.charges(name, tokens).map(|charges| charge(charges, self.deadline()))),
         };
         let started = match started {
             Some(Err(Error::ExceedsCapacity(_))) if observes => {
@@ -279,17 +372,35 @@ impl Lease {
     }
 
     fn charges(&self, name: &str, tokens: u64) -> Result<Charges, Error> {
-        let parent = self.holdings.parent.as_deref();
-        Ok(Charges {
-            own: self.holdings.own.charge(name, tokens)?,
-            parent: parent.map(|parent| parent.charge(name, tokens)).transpose()?.map(Box::new),
-        })
+        match &self.held {
+            Held::Few(few) => {
+                let bucket = few.bucket().ok_or(Invalid::LeaseClosed)?;
+                let own = Holding::charge_of(&bucket, Owner::Entity, false, name, tokens)?;
+                Ok(Charges { own, parent: None })
+            }
+            Held::Any(any) => {
+                let parent = any.holdings.parent.as_deref();
+                Ok(Charges {
+                    own: any.holdings.own.charge(name, tokens)?,
+                    parent: parent.map(|parent| parent.charge(name, tokens)).transpose()?.map(Box::new),
+                })
+            }
+        }
+    }
+
+    fn deadline(&self) -> Deadline {
+        match &self.held {
+            Held::Few(few) => few.deadline(),
+            Held::Any(any) => any.deadline,
+        }
     }
 
     /// Takes over what was granted in addition.
     pub(crate) fn absorb(&mut self, more: More) {
-        if let Some(granted) = more.granted {
-            self.holdings.absorb(granted);
+        if let Some(granted) = more.granted
+            && let Some(any) = self.any_mut()
+        {
+            any.holdings.absorb(granted);
         }
         if !more.short.is_empty() {
             telemetry::shadow_denial(self.resource(), &more.short);
@@ -300,23 +411,38 @@ impl Lease {
     /// Tokens of the limit `name` that are used beyond what was charged, rounded up: that debt the
     /// worst of its buckets would have.
     pub(crate) fn overdraft(&self, name: &str) -> u64 {
-        let beyond = self.holdings.iter().filter_map(|holding| {
-            let share = &holding.shares()[holding.index(name)?];
-            u64::try_from(share.used.saturating_sub(share.charged)).ok()
-        });
-        beyond.max().unwrap_or(0).div_ceil(MILLI.unsigned_abs())
+        let beyond = |share: &Share| u64::try_from(share.used.saturating_sub(share.charged)).unwrap_or(0);
+        let most = match &self.held {
+            Held::Few(few) => few.share(name).map(beyond),
+            Held::Any(any) => any.holdings.iter().filter_map(|h| Some(beyond(&h.shares()[h.index(name)?]))).max(),
+        };
+        most.unwrap_or(0).div_ceil(MILLI.unsigned_abs())
     }
 
     /// What full buckets hold of the limit `name`, in tokens: the least of them.
     pub(crate) fn capacity(&self, name: &str) -> Option<u64> {
-        self.holdings.iter().filter_map(|h| Some(h.grant().limits()[h.index(name)?].capacity())).min()
+        let capacity = |limits: &Limits| Some(limits[limits.index(name)?].capacity());
+        match &self.held {
+            Held::Few(few) => capacity(few.limits()),
+            Held::Any(any) => any.holdings.iter().filter_map(|holding| capacity(holding.grant().limits())).min(),
+        }
     }
 
     /// The place of the limit `name` among all that the lease holds: the entity's own first.
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
-        let own = self.holdings.own.index(name);
-        own.or_else(|| Some(self.limits().len() + self.holdings.parent.as_deref()?.index(name)?))
+        let in_parent = || match &self.held {
+            Held::Few(_) => None,
+            Held::Any(any) => Some(self.limits().len() + any.holdings.parent.as_deref()?.index(name)?),
+        };
+        self.limits().index(name).or_else(in_parent)
     }
+}
+
+/// Ends a lease of any kind.
+#[expect(clippy::boxed_local, reason = "dropped here, a commit in place stays small")]
+#[inline(never)]
+fn settle(mut any: Box<Any>) -> Settlement {
+    any.holdings.settle()
 }
 
 /// Granted in addition to a lease. Dropped: given back.

@@ -86,6 +86,7 @@ mod config;
 mod deadline;
 mod entities;
 mod fallback;
+mod few;
 mod gate;
 mod gates;
 mod grant;
@@ -134,7 +135,7 @@ pub use usage::{Snapshots, Usage};
 pub(crate) use acquire::Started;
 pub(crate) use lease::More;
 pub(crate) use recourse::{Recourse, Shadow};
-pub(crate) use waiting::Wait;
+pub(crate) use waiting::{Lines, Wait};
 
 #[cfg(feature = "dynamodb")]
 mod open;

@@ -5,7 +5,7 @@ use std::{future::IntoFuture, pin::Pin, time::Duration};
 use super::request::{Request, Source, Subject};
 use crate::{
     error::Error,
-    model::{Availability, Cost, Limits},
+    model::{Availability, Cost, IntoLimits},
 };
 
 /// A question that is being put together: await it for an [`Availability`].
@@ -33,20 +33,14 @@ impl Query {
     }
 
     /// The limits of the bucket, as for [`Acquire::limits`](super::Acquire::limits).
-    pub fn limits<L>(mut self, limits: L) -> Self
-    where
-        L: TryInto<Limits, Error: Into<Error>>,
-    {
-        self.edit(|request| request.set_limits(limits));
+    pub fn limits(mut self, limits: impl IntoLimits) -> Self {
+        self.edit(|request| Ok(request.set_limits(limits)?));
         self
     }
 
     /// The limits of the bucket where none are stored.
-    pub fn default_limits<L>(mut self, limits: L) -> Self
-    where
-        L: TryInto<Limits, Error: Into<Error>>,
-    {
-        self.edit(|request| request.set_default_limits(limits));
+    pub fn default_limits(mut self, limits: impl IntoLimits) -> Self {
+        self.edit(|request| Ok(request.set_default_limits(limits)?));
         self
     }
 
@@ -93,18 +87,12 @@ impl Query {
 
 impl QueryWait {
     /// As [`Query::limits`].
-    pub fn limits<L>(self, limits: L) -> Self
-    where
-        L: TryInto<Limits, Error: Into<Error>>,
-    {
+    pub fn limits(self, limits: impl IntoLimits) -> Self {
         Self(self.0.limits(limits))
     }
 
     /// As [`Query::default_limits`].
-    pub fn default_limits<L>(self, limits: L) -> Self
-    where
-        L: TryInto<Limits, Error: Into<Error>>,
-    {
+    pub fn default_limits(self, limits: impl IntoLimits) -> Self {
         Self(self.0.default_limits(limits))
     }
 

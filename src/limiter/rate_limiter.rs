@@ -14,7 +14,7 @@ use super::{
     deadline::Deadline,
     gate::Gate,
     gates::Gates,
-    memory::{Memory, Place},
+    memory::{Brought, Memory},
     prefetch::PrefetchStats,
     query::Query,
     request::{Gated, Request, Source, Subject},
@@ -24,7 +24,7 @@ use super::{
 use crate::{
     clock::Clock,
     error::Error,
-    model::{BucketKey, EntityId, IntoName, Limits, Resource},
+    model::{BucketKey, EntityId, IntoName, InvalidName, Limits, Resource},
     store::MemoryStore,
 };
 
@@ -119,6 +119,7 @@ impl RateLimiter {
     /// [`Lease`](super::Lease).
     ///
     /// Names that are wrong show when it is awaited.
+    #[inline]
     pub fn acquire<E, R>(&self, entity: E, resource: R) -> Acquire
     where
         E: IntoName<EntityId>,
@@ -147,7 +148,8 @@ impl RateLimiter {
         E: IntoName<EntityId>,
         R: IntoName<Resource>,
     {
-        Ok(BucketHandle::new(self.subject(entity, resource)?, self.deadline()))
+        let subject = self.subject(entity, resource).map_err(|error| *error)?;
+        Ok(BucketHandle::new(subject, self.deadline()))
     }
 
     /// Where the limits of a bucket stand, without charging anything.
@@ -218,7 +220,7 @@ impl RateLimiter {
 
     /// What a request for a bucket is about. Names are made only where nothing is found by them.
     #[inline]
-    fn subject<E, R>(&self, entity: E, resource: R) -> Result<Subject, Error>
+    fn subject<E, R>(&self, entity: E, resource: R) -> Result<Subject, Box<Error>>
     where
         E: IntoName<EntityId>,
         R: IntoName<Resource>,
@@ -226,20 +228,30 @@ impl RateLimiter {
         if let Backend::Memory(memory) = self.backend()
             && let Some(entry) = memory.store.find(entity.as_text(), resource.as_text())
         {
-            return Ok(Subject::Memory { memory: memory.clone(), place: Place::Entry(entry) });
+            return Ok(Subject::Memory(memory.found(entry)));
         }
-        let key = BucketKey::new(entity.into_name()?, resource.into_name()?);
+        self.new_subject(entity, resource)
+    }
+
+    /// As [`subject`](Self::subject), where nothing is found.
+    fn new_subject<E, R>(&self, entity: E, resource: R) -> Result<Subject, Box<Error>>
+    where
+        E: IntoName<EntityId>,
+        R: IntoName<Resource>,
+    {
+        let wrong = |error: InvalidName| Box::new(Error::from(error));
+        let key = BucketKey::new(entity.into_name().map_err(wrong)?, resource.into_name().map_err(wrong)?);
         Ok(match self.backend() {
-            Backend::Memory(memory) => Subject::Memory { memory: memory.clone(), place: Place::Key(Box::new(key)) },
+            Backend::Memory(memory) => Subject::Memory(memory.new_place(key)),
             Backend::Gated(_) | Backend::Scripted(_) => self.subject_of(key),
         })
     }
 
     fn subject_of(&self, key: BucketKey) -> Subject {
         match self.backend() {
-            Backend::Memory(memory) => Subject::Memory { memory: memory.clone(), place: memory.place(key) },
+            Backend::Memory(memory) => Subject::Memory(memory.place(key)),
             Backend::Gated(_) | Backend::Scripted(_) => {
-                Subject::Gated(Box::new(Gated { limiter: self.clone(), key, gate: None }))
+                Subject::Gated(Box::new(Gated { limiter: self.clone(), key, gate: None, prefetch: None }))
             }
         }
     }
@@ -255,7 +267,7 @@ impl RateLimiter {
     /// A bucket of a limiter over a store.
     pub(super) fn gated(&self, key: BucketKey, limits: Limits) -> Bucket {
         match self.backend() {
-            Backend::Memory(memory) => Bucket::Memory { memory: memory.clone(), place: memory.place(key), limits },
+            Backend::Memory(memory) => Bucket::Memory { place: memory.place(key), limits: Brought::These(limits) },
             Backend::Gated(gates) => Bucket::Gated { gate: gates.get(key), limits },
             Backend::Scripted(scripted) => scripted.bucket(key, limits),
         }
@@ -264,7 +276,7 @@ impl RateLimiter {
     /// Who waits for capacity.
     pub(super) fn lines(&self) -> &Lines {
         match self.backend() {
-            Backend::Memory(memory) => &memory.lines,
+            Backend::Memory(memory) => memory.home.lines(),
             Backend::Gated(_) | Backend::Scripted(_) => &self.shared.lines,
         }
     }
@@ -273,7 +285,8 @@ impl RateLimiter {
     pub(super) fn local(&self) -> &Arc<Memory> {
         self.shared.local.get_or_init(|| {
             let store = MemoryStore::with_capacity(self.shared.builder.most_remembered());
-            Arc::new(Memory { store, clock: self.shared.clock.clone(), lines: Lines::default() })
+            let home = store.home(Some(self.shared.clock.clone()));
+            Arc::new(Memory { store, home })
         })
     }
 

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    memory::resolve,
     rate_limiter::{Backend, RateLimiter},
     resolver::{CacheStats, Resolution, Resolving, kept},
 };
@@ -37,10 +38,10 @@ impl RateLimiter {
     /// the entity has a parent that is charged too.
     pub(super) fn resolve(&self, entity: &EntityId, resource: &Resource) -> Resolving {
         match self.backend() {
-            Backend::Memory(memory) => memory.resolve(entity, resource),
+            Backend::Memory(memory) => resolve(&memory.home, entity, resource),
             Backend::Gated(gates) if gates.context().store.records().is_none() => nothing(),
             Backend::Gated(gates) => gates.resolver().resolve(entity, resource),
-            Backend::Scripted(scripted) => scripted.memory.resolve(entity, resource),
+            Backend::Scripted(scripted) => resolve(&scripted.memory.home, entity, resource),
         }
     }
 

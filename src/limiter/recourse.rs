@@ -83,7 +83,7 @@ impl Acquire {
                 return Err(crate::error::Invalid::Share.into());
             }
             request.recourse_mut().local = Some(share);
-            Ok(())
+            Ok::<_, Error>(())
         });
         self
     }
@@ -105,7 +105,7 @@ impl Acquire {
                 shadow @ Shadow::None => *shadow = Shadow::Limits(vec![name]),
                 Shadow::All => {}
             }
-            Ok(())
+            Ok::<_, Error>(())
         });
         self
     }
@@ -149,7 +149,7 @@ impl Acquire {
         self.edit(|request| {
             let wait = &mut request.recourse_mut().wait;
             *wait = Some(Wait { most, waiters: wait.map_or(Wait::WAITERS, |wait| wait.waiters) });
-            Ok(())
+            Ok::<_, Error>(())
         });
         self
     }
@@ -160,7 +160,7 @@ impl Acquire {
         self.edit(|request| {
             let wait = &mut request.recourse_mut().wait;
             *wait = Some(Wait { most: wait.map_or(Duration::ZERO, |wait| wait.most), waiters });
-            Ok(())
+            Ok::<_, Error>(())
         });
         self
     }
@@ -170,7 +170,7 @@ impl Acquire {
         if let Some(recourse) = recourse {
             self.edit(|request| {
                 request.set_recourse(recourse.clone());
-                Ok(())
+                Ok::<_, Error>(())
             });
         }
         self

@@ -4,13 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     bucket::Bucket,
-    charge::{Charge, Charged, Charges, Mode, charge, denied},
+    charge::{Charge, Charged, Charges, Mode, charge},
     deadline::Deadline,
+    few::{Alone, Few},
     gate::Gate,
     grant::{Amounts, Grant, Share, Shares},
     holding::{Holding, Holdings},
     lease::Lease,
-    memory::{Memory, Pinned, Place},
+    memory::{Brought, Pinned, Place, resolve},
     prefetch::Prefetch,
     rate_limiter::RateLimiter,
     records::{NOTHING, nothing},
@@ -22,9 +23,10 @@ use super::{
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Invalid, Unavailable},
     model::{
-        BucketKey, ConfigSource, Cost, EntityId, Limit, LimitName, LimitStatus, Limits, MILLI, Owner, ResolvedLimits,
-        to_milli,
+        BucketKey, ConfigSource, Cost, Denied, EntityId, IntoLimits, InvalidLimits, Limit, LimitName, LimitStatus,
+        Limits, MILLI, Owner, ResolvedLimits, to_milli,
     },
+    store::Home,
     telemetry::{Begun, Watch},
 };
 
@@ -41,7 +43,6 @@ pub(super) struct Terms {
     limits: Source,
     cost: Cost,
     parent: bool,
-    prefetch: Option<Prefetch>,
     deadline: Deadline,
     recourse: Option<Arc<Recourse>>,
 }
@@ -49,10 +50,7 @@ pub(super) struct Terms {
 /// Whose bucket it is about, and how far it has been found.
 #[derive(Clone, Debug)]
 pub(super) enum Subject {
-    Memory {
-        memory: Arc<Memory>,
-        place: Place,
-    },
+    Memory(Place),
     Pinned(Arc<Pinned>),
     /// Boxed: a request is moved often.
     Gated(Box<Gated>),
@@ -64,6 +62,7 @@ pub(super) struct Gated {
     pub(super) limiter: RateLimiter,
     pub(super) key: BucketKey,
     pub(super) gate: Option<Arc<Gate>>,
+    pub(super) prefetch: Option<Prefetch>,
 }
 
 /// Where the limits come from.
@@ -71,8 +70,8 @@ pub(super) struct Gated {
 pub(super) enum Source {
     /// What is stored; or what the subject was pinned with.
     Stored,
-    StoredOr(Limits),
-    Exactly(Limits),
+    StoredOr(Brought),
+    Exactly(Brought),
 }
 
 /// The buckets to charge, if all of them are known.
@@ -84,9 +83,10 @@ pub(super) enum Planned {
 }
 
 impl Subject {
+    #[inline]
     pub(super) fn key(&self) -> &BucketKey {
         match self {
-            Self::Memory { place, .. } => place.key(),
+            Self::Memory(place) => place.key(),
             Self::Pinned(pinned) => pinned.entry.key(),
             Self::Gated(gated) => &gated.key,
         }
@@ -95,10 +95,11 @@ impl Subject {
     /// The same, found for good as far as possible.
     pub(super) fn found(self) -> Self {
         match self {
-            Self::Memory { memory, mut place } => {
+            Self::Memory(mut place) => {
+                let now = place.home().now();
                 // A store that is full of buckets in use has no place for it: it is looked up each time.
-                let _ = place.claim(&memory, memory.now());
-                Self::Memory { memory, place }
+                let _ = place.claim(&Brought::Known, now);
+                Self::Memory(place)
             }
             Self::Gated(mut gated) => {
                 gated.gate = gated.gate.or_else(|| gated.limiter.gate(gated.key.clone()));
@@ -108,10 +109,10 @@ impl Subject {
         }
     }
 
-    fn memory(&self) -> Option<&Memory> {
+    fn home(&self) -> Option<&Home> {
         match self {
-            Self::Memory { memory, .. } => Some(memory),
-            Self::Pinned(pinned) => Some(&pinned.memory),
+            Self::Memory(place) => Some(place.home()),
+            Self::Pinned(pinned) => Some(&pinned.home),
             Self::Gated(_) => None,
         }
     }
@@ -120,38 +121,59 @@ impl Subject {
     fn resolve(&self, entity: &EntityId) -> Resolving {
         let resource = &self.key().resource;
         match self {
-            Self::Memory { memory, .. } => memory.resolve(entity, resource),
-            Self::Pinned(pinned) => pinned.memory.resolve(entity, resource),
+            Self::Memory(place) => resolve(place.home(), entity, resource),
+            Self::Pinned(pinned) => resolve(&pinned.home, entity, resource),
             Self::Gated(gated) => gated.limiter.resolve(entity, resource),
         }
     }
 
     /// The bucket of the same resource of another entity.
-    fn of(&self, entity: EntityId, limits: Limits) -> Bucket {
+    fn of(&self, entity: EntityId, limits: Limits) -> Result<Bucket, Unavailable> {
         let key = BucketKey::new(entity, self.key().resource.clone());
-        match self {
-            Self::Memory { memory, .. } => Bucket::Memory { memory: memory.clone(), place: memory.place(key), limits },
-            Self::Pinned(pinned) => {
-                let memory = pinned.memory.clone();
-                Bucket::Memory { place: memory.place(key), memory, limits }
-            }
-            Self::Gated(gated) => gated.limiter.gated(key, limits),
+        let place = match self {
+            Self::Memory(place) => place.beside(key)?,
+            Self::Pinned(pinned) => pinned.place().beside(key)?,
+            Self::Gated(gated) => return Ok(gated.limiter.gated(key, limits)),
+        };
+        Ok(Bucket::Memory { place, limits: Brought::These(limits) })
+    }
+
+    /// The limits that are meant.
+    fn limits<'a>(&'a self, brought: &'a Brought) -> &'a Limits {
+        match (self, brought) {
+            (_, Brought::These(limits)) => limits,
+            (Self::Memory(place), Brought::Known) => place.limits(brought),
+            (Self::Pinned(pinned), Brought::Known) => &pinned.limits,
+            (Self::Gated(_), Brought::Known) => Limits::unknown(),
         }
     }
 
-    /// The bucket that is meant.
+    /// Limits that a request brings: not kept where the bucket knows them.
     #[inline]
-    fn into_bucket(self, limits: Limits) -> Bucket {
+    fn brought(&self, limits: impl IntoLimits) -> Result<Brought, InvalidLimits> {
+        if let (Self::Memory(Place::Entry(entry)), Some(limits)) = (self, limits.as_limits())
+            && entry.limits().is(limits)
+        {
+            return Ok(Brought::Known);
+        }
+        limits.into_limits().map(Brought::These)
+    }
+
+    /// The bucket that is meant.
+    fn into_bucket(self, limits: Brought) -> Bucket {
         match self {
-            Self::Memory { memory, place } => Bucket::Memory { memory, place, limits },
-            Self::Pinned(pinned) => {
-                let (memory, place) = (pinned.memory.clone(), Place::Entry(pinned.entry.clone()));
-                Bucket::Memory { memory, place, limits }
+            Self::Memory(place) => Bucket::Memory { place, limits },
+            Self::Pinned(pinned) => Bucket::Memory { place: pinned.place(), limits },
+            Self::Gated(gated) => {
+                let limits = match limits {
+                    Brought::These(limits) => limits,
+                    Brought::Known => Limits::unknown().clone(),
+                };
+                match *gated {
+                    Gated { gate: Some(gate), .. } => Bucket::Gated { gate, limits },
+                    Gated { limiter, key, .. } => limiter.gated(key, limits),
+                }
             }
-            Self::Gated(gated) => match *gated {
-                Gated { gate: Some(gate), .. } => Bucket::Gated { gate, limits },
-                Gated { limiter, key, gate: None } => limiter.gated(key, limits),
-            },
         }
     }
 }
@@ -159,10 +181,7 @@ impl Subject {
 impl Request {
     #[inline]
     pub(super) fn new(subject: Subject, limits: Source, deadline: Deadline) -> Self {
-        Self {
-            subject,
-            terms: Terms { limits, cost: Cost::new(), parent: true, deadline, prefetch: None, recourse: None },
-        }
+        Self { subject, terms: Terms { limits, cost: Cost::new(), parent: true, deadline, recourse: None } }
     }
 
     pub(super) fn deadline(&self) -> Deadline {
@@ -173,24 +192,23 @@ impl Request {
         self.terms.deadline = deadline;
     }
 
-    pub(super) fn set_limits<L>(&mut self, limits: L) -> Result<(), Error>
-    where
-        L: TryInto<Limits, Error: Into<Error>>,
-    {
-        self.terms.limits = Source::Exactly(limits.try_into().map_err(Into::into)?);
+    #[inline]
+    pub(super) fn set_limits(&mut self, limits: impl IntoLimits) -> Result<(), InvalidLimits> {
+        self.terms.limits = Source::Exactly(self.subject.brought(limits)?);
         Ok(())
     }
 
-    pub(super) fn set_default_limits<L>(&mut self, limits: L) -> Result<(), Error>
-    where
-        L: TryInto<Limits, Error: Into<Error>>,
-    {
-        self.terms.limits = Source::StoredOr(limits.try_into().map_err(Into::into)?);
+    #[inline]
+    pub(super) fn set_default_limits(&mut self, limits: impl IntoLimits) -> Result<(), InvalidLimits> {
+        self.terms.limits = Source::StoredOr(self.subject.brought(limits)?);
         Ok(())
     }
 
+    /// In memory there is nothing to fetch.
     pub(super) fn set_prefetch(&mut self, prefetch: Prefetch) {
-        self.terms.prefetch = Some(prefetch);
+        if let Subject::Gated(gated) = &mut self.subject {
+            gated.prefetch = Some(prefetch);
+        }
     }
 
     pub(super) fn without_parent(&mut self) {
@@ -208,7 +226,7 @@ impl Request {
 
     /// Watches it until it is decided.
     pub(super) fn watch(&self, begun: Begun) -> Watch {
-        Watch::new(begun, self.subject.key(), self.subject.memory().is_some())
+        Watch::new(begun, self.subject.key(), self.subject.home().is_some())
     }
 
     /// A timer for the deadline, wherever it is made.
@@ -224,6 +242,7 @@ impl Request {
         }
     }
 
+    #[inline]
     pub(super) fn key(&self) -> &BucketKey {
         self.subject.key()
     }
@@ -233,14 +252,14 @@ impl Request {
     }
 
     pub(super) fn is_in_memory(&self) -> bool {
-        self.subject.memory().is_some()
+        self.subject.home().is_some()
     }
 
     /// Who waits for buckets of the limiter.
     pub(super) fn lines(&self) -> &Lines {
         match &self.subject {
-            Subject::Memory { memory, .. } => &memory.lines,
-            Subject::Pinned(pinned) => &pinned.memory.lines,
+            Subject::Memory(place) => place.home().lines(),
+            Subject::Pinned(pinned) => pinned.home.lines(),
             Subject::Gated(gated) => gated.limiter.lines(),
         }
     }
@@ -289,7 +308,7 @@ impl Request {
             let known = limiter.last_known(parent, self)?.share(share);
             Some((parent.clone(), Arc::new(known)))
         });
-        let terms = Terms { limits: self.terms.limits.share(share), prefetch: None, ..self.terms.clone() };
+        let terms = Terms { limits: self.terms.limits.share(share), ..self.terms.clone() };
         let request = Self { subject: limiter.local_subject(self), terms };
         let charged = request.charges(&own, parent, true).map(|charges| charge(charges, self.deadline()));
         Some(match charged {
@@ -298,16 +317,6 @@ impl Request {
             Ok(Charged::Waiting(_)) => Err(Unavailable::ShutDown.into()),
             Err(error) => Err(error),
         })
-    }
-
-    #[inline]
-    pub(super) fn into_parts(self) -> (Subject, Terms) {
-        (self.subject, self.terms)
-    }
-
-    #[inline]
-    pub(super) fn from_parts(subject: Subject, terms: Terms) -> Self {
-        Self { subject, terms }
     }
 
     /// The buckets to charge, if everything is known that they depend on.
@@ -348,8 +357,7 @@ impl Request {
 
     /// Whether there is nothing to go by but the request's own limits.
     fn nothing_stored(&self) -> bool {
-        (self.is_exact() && !self.terms.parent)
-            || self.subject.memory().is_some_and(|memory| !memory.store.has_records())
+        (self.is_exact() && !self.terms.parent) || self.subject.home().is_some_and(|home| !home.has_records())
     }
 
     fn is_exact(&self) -> bool {
@@ -363,7 +371,7 @@ impl Request {
     /// The same request, with the limits that it was pinned with as its own.
     fn unpinned(mut self) -> Self {
         if let (Subject::Pinned(pinned), Source::Stored) = (&self.subject, &self.terms.limits) {
-            self.terms.limits = Source::Exactly(pinned.limits.clone());
+            self.terms.limits = Source::Exactly(Brought::These(pinned.limits.clone()));
         }
         self
     }
@@ -387,7 +395,11 @@ impl Request {
         parent: Option<(EntityId, Arc<Resolution>)>,
         check: bool,
     ) -> Result<Charges, Error> {
-        let Self { subject, terms: Terms { limits, cost, prefetch, .. } } = self;
+        let Self { subject, terms: Terms { limits, cost, .. } } = self;
+        let prefetch = match &subject {
+            Subject::Gated(gated) => gated.prefetch,
+            _ => None,
+        };
         let disabled = |entity: &EntityId, resolution: &Resolution| match resolution.disabled {
             true => Err(Disabled::new(entity.clone(), subject.key().resource.clone())),
             false => Ok(()),
@@ -408,8 +420,9 @@ impl Request {
             None => None,
             Some((entity, resolution)) => {
                 let (limits, own) = limits.clone().resolved(&resolution)?;
+                let limits = subject.limits(&limits).clone();
                 let amounts = amounts(&cost, &limits);
-                let bucket = subject.of(entity, limits);
+                let bucket = subject.of(entity, limits)?;
                 bucket.has_shards(resolution.shard_count);
                 Some(Box::new(Charge { bucket, owner: Owner::Parent, mode: mode(own, &resolution), amounts }))
             }
@@ -434,58 +447,98 @@ impl Request {
     }
 }
 
-impl Terms {
-    /// The answer to a request for one limit, where the bucket was found in memory and nothing is
-    /// stored: what nearly all are. The same as [`plan`](Request::plan) and what follows, but
-    /// nothing is written before it is in its place in the lease: moving a request and a lease
-    /// about costs more than deciding does.
-    ///
-    /// The subject is taken with an answer.
+impl Request {
+    /// The decision, where the bucket was found in memory, has the one limit that it was made with or
+    /// that a handle pins, no cost is named and nothing is stored: what nearly all requests of a
+    /// limiter in memory are. The same as [`plan`](Self::plan) and what follows. With the tokens that
+    /// are left (millitokens) comes what makes the lease: [`grant`](Self::grant).
     #[inline]
-    pub(super) fn answer(&mut self, subject: &mut Option<Subject>) -> Option<Result<Lease, Error>> {
-        if self.recourse.is_some() {
+    pub(super) fn decide(&self) -> Option<Result<i64, Box<Denied>>> {
+        if self.terms.recourse.is_some() || !self.terms.cost.is_empty() {
             return None;
         }
-        let (memory, entry, limits) = match (&*subject, &self.limits) {
+        match (&self.subject, &self.terms.limits) {
             (
-                Some(Subject::Memory { memory, place: Place::Entry(entry) }),
-                Source::Exactly(limits) | Source::StoredOr(limits),
-            ) => (&**memory, &**entry, limits),
-            (Some(Subject::Pinned(pinned)), Source::Stored) => (&*pinned.memory, &*pinned.entry, &pinned.limits),
-            _ => return None,
-        };
-        let ([_], true, true) = (&**limits, self.cost.is_empty(), !memory.store.has_records()) else {
-            return None;
-        };
-        // Not named by the cost, so it is charged 1: no limit's capacity is less.
-        let amount = MILLI;
-        let left = match memory.store.spend_one(entry, limits, amount, memory.now()) {
-            Ok(left) => left,
-            Err(statuses) => {
-                let error = denied(entry.key(), statuses);
-                *subject = None;
-                return Some(Err(error));
-            }
-        };
-        let shares = Shares::One([Share { charged: amount, left, used: amount }]);
-        let lease = |bucket| {
-            let holding = Holding::new(Grant::new(bucket, shares), Owner::Entity, false);
-            Some(Ok(Lease::new(Holdings::one(holding), self.deadline)))
-        };
-        match (subject.take(), std::mem::replace(&mut self.limits, Source::Stored)) {
-            (Some(Subject::Pinned(pinned)), _) => lease(Bucket::Pinned(pinned)),
-            (Some(Subject::Memory { memory, place }), Source::Exactly(limits) | Source::StoredOr(limits)) => {
-                lease(Bucket::Memory { memory, place, limits })
-            }
+                Subject::Memory(Place::Entry(entry)),
+                Source::Exactly(Brought::Known) | Source::StoredOr(Brought::Known),
+            ) => entry.spend_one(entry.home(), entry.limits(), ALONE),
+            (Subject::Pinned(pinned), Source::Stored) => pinned.entry.spend_one(&pinned.home, &pinned.limits, ALONE),
             _ => None,
         }
     }
+
+    /// The lease that [`decide`](Self::decide) has granted.
+    #[inline]
+    pub(super) fn grant(self, left: i64) -> Option<Lease> {
+        let Self { subject, terms } = self;
+        let share = Share { charged: ALONE, left, used: ALONE };
+        let deadline = terms.deadline;
+        // There is nothing in it to let go of, which the compiler does not see.
+        std::mem::forget(terms);
+        let bucket = match subject {
+            Subject::Memory(Place::Entry(entry)) => Alone::Entry(entry),
+            Subject::Pinned(pinned) => Alone::Pinned(pinned),
+            _ => return None,
+        };
+        Some(Lease::few(Few::one(bucket, share, deadline)))
+    }
+
+    /// As [`decide`](Self::decide), for any limits and costs. Neither boxes anything nor waits.
+    pub(super) fn decide_any(&self) -> Option<Result<Shares, Box<Denied>>> {
+        if self.terms.recourse.is_some() {
+            return None;
+        }
+        let (entry, home, limits) = match (&self.subject, &self.terms.limits) {
+            (Subject::Memory(Place::Entry(entry)), Source::Exactly(brought) | Source::StoredOr(brought)) => {
+                (entry, entry.home(), self.subject.limits(brought))
+            }
+            (Subject::Pinned(pinned), Source::Stored) => (&pinned.entry, &pinned.home, &pinned.limits),
+            _ => return None,
+        };
+        if home.has_records() {
+            return None;
+        }
+        let mut shares = shares(&self.terms.cost, limits)?;
+        Some(entry.spend(home, limits, &mut shares, home.now()).map(|()| shares).map_err(|s| entry.denied(s)))
+    }
+
+    /// The lease that [`decide_any`](Self::decide_any) has granted.
+    pub(super) fn grant_any(self, shares: Shares) -> Option<Lease> {
+        let deadline = self.terms.deadline;
+        let (bucket, limits) = match (self.subject, self.terms.limits) {
+            (Subject::Pinned(pinned), Source::Stored) => (Alone::Pinned(pinned), None),
+            (Subject::Memory(Place::Entry(entry)), Source::Exactly(limits) | Source::StoredOr(limits)) => {
+                match limits {
+                    Brought::Known => (Alone::Entry(entry), None),
+                    Brought::These(limits) => (Alone::Entry(entry), Some(limits)),
+                }
+            }
+            _ => return None,
+        };
+        if shares.len() <= 2 {
+            return Few::of(bucket, limits, &shares, deadline).map(Lease::few);
+        }
+        let holding = Holding::new(Grant::new(bucket.into_bucket(limits), shares), Owner::Entity, false);
+        Some(Lease::new(Holdings::one(holding), deadline))
+    }
+}
+
+/// What a limit is charged that the cost does not name, millitokens: no limit's capacity is less.
+const ALONE: i64 = MILLI;
+
+/// What is asked of `limits`, if the cost names no others and can be granted.
+fn shares(cost: &Cost, limits: &Limits) -> Option<Shares> {
+    let fits = |(name, tokens): (&LimitName, u64)| {
+        limits.index(name.as_str()).is_some_and(|index| tokens <= limits[index].capacity())
+    };
+    let asked = |limit: &Limit| Share::asked(to_milli(asked(cost, limit)));
+    cost.iter().all(fits).then(|| limits.iter().map(asked).collect())
 }
 
 impl Source {
     /// The limits that hold, and whether they are the entity's own.
     #[inline]
-    fn resolved(self, resolution: &Resolution) -> Result<(Limits, bool), Error> {
+    fn resolved(self, resolution: &Resolution) -> Result<(Brought, bool), Error> {
         if let Self::Exactly(limits) = self {
             return Ok((limits, ConfigSource::Override.is_own()));
         }
@@ -493,7 +546,7 @@ impl Source {
             return Err(Invalid::NotUnderstood(attribute.clone()).into());
         }
         match (&resolution.stored, self) {
-            (Some(ResolvedLimits { limits, source }), _) => Ok((limits.clone(), source.is_own())),
+            (Some(ResolvedLimits { limits, source }), _) => Ok((Brought::These(limits.clone()), source.is_own())),
             (None, Self::StoredOr(limits)) => Ok((limits, ConfigSource::Defaults.is_own())),
             (None, _) => Err(Invalid::NoLimits.into()),
         }

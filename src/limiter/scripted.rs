@@ -14,7 +14,7 @@ use super::{
     charge::Mode,
     deadline::Deadline,
     grant::{Amounts, Share},
-    memory::Memory,
+    memory::{Brought, Memory},
 };
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Unavailable},
@@ -125,8 +125,7 @@ impl Scripted {
     }
 
     pub(super) fn bucket(self: &Arc<Self>, key: BucketKey, limits: Limits) -> Bucket {
-        let memory = self.memory.clone();
-        let bucket = Bucket::Memory { place: memory.place(key), memory, limits };
+        let bucket = Bucket::Memory { place: self.memory.place(key), limits: Brought::These(limits) };
         Bucket::Scripted(Box::new(ScriptedBucket { scripted: self.clone(), bucket, lease: None }))
     }
 }
@@ -185,10 +184,11 @@ impl ScriptedBucket {
 
     /// Charges the bucket, into debt where it is short.
     fn grant(&mut self, amounts: &Amounts) -> Asked {
-        if let Bucket::Memory { memory, place, .. } = &mut self.bucket
-            && let Err(error) = place.claim(memory, memory.now())
-        {
-            return Asked::Unavailable(error);
+        if let Bucket::Memory { place, limits } = &mut self.bucket {
+            let now = place.home().now();
+            if let Err(error) = place.claim(limits, now) {
+                return Asked::Unavailable(error);
+            }
         }
         self.bucket.settle(amounts, &[]);
         let left = self.bucket.glance(&[]).into_iter().map(|status| status.available.saturating_mul(MILLI));

@@ -1,7 +1,5 @@
 //! What a request asks for.
 
-use smallvec::SmallVec;
-
 use super::{InvalidName, LimitName};
 
 /// Amounts in tokens per limit that a request asks for, all or nothing.
@@ -19,7 +17,46 @@ use super::{InvalidName, LimitName};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
-    amounts: SmallVec<[(LimitName, u64); 1]>,
+    amounts: Amounts,
+}
+
+/// Mostly there is none, or one: then it stands in place, and dropping it is a glance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Amounts {
+    #[default]
+    None,
+    One([(LimitName, u64); 1]),
+    More(Vec<(LimitName, u64)>),
+}
+
+impl Amounts {
+    #[inline]
+    fn as_slice(&self) -> &[(LimitName, u64)] {
+        match self {
+            Self::None => &[],
+            Self::One(amount) => amount,
+            Self::More(amounts) => amounts,
+        }
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [(LimitName, u64)] {
+        match self {
+            Self::None => &mut [],
+            Self::One(amount) => amount,
+            Self::More(amounts) => amounts,
+        }
+    }
+
+    fn push(&mut self, amount: (LimitName, u64)) {
+        *self = match std::mem::take(self) {
+            Self::None => Self::One([amount]),
+            Self::One([first]) => Self::More(vec![first, amount]),
+            Self::More(mut amounts) => {
+                amounts.push(amount);
+                Self::More(amounts)
+            }
+        };
+    }
 }
 
 impl Cost {
@@ -40,7 +77,7 @@ impl Cost {
 
     /// Sets the amount of the limit `name`, in tokens.
     pub fn set(&mut self, name: LimitName, tokens: u64) {
-        match self.amounts.iter_mut().find(|(known, _)| *known == name) {
+        match self.amounts.as_mut_slice().iter_mut().find(|(known, _)| *known == name) {
             Some((_, amount)) => *amount = tokens,
             None => self.amounts.push((name, tokens)),
         }
@@ -55,13 +92,13 @@ impl Cost {
     /// Whether the cost names no limit.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.amounts.is_empty()
+        matches!(self.amounts, Amounts::None)
     }
 
     /// The limits that the cost names, with their amounts in tokens.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = (&LimitName, u64)> {
-        self.amounts.iter().map(|(name, amount)| (name, *amount))
+        self.amounts.as_slice().iter().map(|(name, amount)| (name, *amount))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The address of a bucket.
 
+use std::sync::LazyLock;
+
 use super::{EntityId, Resource};
 
 /// The address of a bucket's shard inside a namespace.
@@ -17,5 +19,13 @@ impl BucketKey {
     /// The first (mostly the only) shard of a bucket.
     pub fn new(entity: EntityId, resource: Resource) -> Self {
         Self { entity, resource, shard: 0 }
+    }
+
+    /// Stands for the bucket of what is over.
+    pub(crate) fn unknown() -> &'static Self {
+        static UNKNOWN: LazyLock<BucketKey> = LazyLock::new(|| {
+            BucketKey::new(EntityId::from_valid("unknown".into()), Resource::from_valid("unknown".into()))
+        });
+        &UNKNOWN
     }
 }

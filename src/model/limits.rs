@@ -1,6 +1,12 @@
 //! The limits of one bucket.
 
-use std::{convert::Infallible, ops::Deref, sync::Arc};
+use std::{
+    convert::Infallible,
+    ops::Deref,
+    sync::{Arc, LazyLock},
+};
+
+use smallvec::SmallVec;
 
 use super::{Limit, LimitName};
 
@@ -27,7 +33,8 @@ pub enum InvalidLimits {
 /// # Ok::<(), tollgate::model::InvalidLimits>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits(Arc<[Limit]>);
+// A thin pointer, because every request and every lease carries it; mostly it is one limit.
+pub struct Limits(Arc<SmallVec<[Limit; 1]>>);
 
 impl Limits {
     /// Checks that there is at least one and no name stands twice.
@@ -35,7 +42,7 @@ impl Limits {
     /// # Errors
     /// [`InvalidLimits::Empty`], [`InvalidLimits::Duplicate`].
     pub fn new(limits: impl IntoIterator<Item = Limit>) -> Result<Self, InvalidLimits> {
-        let limits: Arc<[Limit]> = limits.into_iter().collect();
+        let limits: SmallVec<[Limit; 1]> = limits.into_iter().collect();
         if limits.is_empty() {
             return Err(InvalidLimits::Empty);
         }
@@ -44,7 +51,7 @@ impl Limits {
                 return Err(InvalidLimits::Duplicate(limit.name().clone()));
             }
         }
-        Ok(Self(limits))
+        Ok(Self(Arc::new(limits)))
     }
 
     /// The place of the limit `name`.
@@ -55,7 +62,84 @@ impl Limits {
     /// Whether both are the same, mostly told by the pointer alone.
     #[inline]
     pub(crate) fn same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self == other
+        self.is(other) || self == other
+    }
+
+    /// Whether one is a clone of the other.
+    #[inline]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Stands for limits that nobody has brought yet: no others are the same.
+    pub(crate) fn unknown() -> &'static Self {
+        static UNKNOWN: LazyLock<Limits> = LazyLock::new(|| Limits(Arc::default()));
+        &UNKNOWN
+    }
+}
+
+/// What is the limits of a bucket, or may be: a [`Limit`], an array, a slice or a vector of them, or
+/// [`Limits`].
+///
+/// Limits that are lent are cloned only where the bucket does not know them yet.
+pub trait IntoLimits {
+    /// The limits, if they are made already.
+    fn as_limits(&self) -> Option<&Limits> {
+        None
+    }
+
+    /// The limits.
+    ///
+    /// # Errors
+    /// [`InvalidLimits`] where they cannot stand together.
+    fn into_limits(self) -> Result<Limits, InvalidLimits>;
+}
+
+impl IntoLimits for Limits {
+    #[inline]
+    fn as_limits(&self) -> Option<&Limits> {
+        Some(self)
+    }
+
+    #[inline]
+    fn into_limits(self) -> Result<Limits, InvalidLimits> {
+        Ok(self)
+    }
+}
+
+impl IntoLimits for &Limits {
+    #[inline]
+    fn as_limits(&self) -> Option<&Limits> {
+        Some(self)
+    }
+
+    #[inline]
+    fn into_limits(self) -> Result<Limits, InvalidLimits> {
+        Ok(self.clone())
+    }
+}
+
+impl IntoLimits for Limit {
+    fn into_limits(self) -> Result<Limits, InvalidLimits> {
+        Ok(self.into())
+    }
+}
+
+impl<const N: usize> IntoLimits for [Limit; N] {
+    fn into_limits(self) -> Result<Limits, InvalidLimits> {
+        self.try_into()
+    }
+}
+
+impl IntoLimits for Vec<Limit> {
+    fn into_limits(self) -> Result<Limits, InvalidLimits> {
+        self.try_into()
+    }
+}
+
+impl IntoLimits for &[Limit] {
+    fn into_limits(self) -> Result<Limits, InvalidLimits> {
+        self.try_into()
     }
 }
 
@@ -70,7 +154,7 @@ impl Deref for Limits {
 
 impl From<Limit> for Limits {
     fn from(limit: Limit) -> Self {
-        Self(Arc::new([limit]))
+        Self(Arc::new(SmallVec::from_iter([limit])))
     }
 }
 

@@ -41,7 +41,7 @@ pub use entity::Entity;
 pub use health::{BreakerState, Status, StoreStatus};
 pub use key::BucketKey;
 pub use limit::{InvalidLimit, Limit, limit_name};
-pub use limits::{InvalidLimits, Limits};
+pub use limits::{IntoLimits, InvalidLimits, Limits};
 pub use mapping::UnusableKey;
 pub(crate) use mapping::write_network;
 pub use name::{EntityId, IntoName, InvalidName, LimitName, NameKind, NameProblem, NamespaceName, Resource, StackName};

@@ -1,8 +1,9 @@
 //! Checked names: built once, carried as types.
 
-use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
+use std::{borrow::Borrow, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// Which kind of name was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +122,8 @@ macro_rules! checked_name {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(Arc<str>);
+        // Short ones stand in place: no allocation, and nothing to fetch where they are compared.
+        pub struct $name(SmolStr);
 
         impl $name {
             /// The most bytes that such a name may have.
@@ -138,8 +140,9 @@ macro_rules! checked_name {
             }
 
             /// The name as text.
+            #[inline]
             pub fn as_str(&self) -> &str {
-                &self.0
+                self.0.as_str()
             }
 
             /// A text that is known to be a name, because a mapping made it.
@@ -160,7 +163,7 @@ macro_rules! checked_name {
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_tuple(stringify!($name)).field(&&*self.0).finish()
+                f.debug_tuple(stringify!($name)).field(&self.as_str()).finish()
             }
         }
 
@@ -216,6 +219,7 @@ macro_rules! checked_name {
         }
 
         impl IntoName<$name> for $name {
+            #[inline]
             fn as_text(&self) -> &str {
                 &self.0
             }
@@ -226,6 +230,7 @@ macro_rules! checked_name {
         }
 
         impl IntoName<$name> for &$name {
+            #[inline]
             fn as_text(&self) -> &str {
                 &self.0
             }
@@ -236,6 +241,7 @@ macro_rules! checked_name {
         }
 
         impl IntoName<$name> for &str {
+            #[inline]
             fn as_text(&self) -> &str {
                 self
             }
@@ -246,6 +252,7 @@ macro_rules! checked_name {
         }
 
         impl IntoName<$name> for String {
+            #[inline]
             fn as_text(&self) -> &str {
                 self
             }
@@ -256,6 +263,7 @@ macro_rules! checked_name {
         }
 
         impl IntoName<$name> for &String {
+            #[inline]
             fn as_text(&self) -> &str {
                 self
             }
@@ -273,19 +281,19 @@ macro_rules! checked_name {
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                String::from(&*name.0)
+                name.0.into()
             }
         }
 
         impl PartialEq<str> for $name {
             fn eq(&self, text: &str) -> bool {
-                &*self.0 == text
+                self.as_str() == text
             }
         }
 
         impl PartialEq<&str> for $name {
             fn eq(&self, text: &&str) -> bool {
-                &*self.0 == *text
+                self.as_str() == *text
             }
         }
     };

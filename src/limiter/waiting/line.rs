@@ -19,7 +19,7 @@ use crate::model::{BucketKey, Cost, LimitStatus};
 
 /// The lines of a limiter: one for each bucket that somebody waits for.
 #[derive(Debug, Default)]
-pub(in crate::limiter) struct Lines {
+pub(crate) struct Lines {
     lines: Mutex<HashMap<BucketKey, Line>>,
     /// How many there are.
     count: AtomicUsize,

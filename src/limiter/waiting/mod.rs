@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, Sleep};
 
-pub(super) use line::Lines;
+pub(crate) use line::Lines;
 
 use self::line::{Place, Step};
 use super::{

@@ -1,7 +1,7 @@
 //! A bounded map of buckets that forgets only what changes no decision.
 
 use std::{
-    hash::BuildHasher,
+    hash::{BuildHasher, Hash, Hasher},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -14,9 +14,10 @@ use hashbrown::HashTable;
 use super::{
     crowd::Crowd,
     entry::{Entry, KeyParts},
+    home::Home,
     shape::Recent,
 };
-use crate::model::{BucketKey, BucketState, EntityId};
+use crate::model::{BucketKey, BucketState, EntityId, Limits};
 
 /// Locks to spread over, at least: a power of two.
 const PARTS: usize = 64;
@@ -77,15 +78,15 @@ impl Buckets {
     /// The entry of a key.
     #[inline]
     pub(super) fn find(&self, key: KeyParts<'_>) -> Option<Arc<Entry>> {
-        let hash = self.hasher.hash_one(key);
+        let hash = self.hash_of(key);
         self.part(hash).lock().entries.find(hash, |entry| key == *entry.key()).cloned()
     }
 
     /// The entry of a key, which is made where there is none; `None` where the store is full, and
     /// nothing can be forgotten at `now` (epoch ms) without changing a decision.
-    pub(super) fn claim(&self, key: &BucketKey, now: i64) -> Option<Arc<Entry>> {
+    pub(super) fn claim(&self, key: &BucketKey, home: &Arc<Home>, limits: &Limits, now: i64) -> Option<Arc<Entry>> {
         let parts = KeyParts::from(key);
-        let hash = self.hasher.hash_one(parts);
+        let hash = self.hash_of(parts);
         let part = self.part(hash);
         let mut table = part.lock();
         if let Some(entry) = table.entries.find(hash, |entry| parts == *entry.key()) {
@@ -95,7 +96,8 @@ impl Buckets {
             self.forget_one(part, &mut table, now)?;
         }
         let resource = part.recent.resource(key.resource.clone());
-        let entry = Arc::new(Entry::new(BucketKey { resource, ..key.clone() }));
+        let kin = part.recent.kin(home, limits);
+        let entry = Arc::new(Entry::new(BucketKey { resource, ..key.clone() }, kin));
         if let Some(crowd) = &mut table.crowd {
             crowd.add(&entry);
         }
@@ -191,7 +193,16 @@ impl Buckets {
     }
 
     fn hash(&self, entry: &Entry) -> u64 {
-        self.hasher.hash_one(KeyParts::from(entry.key()))
+        self.hash_of(KeyParts::from(entry.key()))
+    }
+
+    /// What `hash_one` does, which is not done in place.
+    #[expect(clippy::manual_hash_one, reason = "a tenth of an acquire")]
+    #[inline(always)]
+    fn hash_of(&self, key: KeyParts<'_>) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        key.hash(&mut hasher);
+        hasher.finish()
     }
 
     #[inline]

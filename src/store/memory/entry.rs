@@ -2,17 +2,21 @@
 
 use std::{
     hash::{Hash, Hasher},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::state::State;
-use crate::model::BucketKey;
+use super::{
+    home::{Home, Kin},
+    state::State,
+};
+use crate::model::{BucketKey, Limits};
 
 /// A bucket's place in memory. It stays in the store while anybody holds it, so whoever does needs
 /// no look-up.
 #[derive(Debug)]
 pub(crate) struct Entry {
     key: BucketKey,
+    kin: Arc<Kin>,
     slot: Mutex<Slot>,
 }
 
@@ -34,13 +38,25 @@ impl Slot {
 }
 
 impl Entry {
-    pub(super) fn new(key: BucketKey) -> Self {
-        Self { key, slot: Mutex::new(Slot { bucket: None, due: i64::MIN }) }
+    pub(super) fn new(key: BucketKey, kin: Arc<Kin>) -> Self {
+        Self { key, kin, slot: Mutex::new(Slot { bucket: None, due: i64::MIN }) }
     }
 
     #[inline]
     pub(crate) fn key(&self) -> &BucketKey {
         &self.key
+    }
+
+    /// The home of the limiter that made it.
+    #[inline]
+    pub(crate) fn home(&self) -> &Arc<Home> {
+        &self.kin.home
+    }
+
+    /// The limits that it was made with; those of the bucket may be others by now.
+    #[inline]
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.kin.limits
     }
 
     /// Locked, for arithmetic only. The store's own locks are taken before, never after.
@@ -68,9 +84,12 @@ impl<'a> From<&'a BucketKey> for KeyParts<'a> {
 impl Hash for KeyParts<'_> {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.entity.hash(state);
-        self.resource.hash(state);
-        self.shard.hash(state);
+        // Without what tells where a text ends: keys that meet for it are few, and compared.
+        state.write(self.entity.as_bytes());
+        state.write(self.resource.as_bytes());
+        if self.shard != 0 {
+            state.write_u32(self.shard);
+        }
     }
 }
 

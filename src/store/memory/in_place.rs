@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::{
     MemoryStore,
     entry::{Entry, KeyParts, Slot},
+    home::Home,
     state::State,
     store::full,
 };
 use crate::{
     model::{
-        BucketKey, LimitStatus, Limits,
+        BucketKey, Denied, LimitStatus, Limits,
         plan::{self, Changes},
     },
     store::StoreError,
@@ -32,14 +33,22 @@ impl MemoryStore {
         self.buckets.find(KeyParts { entity, resource, shard: 0 })
     }
 
-    /// The entry of a bucket, whether or not there is one.
+    /// The entry of a bucket, whether or not there is one: a new one is made at `home`, with `limits`.
     ///
     /// # Errors
     /// There is no room for another bucket.
-    pub(crate) fn claim(&self, key: &BucketKey, now: i64) -> Result<Arc<Entry>, StoreError> {
-        self.buckets.claim(key, now).ok_or_else(full)
+    pub(crate) fn claim(
+        &self,
+        key: &BucketKey,
+        home: &Arc<Home>,
+        limits: &Limits,
+        now: i64,
+    ) -> Result<Arc<Entry>, StoreError> {
+        self.buckets.claim(key, home, limits, now).ok_or_else(full)
     }
+}
 
+impl Entry {
     /// Makes `spends` (in the order of `limits`) all or nothing.
     ///
     /// # Errors
@@ -47,65 +56,95 @@ impl MemoryStore {
     #[inline]
     pub(crate) fn spend(
         &self,
-        entry: &Entry,
+        home: &Home,
         limits: &Limits,
         spends: &mut [impl Spend],
         now: i64,
     ) -> Result<(), Vec<LimitStatus>> {
-        let mut slot = entry.lock();
-        let (state, changed) = self.bucket(entry, &mut slot, limits, now);
+        let mut slot = self.lock();
+        if let Some(state) = &mut slot.bucket
+            && !state.differs(limits)
+        {
+            state.refill(now);
+            return match state.take(limits, spends) {
+                true => Ok(()),
+                false => Err(state.statuses(limits, spends.iter().map(Spend::amount), now)),
+            };
+        }
+        drop(slot);
+        self.spend_all_first(home, limits, spends, now)
+    }
+
+    /// As [`spend`](Self::spend), of a bucket that is new or has other limits.
+    #[cold]
+    fn spend_all_first(
+        &self,
+        home: &Home,
+        limits: &Limits,
+        spends: &mut [impl Spend],
+        now: i64,
+    ) -> Result<(), Vec<LimitStatus>> {
+        let mut slot = self.lock();
+        let (state, changed) = self.bucket(home, &mut slot, limits, now);
         let result = match state.take(limits, spends) {
             true => Ok(()),
             false => Err(state.statuses(limits, spends.iter().map(Spend::amount), now)),
         };
         drop(slot);
         if changed {
-            self.buckets.hurry(entry);
+            home.hurry(self);
         }
         result
     }
 
-    /// As [`spend`](Self::spend), of one limit: millitokens that are left.
+    /// As [`spend`](Self::spend), of one limit: millitokens that are left, or the denial. `None` where
+    /// there are several limits, or something is stored.
     ///
-    /// # Errors
-    /// As there.
-    #[inline]
-    pub(crate) fn spend_one(
-        &self,
-        entry: &Entry,
-        limits: &Limits,
-        amount: i64,
-        now: i64,
-    ) -> Result<i64, Vec<LimitStatus>> {
-        let mut slot = entry.lock();
+    /// Not inlined: its answer fits into registers, and what asks stays small.
+    #[inline(never)]
+    pub(crate) fn spend_one(&self, home: &Home, limits: &Limits, amount: i64) -> Option<Result<i64, Box<Denied>>> {
+        if limits.len() != 1 || home.has_records() {
+            return None;
+        }
+        let now = home.now();
+        let mut slot = self.lock();
         if let Some(state) = &mut slot.bucket
             && !state.differs(limits)
         {
             state.refill(now);
-            return state.take_one(limits, amount).ok_or_else(|| state.statuses(limits, [amount].into_iter(), now));
+            if let Some(left) = state.take_one(limits, amount) {
+                return Some(Ok(left));
+            }
         }
         drop(slot);
-        self.spend_first(entry, limits, amount, now)
+        Some(self.spend_again(home, limits, amount, now))
     }
 
-    /// As [`spend_one`](Self::spend_one), of a bucket that is new or has other limits.
+    /// As [`spend_one`](Self::spend_one), of a bucket that is new, has other limits or is short.
     #[cold]
-    fn spend_first(&self, entry: &Entry, limits: &Limits, amount: i64, now: i64) -> Result<i64, Vec<LimitStatus>> {
-        let mut slot = entry.lock();
-        let (state, changed) = self.bucket(entry, &mut slot, limits, now);
+    fn spend_again(&self, home: &Home, limits: &Limits, amount: i64, now: i64) -> Result<i64, Box<Denied>> {
+        let mut slot = self.lock();
+        let (state, changed) = self.bucket(home, &mut slot, limits, now);
         let result = state.take_one(limits, amount);
         let result = result.ok_or_else(|| state.statuses(limits, [amount].into_iter(), now));
         drop(slot);
         if changed {
-            self.buckets.hurry(entry);
+            home.hurry(self);
         }
-        result
+        result.map_err(|statuses| self.denied(statuses))
     }
 
-    /// Settles differences (millitokens, in the order of `limits`): positive takes more and may
+    /// The denial of a request, with where its limits stand.
+    #[cold]
+    pub(crate) fn denied(&self, statuses: Vec<LimitStatus>) -> Box<Denied> {
+        let BucketKey { entity, resource, .. } = self.key();
+        Box::new(Denied::new(entity.clone(), resource.clone(), statuses))
+    }
+
+    /// Settles differences (millitokens, in the order of the limits): positive takes more and may
     /// drive the bucket negative, negative gives back and stops at the capacity.
-    pub(crate) fn settle(&self, entry: &Entry, limits: &Limits, differences: &[i64], now: i64) {
-        let mut slot = entry.lock();
+    pub(crate) fn settle(&self, home: &Home, limits: &Limits, differences: &[i64], now: i64) {
+        let mut slot = self.lock();
         match &mut slot.bucket {
             Some(state) => {
                 state.refill(now);
@@ -113,33 +152,31 @@ impl MemoryStore {
             }
             // Deleted meanwhile: what was used counts all the same.
             None if differences.iter().any(|difference| *difference > 0) => {
-                self.bucket(entry, &mut slot, limits, now).0.settle(limits, differences);
+                self.bucket(home, &mut slot, limits, now).0.settle(limits, differences);
             }
             None => {}
         }
         drop(slot);
         if differences.iter().any(|difference| *difference < 0) {
-            self.buckets.hurry(entry);
+            home.hurry(self);
         }
     }
 
-    /// Where `limits` stand in view of a request for `amounts`.
-    pub(crate) fn statuses(&self, key: &BucketKey, limits: &Limits, amounts: &[i64], now: i64) -> Vec<LimitStatus> {
-        let entry = self.buckets.find(key.into());
-        let slot = entry.as_ref().map(|entry| entry.lock());
-        let state = slot.as_ref().and_then(|slot| slot.bucket.as_ref()).map(State::to_bucket);
+    /// Where `limits` of a bucket stand in view of a request for `amounts`.
+    pub(crate) fn statuses(entry: Option<&Self>, limits: &Limits, amounts: &[i64], now: i64) -> Vec<LimitStatus> {
+        let state = entry.and_then(|entry| entry.lock().bucket.as_ref().map(State::to_bucket));
         plan::statuses(state.as_ref(), limits, amounts, &Changes::new(), now)
     }
 
     /// The bucket, refilled and brought to `limits`, and whether it was changed to be so; a full
     /// one where there is none.
-    #[inline]
-    fn bucket<'a>(&self, entry: &Entry, slot: &'a mut Slot, limits: &Limits, now: i64) -> (&'a mut State, bool) {
-        let state = slot.bucket.get_or_insert_with(|| State::new(limits, self.buckets.recent(entry), now));
+    fn bucket<'a>(&self, home: &Home, slot: &'a mut Slot, limits: &Limits, now: i64) -> (&'a mut State, bool) {
+        let make = || home.with_recent(self, |recent| State::new(limits, recent, now));
+        let state = slot.bucket.get_or_insert_with(make);
         state.refill(now);
         let changed = state.differs(limits);
         if changed {
-            state.bring_to(limits, self.buckets.recent(entry));
+            home.with_recent(self, |recent| state.bring_to(limits, recent));
         }
         (state, changed)
     }

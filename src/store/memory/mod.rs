@@ -7,14 +7,17 @@
 mod buckets;
 mod crowd;
 mod entry;
+mod home;
 mod in_place;
 mod records;
 mod shape;
 mod shards;
 mod state;
 mod store;
+mod tallies;
 
 pub use store::MemoryStore;
 
 pub(crate) use entry::Entry;
+pub(crate) use home::Home;
 pub(crate) use in_place::Spend;

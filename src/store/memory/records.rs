@@ -49,18 +49,10 @@ impl Tables {
         self.written.store(true, Ordering::Release);
         self.read()
     }
-}
-
-impl MemoryStore {
-    /// Whether limits or entities were ever stored.
-    #[inline]
-    pub(crate) fn has_records(&self) -> bool {
-        !self.tables.is_empty()
-    }
 
     /// An entity and the configs of several scopes, without awaiting.
-    pub(crate) fn look_up_now(&self, entity: Option<&EntityId>, scopes: &[ConfigScope]) -> LookUp {
-        let tables = self.tables.read();
+    pub(super) fn look_up(&self, entity: Option<&EntityId>, scopes: &[ConfigScope]) -> LookUp {
+        let tables = self.read();
         let configs = scopes.iter().map(|scope| tables.configs.get(scope).cloned()).collect();
         LookUp::new(entity.and_then(|id| tables.entities.get(id).cloned()), configs)
     }
@@ -73,7 +65,7 @@ impl Records for MemoryStore {
         scopes: &'a [ConfigScope],
         shard: Option<&'a BucketKey>,
     ) -> StoreFuture<'a, LookUp> {
-        let mut found = self.look_up_now(entity, scopes);
+        let mut found = self.tables.look_up(entity, scopes);
         found.shard = shard.and_then(|shard| self.try_read(shard));
         done(found)
     }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use smallvec::SmallVec;
 
+use super::home::{Home, Kin};
 use crate::model::{Limit, LimitName, Limits, Parameters, Rate, Resource};
 
 /// The limits that a bucket has.
@@ -65,6 +66,7 @@ pub(super) struct Recent(Mutex<Lists>);
 struct Lists {
     shapes: Vec<Arc<Shape>>,
     resources: Vec<Resource>,
+    kin: Vec<Arc<Kin>>,
 }
 
 /// How many are kept of each.
@@ -78,6 +80,16 @@ impl Recent {
         match lists.shapes.iter().find(|shape| same(shape)) {
             Some(shape) => shape.clone(),
             None => keep(&mut lists.shapes, Arc::new(Shape::new(limits, known))),
+        }
+    }
+
+    /// What a bucket was made with, where possible as other buckets have it.
+    pub(super) fn kin(&self, home: &Arc<Home>, limits: &Limits) -> Arc<Kin> {
+        let same = |kin: &&Arc<Kin>| Arc::ptr_eq(&kin.home, home) && kin.limits.is(limits);
+        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match lists.kin.iter().find(same) {
+            Some(kin) => kin.clone(),
+            None => keep(&mut lists.kin, Arc::new(Kin { home: home.clone(), limits: limits.clone() })),
         }
     }
 

@@ -9,7 +9,7 @@ use super::{
     store::{apply, corrupt, full, holds},
 };
 use crate::{
-    model::{BucketKey, BucketState, InvalidParameters, LimitState, Split, Update},
+    model::{BucketKey, BucketState, InvalidParameters, LimitState, Limits, Split, Update},
     store::{StoreError, StoreErrorKind},
 };
 
@@ -44,8 +44,10 @@ impl MemoryStore {
             return Err(StoreError::new(StoreErrorKind::NotApplied, message));
         };
         let shards = 0..doubled;
-        let entries: Option<Vec<Arc<Entry>>> =
-            shards.map(|shard| self.buckets.claim(&BucketKey { shard, ..bucket.clone() }, split.now)).collect();
+        let claim = |shard| {
+            self.buckets.claim(&BucketKey { shard, ..bucket.clone() }, &self.home, Limits::unknown(), split.now)
+        };
+        let entries: Option<Vec<Arc<Entry>>> = shards.map(claim).collect();
         let entries = entries.ok_or_else(full)?;
         let mut slots: Vec<_> = entries.iter().map(|entry| entry.lock()).collect();
         let (known, new) = slots.split_at_mut(split.shard_count as usize);

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use super::{
     in_place::Spend,
     shape::{Known, Recent, Shape},
+    tallies::{Tallies, Tally},
 };
 use crate::model::{BucketState, Level, LimitState, LimitStatus, Limits, plan};
 
@@ -15,27 +16,15 @@ pub(super) struct State {
     /// When all limits were last refilled: epoch ms.
     refilled_at: i64,
     shape: Arc<Shape>,
-    /// In the order of the shape's limits.
-    tallies: SmallVec<[Tally; 1]>,
-    /// What only buckets have that the [`Store`](crate::store::Store) trait wrote: all of it but
-    /// the limits.
-    rest: Option<Box<BucketState>>,
-}
-
-/// What changes about one limit.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Tally {
-    level: Level,
-    /// Net consumption, millitokens.
-    consumed: i64,
+    tallies: Tallies,
 }
 
 impl State {
     /// A full bucket.
     pub(super) fn new(limits: &Limits, recent: &Recent, now: i64) -> Self {
         let shape = recent.shape(Some(limits), limits.iter().map(Known::from).collect());
-        let tallies = shape.known().iter().map(full).collect();
-        Self { refilled_at: now, shape, tallies, rest: None }
+        let tallies = Tallies::new(shape.known().iter().map(full), None);
+        Self { refilled_at: now, shape, tallies }
     }
 
     /// Refills the bucket. A clock that runs back changes nothing, and the refill time never moves
@@ -50,7 +39,7 @@ impl State {
     fn refill_all(&mut self, now: i64) {
         let age = now.saturating_sub(self.refilled_at);
         self.refilled_at = now;
-        for (known, tally) in self.shape.known().iter().zip(&mut self.tallies) {
+        for (known, tally) in self.shape.known().iter().zip(self.tallies.iter_mut()) {
             tally.level = known.rate.refill(tally.level, age);
         }
     }
@@ -64,17 +53,18 @@ impl State {
     /// Brings the parameters to those of `limits`, after a refill.
     pub(super) fn bring_to(&mut self, limits: &Limits, recent: &Recent) {
         let mut known: SmallVec<[Known; 1]> = SmallVec::new();
-        let mut tallies: SmallVec<[Tally; 1]> = SmallVec::new();
+        let mut tallies: SmallVec<[Tally; 2]> = SmallVec::new();
+        let own = |index: usize| self.tallies.get(index).copied().unwrap_or_default();
         for limit in limits.iter() {
             let wanted = Known::from(limit);
             let tally = match self.shape.position(limit.name()) {
                 Some(index) if self.shape.known()[index].parameters == wanted.parameters => {
                     known.push(self.shape.known()[index].clone());
-                    tallies.push(self.tallies[index]);
+                    tallies.push(own(index));
                     continue;
                 }
                 Some(index) => {
-                    let Tally { level, consumed } = self.tallies[index];
+                    let Tally { level, consumed } = own(index);
                     let tokens = level.tokens.min(wanted.rate.capacity());
                     Tally { level: Level { tokens, remainder: 0 }, consumed }
                 }
@@ -83,14 +73,14 @@ impl State {
             known.push(wanted);
             tallies.push(tally);
         }
-        for (other, tally) in self.shape.known().iter().zip(&self.tallies) {
+        for (other, tally) in self.shape.known().iter().zip(self.tallies.iter()) {
             if limits.index(other.name.as_str()).is_none() {
                 known.push(other.clone());
                 tallies.push(*tally);
             }
         }
         self.shape = recent.shape(Some(limits), known);
-        self.tallies = tallies;
+        self.tallies = Tallies::new(tallies, self.tallies.take_rest());
     }
 
     /// As [`take`](Self::take), for a request with one limit: millitokens that are left.
@@ -161,19 +151,19 @@ impl State {
             .shape
             .known()
             .iter()
-            .zip(&self.tallies)
+            .zip(self.tallies.iter())
             .map(|(known, tally)| known.rate.wait(tally.level, known.rate.capacity()).unwrap_or(i64::MAX));
         self.refilled_at.saturating_add(wait.max().unwrap_or(0))
     }
 
     /// The state as the [`Store`](crate::store::Store) trait has it.
     pub(super) fn to_bucket(&self) -> BucketState {
-        let mut bucket = match self.rest.as_deref() {
+        let mut bucket = match self.tallies.rest() {
             Some(rest) => rest.clone(),
             None => BucketState::new(self.refilled_at),
         };
         bucket.refilled_at = self.refilled_at;
-        let limits = self.shape.known().iter().zip(&self.tallies).map(|(known, tally)| {
+        let limits = self.shape.known().iter().zip(self.tallies.iter()).map(|(known, tally)| {
             let Known { name, parameters, rate } = known.clone();
             let Tally { level, consumed } = *tally;
             LimitState { name, parameters, rate, level, consumed }
@@ -184,13 +174,13 @@ impl State {
 
     pub(super) fn from_bucket(mut bucket: BucketState, recent: &Recent) -> Self {
         let mut known = SmallVec::new();
-        let mut tallies = SmallVec::new();
+        let mut tallies: SmallVec<[Tally; 2]> = SmallVec::new();
         for LimitState { name, parameters, rate, level, consumed } in std::mem::take(&mut bucket.limits) {
             known.push(Known { name, parameters, rate });
             tallies.push(Tally { level, consumed });
         }
         let shape = recent.shape(None, known);
-        Self { refilled_at: bucket.refilled_at, shape, tallies, rest: Some(Box::new(bucket)) }
+        Self { refilled_at: bucket.refilled_at, shape, tallies: Tallies::new(tallies, Some(Box::new(bucket))) }
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::{fmt, future::ready, sync::Arc};
 
-use super::{buckets::Buckets, records::Tables, state::State};
+use super::{buckets::Buckets, home::Home, records::Tables, state::State};
 use crate::{
+    clock::Clock,
     model::{
-        BucketKey, BucketState, Create, Expiry, Guard, LimitState, Line, Lineage, NewLimit, Split, Stamps, StoreStatus,
-        TokenChange, Update, Validity,
+        BucketKey, BucketState, Create, Expiry, Guard, LimitState, Limits, Line, Lineage, NewLimit, Split, Stamps,
+        StoreStatus, TokenChange, Update, Validity,
     },
     store::{Diagnostics, Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
 };
@@ -19,6 +20,8 @@ use crate::{
 pub struct MemoryStore {
     pub(super) buckets: Arc<Buckets>,
     pub(super) tables: Arc<Tables>,
+    /// That of limiters without a clock of their own.
+    pub(super) home: Arc<Home>,
 }
 
 /// About 100 MB of keys and states.
@@ -45,7 +48,17 @@ impl MemoryStore {
 
     /// Room for about `buckets` buckets.
     pub fn with_capacity(buckets: usize) -> Self {
-        Self { buckets: Arc::new(Buckets::new(buckets)), tables: Arc::default() }
+        let (buckets, tables) = (Arc::new(Buckets::new(buckets)), Arc::default());
+        let home = Home::new(&buckets, &tables, None);
+        Self { buckets, tables, home }
+    }
+
+    /// Where its buckets live for a limiter with that clock; without one, with the default.
+    pub(crate) fn home(&self, clock: Option<Arc<dyn Clock>>) -> Arc<Home> {
+        match clock {
+            None => self.home.clone(),
+            Some(_) => Home::new(&self.buckets, &self.tables, clock),
+        }
     }
 
     /// How many buckets it holds.
@@ -77,7 +90,7 @@ impl MemoryStore {
     }
 
     fn try_create(&self, key: &BucketKey, create: &Create) -> Result<Outcome, StoreError> {
-        let entry = self.claim(key, create.now)?;
+        let entry = self.claim(key, &self.home, Limits::unknown(), create.now)?;
         let mut slot = entry.lock();
         let before = slot.bucket.as_ref().map(State::to_bucket);
         if before.as_ref().is_some_and(|state| !state.is_expired(create.now)) {

@@ -10,6 +10,7 @@ mod fixture;
 mod flaky;
 mod handles;
 mod histories;
+mod in_place;
 mod lease;
 mod ledger;
 mod local;

@@ -1,0 +1,177 @@
+//! What nearly every lease in memory is: granted by one or two limits of one bucket.
+
+use std::sync::Arc;
+
+use super::{
+    bucket::Bucket,
+    deadline::{Deadline, Marked},
+    grant::{self, Grant, Share},
+    holding::{Holding, Holdings},
+    memory::{Brought, Pinned, Place},
+    settlement::Settlement,
+};
+use crate::{
+    model::{BucketKey, LimitStatus, Limits, Owner},
+    store::Entry,
+    telemetry,
+};
+
+/// A grant of a bucket in memory that has one limit or two. Dropped before it is settled: given back.
+///
+/// It is a few words that the compiler can keep apart, so that a lease which is committed at once is
+/// never put together in memory: copying what was just written, piece by piece, costs more than
+/// deciding does. Nothing here may take the address of a lease but where it has to be slow.
+#[derive(Debug)]
+pub(super) struct Few {
+    /// `None`: over.
+    bucket: Option<Alone>,
+    /// `None`: those that the bucket has by itself.
+    limits: Option<Limits>,
+    first: Share,
+    /// Counts where there are two.
+    second: Share,
+    /// The mark: whether there are two.
+    deadline: Marked,
+}
+
+/// A bucket in memory.
+#[derive(Clone, Debug)]
+pub(super) enum Alone {
+    /// With the limits that it was made with.
+    Entry(Arc<Entry>),
+    /// With those that a handle pins.
+    Pinned(Arc<Pinned>),
+}
+
+impl Few {
+    #[inline]
+    pub(super) fn one(bucket: Alone, share: Share, deadline: Deadline) -> Self {
+        Self {
+            bucket: Some(bucket),
+            limits: None,
+            first: share,
+            second: Share::asked(0),
+            deadline: Marked::new(deadline, false),
+        }
+    }
+
+    /// Of one limit or two; `limits` unless they are the bucket's own.
+    pub(super) fn of(bucket: Alone, limits: Option<Limits>, shares: &[Share], deadline: Deadline) -> Option<Self> {
+        let (first, second, are_two) = match *shares {
+            [first] => (first, Share::asked(0), false),
+            [first, second] => (first, second, true),
+            _ => return None,
+        };
+        Some(Self { bucket: Some(bucket), limits, first, second, deadline: Marked::new(deadline, are_two) })
+    }
+
+    /// The bucket; `None` where it is over.
+    pub(super) fn bucket(&self) -> Option<Bucket> {
+        Some(self.bucket.clone()?.into_bucket(self.limits.clone()))
+    }
+
+    pub(super) fn key(&self) -> &BucketKey {
+        match &self.bucket {
+            Some(Alone::Entry(entry)) => entry.key(),
+            Some(Alone::Pinned(pinned)) => pinned.entry.key(),
+            None => BucketKey::unknown(),
+        }
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        match (&self.limits, &self.bucket) {
+            (Some(limits), _) => limits,
+            (None, Some(Alone::Entry(entry))) => entry.limits(),
+            (None, Some(Alone::Pinned(pinned))) => &pinned.limits,
+            (None, None) => Limits::unknown(),
+        }
+    }
+
+    /// In the order of the limits.
+    pub(super) fn shares(&self) -> impl Iterator<Item = &Share> {
+        std::iter::once(&self.first).chain(self.deadline.is_marked().then_some(&self.second))
+    }
+
+    pub(super) fn shares_mut(&mut self) -> impl Iterator<Item = &mut Share> {
+        std::iter::once(&mut self.first).chain(self.deadline.is_marked().then_some(&mut self.second))
+    }
+
+    /// Of the limit `name`.
+    pub(super) fn share(&self, name: &str) -> Option<&Share> {
+        self.shares().nth(self.limits().index(name)?)
+    }
+
+    pub(super) fn share_mut(&mut self, name: &str) -> Option<&mut Share> {
+        let index = self.limits().index(name)?;
+        self.shares_mut().nth(index)
+    }
+
+    /// Epoch ms; 0 where it is over.
+    pub(super) fn now(&self) -> i64 {
+        match &self.bucket {
+            Some(Alone::Entry(entry)) => entry.home().now(),
+            Some(Alone::Pinned(pinned)) => pinned.home.now(),
+            None => 0,
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Deadline {
+        self.deadline.deadline()
+    }
+
+    /// Where the limits stood when they granted, less what was used beyond.
+    pub(super) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
+        let status = |(limit, share)| LimitStatus { owner: Owner::Entity, ..grant::status_now(limit, share) };
+        self.limits().iter().zip(self.shares()).map(status)
+    }
+
+    /// The same as any lease is.
+    pub(super) fn take(&mut self) -> Option<Holdings> {
+        let bucket = self.bucket.take()?.into_bucket(self.limits.take());
+        let grant = Grant::new(bucket, self.shares().copied().collect());
+        Some(Holdings::one(Holding::new(grant, Owner::Entity, false)))
+    }
+
+    /// Charges what was really used, and ends it. What was charged already is only let go of.
+    #[inline(always)]
+    pub(super) fn settle(mut self) -> Settlement {
+        if let Some(bucket) = self.bucket.take() {
+            let [first, second] = [self.first, self.second];
+            if first.used != first.charged || second.used != second.charged {
+                let differences = [first, second].map(|share| share.used.saturating_sub(share.charged));
+                bucket.settle(self.limits.take(), differences, self.deadline.is_marked());
+            }
+        }
+        Settlement::done()
+    }
+}
+
+impl Alone {
+    pub(super) fn into_bucket(self, limits: Option<Limits>) -> Bucket {
+        let limits = limits.map_or(Brought::Known, Brought::These);
+        match (self, &limits) {
+            (Self::Entry(entry), _) => Bucket::Memory { place: Place::Entry(entry), limits },
+            (Self::Pinned(pinned), Brought::Known) => Bucket::Pinned(pinned),
+            (Self::Pinned(pinned), Brought::These(_)) => Bucket::Memory { place: pinned.place(), limits },
+        }
+    }
+
+    /// In memory that is done at once.
+    #[cold]
+    fn settle(self, limits: Option<Limits>, differences: [i64; 2], are_two: bool) {
+        let differences = if are_two { &differences[..] } else { &differences[..1] };
+        let bucket = self.into_bucket(limits);
+        telemetry::settled(&bucket.key().resource, bucket.limits(), differences.iter().copied());
+        let _ = bucket.settle(differences, &[]);
+    }
+}
+
+impl Drop for Few {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(bucket) = self.bucket.take() {
+            let back = [self.first, self.second].map(|share| share.charged.saturating_neg());
+            bucket.settle(self.limits.take(), back, self.deadline.is_marked());
+        }
+    }
+}

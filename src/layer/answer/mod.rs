@@ -25,6 +25,7 @@ pub(super) fn without_policy(head: &RequestHead<'_>, reason: RefusalReason<'_>) 
     {
         telemetry::setup(message);
     }
+    let reason = refuse::blamed(reason);
     let wait = refuse::wait(reason);
     let response = match grpc::is_grpc(head.headers) {
         true => grpc::answer(reason, wait),

@@ -28,13 +28,7 @@ impl Policy {
         reason: RefusalReason<'_>,
     ) -> Response<Bytes> {
         let answers = &self.rules.answers;
-        // A mistake in the server's own setup is nothing that the request lacks.
-        let reason = match reason {
-            RefusalReason::MissingKey(missing) if matches!(missing.reason(), Reason::Setup(_)) => {
-                RefusalReason::Misconfigured
-            }
-            reason => reason,
-        };
+        let reason = blamed(reason);
         let wait = wait(reason).map(|wait| answers.jitter.lengthen(wait));
         let mut response = match head.is_some_and(|head| grpc::is_grpc(head.headers)) {
             true => grpc::answer(reason, wait),
@@ -67,6 +61,16 @@ impl Policy {
             partition: dialects.partitions.as_ref().map(partition),
         };
         dialects.report(response.headers_mut(), &standing, ReportLimits::All);
+    }
+}
+
+/// A mistake in the server's own setup is nothing that the request lacks.
+pub(super) fn blamed(reason: RefusalReason<'_>) -> RefusalReason<'_> {
+    match reason {
+        RefusalReason::MissingKey(missing) if matches!(missing.reason(), Reason::Setup(_)) => {
+            RefusalReason::Misconfigured
+        }
+        reason => reason,
     }
 }
 

@@ -18,6 +18,7 @@ mod shadow;
 mod sockets;
 mod streams;
 mod telemetry;
+mod together;
 mod unavailable;
 mod unavailable_local;
 mod waiting;

@@ -9,10 +9,11 @@ use http::{
 };
 
 use super::{
-    BoundLimiter, MissingKey, OnMissingKey, Policy, RefusalReason, RequestHead,
+    BoundLimiter, MissingKey, OnMissingKey, Policy, RateLimitStatus, RefusalReason, RequestHead,
     held::Holder,
     keys::{address::AddressText, missing::Reason},
     policy::{PolicyLimits, Rules, Subject},
+    status::Passed,
 };
 use crate::{
     error::Invalid,
@@ -28,6 +29,8 @@ pub(super) enum Admission {
     Pass,
     /// It is answered without the inner service.
     Answer(Response<Bytes>),
+    /// It passes uncharged: the policy only observes, and there is nobody to charge.
+    Uncharged(Box<Holder>),
     /// Its handler acquires.
     Bind(Box<(BoundLimiter, Holder)>),
     /// It is decided, or on its way to it.
@@ -84,8 +87,8 @@ impl Policy {
             telemetry::setup(message);
         }
         if self.rules.decision.is_shadow() {
-            // It only observes, and there is nothing to see.
-            return Admission::Pass;
+            let status = RateLimitStatus::passed(Passed::Refused, true);
+            return Admission::Uncharged(Box::new(Holder::uncharged(status, self.clone())));
         }
         Admission::Answer(self.refuse(&|| limiter.now(), Some(head), RefusalReason::MissingKey(missing)))
     }

@@ -206,6 +206,8 @@ fn settled<B: Body>(mut response: Response<B>, running: Running) -> Response<Res
     if let Some(answer) = lease.policy().answer_handler(lease.held(), kept.as_deref(), &mut response) {
         return answer.map(ResponseBody::answer);
     }
+    // Among the request's extensions there may be a handle, which would count as somebody's.
+    drop(kept);
     lease.policy().settle(lease.held(), &mut response);
     let tail = Tail::new(lease, &response);
     response.map(|body| ResponseBody::inner(body, tail))

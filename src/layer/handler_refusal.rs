@@ -1,9 +1,15 @@
 //! Errors that a handler answers with: the layer that the request came through answers as its policy does.
 
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, Method, Request, Response, Uri, Version};
+use http::{
+    Extensions, HeaderMap, HeaderName, Method, Request, Response, Uri, Version,
+    header::{
+        CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, RETRY_AFTER, TRAILER, TRANSFER_ENCODING,
+        WWW_AUTHENTICATE,
+    },
+};
 
-use super::{Policy, RequestHead, answer, held::Held};
+use super::{Policy, RequestHead, ResponseHead, answer, held::Held};
 use crate::{clock::Clock, error::Error};
 
 /// An error that the handler answers with.
@@ -45,6 +51,28 @@ impl KeptHead {
     }
 }
 
+/// What tells of the body, or of the refusal: the answer has its own, or none.
+const OF_THE_ANSWER: [HeaderName; 9] = [
+    CACHE_CONTROL,
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    ETAG,
+    RETRY_AFTER,
+    TRANSFER_ENCODING,
+    TRAILER,
+    WWW_AUTHENTICATE,
+];
+
+/// Keeps what the handler and the layers around it have put beside the error, such as CORS headers.
+fn keep_headers(theirs: &HeaderMap, answer: &mut HeaderMap) {
+    for (name, value) in theirs {
+        if !OF_THE_ANSWER.contains(name) {
+            answer.append(name, value.clone());
+        }
+    }
+}
+
 impl Policy {
     /// What an answer to the handler's error is made from. Only for policies whose handlers acquire, or whose
     /// answers depend on it: it is a copy.
@@ -54,7 +82,7 @@ impl Policy {
     }
 
     /// The policy's answer to an error that the handler answered with. The handler has run: what it has
-    /// used is not given back, by layers further out neither.
+    /// used is settled as with any other response, here and by layers further out.
     pub(super) fn answer_handler<B>(
         &self,
         held: &Held,
@@ -62,6 +90,8 @@ impl Policy {
         response: &mut Response<B>,
     ) -> Option<Response<Bytes>> {
         let HandlerRefusal(error) = response.extensions_mut().remove()?;
+        self.settle_by(held, &ResponseHead::from(&*response));
+        self.strip(response);
         let now = || match held.now() {
             // There is no lease.
             0 => crate::clock::SystemClock.now(),
@@ -70,6 +100,7 @@ impl Policy {
         let head = kept.map(KeptHead::head);
         let mut answer = self.refuse_for(&now, head.as_ref(), error);
         answer.extensions_mut().remove::<answer::Refused>();
+        keep_headers(response.headers(), answer.headers_mut());
         Some(answer)
     }
 }

@@ -15,14 +15,7 @@ impl Policy {
             lease.rollback();
             return;
         }
-        let head = ResponseHead::from(&*response);
-        for (limit, rule) in &rules.settlement.head {
-            if let Some(value) = rule.source.in_head(limit, &head) {
-                let estimate = lease.consumed(limit.as_str()).unwrap_or(0);
-                lease.found(limit.as_str(), rule.applied(value, estimate));
-            }
-        }
-        self.charge(lease, &head);
+        self.settle_by(lease, &ResponseHead::from(&*response));
         self.strip(response);
         if rules.decision.reports_shadow
             && let Some(verdict) = lease.shadow_verdict()
@@ -30,6 +23,17 @@ impl Policy {
             shadow::report(response.headers_mut(), &verdict);
         }
         self.report(lease, response);
+    }
+
+    /// What the head says was used, and what its outcome gives back.
+    pub(super) fn settle_by(&self, lease: &Held, head: &ResponseHead<'_>) {
+        for (limit, rule) in &self.rules.settlement.head {
+            if let Some(value) = rule.source.in_head(limit, head) {
+                let estimate = lease.consumed(limit.as_str()).unwrap_or(0);
+                lease.found(limit.as_str(), rule.applied(value, estimate));
+            }
+        }
+        self.charge(lease, head);
     }
 
     /// Gives back what the outcome gives back.

@@ -96,6 +96,7 @@ where
                 give_up_readiness(inner);
                 ResponseFuture::answer(response)
             }
+            Admission::Uncharged(holder) => ResponseFuture::decided(Decision::Granted(*holder), inner, request, policy),
             Admission::Bind(bound) => {
                 let (bound, holder) = *bound;
                 request.extensions_mut().insert(bound);

@@ -9,7 +9,7 @@ use super::{
     headers::{policy_name, seconds_up},
 };
 
-const SHADOW: HeaderName = HeaderName::from_static("x-ratelimit-shadow");
+pub(super) const SHADOW: HeaderName = HeaderName::from_static("x-ratelimit-shadow");
 
 /// Appends a list of the limits that would have denied the request, with the seconds until they would
 /// have granted it.

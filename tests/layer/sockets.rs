@@ -42,3 +42,15 @@ pub(super) async fn head(address: SocketAddr, method: &str) -> String {
     let mut stream = send(address, method).await;
     read_until(&mut stream, "\r\n\r\n").await
 }
+
+/// How many tasks there are, other than the caller.
+pub(super) fn tasks() -> usize {
+    tokio::runtime::Handle::current().metrics().num_alive_tasks()
+}
+
+/// Waits until this many tasks are left.
+pub(super) async fn until_tasks(count: usize) {
+    while tasks() > count {
+        tokio::task::yield_now().await;
+    }
+}

@@ -28,7 +28,10 @@ use http::{
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use super::keys::{ClientIp, KeyExtractor, fixed, peer_ip};
+use super::{
+    keys::{ClientIp, KeyExtractor, fixed, peer_ip},
+    shadow::SHADOW,
+};
 use crate::model::{Limit, Limits};
 
 pub use builder::PolicyBuilder;
@@ -102,7 +105,9 @@ impl Policy {
     /// assert_eq!(exposed, ["retry-after", "www-authenticate", "ratelimit", "ratelimit-policy"]);
     /// ```
     pub fn exposed_headers(&self) -> Vec<HeaderName> {
-        [RETRY_AFTER, WWW_AUTHENTICATE].into_iter().chain(self.rules.answers.dialects.names()).collect()
+        let shadow = self.rules.decision.reports_shadow.then_some(SHADOW);
+        let dialects = self.rules.answers.dialects.names();
+        [RETRY_AFTER, WWW_AUTHENTICATE].into_iter().chain(dialects).chain(shadow).collect()
     }
 
     /// The limits that the policy brings along; `None` where it goes by stored ones alone.

@@ -21,19 +21,19 @@ use crate::world::{ask, hello, layer, memory, per_user};
 const REQUESTS: u64 = 10_000;
 
 /// A generator that tells its seed by the number of the request.
-struct Client(fastrand::Rng);
+pub(crate) struct Client(fastrand::Rng);
 
 impl Client {
-    fn new(number: u64) -> Self {
+    pub(crate) fn new(number: u64) -> Self {
         Self(fastrand::Rng::with_seed(number))
     }
 
-    fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.0.usize(..of.len())]
     }
 
     /// Bytes that a header may hold: pieces that mean something, and noise.
-    fn value(&mut self) -> Vec<u8> {
+    pub(crate) fn value(&mut self) -> Vec<u8> {
         const PIECES: [&str; 40] = [
             ",",
             ", ",
@@ -103,7 +103,7 @@ impl Client {
         if self.0.u8(..8) == 0 { self.pick(&WHOLE).into() } else { value }
     }
 
-    fn uri(&mut self) -> Uri {
+    pub(crate) fn uri(&mut self) -> Uri {
         let escaped: String =
             self.value()
                 .into_iter()
@@ -145,7 +145,7 @@ impl Client {
     }
 }
 
-const HEADERS: [&str; 10] = [
+pub(crate) const HEADERS: [&str; 10] = [
     "x-user",
     "x-api-key",
     "authorization",

@@ -8,7 +8,7 @@ mod forwarded;
 mod header;
 mod hmac;
 mod host;
-mod hostile;
+pub(crate) mod hostile;
 mod joined;
 mod method;
 mod missing;

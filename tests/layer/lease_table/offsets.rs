@@ -22,7 +22,7 @@ use tollgate::{
 
 use crate::{
     bodies::{Feed, fed},
-    sockets,
+    sockets::{self, tasks, until_tasks},
     world::{gated, layer, left, memory, ten_tokens, tokens},
 };
 
@@ -79,16 +79,9 @@ impl Http1 {
     }
 }
 
-/// Waits until this many tasks are left, other than the caller.
-async fn until_tasks(count: usize) {
-    while tokio::runtime::Handle::current().metrics().num_alive_tasks() > count {
-        tokio::task::yield_now().await;
-    }
-}
-
 async fn over_http1(limiter: RateLimiter) {
     let (address, mut feeds) = serve(&limiter).await;
-    let idle = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let idle = tasks();
     for bytes in 0..=STREAM.len() {
         let user = format!("user-{bytes}");
         let (mut body, connection) = Http1(address).get(&user).await;
@@ -120,7 +113,7 @@ async fn over_http1_through_gates() {
 async fn over_http2() {
     let (limiter, _) = memory();
     let (address, mut feeds) = serve(&limiter).await;
-    let idle = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let idle = tasks();
     let stream = std::net::TcpStream::connect(address).unwrap();
     stream.set_nonblocking(true).unwrap();
     stream.set_nodelay(true).unwrap();
@@ -163,7 +156,7 @@ async fn over_http2() {
 async fn within_the_head() {
     let (limiter, _) = memory();
     let (address, mut feeds) = serve(&limiter).await;
-    let idle = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let idle = tasks();
     let send = async |user: &str| {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let head = format!("GET / HTTP/1.1\r\nhost: test\r\nx-user: {user}\r\n\r\n");

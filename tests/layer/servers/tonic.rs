@@ -1,36 +1,95 @@
 //! A gRPC server and client.
 
 use tokio::net::TcpListener;
-use tonic::{Code, Request, Status, transport::Channel};
-use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tokio_stream::wrappers::TcpListenerStream;
+use tollgate::{Limit, RateLimitLayer};
+use tonic::{
+    Code, Request, Status,
+    transport::{Channel, Server},
+};
+use tonic_health::{
+    pb::{HealthCheckRequest, health_client::HealthClient},
+    server::health_reporter,
+};
+
+use crate::world::{gated, layer, memory, per_user};
 
 #[path = "../../../examples/tonic.rs"]
 #[allow(dead_code, reason = "its main function")]
 mod example;
 
-async fn check(client: &mut HealthClient<Channel>, key: Option<&'static str>) -> Result<i32, Status> {
+async fn listener() -> (TcpListener, String) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+async fn client(url: String) -> HealthClient<Channel> {
+    HealthClient::new(Channel::from_shared(url).unwrap().connect().await.unwrap())
+}
+
+/// A client of a server behind the layer.
+async fn behind(layer: RateLimitLayer) -> HealthClient<Channel> {
+    let (listener, url) = listener().await;
+    let (_reporter, health) = health_reporter();
+    let server = Server::builder().layer(layer).add_service(health);
+    tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+    client(url).await
+}
+
+async fn check(
+    client: &mut HealthClient<Channel>,
+    header: Option<(&'static str, &'static str)>,
+) -> Result<i32, Status> {
     let mut request = Request::new(HealthCheckRequest::default());
-    if let Some(key) = key {
-        request.metadata_mut().insert("x-api-key", key.parse().unwrap());
+    if let Some((name, key)) = header {
+        request.metadata_mut().insert(name, key.parse().unwrap());
     }
     Ok(client.check(request).await?.into_inner().status)
 }
 
+fn pushback(status: &Status) -> Option<u64> {
+    Some(status.metadata().get("grpc-retry-pushback-ms")?.to_str().unwrap().parse().unwrap())
+}
+
 #[tokio::test]
 async fn calls_are_limited() {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (listener, url) = listener().await;
     tokio::spawn(async move { example::serve(listener).await.map_err(|error| error.to_string()) });
-    let channel = Channel::from_shared(url).unwrap().connect().await.unwrap();
-    let mut client = HealthClient::new(channel);
+    let mut client = client(url).await;
 
+    let (alice, bob) = (Some(("x-api-key", "alice")), Some(("x-api-key", "bob")));
     for _ in 0..5 {
-        assert_eq!(check(&mut client, Some("alice")).await.unwrap(), 1, "serving");
+        assert_eq!(check(&mut client, alice).await.unwrap(), 1, "serving");
     }
-    let denied = check(&mut client, Some("alice")).await.unwrap_err();
-    assert!(matches!(denied.code(), Code::ResourceExhausted | Code::Internal), "{denied:?}");
-    assert_eq!(check(&mut client, Some("bob")).await.unwrap(), 1, "another key");
+    let denied = check(&mut client, alice).await.unwrap_err();
+    assert_eq!(denied.code(), Code::ResourceExhausted, "{denied:?}");
+    assert_eq!(denied.message(), "rate limit exceeded: rpm");
+    // One token in 12 seconds, less the time since.
+    assert!(pushback(&denied).is_some_and(|ms| (1..=12_000).contains(&ms)), "{denied:?}");
+    assert!(denied.metadata().contains_key("ratelimit"), "{denied:?}");
+    assert_eq!(check(&mut client, bob).await.unwrap(), 1, "another key");
     let missing = check(&mut client, None).await.unwrap_err();
-    assert_ne!(missing.code(), Code::Ok);
-    assert_eq!(check(&mut client, Some("bob")).await.unwrap(), 1, "the connection goes on");
+    assert_eq!(missing.code(), Code::Unauthenticated, "{missing:?}");
+    assert_eq!(pushback(&missing), None);
+    assert_eq!(check(&mut client, bob).await.unwrap(), 1, "the connection goes on");
+}
+
+#[tokio::test]
+async fn a_key_that_is_no_credential() {
+    let mut client = behind(layer(&memory().0, per_user(Limit::per_minute("rpm", 5)))).await;
+    let missing = check(&mut client, None).await.unwrap_err();
+    assert_eq!(missing.code(), Code::InvalidArgument, "{missing:?}");
+    assert_eq!(check(&mut client, Some(("x-user", "alice"))).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn without_a_store() {
+    let (limiter, _) = gated();
+    let mut client = behind(layer(&limiter, per_user(Limit::per_minute("rpm", 5)))).await;
+    assert_eq!(check(&mut client, Some(("x-user", "alice"))).await.unwrap(), 1);
+    limiter.shutdown().await;
+    let status = check(&mut client, Some(("x-user", "alice"))).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+    assert_eq!(pushback(&status), Some(1000));
 }

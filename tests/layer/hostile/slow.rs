@@ -1,0 +1,99 @@
+//! Clients that never end what they begin.
+
+use std::sync::atomic::Ordering;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tollgate::RateLimiter;
+
+use super::{Victim, plenty};
+use crate::{
+    sockets::read_until,
+    world::{gated, left_of, memory},
+};
+
+const CLIENTS: usize = 60;
+
+async fn charged(victim: &Victim) -> i64 {
+    1_000_000 - left_of(&victim.limiter, "everybody", "server", &plenty()).await
+}
+
+/// Each sends the head of a request and a body byte by byte, or nothing more, while others are served.
+async fn bodies(limiter: RateLimiter) {
+    let victim = Victim::start(limiter).await;
+    let mut slow = Vec::new();
+    for number in 0..CLIENTS {
+        let mut stream = victim.connect().await;
+        let head = format!(
+            "POST / HTTP/1.1\r\nhost: test\r\nx-forwarded-for: 198.51.100.{number}\r\ncontent-length: 1000\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(b"x").await.unwrap();
+        slow.push(stream);
+    }
+    let served = async |number: usize| {
+        let mut stream = victim.connect().await;
+        let head = format!("GET / HTTP/1.1\r\nhost: test\r\nx-forwarded-for: 203.0.113.{number}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        assert!(read_until(&mut stream, "\r\n\r\n").await.starts_with("HTTP/1.1 200"));
+    };
+    for number in 0..20 {
+        served(number).await;
+        for stream in &mut slow {
+            stream.write_all(b"x").await.unwrap();
+        }
+    }
+    // Every slow one is admitted by now, and has not reached the handler.
+    while charged(&victim).await < (CLIENTS + 20) as i64 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(victim.handled.load(Ordering::Relaxed), 20);
+    for (number, mut stream) in slow.into_iter().enumerate() {
+        match number % 3 {
+            // Gone.
+            0 => drop(stream),
+            // With the rest unsent.
+            1 => {
+                stream.shutdown().await.unwrap();
+                let _ = stream.read_to_end(&mut Vec::new()).await;
+            }
+            // With something unread.
+            _ => stream.set_zero_linger().unwrap(),
+        }
+    }
+    served(99).await;
+    // Of those that went, none was free.
+    let before_the_head = (CLIENTS + 21) as i64;
+    assert_eq!(charged(&victim).await, before_the_head);
+    victim.is_unharmed(|_| before_the_head).await;
+}
+
+#[tokio::test]
+async fn bodies_in_memory() {
+    bodies(memory().0).await;
+}
+
+#[tokio::test]
+async fn bodies_through_gates() {
+    bodies(gated().0).await;
+}
+
+/// Clients that say that they have said everything, after so many bytes of a request.
+#[tokio::test]
+async fn half_closed_after_every_byte() {
+    let victim = Victim::start(memory().0).await;
+    let request = b"POST /a HTTP/1.1\r\nhost: test\r\nx-user: alice\r\ncontent-length: 5\r\n\r\nhello";
+    let head = request.len() - 5;
+    for bytes in 0..=request.len() {
+        let mut stream = victim.connect().await;
+        let before = charged(&victim).await;
+        let _ = stream.write_all(&request[..bytes]).await;
+        stream.shutdown().await.unwrap();
+        let mut read = Vec::new();
+        let _ = stream.read_to_end(&mut read).await;
+        if bytes < head {
+            assert_eq!(charged(&victim).await, before, "no request after {bytes} bytes");
+        }
+    }
+    // Two with a whole head are charged, whatever came of the body; others are denied.
+    victim.is_unharmed(|_| 2).await;
+}

@@ -1,0 +1,84 @@
+//! Features that meet.
+
+use axum::{Router, body::Body, response::IntoResponse, routing::get};
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use tollgate::layer::{LeaseHandle, Outcome, PolicyBuilder, RateLimitStatus, Refusal, Settle, ShadowVerdict};
+
+use super::{
+    bodies::{fed, once},
+    world::{alices_tokens, app, ask, from, layer, memory, ten_tokens, text, with_headers},
+};
+
+/// Keeping a request's head for an answer keeps no lease.
+#[tokio::test]
+async fn an_answer_of_ones_own_does_not_hold_the_lease() {
+    let (limiter, _) = memory();
+    let policy = ten_tokens()
+        .settle("tpm", Settle::header("x-used"))
+        .answer(|refusal: Refusal<'_>| -> Response<Bytes> { refusal.response });
+    let (_feed, body) = fed();
+    let body = once(body);
+    let app = app(layer(&limiter, policy), move || ([("x-used", "30")], Body::new(body())));
+    let response = ask(&app, from("alice")).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(alices_tokens(&limiter).await, 70, "the body goes on, and no rule looks at it");
+}
+
+/// A handler that uses half, and then asks for more than there is.
+fn greedy(policy: PolicyBuilder) -> (tollgate::RateLimiter, Router) {
+    let (limiter, _) = memory();
+    let handler = async |lease: LeaseHandle| -> Response<Body> {
+        match lease.consume("tpm", 100).await {
+            Ok(()) => "done".into_response(),
+            Err(error) => ([("x-used", "30"), ("x-request-id", "7")], error).into_response(),
+        }
+    };
+    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, policy));
+    (limiter, app)
+}
+
+#[tokio::test]
+async fn a_handlers_error_is_settled_as_any_response() {
+    let used = || Settle::header("x-used").strip();
+    for (policy, left) in [
+        (ten_tokens(), 90),
+        (ten_tokens().on_status(400..=499, Outcome::Refund), 100),
+        (ten_tokens().settle("tpm", used()), 70),
+        (ten_tokens().settle("tpm", used()).on_status(429..=429, Outcome::refund(["tpm"])), 100),
+    ] {
+        let (limiter, app) = greedy(policy);
+        let response = ask(&app, from("alice")).await;
+        assert_eq!(response.status(), 429);
+        assert_eq!(alices_tokens(&limiter).await, left);
+    }
+}
+
+#[tokio::test]
+async fn a_handlers_error_keeps_the_headers_beside_it() {
+    let (_limiter, app) = greedy(ten_tokens().settle("tpm", Settle::header("x-used").strip()));
+    let response = ask(&app, from("alice")).await;
+    assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(text(&response, "x-request-id"), Some("7"));
+    assert_eq!(text(&response, "x-used"), None, "meant for the layer alone");
+    for name in ["content-type", "content-length", "cache-control", "retry-after", "ratelimit"] {
+        assert_eq!(response.headers().get_all(name).iter().count(), 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn handlers_of_a_policy_that_only_observes_find_a_lease_without_a_key_too() {
+    let handler = async |lease: LeaseHandle, status: RateLimitStatus| {
+        lease.settle("tpm", 3).unwrap();
+        assert_eq!(status.shadow, Some(ShadowVerdict::Refused));
+    };
+    let app = Router::new().route("/", get(handler)).layer(layer(&memory().0, ten_tokens().shadow()));
+    assert_eq!(ask(&app, with_headers(&[])).await.status(), 200);
+}
+
+#[tokio::test]
+async fn the_header_of_shadow_limits_is_exposed() {
+    let exposed = |policy: PolicyBuilder| policy.build().unwrap().exposed_headers();
+    assert!(exposed(ten_tokens().shadow().report_shadow()).iter().any(|name| name == "x-ratelimit-shadow"));
+    assert!(!exposed(ten_tokens().shadow()).iter().any(|name| name == "x-ratelimit-shadow"));
+}

@@ -78,7 +78,7 @@ async fn over_http1(limiter: RateLimiter, requests: u64) {
         }
     }
     for status in [200, 400, 401, 429] {
-        assert!(seen.get(&status).is_some_and(|count| *count > 5), "{seen:?}");
+        assert!(seen.get(&status).is_some_and(|count| *count > 0), "{seen:?}");
     }
     victim.is_unharmed(|handled| handled).await;
 }
@@ -125,7 +125,7 @@ async fn over_http2() {
         *seen.entry(status).or_insert(0_u32) += 1;
     }
     for status in [200, 400, 401, 429] {
-        assert!(seen.get(&status).is_some_and(|count| *count > 5), "{seen:?}");
+        assert!(seen.get(&status).is_some_and(|count| *count > 0), "{seen:?}");
     }
     drop(sender);
     let _ = connection.await;

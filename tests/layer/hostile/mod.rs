@@ -81,7 +81,7 @@ impl Victim {
 
     /// All clients are gone: so is what they had. What was charged is as `expected`, of the requests that
     /// were handled.
-    async fn is_unharmed(mut self, expected: impl Fn(i64) -> i64) {
+    async fn assert_unharmed(mut self, expected: impl Fn(i64) -> i64) {
         self.acceptor.abort();
         let _ = (&mut self.acceptor).await;
         while let Some(connection) = self.connections.recv().await {

@@ -80,7 +80,7 @@ async fn over_http1(limiter: RateLimiter, requests: u64) {
     for status in [200, 400, 401, 429] {
         assert!(seen.get(&status).is_some_and(|count| *count > 0), "{seen:?}");
     }
-    victim.is_unharmed(|handled| handled).await;
+    victim.assert_unharmed(|handled| handled).await;
 }
 
 #[tokio::test]
@@ -129,5 +129,5 @@ async fn over_http2() {
     }
     drop(sender);
     let _ = connection.await;
-    victim.is_unharmed(|handled| handled).await;
+    victim.assert_unharmed(|handled| handled).await;
 }

@@ -64,7 +64,7 @@ async fn bodies(limiter: RateLimiter) {
     // Of those that went, none was free.
     let before_the_head = (CLIENTS + 21) as i64;
     assert_eq!(charged(&victim).await, before_the_head);
-    victim.is_unharmed(|_| before_the_head).await;
+    victim.assert_unharmed(|_| before_the_head).await;
 }
 
 #[tokio::test]
@@ -95,5 +95,5 @@ async fn half_closed_after_every_byte() {
         }
     }
     // Two with a whole head are charged, whatever came of the body; others are denied.
-    victim.is_unharmed(|_| 2).await;
+    victim.assert_unharmed(|_| 2).await;
 }

@@ -51,7 +51,7 @@ impl Acquire {
     }
 
     /// The limits of the bucket, whatever is stored: a [`Limit`](crate::Limit), an array or a
-    /// vector of them, or [`Limits`]. They hold for the parent's bucket too, where it is charged.
+    /// vector of them, or [`Limits`](crate::Limits). They hold for the parent's bucket too, where it is charged.
     ///
     /// Where the stored bucket has other parameters for one of them, the write that grants the
     /// request changes them; a limit that only the bucket has stays as it is.

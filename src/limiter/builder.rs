@@ -73,7 +73,7 @@ impl Default for Builder {
 impl Builder {
     /// Tells the time by `clock` alone, for tests. Default: the system's clock, which the store's answers
     /// correct (see [`wall_clock`](Self::wall_clock)); in memory one that the wall clock does not move,
-    /// [`MonotonicClock`].
+    /// [`MonotonicClock`](crate::clock::MonotonicClock).
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
         self.corrected = false;

@@ -81,9 +81,6 @@ impl Anthropic {
             (self.input_tokens, INPUT_TOKENS),
             (self.output_tokens, OUTPUT_TOKENS),
         ];
-        let triple = |(name, names): (Option<String>, _)| {
-            Some(known(name?).map(|name| Triple { of: Some(name), names, reset: Reset::Timestamp }))
-        };
-        kinds.into_iter().filter_map(triple).collect()
+        Triple::named(kinds, Reset::Timestamp, known)
     }
 }

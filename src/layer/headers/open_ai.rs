@@ -62,9 +62,6 @@ impl OpenAi {
         known: impl Fn(String) -> Result<LimitName, InvalidPolicy>,
     ) -> Result<Vec<Triple>, InvalidPolicy> {
         let kinds = [(self.requests, REQUESTS), (self.tokens, TOKENS)];
-        let triple = |(name, names): (Option<String>, _)| {
-            Some(known(name?).map(|name| Triple { of: Some(name), names, reset: Reset::Duration }))
-        };
-        kinds.into_iter().filter_map(triple).collect()
+        Triple::named(kinds, Reset::Duration, known)
     }
 }

@@ -10,7 +10,10 @@ use super::{
     time::{go_duration, seconds_up, timestamp, unix_time},
     writer::{capacity, number},
 };
-use crate::model::{LimitName, LimitStatus};
+use crate::{
+    layer::InvalidPolicy,
+    model::{LimitName, LimitStatus},
+};
 
 /// The fields for one limit. Each can stand once in a response: where one of them stands already, all
 /// three are left as they are.
@@ -38,6 +41,17 @@ pub(super) enum Reset {
 }
 
 impl Triple {
+    /// Those of the limits that were named, of names that the policy knows.
+    pub(super) fn named<const N: usize>(
+        kinds: [(Option<String>, [HeaderName; 3]); N],
+        reset: Reset,
+        known: impl Fn(String) -> Result<LimitName, InvalidPolicy>,
+    ) -> Result<Vec<Self>, InvalidPolicy> {
+        let triple =
+            |(name, names): (Option<String>, _)| Some(known(name?).map(|name| Self { of: Some(name), names, reset }));
+        kinds.into_iter().filter_map(triple).collect()
+    }
+
     /// Whether it reads the time.
     pub(super) fn needs_time(&self) -> bool {
         matches!(self.reset, Reset::UnixTime | Reset::Timestamp)

@@ -32,7 +32,10 @@ impl Policy {
         }
         match self.passes(limiter, &error) {
             Some(status) => Decision::Granted(Holder::uncharged(status, self.clone())),
-            None => Decision::Answer(self.refuse_for(&|| limiter.now(), Some(head), error)),
+            None => {
+                RefusalReason::tell(&error);
+                Decision::Answer(self.refuse_for(&|| limiter.now(), Some(head), error))
+            }
         }
     }
 
@@ -86,7 +89,14 @@ impl Policy {
 }
 
 impl<'a> RefusalReason<'a> {
-    /// What an error means for the client; for one that is the server's own mistake an event says more.
+    /// Tells of an error that is the server's own mistake: clients are not told what it is.
+    pub(super) fn tell(error: &Error) {
+        if matches!(RefusalReason::of(error), RefusalReason::Misconfigured) {
+            telemetry::setup(&error.to_string());
+        }
+    }
+
+    /// What an error means for the client.
     pub(super) fn of(error: &'a Error) -> Self {
         match error {
             Error::Denied(denied) => Self::Denied(denied),
@@ -94,10 +104,7 @@ impl<'a> RefusalReason<'a> {
             Error::ExceedsCapacity(error) => Self::ExceedsCapacity(error),
             Error::Disabled(error) => Self::Disabled(error),
             Error::Unavailable(error) => Self::Unavailable(error),
-            error => {
-                telemetry::setup(&error.to_string());
-                Self::Misconfigured
-            }
+            _ => Self::Misconfigured,
         }
     }
 }

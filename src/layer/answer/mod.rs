@@ -37,6 +37,7 @@ pub(super) fn without_policy(head: &RequestHead<'_>, reason: RefusalReason<'_>) 
 /// The answer where no policy says how: of an error that a handler answers with, past any layer.
 #[cfg(feature = "axum")]
 pub(super) fn plain(error: &crate::Error) -> Response<Bytes> {
+    RefusalReason::tell(error);
     let reason = RefusalReason::of(error);
     http_answer::answer(reason, refuse::wait(reason))
 }

@@ -1,4 +1,9 @@
 //! What is asked for, and which buckets it comes from.
+//!
+//! [`subject`] is whose bucket it is, [`in_place`] the decision where nothing has to be looked up.
+
+mod in_place;
+mod subject;
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,14 +11,10 @@ use super::{
     bucket::Bucket,
     charge::{Charge, Charged, Charges, Mode, charge},
     deadline::Deadline,
-    few::{Alone, Few},
-    gate::Gate,
-    grant::{Amounts, Grant, Share, Shares},
-    holding::{Holding, Holdings},
+    grant::Amounts,
     lease::Lease,
-    memory::{Brought, Pinned, Place, resolve},
+    memory::Brought,
     prefetch::Prefetch,
-    rate_limiter::RateLimiter,
     records::{NOTHING, nothing},
     recourse::Recourse,
     resolver::{Resolution, Resolving, kept},
@@ -23,12 +24,13 @@ use super::{
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Invalid, Unavailable},
     model::{
-        BucketKey, ConfigSource, Cost, Denied, EntityId, IntoLimits, InvalidLimits, Limit, LimitName, LimitStatus,
-        Limits, MILLI, Owner, ResolvedLimits, to_milli,
+        BucketKey, ConfigSource, Cost, EntityId, IntoLimits, InvalidLimits, Limit, LimitName, LimitStatus, Limits,
+        Owner, ResolvedLimits, to_milli,
     },
-    store::Home,
     telemetry::{Begun, Watch},
 };
+
+pub(super) use subject::{Gated, Subject};
 
 /// The checked parts of a request.
 #[derive(Clone, Debug)]
@@ -47,24 +49,6 @@ pub(super) struct Terms {
     recourse: Option<Arc<Recourse>>,
 }
 
-/// Whose bucket it is about, and how far it has been found.
-#[derive(Clone, Debug)]
-pub(super) enum Subject {
-    Memory(Place),
-    Pinned(Arc<Pinned>),
-    /// Boxed: a request is moved often.
-    Gated(Box<Gated>),
-}
-
-/// A bucket of a limiter over a store.
-#[derive(Clone, Debug)]
-pub(super) struct Gated {
-    pub(super) limiter: RateLimiter,
-    pub(super) key: BucketKey,
-    pub(super) gate: Option<Arc<Gate>>,
-    pub(super) prefetch: Option<Prefetch>,
-}
-
 /// Where the limits come from.
 #[derive(Clone, Debug)]
 pub(super) enum Source {
@@ -80,102 +64,6 @@ pub(super) enum Planned {
     Now(Charges),
     /// Something has to be looked up for the request.
     Later(Request),
-}
-
-impl Subject {
-    #[inline]
-    pub(super) fn key(&self) -> &BucketKey {
-        match self {
-            Self::Memory(place) => place.key(),
-            Self::Pinned(pinned) => pinned.entry.key(),
-            Self::Gated(gated) => &gated.key,
-        }
-    }
-
-    /// The same, found for good as far as possible.
-    pub(super) fn found(self) -> Self {
-        match self {
-            Self::Memory(mut place) => {
-                let now = place.home().now();
-                // A store that is full of buckets in use has no place for it: it is looked up each time.
-                let _ = place.claim(&Brought::Known, now);
-                Self::Memory(place)
-            }
-            Self::Gated(mut gated) => {
-                gated.gate = gated.gate.or_else(|| gated.limiter.gate(gated.key.clone()));
-                Self::Gated(gated)
-            }
-            Self::Pinned(_) => self,
-        }
-    }
-
-    fn home(&self) -> Option<&Home> {
-        match self {
-            Self::Memory(place) => Some(place.home()),
-            Self::Pinned(pinned) => Some(&pinned.home),
-            Self::Gated(_) => None,
-        }
-    }
-
-    /// What holds for an entity and the resource that is meant.
-    fn resolve(&self, entity: &EntityId) -> Resolving {
-        let resource = &self.key().resource;
-        match self {
-            Self::Memory(place) => resolve(place.home(), entity, resource),
-            Self::Pinned(pinned) => resolve(&pinned.home, entity, resource),
-            Self::Gated(gated) => gated.limiter.resolve(entity, resource),
-        }
-    }
-
-    /// The bucket of the same resource of another entity.
-    fn of(&self, entity: EntityId, limits: Limits) -> Result<Bucket, Unavailable> {
-        let key = BucketKey::new(entity, self.key().resource.clone());
-        let place = match self {
-            Self::Memory(place) => place.beside(key)?,
-            Self::Pinned(pinned) => pinned.place().beside(key)?,
-            Self::Gated(gated) => return Ok(gated.limiter.gated(key, limits)),
-        };
-        Ok(Bucket::Memory { place, limits: Brought::These(limits) })
-    }
-
-    /// The limits that are meant.
-    fn limits<'a>(&'a self, brought: &'a Brought) -> &'a Limits {
-        match (self, brought) {
-            (_, Brought::These(limits)) => limits,
-            (Self::Memory(place), Brought::Known) => place.limits(brought),
-            (Self::Pinned(pinned), Brought::Known) => &pinned.limits,
-            (Self::Gated(_), Brought::Known) => Limits::unknown(),
-        }
-    }
-
-    /// Limits that a request brings: not kept where the bucket knows them.
-    #[inline]
-    fn brought(&self, limits: impl IntoLimits) -> Result<Brought, InvalidLimits> {
-        if let (Self::Memory(Place::Entry(entry)), Some(limits)) = (self, limits.as_limits())
-            && entry.limits().is(limits)
-        {
-            return Ok(Brought::Known);
-        }
-        limits.into_limits().map(Brought::These)
-    }
-
-    /// The bucket that is meant.
-    fn into_bucket(self, limits: Brought) -> Bucket {
-        match self {
-            Self::Memory(place) => Bucket::Memory { place, limits },
-            Self::Pinned(pinned) => Bucket::Memory { place: pinned.place(), limits },
-            Self::Gated(gated) => {
-                let limits = match limits {
-                    Brought::These(limits) => limits,
-                    Brought::Known => Limits::unknown().clone(),
-                };
-                match *gated {
-                    Gated { gate: Some(gate), .. } => Bucket::Gated { gate, limits },
-                    Gated { limiter, key, .. } => limiter.gated(key, limits),
-                }
-            }
-        }
-    }
 }
 
 impl Request {
@@ -445,94 +333,6 @@ impl Request {
         }
         Ok(charges)
     }
-}
-
-impl Request {
-    /// The decision, where the bucket was found in memory, has the one limit that it was made with or
-    /// that a handle pins, no cost is named and nothing is stored: what nearly all requests of a
-    /// limiter in memory are. The same as [`plan`](Self::plan) and what follows. With the tokens that
-    /// are left (millitokens) comes what makes the lease: [`grant`](Self::grant).
-    #[inline]
-    pub(super) fn decide(&self) -> Option<Result<i64, Box<Denied>>> {
-        if self.terms.recourse.is_some() || !self.terms.cost.is_empty() {
-            return None;
-        }
-        match (&self.subject, &self.terms.limits) {
-            (
-                Subject::Memory(Place::Entry(entry)),
-                Source::Exactly(Brought::Known) | Source::StoredOr(Brought::Known),
-            ) => entry.spend_one(entry.home(), entry.limits(), ALONE),
-            (Subject::Pinned(pinned), Source::Stored) => pinned.entry.spend_one(&pinned.home, &pinned.limits, ALONE),
-            _ => None,
-        }
-    }
-
-    /// The lease that [`decide`](Self::decide) has granted.
-    #[inline]
-    pub(super) fn grant(self, left: i64) -> Option<Lease> {
-        let Self { subject, terms } = self;
-        let share = Share { charged: ALONE, left, used: ALONE };
-        let deadline = terms.deadline;
-        // There is nothing in it to let go of, which the compiler does not see.
-        std::mem::forget(terms);
-        let bucket = match subject {
-            Subject::Memory(Place::Entry(entry)) => Alone::Entry(entry),
-            Subject::Pinned(pinned) => Alone::Pinned(pinned),
-            _ => return None,
-        };
-        Some(Lease::few(Few::one(bucket, share, deadline)))
-    }
-
-    /// As [`decide`](Self::decide), for any limits and costs. Neither boxes anything nor waits.
-    pub(super) fn decide_any(&self) -> Option<Result<Shares, Box<Denied>>> {
-        if self.terms.recourse.is_some() {
-            return None;
-        }
-        let (entry, home, limits) = match (&self.subject, &self.terms.limits) {
-            (Subject::Memory(Place::Entry(entry)), Source::Exactly(brought) | Source::StoredOr(brought)) => {
-                (entry, entry.home(), self.subject.limits(brought))
-            }
-            (Subject::Pinned(pinned), Source::Stored) => (&pinned.entry, &pinned.home, &pinned.limits),
-            _ => return None,
-        };
-        if home.has_records() {
-            return None;
-        }
-        let mut shares = shares(&self.terms.cost, limits)?;
-        Some(entry.spend(home, limits, &mut shares, home.now()).map(|()| shares).map_err(|s| entry.denied(s)))
-    }
-
-    /// The lease that [`decide_any`](Self::decide_any) has granted.
-    pub(super) fn grant_any(self, shares: Shares) -> Option<Lease> {
-        let deadline = self.terms.deadline;
-        let (bucket, limits) = match (self.subject, self.terms.limits) {
-            (Subject::Pinned(pinned), Source::Stored) => (Alone::Pinned(pinned), None),
-            (Subject::Memory(Place::Entry(entry)), Source::Exactly(limits) | Source::StoredOr(limits)) => {
-                match limits {
-                    Brought::Known => (Alone::Entry(entry), None),
-                    Brought::These(limits) => (Alone::Entry(entry), Some(limits)),
-                }
-            }
-            _ => return None,
-        };
-        if shares.len() <= 2 {
-            return Few::of(bucket, limits, &shares, deadline).map(Lease::few);
-        }
-        let holding = Holding::new(Grant::new(bucket.into_bucket(limits), shares), Owner::Entity, false);
-        Some(Lease::new(Holdings::one(holding), deadline))
-    }
-}
-
-/// What a limit is charged that the cost does not name, millitokens: no limit's capacity is less.
-const ALONE: i64 = MILLI;
-
-/// What is asked of `limits`, if the cost names no others and can be granted.
-fn shares(cost: &Cost, limits: &Limits) -> Option<Shares> {
-    let fits = |(name, tokens): (&LimitName, u64)| {
-        limits.index(name.as_str()).is_some_and(|index| tokens <= limits[index].capacity())
-    };
-    let asked = |limit: &Limit| Share::asked(to_milli(asked(cost, limit)));
-    cost.iter().all(fits).then(|| limits.iter().map(asked).collect())
 }
 
 impl Source {

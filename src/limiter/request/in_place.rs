@@ -1,0 +1,101 @@
+//! What is decided at once: in memory, where nothing is stored.
+
+use super::{
+    super::{
+        few::{Alone, Few},
+        grant::{Grant, Share, Shares},
+        holding::{Holding, Holdings},
+        lease::Lease,
+        memory::{Brought, Place},
+    },
+    Request, Source, Subject, asked,
+};
+use crate::model::{Cost, Denied, Limit, LimitName, Limits, MILLI, Owner, to_milli};
+
+impl Request {
+    /// The decision, where the bucket was found in memory, has the one limit that it was made with or
+    /// that a handle pins, no cost is named and nothing is stored: what nearly all requests of a
+    /// limiter in memory are. The same as [`plan`](Self::plan) and what follows. With the tokens that
+    /// are left (millitokens) comes what makes the lease: [`grant`](Self::grant).
+    #[inline]
+    pub(in crate::limiter) fn decide(&self) -> Option<Result<i64, Box<Denied>>> {
+        if self.terms.recourse.is_some() || !self.terms.cost.is_empty() {
+            return None;
+        }
+        match (&self.subject, &self.terms.limits) {
+            (
+                Subject::Memory(Place::Entry(entry)),
+                Source::Exactly(Brought::Known) | Source::StoredOr(Brought::Known),
+            ) => entry.spend_one(entry.home(), entry.limits(), ALONE),
+            (Subject::Pinned(pinned), Source::Stored) => pinned.entry.spend_one(&pinned.home, &pinned.limits, ALONE),
+            _ => None,
+        }
+    }
+
+    /// The lease that [`decide`](Self::decide) has granted.
+    #[inline]
+    pub(in crate::limiter) fn grant(self, left: i64) -> Option<Lease> {
+        let Self { subject, terms } = self;
+        let share = Share { charged: ALONE, left, used: ALONE };
+        let deadline = terms.deadline;
+        // There is nothing in it to let go of, which the compiler does not see.
+        std::mem::forget(terms);
+        let bucket = match subject {
+            Subject::Memory(Place::Entry(entry)) => Alone::Entry(entry),
+            Subject::Pinned(pinned) => Alone::Pinned(pinned),
+            _ => return None,
+        };
+        Some(Lease::few(Few::one(bucket, share, deadline)))
+    }
+
+    /// As [`decide`](Self::decide), for any limits and costs. Neither boxes anything nor waits.
+    pub(in crate::limiter) fn decide_any(&self) -> Option<Result<Shares, Box<Denied>>> {
+        if self.terms.recourse.is_some() {
+            return None;
+        }
+        let (entry, home, limits) = match (&self.subject, &self.terms.limits) {
+            (Subject::Memory(Place::Entry(entry)), Source::Exactly(brought) | Source::StoredOr(brought)) => {
+                (entry, entry.home(), self.subject.limits(brought))
+            }
+            (Subject::Pinned(pinned), Source::Stored) => (&pinned.entry, &pinned.home, &pinned.limits),
+            _ => return None,
+        };
+        if home.has_records() {
+            return None;
+        }
+        let mut shares = shares(&self.terms.cost, limits)?;
+        Some(entry.spend(home, limits, &mut shares, home.now()).map(|()| shares).map_err(|s| entry.denied(s)))
+    }
+
+    /// The lease that [`decide_any`](Self::decide_any) has granted.
+    pub(in crate::limiter) fn grant_any(self, shares: Shares) -> Option<Lease> {
+        let deadline = self.terms.deadline;
+        let (bucket, limits) = match (self.subject, self.terms.limits) {
+            (Subject::Pinned(pinned), Source::Stored) => (Alone::Pinned(pinned), None),
+            (Subject::Memory(Place::Entry(entry)), Source::Exactly(limits) | Source::StoredOr(limits)) => {
+                match limits {
+                    Brought::Known => (Alone::Entry(entry), None),
+                    Brought::These(limits) => (Alone::Entry(entry), Some(limits)),
+                }
+            }
+            _ => return None,
+        };
+        if shares.len() <= 2 {
+            return Few::of(bucket, limits, &shares, deadline).map(Lease::few);
+        }
+        let holding = Holding::new(Grant::new(bucket.into_bucket(limits), shares), Owner::Entity, false);
+        Some(Lease::new(Holdings::one(holding), deadline))
+    }
+}
+
+/// What a limit is charged that the cost does not name, millitokens: no limit's capacity is less.
+const ALONE: i64 = MILLI;
+
+/// What is asked of `limits`, if the cost names no others and can be granted.
+fn shares(cost: &Cost, limits: &Limits) -> Option<Shares> {
+    let fits = |(name, tokens): (&LimitName, u64)| {
+        limits.index(name.as_str()).is_some_and(|index| tokens <= limits[index].capacity())
+    };
+    let asked = |limit: &Limit| Share::asked(to_milli(asked(cost, limit)));
+    cost.iter().all(fits).then(|| limits.iter().map(asked).collect())
+}

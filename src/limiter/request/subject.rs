@@ -1,0 +1,131 @@
+//! Whose bucket a request is about, and how far it has been found.
+
+use std::sync::Arc;
+
+use super::super::{
+    bucket::Bucket,
+    gate::Gate,
+    memory::{Brought, Pinned, Place, resolve},
+    prefetch::Prefetch,
+    rate_limiter::RateLimiter,
+    resolver::Resolving,
+};
+use crate::{
+    error::Unavailable,
+    model::{BucketKey, EntityId, IntoLimits, InvalidLimits, Limits},
+    store::Home,
+};
+
+/// Whose bucket it is about, and how far it has been found.
+#[derive(Clone, Debug)]
+pub(in crate::limiter) enum Subject {
+    Memory(Place),
+    Pinned(Arc<Pinned>),
+    /// Boxed: a request is moved often.
+    Gated(Box<Gated>),
+}
+
+/// A bucket of a limiter over a store.
+#[derive(Clone, Debug)]
+pub(in crate::limiter) struct Gated {
+    pub(in crate::limiter) limiter: RateLimiter,
+    pub(in crate::limiter) key: BucketKey,
+    pub(in crate::limiter) gate: Option<Arc<Gate>>,
+    pub(in crate::limiter) prefetch: Option<Prefetch>,
+}
+
+impl Subject {
+    #[inline]
+    pub(in crate::limiter) fn key(&self) -> &BucketKey {
+        match self {
+            Self::Memory(place) => place.key(),
+            Self::Pinned(pinned) => pinned.entry.key(),
+            Self::Gated(gated) => &gated.key,
+        }
+    }
+
+    /// The same, found for good as far as possible.
+    pub(in crate::limiter) fn found(self) -> Self {
+        match self {
+            Self::Memory(mut place) => {
+                let now = place.home().now();
+                // A store that is full of buckets in use has no place for it: it is looked up each time.
+                let _ = place.claim(&Brought::Known, now);
+                Self::Memory(place)
+            }
+            Self::Gated(mut gated) => {
+                gated.gate = gated.gate.or_else(|| gated.limiter.gate(gated.key.clone()));
+                Self::Gated(gated)
+            }
+            Self::Pinned(_) => self,
+        }
+    }
+
+    pub(super) fn home(&self) -> Option<&Home> {
+        match self {
+            Self::Memory(place) => Some(place.home()),
+            Self::Pinned(pinned) => Some(&pinned.home),
+            Self::Gated(_) => None,
+        }
+    }
+
+    /// What holds for an entity and the resource that is meant.
+    pub(super) fn resolve(&self, entity: &EntityId) -> Resolving {
+        let resource = &self.key().resource;
+        match self {
+            Self::Memory(place) => resolve(place.home(), entity, resource),
+            Self::Pinned(pinned) => resolve(&pinned.home, entity, resource),
+            Self::Gated(gated) => gated.limiter.resolve(entity, resource),
+        }
+    }
+
+    /// The bucket of the same resource of another entity.
+    pub(super) fn of(&self, entity: EntityId, limits: Limits) -> Result<Bucket, Unavailable> {
+        let key = BucketKey::new(entity, self.key().resource.clone());
+        let place = match self {
+            Self::Memory(place) => place.beside(key)?,
+            Self::Pinned(pinned) => pinned.place().beside(key)?,
+            Self::Gated(gated) => return Ok(gated.limiter.gated(key, limits)),
+        };
+        Ok(Bucket::Memory { place, limits: Brought::These(limits) })
+    }
+
+    /// The limits that are meant.
+    pub(super) fn limits<'a>(&'a self, brought: &'a Brought) -> &'a Limits {
+        match (self, brought) {
+            (_, Brought::These(limits)) => limits,
+            (Self::Memory(place), Brought::Known) => place.limits(brought),
+            (Self::Pinned(pinned), Brought::Known) => &pinned.limits,
+            (Self::Gated(_), Brought::Known) => Limits::unknown(),
+        }
+    }
+
+    /// Limits that a request brings: not kept where the bucket knows them.
+    #[inline]
+    pub(super) fn brought(&self, limits: impl IntoLimits) -> Result<Brought, InvalidLimits> {
+        if let (Self::Memory(Place::Entry(entry)), Some(limits)) = (self, limits.as_limits())
+            && entry.limits().is(limits)
+        {
+            return Ok(Brought::Known);
+        }
+        limits.into_limits().map(Brought::These)
+    }
+
+    /// The bucket that is meant.
+    pub(super) fn into_bucket(self, limits: Brought) -> Bucket {
+        match self {
+            Self::Memory(place) => Bucket::Memory { place, limits },
+            Self::Pinned(pinned) => Bucket::Memory { place: pinned.place(), limits },
+            Self::Gated(gated) => {
+                let limits = match limits {
+                    Brought::These(limits) => limits,
+                    Brought::Known => Limits::unknown().clone(),
+                };
+                match *gated {
+                    Gated { gate: Some(gate), .. } => Bucket::Gated { gate, limits },
+                    Gated { limiter, key, .. } => limiter.gated(key, limits),
+                }
+            }
+        }
+    }
+}

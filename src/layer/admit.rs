@@ -90,7 +90,8 @@ impl Policy {
             let status = RateLimitStatus::passed(Passed::Refused, true);
             return Admission::Uncharged(Box::new(Holder::uncharged(status, self.clone())));
         }
-        Admission::Answer(self.refuse(&|| limiter.now(), Some(head), RefusalReason::MissingKey(missing)))
+        let reason = RefusalReason::MissingKey(missing);
+        Admission::Answer(self.refuse(&|| limiter.now(), head.into(), Some(head), reason))
     }
 }
 

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use http::Response;
 
-use super::{Policy, RateLimitStatus, RefusalReason, RequestHead, ShadowVerdict, held::Holder, status::Passed};
+use super::{
+    Policy, RateLimitStatus, RefusalReason, RequestHead, ShadowVerdict, answer::Form, held::Holder, status::Passed,
+};
 use crate::{error::Error, limiter::RateLimiter, model::LimitStatus, telemetry};
 
 /// What becomes of a request that was decided.
@@ -34,7 +36,7 @@ impl Policy {
             Some(status) => Decision::Granted(Holder::uncharged(status, self.clone())),
             None => {
                 RefusalReason::tell(&error);
-                Decision::Answer(self.refuse_for(&|| limiter.now(), Some(head), error))
+                Decision::Answer(self.refuse_for(&|| limiter.now(), head.into(), Some(head), error))
             }
         }
     }
@@ -74,6 +76,7 @@ impl Policy {
     pub(super) fn refuse_for(
         &self,
         now: &dyn Fn() -> i64,
+        form: Form,
         head: Option<&RequestHead<'_>>,
         mut error: Error,
     ) -> Response<Bytes> {
@@ -84,7 +87,7 @@ impl Policy {
             Error::QueueFull(full) => full.denied.limits.retain(enforced),
             _ => {}
         }
-        self.refuse(now, head, RefusalReason::of(&error))
+        self.refuse(now, form, head, RefusalReason::of(&error))
     }
 }
 

@@ -14,6 +14,7 @@ use tower_service::Service;
 
 use super::{
     LeaseHandle, Policy, RateLimitStatus, RequestHead, ResponseBody,
+    answer::Form,
     body::Tail,
     decide::Decision,
     handler_refusal::KeptHead,
@@ -50,6 +51,7 @@ pin_project! {
 /// What is settled when the inner service has answered.
 struct Running {
     lease: Holder,
+    form: Form,
     kept: Option<Box<KeptHead>>,
 }
 
@@ -118,11 +120,11 @@ where
                 if let Holder::Shared(handle) = &lease {
                     request.extensions_mut().insert(handle.clone());
                 }
-                let kept = policy.keep(&request);
+                let (form, kept) = (Form::from(&request), policy.keep(&request));
                 let unwinding = RollbackOnPanic(lease.held());
                 let future = service.call(request);
                 unwinding.survived();
-                Self::Running { future, lease: Some(Running { lease, kept }) }
+                Self::Running { future, lease: Some(Running { lease, form, kept }) }
             }
             Decision::Answer(response) => Self::Answer { response: Some(response) },
         }
@@ -202,8 +204,8 @@ where
 /// Settles by the head. Where anybody else holds the lease, or a rule looks at the body, it stays
 /// open until the body ends.
 fn settled<B: Body>(mut response: Response<B>, running: Running) -> Response<ResponseBody<B>> {
-    let Running { lease, kept } = running;
-    if let Some(answer) = lease.policy().answer_handler(lease.held(), kept.as_deref(), &mut response) {
+    let Running { lease, form, kept } = running;
+    if let Some(answer) = lease.policy().answer_handler(lease.held(), form, kept.as_deref(), &mut response) {
         return answer.map(ResponseBody::answer);
     }
     // Among the request's extensions there may be a handle, which would count as somebody's.

@@ -2,25 +2,34 @@
 
 use bytes::Bytes;
 use http::{
-    Extensions, HeaderMap, HeaderName, Method, Request, Response, Uri, Version,
+    Extensions, HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri, Version,
     header::{
         CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, RETRY_AFTER, TRAILER, TRANSFER_ENCODING,
         WWW_AUTHENTICATE,
     },
 };
 
-use super::{Policy, RequestHead, ResponseHead, answer, held::Held};
+use super::{
+    Policy, RequestHead, ResponseHead,
+    answer::{self, Form},
+    held::Held,
+};
 use crate::{clock::Clock, error::Error};
 
 /// An error that the handler answers with.
 #[derive(Clone, Debug)]
-pub(super) struct HandlerRefusal(Error);
+pub(super) struct HandlerRefusal {
+    error: Error,
+    /// That of the answer where no layer gives another one.
+    status: StatusCode,
+}
 
 /// The answer where no layer gives another one.
 #[cfg(feature = "axum")]
 pub(crate) fn handler_refusal(error: &Error) -> Response<Bytes> {
     let mut response = answer::plain(error);
-    response.extensions_mut().insert(HandlerRefusal(error.clone()));
+    let status = response.status();
+    response.extensions_mut().insert(HandlerRefusal { error: error.clone(), status });
     response
 }
 
@@ -73,12 +82,17 @@ fn keep_headers(theirs: &HeaderMap, answer: &mut HeaderMap) {
     }
 }
 
+/// As [`keep_headers`], for what other middleware reads.
+fn keep_extensions(theirs: &mut Extensions, answer: &mut Extensions) {
+    let own = std::mem::replace(answer, std::mem::take(theirs));
+    answer.extend(own);
+}
+
 impl Policy {
-    /// What an answer to the handler's error is made from. Only for policies whose handlers acquire, or whose
-    /// answers depend on it: it is a copy.
+    /// What an answer of one's own to the handler's error is made from. Only for policies that have such
+    /// answers: it is a copy.
     pub(super) fn keep<B>(&self, request: &Request<B>) -> Option<Box<KeptHead>> {
-        let keeps = self.rules.decision.in_handler || self.rules.answers.custom.is_some();
-        keeps.then(|| Box::new(KeptHead::of(request)))
+        self.rules.answers.custom.is_some().then(|| Box::new(KeptHead::of(request)))
     }
 
     /// The policy's answer to an error that the handler answered with. The handler has run: what it has
@@ -86,10 +100,11 @@ impl Policy {
     pub(super) fn answer_handler<B>(
         &self,
         held: &Held,
+        form: Form,
         kept: Option<&KeptHead>,
         response: &mut Response<B>,
     ) -> Option<Response<Bytes>> {
-        let HandlerRefusal(error) = response.extensions_mut().remove()?;
+        let HandlerRefusal { error, status } = response.extensions_mut().remove()?;
         self.settle_by(held, &ResponseHead::from(&*response));
         self.strip(response);
         let now = || match held.now() {
@@ -97,10 +112,13 @@ impl Policy {
             0 => crate::clock::SystemClock.now(),
             now => now,
         };
+        // Another one was set on purpose.
+        let chosen = Some(response.status()).filter(|chosen| *chosen != status);
         let head = kept.map(KeptHead::head);
-        let mut answer = self.refuse_for(&now, head.as_ref(), error);
+        let mut answer = self.refuse_for(&now, form.with_status(chosen), head.as_ref(), error);
         answer.extensions_mut().remove::<answer::Refused>();
         keep_headers(response.headers(), answer.headers_mut());
+        keep_extensions(response.extensions_mut(), answer.extensions_mut());
         Some(answer)
     }
 }

@@ -7,6 +7,7 @@ mod events;
 mod examples;
 mod extract;
 mod extract_bound;
+mod handler_errors;
 mod hostile;
 mod keys;
 mod lease_table;

@@ -22,8 +22,9 @@ use crate::{
     model::Denied,
 };
 
-pub(super) fn answer(reason: RefusalReason<'_>, wait: Option<Duration>) -> Response<Bytes> {
-    let problem = match reason {
+/// With `status`, whatever the reason is, if there is one.
+pub(super) fn answer(reason: RefusalReason<'_>, wait: Option<Duration>, status: Option<StatusCode>) -> Response<Bytes> {
+    let mut problem = match reason {
         RefusalReason::Denied(error) => denied(error, wait),
         RefusalReason::ExceedsCapacity(error) => exceeds_capacity(error),
         RefusalReason::Disabled(_) => plain(
@@ -47,6 +48,7 @@ pub(super) fn answer(reason: RefusalReason<'_>, wait: Option<Duration>) -> Respo
             "The server's rate limit is set up wrongly.".to_owned(),
         ),
     };
+    problem.status = status.unwrap_or(problem.status);
     let mut response = Response::new(Bytes::from(problem.to_json()));
     *response.status_mut() = problem.status;
     let headers = response.headers_mut();

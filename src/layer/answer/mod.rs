@@ -1,5 +1,6 @@
 //! The answers to requests that do not reach the inner service, and what responses tell of limits.
 
+mod form;
 mod grpc;
 mod http_answer;
 mod jitter;
@@ -15,6 +16,7 @@ use http::Response;
 use super::{RequestHead, keys::missing::Reason};
 use crate::telemetry;
 
+pub(super) use form::Form;
 pub use jitter::Jitter;
 pub use refusal::{Answer, Refusal, RefusalReason};
 
@@ -26,12 +28,8 @@ pub(super) fn without_policy(head: &RequestHead<'_>, reason: RefusalReason<'_>) 
         telemetry::setup(message);
     }
     let reason = refuse::judged(reason);
-    let wait = refuse::wait(reason);
-    let response = match grpc::is_grpc(head.headers) {
-        true => grpc::answer(reason, wait),
-        false => http_answer::answer(reason, wait),
-    };
-    refuse::finish(Some(head.method), response)
+    let form = Form::from(head);
+    form.finish(form.answer(reason, refuse::wait(reason)))
 }
 
 /// The answer where no policy says how: of an error that a handler answers with, past any layer.
@@ -39,7 +37,7 @@ pub(super) fn without_policy(head: &RequestHead<'_>, reason: RefusalReason<'_>) 
 pub(super) fn plain(error: &crate::Error) -> Response<Bytes> {
     RefusalReason::tell(error);
     let reason = RefusalReason::of(error);
-    http_answer::answer(reason, refuse::wait(reason))
+    Form::default().answer(reason, refuse::wait(reason))
 }
 
 /// Marks the answer to a denied request, so that layers further out give their own cost back.

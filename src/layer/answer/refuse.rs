@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, header::CONTENT_LENGTH};
+use http::Response;
 
-use super::{Refusal, RefusalReason, Refused, grpc, http_answer};
+use super::{Form, Refusal, RefusalReason};
 use crate::{
     layer::{
         Policy, ReportLimits, RequestHead,
@@ -18,28 +18,26 @@ use crate::{
 const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
 
 impl Policy {
-    /// The answer to a request that is refused; `now` tells epoch ms. Without its head it is answered as any
-    /// other of its kind.
+    /// The answer to a request that is refused; `now` tells epoch ms. Without its head no answer of one's own is
+    /// asked for.
     pub(in crate::layer) fn refuse(
         &self,
         now: &dyn Fn() -> i64,
+        form: Form,
         head: Option<&RequestHead<'_>>,
         reason: RefusalReason<'_>,
     ) -> Response<Bytes> {
         let answers = &self.rules.answers;
         let reason = judged(reason);
         let wait = wait(reason).map(|wait| answers.jitter.lengthen(wait));
-        let mut response = match head.is_some_and(|head| grpc::is_grpc(head.headers)) {
-            true => grpc::answer(reason, wait),
-            false => http_answer::answer(reason, wait),
-        };
+        let mut response = form.answer(reason, wait);
         if let RefusalReason::Denied(denied) = reason {
             self.report_denied(now, denied, wait, &mut response);
         }
         if let (Some(custom), Some(head)) = (&answers.custom, head) {
             response = custom.answer(Refusal { head: *head, reason, retry_after: wait, response });
         }
-        finish(head.map(|head| head.method), response)
+        form.finish(response)
     }
 
     /// All limits, whatever granted responses report.
@@ -83,18 +81,4 @@ pub(super) fn wait(reason: RefusalReason<'_>) -> Option<Duration> {
 /// The seconds of `Retry-After`.
 pub(super) fn told(wait: Duration) -> i64 {
     seconds_up(wait).max(1)
-}
-
-/// What no answer goes without.
-pub(super) fn finish(method: Option<&Method>, mut response: Response<Bytes>) -> Response<Bytes> {
-    response.extensions_mut().insert(Refused);
-    if method == Some(&Method::HEAD) {
-        // The length that the answer to a GET would have.
-        let length = response.body().len();
-        if length > 0 {
-            response.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
-        }
-        response.body_mut().clear();
-    }
-    response
 }

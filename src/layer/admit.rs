@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::Invalid,
-    limiter::{Acquire, RateLimiter, Started},
+    limiter::{Acquire, RateLimiter, Single, Started},
     model::{EntityId, IntoName, Resource},
     telemetry::{self, Exempt},
 };
@@ -33,6 +33,8 @@ pub(super) enum Admission {
     Uncharged(Box<Holder>),
     /// Its handler acquires.
     Bind(Box<(BoundLimiter, Holder)>),
+    /// It is granted, in the simplest way.
+    Single(Single),
     /// It is decided, or on its way to it.
     Acquire(Started),
 }
@@ -70,7 +72,16 @@ impl Policy {
             Ok(None) => return without_key(),
             Err(missing) => return self.missing_key(limiter, head, &missing),
         };
-        let learned = rules.cost.key(entity.as_text(), resource.as_str());
+        if rules.plain.decision
+            && let Some(limits) = rules.limits.own()
+            && let Some(decision) = limiter.take_one(entity.as_bytes(), &resource, limits)
+        {
+            return match decision {
+                Ok(single) => Admission::Single(single),
+                Err(denied) => Admission::Acquire(Started::Done(Err(denied))),
+            };
+        }
+        let learned = rules.cost.key(|| entity.as_text(), resource.as_str());
         let acquire = match entity {
             Entity::Address(text) => limiter.acquire(text, &*resource),
             Entity::Id(id) => limiter.acquire(id, &*resource),
@@ -162,6 +173,14 @@ impl Entity {
         match self {
             Self::Id(id) => id.as_str(),
             Self::Address(text) => text.as_text(),
+        }
+    }
+
+    #[inline]
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Id(id) => id.as_str().as_bytes(),
+            Self::Address(text) => text.as_bytes(),
         }
     }
 }

@@ -19,8 +19,9 @@ use super::{
     decide::Decision,
     handler_refusal::KeptHead,
     held::{Held, Holder},
+    plain::PlainCharge,
 };
-use crate::limiter::{AcquireFuture, RateLimiter};
+use crate::limiter::{AcquireFuture, RateLimiter, Single};
 
 pin_project! {
     /// The future of [`RateLimit`](super::RateLimit).
@@ -41,6 +42,8 @@ pin_project! {
         Waiting { lease: AcquireFuture, next: Option<Box<Next<S, ReqBody>>> },
         // The inner service runs. Dropped here, the lease commits as estimated.
         Running { #[pin] future: F, lease: Option<Running> },
+        // As `Running`, with nothing to settle.
+        Plain { #[pin] future: F, charge: Option<PlainCharge> },
         // The inner service runs without a lease, and its response has something to be taken out.
         Unlimited { #[pin] future: F, policy: Option<Policy> },
         // There is nothing to run.
@@ -49,10 +52,10 @@ pin_project! {
 }
 
 /// What is settled when the inner service has answered.
-struct Running {
-    lease: Holder,
-    form: Form,
-    kept: Option<Box<KeptHead>>,
+pub(super) struct Running {
+    pub(super) lease: Holder,
+    pub(super) form: Form,
+    pub(super) kept: Option<Box<KeptHead>>,
 }
 
 /// What the decision is waited for with.
@@ -95,6 +98,16 @@ where
     ) -> Self {
         let next = Box::new(Next { service, request, limiter, policy });
         Self { state: State::Waiting { lease, next: Some(next) } }
+    }
+
+    /// Granted, and with nothing to settle.
+    #[inline]
+    pub(super) fn plain(service: &mut S, request: Request<ReqBody>, single: Single, policy: &Policy) -> Self {
+        let charge = PlainCharge::new(single, policy.clone(), Form::from(&request));
+        let unwinding = GiveBackOnPanic(&charge);
+        let future = service.call(request);
+        unwinding.survived();
+        Self { state: State::Plain { future, charge: Some(charge) } }
     }
 
     pub(super) fn decided(decision: Decision, service: &mut S, request: Request<ReqBody>, policy: &Policy) -> Self {
@@ -146,6 +159,21 @@ impl Drop for RollbackOnPanic<'_> {
     }
 }
 
+/// As [`RollbackOnPanic`], for a charge with nothing to settle.
+struct GiveBackOnPanic<'a>(&'a PlainCharge);
+
+impl GiveBackOnPanic<'_> {
+    fn survived(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for GiveBackOnPanic<'_> {
+    fn drop(&mut self) {
+        self.0.rollback();
+    }
+}
+
 impl<S, ReqBody, ResBody> Future for ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
@@ -188,6 +216,21 @@ where
                         }
                     });
                 }
+                StateProjection::Plain { future, charge } => {
+                    let unwinding = charge.as_ref().map(GiveBackOnPanic);
+                    let polled = future.poll(context);
+                    std::mem::forget(unwinding);
+                    return Poll::Ready(match (ready!(polled), charge.take()) {
+                        (Ok(response), Some(charge)) => Ok(charge.settled(response)),
+                        (Ok(response), None) => Ok(response.map(|body| ResponseBody::inner(body, None))),
+                        (Err(error), charge) => {
+                            if let Some(charge) = charge {
+                                charge.fail();
+                            }
+                            Err(error)
+                        }
+                    });
+                }
                 StateProjection::Unlimited { future, policy } => {
                     let response = ready!(future.poll(context));
                     return Poll::Ready(response.map(|response| stripped(response, policy.take())));
@@ -203,7 +246,7 @@ where
 
 /// Settles by the head. Where anybody else holds the lease, or a rule looks at the body, it stays
 /// open until the body ends.
-fn settled<B: Body>(mut response: Response<B>, running: Running) -> Response<ResponseBody<B>> {
+pub(super) fn settled<B: Body>(mut response: Response<B>, running: Running) -> Response<ResponseBody<B>> {
     let Running { lease, form, kept } = running;
     if let Some(answer) = lease.policy().answer_handler(lease.held(), form, kept.as_deref(), &mut response) {
         return answer.map(ResponseBody::answer);
@@ -231,7 +274,7 @@ where
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.state {
             State::Waiting { .. } => "ResponseFuture::Waiting",
-            State::Running { .. } | State::Unlimited { .. } => "ResponseFuture::Running",
+            State::Running { .. } | State::Plain { .. } | State::Unlimited { .. } => "ResponseFuture::Running",
             State::Answer { .. } => "ResponseFuture::Answer",
         })
     }

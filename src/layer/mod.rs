@@ -85,6 +85,7 @@ mod head;
 mod headers;
 mod held;
 pub mod keys;
+mod plain;
 mod policy;
 mod rate_limit_layer;
 mod respond;

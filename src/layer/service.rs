@@ -12,6 +12,7 @@ use super::{
     admit::Admission,
     answer,
     decide::Decision,
+    held::Holder,
     routes::{Routes, Source},
 };
 use crate::{
@@ -101,6 +102,13 @@ where
                 let (bound, holder) = *bound;
                 request.extensions_mut().insert(bound);
                 ResponseFuture::decided(Decision::Granted(holder), inner, request, policy)
+            }
+            Admission::Single(single) if policy.rules.plain.settlement => {
+                ResponseFuture::plain(inner, request, single, policy)
+            }
+            Admission::Single(single) => {
+                let granted = Decision::Granted(Holder::new(single.into_lease(), policy.clone()));
+                ResponseFuture::decided(granted, inner, request, policy)
             }
             Admission::Acquire(Started::Done(result)) => {
                 let decision = policy.decide(limiter, &RequestHead::from(&request), result);

@@ -194,7 +194,7 @@ fn answer(request: Request, decision: Result<i64, Box<Denied>>, begun: Begun) ->
 }
 
 #[cold]
-fn refused(denied: Box<Denied>, begun: Begun) -> Error {
+pub(super) fn refused(denied: Box<Denied>, begun: Begun) -> Error {
     let error = Error::Denied(denied);
     if let Error::Denied(denied) = &error {
         telemetry::decided_in_memory(begun, &denied.resource, Some(&error));

@@ -107,6 +107,7 @@ mod scripted;
 mod settlement;
 mod sharded;
 mod share;
+mod single;
 mod usage;
 mod waiting;
 mod waits;
@@ -135,6 +136,7 @@ pub use usage::{Snapshots, Usage};
 pub(crate) use acquire::Started;
 pub(crate) use lease::More;
 pub(crate) use recourse::{Recourse, Shadow};
+pub(crate) use single::Single;
 pub(crate) use waiting::{Lines, Wait};
 
 #[cfg(feature = "dynamodb")]

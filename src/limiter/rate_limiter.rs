@@ -305,7 +305,7 @@ impl RateLimiter {
     }
 
     #[inline]
-    fn deadline(&self) -> Deadline {
+    pub(super) fn deadline(&self) -> Deadline {
         self.shared.settings.deadline
     }
 

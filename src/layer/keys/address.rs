@@ -32,24 +32,32 @@ pub(in crate::layer) struct AddressText {
 impl AddressText {
     /// The text of [`EntityId::from_ip_prefix`]. `None` where it would not fit.
     pub(in crate::layer) fn new(Network { address, bits }: Network) -> Option<Self> {
-        let mut text = Self { bytes: [0; 48], length: 0 };
         match address.to_canonical() {
-            IpAddr::V4(address) if bits >= 32 => text.whole(address)?,
-            _ => write_network(&mut text, address, bits).ok()?,
+            IpAddr::V4(address) if bits >= 32 => Some(Self::whole(address)),
+            _ => {
+                let mut text = Self { bytes: [0; 48], length: 0 };
+                write_network(&mut text, address, bits).ok()?;
+                Some(text)
+            }
         }
-        Some(text)
     }
 
     /// What most clients have, without the formatting machinery.
-    fn whole(&mut self, address: Ipv4Addr) -> Option<()> {
-        self.push(b"ip:")?;
-        for (index, octet) in address.octets().into_iter().enumerate() {
-            if index > 0 {
-                self.push(b".")?;
+    #[inline]
+    fn whole(address: Ipv4Addr) -> Self {
+        let mut text = Self { bytes: [0; 48], length: 3 };
+        text.bytes[..3].copy_from_slice(b"ip:");
+        for octet in address.octets() {
+            let Octet { text: digits, length } = OCTETS[usize::from(octet)];
+            // All four bytes, whatever counts: the next ones go over the rest.
+            if let Some(place) = text.bytes.get_mut(text.length..text.length + 4) {
+                place.copy_from_slice(&digits);
             }
-            self.decimal(octet)?;
+            text.length += usize::from(length);
         }
-        Some(())
+        // Without the last dot.
+        text.length -= 1;
+        text
     }
 
     fn push(&mut self, bytes: &[u8]) -> Option<()> {
@@ -59,12 +67,36 @@ impl AddressText {
         Some(())
     }
 
-    fn decimal(&mut self, octet: u8) -> Option<()> {
-        let digits = [b'0' + octet / 100, b'0' + octet / 10 % 10, b'0' + octet % 10];
-        let zeros = usize::from(octet < 100) + usize::from(octet < 10);
-        self.push(&digits[zeros..])
+    #[inline]
+    pub(in crate::layer) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
     }
 }
+
+/// An octet in decimal digits, and a dot.
+#[derive(Clone, Copy)]
+struct Octet {
+    text: [u8; 4],
+    length: u8,
+}
+
+/// What takes a few instructions to look up takes ten times as many to work out.
+static OCTETS: [Octet; 256] = {
+    let mut octets = [Octet { text: [b'.'; 4], length: 0 }; 256];
+    let mut value = 0;
+    while value < 256 {
+        let digits = [value / 100, value / 10 % 10, value % 10];
+        let zeros = (value < 100) as usize + (value < 10) as usize;
+        let mut index = zeros;
+        while index < 3 {
+            octets[value].text[index - zeros] = b'0' + digits[index] as u8;
+            index += 1;
+        }
+        octets[value].length = 4 - zeros as u8;
+        value += 1;
+    }
+    octets
+};
 
 impl Write for AddressText {
     fn write_str(&mut self, text: &str) -> fmt::Result {
@@ -75,7 +107,7 @@ impl Write for AddressText {
 impl IntoName<EntityId> for AddressText {
     fn as_text(&self) -> &str {
         // It is ASCII.
-        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
     fn into_name(self) -> Result<EntityId, InvalidName> {

@@ -30,14 +30,11 @@ impl PolicyBuilder {
     pub fn build(self) -> Result<Policy, InvalidPolicy> {
         let subject = self.subject.check()?;
         let limits = self.limits.check()?;
-        let rules = Rules {
-            subject,
-            cost: self.cost.check(&limits)?,
-            decision: self.decision.check(&limits)?,
-            settlement: self.settlement.check(&limits)?,
-            answers: self.answers.check(&limits)?,
-            limits,
-        };
+        let cost = self.cost.check(&limits)?;
+        let decision = self.decision.check(&limits)?;
+        let settlement = self.settlement.check(&limits)?;
+        let answers = self.answers.check(&limits)?;
+        let rules = Rules::new(subject, limits, cost, decision, settlement, answers);
         Ok(Policy { rules: Arc::new(rules) })
     }
 }

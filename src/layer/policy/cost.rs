@@ -27,8 +27,8 @@ impl CostRules {
     }
 
     /// What is known of an entity and a resource goes by this.
-    pub(in crate::layer) fn key(&self, entity: &str, resource: &str) -> u64 {
-        if self.learned.is_empty() { 0 } else { self.seen.key(entity, resource) }
+    pub(in crate::layer) fn key<'a>(&self, entity: impl FnOnce() -> &'a str, resource: &str) -> u64 {
+        if self.learned.is_empty() { 0 } else { self.seen.key(entity(), resource) }
     }
 
     /// What a request costs: what its head says, else what was learned, else what is fixed.

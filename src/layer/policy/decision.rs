@@ -23,6 +23,11 @@ pub(in crate::layer) struct DecisionRules {
 }
 
 impl DecisionRules {
+    /// Whether requests are granted or denied, and that is all.
+    pub(super) fn is_plain(&self) -> bool {
+        !self.in_handler && self.recourse.is_none()
+    }
+
     /// Whether the policy only observes.
     pub(in crate::layer) fn is_shadow(&self) -> bool {
         self.recourse.as_ref().is_some_and(|recourse| matches!(recourse.shadow, Shadow::All))

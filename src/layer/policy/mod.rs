@@ -82,14 +82,14 @@ impl Policy {
 
     fn per_address(address: impl KeyExtractor, limit: Limit) -> Self {
         let limits = PolicyLimits::Exactly(limit.into());
-        let rules = Rules {
-            subject: Subject::new(Box::new(address), Box::new(fixed("http"))),
-            cost: CostRules::default(),
-            decision: DecisionRules { without_parent: true, ..DecisionRules::default() },
-            settlement: SettlementRules::default(),
-            answers: AnswerRules::new(&limits),
-            limits,
-        };
+        let rules = Rules::new(
+            Subject::new(Box::new(address), Box::new(fixed("http"))),
+            limits.clone(),
+            CostRules::default(),
+            DecisionRules { without_parent: true, ..DecisionRules::default() },
+            SettlementRules::default(),
+            AnswerRules::new(&limits),
+        );
         Self { rules: Arc::new(rules) }
     }
 

@@ -47,6 +47,11 @@ impl Default for SettlementRules {
 }
 
 impl SettlementRules {
+    /// Whether requests cost what they were charged, unless the inner service fails.
+    pub(super) fn is_plain(&self) -> bool {
+        self.head.is_empty() && self.body.is_empty() && self.outcomes.is_empty() && !self.shares_lease
+    }
+
     /// Whether responses without a lease have something to be taken out.
     pub(in crate::layer) fn strips(&self) -> bool {
         self.head.iter().chain(&self.body).any(|(_, rule)| rule.strip)

@@ -89,7 +89,7 @@ impl Request {
 }
 
 /// What a limit is charged that the cost does not name, millitokens: no limit's capacity is less.
-const ALONE: i64 = MILLI;
+pub(in crate::limiter) const ALONE: i64 = MILLI;
 
 /// What is asked of `limits`, if the cost names no others and can be granted.
 fn shares(cost: &Cost, limits: &Limits) -> Option<Shares> {

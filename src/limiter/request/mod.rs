@@ -30,6 +30,7 @@ use crate::{
     telemetry::{Begun, Watch},
 };
 
+pub(super) use in_place::ALONE;
 pub(super) use subject::{Gated, Subject};
 
 /// The checked parts of a request.

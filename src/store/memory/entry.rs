@@ -67,17 +67,18 @@ impl Entry {
     }
 }
 
-/// A key by its parts, to look it up without making one.
-#[derive(Clone, Copy)]
+/// A key by its parts, to look it up without making one. Bytes, because who has them need not know that
+/// they are text.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct KeyParts<'a> {
-    pub(super) entity: &'a str,
-    pub(super) resource: &'a str,
+    pub(super) entity: &'a [u8],
+    pub(super) resource: &'a [u8],
     pub(super) shard: u32,
 }
 
 impl<'a> From<&'a BucketKey> for KeyParts<'a> {
     fn from(key: &'a BucketKey) -> Self {
-        Self { entity: key.entity.as_str(), resource: key.resource.as_str(), shard: key.shard }
+        Self { entity: key.entity.as_str().as_bytes(), resource: key.resource.as_str().as_bytes(), shard: key.shard }
     }
 }
 
@@ -85,8 +86,8 @@ impl Hash for KeyParts<'_> {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         // Without what tells where a text ends: keys that meet for it are few, and compared.
-        state.write(self.entity.as_bytes());
-        state.write(self.resource.as_bytes());
+        state.write(self.entity);
+        state.write(self.resource);
         if self.shard != 0 {
             state.write_u32(self.shard);
         }
@@ -96,6 +97,6 @@ impl Hash for KeyParts<'_> {
 impl PartialEq<BucketKey> for KeyParts<'_> {
     #[inline]
     fn eq(&self, key: &BucketKey) -> bool {
-        self.shard == key.shard && key.entity == *self.entity && key.resource == *self.resource
+        *self == KeyParts::from(key)
     }
 }

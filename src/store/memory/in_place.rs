@@ -29,7 +29,8 @@ pub(crate) trait Spend {
 impl MemoryStore {
     /// The entry of a bucket, if there is one.
     #[inline]
-    pub(crate) fn find(&self, entity: &str, resource: &str) -> Option<Arc<Entry>> {
+    pub(crate) fn find(&self, entity: impl AsRef<[u8]>, resource: impl AsRef<[u8]>) -> Option<Arc<Entry>> {
+        let (entity, resource) = (entity.as_ref(), resource.as_ref());
         self.buckets.find(KeyParts { entity, resource, shard: 0 })
     }
 

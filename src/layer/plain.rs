@@ -1,0 +1,77 @@
+//! A granted request with nothing to settle: one token of one limit, and nobody says that it was less
+//! or more.
+
+use http::Response;
+
+use super::{
+    Outcome, Policy, ReportLimits, ResponseBody,
+    answer::Form,
+    future::{Running, settled},
+    headers::Standing,
+    held::Holder,
+};
+use crate::limiter::Single;
+
+/// The charge of a request of a policy that [settles plainly](super::policy::Plain::settlement). Dropped, it
+/// stays.
+pub(super) struct PlainCharge {
+    single: Single,
+    policy: Policy,
+    form: Form,
+}
+
+impl PlainCharge {
+    pub(super) fn new(single: Single, policy: Policy, form: Form) -> Self {
+        Self { single, policy, form }
+    }
+
+    /// The inner service has answered.
+    #[inline]
+    pub(super) fn settled<B: http_body::Body>(self, mut response: Response<B>) -> Response<ResponseBody<B>> {
+        // A handler's error, or the refusal of a layer further in, stands in the extensions; a `Retry-After`
+        // that this layer's word might replace, in other answers.
+        if !response.extensions().is_empty() || !response.status().is_success() {
+            return self.settled_as_any(response);
+        }
+        self.report(&mut response);
+        response.map(|body| ResponseBody::inner(body, None))
+    }
+
+    /// The inner service has failed.
+    #[cold]
+    pub(super) fn fail(&self) {
+        let limit = self.single.limit().map(|limit| limit.name().as_str());
+        match &self.policy.rules.settlement.on_error {
+            Outcome::Keep => {}
+            Outcome::Refund => self.single.give_back(),
+            Outcome::RefundLimits(limits) if limits.iter().any(|name| Some(name.as_str()) == limit) => {
+                self.single.give_back();
+            }
+            Outcome::RefundLimits(_) => {}
+        }
+    }
+
+    pub(super) fn rollback(&self) {
+        self.single.give_back();
+    }
+
+    #[cold]
+    fn settled_as_any<B: http_body::Body>(self, response: Response<B>) -> Response<ResponseBody<B>> {
+        let Self { single, policy, form } = self;
+        settled(response, Running { lease: Holder::new(single.into_lease(), policy), form, kept: None })
+    }
+
+    /// As [`Policy::report`] does.
+    #[inline]
+    fn report<B>(&self, response: &mut Response<B>) {
+        let answers = &self.policy.rules.answers;
+        if answers.report == ReportLimits::Off {
+            return;
+        }
+        if let Some(status) = self.single.status() {
+            let standing =
+                Standing { statuses: &[status], refused: false, retry_after: None, now: 0, partition: None };
+            answers.dialects.report(response.headers_mut(), &standing, answers.report);
+        }
+    }
+}

@@ -4,10 +4,9 @@
 use http::Response;
 
 use super::{
-    Outcome, Policy, ReportLimits, ResponseBody,
+    Outcome, Policy, ResponseBody,
     answer::Form,
     future::{Running, settled},
-    headers::Standing,
     held::Holder,
 };
 use crate::limiter::Single;
@@ -33,7 +32,9 @@ impl PlainCharge {
         if !response.extensions().is_empty() || !response.status().is_success() {
             return self.settled_as_any(response);
         }
-        self.report(&mut response);
+        if let Some(fields) = &self.policy.rules.plain.report {
+            fields.report(response.headers_mut(), self.single.left());
+        }
         response.map(|body| ResponseBody::inner(body, None))
     }
 
@@ -59,19 +60,5 @@ impl PlainCharge {
     fn settled_as_any<B: http_body::Body>(self, response: Response<B>) -> Response<ResponseBody<B>> {
         let Self { single, policy, form } = self;
         settled(response, Running { lease: Holder::new(single.into_lease(), policy), form, kept: None })
-    }
-
-    /// As [`Policy::report`] does.
-    #[inline]
-    fn report<B>(&self, response: &mut Response<B>) {
-        let answers = &self.policy.rules.answers;
-        if answers.report == ReportLimits::Off {
-            return;
-        }
-        if let Some(status) = self.single.status() {
-            let standing =
-                Standing { statuses: &[status], refused: false, retry_after: None, now: 0, partition: None };
-            answers.dialects.report(response.headers_mut(), &standing, answers.report);
-        }
     }
 }

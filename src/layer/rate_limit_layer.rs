@@ -1,5 +1,7 @@
 //! The layer.
 
+use std::sync::Arc;
+
 use tower_layer::Layer;
 
 use super::{
@@ -22,21 +24,31 @@ use crate::{limiter::RateLimiter, model::Limit};
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is added to a service"]
 pub struct RateLimitLayer {
-    limiter: RateLimiter,
-    routes: Source,
+    setup: Arc<Setup>,
+}
+
+/// What all services of a layer share. One reference: routers clone their services for every request.
+#[derive(Debug)]
+pub(super) struct Setup {
+    pub(super) limiter: RateLimiter,
+    pub(super) routes: Source,
 }
 
 impl RateLimitLayer {
     /// Limits requests through `limiter` by `routes`: one [`Policy`] for all of them, or a
     /// [table](super::routes).
     pub fn new(limiter: RateLimiter, routes: impl Into<Routes>) -> Self {
-        Self { limiter, routes: Source::Fixed(routes.into()) }
+        Self::with_source(limiter, Source::Fixed(routes.into()))
     }
 
     /// As [`new`](Self::new), by the routes that `handle` has at the time of a request. Looking them
     /// up takes no lock.
     pub fn swappable(limiter: RateLimiter, handle: &RoutesHandle) -> Self {
-        Self { limiter, routes: Source::Handle(handle.clone()) }
+        Self::with_source(limiter, Source::Handle(handle.clone()))
+    }
+
+    pub(super) fn with_source(limiter: RateLimiter, routes: Source) -> Self {
+        Self { setup: Arc::new(Setup { limiter, routes }) }
     }
 
     /// One limit for every peer address, in this process's memory.
@@ -66,6 +78,6 @@ impl<S> Layer<S> for RateLimitLayer {
     type Service = RateLimit<S>;
 
     fn layer(&self, inner: S) -> RateLimit<S> {
-        RateLimit::with_source(inner, self.limiter.clone(), self.routes.clone())
+        RateLimit::with_setup(inner, self.setup.clone())
     }
 }

@@ -1,10 +1,14 @@
 //! The service.
 
-use std::task::{Context, Poll};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
+use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
@@ -13,7 +17,8 @@ use super::{
     answer,
     decide::Decision,
     held::Holder,
-    routes::{Routes, Source},
+    rate_limit_layer::{RateLimitLayer, Setup},
+    routes::Routes,
 };
 use crate::{
     limiter::{RateLimiter, Started},
@@ -27,18 +32,17 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct RateLimit<S> {
     inner: S,
-    limiter: RateLimiter,
-    routes: Source,
+    setup: Arc<Setup>,
 }
 
 impl<S> RateLimit<S> {
     /// Limits requests to `inner` by `routes`, or by one policy, through `limiter`.
     pub fn new(inner: S, limiter: RateLimiter, routes: impl Into<Routes>) -> Self {
-        Self::with_source(inner, limiter, Source::Fixed(routes.into()))
+        RateLimitLayer::new(limiter, routes).layer(inner)
     }
 
-    pub(super) fn with_source(inner: S, limiter: RateLimiter, routes: Source) -> Self {
-        Self { inner, limiter, routes }
+    pub(super) fn with_setup(inner: S, setup: Arc<Setup>) -> Self {
+        Self { inner, setup }
     }
 
     /// The inner service.
@@ -76,7 +80,8 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let Self { inner, limiter, routes } = self;
+        let Self { inner, setup } = self;
+        let Setup { limiter, routes } = &**setup;
         let head = RequestHead::from(&request);
         let loaded = routes.load();
         let policy = match loaded.routes().policy(&head) {

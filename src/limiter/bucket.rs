@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     error::{Error, Unavailable},
-    model::{BucketKey, BucketState, LimitStatus, Limits},
+    model::{BucketState, KeyParts, LimitStatus, Limits},
     store::{Entry, Home},
 };
 
@@ -83,11 +83,11 @@ pub(super) enum Asked {
 }
 
 impl Bucket {
-    pub(super) fn key(&self) -> &BucketKey {
+    pub(super) fn key(&self) -> KeyParts<'_> {
         match self {
             Self::Memory { place, .. } => place.key(),
             Self::Pinned(pinned) => pinned.entry.key(),
-            Self::Gated { gate, .. } => gate.key(),
+            Self::Gated { gate, .. } => gate.key().parts(),
             Self::Scripted(scripted) => scripted.bucket.key(),
         }
     }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    model::{BucketKey, EntityId, Limits, Resource},
+    model::{EntityId, KeyParts, Limits, Resource},
 };
 
 /// A bucket that was found once, to be asked again and again:
@@ -47,7 +47,7 @@ pub struct BucketHandle {
 /// Says which bucket it is, and no more: behind it stands the whole limiter.
 impl fmt::Debug for BucketHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let BucketKey { entity, resource, .. } = self.subject.key();
+        let KeyParts { entity, resource, .. } = self.subject.key();
         f.debug_struct("BucketHandle").field("entity", entity).field("resource", resource).finish_non_exhaustive()
     }
 }
@@ -59,12 +59,12 @@ impl BucketHandle {
 
     /// Who is limited.
     pub fn entity(&self) -> &EntityId {
-        &self.subject.key().entity
+        self.subject.key().entity
     }
 
     /// What is used.
     pub fn resource(&self) -> &Resource {
-        &self.subject.key().resource
+        self.subject.key().resource
     }
 
     /// Limits for every acquire, whatever is stored, as [`Acquire::limits`] has them.

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     error::{Disabled, Error, Invalid, Unavailable},
-    model::{BucketKey, Denied, LimitStatus, Lineage, Owner},
+    model::{Denied, KeyParts, LimitStatus, Lineage, Owner},
 };
 
 /// What is asked of one bucket.
@@ -203,7 +203,7 @@ impl Future for Charging {
 
 /// The refusal of a request that no wait and no smaller cost would help.
 fn refused(bucket: &Bucket, refusal: Refusal) -> Error {
-    let BucketKey { entity, resource, .. } = bucket.key();
+    let KeyParts { entity, resource, .. } = bucket.key();
     match refusal {
         Refusal::Disabled => Disabled::new(entity.clone(), resource.clone()).into(),
         Refusal::NotUnderstood(attribute) => Invalid::NotUnderstood(attribute).into(),
@@ -213,7 +213,7 @@ fn refused(bucket: &Bucket, refusal: Refusal) -> Error {
 
 /// The denial of a request for one bucket.
 #[cold]
-pub(super) fn denied(BucketKey { entity, resource, .. }: &BucketKey, statuses: Vec<LimitStatus>) -> Error {
+pub(super) fn denied(KeyParts { entity, resource, .. }: KeyParts<'_>, statuses: Vec<LimitStatus>) -> Error {
     Denied::new(entity.clone(), resource.clone(), statuses).into()
 }
 

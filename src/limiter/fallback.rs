@@ -49,7 +49,7 @@ impl RateLimiter {
 
     /// A subject of the same names in the limiter's local buckets.
     pub(super) fn local_subject(&self, request: &Request) -> Subject {
-        Subject::Memory(self.local().place(request.key().clone()))
+        Subject::Memory(self.local().place(request.key().to_key()))
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     settlement::Settlement,
 };
 use crate::{
-    model::{BucketKey, LimitStatus, Limits, Owner},
+    model::{KeyParts, LimitStatus, Limits, Owner},
     store::Entry,
     telemetry,
 };
@@ -70,11 +70,11 @@ impl Few {
         Some(self.bucket.clone()?.into_bucket(self.limits.clone()))
     }
 
-    pub(super) fn key(&self) -> &BucketKey {
+    pub(super) fn key(&self) -> KeyParts<'_> {
         match &self.bucket {
             Some(Alone::Entry(entry)) => entry.key(),
             Some(Alone::Pinned(pinned)) => pinned.entry.key(),
-            None => BucketKey::unknown(),
+            None => KeyParts::unknown(),
         }
     }
 

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::ExceedsCapacity,
-    model::{BucketKey, Limit, LimitStatus, MILLI, Owner, to_milli},
+    model::{KeyParts, Limit, LimitStatus, MILLI, Owner, to_milli},
 };
 
 /// What is held of one bucket.
@@ -77,7 +77,7 @@ impl Holding {
         &self.grant
     }
 
-    pub(super) fn key(&self) -> &BucketKey {
+    pub(super) fn key(&self) -> KeyParts<'_> {
         self.grant.bucket().key()
     }
 
@@ -107,7 +107,7 @@ impl Holding {
         tokens: u64,
     ) -> Result<Charge, ExceedsCapacity> {
         let limits = bucket.limits();
-        let BucketKey { entity, resource, .. } = bucket.key();
+        let KeyParts { entity, resource, .. } = bucket.key();
         let mut amounts: Amounts = limits.iter().map(|_| 0).collect();
         if let Some(index) = limits.index(name) {
             let limit = &limits[index];

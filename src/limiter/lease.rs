@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::{Error, Invalid},
-    model::{BucketKey, EntityId, LimitName, LimitStatus, Limits, MILLI, Owner, Resource, to_milli},
+    model::{EntityId, KeyParts, LimitName, LimitStatus, Limits, MILLI, Owner, Resource, to_milli},
     telemetry,
 };
 
@@ -85,7 +85,7 @@ impl Lease {
         Self { held: Held::Few(few) }
     }
 
-    fn key(&self) -> &BucketKey {
+    fn key(&self) -> KeyParts<'_> {
         match &self.held {
             Held::Few(few) => few.key(),
             Held::Any(any) => any.holdings.own.key(),
@@ -120,12 +120,12 @@ impl Lease {
 
     /// Who is charged.
     pub fn entity(&self) -> &EntityId {
-        &self.key().entity
+        self.key().entity
     }
 
     /// For what.
     pub fn resource(&self) -> &Resource {
-        &self.key().resource
+        self.key().resource
     }
 
     /// The limits of the entity's bucket.
@@ -140,7 +140,7 @@ impl Lease {
     pub fn parent(&self) -> Option<&EntityId> {
         match &self.held {
             Held::Few(_) => None,
-            Held::Any(any) => any.holdings.parent.as_deref().map(|parent| &parent.key().entity),
+            Held::Any(any) => any.holdings.parent.as_deref().map(|parent| parent.key().entity),
         }
     }
 

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::Unavailable,
-    model::{BucketKey, ConfigScope, EntityId, LimitStatus, Limits, Resource},
+    model::{BucketKey, ConfigScope, EntityId, KeyParts, LimitStatus, Limits, Resource},
     store::{Entry, Home, MemoryStore},
 };
 
@@ -79,11 +79,11 @@ pub(super) fn resolve(home: &Home, entity: &EntityId, resource: &Resource) -> Re
 }
 
 impl Place {
-    pub(super) fn key(&self) -> &BucketKey {
+    pub(super) fn key(&self) -> KeyParts<'_> {
         match self {
             Self::Entry(entry) => entry.key(),
             Self::Elsewhere(found) => found.0.key(),
-            Self::New(new) => &new.0,
+            Self::New(new) => new.0.parts(),
         }
     }
 

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Unavailable},
-    model::{BucketKey, EntityId, LimitName, LimitStatus, Limits, MILLI, Owner, Resource},
+    model::{BucketKey, EntityId, KeyParts, LimitName, LimitStatus, Limits, MILLI, Owner, Resource},
 };
 
 /// Decides instead of buckets, and sees what becomes of leases: for tests of services that use a
@@ -175,7 +175,7 @@ impl ScriptedBucket {
             ScriptDecision::Deny { limit, retry_after } => Asked::Denied(self.denied(limit, retry_after, amounts)),
             ScriptDecision::ExceedsCapacity { limit } => refused(self.exceeded(limit, amounts).into()),
             ScriptDecision::Disable => {
-                let BucketKey { entity, resource, .. } = self.bucket.key();
+                let KeyParts { entity, resource, .. } = self.bucket.key();
                 refused(Disabled::new(entity.clone(), resource.clone()).into())
             }
             ScriptDecision::Fail(error) => Asked::Unavailable(error),
@@ -212,7 +212,7 @@ impl ScriptedBucket {
     }
 
     fn exceeded(&self, limit: Option<LimitName>, amounts: &Amounts) -> ExceedsCapacity {
-        let BucketKey { entity, resource, .. } = self.bucket.key();
+        let KeyParts { entity, resource, .. } = self.bucket.key();
         let limit = &self.bucket.limits()[self.index(limit, amounts)];
         ExceedsCapacity {
             entity: entity.clone(),
@@ -242,7 +242,7 @@ impl ScriptedBucket {
 }
 
 fn request<'a>(bucket: &'a Bucket, amounts: &'a Amounts) -> ScriptRequest<'a> {
-    let BucketKey { entity, resource, .. } = bucket.key();
+    let KeyParts { entity, resource, .. } = bucket.key();
     ScriptRequest { entity, resource, limits: bucket.limits(), amounts }
 }
 

@@ -6,14 +6,14 @@ use super::{
     acquire::refused,
     deadline::Deadline,
     few::{Alone, Few},
-    grant::{Share, status_now},
+    grant::Share,
     lease::Lease,
     rate_limiter::{Backend, RateLimiter},
     request::ALONE,
 };
 use crate::{
     error::Error,
-    model::{Limit, LimitStatus, Limits, Resource},
+    model::{Limit, Limits, Resource},
     store::Entry,
     telemetry::{self, Begun},
 };
@@ -80,9 +80,9 @@ impl Single {
         self.entry.limits().first()
     }
 
-    /// Where the limit stands.
-    pub(crate) fn status(&self) -> Option<LimitStatus> {
-        Some(status_now(self.limit()?, &self.share()))
+    /// Millitokens that were left.
+    pub(crate) fn left(&self) -> i64 {
+        self.left
     }
 
     fn share(&self) -> Share {

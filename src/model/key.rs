@@ -21,11 +21,30 @@ impl BucketKey {
         Self { entity, resource, shard: 0 }
     }
 
+    /// The same, lent.
+    pub(crate) fn parts(&self) -> KeyParts<'_> {
+        KeyParts { entity: &self.entity, resource: &self.resource, shard: self.shard }
+    }
+}
+
+/// A [`BucketKey`] by its parts, which need not stand together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeyParts<'a> {
+    pub(crate) entity: &'a EntityId,
+    pub(crate) resource: &'a Resource,
+    pub(crate) shard: u32,
+}
+
+impl KeyParts<'_> {
+    pub(crate) fn to_key(self) -> BucketKey {
+        BucketKey { entity: self.entity.clone(), resource: self.resource.clone(), shard: self.shard }
+    }
+
     /// Stands for the bucket of what is over.
-    pub(crate) fn unknown() -> &'static Self {
+    pub(crate) fn unknown() -> KeyParts<'static> {
         static UNKNOWN: LazyLock<BucketKey> = LazyLock::new(|| {
             BucketKey::new(EntityId::from_valid("unknown".into()), Resource::from_valid("unknown".into()))
         });
-        &UNKNOWN
+        UNKNOWN.parts()
     }
 }

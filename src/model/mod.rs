@@ -54,5 +54,6 @@ pub use version::{IncompatibleVersion, VersionRecord};
 pub use write::{Create, Expiry, Guard, Line, NewLimit, RefillLock, Split, TokenChange, Update, WriteId};
 
 pub(crate) use calendar::rfc3339;
+pub(crate) use key::KeyParts;
 pub(crate) use limit::{MILLI, to_milli, whole_tokens};
 pub(crate) use usage::Tally;

@@ -9,7 +9,7 @@ use tracing::{Level, Span, field::Empty};
 use super::outcome::{Outcome, Path};
 use crate::{
     error::Error,
-    model::{BucketKey, Resource},
+    model::{KeyParts, Resource},
 };
 
 /// When an acquire began. Nothing without the feature `metrics`.
@@ -52,7 +52,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(begun: Begun, key: &BucketKey, in_memory: bool) -> Self {
+    pub(crate) fn new(begun: Begun, key: KeyParts<'_>, in_memory: bool) -> Self {
         let span = tracing::debug_span!(
             target: "tollgate",
             "acquire",

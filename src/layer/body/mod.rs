@@ -79,6 +79,10 @@ where
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut kind = self.project().kind;
+        // What most bodies are.
+        if let KindProjection::Inner { body, tail: None } = kind.as_mut().project() {
+            return body.poll_frame(context);
+        }
         if let Some(ended) = kind.as_mut().ended(context) {
             kind.set(ended);
         }

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName};
 
 use super::{
     Dialect, PartitionKeys, QuotaUnit, ReportLimits, Standing,
-    ietf::{ListFields, OlderFields},
+    ietf::{AloneFields, ListFields, OlderFields},
     triple::Triple,
 };
 use crate::{
@@ -84,6 +84,12 @@ impl Dialects {
     /// Whether what it says depends on what time it is.
     pub(in crate::layer) fn needs_time(&self) -> bool {
         self.needs_time
+    }
+
+    /// What they come to where the policy has one limit and no other dialect than the usual one.
+    pub(in crate::layer) fn alone(&self) -> Option<AloneFields> {
+        let others = self.older.is_some() || !self.triples.is_empty() || self.partitions.is_some();
+        self.list.as_ref().filter(|_| !others)?.alone()
     }
 
     /// Adds the headers for the limits in question.

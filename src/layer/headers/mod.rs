@@ -33,6 +33,7 @@ pub use unit::QuotaUnit;
 pub use x_rate_limit::XRateLimit;
 
 pub(super) use dialects::Dialects;
+pub(super) use ietf::AloneFields;
 pub(super) use partition::{PartitionKey, PartitionKeys};
 pub(super) use time::{millis_up, seconds_up};
 

@@ -39,21 +39,28 @@ impl Writer {
 
     /// A whole number, brought within what fields hold, not below 0.
     pub(super) fn number(&mut self, number: i64) {
-        let mut rest = number.clamp(0, MOST);
-        let start = self.0.len();
-        loop {
-            self.0.push(b'0' + u8::try_from(rest % 10).unwrap_or(0));
+        let mut rest = number.clamp(0, MOST).unsigned_abs();
+        // 15 digits at most, from the last one.
+        let mut digits = [b'0'; 16];
+        let mut start = digits.len();
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            start -= 1;
             rest /= 10;
             if rest == 0 {
                 break;
             }
         }
-        self.0[start..].reverse();
+        self.0.extend_from_slice(&digits[start..]);
     }
 
     pub(super) fn parameter(&mut self, key: &[u8], number: i64) {
         self.text(key);
         self.number(number);
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 
     pub(super) fn finish(self) -> Option<HeaderValue> {

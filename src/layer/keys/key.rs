@@ -15,10 +15,8 @@ pub struct Key(Kind);
 
 #[derive(Clone, PartialEq, Eq)]
 enum Kind {
-    Checked {
-        entity: Result<EntityId, InvalidName>,
-        resource: Result<Resource, InvalidName>,
-    },
+    /// Boxed, so that the others are small: every request has one.
+    Checked(Box<Checked>),
     Untrusted(Box<[u8]>),
     Secret(Box<[u8]>),
     /// A secret's hash.
@@ -28,11 +26,18 @@ enum Kind {
     Pair(Box<(Key, Key)>),
 }
 
+/// A name as an entity's and as a resource's.
+#[derive(Clone, PartialEq, Eq)]
+struct Checked {
+    entity: Result<EntityId, InvalidName>,
+    resource: Result<Resource, InvalidName>,
+}
+
 /// Says what kind it is, and never what it holds: it may be a secret.
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match &self.0 {
-            Kind::Checked { .. } => "Key::name",
+            Kind::Checked(_) => "Key::name",
             Kind::Untrusted(_) => "Key::untrusted",
             Kind::Secret(_) | Kind::Digest(_) => "Key::secret",
             Kind::Address(_) => "Key::ip",
@@ -46,7 +51,7 @@ impl Key {
     /// A name that the server chose: it is taken as it is, and must be a valid one.
     pub fn name(name: impl AsRef<str>) -> Self {
         let name = name.as_ref();
-        Self(Kind::Checked { entity: EntityId::new(name), resource: Resource::new(name) })
+        Self(Kind::Checked(Box::new(Checked { entity: EntityId::new(name), resource: Resource::new(name) })))
     }
 
     /// An id that the request brought: taken as it is where it is a name, else encoded.
@@ -85,7 +90,7 @@ impl Key {
         match &self.0 {
             Kind::Untrusted(bytes) | Kind::Secret(bytes) => bytes.is_empty(),
             Kind::Pair(pair) => pair.0.is_empty() || pair.1.is_empty(),
-            Kind::Checked { .. } | Kind::Digest(_) | Kind::Address(_) | Kind::Path(_) => false,
+            Kind::Checked(_) | Kind::Digest(_) | Kind::Address(_) | Kind::Path(_) => false,
         }
     }
 
@@ -93,7 +98,11 @@ impl Key {
     pub(super) fn hashed(self, secret: &HmacSecret) -> Self {
         let digest = match &self.0 {
             Kind::Untrusted(bytes) | Kind::Secret(bytes) => Some(secret.of_bytes(bytes)).filter(|_| !bytes.is_empty()),
-            Kind::Checked { entity: Err(_), resource: Ok(resource) } => Some(secret.of_name(resource.as_str())),
+            Kind::Checked(name) => match (&name.entity, &name.resource) {
+                (Ok(entity), _) => Some(secret.of_name(entity.as_str())),
+                (Err(_), Ok(resource)) => Some(secret.of_name(resource.as_str())),
+                (Err(_), Err(_)) => None,
+            },
             _ => self.clone().into_entity().ok().map(|name| secret.of_name(name.as_str())),
         };
         digest.map_or(self, |digest| Self(Kind::Digest(digest)))
@@ -113,7 +122,7 @@ impl Key {
     /// [`Invalid`] where it is empty, or a [`name`](Self::name) that is none.
     pub fn into_entity(self) -> Result<EntityId, Invalid> {
         Ok(match self.0 {
-            Kind::Checked { entity, .. } => entity?,
+            Kind::Checked(name) => name.entity?,
             Kind::Untrusted(id) => EntityId::from_untrusted(id)?,
             Kind::Secret(secret) => EntityId::from_secret(secret)?,
             Kind::Digest(digest) => EntityId::from_digest(digest),
@@ -129,7 +138,7 @@ impl Key {
     /// As [`into_entity`](Self::into_entity).
     pub fn into_resource(self) -> Result<Resource, Invalid> {
         Ok(match self.0 {
-            Kind::Checked { resource, .. } => resource?,
+            Kind::Checked(name) => name.resource?,
             Kind::Untrusted(name) => Resource::from_untrusted(name)?,
             Kind::Secret(secret) => Resource::new(EntityId::from_secret(secret)?.as_str())?,
             Kind::Digest(digest) => Resource::new(EntityId::from_digest(digest).as_str())?,

@@ -7,7 +7,8 @@ use http::HeaderValue;
 /// Why an extractor found no key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct MissingKey(Reason);
+// Boxed, because every request's key is handed on together with what may be missing.
+pub struct MissingKey(Box<Reason>);
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Reason {
@@ -22,25 +23,25 @@ pub(crate) enum Reason {
 impl MissingKey {
     /// The request lacks `what`: by default answered with 400.
     pub fn absent(what: impl Into<Cow<'static, str>>) -> Self {
-        Self(Reason::Absent(what.into()))
+        Self(Box::new(Reason::Absent(what.into())))
     }
 
     /// The request lacks a credential: by default answered with 401 and `challenge` as
     /// `WWW-Authenticate`.
     pub fn credential(what: impl Into<Cow<'static, str>>, challenge: HeaderValue) -> Self {
-        Self(Reason::Credential { what: what.into(), challenge })
+        Self(Box::new(Reason::Credential { what: what.into(), challenge }))
     }
 
     /// The server is set up wrongly: always answered with 500, and `message` logged.
     pub fn setup(message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Reason::Setup(message.into()))
+        Self(Box::new(Reason::Setup(message.into())))
     }
 
     /// What is missing where neither key is there. A mistake of the server stays one; of
     /// challenges the first is taken.
     pub(super) fn or(self, other: Self) -> Self {
         let what = |first, second| Cow::Owned(format!("{first} or {second}"));
-        Self(match (self.0, other.0) {
+        Self(Box::new(match (*self.0, *other.0) {
             (_, setup @ Reason::Setup(_)) | (setup @ Reason::Setup(_), _) => setup,
             (Reason::Absent(first), Reason::Absent(second)) => Reason::Absent(what(first, second)),
             (Reason::Credential { what: first, challenge }, Reason::Absent(second))
@@ -48,12 +49,12 @@ impl MissingKey {
             | (Reason::Credential { what: first, challenge }, Reason::Credential { what: second, .. }) => {
                 Reason::Credential { what: what(first, second), challenge }
             }
-        })
+        }))
     }
 
     /// Whether the server is set up wrongly.
     pub(in crate::layer) fn is_setup(&self) -> bool {
-        matches!(self.0, Reason::Setup(_))
+        matches!(*self.0, Reason::Setup(_))
     }
 
     pub(crate) fn reason(&self) -> &Reason {

@@ -15,11 +15,6 @@ pub(in crate::layer) struct AnswerRules {
 }
 
 impl AnswerRules {
-    /// Whether what clients are told depends on where the limits stand alone.
-    pub(super) fn is_plain(&self) -> bool {
-        self.custom.is_none() && self.dialects.partitions.is_none() && !self.dialects.needs_time()
-    }
-
     pub(super) fn new(limits: &PolicyLimits) -> Self {
         Self {
             report: ReportLimits::default(),

@@ -1,5 +1,7 @@
 //! The checked parts of a policy.
 
+use crate::layer::{ReportLimits, headers::AloneFields};
+
 use super::{AnswerRules, CostRules, DecisionRules, PolicyLimits, SettlementRules, Subject};
 
 /// The checked parts of a policy, one for each question that a request asks.
@@ -14,12 +16,31 @@ pub(in crate::layer) struct Rules {
 }
 
 /// What of a policy says nothing beyond the simplest, so that requests need not ask.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::layer) struct Plain {
     /// One limit of the policy's own, a token of it, and no way but to grant or to deny.
     pub(in crate::layer) decision: bool,
     /// And nobody settles: no rule, no handler, no answer that depends on the request.
     pub(in crate::layer) settlement: bool,
+    /// What responses then tell.
+    pub(in crate::layer) report: Option<AloneFields>,
+}
+
+impl Plain {
+    fn new(
+        limits: &PolicyLimits,
+        cost: &CostRules,
+        decision: &DecisionRules,
+        settlement: &SettlementRules,
+        answers: &AnswerRules,
+    ) -> Self {
+        let one_limit = limits.own().is_some_and(|limits| limits.len() == 1);
+        let one_token = cost.is_fixed() && cost.fixed.is_empty();
+        let decision = one_limit && one_token && decision.is_plain();
+        let report = answers.dialects.alone().filter(|_| answers.report != ReportLimits::Off);
+        let told = answers.custom.is_none() && (report.is_some() || answers.report == ReportLimits::Off);
+        Self { decision, settlement: decision && told && settlement.is_plain(), report }
+    }
 }
 
 impl Rules {
@@ -31,14 +52,7 @@ impl Rules {
         settlement: SettlementRules,
         answers: AnswerRules,
     ) -> Self {
-        let decides_plainly = limits.own().is_some_and(|limits| limits.len() == 1)
-            && cost.is_fixed()
-            && cost.fixed.is_empty()
-            && decision.is_plain();
-        let plain = Plain {
-            decision: decides_plainly,
-            settlement: decides_plainly && settlement.is_plain() && answers.is_plain(),
-        };
+        let plain = Plain::new(&limits, &cost, &decision, &settlement, &answers);
         Self { subject, limits, cost, decision, settlement, answers, plain }
     }
 }

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Invalid, Unavailable},
     model::{
-        BucketKey, ConfigSource, Cost, EntityId, IntoLimits, InvalidLimits, Limit, LimitName, LimitStatus, Limits,
+        ConfigSource, Cost, EntityId, IntoLimits, InvalidLimits, KeyParts, Limit, LimitName, LimitStatus, Limits,
         Owner, ResolvedLimits, to_milli,
     },
     telemetry::{Begun, Watch},
@@ -132,7 +132,7 @@ impl Request {
     }
 
     #[inline]
-    pub(super) fn key(&self) -> &BucketKey {
+    pub(super) fn key(&self) -> KeyParts<'_> {
         self.subject.key()
     }
 
@@ -274,7 +274,7 @@ impl Request {
     }
 
     fn parent_of<'a>(&self, own: &'a Resolution) -> Option<&'a EntityId> {
-        own.parent.as_ref().filter(|parent| self.terms.parent && **parent != self.subject.key().entity)
+        own.parent.as_ref().filter(|parent| self.terms.parent && *parent != self.subject.key().entity)
     }
 
     #[inline]
@@ -380,7 +380,7 @@ fn check_names<'a>(limits: impl Iterator<Item = &'a Limits> + Clone, cost: &Cost
 fn check_capacities<'a>(
     mut limits: impl Iterator<Item = (Owner, &'a Limits)>,
     cost: &Cost,
-    BucketKey { entity, resource, .. }: &BucketKey,
+    KeyParts { entity, resource, .. }: KeyParts<'_>,
 ) -> Result<(), ExceedsCapacity> {
     let exceeded = |limit: &&Limit| asked(cost, limit) > limit.capacity();
     let found = limits.find_map(|(owner, limits)| Some((owner, limits.iter().find(exceeded)?)));

@@ -12,7 +12,7 @@ use super::super::{
 };
 use crate::{
     error::Unavailable,
-    model::{BucketKey, EntityId, IntoLimits, InvalidLimits, Limits},
+    model::{BucketKey, EntityId, IntoLimits, InvalidLimits, KeyParts, Limits},
     store::Home,
 };
 
@@ -36,11 +36,11 @@ pub(in crate::limiter) struct Gated {
 
 impl Subject {
     #[inline]
-    pub(in crate::limiter) fn key(&self) -> &BucketKey {
+    pub(in crate::limiter) fn key(&self) -> KeyParts<'_> {
         match self {
             Self::Memory(place) => place.key(),
             Self::Pinned(pinned) => pinned.entry.key(),
-            Self::Gated(gated) => &gated.key,
+            Self::Gated(gated) => gated.key.parts(),
         }
     }
 

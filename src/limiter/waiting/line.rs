@@ -15,7 +15,7 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
-use crate::model::{BucketKey, Cost, LimitStatus};
+use crate::model::{BucketKey, Cost, KeyParts, LimitStatus};
 
 /// The lines of a limiter: one for each bucket that somebody waits for.
 #[derive(Debug, Default)]
@@ -68,21 +68,22 @@ pub(super) enum Step {
 #[derive(Debug)]
 pub(super) struct Place<'a> {
     lines: &'a Lines,
-    key: &'a BucketKey,
+    key: BucketKey,
     ticket: u64,
     turn: Arc<Notify>,
 }
 
 impl Lines {
     /// Whether nobody waits for the bucket.
-    pub(in crate::limiter) fn is_clear(&self, key: &BucketKey) -> bool {
-        self.count.load(Ordering::Acquire) == 0 || !self.lock().contains_key(key)
+    pub(in crate::limiter) fn is_clear(&self, key: KeyParts<'_>) -> bool {
+        self.count.load(Ordering::Acquire) == 0 || !self.lock().contains_key(&key.to_key())
     }
 
     /// The last place of a bucket's line, unless as many as `most` have one: then how many there are.
-    pub(super) fn enter<'a>(&'a self, key: &'a BucketKey, cost: &Cost, most: usize) -> Result<Place<'a>, usize> {
+    pub(super) fn enter(&self, key: KeyParts<'_>, cost: &Cost, most: usize) -> Result<Place<'_>, usize> {
+        let key = key.to_key();
         let mut lines = self.lock();
-        let waiting = lines.get(key).map_or(0, |line| line.members.len());
+        let waiting = lines.get(&key).map_or(0, |line| line.members.len());
         if waiting >= most {
             return Err(waiting);
         }
@@ -97,8 +98,8 @@ impl Lines {
     }
 
     /// Where the limits stand for somebody who came last, as far as is known.
-    pub(super) fn expected(&self, key: &BucketKey, cost: &Cost) -> Option<Vec<LimitStatus>> {
-        self.lock().get(key)?.expected(u64::MAX, cost)
+    pub(super) fn expected(&self, key: KeyParts<'_>, cost: &Cost) -> Option<Vec<LimitStatus>> {
+        self.lock().get(&key.to_key())?.expected(u64::MAX, cost)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<BucketKey, Line>> {
@@ -147,21 +148,21 @@ impl Place<'_> {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Line) -> Option<T>) -> Option<T> {
-        act(self.lines.lock().get_mut(self.key)?)
+        act(self.lines.lock().get_mut(&self.key)?)
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut lines = self.lines.lock();
-        let Some(line) = lines.get_mut(self.key) else { return };
+        let Some(line) = lines.get_mut(&self.key) else { return };
         let before = line.members.len();
         line.members.retain(|member| member.ticket != self.ticket);
         if line.members.len() != before {
             line.move_up(false);
         }
         if line.members.is_empty() {
-            lines.remove(self.key);
+            lines.remove(&self.key);
             self.lines.count.store(lines.len(), Ordering::Release);
         }
     }

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     error::{Error, Invalid, QueueFull},
-    model::{BucketKey, Denied, LimitStatus},
+    model::{Denied, KeyParts, LimitStatus},
     telemetry,
 };
 
@@ -173,6 +173,6 @@ fn longest(limits: &[LimitStatus]) -> Duration {
     limits.iter().filter_map(|status| status.retry_after).max().unwrap_or_default()
 }
 
-fn denied(BucketKey { entity, resource, .. }: &BucketKey, limits: Vec<LimitStatus>) -> Denied {
+fn denied(KeyParts { entity, resource, .. }: KeyParts<'_>, limits: Vec<LimitStatus>) -> Denied {
     Denied::new(entity.clone(), resource.clone(), limits)
 }

@@ -13,11 +13,11 @@ use hashbrown::HashTable;
 
 use super::{
     crowd::Crowd,
-    entry::{Entry, KeyParts},
+    entry::{Entry, Wanted},
     home::Home,
     shape::Recent,
 };
-use crate::model::{BucketKey, BucketState, EntityId, Limits};
+use crate::model::{BucketKey, BucketState, EntityId, KeyParts, Limits};
 
 /// Locks to spread over, at least: a power of two.
 const PARTS: usize = 64;
@@ -39,7 +39,10 @@ pub(super) struct Buckets {
 }
 
 /// One part of the map. Locks are taken in the order table, entry, recent.
+///
+/// Aligned, so that what a look-up reads of it stands in one cache line.
 #[derive(Debug, Default)]
+#[repr(C, align(64))]
 struct Part {
     table: Mutex<Table>,
     recent: Recent,
@@ -50,7 +53,8 @@ struct Part {
 #[derive(Debug, Default)]
 struct Table {
     entries: HashTable<Arc<Entry>>,
-    crowd: Option<Crowd>,
+    /// Boxed: most parts are not crowded.
+    crowd: Option<Box<Crowd>>,
 }
 
 impl Part {
@@ -77,27 +81,26 @@ impl Buckets {
 
     /// The entry of a key.
     #[inline]
-    pub(super) fn find(&self, key: KeyParts<'_>) -> Option<Arc<Entry>> {
+    pub(super) fn find(&self, key: Wanted<'_>) -> Option<Arc<Entry>> {
         let hash = self.hash_of(key);
-        self.part(hash).lock().entries.find(hash, |entry| key == *entry.key()).cloned()
+        self.part(hash).lock().entries.find(hash, |entry| key == **entry).cloned()
     }
 
     /// The entry of a key, which is made where there is none; `None` where the store is full, and
     /// nothing can be forgotten at `now` (epoch ms) without changing a decision.
     pub(super) fn claim(&self, key: &BucketKey, home: &Arc<Home>, limits: &Limits, now: i64) -> Option<Arc<Entry>> {
-        let parts = KeyParts::from(key);
-        let hash = self.hash_of(parts);
+        let wanted = Wanted::from(key.parts());
+        let hash = self.hash_of(wanted);
         let part = self.part(hash);
         let mut table = part.lock();
-        if let Some(entry) = table.entries.find(hash, |entry| parts == *entry.key()) {
+        if let Some(entry) = table.entries.find(hash, |entry| wanted == **entry) {
             return Some(entry.clone());
         }
         if table.entries.len() >= self.most {
             self.forget_one(part, &mut table, now)?;
         }
-        let resource = part.recent.resource(key.resource.clone());
-        let kin = part.recent.kin(home, limits);
-        let entry = Arc::new(Entry::new(BucketKey { resource, ..key.clone() }, kin));
+        let kin = part.recent.kin(&key.resource, home, limits);
+        let entry = Arc::new(Entry::new(key.entity.clone(), key.shard, kin));
         if let Some(crowd) = &mut table.crowd {
             crowd.add(&entry);
         }
@@ -138,7 +141,7 @@ impl Buckets {
             let Table { entries, crowd } = &mut *table;
             let mut held = Vec::new();
             entries.retain(|entry| {
-                if entry.key().entity != *entity {
+                if entry.key().entity != entity {
                     return true;
                 }
                 removed += usize::from(entry.lock().bucket.take().is_some());
@@ -158,14 +161,14 @@ impl Buckets {
     }
 
     /// The buckets whose keys are wanted. Looks at every bucket.
-    pub(super) fn list(&self, wanted: impl Fn(&BucketKey) -> bool) -> Vec<(BucketKey, BucketState)> {
+    pub(super) fn list(&self, wanted: impl Fn(KeyParts<'_>) -> bool) -> Vec<(BucketKey, BucketState)> {
         let mut rows = Vec::new();
         for part in &self.parts {
             let table = part.lock();
             let found = table.entries.iter().filter(|entry| wanted(entry.key()));
             rows.extend(found.filter_map(|entry| {
                 let slot = entry.lock();
-                Some((entry.key().clone(), slot.bucket.as_ref()?.to_bucket()))
+                Some((entry.key().to_key(), slot.bucket.as_ref()?.to_bucket()))
             }));
         }
         rows
@@ -177,7 +180,7 @@ impl Buckets {
         let crowd = crowd.get_or_insert_with(|| {
             // Before the entries are looked at: whoever changes one afterwards tells.
             part.crowded.store(true, Ordering::Relaxed);
-            Crowd::new(entries.iter(), self.most)
+            Box::new(Crowd::new(entries.iter(), self.most))
         });
         let entry = crowd.forgettable(now)?;
         let own = entries.find_entry(self.hash(&entry), |own| Arc::ptr_eq(own, &entry)).ok()?;
@@ -193,13 +196,13 @@ impl Buckets {
     }
 
     fn hash(&self, entry: &Entry) -> u64 {
-        self.hash_of(KeyParts::from(entry.key()))
+        self.hash_of(Wanted::from(entry.key()))
     }
 
     /// What `hash_one` does, which is not done in place.
     #[expect(clippy::manual_hash_one, reason = "a tenth of an acquire")]
     #[inline(always)]
-    fn hash_of(&self, key: KeyParts<'_>) -> u64 {
+    fn hash_of(&self, key: Wanted<'_>) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         key.hash(&mut hasher);
         hasher.finish()

@@ -6,7 +6,7 @@ use super::{MemoryStore, buckets::Buckets, entry::Entry, records::Tables, shape:
 use crate::{
     clock::{Clock, MonotonicClock},
     limiter::Lines,
-    model::{ConfigScope, EntityId, Limits},
+    model::{ConfigScope, EntityId, Limits, Resource},
     store::LookUp,
 };
 
@@ -97,6 +97,7 @@ impl Home {
 #[derive(Debug)]
 pub(super) struct Kin {
     pub(super) home: Arc<Home>,
+    pub(super) resource: Resource,
     /// What its first request brought: mostly every request brings the same.
     pub(super) limits: Limits,
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::{
     MemoryStore,
-    entry::{Entry, KeyParts, Slot},
+    entry::{Entry, Slot, Wanted},
     home::Home,
     state::State,
     store::full,
 };
 use crate::{
     model::{
-        BucketKey, Denied, LimitStatus, Limits,
+        BucketKey, Denied, KeyParts, LimitStatus, Limits,
         plan::{self, Changes},
     },
     store::StoreError,
@@ -31,7 +31,7 @@ impl MemoryStore {
     #[inline]
     pub(crate) fn find(&self, entity: impl AsRef<[u8]>, resource: impl AsRef<[u8]>) -> Option<Arc<Entry>> {
         let (entity, resource) = (entity.as_ref(), resource.as_ref());
-        self.buckets.find(KeyParts { entity, resource, shard: 0 })
+        self.buckets.find(Wanted { entity, resource, shard: 0 })
     }
 
     /// The entry of a bucket, whether or not there is one: a new one is made at `home`, with `limits`.
@@ -138,7 +138,7 @@ impl Entry {
     /// The denial of a request, with where its limits stand.
     #[cold]
     pub(crate) fn denied(&self, statuses: Vec<LimitStatus>) -> Box<Denied> {
-        let BucketKey { entity, resource, .. } = self.key();
+        let KeyParts { entity, resource, .. } = self.key();
         Box::new(Denied::new(entity.clone(), resource.clone(), statuses))
     }
 

@@ -148,8 +148,8 @@ impl Records for MemoryStore {
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Page<(BucketKey, BucketState)>> {
         let mut rows = self.buckets.list(|key| match listing {
-            BucketListing::OfEntity(entity) => key.entity == *entity,
-            BucketListing::OfResource(resource) => key.resource == *resource,
+            BucketListing::OfEntity(entity) => *key.entity == *entity,
+            BucketListing::OfResource(resource) => *key.resource == *resource,
         });
         // Of an entity the resources differ, of a resource the entities.
         let name = |(key, _): &'_ (BucketKey, BucketState)| match listing {

@@ -65,12 +65,11 @@ pub(super) struct Recent(Mutex<Lists>);
 #[derive(Debug, Default)]
 struct Lists {
     shapes: Vec<Arc<Shape>>,
-    resources: Vec<Resource>,
     kin: Vec<Arc<Kin>>,
 }
 
 /// How many are kept of each.
-const RECENT: usize = 8;
+const RECENT: usize = 16;
 
 impl Recent {
     /// The shape of a bucket that has `known`, and begins with `limits`.
@@ -84,22 +83,14 @@ impl Recent {
     }
 
     /// What a bucket was made with, where possible as other buckets have it.
-    pub(super) fn kin(&self, home: &Arc<Home>, limits: &Limits) -> Arc<Kin> {
-        let same = |kin: &&Arc<Kin>| Arc::ptr_eq(&kin.home, home) && kin.limits.is(limits);
+    pub(super) fn kin(&self, resource: &Resource, home: &Arc<Home>, limits: &Limits) -> Arc<Kin> {
+        let same = |kin: &&Arc<Kin>| Arc::ptr_eq(&kin.home, home) && kin.limits.is(limits) && kin.resource == *resource;
         let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match lists.kin.iter().find(same) {
-            Some(kin) => kin.clone(),
-            None => keep(&mut lists.kin, Arc::new(Kin { home: home.clone(), limits: limits.clone() })),
+        if let Some(kin) = lists.kin.iter().find(same) {
+            return kin.clone();
         }
-    }
-
-    /// The resource, where possible as other buckets have it.
-    pub(super) fn resource(&self, resource: Resource) -> Resource {
-        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match lists.resources.iter().find(|known| **known == resource) {
-            Some(known) => known.clone(),
-            None => keep(&mut lists.resources, resource),
-        }
+        let (home, resource, limits) = (home.clone(), resource.clone(), limits.clone());
+        keep(&mut lists.kin, Arc::new(Kin { home, resource, limits }))
     }
 }
 

@@ -18,7 +18,8 @@ impl MemoryStore {
         let mut ordered: Vec<_> = updates.iter().collect();
         // Every transaction locks in the same order.
         ordered.sort_by_key(|(key, _)| key.shard);
-        let entries: Option<Vec<Arc<Entry>>> = ordered.iter().map(|(key, _)| self.buckets.find(key.into())).collect();
+        let entries: Option<Vec<Arc<Entry>>> =
+            ordered.iter().map(|(key, _)| self.buckets.find(key.parts().into())).collect();
         let Some(entries) = entries else { return Ok(false) };
         let mut slots: Vec<_> = entries.iter().map(|entry| entry.lock()).collect();
         let mut states = Vec::with_capacity(slots.len());

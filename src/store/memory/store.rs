@@ -72,7 +72,7 @@ impl MemoryStore {
     }
 
     fn try_update(&self, key: &BucketKey, update: &Update) -> Result<Outcome, StoreError> {
-        let Some(entry) = self.buckets.find(key.into()) else {
+        let Some(entry) = self.buckets.find(key.parts().into()) else {
             return Ok(Outcome::Refused(None));
         };
         let mut slot = entry.lock();
@@ -112,7 +112,7 @@ impl MemoryStore {
     }
 
     pub(super) fn try_read(&self, key: &BucketKey) -> Option<BucketState> {
-        let entry = self.buckets.find(key.into())?;
+        let entry = self.buckets.find(key.parts().into())?;
         let slot = entry.lock();
         slot.bucket.as_ref().map(State::to_bucket)
     }

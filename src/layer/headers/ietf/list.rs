@@ -7,7 +7,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{RATE_LIMIT, RATE_LIMIT_POLICY};
+use super::{AloneFields, RATE_LIMIT, RATE_LIMIT_POLICY};
 use crate::{
     layer::headers::{
         PartitionKey, QuotaUnit, Standing,
@@ -49,6 +49,15 @@ impl ListFields {
 
     pub(in crate::layer::headers) fn names() -> [HeaderName; 2] {
         [RATE_LIMIT, RATE_LIMIT_POLICY]
+    }
+
+    /// Those of a policy that has one limit.
+    pub(in crate::layer::headers) fn alone(&self) -> Option<AloneFields> {
+        let own = self.own.as_ref()?;
+        match (&own.limits[..], &own.each[..]) {
+            ([limit], [policy]) => Some(AloneFields::new(limit, policy.clone())),
+            _ => None,
+        }
     }
 
     /// Appends both fields.

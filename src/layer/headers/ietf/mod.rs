@@ -1,10 +1,12 @@
 //! `RateLimit` and `RateLimit-Policy`: draft-ietf-httpapi-ratelimit-headers.
 
+mod alone;
 mod list;
 mod older;
 
 use http::HeaderName;
 
+pub(in crate::layer) use alone::AloneFields;
 pub(super) use list::ListFields;
 pub(super) use older::OlderFields;
 

@@ -11,7 +11,11 @@ use http::{
 use super::{
     BoundLimiter, MissingKey, OnMissingKey, Policy, RateLimitStatus, RefusalReason, RequestHead,
     held::Holder,
-    keys::{address::AddressText, missing::Reason},
+    keys::{
+        address::{AddressText, Network},
+        missing::Reason,
+        peer,
+    },
     policy::{PolicyLimits, Rules, Subject},
     status::Passed,
 };
@@ -59,7 +63,8 @@ impl Policy {
             Err(missing) if missing.is_setup() => return self.missing_key(limiter, head, &missing),
             resource => resource,
         };
-        let entity = match rules.subject.entity(head) {
+        let mut text = AddressText::new();
+        let entity = match rules.subject.entity(head, &mut text) {
             Ok(Some(entity)) => entity,
             Ok(None) => return without_key(),
             Err(missing) => return self.missing_key(limiter, head, &missing),
@@ -121,10 +126,25 @@ impl Subject {
     }
 
     /// Who asks; `None` where the request passes unlimited.
-    fn entity(&self, head: &RequestHead<'_>) -> Result<Option<Entity>, MissingKey> {
-        let found = self.entity.extract(head).and_then(|key| match key.network().and_then(AddressText::new) {
-            Some(text) => Ok(Entity::Address(text)),
-            None => named("the entity", key.into_entity()).map(Entity::Id),
+    #[inline]
+    fn entity<'a>(&self, head: &RequestHead<'_>, text: &'a mut AddressText) -> Result<Option<Entity<'a>>, MissingKey> {
+        if self.is_peer
+            && let Ok(address) = peer::address(head)
+            && text.write(Network::usual(address))
+        {
+            return Ok(Some(Entity::Address(text)));
+        }
+        self.any_entity(head, text)
+    }
+
+    fn any_entity<'a>(
+        &self,
+        head: &RequestHead<'_>,
+        text: &'a mut AddressText,
+    ) -> Result<Option<Entity<'a>>, MissingKey> {
+        let found = self.entity.extract(head).and_then(|key| match key.network() {
+            Some(network) if text.write(network) => Ok(Entity::Address(text)),
+            _ => named("the entity", key.into_entity()).map(Entity::Id),
         });
         match (found, &self.on_missing_key) {
             (Ok(entity), _) => Ok(Some(entity)),
@@ -162,13 +182,13 @@ impl Rules {
 }
 
 /// Who asks.
-enum Entity {
+enum Entity<'a> {
     Id(EntityId),
     /// An address, that mostly need not become an id.
-    Address(AddressText),
+    Address(&'a AddressText),
 }
 
-impl Entity {
+impl Entity<'_> {
     fn as_text(&self) -> &str {
         match self {
             Self::Id(id) => id.as_str(),

@@ -105,9 +105,13 @@ where
     pub(super) fn plain(service: &mut S, request: Request<ReqBody>, single: Single, policy: &Policy) -> Self {
         let charge = PlainCharge::new(single, policy.clone(), Form::from(&request));
         let unwinding = GiveBackOnPanic(&charge);
-        let future = service.call(request);
+        // Put together where it stays: futures are large.
+        let mut this = Self { state: State::Plain { future: service.call(request), charge: None } };
         unwinding.survived();
-        Self { state: State::Plain { future, charge: Some(charge) } }
+        if let State::Plain { charge: place, .. } = &mut this.state {
+            *place = Some(charge);
+        }
+        this
     }
 
     pub(super) fn decided(decision: Decision, service: &mut S, request: Request<ReqBody>, policy: &Policy) -> Self {

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     error::{Error, Invalid},
     limiter::{Lease, More},
-    model::{LimitName, LimitStatus},
+    model::{LimitName, LimitStatus, Limits},
 };
 
 /// A lease that is committed when it goes.
@@ -172,6 +172,11 @@ impl Held {
     /// Where the limits stand; nothing where there is no lease.
     pub(super) fn statuses(&self) -> SmallVec<[LimitStatus; 1]> {
         self.of_lease(|lease| Some(lease.statuses().collect())).unwrap_or_default()
+    }
+
+    /// [`Lease::left_of_one`].
+    pub(super) fn left_of_one(&self, limits: &Limits) -> Option<i64> {
+        self.of_lease(|lease| lease.left_of_one(limits))
     }
 
     /// What limits that only observe would have done, where some do.

@@ -125,6 +125,12 @@ impl Few {
         self.limits().iter().zip(self.shares()).map(status)
     }
 
+    /// See [`Lease::left_of_one`](super::lease::Lease::left_of_one).
+    pub(super) fn left_of_one(&self, limits: &Limits) -> Option<i64> {
+        let is_it = !self.deadline.is_marked() && self.limits().is(limits);
+        is_it.then(|| grant::left_now(&self.first))
+    }
+
     /// The same as any lease is.
     pub(super) fn take(&mut self) -> Option<Holdings> {
         let bucket = self.bucket.take()?.into_bucket(self.limits.take());

@@ -267,9 +267,14 @@ fn add(amounts: &mut Amounts, more: &[i64]) {
     }
 }
 
+/// Millitokens that were left after a share was granted, less what was used beyond.
+pub(super) fn left_now(share: &Share) -> i64 {
+    share.left.saturating_add(share.charged.saturating_sub(share.used))
+}
+
 /// Where a limit stood after it granted a share, less what was used beyond.
 pub(super) fn status_now(limit: &Limit, share: &Share) -> LimitStatus {
-    let tokens = share.left.saturating_add(share.charged.saturating_sub(share.used));
+    let tokens = left_now(share);
     let requested = u64::try_from(share.used / MILLI).unwrap_or(0);
     LimitStatus { requested, ..status(limit, tokens, 0) }
 }

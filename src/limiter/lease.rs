@@ -243,6 +243,15 @@ impl Lease {
         few.into_iter().flatten().chain(any.into_iter().flatten())
     }
 
+    /// What was left of the only limit (millitokens), less what was adjusted since, where it is the one of
+    /// `limits` and no other bucket was charged: what the [statuses](Self::statuses) say, in one number.
+    pub(crate) fn left_of_one(&self, limits: &Limits) -> Option<i64> {
+        match &self.held {
+            Held::Few(few) => few.left_of_one(limits),
+            Held::Any(_) => None,
+        }
+    }
+
     /// How long until what was charged could be charged again, if nobody else takes tokens; `None`
     /// where it never could. Local.
     pub(crate) fn wait_for_the_same(&self) -> Option<Duration> {

@@ -16,6 +16,7 @@ mod routes;
 mod servers;
 mod settle;
 mod shadow;
+mod shortcuts;
 mod sockets;
 mod streams;
 mod telemetry;

@@ -18,6 +18,12 @@ impl Policy {
         if answers.report == ReportLimits::Off {
             return;
         }
+        if let (Some(fields), Some(limits)) = (&self.rules.plain.report, self.rules.limits.own())
+            && let Some(left) = lease.left_of_one(limits)
+        {
+            fields.report(response.headers_mut(), left);
+            return;
+        }
         let dialects = &answers.dialects;
         let mut statuses = lease.statuses();
         // Clients need not slow down for limits that only observe.

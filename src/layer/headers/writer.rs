@@ -39,18 +39,8 @@ impl Writer {
 
     /// A whole number, brought within what fields hold, not below 0.
     pub(super) fn number(&mut self, number: i64) {
-        let mut rest = number.clamp(0, MOST).unsigned_abs();
-        // 15 digits at most, from the last one.
-        let mut digits = [b'0'; 16];
-        let mut start = digits.len();
-        for digit in digits.iter_mut().rev() {
-            *digit = b'0' + (rest % 10) as u8;
-            start -= 1;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
+        let mut digits = [0; DIGITS];
+        let start = number_before(number, &mut digits, DIGITS);
         self.0.extend_from_slice(&digits[start..]);
     }
 
@@ -66,6 +56,28 @@ impl Writer {
     pub(super) fn finish(self) -> Option<HeaderValue> {
         HeaderValue::from_bytes(&self.0).ok()
     }
+}
+
+/// The most digits that a number has.
+pub(super) const DIGITS: usize = 15;
+
+/// Writes a whole number, brought within what fields hold, not below 0, so that it ends before `end`, and
+/// says where it begins. There must be room for [`DIGITS`].
+#[inline]
+pub(super) fn number_before(number: i64, text: &mut [u8], end: usize) -> usize {
+    let mut rest = number.clamp(0, MOST).unsigned_abs();
+    let mut start = end;
+    while start > 0 {
+        start -= 1;
+        if let Some(digit) = text.get_mut(start) {
+            *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        }
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    start
 }
 
 /// A whole number, brought within what fields hold, not below 0.

@@ -15,6 +15,12 @@ pub(in crate::layer) struct Network {
 }
 
 impl Network {
+    /// All of an IPv4 address, 64 bits of an IPv6 address. `address` is no IPv4-mapped one.
+    #[inline]
+    pub(in crate::layer) fn usual(address: IpAddr) -> Self {
+        Self { address, bits: if address.is_ipv4() { 32 } else { 64 } }
+    }
+
     pub(super) fn entity(self) -> EntityId {
         EntityId::from_ip_prefix(self.address, self.bits)
     }
@@ -22,6 +28,8 @@ impl Network {
 
 /// The text of an address's entity id. Most requests come from addresses whose bucket exists:
 /// then the text suffices to find it.
+///
+/// It is written where it stays: a processor stalls where bytes are moved that were just written.
 pub(in crate::layer) struct AddressText {
     /// `ip6:`, eight groups of four digits with their separators, and `-128` are longer than any
     /// other.
@@ -30,34 +38,39 @@ pub(in crate::layer) struct AddressText {
 }
 
 impl AddressText {
-    /// The text of [`EntityId::from_ip_prefix`]. `None` where it would not fit.
-    pub(in crate::layer) fn new(Network { address, bits }: Network) -> Option<Self> {
-        match address.to_canonical() {
-            IpAddr::V4(address) if bits >= 32 => Some(Self::whole(address)),
-            _ => {
-                let mut text = Self { bytes: [0; 48], length: 0 };
-                write_network(&mut text, address, bits).ok()?;
-                Some(text)
+    #[inline]
+    pub(in crate::layer) fn new() -> Self {
+        Self { bytes: [0; 48], length: 0 }
+    }
+
+    /// Writes the text of [`EntityId::from_ip_prefix`]. Whether it has fitted.
+    #[inline]
+    pub(in crate::layer) fn write(&mut self, Network { address, bits }: Network) -> bool {
+        self.length = 0;
+        match address {
+            IpAddr::V4(address) if bits >= 32 => {
+                self.write_whole(address);
+                true
             }
+            _ => write_network(self, address, bits).is_ok(),
         }
     }
 
     /// What most clients have, without the formatting machinery.
     #[inline]
-    fn whole(address: Ipv4Addr) -> Self {
-        let mut text = Self { bytes: [0; 48], length: 3 };
-        text.bytes[..3].copy_from_slice(b"ip:");
+    fn write_whole(&mut self, address: Ipv4Addr) {
+        let (mut digits, mut bits) = (0_u128, 0);
         for octet in address.octets() {
-            let Octet { text: digits, length } = OCTETS[usize::from(octet)];
-            // All four bytes, whatever counts: the next ones go over the rest.
-            if let Some(place) = text.bytes.get_mut(text.length..text.length + 4) {
-                place.copy_from_slice(&digits);
-            }
-            text.length += usize::from(length);
+            let Octet { text, bits: more } = OCTETS[usize::from(octet)];
+            digits |= u128::from(text) << bits;
+            bits += u32::from(more);
         }
+        // In two pieces, of which mostly only the first is read.
+        let (first, rest) = (digits << 24 | u128::from(u32::from_le_bytes(*b"ip:\0")), digits >> 104);
+        self.bytes[..16].copy_from_slice(&first.to_le_bytes());
+        self.bytes[16..32].copy_from_slice(&rest.to_le_bytes());
         // Without the last dot.
-        text.length -= 1;
-        text
+        self.length = 3 + bits as usize / 8 - 1;
     }
 
     fn push(&mut self, bytes: &[u8]) -> Option<()> {
@@ -69,30 +82,33 @@ impl AddressText {
 
     #[inline]
     pub(in crate::layer) fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
+        self.bytes.get(..self.length).unwrap_or_default()
     }
 }
 
-/// An octet in decimal digits, and a dot.
+/// An octet in decimal digits, and a dot: the first in the lowest byte.
 #[derive(Clone, Copy)]
 struct Octet {
-    text: [u8; 4],
-    length: u8,
+    text: u32,
+    bits: u8,
 }
 
 /// What takes a few instructions to look up takes ten times as many to work out.
 static OCTETS: [Octet; 256] = {
-    let mut octets = [Octet { text: [b'.'; 4], length: 0 }; 256];
+    let mut octets = [Octet { text: 0, bits: 0 }; 256];
     let mut value = 0;
     while value < 256 {
-        let digits = [value / 100, value / 10 % 10, value % 10];
-        let zeros = (value < 100) as usize + (value < 10) as usize;
-        let mut index = zeros;
-        while index < 3 {
-            octets[value].text[index - zeros] = b'0' + digits[index] as u8;
-            index += 1;
+        let (mut text, mut bits) = (b'.' as u32, 8);
+        let mut rest = value as u32;
+        loop {
+            text = text << 8 | (b'0' as u32 + rest % 10);
+            bits += 8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
         }
-        octets[value].length = 4 - zeros as u8;
+        octets[value] = Octet { text, bits };
         value += 1;
     }
     octets
@@ -104,7 +120,7 @@ impl Write for AddressText {
     }
 }
 
-impl IntoName<EntityId> for AddressText {
+impl IntoName<EntityId> for &AddressText {
     fn as_text(&self) -> &str {
         // It is ASCII.
         std::str::from_utf8(self.as_bytes()).unwrap_or_default()
@@ -133,8 +149,10 @@ mod tests {
             for bits in 0..=255 {
                 let network = Network { address, bits };
                 let id = network.entity();
-                assert_eq!(AddressText::new(network).unwrap().as_text(), id.as_str());
-                assert_eq!(AddressText::new(network).unwrap().into_name().unwrap(), id);
+                let mut text = AddressText::new();
+                assert!(text.write(network));
+                assert_eq!(text.as_text(), id.as_str());
+                assert_eq!((&text).into_name().unwrap(), id);
             }
         }
     }

@@ -66,8 +66,7 @@ impl Key {
 
     /// A client's address: all of an IPv4 address, 64 bits of an IPv6 address.
     pub fn ip(address: IpAddr) -> Self {
-        let address = address.to_canonical();
-        Self::ip_prefix(address, if address.is_ipv4() { 32 } else { 64 })
+        Self(Kind::Address(Network::usual(address.to_canonical())))
     }
 
     /// The network of a client's address: its first `bits` bits.

@@ -51,7 +51,7 @@ mod method;
 pub(super) mod missing;
 mod networks;
 mod or;
-mod peer;
+pub(super) mod peer;
 mod query_parameter;
 mod traits;
 

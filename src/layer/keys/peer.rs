@@ -30,17 +30,21 @@ impl KeyExtractor for PeerIp {
 }
 
 /// The peer's address, an IPv4-mapped one as IPv4.
-pub(super) fn address(head: &RequestHead<'_>) -> Result<IpAddr, MissingKey> {
+#[inline]
+pub(in crate::layer) fn address(head: &RequestHead<'_>) -> Result<IpAddr, MissingKey> {
     let address = head.extensions.get::<PeerAddr>().map(|PeerAddr(address)| *address);
     #[cfg(feature = "axum")]
     let address = address.or_else(|| {
         let info = head.extensions.get::<axum::extract::ConnectInfo<SocketAddr>>();
         info.map(|axum::extract::ConnectInfo(address)| *address)
     });
-    address.map(|address| address.ip().to_canonical()).ok_or_else(|| {
-        MissingKey::setup(
-            "the request has no peer address: serve the router with \
-             into_make_service_with_connect_info::<SocketAddr>(), or put a PeerAddr into the request's extensions",
-        )
-    })
+    address.map(|address| address.ip().to_canonical()).ok_or_else(unknown)
+}
+
+#[cold]
+fn unknown() -> MissingKey {
+    MissingKey::setup(
+        "the request has no peer address: serve the router with \
+         into_make_service_with_connect_info::<SocketAddr>(), or put a PeerAddr into the request's extensions",
+    )
 }

@@ -63,7 +63,7 @@ impl Policy {
     /// One limit for every peer address: [`peer_ip`] as entity, `http` as resource, cost 1. An
     /// address has no parent.
     pub fn per_ip(limit: Limit) -> Self {
-        Self::per_address(peer_ip(), limit)
+        Self::per_address(peer_ip(), true, limit)
     }
 
     /// One limit for every client address behind proxies, as [`per_ip`](Self::per_ip): `client`
@@ -77,13 +77,13 @@ impl Policy {
     /// # Ok::<(), tollgate::layer::keys::InvalidNetwork>(())
     /// ```
     pub fn per_client_ip(client: ClientIp, limit: Limit) -> Self {
-        Self::per_address(client, limit)
+        Self::per_address(client, false, limit)
     }
 
-    fn per_address(address: impl KeyExtractor, limit: Limit) -> Self {
+    fn per_address(address: impl KeyExtractor, is_peer: bool, limit: Limit) -> Self {
         let limits = PolicyLimits::Exactly(limit.into());
         let rules = Rules::new(
-            Subject::new(Box::new(address), Box::new(fixed("http"))),
+            Subject::new(Box::new(address), Box::new(fixed("http")), is_peer),
             limits.clone(),
             CostRules::default(),
             DecisionRules { without_parent: true, ..DecisionRules::default() },

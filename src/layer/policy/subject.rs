@@ -1,15 +1,19 @@
 //! Who is limited, and what is used.
 
+use std::any::TypeId;
+
 use super::{InvalidPolicy, PolicyBuilder, exempt::ExemptRules};
 use crate::{
     error::Invalid,
-    layer::{Key, KeyExtractor},
+    layer::{Key, KeyExtractor, keys::PeerIp},
     model::{EntityId, Resource},
 };
 
 /// Who is limited and what is used, and what becomes of requests that do not tell.
 pub(in crate::layer) struct Subject {
     pub(in crate::layer) entity: Box<dyn KeyExtractor>,
+    /// Whether that is [`PeerIp`](crate::layer::keys::PeerIp), which then need not be asked in a roundabout way.
+    pub(in crate::layer) is_peer: bool,
     pub(in crate::layer) resource: Box<dyn KeyExtractor>,
     /// The resource, where it is the same for all requests.
     pub(in crate::layer) fixed_resource: Option<Resource>,
@@ -19,9 +23,10 @@ pub(in crate::layer) struct Subject {
 }
 
 impl Subject {
-    pub(super) fn new(entity: Box<dyn KeyExtractor>, resource: Box<dyn KeyExtractor>) -> Self {
+    pub(super) fn new(entity: Box<dyn KeyExtractor>, resource: Box<dyn KeyExtractor>, is_peer: bool) -> Self {
         Self {
             entity,
+            is_peer,
             fixed_resource: resource.constant().and_then(|key| key.into_resource().ok()),
             resource,
             on_missing_key: OnMissingKey::default(),
@@ -49,7 +54,7 @@ pub enum OnMissingKey {
 /// What a builder was told.
 #[derive(Default)]
 pub(super) struct Draft {
-    entity: Option<Box<dyn KeyExtractor>>,
+    entity: Option<(Box<dyn KeyExtractor>, bool)>,
     resource: Option<Box<dyn KeyExtractor>>,
     on_missing_key: OnMissingKey,
     limit_preflights: bool,
@@ -63,7 +68,7 @@ impl Draft {
     }
 
     pub(super) fn check(self) -> Result<Subject, InvalidPolicy> {
-        let entity = self.entity.ok_or(InvalidPolicy::NoEntity)?;
+        let (entity, is_peer) = self.entity.ok_or(InvalidPolicy::NoEntity)?;
         let resource = self.resource.ok_or(InvalidPolicy::NoResource)?;
         is_name(entity.constant().map(Key::into_entity))?;
         is_name(resource.constant().map(Key::into_resource))?;
@@ -71,7 +76,7 @@ impl Draft {
             on_missing_key: self.on_missing_key,
             limit_preflights: self.limit_preflights,
             exempt: self.exempt,
-            ..Subject::new(entity, resource)
+            ..Subject::new(entity, resource, is_peer)
         })
     }
 }
@@ -87,8 +92,8 @@ fn is_name<N>(constant: Option<Result<N, Invalid>>) -> Result<(), InvalidPolicy>
 /// Keys.
 impl PolicyBuilder {
     /// Who is limited.
-    pub fn entity(mut self, key: impl KeyExtractor) -> Self {
-        self.subject.entity = Some(Box::new(key));
+    pub fn entity<K: KeyExtractor>(mut self, key: K) -> Self {
+        self.subject.entity = Some((Box::new(key), TypeId::of::<K>() == TypeId::of::<PeerIp>()));
         self
     }
 

@@ -24,7 +24,7 @@ const PARTS: usize = 64;
 
 /// The most buckets behind one lock, about: it bounds what growing a part's table costs at once,
 /// and what keys that collide on purpose could.
-const PART: usize = 4096;
+const PART: usize = 8192;
 
 #[derive(Debug)]
 pub(super) struct Buckets {

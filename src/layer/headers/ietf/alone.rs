@@ -4,9 +4,14 @@ use http::{HeaderMap, HeaderValue};
 
 use super::{RATE_LIMIT, RATE_LIMIT_POLICY};
 use crate::{
-    layer::headers::writer::Writer,
-    model::{Level, Limit, MILLI, Owner, Parameters, Rate, whole_tokens},
+    layer::headers::writer::{DIGITS, Writer, number_before},
+    model::{Level, Limit, LimitName, MILLI, Owner, Parameters, Rate, whole_tokens},
 };
+
+const TIME: &[u8] = b";t=";
+
+/// The most bytes that a limit's name takes, with what is around it.
+const NAME: usize = LimitName::MAX_LENGTH + 6;
 
 #[derive(Clone, Debug)]
 pub(in crate::layer) struct AloneFields {
@@ -21,19 +26,28 @@ impl AloneFields {
         let mut name = Writer::default();
         name.limit(Owner::Entity, limit);
         name.text(b";r=");
-        Self { policy, name: name.as_bytes().into(), rate: Parameters::from(limit).whole() }
+        let name = name.as_bytes().into();
+        Self { policy, name, rate: Parameters::from(limit).whole() }
     }
 
     /// Appends both fields: `left` millitokens are left. The same as
     /// [`ListFields::report`](super::ListFields::report) appends.
     pub(in crate::layer) fn report(&self, headers: &mut HeaderMap, left: i64) {
-        let mut writer = Writer::default();
-        writer.text(&self.name);
-        writer.number(whole_tokens(left));
-        writer.parameter(b";t=", self.seconds_to_full(left));
-        let Some(left) = writer.finish() else { return };
+        let Some(value) = self.value(left) else { return };
         headers.append(RATE_LIMIT_POLICY, self.policy.clone());
-        headers.append(RATE_LIMIT, left);
+        headers.append(RATE_LIMIT, value);
+    }
+
+    /// Written from its end, without a buffer that could grow.
+    fn value(&self, left: i64) -> Option<HeaderValue> {
+        let mut text = [0; NAME + DIGITS + TIME.len() + DIGITS];
+        let end = number_before(self.seconds_to_full(left), &mut text, NAME + DIGITS + TIME.len() + DIGITS);
+        let start = end.checked_sub(TIME.len())?;
+        text.get_mut(start..end)?.copy_from_slice(TIME);
+        let end = number_before(whole_tokens(left), &mut text, start);
+        let start = end.checked_sub(self.name.len())?;
+        text.get_mut(start..end)?.copy_from_slice(&self.name);
+        HeaderValue::from_bytes(text.get(start..)?).ok()
     }
 
     fn seconds_to_full(&self, left: i64) -> i64 {

@@ -151,8 +151,9 @@ mod tests {
                 let id = network.entity();
                 let mut text = AddressText::new();
                 assert!(text.write(network));
+                let text = &text;
                 assert_eq!(text.as_text(), id.as_str());
-                assert_eq!((&text).into_name().unwrap(), id);
+                assert_eq!(text.into_name().unwrap(), id);
             }
         }
     }

@@ -51,7 +51,7 @@ impl ListFields {
         [RATE_LIMIT, RATE_LIMIT_POLICY]
     }
 
-    /// Appends both fields.
+    /// Appends both fields, as lists grow; a `RateLimit` of revision 7 is none, and is left as it is.
     pub(in crate::layer::headers) fn report(
         &self,
         headers: &mut HeaderMap,
@@ -68,7 +68,9 @@ impl ListFields {
         };
         // Lists: a layer further in may have reported its own.
         headers.append(RATE_LIMIT_POLICY, policy);
-        headers.append(RATE_LIMIT, left);
+        if !headers.get_all(RATE_LIMIT).iter().any(is_dictionary) {
+            headers.append(RATE_LIMIT, left);
+        }
     }
 
     /// `RateLimit-Policy` for `statuses`: the one at hand where it is theirs.
@@ -118,6 +120,13 @@ impl Own {
             && self.limits.iter().zip(statuses).all(|(limit, status)| same(limit, status));
         all.then_some(&self.all)
     }
+}
+
+/// Whether the field is that of revision 7: it would be readable neither way with a list behind it.
+fn is_dictionary(value: &HeaderValue) -> bool {
+    let text = value.as_bytes().trim_ascii_start();
+    let key = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.*".contains(byte);
+    text.iter().find(|byte| !key(byte)) == Some(&b'=') && text.first() != Some(&b'=')
 }
 
 /// `RateLimit`.

@@ -6,7 +6,7 @@ use axum::{Json, Router, routing::get};
 use serde_json::Value;
 use tollgate::{
     Limit, RateLimiter,
-    layer::{InvalidPolicy, LeaseHandle, OnUnavailable, PolicyBuilder, RateLimitStatus},
+    layer::{InvalidPolicy, LeaseHandle, OnUnavailable, PolicyBuilder, RateLimitStatus, Refusal, RefusalReason},
     limiter::{Breaker, Share},
     model::{BreakerState, ConfigScope, StoredConfig, StoredOnUnavailable},
 };
@@ -49,6 +49,32 @@ async fn up_to_the_share_and_the_clients_are_told() {
     remote.engine.resume().await;
     assert_eq!(status(&app, "alice").await, 200);
     assert_eq!(alices_tokens(&remote.limiter).await, 80, "what was granted here is not charged there");
+}
+
+/// Answers of one's own can tell a degraded denial from one of the store's.
+#[tokio::test]
+async fn a_denial_tells_too() {
+    let remote = start().await;
+    let answer = |refusal: Refusal<'_>| {
+        let RefusalReason::Denied(denied) = refusal.reason else { panic!("{refusal:?}") };
+        let mut response = refusal.response;
+        response.headers_mut().insert("x-degraded", denied.degraded.to_string().parse().unwrap());
+        response
+    };
+    let app = hello(layer(&remote.limiter, half().answer(answer)));
+    let denial = async |user| {
+        for _ in 0..10 {
+            let response = ask(&app, from(user)).await;
+            if response.status() == 429 {
+                return text(&response, "x-degraded").map(str::to_owned);
+            }
+        }
+        ask(&app, from(user)).await;
+        text(&ask(&app, from(user)).await, "x-degraded").map(str::to_owned)
+    };
+    assert_eq!(denial("alice").await.as_deref(), Some("false"));
+    remote.engine.stop().await;
+    assert_eq!(denial("bob").await.as_deref(), Some("true"));
 }
 
 #[tokio::test]

@@ -77,7 +77,7 @@ async fn client(address: SocketAddr, number: usize) {
     let path = ["/late", "/plain", "/task", "/nowhere", "/late"][number % 5];
     let (user, tokens) = (number % USERS, ["1", "-1", "999999999999999999999", "5000"][number % 4]);
     let kind = ["text/plain", "application/grpc", "application/problem+json"][number % 3];
-    let who = if number % 7 == 0 { String::new() } else { format!("x-user: user-{user}\r\n") };
+    let who = if number.is_multiple_of(7) { String::new() } else { format!("x-user: user-{user}\r\n") };
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: test\r\nx-tokens: {tokens}\r\ncontent-type: {kind}\r\n{who}content-length: 5\r\n"
     );

@@ -35,6 +35,7 @@ pub use x_rate_limit::XRateLimit;
 pub(super) use dialects::Dialects;
 pub(super) use partition::{PartitionKey, PartitionKeys};
 pub(super) use time::{millis_up, seconds_up};
+pub(super) use writer::Writer;
 
 /// Where the limits stand that a response tells of.
 pub(super) struct Standing<'a> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{LeaseHandle, Policy, held::Holder};
+use super::{LeaseHandle, Policy, RateLimitStatus, held::Holder};
 use crate::{
     error::Error,
     limiter::{Acquire, RateLimiter},
@@ -46,10 +46,18 @@ use crate::{
 #[derive(Clone)]
 #[must_use = "a bound limiter asks for nothing by itself"]
 pub struct BoundLimiter {
-    acquire: Acquire,
+    ask: Ask,
     limiter: RateLimiter,
     policy: Policy,
     handle: LeaseHandle,
+}
+
+/// What it asks for.
+#[derive(Clone)]
+enum Ask {
+    Limiter(Acquire),
+    /// Nothing: the policy only observes, and there is nobody to charge.
+    Nobody(Box<RateLimitStatus>),
 }
 
 /// Says no more: behind it stands the whole limiter.
@@ -62,20 +70,34 @@ impl fmt::Debug for BoundLimiter {
 impl BoundLimiter {
     /// One for a request, and the place for its lease.
     pub(super) fn new(acquire: Acquire, limiter: RateLimiter, policy: Policy) -> (Self, Holder) {
+        Self::asking(Ask::Limiter(acquire), limiter, policy)
+    }
+
+    /// One for a request that passes uncharged.
+    pub(super) fn uncharged(status: RateLimitStatus, limiter: RateLimiter, policy: Policy) -> (Self, Holder) {
+        Self::asking(Ask::Nobody(Box::new(status)), limiter, policy)
+    }
+
+    fn asking(ask: Ask, limiter: RateLimiter, policy: Policy) -> (Self, Holder) {
         let handle = LeaseHandle::open(policy.clone());
-        (Self { acquire, limiter, policy, handle: handle.clone() }, Holder::Shared(handle))
+        (Self { ask, limiter, policy, handle: handle.clone() }, Holder::Shared(handle))
+    }
+
+    fn edit(mut self, change: impl FnOnce(Acquire) -> Acquire) -> Self {
+        if let Ask::Limiter(acquire) = self.ask {
+            self.ask = Ask::Limiter(change(acquire));
+        }
+        self
     }
 
     /// Asks for `tokens` of the limit `name`.
-    pub fn cost(mut self, name: impl AsRef<str>, tokens: u64) -> Self {
-        self.acquire = self.acquire.cost(name, tokens);
-        self
+    pub fn cost(self, name: impl AsRef<str>, tokens: u64) -> Self {
+        self.edit(|acquire| acquire.cost(name, tokens))
     }
 
     /// Asks for all amounts of `cost`.
-    pub fn costs(mut self, cost: &Cost) -> Self {
-        self.acquire = self.acquire.costs(cost);
-        self
+    pub fn costs(self, cost: &Cost) -> Self {
+        self.edit(|acquire| acquire.costs(cost))
     }
 
     /// Acquires, once for a request: ask its lease for more with [`LeaseHandle::consume`].
@@ -91,7 +113,14 @@ impl BoundLimiter {
     /// # Cost
     /// As an [`Acquire`].
     pub async fn acquire(self) -> Result<LeaseHandle, Error> {
-        let Self { acquire, limiter, policy, handle } = self;
+        let Self { ask, limiter, policy, handle } = self;
+        let acquire = match ask {
+            Ask::Limiter(acquire) => acquire,
+            Ask::Nobody(status) => {
+                handle.fill_uncharged(*status)?;
+                return Ok(handle);
+            }
+        };
         match acquire.await {
             Ok(lease) => handle.fill(lease)?,
             Err(error) => match policy.passes(&limiter, &error) {

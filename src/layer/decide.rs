@@ -61,7 +61,9 @@ impl Policy {
                 }
                 None => {
                     match error {
-                        Error::ExceedsCapacity(error) => telemetry::shadow_denial(&error.resource, &[]),
+                        Error::ExceedsCapacity(error) => {
+                            telemetry::shadow_denial_of(&error.resource, [&error.limit].into_iter());
+                        }
                         Error::Disabled(disabled) => telemetry::shadow_denial(&disabled.resource, &[]),
                         error => telemetry::setup(&error.to_string()),
                     }

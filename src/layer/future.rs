@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    LeaseHandle, Policy, RateLimitStatus, RequestHead, ResponseBody,
+    BoundLimiter, LeaseHandle, Policy, RateLimitStatus, RequestHead, ResponseBody,
     answer::Form,
     body::Tail,
     decide::Decision,
@@ -76,6 +76,9 @@ where
             // Those of a layer further out: the handler would take them for this one's.
             extensions.remove::<LeaseHandle>();
             extensions.remove::<RateLimitStatus>();
+        }
+        if policy.rules.decision.in_handler {
+            request.extensions_mut().remove::<BoundLimiter>();
         }
         Self { state: State::unlimited(service, request, policy) }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::HeaderName;
 use tower_layer::Layer;
 
 use super::{
@@ -71,6 +72,14 @@ impl RateLimitLayer {
     /// ```
     pub fn per_client_ip(client: ClientIp, limit: Limit) -> Self {
         Self::new(RateLimiter::memory(), Policy::per_client_ip(client, limit))
+    }
+}
+
+impl RateLimitLayer {
+    /// The headers that responses may have because of the layer's routes, as they are now:
+    /// [`Routes::exposed_headers`].
+    pub fn exposed_headers(&self) -> Vec<HeaderName> {
+        self.setup.routes.load().routes().exposed_headers()
     }
 }
 

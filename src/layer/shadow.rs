@@ -1,12 +1,10 @@
 //! What limits that only observe would have done, for clients.
 
-use std::fmt::Write;
-
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 
 use super::{
     ShadowVerdict,
-    headers::{policy_name, seconds_up},
+    headers::{Writer, seconds_up},
 };
 
 pub(super) const SHADOW: HeaderName = HeaderName::from_static("x-ratelimit-shadow");
@@ -14,19 +12,18 @@ pub(super) const SHADOW: HeaderName = HeaderName::from_static("x-ratelimit-shado
 /// Appends a list of the limits that would have denied the request, with the seconds until they would
 /// have granted it.
 pub(super) fn report(headers: &mut HeaderMap, verdict: &ShadowVerdict) {
-    let mut list = String::new();
-    for status in verdict.short() {
-        let comma = if list.is_empty() { "" } else { ", " };
-        // Names need no escapes, and a string takes all that is written to it.
-        let _ = write!(list, "{comma}\"{}\"", policy_name(status.owner, status.limit.name()));
-        if let Some(wait) = status.retry_after {
-            let _ = write!(list, ";t={}", seconds_up(wait));
-        }
-    }
-    if list.is_empty() {
+    let short = verdict.short();
+    if short.is_empty() {
         return;
     }
-    if let Ok(value) = HeaderValue::try_from(list) {
+    let mut list = Writer::default();
+    for status in short {
+        list.limit(status.owner, &status.limit);
+        if let Some(wait) = status.retry_after {
+            list.parameter(b";t=", seconds_up(wait));
+        }
+    }
+    if let Some(value) = list.finish() {
         headers.append(SHADOW, value);
     }
 }

@@ -223,12 +223,22 @@ fn start_watching(request: Request, begun: Begun) -> Started {
     let watch = request.watch(begun);
     match watch.within(|| start_watched(request)) {
         Started::Done(result) => {
-            watch.decided(false, result.as_ref().err());
+            watch.decided(false, is_degraded(&result), result.as_ref().err());
             Started::Done(result)
         }
         Started::Waiting(future) => {
             Started::Waiting(AcquireFuture(Stage::Watched(Box::new(Watched { future, watch: Some(watch) }))))
         }
+    }
+}
+
+/// Whether the store has not decided.
+fn is_degraded(result: &Result<Lease, Error>) -> bool {
+    match result {
+        Ok(lease) => lease.is_degraded(),
+        Err(Error::Denied(denied)) => denied.degraded,
+        Err(Error::Unavailable(_)) => true,
+        Err(_) => false,
     }
 }
 
@@ -317,7 +327,7 @@ impl Watched {
         let Some(watch) = &self.watch else { return Poll::Pending };
         let polled = watch.within(|| Pin::new(&mut self.future).poll(context));
         if let (Poll::Ready(result), Some(watch)) = (&polled, self.watch.take_if(|_| polled.is_ready())) {
-            watch.decided(true, result.as_ref().err());
+            watch.decided(true, is_degraded(result), result.as_ref().err());
         }
         polled
     }

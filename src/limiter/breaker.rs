@@ -1,7 +1,7 @@
 //! Stops asking a store that keeps failing.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering},
+    sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -14,7 +14,8 @@ use crate::{
 /// When a limiter stops waiting for a store that keeps failing:
 /// [`Builder::breaker`](super::Builder::breaker).
 ///
-/// After so many [`failures`](Self::failures) in a row the breaker is open: acquires that would have
+/// After so many [`failures`](Self::failures) in a row, or where so great a part of the last calls has failed
+/// as [`failure_rate`](Self::failure_rate) says, the breaker is open: acquires that would have
 /// to ask the store fail at once, with [`Unavailable::BreakerOpen`](crate::error::Unavailable::BreakerOpen).
 /// After the [`cool_down`](Self::cool_down) one acquire at a time asks the store all the same; when the
 /// store answers, the breaker closes.
@@ -38,18 +39,51 @@ use crate::{
 #[must_use = "settings do nothing by themselves"]
 pub struct Breaker {
     failures: u32,
+    rate: Option<Rate>,
     cool_down: Duration,
+}
+
+/// So many of the last calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Rate {
+    failures: u32,
+    /// One bit for each call.
+    calls: u64,
+}
+
+impl Rate {
+    fn is_reached(self, failed: u64) -> bool {
+        (failed & self.calls).count_ones() >= self.failures
+    }
 }
 
 impl Breaker {
     /// Opens after 5 failures in a row, for a second.
     pub const fn new() -> Self {
-        Self { failures: 5, cool_down: Duration::from_secs(1) }
+        Self { failures: 5, rate: None, cool_down: Duration::from_secs(1) }
     }
 
     /// How many store calls in a row must fail. Default: 5; at least 1.
     pub fn failures(mut self, failures: u32) -> Self {
         self.failures = failures.max(1);
+        self
+    }
+
+    /// Opens as well where at least `percent` of the last `calls` store calls have failed, in whatever order: a
+    /// store that answers every other call never fails often in a row. Up to 64 calls are looked at; calls
+    /// from before it has closed count no more. Off by default.
+    ///
+    /// While it is open, nothing is decided by the store: a store that fails seldom does less harm than that.
+    ///
+    /// ```
+    /// use tollgate::limiter::Breaker;
+    ///
+    /// let breaker = Breaker::new().failure_rate(50, 20);
+    /// ```
+    pub fn failure_rate(mut self, percent: u32, calls: u32) -> Self {
+        let calls = calls.clamp(1, u64::BITS);
+        let failures = (percent.min(100) * calls).div_ceil(100).max(1);
+        self.rate = Some(Rate { failures, calls: u64::MAX >> (u64::BITS - calls) });
         self
     }
 
@@ -75,6 +109,8 @@ pub(super) struct Switch {
     retry_at: AtomicI64,
     /// Failures in a row.
     failures: AtomicU32,
+    /// Which of the last calls have failed: the last one is the lowest bit.
+    failed: AtomicU64,
     /// Whether somebody asks the store to find out whether it answers again.
     probing: AtomicBool,
 }
@@ -88,6 +124,7 @@ impl Switch {
             settings,
             retry_at: AtomicI64::new(CLOSED),
             failures: AtomicU32::new(0),
+            failed: AtomicU64::new(0),
             probing: AtomicBool::new(false),
         }
     }
@@ -151,8 +188,10 @@ impl Switch {
         if self.failures.load(Ordering::Relaxed) != 0 {
             self.failures.store(0, Ordering::Relaxed);
         }
+        self.note(false);
         if self.retry_at.load(Ordering::Relaxed) != CLOSED && self.retry_at.swap(CLOSED, Ordering::AcqRel) != CLOSED {
             self.probing.store(false, Ordering::Release);
+            self.failed.store(0, Ordering::Relaxed);
             telemetry::breaker_closed();
         }
     }
@@ -160,14 +199,26 @@ impl Switch {
     fn failed(&self, now: i64) {
         let Some(settings) = &self.settings else { return };
         let failures = self.failures.fetch_add(1, Ordering::AcqRel).saturating_add(1);
+        let failed = self.note(true);
         let next = self.next(now);
-        if failures < settings.failures {
+        if failures < settings.failures && !settings.rate.is_some_and(|rate| rate.is_reached(failed)) {
             return;
         }
         if self.retry_at.compare_exchange(CLOSED, next, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
             telemetry::breaker_opened(failures);
         } else if self.probing.swap(false, Ordering::AcqRel) {
             self.retry_at.store(next, Ordering::Release);
+        }
+    }
+
+    /// Notes one call more, where anybody looks at them. Which of the last ones have failed.
+    fn note(&self, failed: bool) -> u64 {
+        if self.settings.is_none_or(|settings| settings.rate.is_none()) {
+            return 0;
+        }
+        let noted = |calls: u64| calls << 1 | u64::from(failed);
+        match self.failed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |calls| Some(noted(calls))) {
+            Ok(calls) | Err(calls) => noted(calls),
         }
     }
 
@@ -219,6 +270,61 @@ mod tests {
         assert_eq!(switch.state(), BreakerState::Closed);
         switch.heard(&failure(StoreErrorKind::NotApplied), || 0);
         assert!(!switch.admits(|| 0) && switch.state() == BreakerState::Open);
+    }
+
+    #[test]
+    fn opens_where_too_many_of_the_last_calls_have_failed() {
+        let rated = |percent, calls| Switch::new(Some(Breaker::new().failures(1000).failure_rate(percent, calls)));
+        let hear = |switch: &Switch, failed: bool| match failed {
+            true => switch.timed_out(0),
+            false => switch.heard(&Ok::<_, StoreError>(()), || 0),
+        };
+        // Every third call: never half of the last ten.
+        let switch = rated(50, 10);
+        (0..300).for_each(|call| hear(&switch, call % 3 == 0));
+        assert_eq!(switch.state(), BreakerState::Closed);
+        // Every other one: the fifth failure is within the last ten calls.
+        let switch = rated(50, 10);
+        for call in 0..9 {
+            assert_eq!(switch.state(), BreakerState::Closed, "{call}");
+            hear(&switch, call % 2 == 0);
+        }
+        assert_eq!(switch.state(), BreakerState::Open);
+        // Throttling is no call.
+        let switch = rated(100, 3);
+        for kind in [StoreErrorKind::Unknown, StoreErrorKind::Busy, StoreErrorKind::Unknown, StoreErrorKind::Busy] {
+            switch.heard(&failure(kind), || 0);
+        }
+        assert_eq!(switch.state(), BreakerState::Closed);
+        switch.heard(&failure(StoreErrorKind::NotApplied), || 0);
+        assert_eq!(switch.state(), BreakerState::Open);
+    }
+
+    #[test]
+    fn what_failed_before_it_has_closed_counts_no_more() {
+        let switch = Switch::new(Some(Breaker::new().failures(1000).failure_rate(50, 4)));
+        (0..2).for_each(|_| switch.timed_out(0));
+        assert_eq!(switch.state(), BreakerState::Open);
+        assert!(switch.admits(|| 10_000));
+        switch.heard(&Ok::<_, StoreError>(()), || 10_000);
+        switch.timed_out(10_000);
+        assert_eq!(switch.state(), BreakerState::Closed);
+        switch.timed_out(10_000);
+        assert_eq!(switch.state(), BreakerState::Open);
+    }
+
+    #[test]
+    fn any_rate_makes_sense() {
+        for (percent, calls, opens_after) in
+            [(0, 0, 1), (0, 64, 1), (1, 64, 1), (100, 64, 64), (1000, 1000, 64), (50, 1, 1), (33, 10, 4)]
+        {
+            let switch = Switch::new(Some(Breaker::new().failures(1000).failure_rate(percent, calls)));
+            let failures = (1..1000).find(|_| {
+                switch.timed_out(0);
+                switch.state() == BreakerState::Open
+            });
+            assert_eq!(failures, Some(opens_after), "{percent} % of {calls}");
+        }
     }
 
     #[test]

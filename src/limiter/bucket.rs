@@ -157,6 +157,16 @@ impl Bucket {
         }
     }
 
+    /// Writes at once what settled leases take: how long a denied request has to wait counts from then.
+    pub(super) fn write_debts(&self) {
+        if let Self::Gated { gate, .. } = self {
+            match split(gate) {
+                Some(first) => first.all().iter().for_each(Gate::write_debts),
+                None => gate.write_debts(),
+            }
+        }
+    }
+
     /// Where the limits stand in view of `amounts`. One round trip; in memory none.
     pub(super) async fn statuses(&self, amounts: &[i64]) -> Result<Vec<LimitStatus>, Unavailable> {
         match self {

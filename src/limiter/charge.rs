@@ -223,6 +223,9 @@ fn denied_among<'a>(charges: impl Iterator<Item = (&'a Charge, Option<Vec<LimitS
     let mut limits = Vec::new();
     for (charge, known) in charges {
         let known = known.unwrap_or_else(|| charge.bucket.glance(&charge.amounts));
+        if known.iter().any(LimitStatus::exceeded) {
+            charge.bucket.write_debts();
+        }
         limits.extend(known.into_iter().map(|mut status| {
             status.owner = charge.owner;
             status

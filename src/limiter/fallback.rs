@@ -28,7 +28,8 @@ pub(super) fn acquire(request: &Request, share: Share, error: Unavailable) -> Re
             lease.degrade();
             Ok(lease)
         }
-        Some(Err(Error::Denied(denied))) => {
+        Some(Err(Error::Denied(mut denied))) => {
+            denied.degraded = true;
             telemetry::decided_locally(&request.key().resource, &error, false);
             Err(Error::Denied(denied))
         }

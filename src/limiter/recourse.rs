@@ -111,13 +111,14 @@ impl Acquire {
     }
 
     /// Waits for capacity, at most so long, instead of being denied: first come first served among
-    /// those of this process who wait for the bucket, however much each of them asks for.
+    /// those who wait for the bucket by this limiter and its clones, and in memory by all limiters over one
+    /// store, however much each of them asks for.
     ///
     /// It sleeps for the exact time that the arithmetic gives, then asks. Where that is longer than
     /// `most`, it is denied at once, and [`Denied::retry_after`] counts those before it. At most
     /// [`max_waiters`](Self::max_waiters) wait for one bucket. What somebody gives back meanwhile is found
     /// when the sleep is over. Acquires that do not wait are decided at once, whoever waits; so are those
-    /// of other processes, and children of one parent wait in lines of their own.
+    /// of other limiters, and children of one parent wait in lines of their own.
     ///
     /// The [deadline](Self::deadline) is that of each store call, and not of the wait. Dropped while it
     /// waits, it leaves its place at once, and what it may have been granted is given back.

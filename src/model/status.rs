@@ -99,13 +99,16 @@ pub struct Denied {
     pub entity: EntityId,
     /// What it asked for.
     pub resource: Resource,
-    /// Every limit of the bucket, passed and violated.
+    /// Every limit of the bucket, passed and violated. Those of a degraded decision are this process's share.
     pub limits: Vec<LimitStatus>,
+    /// Whether the store gave no decision: this process has decided by its share of the limits.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub degraded: bool,
 }
 
 impl Denied {
     pub(crate) fn new(entity: EntityId, resource: Resource, limits: Vec<LimitStatus>) -> Self {
-        Self { entity, resource, limits }
+        Self { entity, resource, limits, degraded: false }
     }
 
     /// The limits that were short.

@@ -48,11 +48,13 @@ pub(crate) struct Watch {
     begun: Begun,
     resource: Resource,
     in_memory: bool,
+    /// Whether it passes where it is denied.
+    observed: bool,
     over: bool,
 }
 
 impl Watch {
-    pub(crate) fn new(begun: Begun, key: KeyParts<'_>, in_memory: bool) -> Self {
+    pub(crate) fn new(begun: Begun, key: KeyParts<'_>, in_memory: bool, observed: bool) -> Self {
         let span = tracing::debug_span!(
             target: "tollgate",
             "acquire",
@@ -63,7 +65,7 @@ impl Watch {
             wait_ms = Empty,
             degraded = Empty,
         );
-        Self { span, begun, resource: key.resource.clone(), in_memory, over: false }
+        Self { span, begun, resource: key.resource.clone(), in_memory, observed, over: false }
     }
 
     /// Does a part of it.
@@ -71,22 +73,24 @@ impl Watch {
         self.span.in_scope(part)
     }
 
-    /// It was decided; `waited`: the store was asked.
-    pub(crate) fn decided(mut self, waited: bool, error: Option<&Error>) {
+    /// It was decided; `waited`: the store was asked; `degraded`: in vain, or it was not.
+    pub(crate) fn decided(mut self, waited: bool, degraded: bool, error: Option<&Error>) {
         self.over = true;
-        let outcome = Outcome::of(error);
-        let path = Path::of(self.in_memory, waited, outcome);
+        // What limits that only observe would have denied is told in a metric of its own.
+        let passes = self.observed && matches!(error, Some(Error::Denied(_)));
+        let outcome = if passes { Outcome::Granted } else { Outcome::of(error) };
+        let path = Path::of(self.in_memory, waited, degraded, Outcome::of(error));
         if !self.span.is_disabled() {
             self.span.record("outcome", outcome.label());
             self.span.record("path", path.label());
-            self.span.record("degraded", outcome == Outcome::Unavailable);
+            self.span.record("degraded", degraded);
             if let Some(Error::Denied(denied)) = error
                 && let Some(wait) = denied.retry_after()
             {
                 self.span.record("wait_ms", u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
             }
         }
-        record(self.begun, &self.resource, outcome, path, error);
+        record(self.begun, &self.resource, outcome, path, error.filter(|_| !passes));
     }
 }
 

@@ -70,11 +70,11 @@ macro_rules! metrics {
 
 metrics! {
     Counter DECISIONS { resource, outcome } in "requests",
-        "Requests that were decided, by outcome: `granted`, `denied`, `exceeds_capacity`, `disabled`, `unavailable`, `invalid`, `cancelled`";
+        "Requests that were decided, by outcome: `granted` (what limits in shadow mode alone would have denied, too), `denied`, `exceeds_capacity`, `disabled`, `unavailable`, `invalid`, `cancelled`";
     Counter DENIALS { resource, limit, owner } in "requests",
         "Limits that were short when a request was denied, of the `entity` or of its `parent`";
     Histogram ACQUIRE_DURATION { path } in "seconds",
-        "Time to a grant or denial: `memory`, `prefetch` and `denial` ask no store, `write` does";
+        "Time to a grant or denial: `memory`, `prefetch` and `denial` ask no store, `write` does, `local` in vain";
     Counter DEGRADED_DECISIONS { mode } in "requests",
         "Requests without the store's decision: `allow`, `block` or `local`";
     Counter EXEMPTIONS { reason } in "requests",
@@ -104,7 +104,9 @@ metrics! {
     Counter STORE_RETRIES { reason } in "calls",
         "Writes that were planned or sent again: `condition`, `busy` or `lost_answer`";
     Gauge STORE_DOWN {} in "state",
-        "1 from a store call that failed until one that succeeds, else 0: its average over a time is the share of it that was degraded";
+        "1 from a store call that failed until one that succeeds, else 0";
+    Counter STORE_DOWN_SECONDS {} in "seconds",
+        "Degraded time: from store calls that failed until ones that succeed, told whenever a call ends; whole seconds";
     Counter WRITE_UNITS { call } in "units",
         "Write units of bucket writes: as the table reports them, else at least one a write";
     Gauge BREAKER_STATE {} in "state",

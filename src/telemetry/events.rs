@@ -82,12 +82,15 @@ pub(crate) fn decided_locally(resource: &Resource, error: &Unavailable, granted:
 
 /// `denied` are the limits that were short.
 pub(crate) fn shadow_denial(resource: &Resource, denied: &[LimitStatus]) {
-    let names: Vec<_> = denied.iter().map(|status| status.limit.name().as_str()).collect();
+    shadow_denial_of(resource, denied.iter().map(|status| status.limit.name()));
+}
+
+/// As [`shadow_denial`], of limits whose standing is not known.
+pub(crate) fn shadow_denial_of<'a>(resource: &Resource, denied: impl Iterator<Item = &'a LimitName> + Clone) {
+    let names: Vec<_> = denied.clone().map(LimitName::as_str).collect();
     let limits = names.join(", ");
     tracing::info!(target: "tollgate", %resource, limits, "shadow denial");
-    for limit in denied {
-        hooks::shadow_denied(resource, limit.limit.name());
-    }
+    denied.for_each(|limit| hooks::shadow_denied(resource, limit));
 }
 
 #[cfg(feature = "dynamodb")]

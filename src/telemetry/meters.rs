@@ -4,12 +4,13 @@
 //! handles for each recorder that was ever met, told apart by its address. Finding one takes no lock
 //! and allocates nothing once it is there.
 
-use std::sync::OnceLock;
+use std::{sync::OnceLock, time::Instant};
 
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 
 use super::{
     catalogue, names,
+    outage::Outage,
     outcome::{Outcome, Path},
     series::{LIMIT_PLACES, LimitSeries, RESOURCE_PLACES, ResourceSeries},
 };
@@ -27,6 +28,7 @@ struct Meters {
     acquire: [OnceLock<Histogram>; Path::COUNT],
     prefetched: [OnceLock<Counter>; 2],
     resources: Box<[OnceLock<Box<ResourceMeters>>]>,
+    outage: Outage,
     next: OnceLock<Box<Meters>>,
 }
 
@@ -73,6 +75,7 @@ impl Meters {
             acquire: [const { OnceLock::new() }; Path::COUNT],
             prefetched: [const { OnceLock::new() }; 2],
             resources: (0..RESOURCE_PLACES).map(|_| OnceLock::new()).collect(),
+            outage: Outage::default(),
             next: OnceLock::new(),
         }
     }
@@ -104,6 +107,13 @@ impl Current<'_> {
             let result = if served { "served" } else { "missed" };
             self.counter(names::PREFETCH_REQUESTS, &[("result", result)])
         })
+    }
+
+    /// A store call has ended, `down` where it has failed.
+    pub(super) fn store_down(&self, down: bool) {
+        self.gauge(names::STORE_DOWN, &[]).set(if down { 1.0 } else { 0.0 });
+        let seconds = self.meters.outage.heard(down, Instant::now());
+        self.counter(names::STORE_DOWN_SECONDS, &[]).increment(seconds);
     }
 
     #[inline]

@@ -3,7 +3,7 @@
 //!
 //! | span | level | fields |
 //! |---|---|---|
-//! | `acquire` | debug | `entity`, `resource`, `outcome`, `path`, `wait_ms` (of a denial), `degraded` |
+//! | `acquire` | debug | `entity`, `resource`, `outcome`, `path`, `wait_ms` (of a denial), `degraded` (the store gave no decision) |
 //! | `store_call` | debug | `call`, `resource`, `result` |
 //!
 //! | event | level | when |
@@ -48,6 +48,8 @@ mod layer;
 #[cfg(feature = "metrics")]
 mod meters;
 mod names;
+#[cfg(feature = "metrics")]
+mod outage;
 mod outcome;
 #[cfg(feature = "metrics")]
 mod series;
@@ -64,7 +66,8 @@ pub(crate) use self::{
     ahead::{HeldAhead, prefetch_filled, prefetch_given_back, prefetch_served},
     events::{
         Dropped, breaker_closed, breaker_opened, bucket_split, decided_locally, estimate_ignored, refill_time_ahead,
-        settle_value_ignored, settlement_dropped, setup, shadow_denial, stale_config, store_call_failed, unavailable,
+        settle_value_ignored, settlement_dropped, setup, shadow_denial, shadow_denial_of, stale_config,
+        store_call_failed, unavailable,
     },
     held::{LiveGate, PendingSettlement},
     hooks::{BreakerState, Waited, breaker, passed},

@@ -27,6 +27,7 @@ names! {
     STORE_CALL_DURATION = "store_call_duration_seconds";
     STORE_RETRIES = "store_retries_total";
     STORE_DOWN = "store_down";
+    STORE_DOWN_SECONDS = "store_down_seconds_total";
     WRITE_UNITS = "write_units_total";
     BREAKER_STATE = "breaker_state";
     GATES = "gates";

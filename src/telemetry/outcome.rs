@@ -55,18 +55,21 @@ pub(super) enum Path {
     Write,
     /// Denied because the bucket is known to be short.
     Denial,
+    /// By this process's share of the limits, because the store gave no decision.
+    Local,
 }
 
 impl Path {
     #[cfg(feature = "metrics")]
-    pub(super) const COUNT: usize = 4;
+    pub(super) const COUNT: usize = 5;
 
-    pub(super) fn of(in_memory: bool, waited: bool, outcome: Outcome) -> Self {
-        match (in_memory, waited, outcome) {
-            (true, ..) => Self::Memory,
-            (_, true, _) => Self::Write,
-            (_, _, Outcome::Granted) => Self::Prefetch,
-            _ => Self::Denial,
+    pub(super) fn of(in_memory: bool, waited: bool, degraded: bool, outcome: Outcome) -> Self {
+        match (waited, outcome) {
+            _ if in_memory => Self::Memory,
+            (_, Outcome::Granted | Outcome::Denied) if degraded => Self::Local,
+            (true, _) => Self::Write,
+            (false, Outcome::Granted) => Self::Prefetch,
+            (false, _) => Self::Denial,
         }
     }
 
@@ -76,6 +79,7 @@ impl Path {
             Self::Prefetch => "prefetch",
             Self::Write => "write",
             Self::Denial => "denial",
+            Self::Local => "local",
         }
     }
 }

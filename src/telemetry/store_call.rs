@@ -8,7 +8,7 @@ use std::{future::Future, time::Instant};
 
 use tracing::{Instrument, Span, field::Empty};
 
-use super::{count, names, observe, set};
+use super::{count, names, observe};
 use crate::{
     model::Resource,
     store::{LookUp, Outcome, StoreError, StoreErrorKind},
@@ -120,7 +120,10 @@ impl Drop for Watched {
 
 /// Says whether the last call has failed.
 fn store_down(down: bool) {
-    set(names::STORE_DOWN, if down { 1.0 } else { 0.0 });
+    #[cfg(feature = "metrics")]
+    super::meters::with(|meters| meters.store_down(down));
+    #[cfg(not(feature = "metrics"))]
+    let _ = down;
 }
 
 /// Why a write is sent again, or planned anew.

@@ -4,6 +4,7 @@
 mod fields;
 #[cfg(feature = "metrics")]
 mod gauges;
+mod hostile;
 
 use std::{
     convert::Infallible,

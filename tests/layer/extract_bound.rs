@@ -6,10 +6,10 @@ use axum::{Router, routing::get};
 use http::StatusCode;
 use serde_json::Value;
 use tollgate::{
-    Error, Limit, RateLimiter,
+    Cost, Error, Limit, RateLimiter,
     error::Invalid,
     extract::MissingLayer,
-    layer::{BoundLimiter, LeaseHandle, OnUnavailable, PolicyBuilder, Settle, keys},
+    layer::{BoundLimiter, LeaseHandle, OnUnavailable, PolicyBuilder, RateLimitStatus, Settle, ShadowVerdict, keys},
 };
 
 use super::{
@@ -184,6 +184,41 @@ async fn it_is_held_open_by_the_last_handle() {
 async fn keys_are_checked_before_the_handler_runs() {
     let app = app(&memory().0, bound());
     assert_eq!(ask(&app, with_headers(&[])).await.status(), 400);
+}
+
+/// A policy that only observes refuses nobody: the handler finds what it asks for.
+#[tokio::test]
+async fn without_a_key_where_the_policy_only_observes() {
+    let (limiter, _) = memory();
+    let handler = async |limiter: BoundLimiter, status: RateLimitStatus| {
+        assert_eq!(status.shadow, None, "nothing is asked yet");
+        let lease = limiter.clone().cost("tpm", 500).costs(&Cost::new()).acquire().await.unwrap();
+        assert_eq!(lease.status().shadow, Some(ShadowVerdict::Refused));
+        lease.settle("tpm", 7).unwrap();
+        lease.consume("tpm", 7).await.unwrap();
+        let again = limiter.acquire().await.unwrap_err();
+        assert!(matches!(again, Error::Invalid(Invalid::LeaseHeld)), "once, as ever: {again:?}");
+    };
+    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, bound().shadow()));
+    assert_eq!(ask(&app, with_headers(&[])).await.status(), 200);
+    // So it does where its key is a mistake of the server's.
+    let unset = bound().entity(keys::peer_ip()).shadow();
+    let handler = async |limiter: BoundLimiter| assert!(limiter.acquire().await.is_ok());
+    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, unset));
+    assert_eq!(ask(&app, from("alice")).await.status(), 200);
+    assert_eq!(alices_tokens(&limiter).await, 100);
+}
+
+/// What passes this layer unlimited has nothing to ask, least of all another layer.
+#[tokio::test]
+async fn a_request_that_passes_unlimited_does_not_find_another_layers() {
+    let (limiter, _) = memory();
+    let handler = async |limiter: Option<BoundLimiter>, lease: Option<LeaseHandle>| {
+        assert!(limiter.is_none() && lease.is_none());
+    };
+    let exempt = bound().resource(keys::fixed("inner")).exempt(|_: &tollgate::layer::RequestHead<'_>| true);
+    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, exempt)).layer(layer(&limiter, bound()));
+    assert_eq!(ask(&app, from("alice")).await.status(), 200);
 }
 
 #[tokio::test]

@@ -84,6 +84,33 @@ async fn clients_are_told_only_if_wanted() {
     assert_eq!(told, [Some(r#""rph";t=1800"#.to_owned()), None, None]);
 }
 
+/// The header is a structured field, however long the wait would be, and where none would help.
+#[tokio::test]
+async fn the_header_is_a_structured_field() {
+    let widest = Limit::custom("x.Y-z_1", Limit::MAX_TOKENS, 1, Duration::from_secs(1_000_000_000)).unwrap();
+    let small = Limit::per_hour("small", 1);
+    let policy = per_user(widest).limit(small).cost("x.Y-z_1", Limit::MAX_TOKENS);
+    let policy = policy.estimate("small", |_: &tollgate::layer::RequestHead<'_>| Some(2)).shadow_limit("x.Y-z_1");
+    let app = hello(layer(&memory().0, policy.shadow_limit("small").limit(Limit::per_hour("rph", 9)).report_shadow()));
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let response = ask(&app, from("alice")).await;
+        assert_eq!(response.status(), 200);
+        told.push(text(&response, "x-ratelimit-shadow").expect("the header").to_owned());
+        sfv::Parser::new(told.last().unwrap()).parse::<sfv::List>().expect("a structured field");
+    }
+    assert_eq!(told, [r#""small""#, r#""small""#], "nothing is charged: the widest is never short");
+
+    let widest = Limit::custom("w", Limit::MAX_TOKENS, 1, Duration::from_secs(1_000_000_000)).unwrap();
+    let policy = per_user(widest).cost("w", Limit::MAX_TOKENS).shadow().report_shadow();
+    let app = hello(layer(&memory().0, policy));
+    assert_eq!(text(&ask(&app, from("alice")).await, "x-ratelimit-shadow"), None);
+    let response = ask(&app, from("alice")).await;
+    let told = text(&response, "x-ratelimit-shadow").expect("the header");
+    sfv::Parser::new(told).parse::<sfv::List>().expect("a structured field");
+    assert_eq!(told, r#""w";t=999999999999999"#);
+}
+
 #[tokio::test]
 async fn nothing_is_refused_for_any_other_reason_either() {
     let (limiter, _) = memory();

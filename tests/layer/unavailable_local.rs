@@ -1,12 +1,15 @@
 //! The store does not answer, and this process decides by its share of the limits.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::{Json, Router, routing::get};
 use serde_json::Value;
 use tollgate::{
     Limit, RateLimiter,
-    layer::{InvalidPolicy, LeaseHandle, OnUnavailable, PolicyBuilder, RateLimitStatus},
+    layer::{InvalidPolicy, LeaseHandle, OnUnavailable, PolicyBuilder, RateLimitStatus, Refusal, RefusalReason},
     limiter::{Breaker, Share},
     model::{BreakerState, ConfigScope, StoredConfig, StoredOnUnavailable},
 };
@@ -49,6 +52,63 @@ async fn up_to_the_share_and_the_clients_are_told() {
     remote.engine.resume().await;
     assert_eq!(status(&app, "alice").await, 200);
     assert_eq!(alices_tokens(&remote.limiter).await, 80, "what was granted here is not charged there");
+}
+
+/// What this process has granted while the store was down is no business of the store's, whenever it is settled.
+#[tokio::test]
+async fn what_is_settled_after_the_store_came_back_is_settled_here() {
+    let remote = start().await;
+    let held = Arc::new(Mutex::new(Vec::new()));
+    let handler = {
+        let held = held.clone();
+        async move |lease: LeaseHandle| held.lock().unwrap().push(lease)
+    };
+    let app = Router::new().route("/", get(handler)).layer(layer(&remote.limiter, half()));
+    assert_eq!(status(&app, "alice").await, 200);
+    remote.engine.stop().await;
+    for _ in 0..2 {
+        assert_eq!(status(&app, "alice").await, 200);
+    }
+    remote.engine.resume().await;
+    let [by_the_store, given_back, used_up] = <[_; 3]>::try_from(std::mem::take(&mut *held.lock().unwrap())).unwrap();
+    assert_eq!([&by_the_store, &given_back, &used_up].map(LeaseHandle::is_degraded), [false, true, true]);
+    given_back.settle("tpm", 0).unwrap();
+    used_up.settle("tpm", 45).unwrap();
+    drop((given_back, used_up));
+    assert_eq!(alices_tokens(&remote.limiter).await, 90, "neither given back nor charged there");
+    by_the_store.settle("tpm", 0).unwrap();
+    drop(by_the_store);
+    assert_eq!(alices_tokens(&remote.limiter).await, 100, "what it has granted is settled with it");
+    // Here 10 and 45 of 50 were granted, and the 10 given back.
+    remote.engine.stop().await;
+    assert_eq!(status(&app, "alice").await, 429);
+    assert_eq!(held.lock().unwrap().len(), 0);
+}
+
+/// Answers of one's own can tell a degraded denial from one of the store's.
+#[tokio::test]
+async fn a_denial_tells_too() {
+    let remote = start().await;
+    let answer = |refusal: Refusal<'_>| {
+        let RefusalReason::Denied(denied) = refusal.reason else { panic!("{refusal:?}") };
+        let mut response = refusal.response;
+        response.headers_mut().insert("x-degraded", denied.degraded.to_string().parse().unwrap());
+        response
+    };
+    let app = hello(layer(&remote.limiter, half().answer(answer)));
+    let denial = async |user| {
+        for _ in 0..10 {
+            let response = ask(&app, from(user)).await;
+            if response.status() == 429 {
+                return text(&response, "x-degraded").map(str::to_owned);
+            }
+        }
+        ask(&app, from(user)).await;
+        text(&ask(&app, from(user)).await, "x-degraded").map(str::to_owned)
+    };
+    assert_eq!(denial("alice").await.as_deref(), Some("false"));
+    remote.engine.stop().await;
+    assert_eq!(denial("bob").await.as_deref(), Some("true"));
 }
 
 #[tokio::test]

@@ -36,6 +36,7 @@ pub(super) use dialects::Dialects;
 pub(super) use ietf::AloneFields;
 pub(super) use partition::{PartitionKey, PartitionKeys};
 pub(super) use time::{millis_up, seconds_up};
+pub(super) use writer::Writer;
 
 /// Where the limits stand that a response tells of.
 pub(super) struct Standing<'a> {

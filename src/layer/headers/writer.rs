@@ -12,7 +12,7 @@ const MOST: i64 = 999_999_999_999_999;
 /// Writes strings and whole numbers into one buffer, because every response carries some; limits'
 /// names and quota units need no escapes.
 #[derive(Default)]
-pub(super) struct Writer(SmallVec<[u8; 128]>);
+pub(in crate::layer) struct Writer(SmallVec<[u8; 128]>);
 
 impl Writer {
     /// Begins a member of a list.
@@ -23,7 +23,7 @@ impl Writer {
     }
 
     /// Begins a member of a list that is a limit's name.
-    pub(super) fn limit(&mut self, owner: Owner, limit: &Limit) {
+    pub(in crate::layer) fn limit(&mut self, owner: Owner, limit: &Limit) {
         self.member();
         self.0.push(b'"');
         if owner == Owner::Parent {
@@ -44,7 +44,7 @@ impl Writer {
         self.0.extend_from_slice(&digits[start..]);
     }
 
-    pub(super) fn parameter(&mut self, key: &[u8], number: i64) {
+    pub(in crate::layer) fn parameter(&mut self, key: &[u8], number: i64) {
         self.text(key);
         self.number(number);
     }
@@ -53,7 +53,7 @@ impl Writer {
         &self.0
     }
 
-    pub(super) fn finish(self) -> Option<HeaderValue> {
+    pub(in crate::layer) fn finish(self) -> Option<HeaderValue> {
         HeaderValue::from_bytes(&self.0).ok()
     }
 }

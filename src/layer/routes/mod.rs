@@ -65,6 +65,8 @@ mod table;
 
 use std::{fmt, sync::Arc};
 
+use http::HeaderName;
+
 use super::{MissingKey, Policy, RequestHead};
 use table::Table;
 
@@ -90,6 +92,41 @@ impl Routes {
     /// Begins a table.
     pub fn builder() -> RoutesBuilder {
         RoutesBuilder::default()
+    }
+
+    /// The headers that responses may have because of any of its policies, each once:
+    /// [`Policy::exposed_headers`].
+    ///
+    /// ```
+    /// use tollgate::{Limit, layer::{IetfDraft, Policy, Routes, XRateLimit, keys, routes::Route}};
+    ///
+    /// let old = Policy::builder()
+    ///     .entity(keys::header("x-api-key"))
+    ///     .resource(keys::fixed("v1"))
+    ///     .limit(Limit::per_minute("rpm", 60))
+    ///     .dialect(XRateLimit::seconds())
+    ///     .build()?;
+    /// let new = Policy::per_ip(Limit::per_second("rps", 10));
+    /// let exposed = Routes::builder().route(Route::prefix("/v1"), old).otherwise(new)?.exposed_headers();
+    /// assert_eq!(exposed[2..], [
+    ///     "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "ratelimit", "ratelimit-policy",
+    /// ]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn exposed_headers(&self) -> Vec<HeaderName> {
+        let mut exposed = Vec::new();
+        let mut add = |policy: &Policy| {
+            for name in policy.exposed_headers() {
+                if !exposed.contains(&name) {
+                    exposed.push(name);
+                }
+            }
+        };
+        match &self.0 {
+            Kind::One(policy) => add(policy),
+            Kind::Table(table) => table.policies().for_each(add),
+        }
+        exposed
     }
 
     /// The policy of a request; `None` where it is unlimited.

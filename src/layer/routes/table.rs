@@ -46,6 +46,15 @@ impl Table {
         })
     }
 
+    /// Those of its rows, and the last one.
+    pub(super) fn policies(&self) -> impl Iterator<Item = &Policy> {
+        let rules = self.rows.iter().map(|(_, rule)| rule).chain([&self.otherwise]);
+        rules.filter_map(|rule| match rule {
+            Rule::Limited(policy) => Some(policy),
+            Rule::Unlimited => None,
+        })
+    }
+
     fn rule(&self, head: &RequestHead<'_>) -> Result<&Rule, MissingKey> {
         let path = sent_path(head).as_bytes();
         if !self.reads_paths || reading::is_plain(path) {

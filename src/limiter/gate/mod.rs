@@ -157,6 +157,11 @@ impl Gate {
         Some(denial)
     }
 
+    /// Writes at once what settled leases take, if there is any.
+    pub(super) fn write_debts(self: &Arc<Self>) {
+        self.write_debt(self.lock());
+    }
+
     /// How long a denied request has to wait counts from the time at which a debt is written: that is now.
     fn write_debt(self: &Arc<Self>, mut state: Locked<'_>) {
         if state.pending.takes() {

@@ -16,7 +16,7 @@ use super::{
     memory::Brought,
     prefetch::Prefetch,
     records::{NOTHING, nothing},
-    recourse::Recourse,
+    recourse::{Recourse, Shadow},
     resolver::{Resolution, Resolving, kept},
     share,
     waiting::Lines,
@@ -115,7 +115,8 @@ impl Request {
 
     /// Watches it until it is decided.
     pub(super) fn watch(&self, begun: Begun) -> Watch {
-        Watch::new(begun, self.subject.key(), self.subject.home().is_some())
+        let observed = self.recourse().is_some_and(|recourse| matches!(recourse.shadow, Shadow::All));
+        Watch::new(begun, self.subject.key(), self.subject.home().is_some(), observed)
     }
 
     /// A timer for the deadline, wherever it is made.

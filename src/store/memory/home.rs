@@ -17,8 +17,8 @@ use crate::{
 pub(crate) struct Home {
     time: Time,
     tables: Arc<Tables>,
-    /// Who waits for capacity.
-    lines: Lines,
+    /// Who waits for capacity: of all clocks, because they wait for the same buckets.
+    lines: Arc<Lines>,
     /// Not held: the buckets hold it.
     buckets: Weak<Buckets>,
 }
@@ -34,9 +34,15 @@ enum Time {
 static CLOCK: LazyLock<Arc<MonotonicClock>> = LazyLock::new(|| Arc::new(MonotonicClock::new()));
 
 impl Home {
-    pub(super) fn new(buckets: &Arc<Buckets>, tables: &Arc<Tables>, clock: Option<Arc<dyn Clock>>) -> Arc<Self> {
-        let time = clock.map_or(Time::Own, Time::Given);
-        Arc::new(Self { time, tables: tables.clone(), lines: Lines::default(), buckets: Arc::downgrade(buckets) })
+    pub(super) fn new(buckets: &Arc<Buckets>, tables: &Arc<Tables>) -> Arc<Self> {
+        let (tables, buckets) = (tables.clone(), Arc::downgrade(buckets));
+        Arc::new(Self { time: Time::Own, tables, lines: Arc::default(), buckets })
+    }
+
+    /// The same under another clock.
+    pub(super) fn under(&self, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let (tables, lines, buckets) = (self.tables.clone(), self.lines.clone(), self.buckets.clone());
+        Arc::new(Self { time: Time::Given(clock), tables, lines, buckets })
     }
 
     /// Epoch ms.

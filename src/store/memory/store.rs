@@ -49,7 +49,7 @@ impl MemoryStore {
     /// Room for about `buckets` buckets.
     pub fn with_capacity(buckets: usize) -> Self {
         let (buckets, tables) = (Arc::new(Buckets::new(buckets)), Arc::default());
-        let home = Home::new(&buckets, &tables, None);
+        let home = Home::new(&buckets, &tables);
         Self { buckets, tables, home }
     }
 
@@ -57,7 +57,7 @@ impl MemoryStore {
     pub(crate) fn home(&self, clock: Option<Arc<dyn Clock>>) -> Arc<Home> {
         match clock {
             None => self.home.clone(),
-            Some(_) => Home::new(&self.buckets, &self.tables, clock),
+            Some(clock) => self.home.under(clock),
         }
     }
 

@@ -1,10 +1,15 @@
 //! The headers that scripts in browsers may be let read.
 
+use std::collections::HashSet;
+
 use axum::response::IntoResponse;
 use http::{HeaderName, StatusCode};
 use tollgate::{
-    Limit,
-    layer::{Anthropic, IetfDraft, OnUnavailable, OpenAi, PolicyBuilder, XRateLimit, keys},
+    Limit, RateLimitLayer,
+    layer::{
+        Anthropic, IetfDraft, OnUnavailable, OpenAi, Policy, PolicyBuilder, Routes, RoutesHandle, XRateLimit, keys,
+        routes::Route,
+    },
 };
 
 use crate::world::{ask, from, hello, layer, memory, per_user, with_headers};
@@ -37,7 +42,7 @@ async fn are_all_that_a_policy_sends_and_no_others() {
     for policy in policies() {
         let policy = policy.build().expect("a policy");
         let exposed = policy.exposed_headers();
-        let app = hello(tollgate::RateLimitLayer::new(memory().0, policy));
+        let app = hello(RateLimitLayer::new(memory().0, policy));
         let mut sent: Vec<HeaderName> = Vec::new();
         for (request, status) in [
             (from("alice"), StatusCode::OK),
@@ -55,6 +60,40 @@ async fn are_all_that_a_policy_sends_and_no_others() {
             assert!(sent.contains(name), "{name} is not in {sent:?}");
         }
     }
+}
+
+/// Those of all policies of a table, each once; of a layer whose table changes, those of now.
+#[test]
+fn of_a_table_are_those_of_its_policies() {
+    let policy = |policy: PolicyBuilder| policy.build().expect("a policy");
+    let many = policies().into_iter().map(policy).collect::<Vec<_>>();
+    let mut routes = Routes::builder();
+    for (index, policy) in many.iter().enumerate() {
+        routes = routes.route(Route::path(format!("/{index}")), policy.clone());
+    }
+    let routes = routes.unlimited(Route::path("/free")).otherwise(Policy::per_ip(Limit::per_second("rps", 1))).unwrap();
+    let exposed = routes.exposed_headers();
+    let each: HashSet<_> = many.iter().flat_map(Policy::exposed_headers).collect();
+    assert_eq!(exposed.iter().cloned().collect::<HashSet<_>>(), each);
+    assert_eq!(exposed.len(), each.len(), "each once");
+
+    let fixed = RateLimitLayer::new(memory().0, routes.clone());
+    assert_eq!(fixed.exposed_headers(), exposed);
+    let handle = RoutesHandle::new(many[0].clone());
+    let layer = RateLimitLayer::swappable(memory().0, &handle);
+    assert_eq!(layer.exposed_headers(), many[0].exposed_headers());
+    handle.swap(routes);
+    assert_eq!(layer.exposed_headers(), exposed);
+    handle.swap(Routes::builder().otherwise_unlimited().unwrap());
+    assert!(layer.exposed_headers().is_empty());
+}
+
+/// The last rule counts as the others.
+#[test]
+fn of_a_table_that_has_one_policy_are_those_of_it() {
+    let policy = Policy::per_ip(Limit::per_second("rps", 1));
+    let routes = Routes::builder().unlimited(Route::path("/free")).otherwise(policy.clone()).unwrap();
+    assert_eq!(routes.exposed_headers(), policy.exposed_headers());
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tollgate::{Limit, layer::Jitter};
 
+use super::reasons::{Why, World};
 use crate::world::{app, ask, from, hello, layer, memory, per_user, text};
 
 /// What `count` clients are told that have to wait for 60 seconds.
@@ -54,6 +55,18 @@ async fn no_jitter_is_too_much() {
     for jitter in [Jitter::percent(u32::MAX), Jitter::up_to(Duration::MAX)] {
         assert!(told(Some(jitter), 20).await.into_iter().all(|seconds| seconds >= 60));
     }
+}
+
+#[tokio::test]
+async fn it_spreads_those_who_come_while_the_store_is_down() {
+    let world = World::new(Why::Unavailable, |policy| policy.jitter(Jitter::up_to(Duration::from_secs(5)))).await;
+    let mut told = std::collections::BTreeSet::new();
+    for _ in 0..200 {
+        let response = ask(&world.app, world.request()).await;
+        assert_eq!(response.status(), 503);
+        told.insert(text(&response, "retry-after").unwrap().parse::<u64>().unwrap());
+    }
+    assert!(told.iter().all(|seconds| (1..=6).contains(seconds)) && told.len() > 2, "{told:?}");
 }
 
 #[tokio::test]

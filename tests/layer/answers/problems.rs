@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 use tollgate::{
     EntityId, Limit,
-    layer::{Policy, keys},
+    layer::{MissingKey, Policy, RequestHead, keys},
     model::{ConfigScope, Entity},
 };
 
 use super::reasons::{ALL, Why, World};
-use crate::world::{ask, from, hello, layer, memory, text};
+use crate::world::{ask, from, hello, layer, memory, per_user, text};
 
 async fn document(response: http::Response<axum::body::Body>) -> Value {
     let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
@@ -49,6 +49,17 @@ async fn each_reason_has_its_own() {
             assert!(document[member].as_str().is_some_and(|text| !text.is_empty()), "{why:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn they_are_documents_whatever_a_key_says_that_it_lacks() {
+    let odd = "a \"key\" \\ with\nlines, \u{1}, \u{2028} and é";
+    let key = move |_: &RequestHead<'_>| Err(MissingKey::absent(odd));
+    let app = hello(layer(&memory().0, per_user(Limit::per_minute("rpm", 1)).entity(key)));
+    let response = ask(&app, from("alice")).await;
+    assert_eq!(response.status(), 400);
+    let document = document(response).await;
+    assert!(document["detail"].as_str().unwrap().contains(odd), "{document}");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
+    time::Duration,
 };
 
 use axum::{Router, body::Bytes};
@@ -30,9 +31,13 @@ use tollgate::{
         keys::{self, ClientIp, HmacSecret, KeyExtractor, Networks, PeerAddr},
         routes::Route,
     },
+    store::MemoryStore,
 };
 
-use crate::world::{layer, left_of};
+use crate::world::{clock, layer, left_of, memory};
+
+/// Longer than any busy machine takes.
+const LONG: Duration = Duration::from_secs(30);
 
 /// So many requests that nobody runs out.
 fn plenty() -> Limit {
@@ -48,11 +53,23 @@ struct Victim {
     connections: UnboundedReceiver<JoinHandle<()>>,
     acceptor: JoinHandle<()>,
     idle: usize,
+    /// The store that gates ask; `None` where buckets live in memory.
+    store: Option<Arc<MemoryStore>>,
 }
 
 impl Victim {
+    async fn in_memory() -> Self {
+        Self::start(memory().0, None).await
+    }
+
+    async fn gated() -> Self {
+        let store = Arc::new(MemoryStore::new());
+        let limiter = RateLimiter::builder().clock(clock()).deadline(LONG).store_deadline(LONG);
+        Self::start(limiter.build_shared(store.clone()).unwrap(), Some(store)).await
+    }
+
     /// `limiter` is new.
-    async fn start(limiter: RateLimiter) -> Self {
+    async fn start(limiter: RateLimiter, store: Option<Arc<MemoryStore>>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let idle = crate::sockets::tasks();
@@ -70,7 +87,7 @@ impl Victim {
                 let _ = started.send(connection);
             }
         });
-        Self { limiter, handled, address, connections, acceptor, idle }
+        Self { limiter, handled, address, connections, acceptor, idle, store }
     }
 
     async fn connect(&self) -> TcpStream {
@@ -80,17 +97,23 @@ impl Victim {
     }
 
     /// All clients are gone: so is what they had. What was charged is as `expected`, of the requests that
-    /// were handled.
+    /// were handled. No task is left, though nothing was shut down; and of the limiter, once it is dropped,
+    /// nothing that knows its store: no gate, no lease, no timer.
     async fn assert_unharmed(mut self, expected: impl Fn(i64) -> i64) {
         self.acceptor.abort();
         let _ = (&mut self.acceptor).await;
         while let Some(connection) = self.connections.recv().await {
             connection.await.expect("no panic");
         }
+        crate::sockets::until_tasks(self.idle).await;
         let left = left_of(&self.limiter, "everybody", "server", &plenty()).await;
         assert_eq!(1_000_000 - left, expected(self.handled.load(Ordering::Relaxed)));
         self.limiter.shutdown().await;
         crate::sockets::until_tasks(self.idle).await;
+        drop(self.limiter);
+        if let Some(store) = self.store {
+            assert_eq!(Arc::strong_count(&store), 1, "something is left that knows it");
+        }
     }
 }
 

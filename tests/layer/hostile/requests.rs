@@ -3,13 +3,9 @@
 use http::Version;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tollgate::RateLimiter;
 
 use super::Victim;
-use crate::{
-    keys::hostile::{Client, HEADERS},
-    world::{gated, memory},
-};
+use crate::keys::hostile::{Client, HEADERS};
 
 /// Sent one behind the other, as clients may.
 const PIPELINED: u64 = 20;
@@ -59,8 +55,7 @@ fn statuses(read: &[u8]) -> Vec<u16> {
     text.split("HTTP/1.1 ").skip(1).map(|rest| rest.get(..3).and_then(|status| status.parse().ok()).unwrap()).collect()
 }
 
-async fn over_http1(limiter: RateLimiter, requests: u64) {
-    let victim = Victim::start(limiter).await;
+async fn over_http1(victim: Victim, requests: u64) {
     let mut seen = std::collections::BTreeMap::new();
     for batch in 0..requests / PIPELINED {
         let mut stream = victim.connect().await;
@@ -85,17 +80,17 @@ async fn over_http1(limiter: RateLimiter, requests: u64) {
 
 #[tokio::test]
 async fn over_http1_in_memory() {
-    over_http1(memory().0, 10_000).await;
+    over_http1(Victim::in_memory().await, 10_000).await;
 }
 
 #[tokio::test]
 async fn over_http1_through_gates() {
-    over_http1(gated().0, 2_000).await;
+    over_http1(Victim::gated().await, 2_000).await;
 }
 
 #[tokio::test]
 async fn over_http2() {
-    let victim = Victim::start(memory().0).await;
+    let victim = Victim::in_memory().await;
     let stream = TokioIo::new(victim.connect().await);
     let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
     let connection = tokio::spawn(connection);

@@ -3,13 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tollgate::RateLimiter;
 
 use super::{Victim, plenty};
-use crate::{
-    sockets::read_until,
-    world::{gated, left_of, memory},
-};
+use crate::{sockets::read_until, world::left_of};
 
 const CLIENTS: usize = 60;
 
@@ -18,8 +14,7 @@ async fn charged(victim: &Victim) -> i64 {
 }
 
 /// Each sends the head of a request and a body byte by byte, or nothing more, while others are served.
-async fn bodies(limiter: RateLimiter) {
-    let victim = Victim::start(limiter).await;
+async fn bodies(victim: Victim) {
     let mut slow = Vec::new();
     for number in 0..CLIENTS {
         let mut stream = victim.connect().await;
@@ -69,18 +64,18 @@ async fn bodies(limiter: RateLimiter) {
 
 #[tokio::test]
 async fn bodies_in_memory() {
-    bodies(memory().0).await;
+    bodies(Victim::in_memory().await).await;
 }
 
 #[tokio::test]
 async fn bodies_through_gates() {
-    bodies(gated().0).await;
+    bodies(Victim::gated().await).await;
 }
 
 /// Clients that say that they have said everything, after so many bytes of a request.
 #[tokio::test]
 async fn half_closed_after_every_byte() {
-    let victim = Victim::start(memory().0).await;
+    let victim = Victim::in_memory().await;
     let request = b"POST /a HTTP/1.1\r\nhost: test\r\nx-user: alice\r\ncontent-length: 5\r\n\r\nhello";
     let head = request.len() - 5;
     for bytes in 0..=request.len() {

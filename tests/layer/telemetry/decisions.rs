@@ -138,7 +138,34 @@ async fn that_only_observe() {
     for _ in 0..5 {
         assert_eq!(status(&app, "alice").await, 200);
     }
-    assert_eq!(recording.get("shadow_denials_total", &[("resource", "api"), ("limit", "rph")]), Some(3.0));
+    let shadow_denials = || recording.get("shadow_denials_total", &[("resource", "api"), ("limit", "rph")]);
+    assert_eq!(shadow_denials(), Some(3.0));
+    // Nobody was denied.
+    assert_eq!((outcome(&recording, "granted"), outcome(&recording, "denied")), (Some(5.0), None));
+    assert_eq!(recording.get("denials_total", &[]), None);
+    // More than a full bucket holds.
+    let big = hello(layer(
+        &limiter,
+        per_user(Limit::per_hour("rph", 2)).estimate("rph", |_: &RequestHead<'_>| Some(3)).shadow(),
+    ));
+    assert_eq!(status(&big, "alice").await, 200);
+    assert_eq!(shadow_denials(), Some(4.0));
+}
+
+#[tokio::test]
+async fn by_limits_some_of_which_only_observe() {
+    for limiter in [world::memory().0, world::gated().0] {
+        let recording = Recording::start();
+        let limits = per_user(Limit::per_hour("rph", 3)).limit(Limit::per_hour("seen", 1)).shadow_limit("seen");
+        let app = hello(layer(&limiter, limits));
+        for expected in [200, 200, 200, 429] {
+            assert_eq!(status(&app, "alice").await, expected);
+        }
+        assert_eq!((outcome(&recording, "granted"), outcome(&recording, "denied")), (Some(3.0), Some(1.0)));
+        assert_eq!(recording.get("shadow_denials_total", &[("limit", "seen")]), Some(2.0));
+        assert_eq!(recording.get("denials_total", &[("limit", "rph")]), Some(1.0));
+        assert_eq!(recording.get("denials_total", &[("limit", "seen")]), None, "it denies nothing");
+    }
 }
 
 #[tokio::test]

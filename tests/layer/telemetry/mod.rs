@@ -4,6 +4,7 @@
 mod catalogue;
 #[cfg(feature = "metrics")]
 mod decisions;
+mod documented;
 #[cfg(feature = "metrics")]
 mod observability;
 #[cfg(feature = "metrics")]

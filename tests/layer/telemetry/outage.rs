@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tollgate::{RateLimiter, layer::OnUnavailable, limiter::Share};
+use tollgate_testkit::Fault;
 
 use super::scrape::Recording;
 use crate::world::{Remote, hello, layer, status, ten_tokens};
@@ -30,9 +31,38 @@ async fn is_seen() {
     assert_eq!(recording.get("degraded_decisions_total", &[("mode", "allow")]), Some(2.0));
     assert_eq!(status(&local, "alice").await, 200);
     assert_eq!(recording.get("degraded_decisions_total", &[("mode", "local")]), Some(1.0));
+    assert_eq!(recording.get("acquire_duration_seconds_count", &[("path", "local")]), Some(1.0));
+    assert_eq!(recording.get("acquire_duration_seconds_count", &[("path", "write")]), Some(1.0), "before it was down");
     assert_eq!(recording.get("store_down", &[]), Some(1.0));
 
     remote.engine.resume().await;
     while status(&block, "alice").await != 200 {}
     assert_eq!(recording.get("store_down", &[]), Some(0.0));
+}
+
+/// The time without the store, while it fails and no longer.
+#[tokio::test]
+async fn is_timed() {
+    let recording = Recording::start();
+    let deadline = Duration::from_millis(150);
+    let remote = Remote::with(RateLimiter::builder().deadline(deadline).store_deadline(deadline)).await;
+    let app = hello(layer(&remote.limiter, ten_tokens().on_unavailable(OnUnavailable::Block)));
+    let seconds = || recording.get("store_down_seconds_total", &[]);
+    assert_eq!(status(&app, "alice").await, 200);
+    assert_eq!(seconds(), Some(0.0), "it is told that there was none");
+    remote.proxy.set_fault(Fault::black_hole());
+    // Each try takes as long as the deadline.
+    let mut tries = 0;
+    while seconds() < Some(1.0) {
+        assert_eq!(status(&app, "alice").await, 503);
+        tries += 1;
+        assert!(tries < 200, "{:?}", seconds());
+    }
+    remote.proxy.clear_faults();
+    while status(&app, "alice").await != 200 {}
+    let after = seconds();
+    // It answers: another second goes by and is none of them.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(status(&app, "bob").await, 200);
+    assert_eq!(seconds(), after);
 }

@@ -1,29 +1,43 @@
 //! Spans: what they tell at `debug`, and that nothing is told above.
 
-use tollgate::{Limit, RateLimiter};
-use tracing::Level;
+use std::time::Duration;
+
+use tollgate::{Limit, RateLimiter, layer::OnUnavailable, limiter::Share};
+use tracing::{Level, subscriber::DefaultGuard};
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::{
     events::Written,
-    world::{self, hello, layer, per_user, status},
+    world::{self, Remote, hello, layer, per_user, status},
 };
 
 /// What is written while `limiter` grants one request of two.
 async fn written(limiter: RateLimiter, level: Level) -> String {
-    let written = Written::default();
-    let writer = written.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_span_events(FmtSpan::CLOSE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let log = Log::start(level);
     let app = hello(layer(&limiter, per_user(Limit::per_hour("rph", 1))));
     assert_eq!(status(&app, "alice").await, 200);
     assert_eq!(status(&app, "alice").await, 429);
-    written.text()
+    log.written.text()
+}
+
+/// Spans that are over, and events, while it lives.
+struct Log {
+    written: Written,
+    _guard: DefaultGuard,
+}
+
+impl Log {
+    fn start(level: Level) -> Self {
+        let written = Written::default();
+        let writer = written.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_span_events(FmtSpan::CLOSE)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        Self { written, _guard: tracing::subscriber::set_default(subscriber) }
+    }
 }
 
 fn acquires(log: &str) -> Vec<&str> {
@@ -53,6 +67,46 @@ async fn tell_in_memory() {
 #[tokio::test]
 async fn tell_through_gates() {
     tell(world::gated().0, "write", "denial").await;
+}
+
+/// What the store has not decided, whoever has.
+#[tokio::test]
+async fn tell_of_degraded_decisions() {
+    let remote = Remote::with(RateLimiter::builder().deadline(Duration::from_millis(300))).await;
+    let limit = || per_user(Limit::per_hour("rph", 2));
+    let local = OnUnavailable::Local { share: Share::one_of(2) };
+    let app = |action| hello(layer(&remote.limiter, limit().on_unavailable(action)));
+    assert_eq!(status(&app(local), "alice").await, 200);
+    remote.engine.stop().await;
+    for (action, expected, fields) in [
+        (OnUnavailable::Block, 503, [r#"outcome="unavailable""#, r#"path="write""#]),
+        (OnUnavailable::Allow, 200, [r#"outcome="unavailable""#, r#"path="write""#]),
+        (local, 200, [r#"outcome="granted""#, r#"path="local""#]),
+        (local, 429, [r#"outcome="denied""#, r#"path="local""#]),
+    ] {
+        let log = Log::start(Level::DEBUG);
+        assert_eq!(status(&app(action), "alice").await, expected);
+        let text = log.written.text();
+        let [span] = acquires(&text)[..] else { panic!("{text}") };
+        for field in fields.into_iter().chain(["degraded=true"]) {
+            assert!(span.contains(field), "{field}: {span}");
+        }
+        assert!(!span.contains("degraded=false"), "{span}");
+    }
+}
+
+/// A request that passes was granted, for those who look for denials.
+#[tokio::test]
+async fn tell_of_requests_that_would_have_been_denied() {
+    let log = Log::start(Level::DEBUG);
+    let app = hello(layer(&world::memory().0, per_user(Limit::per_hour("rph", 1)).shadow()));
+    for _ in 0..2 {
+        assert_eq!(status(&app, "alice").await, 200);
+    }
+    let text = log.written.text();
+    let [granted, observed] = acquires(&text)[..] else { panic!("{text}") };
+    assert!(granted.contains(r#"outcome="granted""#) && !granted.contains("wait_ms"), "{granted}");
+    assert!(observed.contains(r#"outcome="granted""#) && observed.contains("wait_ms=3600000"), "{observed}");
 }
 
 #[tokio::test]

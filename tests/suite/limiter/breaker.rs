@@ -97,6 +97,38 @@ async fn one_at_a_time_asks_after_the_cool_down_and_success_closes_it() {
 }
 
 #[tokio::test]
+async fn a_store_that_fails_every_other_call_opens_it_where_the_rate_says_so() {
+    let at = Setting::new();
+    let rate =
+        |breaker: Breaker| settings(&at.clock).breaker(breaker.failures(3)).build_shared(at.store.clone()).unwrap();
+    let in_a_row = rate(Breaker::new());
+    let rated = rate(Breaker::new().failure_rate(50, 6));
+    let ask = async |limiter: &RateLimiter, fails: bool| {
+        at.store.fail(fails.then_some(StoreErrorKind::NotApplied));
+        let ask = limiter.acquire("user", "api").without_parent();
+        drop(ask.limits(Limit::per_hour("tokens", 1000)).cost("tokens", 1).await);
+    };
+    for call in 0..20 {
+        ask(&in_a_row, call % 2 == 0).await;
+    }
+    assert_eq!(in_a_row.breaker_state(), BreakerState::Closed);
+    let mut calls = 0;
+    while rated.breaker_state() == BreakerState::Closed {
+        ask(&rated, calls % 2 == 0).await;
+        calls += 1;
+        assert!(calls < 20);
+    }
+    assert!(is_open(rated.acquire("other", "api").without_parent().limits(Limit::per_hour("tokens", 9)).await));
+    // Closed again, it looks at new calls.
+    at.store.fail(None);
+    at.clock.advance(LONGEST);
+    ask(&rated, false).await;
+    assert_eq!(rated.breaker_state(), BreakerState::Closed);
+    ask(&rated, true).await;
+    assert_eq!(rated.breaker_state(), BreakerState::Closed);
+}
+
+#[tokio::test]
 async fn denials_and_bad_arguments_are_no_failures() {
     let at = Setting::new();
     // So that denials, too, come from the store.

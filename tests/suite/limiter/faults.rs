@@ -1,6 +1,9 @@
 //! A store that goes away, swallows, forgets to answer, or has no time.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tollgate::{
     Error, Lease, Limit, RateLimiter,
@@ -11,7 +14,10 @@ use tollgate::{
 };
 use tollgate_testkit::{ErrorAnswer, Fault};
 
-use super::fixture::{START, Table, integer, settings};
+use super::{
+    fixture::{START, Table, integer, settings},
+    flaky::Flaky,
+};
 
 /// Longer than anything here takes, shorter than a test may hang.
 const SOON: Duration = Duration::from_secs(20);
@@ -44,6 +50,22 @@ impl Setting {
     async fn left(&self) -> (i64, i64) {
         let item = self.table.item("user", "api").await.unwrap();
         (integer(&item, "b_tokens_tk") / 1000, integer(&item, "b_tokens_tc") / 1000)
+    }
+}
+
+/// Time is paused: it runs to the deadline, and not to the answer of the store.
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_longer_than_a_quarter_of_a_second_unless_told_to() {
+    let store = Arc::new(Flaky::default());
+    store.take(Duration::from_secs(3600));
+    let limiter = RateLimiter::builder().clock(ManualClock::at(START)).build_shared(store).unwrap();
+    let ask = || limiter.acquire("user", "api").limits(Limit::per_hour("tokens", 100));
+    for (acquire, millis) in [(ask(), 250), (ask().deadline(Duration::from_millis(70)), 70)] {
+        let start = tokio::time::Instant::now();
+        let error = acquire.await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable(Unavailable::Deadline)), "{error:?}");
+        let waited = start.elapsed();
+        assert!((millis..=millis + 2).contains(&waited.as_millis()), "{waited:?}");
     }
 }
 

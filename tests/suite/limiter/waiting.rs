@@ -8,7 +8,11 @@ use std::{
 
 use tokio::{task::JoinHandle, time::Instant};
 use tollgate::{
-    EntityId, Error, Lease, Limit, RateLimiter, clock::ManualClock, error::Invalid, limiter::Acquire, model::Entity,
+    EntityId, Error, Lease, Limit, RateLimiter,
+    clock::{Clock, ManualClock},
+    error::Invalid,
+    limiter::Acquire,
+    model::Entity,
     store::MemoryStore,
 };
 
@@ -283,6 +287,43 @@ async fn works_with_a_bucket_handle_and_stored_limits(limiter: RateLimiter) {
     let handle = limiter.bucket("user", "api").unwrap().limits(limit()).unwrap();
     handle.acquire().cost("tokens", 10).until_ready(LONG).await.unwrap().commit();
     assert!((ms(2000)..=ms(2003)).contains(&start.elapsed()), "{:?}", start.elapsed());
+}
+
+/// Limiters over one store in memory, whatever their clocks are: their requests wait for the same buckets.
+#[tokio::test(start_paused = true)]
+async fn limiters_that_share_a_store_in_memory_share_a_line() {
+    let (store, clock) = (MemoryStore::new(), Arc::new(RuntimeClock::start()));
+    let limiter = || RateLimiter::builder().clock(Shared(clock.clone())).build_memory(store.clone());
+    let [one, other, third] = [limiter(), limiter(), limiter()];
+    drain(&one).await;
+    let grants = Grants::new();
+    let mut tasks = Vec::new();
+    // The small ones would overtake the big one in a line of their own.
+    for (name, limiter, cost) in [("a", &one, 5), ("b", &other, 1), ("c", &one, 1), ("d", &third, 1)] {
+        tasks.push(grants.wait(name, ask(limiter, cost).until_ready(LONG)).await);
+    }
+    let error = ask(&other, 1).until_ready(LONG).max_waiters(4).await.unwrap_err();
+    let Error::QueueFull(full) = &error else { panic!("{error:?}") };
+    assert_eq!((full.waiters, full.denied.retry_after()), (4, Some(ms(900))), "those of all of them");
+    assert_eq!(told(ask(&third, 1).until_ready(ms(899)).await), 900);
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    let (names, times): (Vec<_>, Vec<_>) = grants.all().into_iter().unzip();
+    assert_eq!(names, ["a", "b", "c", "d"]);
+    for (time, due) in times.iter().zip([500, 600, 700, 800]) {
+        assert!((due..due + 8).contains(time), "{times:?}");
+    }
+}
+
+/// One clock for several limiters.
+#[derive(Debug)]
+struct Shared(Arc<RuntimeClock>);
+
+impl Clock for Shared {
+    fn now(&self) -> i64 {
+        self.0.now()
+    }
 }
 
 #[tokio::test(start_paused = true)]

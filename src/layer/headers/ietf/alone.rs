@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue};
 
-use super::{RATE_LIMIT, RATE_LIMIT_POLICY};
+use super::{RATE_LIMIT_POLICY, list::append};
 use crate::{
     layer::headers::writer::{DIGITS, Writer, number_before},
     model::{Level, Limit, LimitName, MILLI, Owner, Parameters, Rate, whole_tokens},
@@ -35,7 +35,7 @@ impl AloneFields {
     pub(in crate::layer) fn report(&self, headers: &mut HeaderMap, left: i64) {
         let Some(value) = self.value(left) else { return };
         headers.append(RATE_LIMIT_POLICY, self.policy.clone());
-        headers.append(RATE_LIMIT, value);
+        append(headers, value);
     }
 
     /// Written from its end, without a buffer that could grow.

@@ -5,7 +5,7 @@
 //! that the limit keeps the request waiting, and none is beyond `Retry-After`. `pk` is a keyed hash of
 //! the bucket. All are structured fields, whose integers have at most 15 digits.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header::Entry};
 
 use super::{AloneFields, RATE_LIMIT, RATE_LIMIT_POLICY};
 use crate::{
@@ -60,7 +60,7 @@ impl ListFields {
         }
     }
 
-    /// Appends both fields.
+    /// Appends both fields, as lists grow; a `RateLimit` of revision 7 is none, and is left as it is.
     pub(in crate::layer::headers) fn report(
         &self,
         headers: &mut HeaderMap,
@@ -77,7 +77,7 @@ impl ListFields {
         };
         // Lists: a layer further in may have reported its own.
         headers.append(RATE_LIMIT_POLICY, policy);
-        headers.append(RATE_LIMIT, left);
+        append(headers, left);
     }
 
     /// `RateLimit-Policy` for `statuses`: the one at hand where it is theirs.
@@ -127,6 +127,27 @@ impl Own {
             && self.limits.iter().zip(statuses).all(|(limit, status)| same(limit, status));
         all.then_some(&self.all)
     }
+}
+
+/// Appends `RateLimit`, unless it is that of revision 7.
+pub(super) fn append(headers: &mut HeaderMap, left: HeaderValue) {
+    match headers.entry(RATE_LIMIT) {
+        Entry::Vacant(field) => {
+            field.insert(left);
+        }
+        Entry::Occupied(mut field) => {
+            if !field.iter().any(is_dictionary) {
+                field.append(left);
+            }
+        }
+    }
+}
+
+/// Whether the field is that of revision 7: it would be readable neither way with a list behind it.
+fn is_dictionary(value: &HeaderValue) -> bool {
+    let text = value.as_bytes().trim_ascii_start();
+    let key = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.*".contains(byte);
+    text.iter().find(|byte| !key(byte)) == Some(&b'=') && text.first() != Some(&b'=')
 }
 
 /// `RateLimit`.

@@ -1,6 +1,7 @@
 //! What a response has already: lists grow, all else stays.
 
-use tollgate::layer::{Anthropic, IetfDraft, OpenAi, XRateLimit};
+use sfv::{Dictionary, List, Parser};
+use tollgate::layer::{Anthropic, Dialect, IetfDraft, OpenAi, XRateLimit};
 
 use super::{fields, requests_and_tokens};
 use crate::world::{app, ask, from, layer, memory};
@@ -51,6 +52,66 @@ async fn up_to_draft_7_what_is_left_is_a_singleton_and_the_policy_a_list() {
     assert_eq!(lines(&headers, "ratelimit-remaining"), ["7"]);
     assert!(!headers.contains_key("ratelimit-limit"));
     assert_eq!(lines(&headers, "ratelimit-policy"), ["9;w=5", "5;w=60, 1000;w=60"]);
+}
+
+#[tokio::test]
+async fn a_list_does_not_grow_behind_a_dictionary() {
+    for own in ["limit=9, remaining=7, reset=5", " limit=9", "remaining=7,limit=9;w=5"] {
+        let headers = with(Box::leak(Box::new([("ratelimit", own)])), requests_and_tokens()).await;
+        assert_eq!(lines(&headers, "ratelimit"), [own]);
+        assert_eq!(lines(&headers, "ratelimit-policy"), [r#""rpm";q=5;w=60, "tpm";q=1000;w=60"#]);
+    }
+    // Lists of others, as they may be.
+    for own in [r#""own";r=7"#, "own;r=7", "default", "5;w=7", "", "=", ":cGs=:;r=1"] {
+        let headers = with(Box::leak(Box::new([("ratelimit", own)])), requests_and_tokens()).await;
+        assert_eq!(lines(&headers, "ratelimit"), [own, r#""rpm";r=4;t=12, "tpm";r=600;t=24"#]);
+    }
+}
+
+/// Three layers that each speak another dialect, in any order: what stands can be read, and stands once but
+/// for lists.
+#[tokio::test]
+async fn of_three_layers_of_any_dialects_every_field_can_be_read() {
+    let dialects: [Dialect; 6] = [
+        IetfDraft::Draft06.into(),
+        IetfDraft::Draft07.into(),
+        IetfDraft::Draft11.into(),
+        XRateLimit::unix_time().into(),
+        OpenAi::new().requests("rpm").tokens("tpm").into(),
+        Anthropic::new().requests("rpm").tokens("tpm").into(),
+    ];
+    for order in 0..dialects.len().pow(3) {
+        let (limiter, _) = memory();
+        let chosen = [order % 6, order / 6 % 6, order / 36];
+        let mut app = axum::Router::new().fallback(async || "hello");
+        for (place, dialect) in chosen.into_iter().enumerate() {
+            let policy = requests_and_tokens().resource(tollgate::layer::keys::fixed(format!("layer-{place}")));
+            // The middle one denies the second request.
+            let policy = if place == 1 { policy.cost("tpm", 600) } else { policy };
+            app = app.layer(layer(&limiter, policy.dialect(dialects[dialect].clone())));
+        }
+        for status in [200, 429] {
+            let response = ask(&app, from("alice")).await;
+            assert_eq!(response.status(), status);
+            let headers = response.headers();
+            for name in headers.keys() {
+                let lines = lines(headers, name.as_str());
+                let joined = lines.join(", ");
+                let (list, dictionary) = (
+                    Parser::new(&joined).parse::<List>().is_ok(),
+                    Parser::new(&joined).parse::<Dictionary>().is_ok_and(|read| read.contains_key("limit")),
+                );
+                match name.as_str() {
+                    "ratelimit" => assert!(dictionary || list, "{chosen:?}: {joined}"),
+                    "ratelimit-policy" => assert!(list, "{chosen:?}: {joined}"),
+                    _ => assert_eq!(lines.len(), 1, "{chosen:?}: {name}: {joined}"),
+                }
+            }
+            assert_eq!(headers.contains_key("retry-after"), status == 429);
+            let told = headers.keys().any(|name| name.as_str().contains("ratelimit"));
+            assert!(told, "{chosen:?}: {headers:?}");
+        }
+    }
 }
 
 #[tokio::test]

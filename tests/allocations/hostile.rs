@@ -1,0 +1,131 @@
+//! What is left of many clients that do as they like, over real connections: nothing.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, body::Bytes, routing::post};
+use http::Method;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto::Builder,
+    service::TowerToHyperService,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use tollgate::layer::{BoundLimiter, LeaseHandle, OnMissingKey, header_value};
+
+use super::*;
+
+/// So many that their buckets do not count.
+const USERS: usize = 10;
+
+/// Connections that are counted. One allocation of each would be more than is left of all.
+const CLIENTS: usize = 1_000;
+
+fn app(limiter: &RateLimiter) -> Router {
+    let policy = || {
+        Policy::builder()
+            .entity(keys::header("x-user"))
+            .limit(Limit::per_second("rps", 3))
+            .limit(Limit::per_second("tps", 1_000_000))
+            .estimate("tps", header_value("x-tokens"))
+            .settle("tps", Settle::header("x-used"))
+    };
+    let layer = |policy| RateLimitLayer::new(limiter.clone(), policy);
+    let late = policy().resource(keys::fixed("late")).acquire_in_handler().wait(Duration::from_millis(1));
+    let seen = policy().resource(keys::fixed("seen")).shadow_limit("rps").on_missing_key(OnMissingKey::Skip);
+    Router::new()
+        .route(
+            "/late",
+            post(async |limiter: BoundLimiter, _: Bytes| {
+                let lease = limiter.acquire().await?;
+                lease.consume("rps", 1).await?;
+                Ok::<_, tollgate::Error>([("x-used", "7")])
+            })
+            .layer(layer(late.build().unwrap())),
+        )
+        .route("/plain", post(async |_: Bytes| [("x-used", "nonsense")]))
+        .route(
+            "/task",
+            post(async |lease: Option<LeaseHandle>, _: Bytes| {
+                tokio::spawn(async move { lease.map(|lease| lease.settle("tps", 5)) });
+            }),
+        )
+        .layer(layer(seen.build().unwrap()))
+}
+
+async fn serve(limiter: RateLimiter) -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let app = app(&limiter);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let app = TowerToHyperService::new(app.clone());
+            tokio::spawn(async move {
+                let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), app).await;
+            });
+        }
+    });
+    address
+}
+
+/// A client that asks, denied or not, and in one way of several does not end what it has begun.
+async fn client(address: SocketAddr, number: usize) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let method = [Method::POST, Method::HEAD, Method::OPTIONS, Method::POST][number % 4].clone();
+    let path = ["/late", "/plain", "/task", "/nowhere", "/late"][number % 5];
+    let (user, tokens) = (number % USERS, ["1", "-1", "999999999999999999999", "5000"][number % 4]);
+    let kind = ["text/plain", "application/grpc", "application/problem+json"][number % 3];
+    let who = if number.is_multiple_of(7) { String::new() } else { format!("x-user: user-{user}\r\n") };
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: test\r\nx-tokens: {tokens}\r\ncontent-type: {kind}\r\n{who}content-length: 5\r\n"
+    );
+    let request = match number % 6 {
+        // Gone within the body.
+        0 => return drop(stream.write_all(format!("{head}\r\nhe").as_bytes()).await),
+        // Gone within the head.
+        1 => return drop(stream.write_all(head.as_bytes()).await),
+        2 => format!("{head}\r\nhello{head}connection: close\r\n\r\nhello"),
+        _ => format!("{head}connection: close\r\n\r\nhello"),
+    };
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let _ = stream.read_to_end(&mut Vec::new()).await;
+}
+
+/// Bytes that are left of [`CLIENTS`], after as many before.
+fn left_of_clients(limiter: impl FnOnce(tollgate::limiter::Builder) -> RateLimiter) -> i64 {
+    // One thread does it all: its allocations are counted.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let clock = ManualClock::at(1_700_000_000_000);
+    let _within = runtime.enter();
+    let limiter = limiter(RateLimiter::builder().clock(clock.clone()).flush_after(Duration::from_millis(1)));
+    let address = runtime.block_on(serve(limiter));
+    let idle = runtime.metrics().num_alive_tasks();
+    let flood = || {
+        runtime.block_on(async {
+            for number in 0..CLIENTS {
+                client(address, number).await;
+                clock.advance(Duration::from_millis(50));
+            }
+            while runtime.metrics().num_alive_tasks() > idle {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        });
+    };
+    flood();
+    measure(flood).bytes_current
+}
+
+#[test]
+fn nothing_is_left_of_hostile_clients_in_memory() {
+    let left = left_of_clients(|builder| builder.build_memory(MemoryStore::new()));
+    assert!(left < CLIENTS as i64 * 8, "{left} bytes");
+}
+
+#[test]
+fn nothing_is_left_of_hostile_clients_through_gates() {
+    let store = Arc::new(MemoryStore::new());
+    let left = left_of_clients(|builder| builder.build_shared(store).unwrap());
+    assert!(left < CLIENTS as i64 * 8, "{left} bytes");
+}

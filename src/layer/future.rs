@@ -13,11 +13,12 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    LeaseHandle, Policy, RateLimitStatus, RequestHead, ResponseBody,
+    Policy, RequestHead, ResponseBody,
     body::Tail,
     decide::Decision,
     handler_refusal::KeptHead,
     held::{Held, Holder},
+    hidden::Hidden,
 };
 use crate::limiter::{AcquireFuture, RateLimiter};
 
@@ -66,17 +67,13 @@ where
     S: Service<Request<ReqBody>>,
 {
     pub(super) fn pass(service: &mut S, mut request: Request<ReqBody>, policy: &Policy) -> Self {
-        if policy.rules.settlement.shares_lease {
-            let extensions = request.extensions_mut();
-            // Those of a layer further out: the handler would take them for this one's.
-            extensions.remove::<LeaseHandle>();
-            extensions.remove::<RateLimitStatus>();
-        }
+        Hidden::by(policy).hide(request.extensions_mut());
         Self { state: State::unlimited(service, request, policy) }
     }
 
-    /// The inner service's own: the layer has nothing to do with it.
-    pub(super) fn untouched(service: &mut S, request: Request<ReqBody>) -> Self {
+    /// The inner service's own: the layer has no policy for it.
+    pub(super) fn without_policy(service: &mut S, mut request: Request<ReqBody>, hidden: Hidden) -> Self {
+        hidden.hide(request.extensions_mut());
         Self { state: State::Running { future: service.call(request), lease: None } }
     }
 

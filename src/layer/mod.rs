@@ -84,6 +84,7 @@ mod handler_refusal;
 mod head;
 mod headers;
 mod held;
+mod hidden;
 pub mod keys;
 mod policy;
 mod rate_limit_layer;

@@ -47,6 +47,16 @@ impl Default for SettlementRules {
 }
 
 impl SettlementRules {
+    /// The limits that the head alone tells of, each once.
+    pub(in crate::layer) fn only_in_head(&self) -> impl Iterator<Item = &LimitName> {
+        let limits = self.head.iter().map(|(limit, _)| limit).enumerate();
+        let only = limits.filter(|(index, limit)| {
+            let elsewhere = self.head.iter().take(*index).chain(&self.body);
+            !elsewhere.into_iter().any(|(other, _)| other == *limit)
+        });
+        only.map(|(_, limit)| limit)
+    }
+
     /// Whether responses without a lease have something to be taken out.
     pub(in crate::layer) fn strips(&self) -> bool {
         self.head.iter().chain(&self.body).any(|(_, rule)| rule.strip)

@@ -3,6 +3,7 @@
 //! A request costs 10 of 100 tokens before anything is known.
 
 mod bad_values;
+mod cut_off;
 mod debt;
 mod estimate;
 mod handle;

@@ -14,6 +14,7 @@ mod refund;
 mod response_head;
 mod top_up;
 mod trailer;
+mod trailer_sockets;
 
 /// What is left where the estimate stands.
 pub(super) const AS_ESTIMATED: i64 = 90;

@@ -43,13 +43,12 @@ impl Findings {
     pub(super) fn ask(&mut self, rules: &Rules, find: impl Fn(&Settle, u64) -> Option<u64>) {
         for (((limit, rule), base), found) in rules.iter().zip(&self.bases).zip(&mut self.found) {
             match find(rule, *base).map(in_bounds) {
-                None => {}
                 Some(Ok(counted)) => *found = Some(counted),
-                Some(Err(bad)) => {
-                    if !std::mem::replace(&mut self.wrong, true) {
-                        telemetry::settle_value_ignored(limit, BODY, bad.label(), &bad.to_string());
-                    }
+                Some(Err(bad)) if !self.wrong => {
+                    self.wrong = true;
+                    telemetry::settle_value_ignored(limit, BODY, bad.label(), &bad.to_string());
                 }
+                None | Some(Err(_)) => {}
             }
         }
     }

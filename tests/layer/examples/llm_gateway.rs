@@ -175,7 +175,8 @@ async fn who_goes_midway_pays_for_the_prompt_and_what_has_come() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let charged = charged().await;
-    assert!((303..600).contains(&charged), "{charged}");
+    // All of them where the machine was too busy to notice.
+    assert!((303..=600).contains(&charged), "{charged}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

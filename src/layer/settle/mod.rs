@@ -160,8 +160,8 @@ impl Settle {
         self
     }
 
-    /// Removes the headers or trailers from the response: they are meant for the layer alone. Of
-    /// other sources nothing is removed.
+    /// Removes the headers or trailers from the response: they are meant for the layer alone. Trailers
+    /// are not announced in `Trailer` either. Of other sources nothing is removed.
     pub fn strip(mut self) -> Self {
         self.strip = true;
         self

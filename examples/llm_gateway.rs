@@ -88,8 +88,9 @@ fn policy() -> Result<Policy, InvalidPolicy> {
         // Where the client does not say it: what earlier requests of this key have used, to begin with 100.
         .cost("tpm", 100)
         .learn("tpm", Learn::over(20))
-        // What was used: while the answer streams about a token an event, in the end what the model says.
-        .settle("tpm", Settle::events(|events| events))
+        // What was used: while the answer streams the prompt and about a token an event, in the end what the
+        // model says. Who goes midway pays for the prompt, and for what has come.
+        .settle("tpm", Settle::events(|events| events).add_to(|head| Some(head.extensions.get::<Prompt>()?.tokens)))
         .settle("tpm", Settle::usage(Usage::total()))
         // A stream that uses more than it was charged for gets more, or else it ends.
         .top_up(TopUp::steps(100).end_stream())
@@ -135,9 +136,11 @@ async fn complete(
     State(upstream): State<Upstream>,
     Json(mut chat): Json<Chat>,
 ) -> Result<Response, tollgate::Error> {
+    // About a token for every word.
+    let prompt = Prompt { tokens: words(&chat) };
     let limiter = match chat.get("max_tokens").and_then(Value::as_u64) {
-        // The answer, and about a token for every word of the prompt. More than a full bucket holds is refused.
-        Some(most) => limiter.cost("tpm", most.min(1_000_000) + words(&chat)),
+        // The answer, and the prompt. More than a full bucket holds is refused.
+        Some(most) => limiter.cost("tpm", most.min(1_000_000) + prompt.tokens),
         None => limiter,
     };
     // Denied: the error is the answer, a 429 with `Retry-After`. Granted: the layer keeps the lease until
@@ -147,7 +150,15 @@ async fn complete(
         // Else a stream does not say what it used.
         chat.insert("stream_options".to_owned(), json!({"include_usage": true}));
     }
-    Ok(upstream.ask(&chat).await)
+    let mut answer = upstream.ask(&chat).await;
+    answer.extensions_mut().insert(prompt);
+    Ok(answer)
+}
+
+/// What a request brings, for the settle rule.
+#[derive(Clone, Copy)]
+struct Prompt {
+    tokens: u64,
 }
 
 #[derive(Clone)]

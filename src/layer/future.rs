@@ -13,12 +13,13 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    BoundLimiter, LeaseHandle, Policy, RateLimitStatus, RequestHead, ResponseBody,
+    Policy, RequestHead, ResponseBody,
     answer::Form,
     body::Tail,
     decide::Decision,
     handler_refusal::KeptHead,
     held::{Held, Holder},
+    hidden::Hidden,
     plain::PlainCharge,
 };
 use crate::limiter::{AcquireFuture, RateLimiter, Single};
@@ -71,20 +72,13 @@ where
     S: Service<Request<ReqBody>>,
 {
     pub(super) fn pass(service: &mut S, mut request: Request<ReqBody>, policy: &Policy) -> Self {
-        if policy.rules.settlement.shares_lease {
-            let extensions = request.extensions_mut();
-            // Those of a layer further out: the handler would take them for this one's.
-            extensions.remove::<LeaseHandle>();
-            extensions.remove::<RateLimitStatus>();
-        }
-        if policy.rules.decision.in_handler {
-            request.extensions_mut().remove::<BoundLimiter>();
-        }
+        Hidden::by(policy).hide(request.extensions_mut());
         Self { state: State::unlimited(service, request, policy) }
     }
 
-    /// The inner service's own: the layer has nothing to do with it.
-    pub(super) fn untouched(service: &mut S, request: Request<ReqBody>) -> Self {
+    /// The inner service's own: the layer has no policy for it.
+    pub(super) fn without_policy(service: &mut S, mut request: Request<ReqBody>, hidden: Hidden) -> Self {
+        hidden.hide(request.extensions_mut());
         Self { state: State::Running { future: service.call(request), lease: None } }
     }
 

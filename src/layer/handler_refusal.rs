@@ -33,8 +33,7 @@ pub(crate) fn handler_refusal(error: &Error) -> Response<Bytes> {
     response
 }
 
-/// The head of a request that is with the handler.
-#[derive(Debug)]
+/// The head of a request that is with the handler. It may hold secrets: there is no `Debug` of it.
 pub(super) struct KeptHead {
     method: Method,
     uri: Uri,

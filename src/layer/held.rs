@@ -223,6 +223,13 @@ impl Held {
         }
     }
 
+    /// Whether nobody has told what was used of the limit, nor given it back.
+    pub(super) fn is_untold(&self, name: &LimitName) -> bool {
+        let State::Lease(told) = &*self.lock() else { return false };
+        let bit = told.bit(name.as_str());
+        bit != 0 && (told.known | told.fixed) & bit == 0
+    }
+
     /// A change that a handler makes. Of a request that passed uncharged there is nothing to change.
     pub(super) fn told(
         &self,

@@ -39,7 +39,7 @@
 //! | the response head is ready, no rule looks at the body, and nobody holds a [`LeaseHandle`] | settled by the rules, committed; the write does not delay the response |
 //! | the response head is ready, and a rule does or somebody does | settled by the rules; committed when the body and the last handle are gone |
 //! | there is no body, or the connection is upgraded | as with the response head: only a handle keeps it |
-//! | the body ends, fails or panics, or the client goes meanwhile | committed with what was counted so far |
+//! | the body ends, fails or panics, or the client goes meanwhile | committed with what was counted so far; where nothing was, as estimated |
 //! | a layer further in denied the request | rolled back |
 //! | the handler acquires ([`BoundLimiter`]) | as above, from then on |
 //! | the handler answers with an [`Error`](crate::Error) (feature `axum`) | as for any other response: the handler has run |
@@ -84,6 +84,7 @@ mod handler_refusal;
 mod head;
 mod headers;
 mod held;
+mod hidden;
 pub mod keys;
 mod plain;
 mod policy;

@@ -3,6 +3,7 @@
 use http::Response;
 
 use super::{Outcome, Policy, ResponseHead, answer::Refused, held::Held, shadow};
+use crate::telemetry::settle_value_missing;
 
 impl Policy {
     /// Settles the lease by the response's head, and reports the limits in it.
@@ -27,11 +28,19 @@ impl Policy {
 
     /// What the head says was used, and what its outcome gives back.
     pub(super) fn settle_by(&self, lease: &Held, head: &ResponseHead<'_>) {
+        let mut wrong = false;
         for (limit, rule) in &self.rules.settlement.head {
-            if let Some(value) = rule.source.in_head(limit, head) {
-                let estimate = lease.consumed(limit.as_str()).unwrap_or(0);
-                lease.found(limit.as_str(), rule.applied(value, estimate));
+            match rule.source.in_head(limit, head) {
+                Ok(None) => {}
+                Ok(Some(value)) => {
+                    let estimate = lease.consumed(limit.as_str()).unwrap_or(0);
+                    lease.found(limit.as_str(), rule.applied(value, rule.base(limit, head, estimate)));
+                }
+                Err(_) => wrong = true,
             }
+        }
+        if !wrong {
+            self.rules.settlement.only_in_head().filter(|limit| lease.is_untold(limit)).for_each(settle_value_missing);
         }
         self.charge(lease, head);
     }

@@ -88,7 +88,8 @@ where
             Ok(Some(policy)) => policy,
             Ok(None) => {
                 telemetry::passed(true);
-                return ResponseFuture::untouched(inner, request);
+                let hidden = loaded.routes().hidden();
+                return ResponseFuture::without_policy(inner, request, hidden);
             }
             Err(missing) => {
                 let response = answer::without_policy(&head, RefusalReason::MissingKey(&missing));

@@ -88,7 +88,7 @@ metrics! {
     Counter SETTLED_TOKENS { resource, limit, direction } in "tokens",
         "Difference between what was charged and what was used: `up` was charged more, `down` was given back; whole tokens of each lease";
     Counter SETTLE_VALUES_IGNORED { limit, reason } in "values",
-        "Values of a response that should have settled a lease: `malformed`, `repeated`, `too_large` or `encoded`";
+        "Values of a response that should have settled a lease: `missing`, `malformed`, `repeated`, `too_large` or `encoded`";
     Counter SETTLEMENTS_DROPPED { reason } in "settlements",
         "Differences that could not be written: `gone`, `store` or `shut_down`; tokens may be lost";
     Gauge SETTLEMENTS_PENDING {} in "settlements",

@@ -51,6 +51,11 @@ pub(crate) fn settle_value_ignored(limit: &LimitName, source: &str, label: &'sta
     count(names::SETTLE_VALUES_IGNORED, &[("limit", limit.as_str()), ("reason", label)], 1);
 }
 
+/// A response says nothing of a limit that it should settle. That is no event: some have nothing to say.
+pub(crate) fn settle_value_missing(limit: &LimitName) {
+    count(names::SETTLE_VALUES_IGNORED, &[("limit", limit.as_str()), ("reason", "missing")], 1);
+}
+
 pub(crate) fn estimate_ignored(source: &str, reason: &str) {
     tracing::warn!(target: "tollgate", source, reason, "estimate ignored");
 }

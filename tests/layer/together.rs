@@ -54,6 +54,17 @@ async fn a_handlers_error_is_settled_as_any_response() {
     }
 }
 
+/// The handler has run: to a layer further out its error is no denial of a layer further in.
+#[tokio::test]
+async fn a_handlers_error_keeps_the_charge_of_a_layer_further_out() {
+    let (limiter, app) = greedy(ten_tokens());
+    let outer = ten_tokens().entity(tollgate::layer::keys::fixed("all"));
+    let app = app.layer(layer(&limiter, outer));
+    assert_eq!(ask(&app, from("alice")).await.status(), 429);
+    assert_eq!(alices_tokens(&limiter).await, 90);
+    assert_eq!(super::world::left(&limiter, "all", &super::world::tokens()).await, 90);
+}
+
 #[tokio::test]
 async fn a_handlers_error_keeps_the_headers_beside_it() {
     let (_limiter, app) = greedy(ten_tokens().settle("tpm", Settle::header("x-used").strip()));

@@ -1,6 +1,7 @@
 //! The response body, which a lease may live as long as.
 
 mod event_stream;
+mod findings;
 mod format;
 mod tail;
 mod topping_up;

@@ -5,22 +5,25 @@ use std::{io::IoSlice, task::Context};
 use bytes::Buf;
 use http::{Response, header::CONTENT_LENGTH};
 use http_body::{Body, Frame};
-use smallvec::SmallVec;
 
 use super::{
     event_stream::{EventStream, Part},
+    findings::{BODY, Findings},
     format::Format,
     topping_up::{Last, ToppingUp},
 };
-#[cfg(feature = "usage-body")]
-use crate::{layer::usage::Reader, telemetry::UsageBody};
 use crate::{
     layer::{
-        Policy,
+        Policy, ResponseHead,
         held::Holder,
-        settle::{Source, in_bounds, sum},
+        settle::{Source, sum},
     },
     telemetry,
+};
+#[cfg(feature = "usage-body")]
+use crate::{
+    layer::{Settle, usage::Reader},
+    telemetry::UsageBody,
 };
 
 /// Looks at a body on its way, and tells its lease what was used. Dropped midway, what was counted
@@ -29,10 +32,7 @@ pub(in crate::layer) struct Watch {
     policy: Policy,
     /// `None` where the request passed without one: then there are only trailers to strip.
     lease: Option<Holder>,
-    /// What was used of each rule's limit when the body began.
-    before: SmallVec<[u64; 1]>,
-    /// What each rule has found.
-    found: SmallVec<[Option<u64>; 1]>,
+    findings: Findings,
     format: Format,
     bytes: u64,
     events: u64,
@@ -43,6 +43,10 @@ pub(in crate::layer) struct Watch {
     may_end: bool,
     /// Whether anything depends on what the frames say.
     reads: bool,
+    /// Whether some of it has come.
+    begun: bool,
+    /// Whether all was told that there is to tell.
+    over: bool,
 }
 
 // As documented in `Usage`.
@@ -51,24 +55,18 @@ const _: () = assert!(size_of::<Watch>() <= 1024);
 /// Pieces of one frame that are looked at.
 const MOST_PIECES: usize = 16;
 
-/// Where values come from, for the log.
-const BODY: &str = "the body";
-
 impl Watch {
     pub(super) fn new<B: Body>(policy: Policy, lease: Option<Holder>, response: &Response<B>) -> Self {
         let settlement = &policy.rules.settlement;
         let rules = &settlement.body;
-        let consumed = |limit: &str| lease.as_ref().and_then(|lease| lease.held().consumed(limit)).unwrap_or(0);
-        let before = rules.iter().map(|(limit, _)| consumed(limit.as_str())).collect();
         let format = Format::of(response.headers());
         let has_length =
             response.body().size_hint().exact().is_some() || response.headers().contains_key(CONTENT_LENGTH);
         let may_end = !has_length && settlement.top_up.as_ref().is_some_and(|rule| rule.ending.is_some());
-        let watch = Self {
-            before,
+        let mut watch = Self {
+            findings: Findings::new(rules, lease.as_ref().map(Holder::held), &ResponseHead::from(response)),
             may_end,
             reads: may_end || rules.iter().any(|(_, rule)| rule.source.reads()),
-            found: SmallVec::from_elem(None, rules.len()),
             bytes: 0,
             events: 0,
             stream: EventStream::default(),
@@ -80,6 +78,8 @@ impl Watch {
                 .map(Reader::new),
             topping_up: ToppingUp::default(),
             format,
+            begun: false,
+            over: false,
             lease,
             policy,
         };
@@ -90,7 +90,8 @@ impl Watch {
     }
 
     /// Tells that rules that read the body do so in vain.
-    fn is_unread(&self, label: &'static str, reason: &str) {
+    fn is_unread(&mut self, label: &'static str, reason: &str) {
+        self.findings.went_wrong();
         let mut rules = self.policy.rules.settlement.body.iter();
         if let (Some((limit, _)), Some(_)) = (rules.find(|(_, rule)| rule.source.reads()), &self.lease) {
             telemetry::settle_value_ignored(limit, BODY, label, reason);
@@ -119,39 +120,49 @@ impl Watch {
         if let Some(data) = frame.data_ref() {
             self.bytes = self.bytes.saturating_add(data.remaining() as u64);
             self.read(data);
-            self.count();
+            self.begun = true;
+            self.count(false);
             self.apply(false);
             // Asked for at once, not with the next frame.
             self.top_up(context);
         } else if let Some(trailers) = frame.trailers_mut() {
-            for ((limit, rule), found) in self.policy.rules.settlement.body.iter().zip(&mut self.found) {
-                if let Source::Trailers(names) = &rule.source {
-                    *found = sum(limit, names, trailers);
-                }
-            }
-            self.policy.rules.settlement.strip_trailers(trailers);
-            self.apply(true);
+            let settlement = &self.policy.rules.settlement;
+            self.findings.read(&settlement.body, |limit, rule| match &rule.source {
+                Source::Trailers(names) => Some(sum(limit, names, trailers)),
+                _ => None,
+            });
+            settlement.strip_trailers(trailers);
+            self.end();
         }
     }
 
     /// The body is whole.
     pub(super) fn end(&mut self) {
-        self.apply(true);
+        if std::mem::replace(&mut self.over, true) {
+            return;
+        }
+        if self.begun {
+            self.count(true);
+        }
         #[cfg(feature = "usage-body")]
         self.tell_of_usage();
+        self.apply(true);
+        if let Some(lease) = &self.lease {
+            self.findings.count_missing(&self.policy.rules.settlement.body, lease.held());
+        }
     }
 
-    /// Counts what was found of usage.
+    /// Counts whether usage was found.
     #[cfg(feature = "usage-body")]
     fn tell_of_usage(&self) {
-        let rules = self.policy.rules.settlement.body.iter().zip(&self.found);
-        let mut of_usage = rules.filter(|((_, rule), _)| matches!(rule.source, Source::Usage(_))).peekable();
-        if of_usage.peek().is_none() {
+        let rules = &self.policy.rules.settlement.body;
+        let is_usage = |rule: &Settle| matches!(rule.source, Source::Usage(_));
+        if !rules.iter().any(|(_, rule)| is_usage(rule)) {
             return;
         }
         telemetry::usage_body(match self.format {
             Format::Encoded => UsageBody::Encoded,
-            _ if of_usage.any(|(_, found)| found.is_some()) => UsageBody::Found,
+            _ if self.findings.any(rules, is_usage) => UsageBody::Found,
             Format::Other if self.usage.is_some() => UsageBody::Malformed,
             _ => UsageBody::Absent,
         });
@@ -208,46 +219,33 @@ impl Watch {
         }
     }
 
-    /// What the rules make of what has come so far.
-    fn count(&mut self) {
-        let (bytes, events) = (self.bytes, self.events);
+    /// What the rules make of what has come so far. Nothing so far is no amount: a body that is cut off
+    /// before it began has not told that nothing was used.
+    fn count(&mut self, over: bool) {
+        let (bytes, events, format) = (self.bytes, self.events, self.format);
+        #[cfg(feature = "usage-body")]
+        let usage = &self.usage;
+        self.findings.ask(&self.policy.rules.settlement.body, |rule, _base| match &rule.source {
+            Source::Bytes(tokens) if over || bytes > 0 => Some(tokens(bytes)),
+            Source::Events(tokens) if format == Format::Events && (over || events > 0) => Some(tokens(events)),
+            #[cfg(feature = "usage-body")]
+            Source::Usage(wanted) => {
+                let told = usage.as_ref()?.amount(wanted)?;
+                // The start of it says more than was estimated, or nothing yet.
+                (over || told.whole || rule.exceeds(told.tokens, _base)).then_some(told.tokens)
+            }
+            _ => None,
+        });
         #[cfg(feature = "usage-body")]
         if let Some(problem) = self.usage.as_mut().and_then(Reader::take_problem) {
             self.is_unread(problem.label(), &problem.to_string());
         }
-        for ((_, rule), found) in self.policy.rules.settlement.body.iter().zip(&mut self.found) {
-            let counted = match &rule.source {
-                Source::Bytes(tokens) => Some(tokens(bytes)),
-                Source::Events(tokens) if self.format == Format::Events => Some(tokens(events)),
-                #[cfg(feature = "usage-body")]
-                Source::Usage(usage) => self.usage.as_ref().and_then(|reader| reader.amount(usage)),
-                _ => None,
-            };
-            // What is absurd keeps what was found before.
-            if let Some(counted) = counted.and_then(|counted| in_bounds(counted).ok()) {
-                *found = Some(counted);
-            }
-        }
     }
 
-    /// Tells the lease. While the body goes on, the largest amount of a limit counts; when it is
-    /// over, the last of its rules that has one.
+    /// Tells the lease.
     fn apply(&self, over: bool) {
-        let Some(lease) = &self.lease else {
-            return;
-        };
-        let rules = &self.policy.rules.settlement.body;
-        for (index, (limit, _)) in rules.iter().enumerate() {
-            if rules.iter().take(index).any(|(earlier, _)| earlier == limit) {
-                continue;
-            }
-            let of_limit =
-                rules.iter().zip(&self.found).zip(&self.before).filter(|(((other, _), _), _)| other == limit);
-            let mut amounts =
-                of_limit.filter_map(|(((_, rule), found), before)| Some(rule.applied((*found)?, *before)));
-            if let Some(used) = if over { amounts.next_back() } else { amounts.max() } {
-                lease.held().found(limit.as_str(), used);
-            }
+        if let Some(lease) = &self.lease {
+            self.findings.apply(&self.policy.rules.settlement.body, lease.held(), over);
         }
     }
 }

@@ -13,8 +13,9 @@ use crate::model::{EntityId, Resource};
 /// Estimates the cost of a limit by what requests of the same entity and resource have really used.
 ///
 /// The first request costs what is fixed; from then on an exponentially weighted mean, rounded up,
-/// never above the limit's capacity. Only what was told counts, by a [rule](super::super::Settle) or
-/// by the handler: a request that nobody tells of, or that is given back, teaches nothing.
+/// never above what a full bucket holds, the parent's too. Only what was told counts, by a
+/// [rule](super::super::Settle) or by the handler: a request that nobody tells of, or that is given
+/// back, teaches nothing.
 ///
 /// ```
 /// use tollgate::{Limit, layer::{Learn, Policy, Settle, keys}};
@@ -31,7 +32,7 @@ use crate::model::{EntityId, Resource};
 /// ```
 ///
 /// # Memory
-/// About 50 bytes for each of the entities and resources that are [remembered](Self::remember).
+/// About 60 bytes for each of the entities and resources that are [remembered](Self::remember).
 /// Every process learns by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "it does nothing until a policy has it"]
@@ -47,7 +48,8 @@ impl Learn {
         Self { requests: requests.max(1), floor: 1, most: 10_000 }
     }
 
-    /// The least that is estimated, in tokens. Default: 1.
+    /// The least that is estimated, in tokens, of which no more counts than a full bucket holds.
+    /// Default: 1.
     pub fn floor(self, tokens: u64) -> Self {
         Self { floor: tokens, ..self }
     }
@@ -70,7 +72,14 @@ impl Default for Learn {
 pub(in crate::layer) struct Learned {
     learn: Learn,
     /// By the hash of entity and resource: where two share one they share an estimate, no more.
-    means: Cache<u64, f64, UnitWeighter, RandomState, DefaultLifecycle<u64, f64>>,
+    means: Cache<u64, Mean, UnitWeighter, RandomState, DefaultLifecycle<u64, Mean>>,
+}
+
+#[derive(Clone, Copy)]
+struct Mean {
+    tokens: f64,
+    /// What a full bucket held when it was last heard of.
+    capacity: u64,
 }
 
 /// Hashes an entity and a resource.
@@ -101,26 +110,28 @@ impl Learned {
 
     /// The estimate in tokens; `None` where nothing is known.
     pub(in crate::layer) fn estimate(&self, key: u64, capacity: Option<u64>) -> Option<u64> {
+        let mean = self.means.get(&key)?;
         // Amounts are far below what a float holds exactly.
-        let mean = self.means.get(&key)?.ceil() as u64;
+        let tokens = (mean.tokens.ceil() as u64).max(self.learn.floor);
         // A floor above the capacity would refuse every request.
-        Some(mean.max(self.learn.floor).min(capacity.unwrap_or(u64::MAX)))
+        Some(tokens.min(mean.capacity).min(capacity.unwrap_or(u64::MAX)))
     }
 
     pub(in crate::layer) fn observe(&self, key: u64, used: u64, capacity: Option<u64>) {
-        let used = used.min(capacity.unwrap_or(u64::MAX)) as f64;
+        let capacity = capacity.unwrap_or(u64::MAX);
+        let used = used.min(capacity) as f64;
         // Two at once may lose one of them: it is an estimate.
-        let mean = match self.means.get(&key) {
+        let tokens = match self.means.get(&key) {
             None => used,
-            Some(mean) => mean + (used - mean) * 2.0 / (f64::from(self.learn.requests) + 1.0),
+            Some(Mean { tokens, .. }) => tokens + (used - tokens) * 2.0 / (f64::from(self.learn.requests) + 1.0),
         };
-        self.means.insert(key, mean);
+        self.means.insert(key, Mean { tokens, capacity });
     }
 
     /// No estimate may be above it any more.
     pub(in crate::layer) fn cap(&self, key: u64, capacity: u64) {
-        if self.means.get(&key).is_some_and(|mean| mean > capacity as f64) {
-            self.means.insert(key, capacity as f64);
+        if let Some(Mean { tokens, .. }) = self.means.get(&key) {
+            self.means.insert(key, Mean { tokens: tokens.min(capacity as f64), capacity });
         }
     }
 }
@@ -148,6 +159,12 @@ mod tests {
         assert_eq!(learned.estimate(2, None), Some(60));
         learned.cap(2, 40);
         assert_eq!(learned.estimate(2, None), Some(40));
+        learned.observe(3, 0, Some(2));
+        assert_eq!(learned.estimate(3, None), Some(2), "no floor lifts it above what a bucket holds");
+        learned.observe(3, 0, Some(9));
+        assert_eq!(learned.estimate(3, None), Some(5));
+        learned.cap(3, 1);
+        assert_eq!(learned.estimate(3, None), Some(1));
     }
 
     #[test]

@@ -18,7 +18,12 @@ impl<A, B> And<A, B> {
 
 impl<A: KeyExtractor, B: KeyExtractor> KeyExtractor for And<A, B> {
     fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey> {
-        Ok(Key::pair(self.first.extract(head)?, self.second.extract(head)?))
+        match (self.first.extract(head), self.second.extract(head)) {
+            (Ok(first), Ok(second)) => Ok(Key::pair(first, second)),
+            // A mistake of the server's is told, whatever the request lacks.
+            (Err(_), Err(setup)) if setup.is_setup() => Err(setup),
+            (Err(missing), _) | (_, Err(missing)) => Err(missing),
+        }
     }
 
     fn constant(&self) -> Option<Key> {

@@ -21,8 +21,8 @@ pub struct Cookie {
 /// The value of the cookie `name` as a plain id. Session cookies are secrets: for them
 /// [`hashed_cookie`].
 ///
-/// Quotes around it and percent-encoding are undone, so that no session has two keys. Where two
-/// cookies have the name, there is none.
+/// Quotes around it and percent-encoding, of the name too, are undone, so that no session has two
+/// keys. Where two cookies have the name, there is none.
 pub fn cookie(name: impl Into<Cow<'static, str>>) -> Cookie {
     Cookie { name: name.into(), form: Form::PlainId }
 }
@@ -39,7 +39,9 @@ impl KeyExtractor for Cookie {
         let values = pairs.filter_map(|pair| {
             let at = pair.iter().position(|byte| *byte == b'=')?;
             let (name, value) = (pair.get(..at)?, pair.get(at + 1..)?);
-            (name.trim_ascii() == self.name.as_bytes()).then(|| unquoted(value.trim_ascii()))
+            // Services that decode it take one of two for theirs.
+            let is_it = percent_decode(name.trim_ascii()).eq(self.name.bytes());
+            is_it.then(|| unquoted(value.trim_ascii()))
         });
         match only(values) {
             Some(value) => Ok(self.form.key(&Cow::from(percent_decode(value)))),

@@ -17,7 +17,8 @@ pub trait KeyExtractor: Send + Sync + 'static {
     }
 
     /// This key and another one together: whoever differs in one of them has a bucket of their
-    /// own. It is missing where either is.
+    /// own. It is missing where either is; where both are, the first one's answer is given, unless
+    /// the other is a mistake in the server's setup.
     ///
     /// ```
     /// use tollgate::layer::{KeyExtractor, keys};

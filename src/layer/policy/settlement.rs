@@ -2,7 +2,7 @@
 
 use std::ops::RangeBounds;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue, header::TRAILER};
 
 use super::{InvalidPolicy, PolicyBuilder, PolicyLimits};
 #[cfg(feature = "usage-body")]
@@ -52,6 +52,16 @@ impl SettlementRules {
         self.head.is_empty() && self.body.is_empty() && self.outcomes.is_empty() && !self.shares_lease
     }
 
+    /// The limits that the head alone tells of, each once.
+    pub(in crate::layer) fn only_in_head(&self) -> impl Iterator<Item = &LimitName> {
+        let limits = self.head.iter().map(|(limit, _)| limit).enumerate();
+        let only = limits.filter(|(index, limit)| {
+            let elsewhere = self.head.iter().take(*index).chain(&self.body);
+            !elsewhere.into_iter().any(|(other, _)| other == *limit)
+        });
+        only.map(|(_, limit)| limit)
+    }
+
     /// Whether responses without a lease have something to be taken out.
     pub(in crate::layer) fn strips(&self) -> bool {
         self.head.iter().chain(&self.body).any(|(_, rule)| rule.strip)
@@ -62,6 +72,30 @@ impl SettlementRules {
             if let (true, Source::Headers(names)) = (rule.strip, &rule.source) {
                 names.iter().for_each(|name| drop(headers.remove(name)));
             }
+        }
+        if !self.body.is_empty() && headers.contains_key(TRAILER) {
+            self.strip_announced(headers);
+        }
+    }
+
+    /// Takes the trailers that are taken out, out of the list of those to come.
+    fn strip_announced(&self, headers: &mut HeaderMap) {
+        let stripped = self.body.iter().filter(|(_, rule)| rule.strip).filter_map(|(_, rule)| match &rule.source {
+            Source::Trailers(names) => Some(names.iter()),
+            _ => None,
+        });
+        let stripped: Vec<_> = stripped.flatten().map(|name| name.as_str().as_bytes()).collect();
+        let announced = headers.get_all(TRAILER).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+        let announced: Vec<_> = announced.map(|name| name.trim_ascii()).filter(|name| !name.is_empty()).collect();
+        let is_kept = |name: &&[u8]| !stripped.iter().any(|stripped| stripped.eq_ignore_ascii_case(name));
+        let kept: Vec<_> = announced.iter().copied().filter(is_kept).collect();
+        if kept.len() == announced.len() {
+            return;
+        }
+        let kept = HeaderValue::from_bytes(&kept.join(&b", "[..])).ok();
+        match kept.filter(|list| !list.is_empty()) {
+            Some(list) => drop(headers.insert(TRAILER, list)),
+            None => drop(headers.remove(TRAILER)),
         }
     }
 

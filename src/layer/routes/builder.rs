@@ -21,7 +21,10 @@ impl RoutesBuilder {
         self
     }
 
-    /// Lets the requests of `route` pass unlimited, unless an earlier row matches them.
+    /// Lets the requests of `route` pass unlimited, unless an earlier row matches them. Their handlers
+    /// find neither a [`LeaseHandle`](crate::layer::LeaseHandle) nor a
+    /// [`RateLimitStatus`](crate::layer::RateLimitStatus), not even those of a layer further out unless
+    /// all policies of the table are [`without_handle`](crate::layer::PolicyBuilder::without_handle).
     pub fn unlimited(mut self, route: Route) -> Self {
         self.rows.push((route, Rule::Unlimited));
         self

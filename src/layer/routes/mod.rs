@@ -67,7 +67,7 @@ use std::{fmt, sync::Arc};
 
 use http::HeaderName;
 
-use super::{MissingKey, Policy, RequestHead};
+use super::{MissingKey, Policy, RequestHead, hidden::Hidden};
 use table::Table;
 
 pub use builder::RoutesBuilder;
@@ -139,6 +139,16 @@ impl Routes {
         match &self.0 {
             Kind::One(policy) => Ok(Some(policy)),
             Kind::Table(table) => table.policy(head),
+        }
+    }
+}
+
+impl Routes {
+    /// What requests that pass unlimited do not find of layers further out.
+    pub(super) fn hidden(&self) -> Hidden {
+        match &self.0 {
+            Kind::One(policy) => Hidden::by(policy),
+            Kind::Table(table) => table.hidden(),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{
     reading,
     route::{Place, Row},
 };
-use crate::layer::{MissingKey, Policy, RequestHead};
+use crate::layer::{MissingKey, Policy, RequestHead, hidden::Hidden};
 
 /// What becomes of a request.
 #[derive(Clone, Debug)]
@@ -16,6 +16,13 @@ pub(super) enum Rule {
 }
 
 impl Rule {
+    fn policy(&self) -> Option<&Policy> {
+        match self {
+            Self::Limited(policy) => Some(policy),
+            Self::Unlimited => None,
+        }
+    }
+
     fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Limited(one), Self::Limited(two)) => Arc::ptr_eq(&one.rules, &two.rules),
@@ -31,19 +38,24 @@ pub(super) struct Table {
     otherwise: Rule,
     /// Whether any row goes by the path as it was sent.
     reads_paths: bool,
+    /// What the policies of all rows hide together.
+    hidden: Hidden,
 }
 
 impl Table {
     pub(super) fn new(rows: Vec<(Row, Rule)>, otherwise: Rule) -> Self {
         let reads_paths = rows.iter().any(|(row, _)| matches!(row.place, Place::Path(_)));
-        Self { rows: rows.into(), otherwise, reads_paths }
+        let policies = rows.iter().map(|(_, rule)| rule).chain([&otherwise]).filter_map(Rule::policy);
+        let hidden = policies.map(Hidden::by).fold(Hidden::default(), Hidden::or);
+        Self { rows: rows.into(), otherwise, reads_paths, hidden }
+    }
+
+    pub(super) fn hidden(&self) -> Hidden {
+        self.hidden
     }
 
     pub(super) fn policy(&self, head: &RequestHead<'_>) -> Result<Option<&Policy>, MissingKey> {
-        Ok(match self.rule(head)? {
-            Rule::Limited(policy) => Some(policy),
-            Rule::Unlimited => None,
-        })
+        Ok(self.rule(head)?.policy())
     }
 
     /// Those of its rows, and the last one.

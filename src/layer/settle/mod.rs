@@ -6,12 +6,14 @@ mod response_head;
 mod source;
 mod top_up;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use http::HeaderName;
 
 #[cfg(feature = "usage-body")]
 use super::usage::Usage;
+use crate::model::LimitName;
+use source::{Find, found};
 
 pub use outcome::Outcome;
 pub use response_head::ResponseHead;
@@ -59,10 +61,12 @@ pub struct Settle {
     pub(super) strip: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub(super) enum Mode {
     Set,
     Add,
+    /// To what the head gives.
+    AddTo(Arc<Find>),
 }
 
 impl Settle {
@@ -91,7 +95,7 @@ impl Settle {
     /// The use is what the closure makes of the response's head, in tokens; `None` keeps the
     /// estimate.
     pub fn head(find: impl Fn(&ResponseHead<'_>) -> Option<u64> + Send + Sync + 'static) -> Self {
-        Self::new(Source::Head(std::sync::Arc::new(find)))
+        Self::new(Source::Head(Arc::new(find)))
     }
 
     /// The use is the value of the body's trailer `name`, in decimal digits.
@@ -115,14 +119,14 @@ impl Settle {
     /// The use is what the closure makes of the bytes of the body that have come so far. It is
     /// asked with every piece of the body.
     pub fn bytes(tokens: impl Fn(u64) -> u64 + Send + Sync + 'static) -> Self {
-        Self::new(Source::Bytes(std::sync::Arc::new(tokens)))
+        Self::new(Source::Bytes(Arc::new(tokens)))
     }
 
     /// The use is what the closure makes of the server-sent events that have come so far, those
     /// without data not counted. Any other body keeps the estimate, and so does one with a
     /// `content-encoding`, which is not read.
     pub fn events(tokens: impl Fn(u64) -> u64 + Send + Sync + 'static) -> Self {
-        Self::new(Source::Events(std::sync::Arc::new(tokens)))
+        Self::new(Source::Events(Arc::new(tokens)))
     }
 
     /// The use is what the body says, in JSON or in server-sent events of JSON: see [`Usage`].
@@ -137,19 +141,65 @@ impl Settle {
         self
     }
 
-    /// Removes the headers or trailers from the response: they are meant for the layer alone. Of
-    /// other sources nothing is removed.
+    /// Adds the value to what the closure makes of the response's head, in tokens: to the tokens of a
+    /// prompt, say, where the estimate has those of an answer too. `None` adds it to the estimate.
+    ///
+    /// ```
+    /// use tollgate::layer::Settle;
+    ///
+    /// /// What the handler puts into its response's extensions.
+    /// #[derive(Clone)]
+    /// struct Prompt {
+    ///     tokens: u64,
+    /// }
+    ///
+    /// let rule = Settle::events(|events| events).add_to(|head| Some(head.extensions.get::<Prompt>()?.tokens));
+    /// ```
+    pub fn add_to(mut self, base: impl Fn(&ResponseHead<'_>) -> Option<u64> + Send + Sync + 'static) -> Self {
+        self.mode = Mode::AddTo(Arc::new(base));
+        self
+    }
+
+    /// Removes the headers or trailers from the response: they are meant for the layer alone. Trailers
+    /// are not announced in `Trailer` either. Of other sources nothing is removed.
     pub fn strip(mut self) -> Self {
         self.strip = true;
         self
     }
 
-    /// The amount, where the limit's use was estimated as `estimate`.
-    pub(super) fn applied(&self, value: u64, estimate: u64) -> u64 {
+    /// What values are added to, or compared with, where the limit's use was estimated as `estimate`.
+    pub(super) fn base(&self, limit: &LimitName, head: &ResponseHead<'_>, estimate: u64) -> u64 {
+        match &self.mode {
+            Mode::Set | Mode::Add => estimate,
+            Mode::AddTo(base) => found(limit, &**base, head).ok().flatten().unwrap_or(estimate),
+        }
+    }
+
+    /// Whether the value is more than what was estimated, or comes on top of it.
+    #[cfg(feature = "usage-body")]
+    pub(super) fn exceeds(&self, value: u64, base: u64) -> bool {
+        match self.mode {
+            Mode::Set => value > base,
+            Mode::Add | Mode::AddTo(_) => true,
+        }
+    }
+
+    /// The amount.
+    pub(super) fn applied(&self, value: u64, base: u64) -> u64 {
         match self.mode {
             Mode::Set => value,
-            Mode::Add => estimate.saturating_add(value),
+            Mode::Add | Mode::AddTo(_) => base.saturating_add(value),
         }
+    }
+}
+
+impl fmt::Debug for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Set => "Set",
+            Self::Add => "Add",
+            Self::AddTo(_) => "AddTo",
+        })
     }
 }
 

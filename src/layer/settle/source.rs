@@ -9,7 +9,7 @@ use super::{BadAmount, ResponseHead, in_bounds, single_amount};
 use crate::layer::usage::Usage;
 use crate::{model::LimitName, telemetry};
 
-type Find = dyn Fn(&ResponseHead<'_>) -> Option<u64> + Send + Sync;
+pub(super) type Find = dyn Fn(&ResponseHead<'_>) -> Option<u64> + Send + Sync;
 type Count = dyn Fn(u64) -> u64 + Send + Sync;
 
 /// Where the real use of a limit is found.
@@ -41,34 +41,52 @@ impl Source {
     }
 
     /// What the head says was used of a limit.
-    pub(in crate::layer) fn in_head(&self, limit: &LimitName, head: &ResponseHead<'_>) -> Option<u64> {
+    ///
+    /// # Errors
+    /// What it says gives no amount, which is told here.
+    pub(in crate::layer) fn in_head(
+        &self,
+        limit: &LimitName,
+        head: &ResponseHead<'_>,
+    ) -> Result<Option<u64>, BadAmount> {
         match self {
             Self::Headers(names) => sum(limit, names, head.headers),
-            Self::Head(find) => {
-                let ignored = |problem: &BadAmount| {
-                    telemetry::settle_value_ignored(limit, "a closure", problem.label(), &problem.to_string());
-                };
-                in_bounds(find(head)?).inspect_err(ignored).ok()
-            }
-            _ => None,
+            Self::Head(find) => found(limit, &**find, head),
+            _ => Ok(None),
         }
     }
 }
 
-/// The sum of those that are there. Where one is bad there is none.
-pub(in crate::layer) fn sum(limit: &LimitName, names: &[HeaderName], headers: &HeaderMap) -> Option<u64> {
+/// The sum of those that are there.
+///
+/// # Errors
+/// One of them gives no amount, or no limit can have so much, which is told here.
+pub(in crate::layer) fn sum(
+    limit: &LimitName,
+    names: &[HeaderName],
+    headers: &HeaderMap,
+) -> Result<Option<u64>, BadAmount> {
     let mut sum: Option<u64> = None;
     for name in names {
-        match single_amount(headers, name) {
-            Ok(None) => {}
-            Ok(Some(value)) => sum = Some(sum.unwrap_or(0).saturating_add(value)),
-            Err(problem) => {
-                telemetry::settle_value_ignored(limit, name.as_str(), problem.label(), &problem.to_string());
-                return None;
-            }
-        }
+        let added = single_amount(headers, name).and_then(|value| match value {
+            None => Ok(sum),
+            Some(value) => in_bounds(sum.unwrap_or(0).saturating_add(value)).map(Some),
+        });
+        sum = added.inspect_err(|problem| ignored(limit, name.as_str(), *problem))?;
     }
-    sum
+    Ok(sum)
+}
+
+/// What a closure makes of the head.
+///
+/// # Errors
+/// No limit can have so much, which is told here.
+pub(super) fn found(limit: &LimitName, find: &Find, head: &ResponseHead<'_>) -> Result<Option<u64>, BadAmount> {
+    find(head).map(in_bounds).transpose().inspect_err(|problem| ignored(limit, "a closure", *problem))
+}
+
+fn ignored(limit: &LimitName, source: &str, problem: BadAmount) {
+    telemetry::settle_value_ignored(limit, source, problem.label(), &problem.to_string());
 }
 
 impl fmt::Debug for Source {

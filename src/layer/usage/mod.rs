@@ -33,6 +33,13 @@ use paths::{Field, Pointer};
 /// has to be a JSON number, whole and not negative. `null` says nothing; anything else is ignored
 /// with one warning for each body.
 ///
+/// # What is cut off
+/// A stream may break off, or its client go, when only a part has come: Anthropic's begin with the
+/// tokens in. Such a part is charged where it is more than the estimate, which else stands. So nobody
+/// pays less for having gone before the rest came. It is a part of `total` without tokens out, of
+/// `output` what a `message` begins with, and of [`pointers`](Self::pointers) less than all of them.
+/// At the end of the body what is there counts.
+///
 /// # How a body is read
 /// By its `content-type`: `text/event-stream`, or JSON (`application/json`, `…+json`, NDJSON). Any
 /// other is not read, nor is one with a `content-encoding`: compress outside the layer. The
@@ -105,22 +112,38 @@ impl Usage {
         Self { what: What::Pointers(parsed) }
     }
 
-    /// The amount, by what was found in each slot.
-    fn amount(&self, found: impl Fn(usize) -> Option<u64>) -> Option<u64> {
+    /// What was told, by what was found in each slot.
+    fn told(&self, found: impl Fn(usize) -> Option<u64>) -> Option<Told> {
         let field = |field: Field| found(field as usize);
         let input = |cache_reads: bool| {
             let read = field(Field::CacheRead).filter(|_| cache_reads);
             let sum = add([field(Field::Input), field(Field::CacheCreation), read]);
             field(Field::Prompt).or(sum)
         };
-        let output = || field(Field::Completion).or(field(Field::Output));
-        match &self.what {
-            What::Total => field(Field::Total).or_else(|| add([input(true), output()])),
-            What::Input { cache_reads } => input(*cache_reads),
-            What::Output => output(),
-            What::Pointers(pointers) => add(pointers.iter().map(|pointer| found(pointer.slot()))),
-        }
+        let whole_output = field(Field::Completion).or(field(Field::Output));
+        let output = whole_output.or(field(Field::FirstOutput));
+        let (tokens, whole) = match &self.what {
+            What::Total => match (field(Field::Total), input(true)) {
+                (Some(total), _) => (Some(total), true),
+                (None, input) => (add([input, output]), input.is_some() && whole_output.is_some()),
+            },
+            What::Input { cache_reads } => (input(*cache_reads), true),
+            What::Output => (output, whole_output.is_some()),
+            What::Pointers(pointers) => {
+                let parts = || pointers.iter().map(|pointer| found(pointer.slot()));
+                (add(parts()), parts().all(|part| part.is_some()))
+            }
+        };
+        Some(Told { tokens: tokens?, whole })
     }
+}
+
+/// What a body has said so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) tokens: u64,
+    /// Whether it is all that is to be told, as far as is known.
+    pub(super) whole: bool,
 }
 
 /// The sum of those that are there.

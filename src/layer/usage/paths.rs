@@ -5,7 +5,7 @@ use super::{Usage, What, key::MOST_BYTES};
 /// The most parts of a pointer: the levels of a document that are told apart.
 pub(super) const MOST_PARTS: usize = 16;
 
-/// Numbers of a `usage` object, each with a slot of its own.
+/// A number of a `usage` object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
     Prompt,
@@ -15,7 +15,12 @@ pub(super) enum Field {
     Output,
     CacheCreation,
     CacheRead,
+    /// The tokens out that a message begins with.
+    FirstOutput,
 }
+
+/// Numbers of a `usage` object, each with a slot of its own.
+const SLOTS: usize = 8;
 
 const FIELDS: [(Field, &str); 7] = [
     (Field::Prompt, "prompt_tokens"),
@@ -81,7 +86,7 @@ struct Place {
 impl Paths {
     /// What these ask for; `None` where it is nothing.
     pub(in crate::layer) fn of<'a>(usages: impl Iterator<Item = &'a mut Usage>) -> Option<Self> {
-        let mut paths = Self { nodes: vec![Place::default()], slots: FIELDS.len() };
+        let mut paths = Self { nodes: vec![Place::default()], slots: SLOTS };
         let mut fields = false;
         for usage in usages {
             match &mut usage.what {
@@ -97,6 +102,10 @@ impl Paths {
                     fields = true;
                     for place in PLACES {
                         for (field, name) in FIELDS {
+                            let field = match (place, field) {
+                                (["message", _], Field::Output) => Field::FirstOutput,
+                                _ => field,
+                            };
                             paths.add(place.iter().copied().chain([name]), field as usize)?;
                         }
                     }
@@ -184,6 +193,6 @@ mod tests {
         let slots: Vec<_> = [&["usage", "total_tokens"][..], &["a"], &["b"], &["usage"], &["c"]]
             .map(|path| paths.slot(leaf(path)))
             .to_vec();
-        assert_eq!(slots, [Some(7), Some(8), Some(9), None, None]);
+        assert_eq!(slots, [Some(8), Some(9), Some(10), None, None]);
     }
 }

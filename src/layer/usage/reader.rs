@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Usage, paths::Paths, scanner::Scanner};
+use super::{Told, Usage, paths::Paths, scanner::Scanner};
 use crate::layer::settle::BadAmount;
 
 /// Reads a body as it comes.
@@ -10,7 +10,7 @@ use crate::layer::settle::BadAmount;
 pub(in crate::layer) struct Reader {
     scanner: Scanner,
     /// By slot: the last number.
-    found: SmallVec<[Option<u64>; 8]>,
+    found: SmallVec<[Option<u64>; 10]>,
     problem: Problem,
     /// How much of a byte order mark has come.
     mark: Option<usize>,
@@ -63,8 +63,8 @@ impl Reader {
     }
 
     /// What was found so far.
-    pub(in crate::layer) fn amount(&self, usage: &Usage) -> Option<u64> {
-        usage.amount(|slot| self.found.get(slot).copied().flatten())
+    pub(in crate::layer) fn amount(&self, usage: &Usage) -> Option<Told> {
+        usage.told(|slot| self.found.get(slot).copied().flatten())
     }
 
     /// What was wrong with a number, once.

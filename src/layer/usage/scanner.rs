@@ -27,6 +27,8 @@ pub(super) struct Scanner {
     number: Number,
     /// The slot of the number that was read, until what follows shows that it was all.
     read: Option<usize>,
+    /// The slot of what is there in place of a number.
+    odd: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +93,7 @@ impl Default for Scanner {
             key: Key::default(),
             number: Number::default(),
             read: None,
+            odd: None,
         }
     }
 }
@@ -150,6 +153,9 @@ impl Scanner {
                     if let (Some(slot), false) = (self.read.take(), self.is_lost()) {
                         found(slot, self.number.amount());
                     }
+                    if let Some(slot) = self.odd.take() {
+                        found(slot, Err(BadAmount::Malformed));
+                    }
                     piece = rest;
                 }
             }
@@ -183,6 +189,9 @@ impl Scanner {
     }
 
     fn begin_value(&mut self, byte: u8, paths: &Paths) -> State {
+        if matches!(byte, b'{' | b'[' | b'"' | b't' | b'f') {
+            self.odd = paths.slot(self.here);
+        }
         match byte {
             b'{' => self.open(true, State::FirstKey),
             b'[' => {

@@ -26,7 +26,7 @@ fn found<'a>(pointers: &[&str], pieces: impl IntoIterator<Item = &'a [u8]>) -> V
     for piece in pieces {
         reader.read(&paths, piece);
     }
-    usages.iter().map(|usage| reader.amount(usage)).collect()
+    usages.iter().map(|usage| Some(reader.amount(usage)?.tokens)).collect()
 }
 
 /// The same, by one usage.
@@ -34,7 +34,7 @@ fn usage(mut usage: Usage, body: &str) -> Option<u64> {
     let paths = Paths::of(std::iter::once(&mut usage)).unwrap();
     let mut reader = Reader::new(&paths);
     reader.read(&paths, body.as_bytes());
-    reader.amount(&usage)
+    Some(reader.amount(&usage)?.tokens)
 }
 
 fn expected(pointers: &[&str], documents: &[Value]) -> Vec<Option<u64>> {

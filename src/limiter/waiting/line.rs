@@ -15,6 +15,7 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
+use super::forecast::{asked, times_until};
 use crate::model::{BucketKey, Cost, KeyParts, LimitStatus};
 
 /// The lines of a limiter: one for each bucket that somebody waits for.
@@ -208,7 +209,10 @@ impl Line {
                 Phase::Sleeping => return,
                 Phase::Queued => {
                     let wait = match (&self.seen, knows) {
-                        (Some((limits, _)), true) => time_until(limits, asking.iter().chain([&member.cost])),
+                        (Some((limits, _)), true) => {
+                            let all = times_until(limits, asking.iter().chain([&member.cost]));
+                            all.max().unwrap_or_default()
+                        }
                         // Nothing is known: one alone finds out, once nobody else is about to.
                         _ if asking.is_empty() => Duration::ZERO,
                         _ => return,
@@ -236,14 +240,15 @@ impl Line {
     /// Where the limits stand for a request, after all who came before it.
     fn expected(&self, ticket: u64, cost: &Cost) -> Option<Vec<LimitStatus>> {
         let (limits, at) = self.seen.as_ref()?;
-        let ahead: Vec<&Cost> =
-            self.members.iter().take_while(|member| member.ticket < ticket).map(|member| &member.cost).collect();
+        let ahead = self.members.iter().take_while(|member| member.ticket < ticket).map(|member| &member.cost);
         let gone = at.elapsed();
-        let status = |status: &LimitStatus| {
-            let wait = time_until([status], ahead.iter().copied().chain([cost])).saturating_sub(gone);
-            LimitStatus { requested: asked(cost, status), retry_after: Some(wait), ..status.clone() }
+        let times = times_until(limits, ahead.chain([cost]));
+        let status = |(status, time): (&LimitStatus, Duration)| LimitStatus {
+            requested: asked(cost, status),
+            retry_after: Some(time.saturating_sub(gone)),
+            ..status.clone()
         };
-        Some(limits.iter().map(status).collect())
+        Some(limits.iter().zip(times).map(status).collect())
     }
 }
 
@@ -253,38 +258,4 @@ impl Member {
         self.told = Some(step);
         self.turn.notify_one();
     }
-}
-
-/// Tokens of the limit that a cost asks for.
-fn asked(cost: &Cost, status: &LimitStatus) -> u64 {
-    cost.get(status.limit.name().as_str()).unwrap_or(1)
-}
-
-/// The time until all of these costs fit together, counted from the time of the statuses. More than
-/// a capacity fits as it is used up.
-fn time_until<'a>(
-    limits: impl IntoIterator<Item = &'a LimitStatus>,
-    costs: impl Iterator<Item = &'a Cost> + Clone,
-) -> Duration {
-    let until = |status: &LimitStatus| {
-        let needed: u128 = costs.clone().map(|cost| u128::from(asked(cost, status))).sum();
-        if costs.clone().all(|cost| asked(cost, status) == 0) {
-            return 0;
-        }
-        let limit = &status.limit;
-        let time = |tokens: u128| {
-            tokens.saturating_mul(limit.refill_period().as_millis()).div_ceil(limit.refill_amount().into())
-        };
-        // Exact to the millisecond: when the bucket is full, less the time for what is not needed.
-        let (full, capacity) = (status.reset_after.as_millis(), u128::from(limit.capacity()));
-        match needed.checked_sub(capacity) {
-            Some(more) => full.saturating_add(time(more)),
-            None => full.saturating_sub(
-                capacity.saturating_sub(needed).saturating_mul(limit.refill_period().as_millis())
-                    / u128::from(limit.refill_amount()),
-            ),
-        }
-    };
-    let millis = limits.into_iter().map(until).max().unwrap_or(0);
-    Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
 }

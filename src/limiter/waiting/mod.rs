@@ -6,6 +6,7 @@
 //! | it does not | none more until the time that the denial gives, then one |
 //! | others wait already | none until they have been granted, then one |
 
+mod forecast;
 mod line;
 
 use std::{sync::Arc, time::Duration};

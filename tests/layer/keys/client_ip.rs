@@ -96,6 +96,21 @@ fn where_it_leads_nowhere_there_is_no_key() {
     }
 }
 
+/// Whoever trusts everybody trusts no header: there is nobody whom a proxy could have seen.
+#[test]
+fn networks_that_cover_everything_give_no_key() {
+    let everybody = || Networks::new(["0.0.0.0/0", "::/0"]).unwrap();
+    for peer in [PROXY, STRANGER, "2001:db8::1", "::ffff:192.0.2.1"] {
+        for lines in [&["192.0.2.7"][..], &["192.0.2.7, 2001:db8::7"], &["::ffff:192.0.2.7", "10.0.0.1"]] {
+            let request = forwarded_for(peer, lines);
+            assert_eq!(found(&ClientIp::x_forwarded_for(everybody()), &request), None, "{peer} {lines:?}");
+        }
+    }
+    // And nobody at all: the peer is the client.
+    let nobody = ClientIp::x_forwarded_for(Networks::new([""; 0]).unwrap());
+    assert_eq!(found(&nobody, &forwarded_for(STRANGER, &["192.0.2.7"])).unwrap(), format!("ip:{STRANGER}"));
+}
+
 #[test]
 fn by_the_number_of_proxies() {
     assert_eq!(by_hops(1, &["198.51.100.1, 192.0.2.7"]).unwrap(), "ip:192.0.2.7");

@@ -1,6 +1,6 @@
 //! Closures are extractors, and so is what they make of others.
 
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, Request, Version};
 use tollgate::{
     Limit,
     layer::{Key, KeyExtractor, MissingKey, RequestHead, keys},
@@ -20,6 +20,29 @@ async fn a_closure() {
     *post.method_mut() = Method::POST;
     assert_eq!(ask(&app, post).await.status(), 200);
     assert_eq!(left_of(&limiter, "alice", "GET", &limit).await, 0);
+}
+
+/// Everything but the body is there, whatever the body is: so extractors fit into one table.
+#[test]
+fn they_see_the_whole_head_of_requests_with_any_body() {
+    let extractors: [Box<dyn KeyExtractor>; 5] = [
+        Box::new(|head: &RequestHead<'_>| Ok(Key::untrusted(head.method.as_str()))),
+        Box::new(|head: &RequestHead<'_>| Ok(Key::untrusted(head.uri.path()))),
+        Box::new(|head: &RequestHead<'_>| Ok(Key::untrusted(format!("{:?}", head.version)))),
+        Box::new(|head: &RequestHead<'_>| Ok(Key::untrusted(head.headers["x-user"].as_bytes()))),
+        Box::new(keys::extension(|number: &u8| Key::untrusted(number.to_string()))),
+    ];
+    fn seen<B>(extractors: &[Box<dyn KeyExtractor>], body: B) -> Vec<String> {
+        let request = Request::post("/path").version(Version::HTTP_2).header("x-user", "alice").extension(7_u8);
+        let request = request.body(body).unwrap();
+        let keys = extractors.iter().map(|extractor| extractor.extract(&RequestHead::from(&request)).unwrap());
+        keys.map(|key| key.into_entity().unwrap().into()).collect()
+    }
+    let path: String = tollgate::EntityId::from_untrusted("/path").unwrap().into();
+    let version: String = tollgate::EntityId::from_untrusted("HTTP/2.0").unwrap().into();
+    let expected = ["POST", &path, &version, "alice", "7"];
+    assert_eq!(seen(&extractors, ()), expected);
+    assert_eq!(seen(&extractors, "text"), expected);
 }
 
 #[tokio::test]

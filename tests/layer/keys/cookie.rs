@@ -30,6 +30,16 @@ fn one_session_has_one_key() {
     }
 }
 
+/// Services that decode names see two cookies of the name, and go by one of them.
+#[test]
+fn nobody_hides_a_second_one() {
+    assert_eq!(found(&["s%69d=abc"]).unwrap(), "abc");
+    for cookies in [&["sid=made-up; s%69d=abc"][..], &["s%69d=abc; sid=made-up"], &["sid=made-up", "%73id=abc"]] {
+        assert_eq!(found(cookies), None, "{cookies:?}");
+    }
+    assert_eq!(found(&["sid=abc; s%2569d=x; sid%00=y; s%=z"]).unwrap(), "abc");
+}
+
 #[test]
 fn nothing_else_is_it() {
     for cookies in

@@ -124,6 +124,8 @@ async fn a_mistake_of_the_server_is_never_passed_over() {
             per_user(rph()).entity(peer_second()),
             per_user(rph()).entity(keys::header("x-user").and(keys::peer_ip())),
             per_user(rph()).entity(keys::peer_ip().and(keys::header("x-other"))),
+            per_user(rph()).entity(keys::header("x-other").and(keys::peer_ip())),
+            per_user(rph()).entity(keys::header("x-other").and(keys::fixed("a").and(keys::peer_ip()))),
         ];
         for policy in policies {
             let events = Events::collect();

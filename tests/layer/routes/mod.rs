@@ -6,6 +6,7 @@ mod paths;
 mod placements;
 mod swap;
 mod table;
+mod unlimited;
 
 use std::convert::Infallible;
 

@@ -59,12 +59,24 @@ async fn a_missing_one_keeps_it_silently() {
 }
 
 #[tokio::test]
+async fn a_sum_that_no_limit_can_have_is_none() {
+    let events = Events::collect();
+    let (limiter, _) = memory();
+    let policy = ten_tokens().settle("tpm", Settle::headers(["x-in", "x-out"]));
+    let app = app(layer(&limiter, policy), || [("x-in", "999999999999999"), ("x-out", "1")]);
+    assert_eq!(ask(&app, from("alice")).await.status(), 200);
+    assert_eq!(alices_tokens(&limiter).await, AS_ESTIMATED);
+    assert!(events.text().contains("larger than any limit"), "{}", events.text());
+}
+
+#[tokio::test]
 async fn the_largest_is_taken() {
     let (limiter, _) = memory();
     let largest = || header_map(&[("x-used", b"999999999999999"), ("x-extra", b"999999999999999")]);
     let policy = ten_tokens()
         .settle("tpm", Settle::header("x-used"))
-        .settle("tpm", Settle::headers(["x-used", "x-extra"]).add());
+        .settle("tpm", Settle::header("x-used").add())
+        .settle("tpm", Settle::header("x-extra").add());
     let app = app(layer(&limiter, policy), largest);
     let response = ask(&app, from("alice")).await;
     assert_eq!(response.status(), 200);

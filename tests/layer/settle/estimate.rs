@@ -110,6 +110,17 @@ async fn so_does_a_closure() {
     assert_eq!(alices_tokens(&limiter).await, 50);
 }
 
+#[tokio::test]
+async fn whatever_a_closure_makes_of_it_is_refused_where_it_does_not_fit() {
+    for tokens in [101, 1_000_000_000_000_000, u64::MAX] {
+        let (limiter, _) = memory();
+        let app = hello(layer(&limiter, ten_tokens().estimate("tpm", move |_: &RequestHead<'_>| Some(tokens))));
+        let response = ask(&app, from("alice")).await;
+        assert_eq!((response.status().as_u16(), text(&response, "retry-after")), (429, None), "{tokens}");
+        assert_eq!(alices_tokens(&limiter).await, 100);
+    }
+}
+
 async fn more_than_the_capacity_never_fits(limiter: RateLimiter) {
     let app = estimating(&limiter);
     for asked in ["101", "999999999999999"] {

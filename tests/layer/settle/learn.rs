@@ -110,7 +110,6 @@ fn stored() -> PolicyBuilder {
         .entity(tollgate::layer::keys::header("x-user"))
         .resource(tollgate::layer::keys::fixed("api"))
         .cost("tpm", 10)
-        .learn("tpm", Learn::default())
 }
 
 #[tokio::test]
@@ -118,37 +117,64 @@ async fn not_above_a_stored_one_either() {
     let (limiter, clock) = memory();
     let scope = ConfigScope::Resource(Resource::new("api").unwrap());
     limiter.config().set(scope, tokens()).await.unwrap();
-    let app = app(&limiter, stored());
+    let app = app(&limiter, stored().learn("tpm", Learn::default()));
     assert_eq!(charged(&app, "alice", 50_000).await, 10);
     clock.advance(std::time::Duration::from_secs(3600));
     assert_eq!(charged(&app, "alice", 0).await, 10_000);
 }
 
-#[tokio::test]
-async fn a_stored_limit_that_becomes_smaller_refuses_one_request() {
+async fn store(limiter: &RateLimiter, tokens: u64) {
+    let scope = ConfigScope::Resource(Resource::new("api").unwrap());
+    limiter.config().set(scope, Limit::per_minute("tpm", tokens)).await.unwrap();
+}
+
+/// A stored limit of 100 tokens in the place of a larger one: how many requests are refused, and what the next
+/// one is charged at first.
+async fn shrunk(learn: Learn) -> (u32, String) {
     let (limiter, _) = memory();
-    let store = async |tokens: u64| {
-        let limit = Limit::per_minute("tpm", tokens);
-        let scope = ConfigScope::Resource(Resource::new("api").unwrap());
-        limiter.config().set(scope, limit).await.unwrap();
-    };
-    store(10_000).await;
-    let policy = stored();
-    let app = app(&limiter, policy);
+    store(&limiter, 10_000).await;
+    let app = app(&limiter, stored().learn("tpm", learn));
     assert_eq!(charged(&app, "alice", 500).await, 10);
     assert_eq!(charged(&app, "alice", 500).await, 500);
-    store(100).await;
+    store(&limiter, 100).await;
     let mut refused = 0;
-    let next = loop {
+    loop {
         let mut request = from("alice");
         request.headers_mut().extend(header_map(&[("x-use", b"5")]));
         let response = ask(&app, request).await;
         if response.status() == 200 {
-            break response;
+            let charged = axum::body::to_bytes(response.into_body(), 100).await.unwrap();
+            return (refused, String::from_utf8_lossy(&charged).into_owned());
         }
         assert!(!response.headers().contains_key("retry-after"));
         refused += 1;
-        assert!(refused < 2);
-    };
-    assert_eq!(axum::body::to_bytes(next.into_body(), 100).await.unwrap(), "100");
+        assert!(refused < 10);
+    }
+}
+
+#[tokio::test]
+async fn a_stored_limit_that_becomes_smaller_refuses_one_request() {
+    assert_eq!(shrunk(Learn::default()).await, (1, "100".to_owned()));
+}
+
+#[tokio::test]
+async fn nor_more_by_a_floor_that_no_longer_fits() {
+    assert_eq!(shrunk(Learn::default().floor(500)).await, (1, "100".to_owned()));
+}
+
+#[tokio::test]
+async fn a_floor_above_a_stored_capacity_refuses_nobody() {
+    let (limiter, clock) = memory();
+    store(&limiter, 100).await;
+    let app = app(&limiter, stored().learn("tpm", Learn::default().floor(500)));
+    assert_eq!(charged(&app, "alice", 5).await, 10);
+    for _ in 0..2 {
+        clock.advance(std::time::Duration::from_secs(3600));
+        assert_eq!(charged(&app, "alice", 5).await, 100, "what a full bucket holds");
+    }
+    store(&limiter, 10_000).await;
+    clock.advance(std::time::Duration::from_secs(3600));
+    assert_eq!(charged(&app, "alice", 5).await, 100, "as was known");
+    clock.advance(std::time::Duration::from_secs(3600));
+    assert_eq!(charged(&app, "alice", 5).await, 500, "the floor fits now");
 }

@@ -3,6 +3,7 @@
 //! A request costs 10 of 100 tokens before anything is known.
 
 mod bad_values;
+mod cut_off;
 mod debt;
 mod estimate;
 mod handle;
@@ -13,6 +14,7 @@ mod refund;
 mod response_head;
 mod top_up;
 mod trailer;
+mod trailer_sockets;
 
 /// What is left where the estimate stands.
 pub(super) const AS_ESTIMATED: i64 = 90;

@@ -64,6 +64,32 @@ async fn strips_what_clients_need_not_see() {
 }
 
 #[tokio::test]
+async fn and_what_announces_them() {
+    for (announced, expected) in [
+        (&["x-used, x-else"][..], &["x-else"][..]),
+        (&["X-Used", "x-else , x-more"], &["x-else, x-more"]),
+        (&["x-used"], &[]),
+        (&["x-else", "x-used2"], &["x-else", "x-used2"]),
+        (&[], &[]),
+    ] {
+        for (rule, expected) in [(Settle::trailer("x-used").strip(), expected), (Settle::trailer("x-used"), announced)]
+        {
+            let app = app(layer(&memory().0, ten_tokens().settle("tpm", rule)), move || {
+                let mut response = with_trailers(&[("x-used", b"30")]);
+                for line in announced {
+                    response.headers_mut().append("trailer", http::HeaderValue::from_static(line));
+                }
+                response
+            });
+            let response = ask(&app, from("alice")).await;
+            let lines: Vec<_> =
+                response.headers().get_all("trailer").iter().map(|line| line.to_str().unwrap()).collect();
+            assert_eq!(lines, expected, "{announced:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn strips_them_where_there_is_no_lease_too() {
     let policy =
         ten_tokens().settle("tpm", Settle::header("x-used").strip()).settle("tpm", Settle::trailer("x-used").strip());

@@ -81,6 +81,36 @@ async fn bad_numbers_are_told_once() {
     }
 }
 
+#[tokio::test]
+async fn what_stands_in_place_of_a_number_is_told_once() {
+    for odd in ["\"30\"", "true", "[30]", "{\"a\":30}", "false"] {
+        let events = Events::collect();
+        let body = format!("{{\"usage\":{{\"total_tokens\":{odd}}}}}\n").repeat(3);
+        assert_eq!(left_at_the_end(total(), "application/json", &body).await, 90, "{odd}");
+        assert_eq!(events.text().matches("not a whole number").count(), 1, "{odd}: {}", events.text());
+    }
+    // What is absent says nothing.
+    let events = Events::collect();
+    let body = "{\"usage\":{\"total_tokens\":null,\"other\":\"30\"},\"total_tokens\":\"30\"}";
+    assert_eq!(left_at_the_end(total(), "application/json", body).await, 90);
+    assert!(!events.text().contains("ignored"), "{}", events.text());
+}
+
+#[tokio::test]
+async fn what_a_closure_makes_of_it_may_be_absurd() {
+    for rule in [Settle::bytes(|_| u64::MAX), Settle::bytes(|_| u64::MAX).add()] {
+        let events = Events::collect();
+        let pieces = [&b"one"[..], b"two", b"three"];
+        assert_eq!(super::left_after(rule, "text/plain", &pieces).await.last(), Some(&90));
+        assert_eq!(events.text().matches("larger than any limit").count(), 1, "{}", events.text());
+    }
+    // So may a sum, each part of which is a number that a limit can have.
+    let events = Events::collect();
+    let body = "{\"usage\":{\"input_tokens\":999999999999999,\"output_tokens\":1}}";
+    assert_eq!(left_at_the_end(total(), "application/json", body).await, 90);
+    assert_eq!(events.text().matches("larger than any limit").count(), 1, "{}", events.text());
+}
+
 /// Data in so many pieces; `holed` does not show all of them.
 struct Pieces {
     pieces: Vec<Bytes>,

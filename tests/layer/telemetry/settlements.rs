@@ -50,6 +50,47 @@ async fn values_that_say_nothing() {
     assert_eq!(settled(&recording, "up"), None);
 }
 
+/// How many values were counted as missing after one answer to a request that these rules settle.
+async fn missing<R: IntoResponse + Send + 'static>(rules: Vec<Settle>, answer: fn() -> R) -> Option<f64> {
+    let recording = Recording::start();
+    let policy = rules.into_iter().fold(ten_tokens(), |policy, rule| policy.settle("tpm", rule));
+    let response = ask(&app(layer(&world::memory().0, policy), answer), from("alice")).await;
+    crate::bodies::collect(response.into_body()).await.unwrap();
+    recording.get("settle_values_ignored_total", &[("limit", "tpm"), ("reason", "missing")])
+}
+
+#[tokio::test]
+async fn values_that_are_missing() {
+    let header = || Settle::header("x-used");
+    let [trailer, usage] = [|| Settle::trailer("x-used"), || Settle::usage(tollgate::layer::Usage::total())];
+    let nothing: fn() -> _ = || "hello";
+    for rules in [vec![header()], vec![header(), Settle::header("x-else")], vec![trailer()], vec![usage()]] {
+        assert_eq!(missing(rules, nothing).await, Some(1.0));
+    }
+    // One of them suffices, and what was counted as bad is not missing as well.
+    assert_eq!(missing(vec![header(), trailer(), usage()], nothing).await, Some(1.0));
+    let some: fn() -> _ = || ([("x-used", "30")], "hello");
+    for rules in [vec![header()], vec![header(), Settle::header("x-else")], vec![header(), trailer()]] {
+        assert_eq!(missing(rules, some).await, None);
+    }
+    assert_eq!(missing(vec![header()], || [("x-used", "many")]).await, None);
+    let bad: fn() -> _ = || ([("content-type", "application/json")], "{\"usage\":{\"total_tokens\":-1}}");
+    assert_eq!(missing(vec![usage()], bad).await, None);
+    // A rule that counts finds something in every body.
+    assert_eq!(missing(vec![Settle::bytes(|bytes| bytes), usage()], nothing).await, None);
+    assert_eq!(missing(vec![], nothing).await, None);
+}
+
+#[tokio::test]
+async fn a_handler_that_tells_leaves_nothing_missing() {
+    let recording = Recording::start();
+    let handler = async |lease: tollgate::layer::LeaseHandle| lease.settle("tpm", 3).unwrap();
+    let layer = layer(&world::memory().0, ten_tokens().settle("tpm", Settle::header("x-used")));
+    let app = axum::Router::new().fallback(handler).layer(layer);
+    assert_eq!(ask(&app, from("alice")).await.status(), 200);
+    assert_eq!(recording.get("settle_values_ignored_total", &[("limit", "tpm"), ("reason", "missing")]), None);
+}
+
 #[tokio::test]
 async fn that_are_dropped() {
     let recording = Recording::start();

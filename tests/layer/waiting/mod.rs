@@ -1,11 +1,13 @@
 //! Waiting for capacity instead of a 429. The time of the runtime is paused, and buckets go by it.
 
+mod line;
+
 use std::{pin::pin, time::Duration};
 
 use tokio::time::Instant;
 use tollgate::{Limit, RateLimiter, clock::Clock, layer::PolicyBuilder, limiter::Builder, store::MemoryStore};
 
-use super::world::{ask, from, hello, layer, left, per_user, poll_once, status, text};
+use crate::world::{ask, from, hello, layer, left, per_user, poll_once, status, text};
 
 #[derive(Debug)]
 struct RuntimeClock(Instant);
@@ -16,9 +18,20 @@ impl Clock for RuntimeClock {
     }
 }
 
+fn builder() -> Builder {
+    RateLimiter::builder().clock(RuntimeClock(Instant::now()))
+}
+
+fn in_memory() -> RateLimiter {
+    builder().build_memory(MemoryStore::new())
+}
+
+fn through_gates() -> RateLimiter {
+    builder().build(MemoryStore::new()).unwrap()
+}
+
 fn limiters() -> [RateLimiter; 2] {
-    let builder = || -> Builder { RateLimiter::builder().clock(RuntimeClock(Instant::now())) };
-    [builder().build_memory(MemoryStore::new()), builder().build(MemoryStore::new()).unwrap()]
+    [in_memory(), through_gates()]
 }
 
 /// One request every ten seconds.

@@ -1,0 +1,178 @@
+//! Streams that break off, or whose clients go, before they have said what was used.
+
+use std::io;
+
+use axum::{body::Body, response::Response};
+use bytes::Bytes;
+use http_body::Frame;
+use tollgate::{
+    RateLimiter,
+    layer::{PolicyBuilder, Settle, Usage},
+};
+
+use crate::{
+    bodies::{Feed, fed, next, once},
+    events::Events,
+    world::{alices_tokens, app, ask, from, layer, memory, per_user, tokens},
+};
+
+/// How a stream is over.
+#[derive(Clone, Copy, Debug)]
+enum Over {
+    ClientGoes,
+    Fails,
+    Ends,
+}
+
+/// What the handler knows of the prompt.
+#[derive(Clone)]
+struct Prompt(u64);
+
+async fn streaming(limiter: &RateLimiter, policy: PolicyBuilder, prompt: Option<u64>) -> (Body, Feed) {
+    let (feed, body) = fed();
+    let body = once(body);
+    let app = app(layer(limiter, policy), move || {
+        let mut response = Response::builder().header("content-type", "text/event-stream");
+        if let Some(tokens) = prompt {
+            response = response.extension(Prompt(tokens));
+        }
+        response.body(Body::new(body())).unwrap()
+    });
+    (ask(&app, from("alice")).await.into_body(), feed)
+}
+
+/// What was charged in the end of a stream of these pieces.
+async fn charged(rules: &[Settle], cost: u64, prompt: Option<u64>, pieces: &[&str], over: Over) -> i64 {
+    let (limiter, _) = memory();
+    let policy = per_user(tokens()).cost("tpm", cost);
+    let policy = rules.iter().fold(policy, |policy, rule| policy.settle("tpm", rule.clone()));
+    let (mut body, feed) = streaming(&limiter, policy, prompt).await;
+    for piece in pieces {
+        feed.send(Ok(Frame::data(Bytes::copy_from_slice(piece.as_bytes())))).unwrap();
+        assert_eq!(next(&mut body).await.unwrap().unwrap(), piece.as_bytes());
+    }
+    match over {
+        Over::ClientGoes => drop(body),
+        Over::Fails => {
+            feed.send(Err(io::Error::other("torn"))).unwrap();
+            assert!(next(&mut body).await.unwrap().is_err());
+        }
+        Over::Ends => {
+            drop(feed);
+            assert!(next(&mut body).await.is_none());
+        }
+    }
+    100 - alices_tokens(&limiter).await
+}
+
+/// What was charged where the stream is cut, by its client or by the service.
+async fn cut(rules: &[Settle], cost: u64, prompt: Option<u64>, pieces: &[&str]) -> i64 {
+    let gone = charged(rules, cost, prompt, pieces, Over::ClientGoes).await;
+    assert_eq!(charged(rules, cost, prompt, pieces, Over::Fails).await, gone, "{rules:?} {pieces:?}");
+    gone
+}
+
+const TOKEN: &str = "data: {\"delta\":\"word \",\"usage\":null}\n\n";
+const PING: &str = ": ping\n\n";
+
+/// The start of an Anthropic message: 20 tokens in.
+const START: &str = concat!(
+    "data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":11,",
+    "\"cache_creation_input_tokens\":4,\"cache_read_input_tokens\":5,\"output_tokens\":1}}}\n\n",
+);
+/// Its end: 7 tokens out.
+const DELTA: &str = "data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":7}}\n\n";
+
+fn total() -> [Settle; 1] {
+    [Settle::usage(Usage::total())]
+}
+
+#[tokio::test]
+async fn without_the_usage_the_estimate_stands() {
+    for pieces in [&[][..], &[TOKEN], &[TOKEN, PING, TOKEN, "data: {\"usage\":{\"total_tokens\":3"]] {
+        assert_eq!(cut(&total(), 10, None, pieces).await, 10, "{pieces:?}");
+    }
+    let usage = "data: {\"usage\":{\"prompt_tokens\":2,\"completion_tokens\":1,\"total_tokens\":3}}\n\n";
+    assert_eq!(cut(&total(), 10, None, &[TOKEN, usage]).await, 3, "only the end was missed");
+}
+
+#[tokio::test]
+async fn a_part_of_the_usage_lowers_nothing() {
+    for rule in [Usage::total(), Usage::output()] {
+        let rules = [Settle::usage(rule)];
+        assert_eq!(cut(&rules, 50, None, &[START, TOKEN]).await, 50, "the estimate: the tokens out are to come");
+    }
+    // What is known of the tokens in is all that counts for them.
+    assert_eq!(cut(&[Settle::usage(Usage::input())], 50, None, &[START]).await, 20);
+    assert_eq!(cut(&total(), 10, None, &[START, TOKEN]).await, 21, "more than the estimate");
+    assert_eq!(cut(&total(), 50, None, &[START, TOKEN, DELTA]).await, 27, "the whole");
+    for cost in [10, 50] {
+        assert_eq!(charged(&total(), cost, None, &[START, TOKEN], Over::Ends).await, 21, "no more is to come");
+        assert_eq!(charged(&total(), cost, None, &[START, TOKEN, DELTA], Over::Ends).await, 27);
+    }
+    let both = [Settle::usage(Usage::pointers(["/in", "/out"]))];
+    assert_eq!(cut(&both, 10, None, &["data: {\"in\":5}\n\n"]).await, 10);
+    assert_eq!(cut(&both, 10, None, &["data: {\"in\":5}\n\n", "data: {\"out\":2}\n\n"]).await, 7);
+    assert_eq!(charged(&both, 10, None, &["data: {\"in\":5}\n\n"], Over::Ends).await, 5);
+}
+
+#[tokio::test]
+async fn nothing_yet_is_not_nothing_used() {
+    let rules = [Settle::events(|events| events), Settle::bytes(|bytes| bytes.div_ceil(100))];
+    for rule in rules {
+        let rules = [rule];
+        assert_eq!(cut(&rules, 10, None, &[]).await, 10);
+        assert_eq!(cut(&rules, 10, None, &[TOKEN]).await, 1);
+    }
+    let events = [Settle::events(|events| events)];
+    assert_eq!(cut(&events, 10, None, &[PING, "data: be"]).await, 10, "no event has come");
+    assert_eq!(charged(&events, 10, None, &[PING], Over::Ends).await, 0, "and none will");
+}
+
+/// What the guide says of gateways.
+fn gateway() -> [Settle; 2] {
+    [Settle::events(|events| events).add(), Settle::usage(Usage::total())]
+}
+
+#[tokio::test]
+async fn what_has_come_is_added_to_the_estimate_of_the_prompt() {
+    assert_eq!(cut(&gateway(), 10, None, &[]).await, 10);
+    assert_eq!(cut(&gateway(), 10, None, &[TOKEN, TOKEN]).await, 12);
+    assert_eq!(cut(&gateway(), 10, None, &[START, TOKEN, TOKEN]).await, 21, "what is known of it is more");
+    assert_eq!(cut(&gateway(), 20, None, &[START, TOKEN, TOKEN]).await, 23);
+    assert_eq!(charged(&gateway(), 10, None, &[TOKEN, TOKEN, DELTA], Over::Ends).await, 7);
+}
+
+fn on_top_of_the_prompt(rule: Settle) -> Settle {
+    rule.add_to(|head| Some(head.extensions.get::<Prompt>()?.0))
+}
+
+#[tokio::test]
+async fn or_to_those_of_the_prompt_alone() {
+    let rules = [on_top_of_the_prompt(Settle::events(|events| events)), Settle::usage(Usage::total())];
+    assert_eq!(cut(&rules, 50, Some(5), &[]).await, 50, "nobody knows how far it came");
+    assert_eq!(cut(&rules, 50, Some(5), &[TOKEN, TOKEN]).await, 7);
+    assert_eq!(cut(&rules, 50, None, &[TOKEN, TOKEN]).await, 52, "where there is none, to the estimate");
+    let usage = "data: {\"usage\":{\"total_tokens\":30}}\n\n";
+    assert_eq!(charged(&rules, 50, Some(5), &[TOKEN, TOKEN, usage], Over::Ends).await, 30);
+    let events = Events::collect();
+    assert_eq!(cut(&rules, 50, Some(u64::MAX), &[TOKEN]).await, 51);
+    assert!(events.text().contains("larger than any limit"), "{}", events.text());
+}
+
+#[tokio::test]
+async fn headers_are_added_alike() {
+    for (prompt, expected) in [(Some(5), 35), (None, 40)] {
+        let (limiter, _) = memory();
+        let rule = on_top_of_the_prompt(Settle::header("x-used"));
+        let app = app(layer(&limiter, per_user(tokens()).cost("tpm", 10).settle("tpm", rule)), move || {
+            let mut response = Response::builder().header("x-used", "30");
+            if let Some(tokens) = prompt {
+                response = response.extension(Prompt(tokens));
+            }
+            response.body(Body::empty()).unwrap()
+        });
+        assert_eq!(ask(&app, from("alice")).await.status(), 200);
+        assert_eq!(alices_tokens(&limiter).await, 100 - expected, "{prompt:?}");
+    }
+}

@@ -1,0 +1,207 @@
+//! Who waits behind others: served in the order in which they came, in time or not at all, and told the truth
+//! about when to come back.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::Router;
+use http::Response;
+use tokio::{task::JoinHandle, time::Instant};
+use tollgate::{
+    Cost, Limit, RateLimiter,
+    layer::{PolicyBuilder, header_value},
+};
+
+use super::{in_memory, through_gates};
+use crate::world::{ask, hello, layer, per_user, text, with_headers};
+
+const NAMES: [&str; 2] = ["one", "two"];
+const COSTS: [&str; 2] = ["x-cost-one", "x-cost-two"];
+
+/// Timers count in milliseconds, and each of a line has its own.
+const A_MOMENT: Duration = Duration::from_millis(50);
+
+/// A bucket, and a policy that lets a few wait for it.
+struct World {
+    limiter: RateLimiter,
+    limits: Vec<Limit>,
+    app: Router,
+    most: Duration,
+    waiters: usize,
+    /// Who was granted, in the order in which it happened.
+    granted: Arc<Mutex<Vec<usize>>>,
+}
+
+impl World {
+    fn new(random: &mut fastrand::Rng, limiter: RateLimiter) -> Self {
+        let limits: Vec<_> = NAMES[..random.usize(1..=2)].iter().map(|name| limit(random, name)).collect();
+        let most = random.choice([10_000, 120_000]).unwrap();
+        let most = Duration::from_millis(random.u64(0..most));
+        let waiters = random.usize(1..6);
+        let mut policy: PolicyBuilder = per_user(limits[0].clone()).estimate(NAMES[0], header_value(COSTS[0]));
+        for (limit, header) in limits.iter().zip(COSTS).skip(1) {
+            policy = policy.limit(limit.clone()).estimate(limit.name().as_str(), header_value(header));
+        }
+        let app = hello(layer(&limiter, policy.wait(most).max_waiters(waiters)));
+        Self { limiter, limits, app, most, waiters, granted: Arc::default() }
+    }
+
+    fn cost(&self, random: &mut fastrand::Rng) -> Vec<u64> {
+        self.limits.iter().map(|limit| if random.bool() { 1 } else { random.u64(0..=limit.capacity()) }).collect()
+    }
+
+    async fn ask(&self, user: &str, cost: &[u64]) -> Response<axum::body::Body> {
+        ask_for(&self.app, user, cost).await
+    }
+
+    /// A request that waits by itself: whether it was granted, and how long it took.
+    fn come(&self, user: &'static str, number: usize, cost: Vec<u64>) -> JoinHandle<(bool, Duration)> {
+        let (app, granted) = (self.app.clone(), self.granted.clone());
+        tokio::spawn(async move {
+            let start = Instant::now();
+            let is_granted = ask_for(&app, user, &cost).await.status() == 200;
+            if is_granted {
+                granted.lock().unwrap().push(number);
+            }
+            (is_granted, start.elapsed())
+        })
+    }
+
+    /// How long the bucket would take to have so much, if nobody waited for it.
+    async fn time_until(&self, user: &str, cost: &[u64]) -> Duration {
+        let mut costs = Cost::new();
+        for (limit, tokens) in self.limits.iter().zip(cost) {
+            costs.set(limit.name().clone(), *tokens);
+        }
+        let wait = self.limiter.time_until_available(user, "api").limits(self.limits.clone()).costs(&costs);
+        wait.await.unwrap().expect("it fits some time")
+    }
+}
+
+fn limit(random: &mut fastrand::Rng, name: &str) -> Limit {
+    let (capacity, period) = (random.choice([5, 50]).unwrap(), random.choice([2_000, 60_000]).unwrap());
+    let (capacity, period) = (random.u64(1..capacity), Duration::from_millis(random.u64(1..period)));
+    Limit::custom(name, capacity, random.u64(1..=capacity * 2), period).unwrap()
+}
+
+async fn ask_for(app: &Router, user: &str, cost: &[u64]) -> Response<axum::body::Body> {
+    let texts: Vec<_> = cost.iter().map(u64::to_string).collect();
+    let mut headers = vec![("x-user", user.as_bytes())];
+    headers.extend(COSTS.into_iter().zip(&texts).map(|(name, text)| (name, text.as_bytes())));
+    ask(app, with_headers(&headers)).await
+}
+
+/// Lets everybody go as far as they get, without the time going on.
+async fn settle() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Counts what the random states have shown.
+#[derive(Default)]
+struct Seen {
+    alone: usize,
+    behind_others: usize,
+}
+
+/// A state: some have used the bucket up, some wait for it, and one more comes. Where it is denied it comes
+/// back exactly when it was told.
+async fn one_more_comes(random: &mut fastrand::Rng, limiter: RateLimiter, seed: u64, seen: &mut Seen) {
+    let world = World::new(random, limiter);
+    let mut waiting: Vec<JoinHandle<_>> = Vec::new();
+    for number in 0..random.usize(2..9) {
+        waiting.push(world.come("alice", number, world.cost(random)));
+        settle().await;
+        if random.bool() {
+            tokio::time::sleep(Duration::from_millis(random.u64(0..3_000))).await;
+        }
+    }
+    let in_line = || waiting.iter().filter(|one| !one.is_finished()).count();
+    assert!(in_line() <= world.waiters, "seed {seed}");
+
+    let cost = world.cost(random);
+    let came = Instant::now();
+    let before = in_line();
+    let answer = world.ask("alice", &cost).await;
+    match answer.status().as_u16() {
+        200 => assert!(came.elapsed() <= world.most + A_MOMENT, "longer than the longest wait, seed {seed}"),
+        429 => {
+            let seconds: u64 = text(&answer, "retry-after").expect("Retry-After").parse().expect("seconds");
+            *if before > 0 { &mut seen.behind_others } else { &mut seen.alone } += 1;
+            assert!(came.elapsed() <= world.most + A_MOMENT, "seed {seed}");
+            assert!(seconds >= 1, "seed {seed}");
+            tokio::time::sleep(Duration::from_secs(seconds - 1)).await;
+            settle().await;
+            let too_long = in_line() == 0 && world.time_until("alice", &cost).await.is_zero() && seconds > 1;
+            assert!(!too_long, "{seconds} s, and a second less would do: {cost:?} of {:?}, seed {seed}", world.limits);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let back = Instant::now();
+            let again = world.ask("alice", &cost).await;
+            assert_eq!(
+                again.status(),
+                200,
+                "{seconds} s, {cost:?} of {:?}, {before} before it, seed {seed}",
+                world.limits
+            );
+            assert!(back.elapsed() <= A_MOMENT, "{:?} after {seconds} s, seed {seed}", back.elapsed());
+        }
+        other => panic!("{other}, seed {seed}"),
+    }
+    for one in waiting {
+        let (_, took) = one.await.unwrap();
+        assert!(took <= world.most + A_MOMENT, "{took:?} of {:?}, seed {seed}", world.most);
+    }
+    let granted = world.granted.lock().unwrap();
+    assert!(granted.is_sorted(), "first come first served: {granted:?}, seed {seed}");
+}
+
+async fn who_comes_back_as_told_is_admitted_though_others_waited(new: fn() -> RateLimiter) {
+    let seed = fastrand::u64(..);
+    let random = &mut fastrand::Rng::with_seed(seed);
+    let mut seen = Seen::default();
+    while seen.behind_others < 500 || seen.alone < 50 {
+        one_more_comes(random, new(), seed, &mut seen).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_as_told_is_admitted_though_others_waited_in_memory() {
+    who_comes_back_as_told_is_admitted_though_others_waited(in_memory).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_as_told_is_admitted_though_others_waited_for_a_gate() {
+    who_comes_back_as_told_is_admitted_though_others_waited(through_gates).await;
+}
+
+/// The first waits for one limit, of which the second asks for nothing. While it does, the other limit is
+/// full, and saves nothing up for the second.
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_is_full_while_others_wait_for_another_saves_nothing_up() {
+    for new in [in_memory, through_gates] {
+        let slow = Limit::custom("slow", 10, 1, Duration::from_secs(1)).unwrap();
+        let policy = per_user(Limit::custom("quick", 10, 10, Duration::from_secs(10)).unwrap())
+            .estimate("quick", header_value(COSTS[0]))
+            .limit(slow)
+            .estimate("slow", header_value(COSTS[1]))
+            .wait(Duration::from_secs(60))
+            .max_waiters(1);
+        let app = hello(layer(&new(), policy));
+        assert_eq!(ask_for(&app, "alice", &[0, 10]).await.status(), 200);
+        let start = Instant::now();
+        let first = tokio::spawn({
+            let app = app.clone();
+            async move { ask_for(&app, "alice", &[10, 10]).await.status() }
+        });
+        settle().await;
+        let denied = ask_for(&app, "alice", &[10, 0]).await;
+        assert_eq!((denied.status().as_u16(), text(&denied, "retry-after")), (429, Some("20")));
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        assert_eq!(first.await.unwrap(), 200);
+        assert_eq!(ask_for(&app, "alice", &[10, 0]).await.status(), 200);
+        assert!(start.elapsed() <= Duration::from_secs(20) + A_MOMENT, "{:?}", start.elapsed());
+    }
+}

@@ -6,12 +6,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::sync::oneshot;
-
 use super::{
     charge::Mode,
     deadline::Deadline,
-    gate::Gate,
+    gate::{Answer, Gate},
     grant::{Amounts, Grant, Share, Shares},
     memory::{Brought, Pinned, Place},
     scripted::ScriptedBucket,
@@ -246,7 +244,7 @@ pub(super) struct Acquiring {
 /// Whom a request waits for.
 enum Step {
     /// The only shard of a bucket, as far as was known.
-    One { answer: oneshot::Receiver<Verdict>, gate: Arc<Gate>, ask: Option<Ask> },
+    One { answer: Answer, gate: Arc<Gate>, ask: Option<Ask> },
     /// Several shards.
     Shards { answer: Pin<Box<dyn Future<Output = Verdict> + Send>> },
 }
@@ -268,7 +266,7 @@ impl Step {
                 Self::One { answer, gate, ask } => {
                     let verdict = match Pin::new(answer).poll(context) {
                         Poll::Pending => return Poll::Pending,
-                        Poll::Ready(verdict) => verdict.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)),
+                        Poll::Ready(verdict) => verdict,
                     };
                     // It has turned out to be one of several: the others may hold what it does not.
                     match (&verdict, split(gate), ask.take()) {

@@ -109,7 +109,7 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
 
 async fn ask_one(first: &Gate, gate: &Arc<Gate>, ask: &Ask) -> Verdict {
     let verdict = match gate.acquire(&ask.limits, &ask.mode, &ask.amounts) {
-        Ok(answer) => answer.await.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)),
+        Ok(answer) => answer.await,
         Err(Asked::Granted(shares)) => {
             let bucket = Bucket::Gated { gate: gate.clone(), limits: ask.limits.clone() };
             Verdict::Granted(Grant::new(bucket, shares))

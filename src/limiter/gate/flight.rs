@@ -1,7 +1,8 @@
 //! Carries batches to the store, one at a time, until nothing is left to do.
 //!
-//! It runs in a task of its own: no caller's drop cancels it. A caller that has given up by the
-//! time its batch lands drops the grant that it is sent, which gives it back.
+//! It runs in a task of its own, or is [carried](super::super::carried) by the caller of its only request:
+//! no caller's drop cancels it. A caller that has given up by the time its batch lands drops the grant that
+//! it is sent, which gives it back.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +15,7 @@ use super::{
     },
     Gate, SettleError, confirm,
     growth::grow,
-    state::{Batch, Seen, Waiter},
+    state::{Batch, Flight, Seen, Waiter},
 };
 use crate::{
     error::Unavailable,
@@ -58,7 +59,7 @@ impl Drop for Airborne {
     fn drop(&mut self) {
         if !self.landed {
             let mut state = self.gate.lock();
-            state.flying = false;
+            state.flight = Flight::None;
             // Their senders go: whoever waits is told that the limiter was shut down.
             let queue = std::mem::take(&mut state.queue);
             self.gate.abandon(state);
@@ -117,8 +118,12 @@ pub(super) async fn fly(mut airborne: Airborne) {
             Landing::Applied(state) => {
                 races = 0;
                 woken = write.batch.waiters.len().max(1);
-                gate.lock().pace.landed(begun, Instant::now());
-                if woken == 1 {
+                let carried = {
+                    let mut state = gate.lock();
+                    state.pace.landed(begun, Instant::now());
+                    matches!(state.flight, Flight::Carried(_))
+                };
+                if woken == 1 && !carried {
                     // The connection's task is to run next. To be overtaken by the one that is woken here
                     // would wake another thread for it.
                     tokio::task::yield_now().await;
@@ -280,7 +285,7 @@ fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
         let next = state.next(now, trusted_for, &mut denied);
         let boarding = match next {
             None => {
-                state.flying = false;
+                state.flight = Flight::None;
                 Boarding::Rest
             }
             Some(batch) if batch.wanted.is_none() && state.seen.live(now).is_none() => {

@@ -9,6 +9,7 @@
 //! A bucket of several shards has a gate for each: [`shards`] finds them, [`growth`] makes more.
 
 mod ahead;
+mod answer;
 mod flight;
 mod growth;
 mod pacing;
@@ -29,17 +30,18 @@ use std::{
 
 use tokio::{sync::oneshot, time::Instant};
 
+pub(super) use self::{answer::Answer, rest::Kinds, shards::Image};
 use self::{
     flight::Airborne,
     rest::{Locked, Slot},
     shards::Shards,
-    state::{GateState, Waiter},
+    state::{Flight, GateState, Waiter},
 };
-pub(super) use self::{rest::Kinds, shards::Image};
 use super::{
     background::Background,
     breaker::Switch,
-    bucket::{Asked, Bucket, Refusal, Verdict},
+    bucket::{Asked, Bucket, Refusal},
+    carried::Carried,
     charge::Mode,
     grant::{Amounts, Share},
     prefetch::Counters,
@@ -172,12 +174,7 @@ impl Gate {
     }
 
     /// Asks for `amounts`: an answer to wait for, or what is known at once.
-    pub(super) fn acquire(
-        self: &Arc<Self>,
-        limits: &Limits,
-        mode: &Mode,
-        amounts: &Amounts,
-    ) -> Result<oneshot::Receiver<Verdict>, Asked> {
+    pub(super) fn acquire(self: &Arc<Self>, limits: &Limits, mode: &Mode, amounts: &Amounts) -> Result<Answer, Asked> {
         if self.context.background.is_closed() {
             return Err(Asked::Unavailable(Unavailable::ShutDown));
         }
@@ -206,15 +203,14 @@ impl Gate {
         if !self.context.breaker.admits(|| self.context.clock.now()) {
             return Err(Asked::Unavailable(Unavailable::BreakerOpen));
         }
-        let (reply, answer) = oneshot::channel();
+        let (reply, verdict) = oneshot::channel();
         state.asked(limits, amounts);
         state.queue.push_back(Waiter::new(limits, mode, amounts.clone(), since, reply));
         if let Some(prefetch) = mode.prefetch {
             self.take_ahead(state, mode, amounts, prefetch, now);
             state = self.lock();
         }
-        self.take_off(state);
-        Ok(answer)
+        Ok(Answer::new(self.take_off_carried(state), verdict))
     }
 
     /// Notes differences (millitokens, in the order of `limits`): they ride on the bucket's next
@@ -268,11 +264,35 @@ impl Gate {
 
     /// Starts a flight unless one is under way.
     fn take_off(self: &Arc<Self>, mut state: Locked<'_>) {
-        if !state.flying {
-            state.flying = true;
-            drop(state);
-            self.context.background.spawn(flight::fly(Airborne::new(self.clone())));
+        match std::mem::replace(&mut state.flight, Flight::Task) {
+            Flight::Task => {}
+            Flight::Carried(by_somebody) => {
+                drop(state);
+                // What flies now must not wait for somebody else to be polled.
+                by_somebody.hand_over();
+            }
+            Flight::None => {
+                drop(state);
+                self.context.background.spawn(flight::fly(Airborne::new(self.clone())));
+            }
         }
+    }
+
+    /// Starts a flight that the caller carries as long as nobody joins it, unless one is under way.
+    fn take_off_carried(self: &Arc<Self>, mut state: Locked<'_>) -> Option<Carried> {
+        if !matches!(state.flight, Flight::None) {
+            self.take_off(state);
+            return None;
+        }
+        let background = &self.context.background;
+        let carried = background.carry(flight::fly(Airborne::new(self.clone())));
+        state.flight = Flight::Carried(carried.handover());
+        drop(state);
+        if background.is_closed() {
+            // Whoever waits for the last task may be the caller.
+            carried.handover().hand_over();
+        }
+        Some(carried)
     }
 
     /// Lets the pending differences fly alone in `time`, if nothing takes them along before.

@@ -13,7 +13,7 @@ use super::{
     pacing::Pace,
 };
 use crate::{
-    limiter::{charge::Mode, grant::Amounts},
+    limiter::{carried::Handover, charge::Mode, grant::Amounts},
     model::{
         BucketState, Limit, LimitName, LimitStatus, Limits, Lineage, Now, Parameters,
         plan::{self, Changes},
@@ -43,7 +43,7 @@ pub(super) struct GateState {
     /// Who waits for them.
     pub(super) confirmations: Vec<Confirmation>,
     /// Whether a flight is under way.
-    pub(super) flying: bool,
+    pub(super) flight: Flight,
     /// Whether a timer runs that will let the pending differences fly alone.
     pub(super) flush_due: bool,
     /// Whether they may fly alone now.
@@ -62,6 +62,18 @@ pub(super) struct GateState {
     pub(super) pace: Pace,
     /// Whether the store has just shown the bucket because somebody asks for it.
     shown: bool,
+}
+
+/// What carries batches to the store.
+#[derive(Debug, Default)]
+pub(super) enum Flight {
+    /// Nothing is under way.
+    #[default]
+    None,
+    /// A task of its own.
+    Task,
+    /// The caller of its only request.
+    Carried(Handover),
 }
 
 /// The bucket as the store last showed it.

@@ -117,8 +117,8 @@ async fn ask_one(first: &Gate, gate: &Arc<Gate>, ask: &Ask) -> Verdict {
         Err(Asked::Denied(statuses)) => Verdict::Denied(statuses),
         Err(Asked::Refused(refusal)) => Verdict::Refused(refusal),
         Err(Asked::Unavailable(error)) => Verdict::Unavailable(error),
-        // Gates answer at once, or give an answer to wait for.
-        Err(Asked::Waiting(acquiring)) => acquiring.await,
+        // Gates answer at once, or give an answer to wait for: that.
+        Err(Asked::Waiting(_)) => Verdict::Unavailable(Unavailable::ShutDown),
     };
     if let Verdict::Granted(_) = verdict {
         first.prefer(gate.key().shard);

@@ -7,15 +7,17 @@ use tokio::time::Instant;
 use super::{
     super::{
         super::bucket::Verdict,
-        Gate, SettleError, confirm,
-        state::{Batch, Flight, Seen},
+        Gate,
+        batch::Batch,
+        settling::confirm,
+        state::{Flight, Seen},
     },
     answer,
     landing::{drop_pending, fail},
     order::{Order, Write},
 };
 use crate::{
-    error::Unavailable,
+    error::{SettleError, Unavailable},
     model::{
         BucketKey,
         plan::{self, Wanted},

@@ -9,11 +9,13 @@ use super::super::{
         bucket::Verdict,
         grant::{Amounts, Grant},
     },
-    Gate, SettleError, confirm,
-    state::{Batch, Seen},
+    Gate,
+    batch::Batch,
+    settling::confirm,
+    state::Seen,
 };
 use crate::{
-    error::Unavailable,
+    error::{SettleError, Unavailable},
     model::{
         BucketState, LimitName, Limits,
         plan::{self, Changes},

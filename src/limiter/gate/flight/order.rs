@@ -1,6 +1,6 @@
 //! A write, and how it ends.
 
-use super::super::{Gate, state::Batch};
+use super::super::{Gate, batch::Batch};
 use crate::{
     model::{BucketState, Create, Guard, Update, WriteId},
     store::{Outcome, StoreError, StoreErrorKind},

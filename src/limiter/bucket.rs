@@ -6,12 +6,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::sync::oneshot;
-
 use super::{
     charge::Mode,
     deadline::Deadline,
-    gate::Gate,
+    gate::{Answer, Gate},
     grant::{Amounts, Grant, Share, Shares},
     memory::{Brought, Pinned, Place},
     scripted::ScriptedBucket,
@@ -200,11 +198,10 @@ impl Bucket {
                 spend(entry, home, limits, amounts, home.now())
             }
             Self::Gated { gate, limits } => {
-                let ask = || Ask { limits: limits.clone(), mode: mode.clone(), amounts: amounts.clone() };
                 let step = match split(gate) {
-                    Some(first) => Step::Shards { answer: Box::pin(sharded::acquire(first, ask())) },
+                    Some(first) => Step::shards(first, limits, mode, amounts),
                     None => match gate.acquire(limits, mode, amounts) {
-                        Ok(answer) => Step::One { answer, gate: gate.clone(), ask: Some(ask()) },
+                        Ok(answer) => Step::One(answer),
                         Err(asked) => return asked,
                     },
                 };
@@ -256,38 +253,54 @@ pub(super) struct Acquiring {
 /// Whom a request waits for.
 enum Step {
     /// The only shard of a bucket, as far as was known.
-    One { answer: oneshot::Receiver<Verdict>, gate: Arc<Gate>, ask: Option<Ask> },
+    One(Answer),
     /// Several shards.
-    Shards { answer: Pin<Box<dyn Future<Output = Verdict> + Send>> },
+    Shards(Pin<Box<dyn Future<Output = Verdict> + Send>>),
 }
 
 impl std::fmt::Debug for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::One { .. } => "Step::One",
-            Self::Shards { .. } => "Step::Shards",
+            Self::One(_) => "Step::One",
+            Self::Shards(_) => "Step::Shards",
         })
     }
 }
 
 impl Step {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Verdict> {
-        loop {
-            match self {
-                Self::Shards { answer } => return answer.as_mut().poll(context),
-                Self::One { answer, gate, ask } => {
-                    let verdict = match Pin::new(answer).poll(context) {
-                        Poll::Pending => return Poll::Pending,
-                        Poll::Ready(verdict) => verdict.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)),
-                    };
+    fn shards(first: Arc<Gate>, limits: &Limits, mode: &Mode, amounts: &Amounts) -> Self {
+        let ask = Ask { limits: limits.clone(), mode: mode.clone(), amounts: amounts.clone() };
+        Self::Shards(Box::pin(sharded::acquire(first, ask)))
+    }
+}
+
+impl Acquiring {
+    /// The verdict, once there is one. The bucket was asked with the same `mode` and `amounts`: a crowd that
+    /// shares a bucket shares what these refer to, and every copy of a reference takes its time.
+    pub(super) fn poll(
+        &mut self,
+        bucket: &Bucket,
+        mode: &Mode,
+        amounts: &Amounts,
+        context: &mut Context<'_>,
+    ) -> Poll<Verdict> {
+        let verdict = loop {
+            match &mut self.step {
+                Step::Shards(answer) => break answer.as_mut().poll(context),
+                Step::One(answer) => match (Pin::new(answer).poll(context), bucket) {
                     // It has turned out to be one of several: the others may hold what it does not.
-                    match (&verdict, split(gate), ask.take()) {
-                        (Verdict::Denied(_), Some(first), Some(ask)) => {
-                            *self = Self::Shards { answer: Box::pin(sharded::acquire(first, ask)) };
-                        }
-                        _ => return Poll::Ready(verdict),
-                    }
-                }
+                    (Poll::Ready(Verdict::Denied(statuses)), Bucket::Gated { gate, limits }) => match split(gate) {
+                        Some(first) => self.step = Step::shards(first, limits, mode, amounts),
+                        None => return Poll::Ready(Verdict::Denied(statuses)),
+                    },
+                    (verdict, _) => break verdict,
+                },
+            }
+        };
+        match verdict {
+            Poll::Ready(verdict) => Poll::Ready(verdict),
+            Poll::Pending => {
+                Pin::new(&mut self.late).poll(context).map(|()| Verdict::Unavailable(Unavailable::Deadline))
             }
         }
     }
@@ -296,15 +309,4 @@ impl Step {
 /// The gate of the first shard, where the bucket has several.
 fn split(gate: &Arc<Gate>) -> Option<Arc<Gate>> {
     if gate.shard_count() > 1 { gate.first() } else { None }
-}
-
-impl Future for Acquiring {
-    type Output = Verdict;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Verdict> {
-        if let Poll::Ready(verdict) = self.step.poll(context) {
-            return Poll::Ready(verdict);
-        }
-        Pin::new(&mut self.late).poll(context).map(|()| Verdict::Unavailable(Unavailable::Deadline))
-    }
 }

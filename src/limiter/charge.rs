@@ -182,9 +182,9 @@ impl Future for Charging {
     type Output = Result<Holdings, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        for (_, answer) in &mut self.asked {
+        for (charge, answer) in &mut self.asked {
             if let Answer::Coming(acquiring) = answer
-                && let Poll::Ready(verdict) = Pin::new(acquiring).poll(context)
+                && let Poll::Ready(verdict) = acquiring.poll(&charge.bucket, &charge.mode, &charge.amounts, context)
             {
                 *answer = match verdict {
                     Verdict::Granted(grant) => Answer::Granted(grant),

@@ -81,6 +81,7 @@ mod breaker;
 mod bucket;
 mod bucket_handle;
 mod builder;
+mod carried;
 mod charge;
 mod config;
 mod deadline;

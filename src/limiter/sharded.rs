@@ -109,7 +109,7 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
 
 async fn ask_one(first: &Gate, gate: &Arc<Gate>, ask: &Ask) -> Verdict {
     let verdict = match gate.acquire(&ask.limits, &ask.mode, &ask.amounts) {
-        Ok(answer) => answer.await.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)),
+        Ok(answer) => answer.await,
         Err(Asked::Granted(shares)) => {
             let bucket = Bucket::Gated { gate: gate.clone(), limits: ask.limits.clone() };
             Verdict::Granted(Grant::new(bucket, shares))
@@ -117,8 +117,8 @@ async fn ask_one(first: &Gate, gate: &Arc<Gate>, ask: &Ask) -> Verdict {
         Err(Asked::Denied(statuses)) => Verdict::Denied(statuses),
         Err(Asked::Refused(refusal)) => Verdict::Refused(refusal),
         Err(Asked::Unavailable(error)) => Verdict::Unavailable(error),
-        // Gates answer at once, or give an answer to wait for.
-        Err(Asked::Waiting(acquiring)) => acquiring.await,
+        // Gates answer at once, or give an answer to wait for: that.
+        Err(Asked::Waiting(_)) => Verdict::Unavailable(Unavailable::ShutDown),
     };
     if let Verdict::Granted(_) = verdict {
         first.prefer(gate.key().shard);

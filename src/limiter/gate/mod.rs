@@ -4,116 +4,56 @@
 //! next one carries all of them that fit, first come first served, together with the differences
 //! of leases that were settled since.
 //!
-//! [`state`] is what the gate knows and decides, without I/O, and [`rest`] what is kept of that while nobody
-//! asks; [`flight`] carries it to the store, and [`pacing`] says when that is worth it. Tokens that were taken ahead lie in [`ahead`].
-//! A bucket of several shards has a gate for each: [`shards`] finds them, [`growth`] makes more.
+//! [`state`] is what the gate knows and decides, without I/O ([`batch`]: who flies next; [`room`]: how many that
+//! is), and [`rest`] what is kept of that while nobody asks. [`flight`] carries it to the store, and [`pacing`]
+//! says when that is worth it; [`answer`] is what a request waits for. Differences of settled leases come
+//! through [`settling`], tokens that were taken ahead lie in [`ahead`]. A bucket of several shards has a gate for each: [`shards`] finds them, [`growth`] makes more.
 
 mod ahead;
+mod answer;
+mod batch;
+mod context;
 mod flight;
 mod growth;
 mod pacing;
 mod rest;
+mod room;
+mod settling;
 mod shards;
 mod state;
 
 use std::{
-    future::poll_fn,
-    pin::{Pin, pin},
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    task::Poll,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
 use tokio::{sync::oneshot, time::Instant};
 
+pub(super) use self::{
+    answer::Answer,
+    context::{Context, Settings, WriteIds},
+    rest::Kinds,
+    shards::Image,
+};
 use self::{
     flight::Airborne,
     rest::{Locked, Slot},
     shards::Shards,
-    state::{GateState, Waiter},
+    state::{Flight, GateState, Waiter},
 };
-pub(super) use self::{rest::Kinds, shards::Image};
 use super::{
-    background::Background,
-    breaker::Switch,
-    bucket::{Asked, Bucket, Refusal, Verdict},
+    bucket::{Asked, Bucket, Refusal},
+    carried::Carried,
     charge::Mode,
     grant::{Amounts, Share},
-    prefetch::Counters,
-    resolver::Resolver,
-    settlement::Settlement,
     waits::Timeout,
 };
 use crate::{
-    clock::Clock,
-    error::{SettleError, Unavailable},
-    model::{BucketKey, BucketState, LimitStatus, Limits, Now, WriteId, plan},
-    store::{Store, StoreError, StoreErrorKind},
-    telemetry::{self, Dropped, LiveGate, PendingSettlement, StoreCall},
+    error::Unavailable,
+    model::{BucketKey, BucketState, LimitStatus, Limits, plan},
+    store::StoreError,
+    telemetry::{LiveGate, StoreCall},
 };
-
-/// What all gates of a limiter share.
-#[derive(Debug)]
-pub(super) struct Context {
-    pub(super) store: Arc<dyn Store>,
-    pub(super) resolver: Arc<Resolver>,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) background: Background,
-    pub(super) settings: Settings,
-    pub(super) write_ids: WriteIds,
-    pub(super) prefetched: Counters,
-    pub(super) kinds: Kinds,
-    pub(super) breaker: Arc<Switch>,
-}
-
-impl Context {
-    /// The time, and how far it may be off.
-    pub(super) fn now(&self) -> Now {
-        Now { at: self.clock.now(), error: self.clock.error() }
-    }
-
-    /// A store call that ends in time, one way or another.
-    async fn in_time<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        let mut call = pin!(call);
-        let mut late = self.background.deadline(self.settings.store_deadline);
-        poll_fn(|context| match (call.as_mut().poll(context), Pin::new(&mut late)) {
-            (Poll::Ready(answer), _) => Poll::Ready(answer),
-            (Poll::Pending, late) => late
-                .poll(context)
-                .map(|()| Err(StoreError::new(StoreErrorKind::Unknown, "the store did not answer in time"))),
-        })
-        .await
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Settings {
-    /// How long a settled difference waits for a write to ride on.
-    pub(super) flush_after: Duration,
-    /// How long after the store has said so a bucket counts as short without asking again.
-    pub(super) deny_from_memory: Duration,
-    /// The deadline of one store call.
-    pub(super) store_deadline: Duration,
-    /// How many shards a bucket may be split into.
-    pub(super) max_shards: u32,
-}
-
-/// Ids of writes: a random beginning, then counting.
-#[derive(Debug)]
-pub(super) struct WriteIds(AtomicU64);
-
-impl WriteIds {
-    pub(super) fn new() -> Self {
-        Self(AtomicU64::new(fastrand::u64(..)))
-    }
-
-    fn next(&self) -> WriteId {
-        WriteId::from_number(self.0.fetch_add(1, Ordering::Relaxed))
-    }
-}
 
 #[derive(Debug)]
 pub(super) struct Gate {
@@ -177,12 +117,7 @@ impl Gate {
     }
 
     /// Asks for `amounts`: an answer to wait for, or what is known at once.
-    pub(super) fn acquire(
-        self: &Arc<Self>,
-        limits: &Limits,
-        mode: &Mode,
-        amounts: &Amounts,
-    ) -> Result<oneshot::Receiver<Verdict>, Asked> {
+    pub(super) fn acquire(self: &Arc<Self>, limits: &Limits, mode: &Mode, amounts: &Amounts) -> Result<Answer, Asked> {
         if self.context.background.is_closed() {
             return Err(Asked::Unavailable(Unavailable::ShutDown));
         }
@@ -211,36 +146,14 @@ impl Gate {
         if !self.context.breaker.admits(|| self.context.clock.now()) {
             return Err(Asked::Unavailable(Unavailable::BreakerOpen));
         }
-        let (reply, answer) = oneshot::channel();
+        let (reply, verdict) = oneshot::channel();
         state.asked(limits, amounts);
         state.queue.push_back(Waiter::new(limits, mode, amounts.clone(), since, reply));
         if let Some(prefetch) = mode.prefetch {
             self.take_ahead(state, mode, amounts, prefetch, now);
             state = self.lock();
         }
-        self.take_off(state);
-        Ok(answer)
-    }
-
-    /// Notes differences (millitokens, in the order of `limits`): they ride on the bucket's next
-    /// write, or are written alone after a short time. `counts` are consumption that no tokens stand for.
-    pub(super) fn settle(self: &Arc<Self>, limits: &Limits, differences: &[i64], counts: &[i64]) -> Settlement {
-        let mut state = self.lock();
-        let mut differences = Amounts::from_slice(differences);
-        state.settle_ahead(limits, &mut differences);
-        if differences.iter().chain(counts).all(|difference| *difference == 0) {
-            return Settlement::done();
-        }
-        let (confirm, confirmed) = oneshot::channel();
-        for (limit, difference) in limits.iter().zip(&differences).filter(|(_, difference)| **difference != 0) {
-            state.pending.settle(limit.name(), *difference);
-        }
-        for (limit, count) in limits.iter().zip(counts).filter(|(_, count)| **count != 0) {
-            state.pending.count(limit.name(), *count);
-        }
-        state.confirmations.push(Confirmation { confirm, _counted: PendingSettlement::new() });
-        self.flush_later(state, self.context.settings.flush_after);
-        Settlement::pending(confirmed)
+        Ok(Answer::new(self.take_off_carried(state), verdict))
     }
 
     /// Where `limits` stand, after a fresh read. One round trip, no write unit.
@@ -273,39 +186,35 @@ impl Gate {
 
     /// Starts a flight unless one is under way.
     fn take_off(self: &Arc<Self>, mut state: Locked<'_>) {
-        if !state.flying {
-            state.flying = true;
-            drop(state);
-            self.context.background.spawn(flight::fly(Airborne::new(self.clone())));
+        match std::mem::replace(&mut state.flight, Flight::Task) {
+            Flight::Task => {}
+            Flight::Carried(by_somebody) => {
+                drop(state);
+                // What flies now must not wait for somebody else to be polled.
+                by_somebody.hand_over();
+            }
+            Flight::None => {
+                drop(state);
+                self.context.background.spawn(flight::fly(Airborne::new(self.clone())));
+            }
         }
     }
 
-    /// Lets the pending differences fly alone in `time`, if nothing takes them along before.
-    fn flush_later(self: &Arc<Self>, mut state: Locked<'_>, time: Duration) {
-        if state.flush_due {
-            return;
+    /// Starts a flight that the caller carries as long as nobody joins it, unless one is under way.
+    fn take_off_carried(self: &Arc<Self>, mut state: Locked<'_>) -> Option<Carried> {
+        if !matches!(state.flight, Flight::None) {
+            self.take_off(state);
+            return None;
         }
-        state.flush_due = true;
+        let background = &self.context.background;
+        let carried = background.carry(flight::fly(Airborne::new(self.clone())));
+        state.flight = Flight::Carried(carried.handover());
         drop(state);
-        let due = Due { gate: self.clone(), over: false };
-        self.context.background.spawn(async move {
-            due.gate.context.background.pause(time).await;
-            due.flush();
-        });
-    }
-
-    /// Gives up what nothing will write any more, unless a timer is still there for it: who waits
-    /// for it is told that the limiter was shut down.
-    fn abandon(&self, mut state: Locked<'_>) {
-        if state.flush_due {
-            return;
+        if background.is_closed() {
+            // Whoever waits for the last task may be the caller.
+            carried.handover().hand_over();
         }
-        let (pending, confirmations) = state.take_pending();
-        drop(state);
-        drop(confirmations);
-        if !pending.is_empty() {
-            telemetry::settlement_dropped(&self.key, Dropped::ShutDown, "the runtime was shut down");
-        }
+        Some(carried)
     }
 
     fn bucket(self: &Arc<Self>, limits: Limits) -> Bucket {
@@ -324,48 +233,5 @@ impl Gate {
     fn slot(&self) -> MutexGuard<'_, Slot> {
         // Nothing panics while it is held; and if it did, what is known is still true.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A timer that will let the pending differences fly. Dropped before: its runtime was shut down.
-struct Due {
-    gate: Arc<Gate>,
-    over: bool,
-}
-
-impl Due {
-    fn flush(mut self) {
-        self.over = true;
-        let mut state = self.gate.lock();
-        state.flush_due = false;
-        if !state.pending.is_empty() {
-            state.flush_now = true;
-            self.gate.take_off(state);
-        }
-    }
-}
-
-impl Drop for Due {
-    fn drop(&mut self) {
-        if !self.over {
-            let mut state = self.gate.lock();
-            state.flush_due = false;
-            self.gate.abandon(state);
-        }
-    }
-}
-
-/// Who waits for a settlement.
-#[derive(Debug)]
-struct Confirmation {
-    confirm: oneshot::Sender<Result<(), SettleError>>,
-    _counted: PendingSettlement,
-}
-
-/// Tells all that wait for a settlement.
-fn confirm(confirmations: Vec<Confirmation>, result: &Result<(), SettleError>) {
-    for Confirmation { confirm, .. } in confirmations {
-        // Nobody has to wait.
-        let _ = confirm.send(result.clone());
     }
 }

@@ -1,6 +1,7 @@
 //! Acquiring and settling, on the memory store in place, on gates over it, and on gates over DynamoDB.
 
 mod breaker;
+mod carried;
 mod clocks;
 mod deadlines;
 mod debt;

@@ -1,0 +1,186 @@
+//! Who flies next, first come first served, and what goes back where a write has not been done.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use super::{
+    super::bucket::Verdict,
+    room::Room,
+    settling::Confirmation,
+    state::{GateState, Waiter},
+};
+use crate::model::{
+    Limits, Lineage,
+    plan::{self, Changes},
+};
+
+/// What the next write does, for whom.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// What it brings the bucket's parameters to.
+    pub(super) wanted: Option<Limits>,
+    /// Whether these are the entity's own, where that is known.
+    pub(super) own: Option<bool>,
+    /// The entity's parent, where one of them knows it.
+    pub(super) lineage: Option<Arc<Lineage>>,
+    /// Spends of the waiters and pending differences together.
+    pub(super) changes: Changes,
+    /// The pending differences alone.
+    pub(super) pending: Changes,
+    /// Whether the bucket admits the waiters without charging them.
+    pub(super) bypassed: bool,
+    pub(super) waiters: Vec<Waiter>,
+    pub(super) confirmations: Vec<Confirmation>,
+}
+
+impl GateState {
+    /// Requests whose limits were looked up before the bucket came to have other parameters go by what it
+    /// has: two processes, one of which knows the old limits, would write theirs over each other's.
+    fn follow(&mut self, now: i64) {
+        let Some(state) = self.seen.live(now) else { return };
+        for waiter in self.queue.iter_mut().filter(|waiter| waiter.known_at < self.changed_at) {
+            if let Some(limits) = plan::limits_of(state, &waiter.limits) {
+                waiter.limits = limits;
+                waiter.own = None;
+                waiter.lineage = None;
+                self.doubtful = true;
+            }
+        }
+    }
+
+    /// Everything that waits, if the bucket as it was seen grants nothing but may have been seen too
+    /// long ago: nothing can be planned before it is looked at again.
+    pub(super) fn suspended(&mut self, now: i64, trusted_for: Duration) -> Option<Batch> {
+        let known = self.shown || self.is_fresh(now, trusted_for);
+        if self.queue.is_empty() || known || self.refusal(now).is_none() {
+            return None;
+        }
+        Some(self.all())
+    }
+
+    /// Everything that waits.
+    pub(super) fn all(&mut self) -> Batch {
+        let waiters = std::mem::take(&mut self.queue).into();
+        let (pending, confirmations) = self.take_pending();
+        Batch {
+            wanted: None,
+            own: None,
+            lineage: None,
+            changes: pending.clone(),
+            pending,
+            bypassed: false,
+            waiters,
+            confirmations,
+        }
+    }
+
+    /// Takes the next batch off the queue. Requests that are known not to fit go to `denied`,
+    /// those that nobody waits for any more are dropped. `None` where nothing is left to do.
+    pub(super) fn next(
+        &mut self,
+        now: i64,
+        trusted_for: Duration,
+        denied: &mut Vec<(Waiter, Verdict)>,
+    ) -> Option<Batch> {
+        self.queue.retain(|waiter| !waiter.reply.is_closed());
+        self.follow(now);
+        let mut wanted = self.queue.front().map(|waiter| waiter.limits.clone());
+        let mut own = self.queue.front().and_then(|waiter| waiter.own);
+        let mut changes = self.pending.clone();
+        let mut waiters = Vec::new();
+        let mut later = VecDeque::new();
+        let fresh = std::mem::take(&mut self.shown) || self.is_fresh(now, trusted_for);
+        let refusal = self.refusal(now);
+        let bypassed = self.seen.live(now).is_some_and(|state| state.is_bypassed(now));
+        let enter = if bypassed { admit } else { spend };
+        let modest = self.is_modest(&changes, now);
+        let mut room = Room::new(self.seen.live(now), wanted.as_ref(), &changes, now);
+        for waiter in std::mem::take(&mut self.queue) {
+            // One write carries one set of parameters; others have their turn in the next one.
+            if let Some(refusal) = &refusal {
+                denied.push((waiter, Verdict::Refused(refusal.clone())));
+                continue;
+            }
+            if let Some(statuses) = self.give_up(&waiter.limits, &waiter.amounts, waiter.since, &changes, now) {
+                denied.push((waiter, Verdict::Denied(statuses)));
+                continue;
+            }
+            if modest && !self.held(&waiter, &changes, now) {
+                later.push_back(waiter);
+                continue;
+            }
+            let together = wanted.as_ref().is_some_and(|wanted| wanted.same(&waiter.limits));
+            if together && room.take(&waiter.amounts) {
+                enter(&mut changes, &waiter);
+                waiters.push(waiter);
+                continue;
+            }
+            match self.denial(&waiter.limits, &waiter.amounts, &changes, now).filter(|_| together && fresh) {
+                Some(statuses) => denied.push((waiter, Verdict::Denied(statuses))),
+                None => later.push_back(waiter),
+            }
+        }
+        self.queue = later;
+        let carries = match (&wanted, self.seen.live(now)) {
+            (Some(wanted), Some(state)) => refusal.is_none() && (self.ahead || plan::differs(state, wanted)),
+            _ => false,
+        };
+        if waiters.is_empty() && !carries {
+            // What is known is too old to deny from, or of other parameters: ask for the first one
+            // alone.
+            if let Some(waiter) = self.queue.pop_front() {
+                wanted = Some(waiter.limits.clone());
+                own = waiter.own;
+                enter(&mut changes, &waiter);
+                waiters.push(waiter);
+            }
+        }
+        // How long to wait counts from the time at which a debt is written: that is now.
+        self.flush_now |= !denied.is_empty() && self.pending.takes();
+        let flushes = self.flush_now && !self.pending.is_empty();
+        if waiters.is_empty() && !carries && !flushes {
+            return None;
+        }
+        self.flush_now = false;
+        let (pending, confirmations) = self.take_pending();
+        let lineage = waiters.iter().find_map(|waiter| waiter.lineage.clone());
+        Some(Batch { wanted, own, lineage, changes, pending, bypassed, waiters, confirmations })
+    }
+
+    /// Puts a batch that was not written back to where it came from.
+    pub(super) fn put_back(&mut self, batch: Batch) {
+        self.await_turn(batch.waiters);
+        self.keep_pending(batch.pending, batch.confirmations);
+        // Where the timer has run out meanwhile, nothing else would bring them on their way.
+        self.flush_now |= !self.flush_due;
+    }
+
+    /// Puts requests back to the head of the queue.
+    pub(super) fn await_turn(&mut self, waiters: Vec<Waiter>) {
+        for waiter in waiters.into_iter().rev() {
+            self.queue.push_front(waiter);
+        }
+    }
+
+    /// Takes the pending differences, and who waits for them.
+    pub(super) fn take_pending(&mut self) -> (Changes, Vec<Confirmation>) {
+        (std::mem::take(&mut self.pending), std::mem::take(&mut self.confirmations))
+    }
+
+    /// Keeps differences that were not written for a later write.
+    pub(super) fn keep_pending(&mut self, pending: Changes, confirmations: Vec<Confirmation>) {
+        self.pending.merge(&pending);
+        self.confirmations.extend(confirmations);
+    }
+}
+
+fn spend(changes: &mut Changes, waiter: &Waiter) {
+    for (limit, amount) in waiter.limits.iter().zip(&waiter.amounts) {
+        changes.spend(limit.name(), *amount);
+    }
+}
+
+fn admit(changes: &mut Changes, waiter: &Waiter) {
+    for (limit, amount) in waiter.limits.iter().zip(&waiter.amounts) {
+        changes.admit(limit.name(), *amount);
+    }
+}

@@ -1,0 +1,153 @@
+//! What a flight does next, and for whom.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::{
+    super::{
+        super::bucket::Verdict,
+        Gate,
+        batch::Batch,
+        settling::confirm,
+        state::{Flight, Seen},
+    },
+    answer,
+    landing::{drop_pending, fail},
+    order::{Order, Write},
+};
+use crate::{
+    error::{SettleError, Unavailable},
+    model::{
+        BucketKey,
+        plan::{self, Wanted},
+    },
+    telemetry::{self, Dropped, StoreCall},
+};
+
+/// What a flight does next.
+pub(super) enum Boarding {
+    Write(Write),
+    /// Finds out how the bucket of these differences and requests is by now.
+    Look(Batch),
+    /// Begins a shard that is missing beside others.
+    Begin(Batch),
+    /// Nothing: the gate is down.
+    Rest,
+}
+
+/// Takes the next batch, answers what is known to be short, and plans the write. `looked`: the
+/// store has just shown the bucket.
+pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
+    loop {
+        let time = gate.context.now();
+        let now = time.at;
+        let mut denied = Vec::new();
+        let mut state = gate.lock();
+        let trusted_for = gate.context.settings.deny_from_memory;
+        if let Some(batch) = state.suspended(now, trusted_for) {
+            return Boarding::Look(batch);
+        }
+        if !looked && !state.queue.is_empty() && state.pace.is_stale(Instant::now()) {
+            return Boarding::Look(state.all());
+        }
+        let next = state.next(now, trusted_for, &mut denied);
+        let boarding = match next {
+            None => {
+                state.flight = Flight::None;
+                Boarding::Rest
+            }
+            Some(batch) if batch.wanted.is_none() && state.seen.live(now).is_none() => {
+                if !looked {
+                    // Unknown, or gone by an image that others may have made old.
+                    return Boarding::Look(batch);
+                }
+                // Differences of a bucket that is gone, and nobody who wants a new one.
+                drop(state);
+                drop_pending(gate, batch, "the bucket is gone");
+                continue;
+            }
+            Some(batch) if gate.shard_count() > 1 && state.seen.live(now).is_none() => match state.seen {
+                Seen::Unknown => Boarding::Look(batch),
+                _ => Boarding::Begin(batch),
+            },
+            Some(batch) => {
+                let id = gate.context.write_ids.next();
+                let wanted = Wanted {
+                    limits: batch.wanted.as_deref().unwrap_or_default(),
+                    own: batch.own,
+                    lineage: batch.lineage.as_deref(),
+                    crowd: state.pace.is_crowded(),
+                };
+                let order = match state.seen.live(now) {
+                    Some(known) => {
+                        if state.is_ahead() {
+                            telemetry::refill_time_ahead(&gate.key, known.refilled_at.saturating_sub(now));
+                        }
+                        Order::Update(Box::new(plan::update(known, &batch.changes, wanted, time, id)))
+                    }
+                    None => Order::Create(Box::new(plan::create(&batch.changes, wanted, now, id))),
+                };
+                Boarding::Write(Write { batch, order })
+            }
+        };
+        let doubt = state.take_doubt();
+        if matches!(boarding, Boarding::Rest) {
+            state.settle(&gate.context.kinds, now);
+        }
+        drop(state);
+        if let Some(since) = doubt {
+            gate.context.resolver.doubt(&gate.key, since);
+        }
+        answer(denied);
+        return boarding;
+    }
+}
+
+/// The write that begins a shard that is missing beside others: empty, because nobody knows whether it
+/// has ever been, or full, because it has not been used for longer than it takes to fill. Nothing where
+/// there are no others any more.
+pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
+    // The first shard says how many there are; where it is missing itself, the second one does.
+    let witness = BucketKey { shard: u32::from(gate.key.shard == 0), ..gate.key.clone() };
+    let read = gate.call(StoreCall::Read, gate.context.store.read(&witness)).await;
+    let witness = match read {
+        Ok(found) => found.filter(|state| !state.is_expired(gate.context.clock.now())),
+        Err(error) => {
+            telemetry::store_call_failed(&gate.key, &error);
+            fail(gate, batch, &Unavailable::Store(error), true);
+            return None;
+        }
+    };
+    let count = witness.map_or(1, |state| state.shard_count);
+    gate.set_shards(count);
+    if count <= gate.key.shard {
+        // There is no such shard: nobody gets anything from it.
+        for waiter in batch.waiters {
+            let _ = waiter.reply.send(Verdict::Denied(Vec::new()));
+        }
+        if !batch.pending.is_empty() {
+            telemetry::settlement_dropped(&gate.key, Dropped::Gone, "the bucket is gone");
+        }
+        confirm(batch.confirmations, &Err(SettleError::Gone));
+        return None;
+    }
+    if count == 1 {
+        gate.lock().put_back(batch);
+        return None;
+    }
+    let now = gate.context.clock.now();
+    let mut state = gate.lock();
+    let full = matches!(state.seen, Seen::Present(_));
+    let wanted = Wanted {
+        limits: batch.wanted.as_deref().unwrap_or_default(),
+        own: batch.own,
+        lineage: batch.lineage.as_deref(),
+        crowd: false,
+    };
+    let shard = (gate.key.shard, count);
+    let create = plan::create_shard(&batch.pending, wanted, shard, full, now, gate.context.write_ids.next());
+    // They are decided by what it holds then.
+    state.await_turn(std::mem::take(&mut batch.waiters));
+    Some(Write { batch, order: Order::Create(Box::new(create)) })
+}

@@ -1,0 +1,92 @@
+//! A write, and how it ends.
+
+use super::super::{Gate, batch::Batch};
+use crate::{
+    model::{BucketState, Create, Guard, Update, WriteId},
+    store::{Outcome, StoreError, StoreErrorKind},
+    telemetry::{self, Answer, Retry, StoreCall},
+};
+
+/// A batch and the write that serves it.
+pub(super) struct Write {
+    pub(super) batch: Batch,
+    pub(super) order: Order,
+}
+
+/// A write that can be sent again without being done twice.
+pub(super) enum Order {
+    Update(Box<Update>),
+    Create(Box<Create>),
+}
+
+impl Order {
+    fn id(&self) -> &WriteId {
+        match self {
+            Self::Update(update) => &update.id,
+            Self::Create(create) => &create.id,
+        }
+    }
+
+    /// A create needs no guard: if it has landed, there is a bucket.
+    fn guard(&mut self) {
+        if let Self::Update(update) = self {
+            update.guard = Guard::NotLanded(update.id.clone());
+        }
+    }
+
+    async fn send(&self, gate: &Gate) -> Result<Outcome, StoreError> {
+        match self {
+            Self::Update(update) => gate.call(StoreCall::Update, gate.context.store.update(&gate.key, update)).await,
+            Self::Create(create) => gate.call(StoreCall::Create, gate.context.store.create(&gate.key, create)).await,
+        }
+    }
+}
+
+/// How a write ended.
+pub(super) enum Landing {
+    Applied(BucketState),
+    Refused(Option<BucketState>),
+    Busy(StoreError),
+    Failed(StoreError),
+}
+
+pub(super) async fn execute(gate: &Gate, write: &mut Write) -> Landing {
+    let order = &mut write.order;
+    let error = match order.send(gate).await {
+        Ok(Outcome::Applied(state)) => return Landing::Applied(state),
+        Ok(Outcome::Refused(state)) => return Landing::Refused(state),
+        Err(error) => error,
+    };
+    match error.kind() {
+        StoreErrorKind::Busy => return Landing::Busy(error),
+        StoreErrorKind::Unknown => {}
+        _ => return Landing::Failed(error),
+    }
+    if write.batch.changes.iter().any(|change| change.give > 0) {
+        // Never mint: what is given back is not sent twice. A look tells whether it has landed.
+        return match gate.read().await {
+            Ok(Some(state)) if state.last_write.as_ref() == Some(order.id()) => Landing::Applied(state),
+            _ => Landing::Failed(error),
+        };
+    }
+    order.guard();
+    telemetry::store_retried(Retry::LostAnswer);
+    match order.send(gate).await {
+        Ok(Outcome::Applied(state)) => Landing::Applied(state),
+        // The first one landed after all.
+        Ok(Outcome::Refused(Some(state))) if state.last_write.as_ref() == Some(order.id()) => Landing::Applied(state),
+        // It may have, before somebody else's write.
+        Ok(Outcome::Refused(_)) | Err(_) => Landing::Failed(error),
+    }
+}
+
+impl Gate {
+    /// A store call that ends in time, one way or another.
+    pub(in crate::limiter::gate) async fn call<T: Answer>(
+        &self,
+        which: StoreCall,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        which.watch(&self.key.resource, self.context.in_time(call)).await
+    }
+}

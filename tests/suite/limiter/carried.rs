@@ -1,0 +1,166 @@
+//! A write that the caller of its only request carries: nobody and nothing depends on that caller.
+//! In virtual time.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
+
+use tokio::{
+    runtime::Handle,
+    time::{sleep, timeout},
+};
+use tollgate::{Error, Lease, Limit, RateLimiter};
+
+use super::flaky::{Flaky, RuntimeClock};
+
+/// What a call of the store takes.
+const ROUND_TRIP: Duration = Duration::from_millis(10);
+
+/// More than anything here may take.
+const LONG: Duration = Duration::from_millis(500);
+
+type Acquiring = Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>;
+
+fn limiter() -> (RateLimiter, Arc<Flaky>) {
+    let store = Arc::new(Flaky::default());
+    store.take(ROUND_TRIP);
+    let settings = RateLimiter::builder().clock(RuntimeClock::start()).deadline(Duration::from_secs(5));
+    (settings.build_shared(store.clone()).unwrap(), store)
+}
+
+fn acquire(limiter: &RateLimiter) -> Acquiring {
+    let acquire =
+        limiter.acquire("user", "api").limits(Limit::per_hour("tokens", 100)).cost("tokens", 10).without_parent();
+    Box::pin(acquire.into_future())
+}
+
+async fn left(limiter: &RateLimiter) -> i64 {
+    limiter
+        .available("user", "api")
+        .limits(Limit::per_hour("tokens", 100))
+        .await
+        .unwrap()
+        .get("tokens")
+        .unwrap()
+        .available
+}
+
+/// Polls it once, and not again.
+async fn start(acquiring: &mut Acquiring) {
+    poll_fn(|context| {
+        assert!(acquiring.as_mut().poll(context).is_pending());
+        Poll::Ready(())
+    })
+    .await;
+}
+
+/// Runs a test as a task: only there a caller carries anything.
+async fn in_a_task(test: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(async move { timeout(LONG, test).await.expect("nobody waits in vain") }).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_needs_no_task_of_its_own() {
+    in_a_task(async {
+        let (limiter, store) = limiter();
+        let mut alone = acquire(&limiter);
+        start(&mut alone).await;
+        // The test, and the one that looks after deadlines.
+        assert_eq!((Handle::current().metrics().num_alive_tasks(), store.calls()), (2, 1));
+        alone.await.unwrap().commit();
+        assert_eq!(left(&limiter).await, 90);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_joins_does_not_depend_on_a_caller_that_is_not_polled() {
+    in_a_task(async {
+        let (limiter, _) = limiter();
+        let mut idle = acquire(&limiter);
+        start(&mut idle).await;
+        acquire(&limiter).await.unwrap().commit();
+        assert_eq!(left(&limiter).await, 80);
+        // It has its lease all the same, as soon as it asks.
+        idle.await.unwrap().commit();
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_was_joined_is_told() {
+    in_a_task(async {
+        let (limiter, _) = limiter();
+        let first = tokio::spawn(acquire(&limiter));
+        sleep(ROUND_TRIP / 2).await;
+        let second = tokio::spawn(acquire(&limiter));
+        first.await.unwrap().unwrap().commit();
+        second.await.unwrap().unwrap().commit();
+        assert_eq!(left(&limiter).await, 80);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn settlements_do_not_depend_on_a_caller_that_is_not_polled() {
+    in_a_task(async {
+        let (limiter, _) = limiter();
+        let lease = acquire(&limiter).await.unwrap();
+        let mut idle = acquire(&limiter);
+        start(&mut idle).await;
+        lease.rollback().await.unwrap();
+        assert_eq!(left(&limiter).await, 90);
+        idle.await.unwrap().commit();
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_is_dropped_cancels_nothing() {
+    in_a_task(async {
+        let (limiter, store) = limiter();
+        acquire(&limiter).await.unwrap().commit();
+        let mut dropped = acquire(&limiter);
+        start(&mut dropped).await;
+        drop(dropped);
+        sleep(ROUND_TRIP * 2).await;
+        // It was written, and is given back.
+        assert_eq!((left(&limiter).await, store.calls()), (90, 3));
+        limiter.shutdown().await;
+        assert_eq!(store.calls(), 4);
+        assert_eq!(left(&limiter).await, 90);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_carries_it_elsewhere_hands_it_over() {
+    let (limiter, _) = limiter();
+    let mut moved = acquire(&limiter);
+    moved = tokio::spawn(async move {
+        start(&mut moved).await;
+        moved
+    })
+    .await
+    .unwrap();
+    // This is no task.
+    moved.await.unwrap().commit();
+    assert_eq!(left(&limiter).await, 90);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_does_not_depend_on_a_caller_that_is_not_polled() {
+    in_a_task(async {
+        let (limiter, _) = limiter();
+        let mut idle = acquire(&limiter);
+        start(&mut idle).await;
+        limiter.shutdown().await;
+        idle.await.unwrap().commit();
+        assert_eq!(left(&limiter).await, 90);
+    })
+    .await;
+}

@@ -10,10 +10,10 @@ use super::{
     charge::Mode,
     deadline::Deadline,
     gate::{Answer, Gate},
-    grant::{Amounts, Grant, Share, Shares},
+    lease::Settlement,
+    lease::{Amounts, Grant, Share, Shares},
     memory::{Brought, Pinned, Place},
     scripted::ScriptedBucket,
-    settlement::Settlement,
     sharded::{self, Ask},
     waits::Timeout,
 };

@@ -12,8 +12,8 @@ use smallvec::SmallVec;
 use super::{
     bucket::{Acquiring, Asked, Bucket, Refusal, Verdict},
     deadline::Deadline,
-    grant::{Amounts, Grant},
-    holding::{Holding, Holdings},
+    lease::{Amounts, Grant},
+    lease::{Holding, Holdings},
     prefetch::Prefetch,
 };
 use crate::{

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    records::nothing,
     resolver::{Resolution, Resolving},
+    stored::nothing,
 };
 use crate::{
     error::Unavailable,

@@ -75,7 +75,6 @@
 //! | while other processes write to the bucket all the time | up to 1 more (a read), and those of lost races | 1 more for each lost race |
 
 mod acquire;
-mod audit;
 mod background;
 mod breaker;
 mod bucket;
@@ -83,61 +82,43 @@ mod bucket_handle;
 mod builder;
 mod carried;
 mod charge;
-mod config;
 mod deadline;
-mod entities;
 mod fallback;
-mod few;
 mod gate;
 mod gates;
-mod grant;
-mod health;
-mod holding;
 mod lease;
-mod listing;
 mod memory;
-mod namespaces;
 mod prefetch;
 mod query;
 mod rate_limiter;
-mod records;
 mod recourse;
 mod request;
 mod resolver;
 mod scripted;
-mod settlement;
 mod sharded;
 mod share;
-mod single;
-mod usage;
+mod stored;
 mod waiting;
 mod waits;
 mod watched;
 
 pub use crate::error::SettleError;
 pub use acquire::{Acquire, AcquireFuture};
-pub use audit::Audit;
 pub use breaker::Breaker;
 pub use bucket_handle::BucketHandle;
 pub use builder::Builder;
-pub use config::Config;
-pub use entities::Entities;
-pub use lease::Lease;
-pub use listing::Listing;
-pub use namespaces::Namespaces;
+pub use lease::{Lease, Settlement, SettlementFuture};
 pub use prefetch::{Prefetch, PrefetchStats};
 pub use query::{Query, QueryWait};
 pub use rate_limiter::RateLimiter;
 pub use resolver::CacheStats;
 pub use scripted::{Script, ScriptDecision, ScriptEvent, ScriptRequest};
-pub use settlement::{Settlement, SettlementFuture};
 pub use share::Share;
-pub use usage::{Snapshots, Usage};
+pub use stored::{Audit, Config, Entities, Listing, Namespaces, Snapshots, Usage};
 
 pub(crate) use acquire::Started;
-pub(crate) use lease::More;
+pub(crate) use lease::{More, Single};
 pub(crate) use recourse::{Recourse, Shadow};
-pub(crate) use single::Single;
 pub(crate) use waiting::{Lines, Wait};
 
 #[cfg(feature = "dynamodb")]

@@ -13,7 +13,7 @@ use super::{
     bucket::{Asked, Bucket, Refusal},
     charge::Mode,
     deadline::Deadline,
-    grant::{Amounts, Share},
+    lease::{Amounts, Share},
     memory::{Brought, Memory},
 };
 use crate::{

@@ -8,7 +8,7 @@ use super::{
     bucket::{Asked, Bucket, Refusal, Verdict},
     charge::Mode,
     gate::{Gate, Image},
-    grant::{Amounts, Grant},
+    lease::{Amounts, Grant},
 };
 use crate::{
     error::Unavailable,

@@ -45,7 +45,7 @@ use super::{
     bucket::{Asked, Bucket, Refusal},
     carried::Carried,
     charge::Mode,
-    grant::{Amounts, Share},
+    lease::{Amounts, Share},
     waits::Timeout,
 };
 use crate::{

@@ -11,14 +11,14 @@ use super::{
     bucket::Bucket,
     charge::{Charge, Charged, Charges, Mode, charge},
     deadline::Deadline,
-    grant::Amounts,
+    lease::Amounts,
     lease::Lease,
     memory::Brought,
     prefetch::Prefetch,
-    records::{NOTHING, nothing},
     recourse::{Recourse, Shadow},
     resolver::{Resolution, Resolving, kept},
     share,
+    stored::{NOTHING, nothing},
     waiting::Lines,
 };
 use crate::{

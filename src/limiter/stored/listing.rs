@@ -71,7 +71,7 @@ impl<T> Unpin for Listing<T> {}
 
 impl<T: Send + 'static> Listing<T> {
     /// Rows of a store's records.
-    pub(super) fn of_records<F>(store: Arc<dyn Store>, fetch: F) -> Self
+    pub(in crate::limiter) fn of_records<F>(store: Arc<dyn Store>, fetch: F) -> Self
     where
         F: for<'a> Fn(&'a dyn Records, Option<&'a Cursor>) -> StoreFuture<'a, Page<T>> + Send + Sync + 'static,
     {
@@ -83,7 +83,7 @@ impl<T: Send + 'static> Listing<T> {
     }
 
     /// Rows of a store's namespaces.
-    pub(super) fn of_namespaces<F>(store: Arc<dyn Store>, fetch: F) -> Self
+    pub(in crate::limiter) fn of_namespaces<F>(store: Arc<dyn Store>, fetch: F) -> Self
     where
         F: for<'a> Fn(&'a dyn Namespaces, Option<&'a Cursor>) -> StoreFuture<'a, Page<T>> + Send + Sync + 'static,
     {

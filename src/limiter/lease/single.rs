@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::{
-    acquire::refused,
-    deadline::Deadline,
     few::{Alone, Few},
     grant::Share,
     lease::Lease,
+};
+use crate::limiter::{
+    acquire::refused,
+    deadline::Deadline,
     rate_limiter::{Backend, RateLimiter},
     request::ALONE,
 };

@@ -7,10 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    rate_limiter::{Backend, RateLimiter},
-    records::answered,
-};
+use super::records::answered;
+use crate::limiter::rate_limiter::{Backend, RateLimiter};
 use crate::{
     error::{Error, Unavailable},
     model::{BreakerState, BucketKey, EntityId, Resource, Status, StoreStatus},
@@ -67,7 +65,7 @@ impl RateLimiter {
         Status::new(Some(latency), self.breaker_state(), described)
     }
 
-    /// Whether requests ask the store, or the [`Breaker`](super::Breaker) keeps them from it. No round
+    /// Whether requests ask the store, or the [`Breaker`](crate::limiter::Breaker) keeps them from it. No round
     /// trip; always closed in memory.
     pub fn breaker_state(&self) -> BreakerState {
         match self.backend() {

@@ -1,6 +1,7 @@
 //! What was changed, by whom.
 
-use super::{listing::Listing, rate_limiter::RateLimiter};
+use super::listing::Listing;
+use crate::limiter::rate_limiter::RateLimiter;
 use crate::model::{AuditEvent, AuditSubject};
 
 /// The history of changes: [`RateLimiter::audit`].
@@ -18,7 +19,7 @@ impl RateLimiter {
 
 impl Audit {
     /// The events of a subject, newest first. One round trip a page. A table keeps them for
-    /// [`Builder::audit_retention`](super::Builder::audit_retention), a memory store until it is
+    /// [`Builder::audit_retention`](crate::limiter::Builder::audit_retention), a memory store until it is
     /// dropped.
     pub fn events(&self, subject: &AuditSubject) -> Listing<AuditEvent> {
         let subject = subject.clone();

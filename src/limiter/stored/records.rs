@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{
+use crate::limiter::{
     memory::resolve,
     rate_limiter::{Backend, RateLimiter},
     resolver::{CacheStats, Resolution, Resolving, kept},
@@ -18,7 +18,7 @@ use crate::{
 
 impl RateLimiter {
     /// The store.
-    pub(super) fn store(&self) -> Arc<dyn Store> {
+    pub(in crate::limiter) fn store(&self) -> Arc<dyn Store> {
         match self.backend() {
             Backend::Memory(memory) => Arc::new(memory.store.clone()),
             Backend::Gated(gates) => gates.context().store.clone(),
@@ -27,7 +27,11 @@ impl RateLimiter {
     }
 
     /// What holds for an entity and a resource.
-    pub(super) async fn resolution(&self, entity: &EntityId, resource: &Resource) -> Result<Arc<Resolution>, Error> {
+    pub(in crate::limiter) async fn resolution(
+        &self,
+        entity: &EntityId,
+        resource: &Resource,
+    ) -> Result<Arc<Resolution>, Error> {
         match self.resolve(entity, resource) {
             Resolving::Known(resolution) => Ok(resolution),
             Resolving::Soon(promise) => kept(promise).await.map_err(|error| Unavailable::Store(error).into()),
@@ -36,7 +40,7 @@ impl RateLimiter {
 
     /// What holds for an entity and a resource, or the promise of it; without a resource, whether
     /// the entity has a parent that is charged too.
-    pub(super) fn resolve(&self, entity: &EntityId, resource: &Resource) -> Resolving {
+    pub(in crate::limiter) fn resolve(&self, entity: &EntityId, resource: &Resource) -> Resolving {
         match self.backend() {
             Backend::Memory(memory) => resolve(&memory.home, entity, resource),
             Backend::Gated(gates) if gates.context().store.records().is_none() => nothing(),
@@ -46,7 +50,7 @@ impl RateLimiter {
     }
 
     /// A timer, wherever it is made.
-    pub(super) fn timeout(&self, time: Duration) -> tokio::time::Sleep {
+    pub(in crate::limiter) fn timeout(&self, time: Duration) -> tokio::time::Sleep {
         match self.backend() {
             Backend::Memory(_) | Backend::Scripted(_) => tokio::time::sleep(time),
             Backend::Gated(gates) => gates.context().background.timeout(time),
@@ -54,13 +58,13 @@ impl RateLimiter {
     }
 
     /// Forgets what an own write has changed.
-    pub(super) fn forget(&self, scope: &ConfigScope) {
+    pub(in crate::limiter) fn forget(&self, scope: &ConfigScope) {
         if let Backend::Gated(gates) = self.backend() {
             gates.resolver().forget(scope);
         }
     }
 
-    pub(super) fn cache_stats(&self) -> CacheStats {
+    pub(in crate::limiter) fn cache_stats(&self) -> CacheStats {
         match self.backend() {
             Backend::Memory(_) | Backend::Scripted(_) => CacheStats::default(),
             Backend::Gated(gates) => gates.resolver().stats(),
@@ -75,7 +79,7 @@ impl RateLimiter {
     }
 
     /// Adds an event to the history.
-    pub(super) async fn note(&self, mut event: AuditEvent) -> Result<(), Error> {
+    pub(in crate::limiter) async fn note(&self, mut event: AuditEvent) -> Result<(), Error> {
         let store = self.store();
         let records = records_of(&*store)?;
         event.principal = match self.principal() {
@@ -89,20 +93,20 @@ impl RateLimiter {
 }
 
 /// No limits and no parents are known.
-pub(super) static NOTHING: Resolution = Resolution::nothing();
+pub(in crate::limiter) static NOTHING: Resolution = Resolution::nothing();
 
 /// The same, made once.
-pub(super) fn nothing() -> Resolving {
+pub(in crate::limiter) fn nothing() -> Resolving {
     static SHARED: LazyLock<Arc<Resolution>> = LazyLock::new(|| Arc::new(Resolution::nothing()));
     Resolving::Known(SHARED.clone())
 }
 
 /// The records of a store that keeps some.
-pub(super) fn records_of(store: &dyn Store) -> Result<&dyn Records, Error> {
+pub(in crate::limiter) fn records_of(store: &dyn Store) -> Result<&dyn Records, Error> {
     store.records().ok_or_else(|| Invalid::NoRecords.into())
 }
 
 /// A store's answer as the caller gets it.
-pub(super) fn answered<T>(result: Result<T, StoreError>) -> Result<T, Error> {
+pub(in crate::limiter) fn answered<T>(result: Result<T, StoreError>) -> Result<T, Error> {
     result.map_err(|error| Unavailable::Store(error).into())
 }

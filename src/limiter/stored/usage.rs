@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{
     listing::Listing,
-    rate_limiter::RateLimiter,
     records::{answered, records_of},
 };
+use crate::limiter::rate_limiter::RateLimiter;
 use crate::{
     error::Error,
     model::{

@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{
-    listing::Listing,
-    rate_limiter::{Backend, RateLimiter},
-    records::answered,
-};
+use super::{listing::Listing, records::answered};
+use crate::limiter::rate_limiter::{Backend, RateLimiter};
 use crate::{
     error::{Error, Invalid, NamespaceError},
     model::{NamespaceInfo, NamespaceName},

@@ -4,7 +4,8 @@ use std::ops::{Deref, DerefMut};
 
 use smallvec::SmallVec;
 
-use super::{bucket::Bucket, settlement::Settlement};
+use super::settlement::Settlement;
+use crate::limiter::bucket::Bucket;
 use crate::{
     model::{Level, Limit, LimitStatus, Limits, MILLI, Parameters, plan},
     store::Spend,
@@ -12,22 +13,22 @@ use crate::{
 };
 
 /// Millitokens, in the order of the limits.
-pub(super) type Amounts = SmallVec<[i64; 2]>;
+pub(in crate::limiter) type Amounts = SmallVec<[i64; 2]>;
 
 /// What a request asked of one limit, and what became of it. Millitokens.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Share {
-    pub(super) charged: i64,
+pub(in crate::limiter) struct Share {
+    pub(in crate::limiter) charged: i64,
     /// What the bucket held after the charge.
-    pub(super) left: i64,
+    pub(in crate::limiter) left: i64,
     /// Used so far, by all that is known; never negative.
-    pub(super) used: i64,
+    pub(in crate::limiter) used: i64,
 }
 
 /// In the order of the limits. One is by far the most frequent number: it stays in registers where
 /// a list would go through memory at every move.
 #[derive(Clone, Debug)]
-pub(super) enum Shares {
+pub(in crate::limiter) enum Shares {
     One([Share; 1]),
     Two([Share; 2]),
     More(Box<[Share]>),
@@ -70,7 +71,7 @@ impl FromIterator<Share> for Shares {
 
 impl Share {
     #[inline]
-    pub(super) fn asked(amount: i64) -> Self {
+    pub(in crate::limiter) fn asked(amount: i64) -> Self {
         Self { charged: amount, left: 0, used: amount }
     }
 }
@@ -89,7 +90,7 @@ impl Spend for Share {
 
 /// An amount that a bucket was charged. Dropped before it is settled: given back.
 #[derive(Debug)]
-pub(super) struct Grant {
+pub(in crate::limiter) struct Grant {
     bucket: Bucket,
     /// What was charged; of a bypassed bucket, what was counted as if it had been.
     shares: Shares,
@@ -108,25 +109,25 @@ struct Parts {
 
 impl Grant {
     #[inline]
-    pub(super) fn new(bucket: Bucket, shares: Shares) -> Self {
+    pub(in crate::limiter) fn new(bucket: Bucket, shares: Shares) -> Self {
         Self { bucket, shares, settled: false, parts: None }
     }
 
     /// `left` is what the bucket held after the charge.
-    pub(super) fn of(bucket: Bucket, charged: &[i64], left: impl IntoIterator<Item = i64>) -> Self {
+    pub(in crate::limiter) fn of(bucket: Bucket, charged: &[i64], left: impl IntoIterator<Item = i64>) -> Self {
         let shares = charged.iter().zip(left).map(|(charged, left)| Share { left, ..Share::asked(*charged) });
         Self::new(bucket, shares.collect())
     }
 
     /// Of a bypassed bucket: `counted` was not charged.
-    pub(super) fn bypassed(bucket: Bucket, counted: &[i64], left: Amounts) -> Self {
+    pub(in crate::limiter) fn bypassed(bucket: Bucket, counted: &[i64], left: Amounts) -> Self {
         let mut grant = Self::of(bucket, counted, left);
         grant.parts = Some(Box::new(Parts { counted: counted.into(), elsewhere: Vec::new() }));
         grant
     }
 
     /// Drawn from several shards; there is at least one part.
-    pub(super) fn drawn(mut drawn: Vec<(Bucket, Amounts)>, left: Amounts) -> Self {
+    pub(in crate::limiter) fn drawn(mut drawn: Vec<(Bucket, Amounts)>, left: Amounts) -> Self {
         let (bucket, mut charged) = drawn.swap_remove(0);
         for (_, part) in &drawn {
             add(&mut charged, part);
@@ -136,37 +137,37 @@ impl Grant {
         grant
     }
 
-    pub(super) fn bucket(&self) -> &Bucket {
+    pub(in crate::limiter) fn bucket(&self) -> &Bucket {
         &self.bucket
     }
 
-    pub(super) fn limits(&self) -> &Limits {
+    pub(in crate::limiter) fn limits(&self) -> &Limits {
         self.bucket.limits()
     }
 
-    pub(super) fn shares(&self) -> &[Share] {
+    pub(in crate::limiter) fn shares(&self) -> &[Share] {
         &self.shares
     }
 
-    pub(super) fn shares_mut(&mut self) -> &mut [Share] {
+    pub(in crate::limiter) fn shares_mut(&mut self) -> &mut [Share] {
         &mut self.shares
     }
 
     /// Where the limits stood when they were asked, all of which granted.
-    pub(super) fn statuses(&self) -> Vec<LimitStatus> {
+    pub(in crate::limiter) fn statuses(&self) -> Vec<LimitStatus> {
         let status =
             |(limit, share): (&Limit, &Share)| status(limit, share.left.saturating_add(share.charged), share.charged);
         self.limits().iter().zip(&*self.shares).map(status).collect()
     }
 
     /// Where the limits stood after that, less what was used beyond.
-    pub(super) fn statuses_now(&self) -> impl Iterator<Item = LimitStatus> {
+    pub(in crate::limiter) fn statuses_now(&self) -> impl Iterator<Item = LimitStatus> {
         self.limits().iter().zip(&*self.shares).map(|(limit, share)| status_now(limit, share))
     }
 
     /// Takes over what another grant of the same bucket, perhaps of another shard, charged, as used up to
     /// `most`.
-    pub(super) fn absorb(&mut self, mut other: Self, most: i64) {
+    pub(in crate::limiter) fn absorb(&mut self, mut other: Self, most: i64) {
         other.settled = true;
         self.absorb_parts(&mut other);
         for (share, more) in self.shares.iter_mut().zip(&*other.shares) {
@@ -210,14 +211,14 @@ impl Grant {
     }
 
     /// What was charged, to be granted from later. `None` where it cannot be: it is given back.
-    pub(super) fn into_ahead(mut self) -> Option<Amounts> {
+    pub(in crate::limiter) fn into_ahead(mut self) -> Option<Amounts> {
         self.settled = self.parts.is_none();
         self.settled.then(|| self.shares.iter().map(|share| share.charged).collect())
     }
 
     /// Charges what was really used instead, and ends the grant.
     #[inline]
-    pub(super) fn settle(&mut self) -> Settlement {
+    pub(in crate::limiter) fn settle(&mut self) -> Settlement {
         self.settled = true;
         match self.shares.iter().all(|share| share.used == share.charged) {
             true => Settlement::done(),
@@ -268,12 +269,12 @@ fn add(amounts: &mut Amounts, more: &[i64]) {
 }
 
 /// Millitokens that were left after a share was granted, less what was used beyond.
-pub(super) fn left_now(share: &Share) -> i64 {
+pub(in crate::limiter) fn left_now(share: &Share) -> i64 {
     share.left.saturating_add(share.charged.saturating_sub(share.used))
 }
 
 /// Where a limit stood after it granted a share, less what was used beyond.
-pub(super) fn status_now(limit: &Limit, share: &Share) -> LimitStatus {
+pub(in crate::limiter) fn status_now(limit: &Limit, share: &Share) -> LimitStatus {
     let tokens = left_now(share);
     let requested = u64::try_from(share.used / MILLI).unwrap_or(0);
     LimitStatus { requested, ..status(limit, tokens, 0) }

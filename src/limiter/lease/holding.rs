@@ -1,10 +1,12 @@
 //! What a lease holds, bucket by bucket.
 
 use super::{
-    bucket::Bucket,
-    charge::{Charge, Mode},
     grant::{Amounts, Grant, Share},
     settlement::Settlement,
+};
+use crate::limiter::{
+    bucket::Bucket,
+    charge::{Charge, Mode},
 };
 use crate::{
     error::ExceedsCapacity,
@@ -13,7 +15,7 @@ use crate::{
 
 /// What is held of one bucket.
 #[derive(Debug)]
-pub(super) struct Holding {
+pub(in crate::limiter) struct Holding {
     grant: Grant,
     owner: Owner,
     /// Whether the limits are the entity's own.
@@ -23,33 +25,33 @@ pub(super) struct Holding {
 /// What a request was granted: of the entity's bucket, and of its parent's where that is charged
 /// too.
 #[derive(Debug)]
-pub(super) struct Holdings {
-    pub(super) own: Holding,
-    pub(super) parent: Option<Box<Holding>>,
+pub(in crate::limiter) struct Holdings {
+    pub(in crate::limiter) own: Holding,
+    pub(in crate::limiter) parent: Option<Box<Holding>>,
 }
 
 impl Holdings {
     #[inline]
-    pub(super) fn one(own: Holding) -> Self {
+    pub(in crate::limiter) fn one(own: Holding) -> Self {
         Self { own, parent: None }
     }
 
     /// The entity's first.
-    pub(super) fn new(holdings: impl Iterator<Item = Holding>) -> Option<Self> {
+    pub(in crate::limiter) fn new(holdings: impl Iterator<Item = Holding>) -> Option<Self> {
         let mut holdings = holdings;
         Some(Self { own: holdings.next()?, parent: holdings.next().map(Box::new) })
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Holding> {
+    pub(in crate::limiter) fn iter(&self) -> impl Iterator<Item = &Holding> {
         std::iter::once(&self.own).chain(self.parent.as_deref())
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Holding> {
+    pub(in crate::limiter) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Holding> {
         std::iter::once(&mut self.own).chain(self.parent.as_deref_mut())
     }
 
     /// Takes over what was granted in addition.
-    pub(super) fn absorb(&mut self, more: Self) {
+    pub(in crate::limiter) fn absorb(&mut self, more: Self) {
         self.own.absorb(more.own);
         if let (Some(parent), Some(more)) = (&mut self.parent, more.parent) {
             parent.absorb(*more);
@@ -58,7 +60,7 @@ impl Holdings {
 
     /// Charges what was used.
     #[inline]
-    pub(super) fn settle(&mut self) -> Settlement {
+    pub(in crate::limiter) fn settle(&mut self) -> Settlement {
         let own = self.own.settle();
         match &mut self.parent {
             None => own,
@@ -69,37 +71,37 @@ impl Holdings {
 
 impl Holding {
     #[inline]
-    pub(super) fn new(grant: Grant, owner: Owner, own: bool) -> Self {
+    pub(in crate::limiter) fn new(grant: Grant, owner: Owner, own: bool) -> Self {
         Self { grant, owner, own }
     }
 
-    pub(super) fn grant(&self) -> &Grant {
+    pub(in crate::limiter) fn grant(&self) -> &Grant {
         &self.grant
     }
 
-    pub(super) fn key(&self) -> KeyParts<'_> {
+    pub(in crate::limiter) fn key(&self) -> KeyParts<'_> {
         self.grant.bucket().key()
     }
 
-    pub(super) fn index(&self, name: &str) -> Option<usize> {
+    pub(in crate::limiter) fn index(&self, name: &str) -> Option<usize> {
         self.grant.limits().index(name)
     }
 
-    pub(super) fn shares(&self) -> &[Share] {
+    pub(in crate::limiter) fn shares(&self) -> &[Share] {
         self.grant.shares()
     }
 
-    pub(super) fn shares_mut(&mut self) -> &mut [Share] {
+    pub(in crate::limiter) fn shares_mut(&mut self) -> &mut [Share] {
         self.grant.shares_mut()
     }
 
     /// `tokens` of the limit `name`, and nothing of the others.
-    pub(super) fn charge(&self, name: &str, tokens: u64) -> Result<Charge, ExceedsCapacity> {
+    pub(in crate::limiter) fn charge(&self, name: &str, tokens: u64) -> Result<Charge, ExceedsCapacity> {
         Self::charge_of(self.grant.bucket(), self.owner, self.own, name, tokens)
     }
 
     /// As [`charge`](Self::charge), of a bucket.
-    pub(super) fn charge_of(
+    pub(in crate::limiter) fn charge_of(
         bucket: &Bucket,
         owner: Owner,
         own: bool,
@@ -128,7 +130,7 @@ impl Holding {
         Ok(Charge { bucket: bucket.clone(), owner, mode, amounts })
     }
 
-    pub(super) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
+    pub(in crate::limiter) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
         self.grant.statuses_now().map(|status| LimitStatus { owner: self.owner, ..status })
     }
 
@@ -143,4 +145,4 @@ impl Holding {
 }
 
 /// The most that one lease can count as used: what the widest limit holds.
-pub(super) const MOST_USED: i64 = Limit::MAX_TOKENS as i64 * MILLI;
+pub(in crate::limiter) const MOST_USED: i64 = Limit::MAX_TOKENS as i64 * MILLI;

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use super::{
-    bucket::Bucket,
-    deadline::{Deadline, Marked},
     grant::{self, Grant, Share},
     holding::{Holding, Holdings},
-    memory::{Brought, Pinned, Place},
     settlement::Settlement,
+};
+use crate::limiter::{
+    bucket::Bucket,
+    deadline::{Deadline, Marked},
+    memory::{Brought, Pinned, Place},
 };
 use crate::{
     model::{KeyParts, LimitStatus, Limits, Owner},
@@ -22,7 +24,7 @@ use crate::{
 /// never put together in memory: copying what was just written, piece by piece, costs more than
 /// deciding does. Nothing here may take the address of a lease but where it has to be slow.
 #[derive(Debug)]
-pub(super) struct Few {
+pub(in crate::limiter) struct Few {
     /// `None`: over.
     bucket: Option<Alone>,
     /// `None`: those that the bucket has by itself.
@@ -36,7 +38,7 @@ pub(super) struct Few {
 
 /// A bucket in memory.
 #[derive(Clone, Debug)]
-pub(super) enum Alone {
+pub(in crate::limiter) enum Alone {
     /// With the limits that it was made with.
     Entry(Arc<Entry>),
     /// With those that a handle pins.
@@ -45,7 +47,7 @@ pub(super) enum Alone {
 
 impl Few {
     #[inline]
-    pub(super) fn one(bucket: Alone, share: Share, deadline: Deadline) -> Self {
+    pub(in crate::limiter) fn one(bucket: Alone, share: Share, deadline: Deadline) -> Self {
         Self {
             bucket: Some(bucket),
             limits: None,
@@ -56,7 +58,12 @@ impl Few {
     }
 
     /// Of one limit or two; `limits` unless they are the bucket's own.
-    pub(super) fn of(bucket: Alone, limits: Option<Limits>, shares: &[Share], deadline: Deadline) -> Option<Self> {
+    pub(in crate::limiter) fn of(
+        bucket: Alone,
+        limits: Option<Limits>,
+        shares: &[Share],
+        deadline: Deadline,
+    ) -> Option<Self> {
         let (first, second, are_two) = match *shares {
             [first] => (first, Share::asked(0), false),
             [first, second] => (first, second, true),
@@ -66,11 +73,11 @@ impl Few {
     }
 
     /// The bucket; `None` where it is over.
-    pub(super) fn bucket(&self) -> Option<Bucket> {
+    pub(in crate::limiter) fn bucket(&self) -> Option<Bucket> {
         Some(self.bucket.clone()?.into_bucket(self.limits.clone()))
     }
 
-    pub(super) fn key(&self) -> KeyParts<'_> {
+    pub(in crate::limiter) fn key(&self) -> KeyParts<'_> {
         match &self.bucket {
             Some(Alone::Entry(entry)) => entry.key(),
             Some(Alone::Pinned(pinned)) => pinned.entry.key(),
@@ -78,7 +85,7 @@ impl Few {
         }
     }
 
-    pub(super) fn limits(&self) -> &Limits {
+    pub(in crate::limiter) fn limits(&self) -> &Limits {
         match (&self.limits, &self.bucket) {
             (Some(limits), _) => limits,
             (None, Some(Alone::Entry(entry))) => entry.limits(),
@@ -88,26 +95,26 @@ impl Few {
     }
 
     /// In the order of the limits.
-    pub(super) fn shares(&self) -> impl Iterator<Item = &Share> {
+    pub(in crate::limiter) fn shares(&self) -> impl Iterator<Item = &Share> {
         std::iter::once(&self.first).chain(self.deadline.is_marked().then_some(&self.second))
     }
 
-    pub(super) fn shares_mut(&mut self) -> impl Iterator<Item = &mut Share> {
+    pub(in crate::limiter) fn shares_mut(&mut self) -> impl Iterator<Item = &mut Share> {
         std::iter::once(&mut self.first).chain(self.deadline.is_marked().then_some(&mut self.second))
     }
 
     /// Of the limit `name`.
-    pub(super) fn share(&self, name: &str) -> Option<&Share> {
+    pub(in crate::limiter) fn share(&self, name: &str) -> Option<&Share> {
         self.shares().nth(self.limits().index(name)?)
     }
 
-    pub(super) fn share_mut(&mut self, name: &str) -> Option<&mut Share> {
+    pub(in crate::limiter) fn share_mut(&mut self, name: &str) -> Option<&mut Share> {
         let index = self.limits().index(name)?;
         self.shares_mut().nth(index)
     }
 
     /// Epoch ms; 0 where it is over.
-    pub(super) fn now(&self) -> i64 {
+    pub(in crate::limiter) fn now(&self) -> i64 {
         match &self.bucket {
             Some(Alone::Entry(entry)) => entry.home().now(),
             Some(Alone::Pinned(pinned)) => pinned.home.now(),
@@ -115,24 +122,24 @@ impl Few {
         }
     }
 
-    pub(super) fn deadline(&self) -> Deadline {
+    pub(in crate::limiter) fn deadline(&self) -> Deadline {
         self.deadline.deadline()
     }
 
     /// Where the limits stood when they granted, less what was used beyond.
-    pub(super) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
+    pub(in crate::limiter) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
         let status = |(limit, share)| LimitStatus { owner: Owner::Entity, ..grant::status_now(limit, share) };
         self.limits().iter().zip(self.shares()).map(status)
     }
 
-    /// See [`Lease::left_of_one`](super::lease::Lease::left_of_one).
-    pub(super) fn left_of_one(&self, limits: &Limits) -> Option<i64> {
+    /// See [`Lease::left_of_one`](super::Lease::left_of_one).
+    pub(in crate::limiter) fn left_of_one(&self, limits: &Limits) -> Option<i64> {
         let is_it = !self.deadline.is_marked() && self.limits().is(limits);
         is_it.then(|| grant::left_now(&self.first))
     }
 
     /// The same as any lease is.
-    pub(super) fn take(&mut self) -> Option<Holdings> {
+    pub(in crate::limiter) fn take(&mut self) -> Option<Holdings> {
         let bucket = self.bucket.take()?.into_bucket(self.limits.take());
         let grant = Grant::new(bucket, self.shares().copied().collect());
         Some(Holdings::one(Holding::new(grant, Owner::Entity, false)))
@@ -140,7 +147,7 @@ impl Few {
 
     /// Charges what was really used, and ends it. What was charged already is only let go of.
     #[inline(always)]
-    pub(super) fn settle(mut self) -> Settlement {
+    pub(in crate::limiter) fn settle(mut self) -> Settlement {
         if let Some(bucket) = self.bucket.take() {
             let [first, second] = [self.first, self.second];
             if first.used != first.charged || second.used != second.charged {
@@ -153,7 +160,7 @@ impl Few {
 }
 
 impl Alone {
-    pub(super) fn into_bucket(self, limits: Option<Limits>) -> Bucket {
+    pub(in crate::limiter) fn into_bucket(self, limits: Option<Limits>) -> Bucket {
         let limits = limits.map_or(Brought::Known, Brought::These);
         match (self, &limits) {
             (Self::Entry(entry), _) => Bucket::Memory { place: Place::Entry(entry), limits },

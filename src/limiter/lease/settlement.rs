@@ -24,16 +24,16 @@ type Writes = SmallVec<[oneshot::Receiver<Result<(), SettleError>>; 1]>;
 impl Settlement {
     /// Nothing to write.
     #[inline]
-    pub(super) fn done() -> Self {
+    pub(in crate::limiter) fn done() -> Self {
         Self(SmallVec::new())
     }
 
-    pub(super) fn pending(receiver: oneshot::Receiver<Result<(), SettleError>>) -> Self {
+    pub(in crate::limiter) fn pending(receiver: oneshot::Receiver<Result<(), SettleError>>) -> Self {
         Self(SmallVec::from_iter([receiver]))
     }
 
     /// Settled when both are.
-    pub(super) fn and(mut self, other: Self) -> Self {
+    pub(in crate::limiter) fn and(mut self, other: Self) -> Self {
         self.0.extend(other.0);
         self
     }

@@ -4,10 +4,9 @@ use serde_json::{Value, json};
 
 use super::{
     listing::Listing,
-    rate_limiter::RateLimiter,
     records::{answered, records_of},
-    resolver::CacheStats,
 };
+use crate::limiter::{rate_limiter::RateLimiter, resolver::CacheStats};
 use crate::{
     error::{Error, Invalid},
     model::{
@@ -46,7 +45,7 @@ pub struct Config {
 }
 
 impl Config {
-    pub(super) fn new(limiter: RateLimiter) -> Self {
+    pub(in crate::limiter) fn new(limiter: RateLimiter) -> Self {
         Self { limiter }
     }
 

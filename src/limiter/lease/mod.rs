@@ -1,21 +1,31 @@
 //! A granted cost.
 
+mod few;
+mod grant;
+mod holding;
+mod settlement;
+mod single;
+
 use std::{sync::Arc, time::Duration};
 
-use super::{
+use crate::limiter::{
     charge::{Charged, Charges, charge},
     deadline::Deadline,
-    few::Few,
-    grant::Share,
-    holding::{Holding, Holdings, MOST_USED},
     recourse::{Recourse, Shadow},
-    settlement::Settlement,
 };
 use crate::{
     error::{Error, Invalid},
     model::{EntityId, KeyParts, LimitName, LimitStatus, Limits, MILLI, Owner, Resource, to_milli},
     telemetry,
 };
+
+pub use settlement::{Settlement, SettlementFuture};
+
+pub(super) use few::{Alone, Few};
+pub(super) use grant::{Amounts, Grant, Share, Shares};
+pub(super) use holding::{Holding, Holdings, MOST_USED};
+
+pub(crate) use single::Single;
 
 /// A granted cost: adjusted while the work runs, then committed or rolled back.
 ///
@@ -76,12 +86,12 @@ impl Aside {
 
 impl Lease {
     #[inline]
-    pub(super) fn new(holdings: Holdings, deadline: Deadline) -> Self {
+    pub(in crate::limiter) fn new(holdings: Holdings, deadline: Deadline) -> Self {
         Self { held: Held::Any(Box::new(Any { holdings, deadline, aside: None })) }
     }
 
     #[inline]
-    pub(super) fn few(few: Few) -> Self {
+    pub(in crate::limiter) fn few(few: Few) -> Self {
         Self { held: Held::Few(few) }
     }
 
@@ -145,13 +155,13 @@ impl Lease {
     }
 
     /// Whether the store gave no decision, and this process decided by its share of the limits:
-    /// [`Acquire::or_locally`](super::Acquire::or_locally). What is used is not charged to the store then.
+    /// [`Acquire::or_locally`](crate::limiter::Acquire::or_locally). What is used is not charged to the store then.
     pub fn is_degraded(&self) -> bool {
         self.aside().is_some_and(|aside| aside.degraded)
     }
 
     /// Limits that only observe and would have denied the request, or a later
-    /// [`consume`](Self::consume): [`Acquire::shadow`](super::Acquire::shadow). What is used of them is
+    /// [`consume`](Self::consume): [`Acquire::shadow`](crate::limiter::Acquire::shadow). What is used of them is
     /// not charged.
     pub fn shadow_denials(&self) -> &[LimitStatus] {
         self.aside().map_or(&[], |aside| &aside.short)
@@ -162,17 +172,17 @@ impl Lease {
         self.aside().is_some_and(|aside| aside.recourse.is_some())
     }
 
-    pub(super) fn degrade(&mut self) {
+    pub(in crate::limiter) fn degrade(&mut self) {
         self.note(|aside| aside.degraded = true);
     }
 
-    pub(super) fn has_shadow(&mut self, recourse: Arc<Recourse>) {
+    pub(in crate::limiter) fn has_shadow(&mut self, recourse: Arc<Recourse>) {
         self.note(|aside| aside.recourse = Some(recourse));
     }
 
     /// Notes limits that only observe and were short. `outside`: at the first, so that all of them are
     /// left alone.
-    pub(super) fn observe(&mut self, short: Vec<LimitStatus>, outside: bool) {
+    pub(in crate::limiter) fn observe(&mut self, short: Vec<LimitStatus>, outside: bool) {
         self.note(|aside| {
             aside.outside |= outside;
             aside.short.extend(short);

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::{
     listing::Listing,
-    rate_limiter::RateLimiter,
     records::{answered, records_of},
 };
+use crate::limiter::rate_limiter::RateLimiter;
 use crate::{
     error::{EntityError, Error},
     model::{AuditAction, AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId},

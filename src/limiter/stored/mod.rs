@@ -1,0 +1,20 @@
+//! What is stored beside the buckets, and what is told of both: limits, entities, namespaces, the history,
+//! usage, and how the store does.
+
+mod audit;
+mod config;
+mod entities;
+mod health;
+mod listing;
+mod namespaces;
+mod records;
+mod usage;
+
+pub use audit::Audit;
+pub use config::Config;
+pub use entities::Entities;
+pub use listing::Listing;
+pub use namespaces::Namespaces;
+pub use usage::{Snapshots, Usage};
+
+pub(super) use records::{NOTHING, nothing};

@@ -106,9 +106,8 @@ impl Slot {
 
 impl Rest {
     fn wake(&self) -> GateState {
-        let mut state = GateState::default();
-        state.seen_at = self.seen_at;
-        state.changed_at = self.changed_at;
+        let (seen_at, changed_at) = (self.seen_at, self.changed_at);
+        let mut state = GateState { seen_at, changed_at, ..GateState::default() };
         let Some(kind) = &self.kind else {
             state.seen = if self.absent { Seen::Absent } else { Seen::Unknown };
             return state;

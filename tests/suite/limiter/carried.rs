@@ -141,12 +141,12 @@ async fn a_caller_that_is_dropped_cancels_nothing() {
 async fn a_caller_that_carries_it_elsewhere_hands_it_over() {
     let (limiter, _) = limiter();
     let mut moved = acquire(&limiter);
-    moved = tokio::spawn(async move {
+    let started = tokio::spawn(async move {
         start(&mut moved).await;
-        moved
-    })
-    .await
-    .unwrap();
+        // Not to be awaited in the task.
+        Some(moved)
+    });
+    let moved = started.await.unwrap().unwrap();
     // This is no task.
     moved.await.unwrap().commit();
     assert_eq!(left(&limiter).await, 90);

@@ -12,8 +12,7 @@ use smallvec::SmallVec;
 use super::{
     bucket::{Acquiring, Asked, Bucket, Refusal, Verdict},
     deadline::Deadline,
-    lease::{Amounts, Grant},
-    lease::{Holding, Holdings},
+    lease::{Amounts, Grant, Holding, Holdings},
     prefetch::Prefetch,
 };
 use crate::{

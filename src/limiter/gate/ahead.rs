@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    super::{bucket::Verdict, charge::Mode, grant::Amounts, prefetch::Prefetch},
+    super::{bucket::Verdict, charge::Mode, lease::Amounts, prefetch::Prefetch},
     Gate,
     rest::Locked,
     state::{GateState, Waiter},

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::{Gate, rest::Locked};
 use crate::{
     error::SettleError,
-    limiter::{grant::Amounts, settlement::Settlement},
+    limiter::lease::{Amounts, Settlement},
     model::Limits,
     telemetry::{self, Dropped, PendingSettlement},
 };

@@ -7,7 +7,7 @@ use std::sync::{
 
 use super::Gate;
 use crate::{
-    limiter::{charge::Mode, grant::Amounts},
+    limiter::{charge::Mode, lease::Amounts},
     model::{
         BucketKey, BucketState, Limits, Now, Split, Update,
         plan::{self, Changes, Wanted},

@@ -14,7 +14,7 @@ use super::{
     settling::Confirmation,
 };
 use crate::{
-    limiter::{carried::Handover, charge::Mode, grant::Amounts},
+    limiter::{carried::Handover, charge::Mode, lease::Amounts},
     model::{
         BucketState, LimitName, LimitStatus, Limits, Lineage, Now,
         plan::{self, Changes},

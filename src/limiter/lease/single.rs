@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{
+    Lease,
     few::{Alone, Few},
     grant::Share,
-    lease::Lease,
 };
 use crate::limiter::{
     acquire::refused,

@@ -2,10 +2,7 @@
 
 use super::{
     super::{
-        few::{Alone, Few},
-        grant::{Grant, Share, Shares},
-        holding::{Holding, Holdings},
-        lease::Lease,
+        lease::{Alone, Few, Grant, Holding, Holdings, Lease, Share, Shares},
         memory::{Brought, Place},
     },
     Request, Source, Subject, asked,

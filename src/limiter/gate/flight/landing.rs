@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::super::{
     super::{
         bucket::Verdict,
-        grant::{Amounts, Grant},
+        lease::{Amounts, Grant},
     },
     Gate,
     batch::Batch,

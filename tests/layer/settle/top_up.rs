@@ -215,7 +215,7 @@ async fn a_store_that_fails_ends_nothing() {
     let (mut body, feed) = streaming(&remote.limiter, policy, "text/event-stream").await;
     remote.proxy.set_fault(Fault::answer(ErrorAnswer::throughput_exceeded()));
     pass(&mut body, &feed, 20).await;
-    remote.proxy.until_received("UpdateItem", 2).await;
+    remote.proxy.until_received("UpdateItem", 1).await;
     for _ in 0..20 {
         pass(&mut body, &feed, 10).await;
         settle_down(&mut body).await;

@@ -20,7 +20,7 @@ use super::{
     status::Passed,
 };
 use crate::{
-    error::Invalid,
+    error::{Error, Invalid},
     limiter::{Acquire, RateLimiter, Single, Started},
     model::{EntityId, IntoName, Resource},
     telemetry::{self, Exempt},
@@ -44,6 +44,22 @@ pub(super) enum Admission {
 }
 
 impl Policy {
+    /// The decision, where it is the simplest one and the bucket exists: what nearly all requests of a limit
+    /// for each peer address are. The same that [`admit`](Self::admit) comes to.
+    #[inline]
+    pub(super) fn admit_peer(&self, limiter: &RateLimiter, head: &RequestHead<'_>) -> Option<Result<Single, Error>> {
+        let rules = &*self.rules;
+        if !rules.plain.peer || *head.method == Method::OPTIONS {
+            return None;
+        }
+        let (resource, limits) = (rules.subject.fixed_resource.as_ref()?, rules.limits.own()?);
+        let mut text = AddressText::new();
+        if !text.write(Network::usual(peer::address(head).ok()?)) {
+            return None;
+        }
+        limiter.take_one(text.as_bytes(), resource, limits)
+    }
+
     /// Asks for what the request needs.
     pub(super) fn admit(&self, limiter: &RateLimiter, head: &RequestHead<'_>) -> Admission {
         let rules = &*self.rules;

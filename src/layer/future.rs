@@ -100,15 +100,9 @@ where
     /// Granted, and with nothing to settle.
     #[inline]
     pub(super) fn plain(service: &mut S, request: Request<ReqBody>, single: Single, policy: &Policy) -> Self {
-        let charge = PlainCharge::new(single, policy.clone(), Form::from(&request));
-        let unwinding = GiveBackOnPanic(&charge);
-        // Put together where it stays: futures are large.
-        let mut this = Self { state: State::Plain { future: service.call(request), charge: None } };
-        unwinding.survived();
-        if let State::Plain { charge: place, .. } = &mut this.state {
-            *place = Some(charge);
-        }
-        this
+        let charge = GivenBackOnPanic(Some(PlainCharge::new(single, policy.clone(), Form::from(&request))));
+        // In one go, where it stays: futures are large. The fields are made in this order.
+        Self { state: State::Plain { future: service.call(request), charge: charge.survived() } }
     }
 
     pub(super) fn decided(decision: Decision, service: &mut S, request: Request<ReqBody>, policy: &Policy) -> Self {
@@ -160,14 +154,26 @@ impl Drop for RollbackOnPanic<'_> {
     }
 }
 
-/// As [`RollbackOnPanic`], for a charge with nothing to settle.
-struct GiveBackOnPanic<'a>(&'a PlainCharge);
+/// As [`RollbackOnPanic`], of a charge with nothing to settle.
+struct GivenBackOnPanic(Option<PlainCharge>);
 
-impl GiveBackOnPanic<'_> {
-    fn survived(self) {
-        std::mem::forget(self);
+impl GivenBackOnPanic {
+    #[inline]
+    fn survived(mut self) -> Option<PlainCharge> {
+        self.0.take()
     }
 }
+
+impl Drop for GivenBackOnPanic {
+    fn drop(&mut self) {
+        if let Some(charge) = &self.0 {
+            charge.rollback();
+        }
+    }
+}
+
+/// As [`RollbackOnPanic`], of a charge with nothing to settle.
+struct GiveBackOnPanic<'a>(&'a PlainCharge);
 
 impl Drop for GiveBackOnPanic<'_> {
     fn drop(&mut self) {
@@ -182,10 +188,41 @@ where
 {
     type Output = Result<Response<ResponseBody<ResBody>>, S::Error>;
 
+    // What most requests are stands in place, where responses need not be moved out of.
+    #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
+        if let StateProjection::Plain { future, charge } = state.as_mut().project() {
+            let unwinding = charge.as_ref().map(GiveBackOnPanic);
+            let polled = future.poll(context);
+            std::mem::forget(unwinding);
+            return Poll::Ready(match (ready!(polled), charge.take()) {
+                (Ok(response), Some(charge)) => Ok(charge.settled(response)),
+                (Ok(response), None) => Ok(response.map(|body| ResponseBody::inner(body, None))),
+                (Err(error), charge) => {
+                    if let Some(charge) = charge {
+                        charge.fail();
+                    }
+                    Err(error)
+                }
+            });
+        }
+        state.poll_any(context)
+    }
+}
+
+impl<S, ReqBody, ResBody> State<S, ReqBody, S::Future>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: Body<Data: From<Bytes>>,
+{
+    #[inline(never)]
+    fn poll_any(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Response<ResponseBody<ResBody>>, S::Error>> {
         loop {
-            match state.as_mut().project() {
+            match self.as_mut().project() {
                 StateProjection::Waiting { lease, next } => {
                     if next.is_none() {
                         // Only a panic of the inner service's `call` leads here: there is nothing
@@ -199,7 +236,7 @@ where
                     let Next { mut service, request, limiter, policy } = *next;
                     let decision = policy.decide(&limiter, &RequestHead::from(&request), result);
                     let decided = State::decided(decision, &mut service, request, &policy);
-                    state.set(decided);
+                    self.set(decided);
                 }
                 StateProjection::Running { future, lease } => {
                     let unwinding = lease.as_ref().map(|running| RollbackOnPanic(running.lease.held()));
@@ -217,21 +254,8 @@ where
                         }
                     });
                 }
-                StateProjection::Plain { future, charge } => {
-                    let unwinding = charge.as_ref().map(GiveBackOnPanic);
-                    let polled = future.poll(context);
-                    std::mem::forget(unwinding);
-                    return Poll::Ready(match (ready!(polled), charge.take()) {
-                        (Ok(response), Some(charge)) => Ok(charge.settled(response)),
-                        (Ok(response), None) => Ok(response.map(|body| ResponseBody::inner(body, None))),
-                        (Err(error), charge) => {
-                            if let Some(charge) = charge {
-                                charge.fail();
-                            }
-                            Err(error)
-                        }
-                    });
-                }
+                // That is polled before this is, and nothing becomes it.
+                StateProjection::Plain { .. } => return Poll::Pending,
                 StateProjection::Unlimited { future, policy } => {
                     let response = ready!(future.poll(context));
                     return Poll::Ready(response.map(|response| stripped(response, policy.take())));

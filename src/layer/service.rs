@@ -12,13 +12,13 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
-    RefusalReason, RequestHead, ResponseBody, ResponseFuture,
+    Policy, RefusalReason, RequestHead, ResponseBody, ResponseFuture,
     admit::Admission,
     answer,
     decide::Decision,
     held::Holder,
     rate_limit_layer::{RateLimitLayer, Setup},
-    routes::Routes,
+    routes::{Loaded, Routes},
 };
 use crate::{
     limiter::{RateLimiter, Started},
@@ -79,7 +79,33 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+    // What most requests are stands in place, and all else apart: both are shorter for it.
+    #[inline]
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let Setup { limiter, routes } = &*self.setup;
+        if let Loaded::Fixed(routes) = routes.load()
+            && let Some(policy) = routes.only()
+            && policy.rules.plain.settlement
+            && let Some(decision) = policy.admit_peer(limiter, &RequestHead::from(&request))
+        {
+            return match decision {
+                Ok(single) => ResponseFuture::plain(&mut self.inner, request, single, policy),
+                Err(denied) => {
+                    let denied = Admission::Acquire(Started::Done(Err(denied)));
+                    carry_out(denied, &mut self.inner, request, limiter, policy)
+                }
+            };
+        }
+        self.call_any(request)
+    }
+}
+
+impl<S> RateLimit<S> {
+    #[inline(never)]
+    fn call_any<ReqBody>(&mut self, request: Request<ReqBody>) -> ResponseFuture<S, ReqBody>
+    where
+        S: Service<Request<ReqBody>> + Clone,
+    {
         let Self { inner, setup } = self;
         let Setup { limiter, routes } = &**setup;
         let head = RequestHead::from(&request);
@@ -97,38 +123,54 @@ where
                 return ResponseFuture::answer(response);
             }
         };
-        match policy.admit(limiter, &head) {
-            Admission::Pass => ResponseFuture::pass(inner, request, policy),
-            Admission::Answer(response) => {
+        let admission = policy.admit(limiter, &head);
+        carry_out(admission, inner, request, limiter, policy)
+    }
+}
+
+/// Does with a request what its admission says.
+#[inline(never)]
+fn carry_out<S, ReqBody>(
+    admission: Admission,
+    inner: &mut S,
+    mut request: Request<ReqBody>,
+    limiter: &RateLimiter,
+    policy: &Policy,
+) -> ResponseFuture<S, ReqBody>
+where
+    S: Service<Request<ReqBody>> + Clone,
+{
+    match admission {
+        Admission::Pass => ResponseFuture::pass(inner, request, policy),
+        Admission::Answer(response) => {
+            give_up_readiness(inner);
+            ResponseFuture::answer(response)
+        }
+        Admission::Uncharged(holder) => ResponseFuture::decided(Decision::Granted(*holder), inner, request, policy),
+        Admission::Bind(bound) => {
+            let (bound, holder) = *bound;
+            request.extensions_mut().insert(bound);
+            ResponseFuture::decided(Decision::Granted(holder), inner, request, policy)
+        }
+        Admission::Single(single) if policy.rules.plain.settlement => {
+            ResponseFuture::plain(inner, request, single, policy)
+        }
+        Admission::Single(single) => {
+            let granted = Decision::Granted(Holder::new(single.into_lease(), policy.clone()));
+            ResponseFuture::decided(granted, inner, request, policy)
+        }
+        Admission::Acquire(Started::Done(result)) => {
+            let decision = policy.decide(limiter, &RequestHead::from(&request), result);
+            if matches!(decision, Decision::Answer(_)) {
                 give_up_readiness(inner);
-                ResponseFuture::answer(response)
             }
-            Admission::Uncharged(holder) => ResponseFuture::decided(Decision::Granted(*holder), inner, request, policy),
-            Admission::Bind(bound) => {
-                let (bound, holder) = *bound;
-                request.extensions_mut().insert(bound);
-                ResponseFuture::decided(Decision::Granted(holder), inner, request, policy)
-            }
-            Admission::Single(single) if policy.rules.plain.settlement => {
-                ResponseFuture::plain(inner, request, single, policy)
-            }
-            Admission::Single(single) => {
-                let granted = Decision::Granted(Holder::new(single.into_lease(), policy.clone()));
-                ResponseFuture::decided(granted, inner, request, policy)
-            }
-            Admission::Acquire(Started::Done(result)) => {
-                let decision = policy.decide(limiter, &RequestHead::from(&request), result);
-                if matches!(decision, Decision::Answer(_)) {
-                    give_up_readiness(inner);
-                }
-                ResponseFuture::decided(decision, inner, request, policy)
-            }
-            Admission::Acquire(Started::Waiting(lease)) => {
-                // The one that is ready serves this request; its clone has yet to become so.
-                let next = inner.clone();
-                let ready = std::mem::replace(inner, next);
-                ResponseFuture::waiting(lease, ready, request, limiter.clone(), policy.clone())
-            }
+            ResponseFuture::decided(decision, inner, request, policy)
+        }
+        Admission::Acquire(Started::Waiting(lease)) => {
+            // The one that is ready serves this request; its clone has yet to become so.
+            let next = inner.clone();
+            let ready = std::mem::replace(inner, next);
+            ResponseFuture::waiting(lease, ready, request, limiter.clone(), policy.clone())
         }
     }
 }

@@ -24,7 +24,9 @@ pub(in crate::layer) struct Rules {
 pub(in crate::layer) struct Plain {
     /// One limit of the policy's own, a token of it, and no way but to grant or to deny.
     pub(in crate::layer) decision: bool,
-    /// And nobody settles: no rule, no handler, no answer that depends on the request.
+    /// And that for every peer address, of one resource, with no exemptions.
+    pub(in crate::layer) peer: bool,
+    /// As `decision`, and nobody settles: no rule, no handler, no answer that depends on the request.
     pub(in crate::layer) settlement: bool,
     /// What responses tell, where that is one limit, which holds.
     pub(in crate::layer) report: Option<AloneFields>,
@@ -32,6 +34,7 @@ pub(in crate::layer) struct Plain {
 
 impl Plain {
     fn new(
+        subject: &Subject,
         limits: &PolicyLimits,
         cost: &CostRules,
         decision: &DecisionRules,
@@ -43,7 +46,8 @@ impl Plain {
         let report = answers.dialects.alone().filter(|_| answers.report != ReportLimits::Off && decision.is_plain());
         let decision = one_limit && one_token && decision.is_plain();
         let told = answers.custom.is_none() && (report.is_some() || answers.report == ReportLimits::Off);
-        Self { decision, settlement: decision && told && settlement.is_plain(), report }
+        let peer = decision && subject.is_peer && subject.fixed_resource.is_some() && subject.exempt.is_none();
+        Self { decision, peer, settlement: decision && told && settlement.is_plain(), report }
     }
 }
 
@@ -56,7 +60,7 @@ impl Rules {
         settlement: SettlementRules,
         answers: AnswerRules,
     ) -> Self {
-        let plain = Plain::new(&limits, &cost, &decision, &settlement, &answers);
+        let plain = Plain::new(&subject, &limits, &cost, &decision, &settlement, &answers);
         Self { subject, limits, cost, decision, settlement, answers, plain }
     }
 }

@@ -75,7 +75,7 @@ pub use handle::RoutesHandle;
 pub use invalid::{InvalidRoutes, TemplateProblem};
 pub use route::Route;
 
-pub(super) use handle::Source;
+pub(super) use handle::{Loaded, Source};
 
 /// Which policy holds for which requests. Clones are cheap.
 #[derive(Clone)]
@@ -127,6 +127,15 @@ impl Routes {
             Kind::Table(table) => table.policies().for_each(add),
         }
         exposed
+    }
+
+    /// The policy of all requests, where they have the same.
+    #[inline]
+    pub(super) fn only(&self) -> Option<&Policy> {
+        match &self.0 {
+            Kind::One(policy) => Some(policy),
+            Kind::Table(_) => None,
+        }
     }
 
     /// The policy of a request; `None` where it is unlimited.

@@ -187,7 +187,7 @@ fn answer(request: Request, decision: Result<i64, Box<Denied>>, begun: Begun) ->
     match decision {
         Err(denied) => Err(refused(denied, begun)),
         Ok(left) => {
-            telemetry::decided_in_memory(begun, &request.key().resource, None);
+            telemetry::decided_in_memory(begun, request.key().resource, None);
             request.grant(left).ok_or_else(|| Unavailable::ShutDown.into())
         }
     }
@@ -212,7 +212,7 @@ fn start_slowly(request: Request, begun: Begun) -> Started {
         None => start_watching(request, begun),
         Some(Err(denied)) => Started::Done(Err(refused(denied, begun))),
         Some(Ok(shares)) => {
-            telemetry::decided_in_memory(begun, &request.key().resource, None);
+            telemetry::decided_in_memory(begun, request.key().resource, None);
             Started::Done(request.grant_any(shares).ok_or_else(|| Unavailable::ShutDown.into()))
         }
     }

@@ -24,13 +24,13 @@ pub(super) fn acquire(request: &Request, share: Share, error: Unavailable) -> Re
     let decided = request.charge_locally(share);
     match decided {
         Some(Ok(mut lease)) => {
-            telemetry::decided_locally(&request.key().resource, &error, true);
+            telemetry::decided_locally(request.key().resource, &error, true);
             lease.degrade();
             Ok(lease)
         }
         Some(Err(Error::Denied(mut denied))) => {
             denied.degraded = true;
-            telemetry::decided_locally(&request.key().resource, &error, false);
+            telemetry::decided_locally(request.key().resource, &error, false);
             Err(Error::Denied(denied))
         }
         Some(Err(Error::Disabled(disabled))) => Err(Error::Disabled(disabled)),
@@ -44,7 +44,7 @@ impl RateLimiter {
     pub(super) fn last_known(&self, entity: &EntityId, request: &Request) -> Option<Arc<Resolution>> {
         match self.backend() {
             Backend::Memory(_) | Backend::Scripted(_) => None,
-            Backend::Gated(gates) => gates.resolver().last_known(entity, &request.key().resource),
+            Backend::Gated(gates) => gates.resolver().last_known(entity, request.key().resource),
         }
     }
 

@@ -174,7 +174,7 @@ impl Alone {
     fn settle(self, limits: Option<Limits>, differences: [i64; 2], are_two: bool) {
         let differences = if are_two { &differences[..] } else { &differences[..1] };
         let bucket = self.into_bucket(limits);
-        telemetry::settled(&bucket.key().resource, bucket.limits(), differences.iter().copied());
+        telemetry::settled(bucket.key().resource, bucket.limits(), differences.iter().copied());
         let _ = bucket.settle(differences, &[]);
     }
 }

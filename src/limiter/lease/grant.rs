@@ -228,7 +228,7 @@ impl Grant {
 
     fn settle_difference(&self, difference: impl Fn(&Share) -> i64) -> Settlement {
         let differences: Amounts = self.shares.iter().map(difference).collect();
-        telemetry::settled(&self.bucket.key().resource, self.limits(), differences.iter().copied());
+        telemetry::settled(self.bucket.key().resource, self.limits(), differences.iter().copied());
         match &self.parts {
             None => self.bucket.settle(&differences, &[]),
             Some(parts) => parts.settle(&self.bucket, &self.own(), differences),

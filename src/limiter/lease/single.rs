@@ -73,7 +73,7 @@ impl Single {
     pub(crate) fn give_back(&self) {
         let (home, limits) = (self.entry.home(), self.entry.limits());
         let back = [ALONE.saturating_neg()];
-        telemetry::settled(&self.entry.key().resource, limits, back.into_iter());
+        telemetry::settled(self.entry.key().resource, limits, back.into_iter());
         self.entry.settle(home, limits, &back, home.now());
     }
 

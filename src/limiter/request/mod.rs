@@ -218,7 +218,7 @@ impl Request {
     }
 
     fn plan_stored(self) -> Result<Planned, Error> {
-        let own = match self.look(&self.subject.key().entity) {
+        let own = match self.look(self.subject.key().entity) {
             Resolving::Known(own) => own,
             Resolving::Soon(_) => return Ok(Planned::Later(self)),
         };
@@ -236,7 +236,7 @@ impl Request {
     /// `check`, what no wait makes fit is refused.
     pub(super) async fn look_up(self, check: bool) -> Result<Charges, Error> {
         let request = self.unpinned();
-        let own = found(request.look(&request.subject.key().entity)).await?;
+        let own = found(request.look(request.subject.key().entity)).await?;
         let parent = match request.parent_of(&own) {
             None => None,
             Some(parent) => Some((parent.clone(), found(request.look(parent)).await?)),
@@ -293,7 +293,7 @@ impl Request {
             true => Err(Disabled::new(entity.clone(), subject.key().resource.clone())),
             false => Ok(()),
         };
-        disabled(&subject.key().entity, own)?;
+        disabled(subject.key().entity, own)?;
         if let Some((entity, resolution)) = &parent {
             disabled(entity, resolution)?;
         }

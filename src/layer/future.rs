@@ -173,11 +173,14 @@ impl Drop for GivenBackOnPanic {
 }
 
 /// As [`RollbackOnPanic`], of a charge with nothing to settle.
-struct GiveBackOnPanic<'a>(&'a PlainCharge);
+struct GiveBackOnPanic<'a>(&'a mut Option<PlainCharge>);
 
 impl Drop for GiveBackOnPanic<'_> {
     fn drop(&mut self) {
-        self.0.rollback();
+        // Once, however often it is polled again.
+        if let Some(charge) = self.0.take() {
+            charge.rollback();
+        }
     }
 }
 
@@ -193,9 +196,9 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         if let StateProjection::Plain { future, charge } = state.as_mut().project() {
-            let unwinding = charge.as_ref().map(GiveBackOnPanic);
+            let unwinding = GiveBackOnPanic(charge);
             let polled = future.poll(context);
-            std::mem::forget(unwinding);
+            let charge = &mut *std::mem::ManuallyDrop::new(unwinding).0;
             return Poll::Ready(match (ready!(polled), charge.take()) {
                 (Ok(response), Some(charge)) => Ok(charge.settled(response)),
                 (Ok(response), None) => Ok(response.map(|body| ResponseBody::inner(body, None))),

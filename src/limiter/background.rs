@@ -11,10 +11,7 @@ use std::{
 
 use tokio::{runtime::Handle, sync::Notify};
 
-use super::{
-    carried::{Carried, Loads},
-    waits::{Timeout, Waits},
-};
+use super::waits::{Timeout, Waits};
 
 /// Runs the limiter's tasks on its own runtime handle, and knows when none is left.
 #[derive(Clone, Debug)]
@@ -30,7 +27,6 @@ struct Shared {
     hurry: Notify,
     closed: AtomicBool,
     waits: Arc<Waits>,
-    carried: Loads,
 }
 
 /// Counts a task, from before it is spawned until it is gone, however it goes.
@@ -61,28 +57,17 @@ impl Background {
                 idle: Notify::new(),
                 hurry: Notify::new(),
                 closed: AtomicBool::new(false),
-                carried: Loads::default(),
             }),
         }
     }
 
     /// Runs a task. On a runtime that is shutting down the task is dropped.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.shared.runtime.spawn(self.counted(task));
-    }
-
-    /// As [`spawn`](Self::spawn), but its caller carries it as long as nobody else needs it. Where the
-    /// limiter [is closed](Self::is_closed) by then, it is to be handed over.
-    pub(super) fn carry(&self, task: impl Future<Output = ()> + Send + 'static) -> Carried {
-        self.shared.carried.add(self.shared.runtime.clone(), Box::pin(self.counted(task)))
-    }
-
-    fn counted(&self, task: impl Future<Output = ()> + Send + 'static) -> impl Future<Output = ()> + Send + 'static {
         let active = Active::new(&self.shared);
-        async move {
+        self.shared.runtime.spawn(async move {
             let _active = active;
             task.await;
-        }
+        });
     }
 
     /// A deadline that is hardly ever reached, wherever it is made.
@@ -115,7 +100,6 @@ impl Background {
     pub(super) async fn close(&self) {
         self.shared.closed.store(true, Ordering::SeqCst);
         self.shared.hurry.notify_waiters();
-        self.shared.carried.hand_over();
         loop {
             let idle = self.shared.idle.notified();
             tokio::pin!(idle);

@@ -189,11 +189,20 @@ impl Switch {
             self.failures.store(0, Ordering::Relaxed);
         }
         self.note(false);
+        if !self.is_convincing() {
+            return;
+        }
         if self.retry_at.load(Ordering::Relaxed) != CLOSED && self.retry_at.swap(CLOSED, Ordering::AcqRel) != CLOSED {
             self.probing.store(false, Ordering::Release);
             self.failed.store(0, Ordering::Relaxed);
             telemetry::breaker_closed();
         }
+    }
+
+    /// Whether an answer closes it. Where it has opened because part of the calls fail, others that were
+    /// under way answer all the time: only once somebody was sent to find out.
+    fn is_convincing(&self) -> bool {
+        self.settings.is_none_or(|settings| settings.rate.is_none()) || self.probing.load(Ordering::Acquire)
     }
 
     fn failed(&self, now: i64) {
@@ -376,5 +385,21 @@ mod tests {
             switch.timed_out(0);
         }
         assert!(switch.admits(|| 0) && !switch.is_on());
+    }
+
+    /// Of a store that fails partly, calls are under way that succeed.
+    #[test]
+    fn what_was_under_way_does_not_close_it() {
+        let switch = Switch::new(Some(Breaker::new().failure_rate(50, 4).cool_down(Duration::from_secs(10))));
+        for _ in 0..2 {
+            switch.heard(&Ok::<_, StoreError>(()), || 0);
+            switch.heard(&failure(StoreErrorKind::Unknown), || 0);
+        }
+        assert_eq!(switch.state(), BreakerState::Open);
+        switch.heard(&Ok::<_, StoreError>(()), || 0);
+        assert_eq!(switch.state(), BreakerState::Open);
+        assert!(switch.admits(|| 60_000));
+        switch.heard(&Ok::<_, StoreError>(()), || 60_000);
+        assert_eq!(switch.state(), BreakerState::Closed);
     }
 }

@@ -80,7 +80,6 @@ mod breaker;
 mod bucket;
 mod bucket_handle;
 mod builder;
-mod carried;
 mod charge;
 mod deadline;
 mod fallback;

@@ -39,11 +39,10 @@ use self::{
     flight::Airborne,
     rest::{Locked, Slot},
     shards::Shards,
-    state::{Flight, GateState, Waiter},
+    state::{GateState, Waiter},
 };
 use super::{
     bucket::{Asked, Bucket, Refusal},
-    carried::Carried,
     charge::Mode,
     lease::{Amounts, Share},
     waits::Timeout,
@@ -153,7 +152,8 @@ impl Gate {
             self.take_ahead(state, mode, amounts, prefetch, now);
             state = self.lock();
         }
-        Ok(Answer::new(self.take_off_carried(state), verdict))
+        self.take_off(state);
+        Ok(Answer::new(verdict))
     }
 
     /// Where `limits` stand, after a fresh read. One round trip, no write unit.
@@ -186,35 +186,10 @@ impl Gate {
 
     /// Starts a flight unless one is under way.
     fn take_off(self: &Arc<Self>, mut state: Locked<'_>) {
-        match std::mem::replace(&mut state.flight, Flight::Task) {
-            Flight::Task => {}
-            Flight::Carried(by_somebody) => {
-                drop(state);
-                // What flies now must not wait for somebody else to be polled.
-                by_somebody.hand_over();
-            }
-            Flight::None => {
-                drop(state);
-                self.context.background.spawn(flight::fly(Airborne::new(self.clone())));
-            }
+        if !std::mem::replace(&mut state.flying, true) {
+            drop(state);
+            self.context.background.spawn(flight::fly(Airborne::new(self.clone())));
         }
-    }
-
-    /// Starts a flight that the caller carries as long as nobody joins it, unless one is under way.
-    fn take_off_carried(self: &Arc<Self>, mut state: Locked<'_>) -> Option<Carried> {
-        if !matches!(state.flight, Flight::None) {
-            self.take_off(state);
-            return None;
-        }
-        let background = &self.context.background;
-        let carried = background.carry(flight::fly(Airborne::new(self.clone())));
-        state.flight = Flight::Carried(carried.handover());
-        drop(state);
-        if background.is_closed() {
-            // Whoever waits for the last task may be the caller.
-            carried.handover().hand_over();
-        }
-        Some(carried)
     }
 
     fn bucket(self: &Arc<Self>, limits: Limits) -> Bucket {

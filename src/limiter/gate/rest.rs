@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use super::{
     growth,
-    state::{Flight, GateState, Seen},
+    state::{GateState, Seen},
 };
 use crate::model::{BucketState, Level, LimitState};
 
@@ -169,7 +169,7 @@ impl GateState {
     /// Whether nothing is under way.
     fn is_idle(&self) -> bool {
         let empty = self.ahead_of.as_ref().is_none_or(|ahead| ahead.is_empty());
-        empty && matches!(self.flight, Flight::None) && self.queue.is_empty() && self.pending.is_empty()
+        empty && !self.flying && self.queue.is_empty() && self.pending.is_empty()
     }
 
     fn may_rest(&self, now: i64) -> bool {

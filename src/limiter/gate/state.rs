@@ -14,7 +14,7 @@ use super::{
     settling::Confirmation,
 };
 use crate::{
-    limiter::{carried::Handover, charge::Mode, lease::Amounts},
+    limiter::{charge::Mode, lease::Amounts},
     model::{
         BucketState, LimitName, LimitStatus, Limits, Lineage, Now,
         plan::{self, Changes},
@@ -44,7 +44,7 @@ pub(super) struct GateState {
     /// Who waits for them.
     pub(super) confirmations: Vec<Confirmation>,
     /// Whether a flight is under way.
-    pub(super) flight: Flight,
+    pub(super) flying: bool,
     /// Whether a timer runs that will let the pending differences fly alone.
     pub(super) flush_due: bool,
     /// Whether they may fly alone now.
@@ -63,18 +63,6 @@ pub(super) struct GateState {
     pub(super) pace: Pace,
     /// Whether the store has just shown the bucket because somebody asks for it.
     pub(super) shown: bool,
-}
-
-/// What carries batches to the store.
-#[derive(Debug, Default)]
-pub(super) enum Flight {
-    /// Nothing is under way.
-    #[default]
-    None,
-    /// A task of its own.
-    Task,
-    /// The caller of its only request.
-    Carried(Handover),
 }
 
 /// The bucket as the store last showed it.

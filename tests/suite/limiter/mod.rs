@@ -1,7 +1,6 @@
 //! Acquiring and settling, on the memory store in place, on gates over it, and on gates over DynamoDB.
 
 mod breaker;
-mod carried;
 mod clocks;
 mod deadlines;
 mod debt;
@@ -26,5 +25,6 @@ mod shards;
 mod speeds;
 mod speeds_virtual;
 mod stamps;
+mod unpolled;
 mod waiting;
 mod write_count;

@@ -5,13 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::{
-    super::{
-        super::bucket::Verdict,
-        Gate,
-        batch::Batch,
-        settling::confirm,
-        state::{Flight, Seen},
-    },
+    super::{super::bucket::Verdict, Gate, batch::Batch, settling::confirm, state::Seen},
     answer,
     landing::{drop_pending, fail},
     order::{Order, Write},
@@ -54,7 +48,7 @@ pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
         let next = state.next(now, trusted_for, &mut denied);
         let boarding = match next {
             None => {
-                state.flight = Flight::None;
+                state.flying = false;
                 Boarding::Rest
             }
             Some(batch) if batch.wanted.is_none() && state.seen.live(now).is_none() => {

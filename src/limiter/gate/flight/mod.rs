@@ -1,7 +1,7 @@
 //! Carries batches to the store, one at a time, until nothing is left to do.
 //!
-//! It runs in a task of its own, or is [carried](super::super::carried) by the caller of its only request:
-//! no caller's drop cancels it. A caller that has given up by the time its batch lands drops the grant that
+//! It runs in a task of its own: no caller's drop cancels it, and nobody depends on a caller that is not
+//! polled. A caller that has given up by the time its batch lands drops the grant that
 //! it is sent, which gives it back.
 //!
 //! [`boarding`] takes a batch and plans its write, [`order`] sends it, [`landing`] says what came of it.
@@ -23,7 +23,7 @@ use super::{
     super::bucket::Verdict,
     Gate,
     growth::grow,
-    state::{Flight, Seen, Waiter},
+    state::{Seen, Waiter},
 };
 use crate::{
     error::Unavailable,
@@ -57,7 +57,7 @@ impl Drop for Airborne {
     fn drop(&mut self) {
         if !self.landed {
             let mut state = self.gate.lock();
-            state.flight = Flight::None;
+            state.flying = false;
             // Their senders go: whoever waits is told that the limiter was shut down.
             let queue = std::mem::take(&mut state.queue);
             self.gate.abandon(state);
@@ -116,12 +116,8 @@ pub(super) async fn fly(mut airborne: Airborne) {
             Landing::Applied(state) => {
                 races = 0;
                 woken = write.batch.waiters.len().max(1);
-                let carried = {
-                    let mut state = gate.lock();
-                    state.pace.landed(begun, Instant::now());
-                    matches!(state.flight, Flight::Carried(_))
-                };
-                if woken == 1 && !carried {
+                gate.lock().pace.landed(begun, Instant::now());
+                if woken == 1 {
                     // The connection's task is to run next. To be overtaken by the one that is woken here
                     // would wake another thread for it.
                     tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! A write that the caller of its only request carries: nobody and nothing depends on that caller.
+//! A request that is polled once and then left alone: nobody and nothing depends on its caller.
 //! In virtual time.
 
 use std::{
@@ -9,10 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    runtime::Handle,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 use tollgate::{Error, Lease, Limit, RateLimiter};
 
 use super::flaky::{Flaky, RuntimeClock};
@@ -58,23 +55,9 @@ async fn start(acquiring: &mut Acquiring) {
     .await;
 }
 
-/// Runs a test as a task: only there a caller carries anything.
+/// Runs a test as a task, as servers run their requests.
 async fn in_a_task(test: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(async move { timeout(LONG, test).await.expect("nobody waits in vain") }).await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn it_needs_no_task_of_its_own() {
-    in_a_task(async {
-        let (limiter, store) = limiter();
-        let mut alone = acquire(&limiter);
-        start(&mut alone).await;
-        // The test, and the one that looks after deadlines.
-        assert_eq!((Handle::current().metrics().num_alive_tasks(), store.calls()), (2, 1));
-        alone.await.unwrap().commit();
-        assert_eq!(left(&limiter).await, 90);
-    })
-    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,19 +120,20 @@ async fn a_caller_that_is_dropped_cancels_nothing() {
     .await;
 }
 
+/// A settlement rides on a write that an idle caller has begun.
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_carries_it_elsewhere_hands_it_over() {
-    let (limiter, _) = limiter();
-    let mut moved = acquire(&limiter);
-    let started = tokio::spawn(async move {
-        start(&mut moved).await;
-        // Not to be awaited in the task.
-        Some(moved)
-    });
-    let moved = started.await.unwrap().unwrap();
-    // This is no task.
-    moved.await.unwrap().commit();
-    assert_eq!(left(&limiter).await, 90);
+async fn a_settlement_that_rides_along_does_not_depend_on_it_either() {
+    in_a_task(async {
+        let (limiter, _) = limiter();
+        let lease = acquire(&limiter).await.unwrap();
+        let settled = lease.rollback();
+        let mut idle = acquire(&limiter);
+        start(&mut idle).await;
+        settled.await.unwrap();
+        idle.await.unwrap().commit();
+        assert_eq!(left(&limiter).await, 90);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -109,6 +109,7 @@ async fn a_caller_that_is_dropped_cancels_nothing() {
         acquire(&limiter).await.unwrap().commit();
         let mut dropped = acquire(&limiter);
         start(&mut dropped).await;
+        sleep(ROUND_TRIP / 2).await;
         drop(dropped);
         sleep(ROUND_TRIP * 2).await;
         // It was written, and is given back.

@@ -71,7 +71,7 @@ impl Breaker {
 
     /// Opens as well where at least `percent` of the last `calls` store calls have failed, in whatever order: a
     /// store that answers every other call never fails often in a row. Up to 64 calls are looked at; calls
-    /// from before it has closed count no more. Off by default.
+    /// from before it has closed count no more. Off by default. It closes only when a probe is answered.
     ///
     /// While it is open, nothing is decided by the store: a store that fails seldom does less harm than that.
     ///

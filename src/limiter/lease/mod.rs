@@ -1,5 +1,6 @@
 //! A granted cost.
 
+mod aside;
 mod few;
 mod grant;
 mod holding;
@@ -8,19 +9,20 @@ mod single;
 
 use std::{sync::Arc, time::Duration};
 
-use crate::limiter::{
-    charge::{Charged, Charges, charge},
-    deadline::Deadline,
-    recourse::{Recourse, Shadow},
-};
 use crate::{
     error::{Error, Invalid},
+    limiter::{
+        charge::{Charged, Charges, charge},
+        deadline::Deadline,
+        recourse::Recourse,
+    },
     model::{EntityId, KeyParts, LimitName, LimitStatus, Limits, MILLI, Owner, Resource, to_milli},
     telemetry,
 };
 
 pub use settlement::{Settlement, SettlementFuture};
 
+use aside::Aside;
 pub(super) use few::{Alone, Few};
 pub(super) use grant::{Amounts, Grant, Share, Shares};
 pub(super) use holding::{Holding, Holdings, MOST_USED};
@@ -52,36 +54,6 @@ struct Any {
     holdings: Holdings,
     deadline: Deadline,
     aside: Option<Box<Aside>>,
-}
-
-/// What most leases have nothing of: one of few limits never has it.
-#[derive(Clone, Debug, Default)]
-struct Aside {
-    /// Whether this process has decided alone.
-    degraded: bool,
-    /// Which limits only observe.
-    recourse: Option<Arc<Recourse>>,
-    /// Whether all of those are left alone: they would have denied the request.
-    outside: bool,
-    /// Those that were short.
-    short: Vec<LimitStatus>,
-}
-
-impl Aside {
-    fn covers(&self, name: &str) -> bool {
-        let shadow = self.recourse.as_ref().map(|recourse| &recourse.shadow);
-        shadow.is_some_and(|shadow| LimitName::new(name).is_ok_and(|name| shadow.covers(&name)))
-    }
-
-    /// Whether nothing at all is to be refused.
-    fn covers_all(&self) -> bool {
-        self.recourse.as_ref().is_some_and(|recourse| matches!(recourse.shadow, Shadow::All))
-    }
-
-    /// Whether what is used of the limit is not charged.
-    fn leaves_alone(&self, name: &str) -> bool {
-        (self.outside && self.covers(name)) || self.short.iter().any(|status| *status.limit.name() == name)
-    }
 }
 
 impl Lease {

@@ -1,0 +1,157 @@
+use super::*;
+
+fn switch() -> Switch {
+    Switch::new(Some(Breaker::new().failures(3).cool_down(Duration::from_secs(10))))
+}
+
+fn failure(kind: StoreErrorKind) -> Result<(), StoreError> {
+    Err(StoreError::new(kind, "no"))
+}
+
+fn open() -> Switch {
+    let switch = switch();
+    for _ in 0..3 {
+        switch.heard(&failure(StoreErrorKind::NotApplied), || 0);
+    }
+    assert_eq!(switch.state(), BreakerState::Open);
+    switch
+}
+
+#[test]
+fn opens_after_so_many_failures_in_a_row() {
+    let switch = switch();
+    for _ in 0..10 {
+        switch.heard(&failure(StoreErrorKind::Unknown), || 0);
+        switch.timed_out(0);
+        switch.heard(&Ok::<_, StoreError>(()), || 0);
+    }
+    assert!(switch.admits(|| 0));
+    switch.heard(&failure(StoreErrorKind::Unknown), || 0);
+    switch.timed_out(0);
+    switch.heard(&failure(StoreErrorKind::Busy), || 0);
+    assert_eq!(switch.state(), BreakerState::Closed);
+    switch.heard(&failure(StoreErrorKind::NotApplied), || 0);
+    assert!(!switch.admits(|| 0) && switch.state() == BreakerState::Open);
+}
+
+#[test]
+fn opens_where_too_many_of_the_last_calls_have_failed() {
+    let rated = |percent, calls| Switch::new(Some(Breaker::new().failures(1000).failure_rate(percent, calls)));
+    let hear = |switch: &Switch, failed: bool| match failed {
+        true => switch.timed_out(0),
+        false => switch.heard(&Ok::<_, StoreError>(()), || 0),
+    };
+    // Every third call: never half of the last ten.
+    let switch = rated(50, 10);
+    (0..300).for_each(|call| hear(&switch, call % 3 == 0));
+    assert_eq!(switch.state(), BreakerState::Closed);
+    // Every other one: the fifth failure is within the last ten calls.
+    let switch = rated(50, 10);
+    for call in 0..9 {
+        assert_eq!(switch.state(), BreakerState::Closed, "{call}");
+        hear(&switch, call % 2 == 0);
+    }
+    assert_eq!(switch.state(), BreakerState::Open);
+    // Throttling is no call.
+    let switch = rated(100, 3);
+    for kind in [StoreErrorKind::Unknown, StoreErrorKind::Busy, StoreErrorKind::Unknown, StoreErrorKind::Busy] {
+        switch.heard(&failure(kind), || 0);
+    }
+    assert_eq!(switch.state(), BreakerState::Closed);
+    switch.heard(&failure(StoreErrorKind::NotApplied), || 0);
+    assert_eq!(switch.state(), BreakerState::Open);
+}
+
+#[test]
+fn what_failed_before_it_has_closed_counts_no_more() {
+    let switch = Switch::new(Some(Breaker::new().failures(1000).failure_rate(50, 4)));
+    (0..2).for_each(|_| switch.timed_out(0));
+    assert_eq!(switch.state(), BreakerState::Open);
+    assert!(switch.admits(|| 10_000));
+    switch.heard(&Ok::<_, StoreError>(()), || 10_000);
+    switch.timed_out(10_000);
+    assert_eq!(switch.state(), BreakerState::Closed);
+    switch.timed_out(10_000);
+    assert_eq!(switch.state(), BreakerState::Open);
+}
+
+#[test]
+fn any_rate_makes_sense() {
+    for (percent, calls, opens_after) in
+        [(0, 0, 1), (0, 64, 1), (1, 64, 1), (100, 64, 64), (1000, 1000, 64), (50, 1, 1), (33, 10, 4)]
+    {
+        let switch = Switch::new(Some(Breaker::new().failures(1000).failure_rate(percent, calls)));
+        let failures = (1..1000).find(|_| {
+            switch.timed_out(0);
+            switch.state() == BreakerState::Open
+        });
+        assert_eq!(failures, Some(opens_after), "{percent} % of {calls}");
+    }
+}
+
+#[test]
+fn what_is_throttled_or_corrupt_is_no_failure() {
+    let switch = switch();
+    for _ in 0..100 {
+        switch.heard(&failure(StoreErrorKind::Busy), || 0);
+        switch.heard(&failure(StoreErrorKind::Corrupt), || 0);
+    }
+    assert!(switch.admits(|| 0));
+}
+
+#[test]
+fn one_at_a_time_asks_after_the_cool_down() {
+    let switch = open();
+    assert!(!switch.admits(|| 9_999));
+    assert!(switch.admits(|| 15_000));
+    assert_eq!(switch.state(), BreakerState::HalfOpen);
+    assert!(!switch.admits(|| 15_000));
+    switch.heard(&failure(StoreErrorKind::Unknown), || 16_000);
+    assert!(switch.state() == BreakerState::Open && !switch.admits(|| 25_999));
+    // A probe that nobody hears of again is followed by another one.
+    assert!(switch.admits(|| 31_000) && !switch.admits(|| 31_001));
+    assert!(switch.admits(|| 46_000));
+    switch.heard(&Ok::<_, StoreError>(()), || 47_000);
+    assert!(switch.state() == BreakerState::Closed && switch.admits(|| 47_000) && switch.admits(|| 47_000));
+}
+
+#[test]
+fn it_waits_up_to_half_as_long_again() {
+    let times: std::collections::HashSet<_> = (0..200).map(|_| open().retry_at.into_inner()).collect();
+    assert!(times.iter().all(|time| (10_000..=15_000).contains(time)) && times.len() > 10, "{times:?}");
+}
+
+#[test]
+fn a_clock_that_is_set_back_does_not_keep_it_open() {
+    let switch = switch();
+    for _ in 0..3 {
+        switch.timed_out(1_000_000_000);
+    }
+    assert!(!switch.admits(|| 1_000_000_000));
+    assert!(switch.admits(|| 0));
+}
+
+#[test]
+fn without_settings_it_never_opens() {
+    let switch = Switch::new(None);
+    for _ in 0..100 {
+        switch.timed_out(0);
+    }
+    assert!(switch.admits(|| 0) && !switch.is_on());
+}
+
+/// Of a store that fails partly, calls are under way that succeed.
+#[test]
+fn what_was_under_way_does_not_close_it() {
+    let switch = Switch::new(Some(Breaker::new().failure_rate(50, 4).cool_down(Duration::from_secs(10))));
+    for _ in 0..2 {
+        switch.heard(&Ok::<_, StoreError>(()), || 0);
+        switch.heard(&failure(StoreErrorKind::Unknown), || 0);
+    }
+    assert_eq!(switch.state(), BreakerState::Open);
+    switch.heard(&Ok::<_, StoreError>(()), || 0);
+    assert_eq!(switch.state(), BreakerState::Open);
+    assert!(switch.admits(|| 60_000));
+    switch.heard(&Ok::<_, StoreError>(()), || 60_000);
+    assert_eq!(switch.state(), BreakerState::Closed);
+}

@@ -7,12 +7,12 @@ use super::{
     holding::{Holding, Holdings},
     settlement::Settlement,
 };
-use crate::limiter::{
-    bucket::Bucket,
-    deadline::{Deadline, Marked},
-    memory::{Brought, Pinned, Place},
-};
 use crate::{
+    limiter::{
+        bucket::Bucket,
+        deadline::{Deadline, Marked},
+        memory::{Brought, Pinned, Place},
+    },
     model::{KeyParts, LimitStatus, Limits, Owner},
     store::Entry,
     telemetry,

@@ -5,8 +5,8 @@ use std::ops::{Deref, DerefMut};
 use smallvec::SmallVec;
 
 use super::settlement::Settlement;
-use crate::limiter::bucket::Bucket;
 use crate::{
+    limiter::bucket::Bucket,
     model::{Level, Limit, LimitStatus, Limits, MILLI, Parameters, plan},
     store::Spend,
     telemetry,

@@ -4,12 +4,12 @@ use super::{
     grant::{Amounts, Grant, Share},
     settlement::Settlement,
 };
-use crate::limiter::{
-    bucket::Bucket,
-    charge::{Charge, Mode},
-};
 use crate::{
     error::ExceedsCapacity,
+    limiter::{
+        bucket::Bucket,
+        charge::{Charge, Mode},
+    },
     model::{KeyParts, Limit, LimitStatus, MILLI, Owner, to_milli},
 };
 

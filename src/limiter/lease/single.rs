@@ -7,14 +7,14 @@ use super::{
     few::{Alone, Few},
     grant::Share,
 };
-use crate::limiter::{
-    acquire::refused,
-    deadline::Deadline,
-    rate_limiter::{Backend, RateLimiter},
-    request::ALONE,
-};
 use crate::{
     error::Error,
+    limiter::{
+        acquire::refused,
+        deadline::Deadline,
+        rate_limiter::{Backend, RateLimiter},
+        request::ALONE,
+    },
     model::{Limit, Limits, Resource},
     store::Entry,
     telemetry::{self, Begun},

@@ -6,9 +6,9 @@ use super::{
     listing::Listing,
     records::{answered, records_of},
 };
-use crate::limiter::{rate_limiter::RateLimiter, resolver::CacheStats};
 use crate::{
     error::{Error, Invalid},
+    limiter::{rate_limiter::RateLimiter, resolver::CacheStats},
     model::{
         AuditAction, AuditEvent, AuditSubject, BucketKey, ConfigScope, EntityId, Limit, ResolvedLimits, Resource,
         StoredConfig, StoredOnUnavailable,

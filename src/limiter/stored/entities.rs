@@ -6,9 +6,9 @@ use super::{
     listing::Listing,
     records::{answered, records_of},
 };
-use crate::limiter::rate_limiter::RateLimiter;
 use crate::{
     error::{EntityError, Error},
+    limiter::rate_limiter::RateLimiter,
     model::{AuditAction, AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId},
     store::BucketListing,
 };

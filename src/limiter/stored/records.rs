@@ -5,13 +5,13 @@ use std::{
     time::Duration,
 };
 
-use crate::limiter::{
-    memory::resolve,
-    rate_limiter::{Backend, RateLimiter},
-    resolver::{CacheStats, Resolution, Resolving, kept},
-};
 use crate::{
     error::{Error, Invalid, Unavailable},
+    limiter::{
+        memory::resolve,
+        rate_limiter::{Backend, RateLimiter},
+        resolver::{CacheStats, Resolution, Resolving, kept},
+    },
     model::{AuditEvent, ConfigScope, EntityId, Resource, StoredOnUnavailable},
     store::{Records, Store, StoreError},
 };

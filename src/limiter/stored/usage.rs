@@ -6,9 +6,9 @@ use super::{
     listing::Listing,
     records::{answered, records_of},
 };
-use crate::limiter::rate_limiter::RateLimiter;
 use crate::{
     error::Error,
+    limiter::rate_limiter::RateLimiter,
     model::{
         BucketKey, BucketState, EntityCapacity, EntityId, LimitName, Resource, ResourceCapacity, Tally, UsageQuery,
         UsageSnapshot, UsageSubject, UsageSummary, UsageWindow, whole_tokens,

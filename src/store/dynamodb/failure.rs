@@ -6,6 +6,8 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 use crate::store::{StoreError, StoreErrorKind};
 
+const REQUEST_TIMEOUT: u16 = 408;
+
 /// Error codes with which DynamoDB refuses a call for now, having done nothing.
 const BUSY: [&str; 6] = [
     "ProvisionedThroughputExceededException",
@@ -16,26 +18,28 @@ const BUSY: [&str; 6] = [
     "TransactionInProgressException",
 ];
 
-/// Error codes after which the call may have been carried out all the same.
-const UNKNOWN: [&str; 4] = ["InternalServerError", "InternalFailure", "ServiceUnavailable", "InternalServerException"];
-
-pub(super) fn store_error<E, R>(error: SdkError<E, R>) -> StoreError
+pub(super) fn store_error<E>(error: SdkError<E>) -> StoreError
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
 {
     let kind = match &error {
         SdkError::ConstructionFailure(_) => StoreErrorKind::NotApplied,
         SdkError::DispatchFailure(_) if never_connected(&error) => StoreErrorKind::NotApplied,
-        SdkError::ServiceError(service) => match service.err().code() {
+        // The status decides, for there are more codes than are known here.
+        SdkError::ServiceError(service) if refuses(service.raw().status().as_u16()) => match service.err().code() {
             Some(code) if BUSY.contains(&code) => StoreErrorKind::Busy,
-            Some(code) if !UNKNOWN.contains(&code) => StoreErrorKind::NotApplied,
-            _ => StoreErrorKind::Unknown,
+            _ => StoreErrorKind::NotApplied,
         },
         _ => StoreErrorKind::Unknown,
     };
     let message = describe(&error);
     StoreError::new(kind, message).with_source(error)
+}
+
+/// Whether a call that is answered so was refused. A server that fails, or has waited too long for the
+/// request, may have carried it out all the same.
+fn refuses(status: u16) -> bool {
+    (400..500).contains(&status) && status != REQUEST_TIMEOUT
 }
 
 /// Whether the request cannot have left: there was nobody to send it to.

@@ -87,6 +87,25 @@ async fn a_server_error_leaves_it_open() {
     }
 }
 
+/// There are more codes than anybody lists: what stands before DynamoDB has codes of its own.
+#[tokio::test]
+async fn a_server_error_of_any_code_leaves_it_open() {
+    let (_table, proxy, store) = behind_proxy().await;
+    let answers = [(500, "DependencyFailure"), (502, "BadGateway"), (503, "SlowDown"), (504, "Timeout")];
+    for (status, code) in answers.into_iter().chain([(408, "RequestTimeout"), (503, "ThrottlingException")]) {
+        proxy.set_fault(Fault::answer(ErrorAnswer::other(status, code)));
+        for error in errors(&store).await {
+            assert_eq!(error.kind(), StoreErrorKind::Unknown, "{status}: {error}");
+        }
+    }
+    for (status, code) in [(400, "ValidationException"), (403, "AccessDenied"), (404, "Unheard"), (429, "TooMany")] {
+        proxy.set_fault(Fault::answer(ErrorAnswer::other(status, code)));
+        for error in errors(&store).await {
+            assert_eq!(error.kind(), StoreErrorKind::NotApplied, "{status}: {error}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_lost_answer_leaves_it_open_and_the_write_is_sent_once() {
     let (table, proxy, store) = behind_proxy().await;

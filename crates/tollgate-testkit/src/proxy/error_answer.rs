@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 const MODEL: &str = "com.amazonaws.dynamodb.v20120810";
 
-/// An error that a busy DynamoDB answers, for [`Fault::answer`](super::Fault::answer).
+/// An error that DynamoDB answers, for [`Fault::answer`](super::Fault::answer).
 ///
 /// # Examples
 ///
@@ -87,6 +87,15 @@ impl ErrorAnswer {
                 "CancellationReasons": reasons,
             }),
         }
+    }
+
+    /// Any other error code, with a status of its own.
+    ///
+    /// # Panics
+    /// If `status` is not an HTTP status.
+    pub fn other(status: u16, code: &str) -> Self {
+        let status = StatusCode::from_u16(status).expect("an HTTP status");
+        Self::plain(status, format!("{MODEL}#{code}"), "The test says so.")
     }
 
     fn plain(status: StatusCode, kind: String, message: &str) -> Self {

@@ -12,7 +12,8 @@ pub enum StoreErrorKind {
     NotApplied,
     /// The answer was lost: the write may have been done, or may still be.
     Unknown,
-    /// The store holds an item that makes no bucket.
+    /// The store holds an item that makes no bucket, and nothing was done. Where a write has landed on one, it is
+    /// [`Unknown`](Self::Unknown) what came of it.
     Corrupt,
 }
 

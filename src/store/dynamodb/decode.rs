@@ -33,7 +33,6 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
         _ => None,
     };
     state.stamped = item.contains_key(INCARNATION);
-    state.stamped = item.contains_key(INCARNATION);
     state.last_write = match item.get(LAST_WRITE) {
         Some(AttributeValue::S(id)) => Some(WriteId::from_text(id.as_str())),
         _ => None,

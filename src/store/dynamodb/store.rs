@@ -100,7 +100,7 @@ impl DynamoDbStore {
             Ok(output) => {
                 consumed::note(StoreCall::Update, output.consumed_capacity.as_slice(), 1);
                 let item = output.attributes.ok_or_else(|| missing("UpdateItem returned no item"))?;
-                decode::bucket(&item, bucket.shard).map(Outcome::Applied)
+                decode::bucket(&item, bucket.shard).map(Outcome::Applied).map_err(unreadable)
             }
             Err(SdkError::ServiceError(error))
                 if matches!(error.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
@@ -180,10 +180,6 @@ fn created(bucket: &BucketKey, create: &Create) -> Result<BucketState, StoreErro
         state.cascade = lineage.cascade;
     }
     state.last_write = Some(create.id.clone());
-    if let Some(lineage) = &create.lineage {
-        state.parent = Some(lineage.parent.clone());
-        state.cascade = lineage.cascade;
-    }
     for new in &create.limits {
         let limit = LimitState::new(
             new.limit.clone(),
@@ -199,6 +195,12 @@ fn created(bucket: &BucketKey, create: &Create) -> Result<BucketState, StoreErro
         state.pressure = Some((pressure.whole(), Level { tokens: capacity, remainder: 0 }));
     }
     Ok(state)
+}
+
+/// The write has landed, and what it says about the bucket makes no sense: to take it as not done would
+/// charge, or give back, twice.
+fn unreadable(error: StoreError) -> StoreError {
+    StoreError::new(StoreErrorKind::Unknown, format!("the write was done, but {error}")).with_source(error)
 }
 
 fn missing(what: &str) -> StoreError {

@@ -5,17 +5,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use tollgate::{
     Error, Lease, Limit, RateLimiter,
     clock::ManualClock,
     error::Unavailable,
     limiter::{Acquire, Builder, SettleError},
-    store::StoreErrorKind,
+    store::{StoreError, StoreErrorKind},
 };
 use tollgate_testkit::{ErrorAnswer, Fault};
 
 use super::{
-    fixture::{START, Table, integer, settings},
+    fixture::{STACK, START, Table, integer, settings},
     flaky::Flaky,
 };
 
@@ -44,6 +45,13 @@ impl Setting {
 
     async fn lease(&self, cost: u64) -> Lease {
         self.ask(cost).await.unwrap()
+    }
+
+    /// Writes an attribute of the bucket's item as a peer might.
+    async fn set(&self, attribute: &str, value: AttributeValue) {
+        let mut item = self.table.item("user", "api").await.unwrap();
+        item.insert(attribute.into(), value);
+        self.table.engine.client().put_item().table_name(STACK).set_item(Some(item)).send().await.unwrap();
     }
 
     /// Tokens and consumption counter, whole tokens.
@@ -95,7 +103,7 @@ async fn a_store_that_cannot_be_reached_loses_no_settlement() {
     let clock = ManualClock::at(START);
     let settings = settings(&clock).flush_after(Duration::from_millis(20));
     let limiter = RateLimiter::open()
-        .stack(super::fixture::STACK)
+        .stack(STACK)
         .namespace("default")
         .client(table.engine.client())
         .settings(settings)
@@ -205,6 +213,35 @@ async fn a_give_back_whose_answer_is_lost_is_given_once() {
     at.limiter.shutdown().await;
     // Lost, rather than given twice.
     assert_eq!(at.left().await, (70, 30));
+}
+
+/// Writes land on an item that a peer has broken meanwhile: their answers say so, and nothing else.
+#[tokio::test]
+async fn a_write_whose_answer_makes_no_sense_is_not_written_again() {
+    let at = Setting::new().await;
+    let lease = at.lease(30).await;
+    at.set("parent_id", AttributeValue::S("#".into())).await;
+    let unknown = |error: &StoreError| !error.is_not_applied();
+    let updates = at.table.updates();
+    match lease.rollback().await.unwrap_err() {
+        SettleError::Store(error) => assert!(unknown(&error), "{error:?}"),
+        error => panic!("{error:?}"),
+    }
+    assert_eq!((at.left().await, at.table.updates() - updates), ((100, 0), 1));
+
+    at.set("parent_id", AttributeValue::Null(true)).await;
+    at.lease(10).await.commit();
+    at.set("parent_id", AttributeValue::S("#".into())).await;
+    match at.ask(20).await.unwrap_err() {
+        Error::Unavailable(Unavailable::Store(error)) => assert!(unknown(&error), "{error:?}"),
+        error => panic!("{error:?}"),
+    }
+    assert_eq!(at.left().await, (70, 30));
+
+    at.set("parent_id", AttributeValue::Null(true)).await;
+    at.lease(20).await.commit();
+    at.limiter.shutdown().await;
+    assert_eq!(at.left().await, (50, 50));
 }
 
 #[tokio::test]

@@ -59,14 +59,15 @@ impl StoreTime {
         if known_least <= most && least <= known_most {
             (least, most) = (least.max(known_least), most.min(known_most));
         }
-        self.least.store(least, Ordering::Relaxed);
-        self.most.store(most, Ordering::Relaxed);
+        // The last one says that they are known: before it nothing is corrected, after it by all of them.
         self.at.store(received, Ordering::Relaxed);
+        self.least.store(least, Ordering::Relaxed);
+        self.most.store(most, Ordering::Release);
     }
 
     /// Whether any answer was observed.
     pub fn is_known(&self) -> bool {
-        self.most.load(Ordering::Relaxed) != i64::MAX
+        self.most.load(Ordering::Acquire) != i64::MAX
     }
 
     /// How far a corrected time may be off the store's: ms.

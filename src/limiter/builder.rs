@@ -82,6 +82,9 @@ impl Builder {
 
     /// Tells the time by `clock`, corrected by what the store's answers tell about its own: a clock that
     /// is an hour ahead fills no bucket. Without a store that dates its answers it counts as it is.
+    ///
+    /// Until the first answer nobody knows: a limiter that was built, not opened, and looks nothing else up
+    /// reads a bucket before it writes to it.
     pub fn wall_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
         self.corrected = true;
@@ -213,8 +216,9 @@ impl Builder {
         };
         let builder = Self { runtime: Some(runtime.clone()), ..self.clone() };
         let wall = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
-        let clock: Arc<dyn Clock> = match store.time().filter(|_| self.corrected) {
-            Some(time) => Arc::new(CorrectedClock::new(wall, time)),
+        let time = store.time().filter(|_| self.corrected);
+        let clock: Arc<dyn Clock> = match &time {
+            Some(time) => Arc::new(CorrectedClock::new(wall, time.clone())),
             None => wall,
         };
         let breaker = Arc::new(Switch::new(self.breaker));
@@ -236,6 +240,7 @@ impl Builder {
             store,
             resolver: Arc::new(resolver),
             clock: clock.clone(),
+            time,
             background,
             settings: self.settings,
             write_ids: WriteIds::new(),

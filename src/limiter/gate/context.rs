@@ -16,7 +16,7 @@ use super::{
     rest::Kinds,
 };
 use crate::{
-    clock::Clock,
+    clock::{Clock, StoreTime},
     model::{Now, WriteId},
     store::{Store, StoreError, StoreErrorKind},
 };
@@ -27,6 +27,8 @@ pub(in crate::limiter) struct Context {
     pub(in crate::limiter) store: Arc<dyn Store>,
     pub(in crate::limiter) resolver: Arc<Resolver>,
     pub(in crate::limiter) clock: Arc<dyn Clock>,
+    /// The store's time, where the clock goes by it.
+    pub(in crate::limiter) time: Option<Arc<StoreTime>>,
     pub(in crate::limiter) background: Background,
     pub(in crate::limiter) settings: Settings,
     pub(in crate::limiter) write_ids: WriteIds,
@@ -39,6 +41,11 @@ impl Context {
     /// The time, and how far it may be off.
     pub(in crate::limiter) fn now(&self) -> Now {
         Now { at: self.clock.now(), error: self.clock.error() }
+    }
+
+    /// Whether nobody knows yet how far the clock is off.
+    pub(super) fn is_timeless(&self) -> bool {
+        self.time.as_ref().is_some_and(|time| !time.is_known())
     }
 
     /// A store call that ends in time, one way or another.

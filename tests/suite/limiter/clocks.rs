@@ -1,14 +1,23 @@
 //! Clocks that are wrong: the store's answers correct them.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tollgate::{
-    Limit, RateLimiter,
+    Error, Limit, RateLimiter,
     clock::{Clock, ManualClock, MonotonicClock, StoreTime},
+    error::Unavailable,
     limiter::Builder,
-    store::{Store, dynamodb::DynamoDbStore},
+    model::{BucketKey, BucketState, Create, Update},
+    store::{MemoryStore, Outcome, Store, StoreFuture, dynamodb::DynamoDbStore},
 };
+use tollgate_testkit::Fault;
 
 use super::fixture::{STACK, Table, integer, key};
 
@@ -63,6 +72,95 @@ async fn a_clock_that_is_hours_off_fills_no_bucket_and_starves_none() {
         let apart = refilled_at(&table).await - system_time();
         assert!(apart.abs() < 30_000, "{off}: {apart}");
     }
+}
+
+/// A limiter that was not opened begins without an answer of the store.
+async fn spend_first(table: &Table, off: i64, tokens: u64) -> Result<(), Error> {
+    let limiter = builder().wall_clock(Wrong(off)).build(table.store()).unwrap();
+    let lease = limiter.acquire("user", "api").limits(limit()).cost("tokens", tokens).without_parent().await?;
+    lease.commit().await.unwrap();
+    limiter.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_first_write_of_a_clock_that_is_ahead_replaces_no_bucket() {
+    let table = Table::create().await;
+    spend(&table.limiter(builder()).await, 10).await.unwrap();
+    let expires_at = integer(&table.item("user", "api").await.unwrap(), "ttl") * 1000;
+    let off = 24 * HOUR;
+    assert!(expires_at < system_time() + off, "it would count as gone");
+    let denied = spend_first(&table, off, 10).await.unwrap_err();
+    assert!(denied.denied().is_some(), "{denied}");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_begins_a_bucket_at_the_stores_time() {
+    for off in [-24 * HOUR, -HOUR, HOUR, 24 * HOUR] {
+        let table = Table::create().await;
+        let (reads, writes) = (table.reads(), table.writes());
+        spend_first(&table, off, 10).await.unwrap();
+        assert_eq!((table.reads() - reads, table.writes() - writes), (1, 1), "it looks first");
+        let apart = refilled_at(&table).await - system_time();
+        assert!(apart.abs() < 30_000, "{off}: {apart}");
+        let right = table.limiter(builder()).await;
+        let denied = spend(&right, 1).await.unwrap_err();
+        let wait = denied.denied().unwrap().retry_after().unwrap();
+        assert!((350..=365).contains(&wait.as_secs()), "{off}: {wait:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_look_that_fails_decides_nothing() {
+    let table = Table::create().await;
+    table.proxy.set_fault(Fault::refuse().on("GetItem").once());
+    let error = spend_first(&table, HOUR, 1).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable(Unavailable::Store(_))), "{error:?}");
+    assert!(table.item("user", "api").await.is_none());
+}
+
+/// A store that never says what time it is.
+#[derive(Debug)]
+struct Undated {
+    inner: MemoryStore,
+    time: Arc<StoreTime>,
+    reads: AtomicU64,
+}
+
+impl Store for Undated {
+    fn read<'a>(&'a self, bucket: &'a BucketKey) -> StoreFuture<'a, Option<BucketState>> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        self.inner.read(bucket)
+    }
+
+    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+        self.inner.update(bucket, update)
+    }
+
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+        self.inner.create(bucket, create)
+    }
+
+    fn time(&self) -> Option<Arc<StoreTime>> {
+        Some(self.time.clone())
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_dates_no_answer_is_looked_at_once() {
+    let time = Arc::new(StoreTime::new(MonotonicClock::new()));
+    let store = Arc::new(Undated { inner: MemoryStore::new(), time, reads: AtomicU64::new(0) });
+    let clock = ManualClock::at(system_time());
+    let limiter = builder().wall_clock(clock.clone()).build_shared(store.clone()).unwrap();
+    for _ in 0..5 {
+        let lease = limiter.acquire("user", "api").limits(limit()).cost("tokens", 2).without_parent().await.unwrap();
+        lease.commit().await.unwrap();
+        assert_eq!(store.reads.load(Ordering::SeqCst), 1);
+    }
+    // The clock counts as it is.
+    clock.advance(Duration::from_secs(3600));
+    limiter.acquire("user", "api").limits(limit()).cost("tokens", 10).without_parent().await.unwrap().commit();
+    assert_eq!(store.reads.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

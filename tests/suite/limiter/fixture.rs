@@ -15,7 +15,10 @@ use tollgate::{
     clock::ManualClock,
     limiter::Builder,
     model::{BucketKey, BucketState, Create, Update},
-    store::{MemoryStore, Outcome, Store, StoreFuture, dynamodb::CreateTable},
+    store::{
+        MemoryStore, Outcome, Store, StoreFuture,
+        dynamodb::{CreateTable, DynamoDbStore},
+    },
 };
 use tollgate_testkit::Proxy;
 
@@ -164,6 +167,11 @@ impl Table {
             .settings(settings)
             .await
             .unwrap()
+    }
+
+    /// The buckets alone, of which nobody has asked anything yet.
+    pub(super) fn store(&self) -> DynamoDbStore {
+        DynamoDbStore::new(&self.engine.through(&self.proxy), STACK, &self.namespace)
     }
 
     /// The item of a bucket.

@@ -15,7 +15,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::watch;
@@ -167,7 +167,7 @@ impl Resolver {
         if !self.breaker.admits(|| self.clock.now()) {
             return Err(StoreError::new(StoreErrorKind::NotApplied, Unavailable::BreakerOpen.to_string()));
         }
-        let known_at = self.clock.now();
+        let begun = Began::now(&*self.clock);
         let scopes = ConfigScope::levels(entity, resource);
         // Without it, a bucket whose first shard is gone would begin full beside the others.
         let second = BucketKey { shard: 1, ..BucketKey::new(entity.clone(), resource.clone()) };
@@ -195,7 +195,30 @@ impl Resolver {
         }
         let now = self.clock.now();
         let found = LookUp { shard: found.shard.filter(|shard| !shard.is_expired(now)), ..found };
-        Ok(Arc::new(Resolution::new(&scopes, found, known_at)))
+        Ok(Arc::new(Resolution::new(&scopes, found, begun.at(&*self.clock))))
+    }
+}
+
+/// When a look-up began. Its answer may be the first that tells how far the clock is off: the time that the
+/// clock showed before would make what was found newer than any bucket.
+struct Began {
+    known: bool,
+    showed: i64,
+    since: Instant,
+}
+
+impl Began {
+    fn now(clock: &dyn Clock) -> Self {
+        Self { known: clock.error().is_some(), showed: clock.now(), since: Instant::now() }
+    }
+
+    /// By what is known now: epoch ms.
+    fn at(&self, clock: &dyn Clock) -> i64 {
+        if self.known || clock.error().is_none() {
+            return self.showed;
+        }
+        let ago = i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX);
+        clock.now().saturating_sub(ago)
     }
 }
 

@@ -14,7 +14,7 @@ use tollgate::{
     clock::{Clock, ManualClock, MonotonicClock, StoreTime},
     error::Unavailable,
     limiter::Builder,
-    model::{BucketKey, BucketState, Create, Update},
+    model::{BucketKey, BucketState, ConfigScope, Create, Update},
     store::{MemoryStore, Outcome, Store, StoreFuture, dynamodb::DynamoDbStore},
 };
 use tollgate_testkit::Fault;
@@ -107,6 +107,26 @@ async fn a_clock_that_is_off_begins_a_bucket_at_the_stores_time() {
         let denied = spend(&right, 1).await.unwrap_err();
         let wait = denied.denied().unwrap().retry_after().unwrap();
         assert!((350..=365).contains(&wait.as_secs()), "{off}: {wait:?}");
+    }
+}
+
+/// What it has looked up by a wrong clock does not count as newer than it is.
+#[tokio::test]
+async fn a_clock_that_is_off_writes_no_old_limits_over_new_ones() {
+    for off in [-HOUR, HOUR] {
+        let table = Table::create().await;
+        let right = table.limiter(builder()).await;
+        let wrong = builder().wall_clock(Wrong(off)).build(table.store()).unwrap();
+        let ask = async |limiter: &RateLimiter| limiter.acquire("user", "api").await.unwrap().commit().await.unwrap();
+        right.config().set(ConfigScope::System, [Limit::per_hour("tokens", 100)]).await.unwrap();
+        ask(&wrong).await;
+        right.config().set(ConfigScope::System, [limit()]).await.unwrap();
+        ask(&right).await;
+        for _ in 0..3 {
+            ask(&wrong).await;
+            let capacity = integer(&table.item("user", "api").await.unwrap(), "b_tokens_cp");
+            assert_eq!(capacity, 10_000, "{off}");
+        }
     }
 }
 

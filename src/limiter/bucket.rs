@@ -6,6 +6,8 @@ use std::{
     task::{Context, Poll},
 };
 
+use tokio::time::Instant;
+
 use super::{
     charge::Mode,
     deadline::Deadline,
@@ -197,14 +199,18 @@ impl Bucket {
                 spend(entry, home, limits, amounts, home.now())
             }
             Self::Gated { gate, limits } => {
-                let step = match split(gate) {
-                    Some(first) => Step::shards(first, limits, mode, amounts),
-                    None => match gate.acquire(limits, mode, amounts) {
-                        Ok(answer) => Step::One(answer),
+                let late = || gate.deadline(deadline.into());
+                let (step, late) = match split(gate) {
+                    Some(first) => {
+                        let late = late();
+                        (Step::shards(first, limits, mode, amounts, late.until()), late)
+                    }
+                    None => match gate.acquire(limits, mode, amounts, deadline) {
+                        Ok(answer) => (Step::One(answer), late()),
                         Err(asked) => return asked,
                     },
                 };
-                Asked::Waiting(Box::new(Acquiring { step, late: gate.deadline(deadline.into()) }))
+                Asked::Waiting(Box::new(Acquiring { step, late }))
             }
             Self::Scripted(scripted) => scripted.acquire(mode, amounts, deadline),
         }
@@ -267,8 +273,8 @@ impl std::fmt::Debug for Step {
 }
 
 impl Step {
-    fn shards(first: Arc<Gate>, limits: &Limits, mode: &Mode, amounts: &Amounts) -> Self {
-        let ask = Ask { limits: limits.clone(), mode: mode.clone(), amounts: amounts.clone() };
+    fn shards(first: Arc<Gate>, limits: &Limits, mode: &Mode, amounts: &Amounts, until: Instant) -> Self {
+        let ask = Ask { limits: limits.clone(), mode: mode.clone(), amounts: amounts.clone(), until };
         Self::Shards(Box::pin(sharded::acquire(first, ask)))
     }
 }
@@ -289,7 +295,7 @@ impl Acquiring {
                 Step::One(answer) => match (Pin::new(answer).poll(context), bucket) {
                     // It has turned out to be one of several: the others may hold what it does not.
                     (Poll::Ready(Verdict::Denied(statuses)), Bucket::Gated { gate, limits }) => match split(gate) {
-                        Some(first) => self.step = Step::shards(first, limits, mode, amounts),
+                        Some(first) => self.step = Step::shards(first, limits, mode, amounts, self.late.until()),
                         None => return Poll::Ready(Verdict::Denied(statuses)),
                     },
                     (verdict, _) => break verdict,

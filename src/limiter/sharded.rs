@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     bucket::{Asked, Bucket, Refusal, Verdict},
@@ -32,6 +32,8 @@ pub(super) struct Ask {
     pub(super) limits: Limits,
     pub(super) mode: Mode,
     pub(super) amounts: Amounts,
+    /// Until when somebody waits.
+    pub(super) until: Instant,
 }
 
 /// Where the limits stand, if all shards were seen a short time ago and are short together.
@@ -108,7 +110,8 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
 }
 
 async fn ask_one(first: &Gate, gate: &Arc<Gate>, ask: &Ask) -> Verdict {
-    let verdict = match gate.acquire(&ask.limits, &ask.mode, &ask.amounts) {
+    let left = ask.until.saturating_duration_since(Instant::now());
+    let verdict = match gate.acquire(&ask.limits, &ask.mode, &ask.amounts, left.into()) {
         Ok(answer) => answer.await,
         Err(Asked::Granted(shares)) => {
             let bucket = Bucket::Gated { gate: gate.clone(), limits: ask.limits.clone() };

@@ -152,6 +152,13 @@ pub(super) struct Timeout {
     place: Option<u32>,
 }
 
+impl Timeout {
+    /// When it is over.
+    pub(super) fn until(&self) -> Instant {
+        self.until
+    }
+}
+
 impl Future for Timeout {
     type Output = ();
 

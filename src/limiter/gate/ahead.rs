@@ -284,7 +284,7 @@ impl Gate {
         if let Some(ahead) = &mut state.ahead_of {
             ahead.filling = true;
         }
-        state.queue.push_back(Waiter::new(&limits, mode, chunk, Instant::now(), reply));
+        state.queue.push_back(Waiter::new(&limits, mode, chunk, (Instant::now(), None), reply));
         self.take_off(state);
         let gate = self.clone();
         self.context.background.spawn(async move {

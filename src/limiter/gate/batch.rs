@@ -100,7 +100,7 @@ impl GateState {
                 denied.push((waiter, Verdict::Refused(refusal.clone())));
                 continue;
             }
-            if let Some(statuses) = self.give_up(&waiter.limits, &waiter.amounts, waiter.since, &changes, now) {
+            if let Some(statuses) = self.give_up(&waiter.limits, &waiter.amounts, waiter.span(), &changes, now) {
                 denied.push((waiter, Verdict::Denied(statuses)));
                 continue;
             }

@@ -44,6 +44,7 @@ use self::{
 use super::{
     bucket::{Asked, Bucket, Refusal},
     charge::Mode,
+    deadline::Deadline,
     lease::{Amounts, Share},
     waits::Timeout,
 };
@@ -115,8 +116,14 @@ impl Gate {
         self.peek(now, |state| plan::statuses(state.seen.live(now), limits, amounts, &state.pending, now))
     }
 
-    /// Asks for `amounts`: an answer to wait for, or what is known at once.
-    pub(super) fn acquire(self: &Arc<Self>, limits: &Limits, mode: &Mode, amounts: &Amounts) -> Result<Answer, Asked> {
+    /// Asks for `amounts`: an answer to wait for, no longer than for `deadline`, or what is known at once.
+    pub(super) fn acquire(
+        self: &Arc<Self>,
+        limits: &Limits,
+        mode: &Mode,
+        amounts: &Amounts,
+        deadline: Deadline,
+    ) -> Result<Answer, Asked> {
         if self.context.background.is_closed() {
             return Err(Asked::Unavailable(Unavailable::ShutDown));
         }
@@ -139,7 +146,8 @@ impl Gate {
             return Err(Asked::Denied(statuses));
         }
         let since = Instant::now();
-        if let Some(statuses) = state.give_up(limits, amounts, since, &state.pending, now) {
+        let waits = (since, since.checked_add(deadline.into()));
+        if let Some(statuses) = state.give_up(limits, amounts, waits, &state.pending, now) {
             return Err(Asked::Denied(statuses));
         }
         if !self.context.breaker.admits(|| self.context.clock.now()) {
@@ -147,7 +155,7 @@ impl Gate {
         }
         let (reply, verdict) = oneshot::channel();
         state.asked(limits, amounts);
-        state.queue.push_back(Waiter::new(limits, mode, amounts.clone(), since, reply));
+        state.queue.push_back(Waiter::new(limits, mode, amounts.clone(), waits, reply));
         if let Some(prefetch) = mode.prefetch {
             self.take_ahead(state, mode, amounts, prefetch, now);
             state = self.lock();

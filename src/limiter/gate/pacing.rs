@@ -8,6 +8,8 @@
 //! - what it knows is soon old: it looks (a read: no write unit, and nothing to lose) before it writes;
 //! - a request that has waited for about a round trip gets what the bucket holds already, for which nobody
 //!   races; where that is nothing, it is denied until the next flight;
+//! - one for which no flight comes back in time is denied until the next one, whatever the bucket holds: it
+//!   may be the store that refuses;
 //! - where the bucket is full, it is written without a race at the price of a few tokens
 //!   ([`Wanted::crowd`](crate::model::plan::Wanted::crowd)).
 //!
@@ -56,6 +58,9 @@ const PATIENCE: f64 = 2.0;
 
 /// It waits at least so long, milliseconds: a store that is next door makes nobody impatient.
 const LEAST_PATIENCE: f64 = 10.0;
+
+/// What is denied although the bucket holds it has to wait at least so long: at once would be no denial.
+const LEAST_WAIT: Duration = Duration::from_millis(1);
 
 /// So many lost races in a row make a crowd.
 const CROWD: u32 = 4;
@@ -113,6 +118,14 @@ impl Pace {
         let waits = millis(departs.max(now).saturating_duration_since(since));
         let gap = Duration::from_millis(gap.ceil() as u64);
         (waits > (round_trip * PATIENCE).max(LEAST_PATIENCE)).then(|| gap.max(departs.saturating_duration_since(now)))
+    }
+
+    /// How long the next flight has to wait, if it will not be back by `until` therefore.
+    fn comes_too_late(&self, until: Option<Instant>) -> Option<Duration> {
+        let Pressure { round_trip, departs, .. } = **self.0.as_ref()?;
+        let wait = departs.checked_duration_since(Instant::now()).filter(|wait| !wait.is_zero())?;
+        let back = departs + Duration::from_secs_f64(round_trip / 1000.0);
+        (back > until?).then(|| wait.max(LEAST_WAIT))
     }
 
     /// A look that began at `begun` has shown the bucket.
@@ -180,28 +193,37 @@ impl GateState {
     /// Denies what would wait too long for the next flight.
     pub(super) fn thin_out(&mut self, now: i64, denied: &mut Vec<(Waiter, Verdict)>) {
         for waiter in std::mem::take(&mut self.queue) {
-            match self.give_up(&waiter.limits, &waiter.amounts, waiter.since, &self.pending, now) {
+            match self.give_up(&waiter.limits, &waiter.amounts, waiter.span(), &self.pending, now) {
                 Some(statuses) => denied.push((waiter, Verdict::Denied(statuses))),
                 None => self.queue.push_back(waiter),
             }
         }
     }
 
-    /// Where the limits stand, if a request that came at `since` would wait too long for tokens that others
-    /// race for.
+    /// Where the limits stand, if a request that waits from `since` until `until` would wait too long: for
+    /// tokens that others race for, or for the next flight.
+    ///
+    /// It is told when it would have been served, as far as is known: when the bucket has what it asks for, and
+    /// not before the next flight.
     pub(super) fn give_up(
         &self,
         limits: &Limits,
         amounts: &[i64],
-        since: Instant,
+        (since, until): (Instant, Option<Instant>),
         changes: &Changes,
         now: i64,
     ) -> Option<Vec<LimitStatus>> {
-        let wait = self.pace.stays_away(since)?;
-        let state = self.seen.live(now).filter(|state| !holds(state, limits, amounts, changes, now))?;
+        let late = self.pace.comes_too_late(until);
+        let wait = late.or_else(|| self.pace.stays_away(since))?;
+        let state = self.seen.live(now)?;
+        let held = holds(state, limits, amounts, changes, now);
+        if held && (late.is_none() || state.is_bypassed(now) || amounts.iter().all(|amount| *amount == 0)) {
+            return None;
+        }
         let mut statuses = plan::statuses(Some(state), limits, amounts, changes, now);
         for ((status, limit), amount) in statuses.iter_mut().zip(limits.iter()).zip(amounts) {
-            if !holds_one(state, limit, *amount, changes) {
+            let short = if held { *amount > 0 } else { !holds_one(state, limit, *amount, changes) };
+            if short {
                 status.retry_after = status.retry_after.map(|after| after.max(wait));
             }
         }

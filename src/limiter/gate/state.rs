@@ -91,20 +91,29 @@ pub(super) struct Waiter {
     pub(super) amounts: Amounts,
     /// When it came.
     pub(super) since: Instant,
+    /// Until when somebody waits, if anybody does.
+    pub(super) until: Option<Instant>,
     pub(super) reply: oneshot::Sender<Verdict>,
 }
 
 impl Waiter {
-    /// It comes at `since`.
+    /// It comes at `since`, and waits until `until`, or for ever.
     pub(super) fn new(
         limits: &Limits,
         mode: &Mode,
         amounts: Amounts,
-        since: Instant,
+        (since, until): (Instant, Option<Instant>),
         reply: oneshot::Sender<Verdict>,
     ) -> Self {
         let (limits, lineage) = (limits.clone(), mode.lineage.clone());
-        Self { limits, known_at: mode.known_at, own: Some(mode.own), lineage, amounts, since, reply }
+        Self { limits, known_at: mode.known_at, own: Some(mode.own), lineage, amounts, since, until, reply }
+    }
+}
+
+impl Waiter {
+    /// From when until when it waits.
+    pub(super) fn span(&self) -> (Instant, Option<Instant>) {
+        (self.since, self.until)
     }
 }
 

@@ -25,6 +25,7 @@ mod shards;
 mod speeds;
 mod speeds_virtual;
 mod stamps;
+mod throttled;
 mod unpolled;
 mod waiting;
 mod write_count;

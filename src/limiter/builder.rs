@@ -94,6 +94,11 @@ impl Builder {
     /// Runs store calls and background writes on `runtime`, whose timers must be enabled
     /// (`enable_time` or `enable_all`; `#[tokio::main]` does). Default: the runtime that the limiter
     /// is built in.
+    ///
+    /// Somebody has to drive it for as long as there are requests and leases, wherever those are. A
+    /// `current_thread` runtime stands still while nobody blocks on it: requests from other threads get no answer
+    /// meanwhile, and not even their deadlines end them, because its timers stand still too. It goes on where it
+    /// was. Once it is shut down, whoever waits is told so.
     pub fn runtime(mut self, runtime: Handle) -> Self {
         self.runtime = Some(runtime);
         self

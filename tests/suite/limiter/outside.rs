@@ -107,6 +107,28 @@ fn nobody_waits_for_a_flight_that_ends_with_its_runtime() {
     assert!(matches!(wait(request), Err(Error::Unavailable(Unavailable::ShutDown))));
 }
 
+/// Nobody drives the runtime while the request waits: it is answered as soon as somebody does.
+#[test]
+fn a_runtime_that_stands_still_goes_on_where_it_was() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let deadline = Duration::from_millis(20);
+    let settings = RateLimiter::builder().runtime(runtime.handle().clone()).deadline(deadline);
+    let limiter = settings.build(Silent::default()).unwrap();
+    let first = limiter.acquire("user", "api").limits(Limit::per_hour("tokens", 100)).into_future();
+    runtime.block_on(first).unwrap().commit();
+    let request = thread::spawn(move || acquire(&limiter, 1));
+    thread::sleep(deadline * 5);
+    assert!(!request.is_finished());
+    // Driven again, it finds that nobody has answered in time.
+    runtime.block_on(async {
+        while !request.is_finished() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+    let error = request.join().unwrap().unwrap_err();
+    assert!(matches!(error, Error::Unavailable(Unavailable::Deadline)), "{error:?}");
+}
+
 #[test]
 fn after_shutdown_requests_are_refused_and_leases_are_settled() {
     let runtime = runtime();

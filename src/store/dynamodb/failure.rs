@@ -9,14 +9,16 @@ use crate::store::{StoreError, StoreErrorKind};
 const REQUEST_TIMEOUT: u16 = 408;
 
 /// Error codes with which DynamoDB refuses a call for now, having done nothing.
-const BUSY: [&str; 6] = [
+const BUSY: [&str; 5] = [
     "ProvisionedThroughputExceededException",
     "ThrottlingException",
     "Throttling",
     "RequestLimitExceeded",
     "TransactionConflictException",
-    "TransactionInProgressException",
 ];
+
+/// The refusal of a transaction that was sent before, and may be carried out yet.
+const IN_PROGRESS: &str = "TransactionInProgressException";
 
 pub(super) fn store_error<E>(error: SdkError<E>) -> StoreError
 where
@@ -28,6 +30,7 @@ where
         // The status decides, for there are more codes than are known here.
         SdkError::ServiceError(service) if refuses(service.raw().status().as_u16()) => match service.err().code() {
             Some(code) if BUSY.contains(&code) => StoreErrorKind::Busy,
+            Some(IN_PROGRESS) => StoreErrorKind::Unknown,
             _ => StoreErrorKind::NotApplied,
         },
         _ => StoreErrorKind::Unknown,

@@ -1,5 +1,7 @@
 //! Buckets of several shards: drawing from several at once, and making more.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::transact_write_items::TransactWriteItemsError,
@@ -23,10 +25,34 @@ use crate::{
     telemetry::StoreCall,
 };
 
+/// How often a transaction is sent of whose answer nothing is known.
+const MOST_SENDS: u32 = 4;
+
+/// The longest pause before it is sent again, for each time that it was: ms. It may be under way.
+const PAUSE: u64 = 10;
+
 /// Executes several updates in one transaction.
+///
+/// Under the same token it is done once however often it is sent: DynamoDB remembers it for ten minutes.
 pub(super) async fn transact(store: &DynamoDbStore, updates: &[(BucketKey, Update)]) -> Result<bool, StoreError> {
     let actions = updates.iter().map(|(key, update)| action(store, key, encode::update(update)));
-    send(store, StoreCall::Transact, actions.collect::<Result<_, _>>()?).await
+    let actions = actions.collect::<Result<Vec<_>, _>>()?;
+    // No other write has that id.
+    let token = updates.first().map(|(_, update)| update.id.as_str().to_owned());
+    let mut lost = match send(store, StoreCall::Transact, actions.clone(), token.clone()).await {
+        Err(error) if error.kind() == StoreErrorKind::Unknown => error,
+        result => return result,
+    };
+    for sent in 1..MOST_SENDS {
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(1..=PAUSE) * u64::from(sent))).await;
+        match send(store, StoreCall::Transact, actions.clone(), token.clone()).await {
+            Ok(true) => return Ok(true),
+            Err(error) if error.kind() == StoreErrorKind::Unknown => lost = error,
+            // This one did nothing, but the first may have, or may still, if it is late.
+            Ok(false) | Err(_) => break,
+        }
+    }
+    Err(lost)
 }
 
 /// Doubles the shards of a bucket in one transaction.
@@ -49,7 +75,7 @@ pub(super) async fn split(store: &DynamoDbStore, bucket: &BucketKey, split: &Spl
         actions.push(action(store, key, half)?);
         actions.push(new);
     }
-    send(store, StoreCall::Split, actions).await
+    send(store, StoreCall::Split, actions, None).await
 }
 
 /// Takes half of what a shard holds, and puts it into a new one.
@@ -124,11 +150,16 @@ fn action(store: &DynamoDbStore, key: &BucketKey, expression: Expression) -> Res
     expression.into_action(&store.table, encode::key(&store.namespace, key)).map_err(unbuildable)
 }
 
-/// False where a condition failed.
-async fn send(store: &DynamoDbStore, call: StoreCall, actions: Vec<TransactWriteItem>) -> Result<bool, StoreError> {
+/// False where a condition failed. Without a token it gets one of its own.
+async fn send(
+    store: &DynamoDbStore,
+    call: StoreCall,
+    actions: Vec<TransactWriteItem>,
+    token: Option<String>,
+) -> Result<bool, StoreError> {
     // A transaction prepares every write, and then does it.
     let least = 2 * actions.len() as u64;
-    let request = store.client.transact_write_items().set_transact_items(Some(actions));
+    let request = store.client.transact_write_items().set_transact_items(Some(actions)).set_client_request_token(token);
     let result = request.set_return_consumed_capacity(consumed::wanted()).send().await;
     let error = match result {
         Ok(output) => {

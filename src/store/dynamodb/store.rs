@@ -25,7 +25,8 @@ use crate::{
 ///
 /// Every call is one request, sent once: an `UpdateItem` or `PutItem` that returns the item
 /// whether its condition held or not (one write unit for items below 1 KiB, two on tables whose
-/// second index projects whole items), or a consistent `GetItem` (one read unit).
+/// second index projects whole items), or a consistent `GetItem` (one read unit). Only a transaction on several
+/// shards of a bucket is sent again where its answer is lost, under the same token: it is done once.
 #[derive(Clone)]
 pub struct DynamoDbStore {
     /// For bucket writes and the reads of an acquire: everything is sent once.

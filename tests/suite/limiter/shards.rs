@@ -320,6 +320,44 @@ async fn a_throttled_item_is_split() {
     assert_eq!(world.raw().await.iter().sum::<i64>(), 97_500);
 }
 
+/// It asks for more than one shard holds.
+async fn draws_once(faults: impl IntoIterator<Item = Fault>, sent: u64) {
+    let world = World::new(2, 100).await;
+    for fault in faults {
+        world.table.proxy.add_fault(fault.on("TransactWriteItems").once());
+    }
+    let before = world.table.proxy.received("TransactWriteItems");
+    world.acquire(60).await.unwrap().commit().await.unwrap();
+    assert_eq!(world.raw().await.iter().sum::<i64>(), 40_000);
+    assert_eq!(world.table.proxy.received("TransactWriteItems") - before, sent);
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_in_progress_is_charged_once() {
+    let in_progress = ErrorAnswer::transaction_in_progress;
+    draws_once([Fault::answer(in_progress())], 2).await;
+    draws_once([Fault::replace_answer(in_progress())], 2).await;
+    draws_once([Fault::replace_answer(in_progress()), Fault::answer(in_progress())], 3).await;
+}
+
+#[tokio::test]
+async fn a_transaction_whose_answer_is_lost_is_charged_once() {
+    let failed = ErrorAnswer::internal_server_error;
+    draws_once([Fault::lose_response()], 2).await;
+    draws_once([Fault::lose_response(), Fault::refuse()], 3).await;
+    draws_once([Fault::replace_answer(failed()), Fault::lose_response()], 3).await;
+    // The last one is refused, but the first was not: a look tells.
+    draws_once([Fault::lose_response(), Fault::answer(ErrorAnswer::transaction_canceled(["TransactionConflict"]))], 2)
+        .await;
+    draws_once([(); 4].map(|()| Fault::lose_response()), 4).await;
+}
+
+#[tokio::test]
+async fn a_transaction_that_meets_another_one_is_planned_anew() {
+    let met = || Fault::answer(ErrorAnswer::transaction_canceled(["None", "TransactionConflict"]));
+    draws_once([met(), met()], 3).await;
+}
+
 #[tokio::test]
 async fn eight_limiters_draw_from_one_bucket_exactly_what_it_holds() {
     let world = Arc::new(World::new(4, 100).await);

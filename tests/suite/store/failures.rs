@@ -78,6 +78,19 @@ async fn a_busy_store_has_done_nothing() {
 }
 
 #[tokio::test]
+async fn a_transaction_that_is_in_progress_leaves_it_open() {
+    let (_table, proxy, store) = behind_proxy().await;
+    proxy.set_fault(Fault::answer(ErrorAnswer::transaction_in_progress()));
+    for error in errors(&store).await {
+        assert_eq!(error.kind(), StoreErrorKind::Unknown, "{error}");
+    }
+    let updates = [(key(), one())];
+    let before = proxy.received("TransactWriteItems");
+    assert_eq!(store.transact(&updates).await.unwrap_err().kind(), StoreErrorKind::Unknown);
+    assert_eq!(proxy.received("TransactWriteItems") - before, 4);
+}
+
+#[tokio::test]
 async fn a_server_error_leaves_it_open() {
     let (_table, proxy, store) = behind_proxy().await;
     proxy.set_fault(Fault::answer(ErrorAnswer::internal_server_error()));

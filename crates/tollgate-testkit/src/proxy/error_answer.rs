@@ -71,6 +71,15 @@ impl ErrorAnswer {
         )
     }
 
+    /// `TransactionInProgressException`, status 400: a transaction with the same token is being executed.
+    pub fn transaction_in_progress() -> Self {
+        Self::plain(
+            StatusCode::BAD_REQUEST,
+            format!("{MODEL}#TransactionInProgressException"),
+            "The transaction with the given request token is already in progress.",
+        )
+    }
+
     /// `TransactionCanceledException`, status 400, with one reason per item of the transaction: `"None"`
     /// for those that were in order, else a code such as `"TransactionConflict"` or `"ThrottlingError"`.
     pub fn transaction_canceled<'a>(codes: impl IntoIterator<Item = &'a str>) -> Self {

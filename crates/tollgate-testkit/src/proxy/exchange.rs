@@ -57,6 +57,10 @@ impl Exchange {
             None => self.forward(operation, request, Duration::ZERO).await,
             Some(Effect::Delay(delay)) => self.forward(operation, request, delay).await,
             Some(Effect::Answer(error)) => Ok(error.into_response()),
+            Some(Effect::ReplaceAnswer(error)) => {
+                self.forward(operation, request, Duration::ZERO).await?;
+                Ok(error.into_response())
+            }
             Some(Effect::Refuse) => Err("refused".into()),
             Some(Effect::BlackHole) => pending().await,
             Some(Effect::LoseResponse) => {

@@ -36,6 +36,7 @@ pub(super) enum Effect {
     Delay(Duration),
     LoseResponse,
     Answer(ErrorAnswer),
+    ReplaceAnswer(ErrorAnswer),
 }
 
 impl Fault {
@@ -69,6 +70,12 @@ impl Fault {
     /// Answers with an error, as the store would, without forwarding.
     pub fn answer(error: ErrorAnswer) -> Self {
         Self::new(Effect::Answer(error))
+    }
+
+    /// Forwards the request, waits for the whole answer, and answers with an error instead: what was asked for is
+    /// done, and the client is told that it is not, or that nobody knows.
+    pub fn replace_answer(error: ErrorAnswer) -> Self {
+        Self::new(Effect::ReplaceAnswer(error))
     }
 
     /// Strikes only requests for `operation`, such as `"UpdateItem"`.

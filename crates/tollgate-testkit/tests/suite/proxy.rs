@@ -135,6 +135,15 @@ async fn loses_the_response_of_a_write_that_happened() {
 }
 
 #[tokio::test]
+async fn replaces_the_answer_of_a_write_that_happened() {
+    let (engine, proxy, client) = setting().await;
+    proxy.set_fault(Fault::replace_answer(ErrorAnswer::throttling()).once());
+    let error = add(&client, "a").await.unwrap_err();
+    assert_eq!(error.code(), Some("ThrottlingException"));
+    assert_eq!((added(&engine, "a").await, proxy.count("UpdateItem")), (1, 1));
+}
+
+#[tokio::test]
 async fn answers_errors_without_forwarding() {
     let (engine, proxy, client) = setting().await;
     let errors = [

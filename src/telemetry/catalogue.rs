@@ -115,6 +115,8 @@ metrics! {
         "Gates in this process: buckets over a store that it knows something about";
     Counter BUCKET_SPLITS {} in "splits",
         "Buckets whose shards this process has doubled";
+    Counter REFILL_TIMES_AHEAD {} in "writes",
+        "Writes that put a refill time right which another process's clock had left far ahead";
     Counter PREFETCH_REQUESTS { result } in "requests",
         "Requests that may be granted from tokens taken ahead: `served` from them, or `missed`";
     Counter PREFETCH_CHUNKS { event } in "chunks",

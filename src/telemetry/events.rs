@@ -38,6 +38,7 @@ pub(crate) fn store_call_failed(key: &BucketKey, error: &StoreError) {
 
 pub(crate) fn refill_time_ahead(key: &BucketKey, millis: i64) {
     tracing::warn!(target: "tollgate", resource = %key.resource, millis, "refill time ahead of the clock");
+    count(names::REFILL_TIMES_AHEAD, &[], 1);
 }
 
 pub(crate) fn bucket_split(key: &BucketKey, shards: u32) {

@@ -32,6 +32,7 @@ names! {
     BREAKER_STATE = "breaker_state";
     GATES = "gates";
     BUCKET_SPLITS = "bucket_splits_total";
+    REFILL_TIMES_AHEAD = "refill_times_ahead_total";
     PREFETCH_REQUESTS = "prefetch_requests_total";
     PREFETCH_CHUNKS = "prefetch_chunks_total";
     PREFETCH_HELD = "prefetch_held_tokens";

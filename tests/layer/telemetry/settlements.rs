@@ -1,7 +1,18 @@
 //! What leases really cost.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
 use axum::response::IntoResponse;
-use tollgate::{RateLimiter, layer::Settle};
+use tollgate::{
+    RateLimiter,
+    layer::Settle,
+    limiter::SettleError,
+    model::{BucketKey, BucketState, Create, Update},
+    store::{MemoryStore, Outcome, Store, StoreError, StoreErrorKind, StoreFuture},
+};
 
 use super::scrape::Recording;
 use crate::world::{self, app, ask, from, layer, ten_tokens, tokens};
@@ -89,6 +100,54 @@ async fn a_handler_that_tells_leaves_nothing_missing() {
     let app = axum::Router::new().fallback(handler).layer(layer);
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
     assert_eq!(recording.get("settle_values_ignored_total", &[("limit", "tpm"), ("reason", "missing")]), None);
+}
+
+/// Each try fails for sure, so it is tried again: ten times.
+#[tokio::test(start_paused = true)]
+async fn that_the_store_refuses_too_often() {
+    let recording = Recording::start();
+    let store = Arc::new(Refusing::default());
+    let settings = RateLimiter::builder().clock(world::clock()).without_breaker();
+    let limiter = settings.build_shared(store.clone()).unwrap();
+    let acquire = || limiter.acquire("alice", "api").limits(tokens()).cost("tpm", 10);
+    let (first, second) = (acquire().await.unwrap(), acquire().await.unwrap());
+    store.refuses.store(true, Ordering::SeqCst);
+    let error = first.rollback().await.unwrap_err();
+    assert!(matches!(error, SettleError::Store(_)), "{error:?}");
+    assert_eq!(store.refused.load(Ordering::SeqCst), 10);
+    assert_eq!(recording.get("settlements_dropped_total", &[("reason", "store")]), Some(1.0));
+    // It is lost; the next one is not.
+    store.refuses.store(false, Ordering::SeqCst);
+    second.rollback().await.unwrap();
+    assert_eq!(world::alices_tokens(&limiter).await, 90);
+    assert_eq!(recording.get("settlements_dropped_total", &[]), Some(1.0));
+}
+
+/// Buckets that are not written, when the test says so.
+#[derive(Debug, Default)]
+struct Refusing {
+    inner: MemoryStore,
+    refuses: AtomicBool,
+    refused: AtomicU64,
+}
+
+impl Store for Refusing {
+    fn read<'a>(&'a self, bucket: &'a BucketKey) -> StoreFuture<'a, Option<BucketState>> {
+        self.inner.read(bucket)
+    }
+
+    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+        if self.refuses.load(Ordering::SeqCst) {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+            let error = StoreError::new(StoreErrorKind::NotApplied, "the test says so");
+            return Box::pin(std::future::ready(Err(error)));
+        }
+        self.inner.update(bucket, update)
+    }
+
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+        self.inner.create(bucket, create)
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 //! Store calls and what they cost.
 
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
 use tollgate::{Limit, RateLimiter, store::MemoryStore};
 use tollgate_testkit::{ErrorAnswer, Fault};
 
@@ -66,6 +69,35 @@ async fn are_lost() {
     assert_eq!(recording.get("store_calls_total", &[("call", "update"), ("result", "unknown")]), Some(1.0));
     assert_eq!(recording.get("store_retries_total", &[("reason", "lost_answer")]), Some(1.0));
     assert_eq!(alices_tokens(&remote.limiter).await, 80);
+}
+
+/// Another process's clock was an hour ahead.
+#[tokio::test]
+async fn put_refill_times_right() {
+    let recording = Recording::start();
+    let remote = Remote::exactly(RateLimiter::builder().deadline(Duration::from_secs(20))).await;
+    let acquire = async |limiter: &RateLimiter| {
+        let acquire = limiter.acquire("alice", "api").limits(ten_requests()).without_parent();
+        acquire.await.unwrap().commit().await.unwrap();
+    };
+    acquire(&remote.limiter).await;
+    assert_eq!(recording.get("refill_times_ahead_total", &[]), None);
+
+    let client = remote.engine.client();
+    let items = client.scan().table_name("zae-limiter").send().await.unwrap().items.unwrap();
+    let mut bucket = items.into_iter().find(|item| item.contains_key("rf")).unwrap();
+    let rf: i64 = bucket["rf"].as_n().unwrap().parse().unwrap();
+    bucket.insert("rf".into(), AttributeValue::N((rf + 3_600_000).to_string()));
+    client.put_item().table_name("zae-limiter").set_item(Some(bucket)).send().await.unwrap();
+    let other = RateLimiter::open().client(remote.proxy.client()).await.unwrap();
+    acquire(&other).await;
+    assert_eq!(recording.get("refill_times_ahead_total", &[]), Some(1.0));
+    acquire(&other).await;
+    assert_eq!(recording.get("refill_times_ahead_total", &[]), Some(1.0), "it is right by then");
+}
+
+fn ten_requests() -> Limit {
+    Limit::per_hour("requests", 10)
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod clocks;
 mod deadlines;
 mod debt;
 mod denial;
+mod extremes;
 mod faults;
 mod fixture;
 mod flaky;

@@ -265,15 +265,17 @@ pub(super) fn ask_plainly(request: Request) -> Started {
 /// Looks up what is not known yet, then charges. All of it within the deadline.
 async fn resolve(request: Request) -> Result<Lease, Error> {
     let deadline = Duration::from(request.deadline());
-    let timeout = request.timeout();
+    let mut timeout = request.timeout();
     let begun = tokio::time::Instant::now();
-    tokio::pin!(timeout);
     let mut resolving = std::pin::pin!(request.look_up(true));
     let charges = std::future::poll_fn(|context| {
         if let Poll::Ready(charges) = resolving.as_mut().poll(context) {
             return Poll::Ready(charges);
         }
-        timeout.as_mut().poll(context).map(|()| Err(Unavailable::Deadline.into()))
+        match &mut timeout {
+            Some(timeout) => Pin::new(timeout).poll(context).map(|()| Err(Unavailable::Deadline.into())),
+            None => Poll::Pending,
+        }
     })
     .await?;
     match begin(charges, deadline.saturating_sub(begun.elapsed()).into()) {

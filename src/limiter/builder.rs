@@ -96,9 +96,9 @@ impl Builder {
     /// is built in.
     ///
     /// Somebody has to drive it for as long as there are requests and leases, wherever those are. A
-    /// `current_thread` runtime stands still while nobody blocks on it: requests from other threads get no answer
-    /// meanwhile, and not even their deadlines end them, because its timers stand still too. It goes on where it
-    /// was. Once it is shut down, whoever waits is told so.
+    /// `current_thread` runtime stands still while nobody blocks on it: acquires from other threads end at their
+    /// deadlines meanwhile, and whatever has none, such as settlements, waits until somebody drives it again. Once
+    /// it is shut down, whoever waits is told so.
     pub fn runtime(mut self, runtime: Handle) -> Self {
         self.runtime = Some(runtime);
         self

@@ -3,16 +3,20 @@
 //! A timer of the runtime for each of them would be set and dropped for every request, and where it is
 //! the nearest one it wakes the thread that waits for the network. Mostly nothing comes to its deadline;
 //! so one task, the watchman, sleeps until the first one, and looks then who still waits.
+//!
+//! A runtime of one thread stands still while nobody drives it, and its watchman with it. Whoever waits
+//! outside of it then has a thread that watches, too.
 
 use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
+    thread::{self, Thread},
     time::Duration,
 };
 
 use tokio::{
-    runtime::Handle,
+    runtime::{Handle, RuntimeFlavor},
     sync::Notify,
     time::{Instant, timeout_at},
 };
@@ -40,6 +44,8 @@ struct State {
     free: Vec<u32>,
     /// When the watchman looks next; `None` where there is none.
     looks: Option<Instant>,
+    /// The thread that looks too, where there is one, and when it does next.
+    outside: Option<(Thread, Instant)>,
 }
 
 #[derive(Debug)]
@@ -71,6 +77,9 @@ impl Waits {
     fn enter(self: &Arc<Self>, until: Instant, waker: Waker) -> u32 {
         let mut state = self.lock();
         let place = state.enter(until, waker);
+        if self.may_stand_still() {
+            self.watch_outside(&mut state, until);
+        }
         match state.looks {
             Some(looks) if looks <= until + LEAST => {}
             Some(_) => {
@@ -85,6 +94,46 @@ impl Waits {
             }
         }
         place
+    }
+
+    /// Whether it is not the caller who drives the runtime, so that perhaps nobody does.
+    fn may_stand_still(&self) -> bool {
+        let lonely = matches!(self.runtime.runtime_flavor(), RuntimeFlavor::CurrentThread);
+        lonely && Handle::try_current().map_or(true, |current| current.id() != self.runtime.id())
+    }
+
+    /// Lets a thread look as long as anything waits.
+    #[cold]
+    fn watch_outside(self: &Arc<Self>, state: &mut State, until: Instant) {
+        if let Some((thread, looks)) = &mut state.outside {
+            if *looks > until + LEAST {
+                *looks = until;
+                thread.unpark();
+            }
+            return;
+        }
+        let waits = self.clone();
+        let watching = thread::Builder::new().name("tollgate-deadlines".into()).spawn(move || {
+            while let Some(pause) = waits.look() {
+                thread::park_timeout(pause);
+            }
+        });
+        // Without a thread the runtime has to do.
+        state.outside = watching.ok().map(|handle| (handle.thread().clone(), until));
+    }
+
+    /// Ends what is due: how long to pause before the next look, if anything waits still.
+    fn look(&self) -> Option<Duration> {
+        let now = Instant::now();
+        let (over, next) = {
+            let mut state = self.lock();
+            let over = state.end(Some(now));
+            let next = state.next(now);
+            state.outside = state.outside.take().zip(next).map(|((thread, _), next)| (thread, next));
+            (over, next)
+        };
+        over.into_iter().for_each(Waker::wake);
+        next.map(|next| next.saturating_duration_since(now))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -129,15 +178,20 @@ impl State {
     }
 
     /// When to look next; never where nothing waits.
-    fn plan(&mut self, now: Instant) -> Option<Instant> {
+    fn next(&self, now: Instant) -> Option<Instant> {
         let waiting = self.places.iter().filter_map(|place| match place {
             Place::Waiting(until, _) => Some(*until),
             _ => None,
         });
-        self.looks = waiting.min().map(|first| first.clamp(now + LEAST, now + MOST));
+        waiting.min().map(|first| first.clamp(now + LEAST, now + MOST))
+    }
+
+    /// Notes when the watchman looks next.
+    fn plan(&mut self, now: Instant) -> Option<Instant> {
+        self.looks = self.next(now);
         if self.free.len() == self.places.len() {
             // What a crowd has left behind.
-            *self = Self { looks: self.looks, ..Self::default() };
+            (self.places, self.free) = Default::default();
         }
         self.looks
     }

@@ -19,6 +19,7 @@ use super::{
     share,
     stored::{NOTHING, nothing},
     waiting::Lines,
+    waits::Timeout,
 };
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Invalid, Unavailable},
@@ -118,9 +119,12 @@ impl Request {
         Watch::new(begun, self.subject.key(), self.subject.home().is_some(), observed)
     }
 
-    /// A timer for the deadline, wherever it is made.
-    pub(super) fn timeout(&self) -> tokio::time::Sleep {
-        self.timer(self.terms.deadline.into())
+    /// A wait for the deadline; in memory, where nothing has to be waited for, there is none.
+    pub(super) fn timeout(&self) -> Option<Timeout> {
+        match &self.subject {
+            Subject::Gated(gated) => gated.limiter.late(self.terms.deadline.into()),
+            _ => None,
+        }
     }
 
     /// A timer, wherever it is made; in memory that is within a runtime.

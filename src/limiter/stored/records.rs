@@ -11,6 +11,7 @@ use crate::{
         memory::resolve,
         rate_limiter::{Backend, RateLimiter},
         resolver::{CacheStats, Resolution, Resolving, kept},
+        waits::Timeout,
     },
     model::{AuditEvent, ConfigScope, EntityId, Resource, StoredOnUnavailable},
     store::{Records, Store, StoreError},
@@ -46,6 +47,14 @@ impl RateLimiter {
             Backend::Gated(gates) if gates.context().store.records().is_none() => nothing(),
             Backend::Gated(gates) => gates.resolver().resolve(entity, resource),
             Backend::Scripted(scripted) => resolve(&scripted.memory.home, entity, resource),
+        }
+    }
+
+    /// A wait for the store that ends in `time`; in memory nobody waits for it.
+    pub(in crate::limiter) fn late(&self, time: Duration) -> Option<Timeout> {
+        match self.backend() {
+            Backend::Memory(_) | Backend::Scripted(_) => None,
+            Backend::Gated(gates) => Some(gates.context().background.deadline(time)),
         }
     }
 

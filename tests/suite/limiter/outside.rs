@@ -1,6 +1,10 @@
 //! Limiters over a store, used from outside their runtime, and after its end.
 
-use std::{future::pending, thread, time::Duration};
+use std::{
+    future::pending,
+    thread,
+    time::{Duration, Instant},
+};
 
 use tokio::runtime::{Builder, Runtime};
 use tollgate::{
@@ -107,26 +111,37 @@ fn nobody_waits_for_a_flight_that_ends_with_its_runtime() {
     assert!(matches!(wait(request), Err(Error::Unavailable(Unavailable::ShutDown))));
 }
 
-/// Nobody drives the runtime while the request waits: it is answered as soon as somebody does.
+/// Its timers stand still with it.
 #[test]
-fn a_runtime_that_stands_still_goes_on_where_it_was() {
+fn a_runtime_that_nobody_drives_keeps_nobody_beyond_the_deadline() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    let deadline = Duration::from_millis(20);
-    let settings = RateLimiter::builder().runtime(runtime.handle().clone()).deadline(deadline);
-    let limiter = settings.build(Silent::default()).unwrap();
-    let first = limiter.acquire("user", "api").limits(Limit::per_hour("tokens", 100)).into_future();
+    let deadline = Duration::from_millis(50);
+    let settings = || RateLimiter::builder().runtime(runtime.handle().clone()).deadline(deadline);
+    let (known, new) = (settings().build(MemoryStore::new()).unwrap(), settings().build(MemoryStore::new()).unwrap());
+    let first = known.acquire("user", "api").limits(Limit::per_hour("tokens", 100)).into_future();
     runtime.block_on(first).unwrap().commit();
-    let request = thread::spawn(move || acquire(&limiter, 1));
-    thread::sleep(deadline * 5);
-    assert!(!request.is_finished());
-    // Driven again, it finds that nobody has answered in time.
-    runtime.block_on(async {
-        while !request.is_finished() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+    // One waits for the bucket, the other one for what is stored; two threads at once, twice.
+    for _ in 0..2 {
+        let requests = [&known, &new, &known].map(|limiter| {
+            let limiter = limiter.clone();
+            thread::spawn(move || {
+                let begun = Instant::now();
+                (acquire(&limiter, 1).unwrap_err(), begun.elapsed())
+            })
+        });
+        for request in requests {
+            let (error, waited) = request.join().unwrap();
+            assert!(matches!(error, Error::Unavailable(Unavailable::Deadline)), "{error:?}");
+            assert!(waited >= deadline && waited < deadline * 20, "{waited:?}");
         }
-    });
-    let error = request.join().unwrap().unwrap_err();
-    assert!(matches!(error, Error::Unavailable(Unavailable::Deadline)), "{error:?}");
+    }
+    // In a runtime of its own, which is driven.
+    let apart = Builder::new_current_thread().build().unwrap();
+    let error = apart.block_on(known.acquire("user", "api").limits(Limit::per_hour("tokens", 100)).into_future());
+    assert!(matches!(error, Err(Error::Unavailable(Unavailable::Deadline))), "{error:?}");
+    // Driven again, it goes on.
+    let last = known.acquire("user", "api").limits(Limit::per_hour("tokens", 100)).deadline(Duration::from_secs(20));
+    runtime.block_on(last.into_future()).unwrap().commit();
 }
 
 #[test]

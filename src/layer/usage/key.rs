@@ -31,6 +31,10 @@ impl Key {
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
+        // Between two escapes there is nothing: that parts no pair.
+        if bytes.is_empty() {
+            return;
+        }
         // Half a pair, and not its other half.
         self.odd |= self.high.is_some();
         let end = self.length.saturating_add(bytes.len());

@@ -178,6 +178,17 @@ fn strings_do_not_fool_it() {
 }
 
 #[test]
+fn a_key_of_escaped_pairs_is_a_key() {
+    let body = br#"{"\u00fc\ud83d\ude00\u007f\"\\":{"x":9}}"#;
+    for size in 1..=body.len() {
+        assert_eq!(found(&["/\u{fc}\u{1f600}\u{7f}\"\\/x"], body.chunks(size)), [Some(9)], "{size} bytes at once");
+    }
+    for parted in [r#"{"\ud83d":{"x":9}}"#, r#"{"\ud83d-\ude00":{"x":9}}"#, r#"{"\ude00\ud83d":{"x":9}}"#] {
+        assert_eq!(found(&["/\u{1f600}/x"], [parted.as_bytes()]), [None], "{parted}");
+    }
+}
+
+#[test]
 fn only_whole_numbers_count() {
     for bad in ["-5", "-0", "1.5", "1.0", "1e3", "1000000000000000", "18446744073709551616", "1e400", "true", "[9]"] {
         assert_eq!(usage(Usage::total(), &format!(r#"{{"usage":{{"total_tokens":{bad}}}}}"#)), None, "{bad}");

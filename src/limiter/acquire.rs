@@ -360,7 +360,9 @@ impl Future for AcquireFuture {
         {
             return Poll::Ready(answer(request, decision, begun));
         }
-        self.poll_slowly(context, begun)
+        let mut slow = Poll::Pending;
+        self.poll_slowly(context, begun, &mut slow);
+        slow
     }
 }
 
@@ -369,8 +371,15 @@ impl AcquireFuture {
         Self(Stage::Boxed(future))
     }
 
+    /// As any other poll. The answer has a place of its own: shared with the simplest one, that would be put
+    /// together in memory too, and read at once, which stalls the processor.
     #[inline(never)]
-    fn poll_slowly(&mut self, context: &mut Context<'_>, begun: Begun) -> Poll<Result<Lease, Error>> {
+    fn poll_slowly(&mut self, context: &mut Context<'_>, begun: Begun, answer: &mut Poll<Result<Lease, Error>>) {
+        *answer = self.poll_any(context, begun);
+    }
+
+    #[inline(always)]
+    fn poll_any(&mut self, context: &mut Context<'_>, begun: Begun) -> Poll<Result<Lease, Error>> {
         self.0 = match std::mem::replace(&mut self.0, Stage::Done) {
             Stage::New(request) => match start_slowly(request, begun) {
                 Started::Done(result) => return Poll::Ready(result),

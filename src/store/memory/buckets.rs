@@ -14,6 +14,7 @@ use hashbrown::HashTable;
 use super::{
     crowd::Crowd,
     entry::{Entry, Wanted},
+    holes::{fill_anew, make_room},
     home::Home,
     shape::Recent,
 };
@@ -101,10 +102,13 @@ impl Buckets {
         }
         let kin = part.recent.kin(&key.resource, home, limits);
         let entry = Arc::new(Entry::new(key.entity.clone(), key.shard, kin));
-        if let Some(crowd) = &mut table.crowd {
+        let Table { entries, crowd } = &mut *table;
+        if let Some(crowd) = crowd {
+            make_room(entries, self.most, |entry| self.hash(entry));
+            self.tidy(crowd, entries);
             crowd.add(&entry);
         }
-        table.entries.insert_unique(hash, entry.clone(), |entry| self.hash(entry));
+        entries.insert_unique(hash, entry.clone(), |entry| self.hash(entry));
         Some(entry)
     }
 
@@ -180,6 +184,8 @@ impl Buckets {
         let crowd = crowd.get_or_insert_with(|| {
             // Before the entries are looked at: whoever changes one afterwards tells.
             part.crowded.store(true, Ordering::Relaxed);
+            // From now on an entry goes for each that comes: there is room for what they leave behind.
+            fill_anew(entries, self.most, |entry| self.hash(entry));
             Box::new(Crowd::new(entries.iter(), self.most))
         });
         let entry = crowd.forgettable(now)?;

@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use super::entry::Entry;
+use super::{entry::Entry, holes::room};
 
 /// How many of the full buckets that somebody holds are looked at for a new key.
 const GLANCE: usize = 16;
@@ -23,7 +23,7 @@ const HELD: i64 = i64::MIN + 1;
 pub(super) struct Crowd {
     queue: BinaryHeap<Due>,
     held: VecDeque<Weak<Entry>>,
-    /// The most that the queue holds.
+    /// The most that both hold.
     room: usize,
 }
 
@@ -38,7 +38,7 @@ struct Due {
 impl Crowd {
     /// All entries of a part of the store, which has room for `most`.
     pub(super) fn new<'a>(entries: impl Iterator<Item = &'a Arc<Entry>>, most: usize) -> Self {
-        let room = most.saturating_add(most / 8).saturating_add(1);
+        let room = room(most);
         let mut queue = Vec::with_capacity(room);
         queue.extend(entries.map(look));
         Self { queue: queue.into(), held: VecDeque::new(), room }
@@ -59,9 +59,9 @@ impl Crowd {
         }
     }
 
-    /// Whether too many looks have been replaced by others: it is time to begin anew.
+    /// Whether too many looks have been replaced by others, or are at what is gone: it is time to begin anew.
     pub(super) fn is_untidy(&self) -> bool {
-        self.queue.len() >= self.room
+        self.queue.len() + self.held.len() >= self.room
     }
 
     /// An entry that can be forgotten at `now` (epoch ms). Nobody else must get hold of an entry

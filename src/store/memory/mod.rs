@@ -7,6 +7,7 @@
 mod buckets;
 mod crowd;
 mod entry;
+mod holes;
 mod home;
 mod in_place;
 mod records;

@@ -181,7 +181,13 @@ async fn a_bucket_that_is_given_back_makes_room_at_once() {
 
 #[tokio::test]
 async fn a_bucket_that_a_lease_or_handle_holds_is_not_forgotten() {
-    let (limiter, store, clock) = small(64);
+    // One where they do not meet in a part that has room for one.
+    let (limiter, store, clock) = loop {
+        let made = small(64);
+        if spend(&made.0, "held", 1).await.is_ok() && spend(&made.0, "handled", 1).await.is_ok() {
+            break made;
+        }
+    };
     let limit = || Limit::per_minute("tokens", 60);
     let mut lease = limiter.acquire("held", "api").limits(limit()).cost("tokens", 1).await.unwrap();
     let handle = limiter.bucket("handled", "api").unwrap().limits(limit()).unwrap();

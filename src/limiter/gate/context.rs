@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     super::{background::Background, breaker::Switch, prefetch::Counters, resolver::Resolver},
-    rest::Kinds,
+    record::Kinds,
 };
 use crate::{
     clock::{Clock, StoreTime},

@@ -5,9 +5,10 @@
 //! of leases that were settled since.
 //!
 //! [`state`] is what the gate knows and decides, without I/O ([`batch`]: who flies next; [`room`]: how many that
-//! is), and [`rest`] what is kept of that while nobody asks. [`flight`] carries it to the store, and [`pacing`]
-//! says when that is worth it; [`answer`] is what a request waits for. Differences of settled leases come
-//! through [`settling`], tokens that were taken ahead lie in [`ahead`]. A bucket of several shards has a gate for each: [`shards`] finds them, [`growth`] makes more.
+//! is); while nobody asks it comes to [`rest`], and a [`record`] of it is kept. [`flight`] carries it to the store,
+//! and [`pacing`] says when that is worth it; [`answer`] is what a request waits for. Differences of settled leases
+//! come through [`settling`], tokens that were taken ahead lie in [`ahead`]. A bucket of several shards has a gate
+//! for each: [`shards`] finds them, [`growth`] makes more.
 
 mod ahead;
 mod answer;
@@ -16,6 +17,7 @@ mod context;
 mod flight;
 mod growth;
 mod pacing;
+mod record;
 mod rest;
 mod room;
 mod settling;
@@ -32,7 +34,8 @@ use tokio::{sync::oneshot, time::Instant};
 pub(super) use self::{
     answer::Answer,
     context::{Context, Settings, WriteIds},
-    rest::Kinds,
+    record::Kinds,
+    rest::Resting,
     shards::Image,
 };
 use self::{
@@ -62,12 +65,18 @@ pub(super) struct Gate {
     state: Mutex<Slot>,
     /// Nothing where the bucket has one shard, as far as was ever seen.
     shards: OnceLock<Box<Shards>>,
-    _counted: LiveGate,
+    counted: LiveGate,
 }
 
 impl Gate {
     pub(super) fn new(key: BucketKey, context: Arc<Context>) -> Self {
-        Self { key, context, state: Mutex::default(), shards: OnceLock::new(), _counted: LiveGate::new() }
+        Self { key, context, state: Mutex::default(), shards: OnceLock::new(), counted: LiveGate::new() }
+    }
+
+    /// The gate that was at rest.
+    pub(super) fn wake(key: BucketKey, context: Arc<Context>, resting: Resting) -> Self {
+        let Resting { record, counted } = resting;
+        Self { key, context, state: Mutex::new(Slot::resting(record)), shards: OnceLock::new(), counted }
     }
 
     fn with_shards(key: BucketKey, context: Arc<Context>, shards: Shards) -> Self {
@@ -85,14 +94,19 @@ impl Gate {
 
     /// Why the bucket grants nothing, if that is known.
     pub(super) fn known_refusal(&self) -> Option<Refusal> {
-        self.lock().refuse_from_memory(self.context.clock.now(), self.context.settings.deny_from_memory)
+        let now = self.context.clock.now();
+        let mut state = self.lock();
+        let refusal = state.refuse_from_memory(now, self.context.settings.deny_from_memory)?;
+        state.denied_at = now;
+        Some(refusal)
     }
 
     /// Where the limits stand, if it is known that `amounts` do not fit.
     pub(super) fn known_denial(self: &Arc<Self>, limits: &Limits, amounts: &[i64]) -> Option<Vec<LimitStatus>> {
-        let trusted_for = self.context.settings.deny_from_memory;
-        let state = self.lock();
-        let denial = state.deny_from_memory(limits, amounts, self.context.clock.now(), trusted_for)?;
+        let (now, trusted_for) = (self.context.clock.now(), self.context.settings.deny_from_memory);
+        let mut state = self.lock();
+        let denial = state.deny_from_memory(limits, amounts, now, trusted_for)?;
+        state.denied_at = now;
         self.write_debt(state);
         Some(denial)
     }
@@ -131,6 +145,7 @@ impl Gate {
         let trusted_for = self.context.settings.deny_from_memory;
         let mut state = self.lock();
         if let Some(refusal) = state.refuse_from_memory(now, trusted_for) {
+            state.denied_at = now;
             return Err(Asked::Refused(refusal));
         }
         if let Some(prefetch) = mode.prefetch {
@@ -142,6 +157,7 @@ impl Gate {
             state = self.lock();
         }
         if let Some(statuses) = state.deny_from_memory(limits, amounts, now, trusted_for) {
+            state.denied_at = now;
             self.write_debt(state);
             return Err(Asked::Denied(statuses));
         }

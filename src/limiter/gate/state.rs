@@ -31,6 +31,8 @@ pub(super) struct GateState {
     pub(super) seen: Seen,
     /// When it did: epoch ms.
     pub(super) seen_at: i64,
+    /// When somebody was denied by that alone: epoch ms.
+    pub(super) denied_at: i64,
     /// When it was first seen with the parameters that it has, epoch ms.
     pub(super) changed_at: i64,
     /// Whether requests came with limits that were looked up before.

@@ -20,6 +20,7 @@ mod outside;
 mod prefetch;
 mod processes;
 mod reconfigured;
+mod rest;
 mod shadow;
 mod shard_histories;
 mod shards;

@@ -1,0 +1,81 @@
+use super::*;
+use crate::model::{EntityId, Parameters, WriteId};
+
+fn level(random: &mut fastrand::Rng) -> Level {
+    Level { tokens: random.i64(-5_000..20_000), remainder: random.i64(..1_000) }
+}
+
+/// Any bucket that a store may show.
+fn bucket(random: &mut fastrand::Rng) -> BucketState {
+    let mut bucket = BucketState::new(random.i64(..));
+    bucket.expires_at = match random.u8(..8) {
+        0 => None,
+        // What finds no room in half the bytes, and what would mean none there.
+        1 => Some(0),
+        2 => Some(i64::from(u32::MAX)),
+        3 => Some(i64::from(u32::MAX) + 1),
+        4 => Some(-7),
+        5 => Some(i64::MAX),
+        _ => Some(random.i64(1..4_000_000_000)),
+    };
+    for number in 0..random.u8(..4) {
+        let parameters = Parameters::new(random.i64(1..100_000), random.i64(1..1_000), random.i64(1..10_000)).unwrap();
+        let name = format!("limit-{number}").parse().unwrap();
+        bucket.limits.push(LimitState::new(name, parameters, (0, 1), level(random), random.i64(..)).unwrap());
+    }
+    if random.bool() {
+        let rate = Parameters::new(1_000_000, 1_000_000, 1_000).unwrap().whole();
+        bucket.pressure = Some((rate, level(random)));
+    }
+    bucket.parent = random.bool().then(|| EntityId::new("parent").unwrap());
+    bucket.last_write = Some(WriteId::from_number(random.u64(..)));
+    bucket
+}
+
+/// However it changes from one time to the next.
+#[test]
+fn all_that_decides_is_kept() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let (kinds, mut record) = (Kinds::default(), Record::default());
+    for _ in 0..10_000 {
+        let (seen_at, changed_at) = (random.i64(..), random.i64(..));
+        let seen = match random.u8(..6) {
+            0 => Seen::Unknown,
+            1 => Seen::Absent,
+            _ => Seen::Present(bucket(&mut random)),
+        };
+        let mut state = GateState { seen_at, changed_at, ..GateState::default() };
+        let mut before = match &seen {
+            Seen::Present(bucket) => Some(bucket.clone()),
+            _ => None,
+        };
+        let absent = matches!(seen, Seen::Absent);
+        state.seen = seen;
+        let asked = before.iter().flat_map(|bucket| &bucket.limits).next();
+        if let Some(limit) = asked {
+            state.most_asked.push((limit.name.clone(), limit.parameters.capacity()));
+        }
+        record = Record::of(state, record, &kinds);
+        let state = record.wake();
+        assert_eq!((state.seen_at, state.changed_at), (seen_at, changed_at));
+        // What nobody decides by.
+        for limit in before.iter_mut().flat_map(|bucket| &mut bucket.limits) {
+            limit.consumed = 0;
+            assert_eq!(state.most_asked(&limit.name), limit.parameters.capacity());
+        }
+        if let Some(bucket) = &mut before {
+            bucket.last_write = None;
+        }
+        match (state.seen, before) {
+            (Seen::Present(after), Some(before)) => assert_eq!(after, before),
+            (Seen::Absent, None) => assert!(absent),
+            (Seen::Unknown, None) => assert!(!absent),
+            (after, before) => panic!("{before:?} has become {after:?}"),
+        }
+    }
+}
+
+#[test]
+fn most_of_them_are_small() {
+    assert!(size_of::<Plain>() <= 72 && size_of::<Record>() == 16);
+}

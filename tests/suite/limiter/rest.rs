@@ -1,0 +1,191 @@
+//! Of a key that nobody asks for little is kept, and none of it is missed.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use tollgate::{Error, Lease, Limit, Limits, RateLimiter, clock::ManualClock, limiter::BucketHandle, store::Store};
+
+use super::fixture::{Counting, START, key, settings};
+
+/// Many more than stay awake however seldom they are asked for.
+const KEYS: usize = 1600;
+
+fn name(number: usize) -> String {
+    format!("user-{number}")
+}
+
+/// What keys are limited by: one limit, several, and some that change their minds.
+fn definitions(number: usize, epoch: usize) -> Limits {
+    let custom =
+        |name, capacity, amount, period| Limit::custom(name, capacity, amount, Duration::from_millis(period)).unwrap();
+    match number % 4 {
+        0 => Limits::from(custom("fast", 20, 7, 300)),
+        1 => Limits::new([custom("fast", 20, 7, 300), custom("slow", 5, 1, 7001)]).unwrap(),
+        2 => Limits::new([custom("fast", 9, 2, 999), custom("slow", 5, 1, 7001), custom("day", 40, 40, 86_400_000)])
+            .unwrap(),
+        _ => Limits::from(custom("fast", 20 + epoch as u64, 7, 300)),
+    }
+}
+
+/// What came of a request, to be compared.
+fn outcome(result: &Result<Lease, Error>) -> String {
+    match result {
+        Ok(lease) => format!("{:?}", lease.status()),
+        Err(error) => format!("{:?}", error.denied().expect("a decision")),
+    }
+}
+
+/// A process, and what its store counts.
+struct Process {
+    limiter: RateLimiter,
+    store: Arc<Counting>,
+    /// Of every key, where they are kept from resting.
+    handles: Vec<BucketHandle>,
+}
+
+impl Process {
+    fn new(clock: &ManualClock, holds: bool) -> Self {
+        let store = Arc::new(Counting::default());
+        let limiter = settings(clock).build_shared(store.clone()).unwrap();
+        let handles = (0..if holds { KEYS } else { 0 }).map(|number| limiter.bucket(name(number), "api").unwrap());
+        Self { handles: handles.collect(), limiter, store }
+    }
+
+    async fn acquire(&self, number: usize, limits: &Limits, costs: [u64; 2]) -> Result<Lease, Error> {
+        let acquire = match self.handles.get(number) {
+            Some(handle) => handle.acquire(),
+            None => self.limiter.acquire(name(number), "api"),
+        };
+        let acquire = acquire.limits(limits).cost("fast", costs[0]);
+        match limits.len() {
+            1 => acquire.await,
+            _ => acquire.cost("slow", costs[1]).await,
+        }
+    }
+}
+
+/// The same history with and without rest: the same verdicts, the same writes, the same buckets.
+#[tokio::test]
+async fn rest_changes_no_decision() {
+    for seed in 0..2 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let clock = ManualClock::at(START);
+        let (rests, wakes) = (Process::new(&clock, false), Process::new(&clock, true));
+        let (mut granted, mut denied) = (0, 0);
+        for step in 0..9_000 {
+            // Some are asked for all the time, most seldom; all of them now and then.
+            let number = if random.u8(..4) == 0 { random.usize(..8) } else { random.usize(..KEYS) };
+            let limits = definitions(number, step / 3_000);
+            let costs = [random.u64(..9), random.u64(..3)];
+            let (one, other) =
+                (rests.acquire(number, &limits, costs).await, wakes.acquire(number, &limits, costs).await);
+            assert_eq!(outcome(&one), outcome(&other), "seed {seed}, step {step}, key {number}");
+            if let (Ok(mut one), Ok(mut other)) = (one, other) {
+                granted += 1;
+                if random.u8(..4) == 0 {
+                    let used = random.u64(..25);
+                    one.settle("fast", used).unwrap();
+                    other.settle("fast", used).unwrap();
+                }
+                let (one, other) = if random.u8(..6) == 0 {
+                    (one.rollback(), other.rollback())
+                } else {
+                    (one.commit(), other.commit())
+                };
+                one.await.unwrap();
+                other.await.unwrap();
+            } else {
+                denied += 1;
+            }
+            if random.u8(..8) == 0 {
+                clock.advance(Duration::from_millis(random.u64(..60)));
+            }
+            if random.u16(..2_000) == 0 {
+                // Longer than items live.
+                clock.advance(Duration::from_secs(random.u64(..2_000_000)));
+            }
+            let writes = |process: &Process| process.store.writes.load(Ordering::SeqCst);
+            assert_eq!(writes(&rests), writes(&wakes), "seed {seed}, step {step}, key {number}");
+        }
+        assert!(granted > 2_000 && denied > 100, "{granted} granted, {denied} denied");
+        for number in 0..KEYS {
+            let key = key(&name(number), "api");
+            let (one, other) =
+                (rests.store.inner.read(&key).await.unwrap(), wakes.store.inner.read(&key).await.unwrap());
+            let plain = |state: Option<tollgate::model::BucketState>| {
+                state.map(|mut state| {
+                    // Either process has ids of its own.
+                    state.last_write = None;
+                    state
+                })
+            };
+            assert_eq!(plain(one), plain(other), "seed {seed}, key {number}");
+        }
+    }
+}
+
+/// Asks for so many other keys, one after another.
+async fn flood(limiter: &RateLimiter, keys: std::ops::Range<usize>) {
+    for number in keys {
+        limiter
+            .acquire(format!("other-{number}"), "api")
+            .limits(Limit::per_second("tokens", 10))
+            .await
+            .unwrap()
+            .commit();
+    }
+}
+
+/// However many others come, and however few may be remembered.
+#[tokio::test]
+async fn what_is_pending_is_not_lost() {
+    for remembered in [100, 10_000] {
+        let (clock, store) = (ManualClock::at(START), Arc::new(Counting::default()));
+        let hour = Duration::from_secs(3600);
+        let limiter = settings(&clock).flush_after(hour).remembered_buckets(remembered);
+        let limiter = limiter.build_shared(store.clone()).unwrap();
+        let limit = || Limit::per_hour("tokens", 100);
+        let mut settled = Vec::new();
+        for number in 0..50 {
+            let mut lease = limiter.acquire(name(number), "api").limits(limit()).cost("tokens", 10).await.unwrap();
+            lease.settle("tokens", 90).unwrap();
+            settled.push(lease.commit());
+        }
+        flood(&limiter, 0..5_000).await;
+        for number in 0..50 {
+            // Of 100, 90 are used: the store has heard of 10.
+            let left = limiter.acquire(name(number), "api").limits(limit()).cost("tokens", 11).await;
+            let statuses = left.unwrap_err();
+            assert_eq!(statuses.denied().unwrap().violated().next().unwrap().available, 10, "{remembered}");
+        }
+        limiter.shutdown().await;
+        for settled in settled {
+            settled.await.unwrap();
+        }
+        for number in 0..50 {
+            let state = store.inner.read(&key(&name(number), "api")).await.unwrap().unwrap();
+            assert_eq!(state.limits[0].level.tokens, 10_000, "{remembered}");
+        }
+    }
+}
+
+/// A lease that lives through the rest of all others settles where it was charged.
+#[tokio::test]
+async fn a_lease_outlives_any_flood() {
+    let (clock, store) = (ManualClock::at(START), Arc::new(Counting::default()));
+    let limiter = settings(&clock).remembered_buckets(10_000).build_shared(store.clone()).unwrap();
+    let limit = || Limit::per_hour("tokens", 100);
+    let ask = |cost| limiter.acquire("user", "api").limits(limit()).cost("tokens", cost);
+    let lease = ask(60).await.unwrap();
+    flood(&limiter, 0..3_000).await;
+    assert!(ask(50).await.is_err());
+    lease.rollback().await.unwrap();
+    flood(&limiter, 3_000..6_000).await;
+    ask(100).await.unwrap().commit();
+    // What it knew is still known: one create, the give-back, and one spend.
+    let writes = store.writes.load(Ordering::SeqCst);
+    assert!(ask(1).await.is_err());
+    assert_eq!(writes, 6_000 + 3);
+}

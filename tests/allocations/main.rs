@@ -270,6 +270,34 @@ fn a_gate_at_rest_weighs_at_most_220_bytes() {
     }
 }
 
+/// Ten times as many keys as gates are remembered.
+#[test]
+fn gates_are_flat_after_the_cap() {
+    const GATES: usize = 5_000;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let settings = RateLimiter::builder().remembered_buckets(GATES).runtime(runtime.handle().clone());
+    let limiter = settings.build(Blank { measures: true }).unwrap();
+    let limits = Limits::from(Limit::per_minute("rpm", 60));
+    let (mut bytes, mut at_cap) = (0, None);
+    for round in 0..10 {
+        let info = measure(|| {
+            runtime.block_on(async {
+                for number in 0..GATES {
+                    let key = format!("user-{:011}", round * GATES + number);
+                    limiter.acquire(key, "api").limits(&limits).await.unwrap().commit();
+                    tokio::task::yield_now().await;
+                }
+            });
+        });
+        bytes += info.bytes_current;
+        println!("{} keys: {bytes} bytes", (round + 1) * GATES);
+        if round > 0 {
+            let at_cap = *at_cap.get_or_insert(bytes);
+            assert!(bytes <= at_cap + at_cap / 10, "{bytes} bytes, {at_cap} at the cap");
+        }
+    }
+}
+
 /// Ten times as many keys as there is room for. The report's benches do it with ten million.
 #[test]
 fn memory_is_flat_after_the_cap() {

@@ -169,7 +169,10 @@ fn one_of_several_shards_is_not_made_anew() {
     let second = first.all().remove(1);
     let at = Arc::as_ptr(&first);
     drop(first);
+    // How many there are is known of this one, and no more.
+    gates.get(key(2)).has_shards(2);
     flood(gates);
+    assert_eq!(gates.get(key(2)).shard_count(), 2);
     assert!(std::ptr::eq(Arc::as_ptr(&gates.get(key(1))), at));
     assert!(Arc::ptr_eq(&second, &gates.get(key(1)).all()[1]));
     assert!(std::ptr::eq(Arc::as_ptr(&second.first().unwrap()), at));

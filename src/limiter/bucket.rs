@@ -129,13 +129,13 @@ impl Bucket {
     }
 
     /// Where the limits stand, if it is known without asking that `amounts` do not fit.
-    pub(super) fn known_denial(&self, amounts: &[i64]) -> Option<Vec<LimitStatus>> {
+    pub(super) fn known_denial(&self, mode: &Mode, amounts: &[i64]) -> Option<Vec<LimitStatus>> {
         match self {
             // Asking costs nothing.
             Self::Memory { .. } | Self::Pinned(_) | Self::Scripted(_) => None,
             Self::Gated { gate, limits } => match split(gate) {
-                Some(first) => sharded::known_denial(&first, limits, amounts),
-                None => gate.known_denial(limits, amounts),
+                Some(first) => sharded::known_denial(&first, limits, mode, amounts),
+                None => gate.known_denial(limits, mode, amounts),
             },
         }
     }

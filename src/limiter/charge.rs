@@ -93,7 +93,7 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
         }
     }
     // Look at all of them before any is charged: a parent that is known to be short costs nothing.
-    let known = charges.each_ref().map(|charge| charge.bucket.known_denial(&charge.amounts));
+    let known = charges.each_ref().map(|charge| charge.bucket.known_denial(&charge.mode, &charge.amounts));
     if known.iter().any(Option::is_some) {
         return Charged::Done(Err(denied_among(charges.iter().zip(known))));
     }

@@ -36,9 +36,19 @@ pub(super) struct Ask {
     pub(super) until: Instant,
 }
 
-/// Where the limits stand, if all shards were seen a short time ago and are short together.
-pub(super) fn known_denial(first: &Arc<Gate>, limits: &Limits, amounts: &[i64]) -> Option<Vec<LimitStatus>> {
-    let images: Option<Vec<Image>> = first.all().iter().map(|gate| gate.fresh_image()).collect();
+/// Where the limits stand, if all shards were seen a short time ago and are short together, and the request
+/// may not have it from what was taken ahead.
+pub(super) fn known_denial(
+    first: &Arc<Gate>,
+    limits: &Limits,
+    mode: &Mode,
+    amounts: &[i64],
+) -> Option<Vec<LimitStatus>> {
+    let gates = first.all();
+    if mode.prefetch.is_some() && gates.iter().any(|gate| gate.holds_ahead(limits, amounts)) {
+        return None;
+    }
+    let images: Option<Vec<Image>> = gates.iter().map(|gate| gate.fresh_image()).collect();
     let statuses = statuses(&images?, limits, amounts, first.now());
     statuses.iter().any(LimitStatus::exceeded).then_some(statuses)
 }
@@ -75,7 +85,7 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
     let gates = first.all();
     let home = &gates[first.preferred() % gates.len()];
     let mut denials = Vec::new();
-    if home.may_grant(&ask.limits, &ask.amounts) {
+    if home.may_grant(&ask.limits, &ask.mode, &ask.amounts) {
         match ask_one(&first, home, &ask).await {
             Verdict::Denied(statuses) => denials.push(statuses),
             verdict => return verdict,
@@ -85,14 +95,15 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
         // Once in a while: what others have left elsewhere.
         let _ = read_all(&gates, false).await;
     }
-    let others = gates.iter().filter(|gate| !Arc::ptr_eq(gate, home) && gate.may_grant(&ask.limits, &ask.amounts));
+    let others =
+        gates.iter().filter(|gate| !Arc::ptr_eq(gate, home) && gate.may_grant(&ask.limits, &ask.mode, &ask.amounts));
     if let Some(other) = others.max_by_key(|gate| gate.headroom(&ask.limits, &ask.amounts)) {
         match ask_one(&first, other, &ask).await {
             Verdict::Denied(statuses) => denials.push(statuses),
             verdict => return verdict,
         }
     }
-    if let Some(statuses) = known_denial(&first, &ask.limits, &ask.amounts) {
+    if let Some(statuses) = known_denial(&first, &ask.limits, &ask.mode, &ask.amounts) {
         return Verdict::Denied(statuses);
     }
     if let Some(statuses) = soon(&first, &gates, denials, &ask) {

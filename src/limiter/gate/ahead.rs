@@ -1,6 +1,6 @@
 //! Tokens that were taken ahead: what a gate holds, grants from, and gives back.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::{sync::oneshot, time::Instant};
 
@@ -22,6 +22,9 @@ use crate::{
 /// mostly goes back unused: two writes instead of one, and where thousands of processes do so an item's
 /// whole throughput (`docs/fleet.md`).
 const ASKED_OFTEN: u32 = 3;
+
+/// How often it is looked after what is held, at most.
+const LEAST_PERIOD: Duration = Duration::from_millis(1);
 
 /// What a gate has taken ahead.
 #[derive(Debug)]
@@ -125,9 +128,19 @@ impl Ahead {
         true
     }
 
+    /// Whether there is enough of all that is not too old at `now`.
+    fn holds(&self, limits: &Limits, amounts: &[i64], now: i64) -> bool {
+        let chunks = || self.chunks.iter().filter(|chunk| chunk.until > now);
+        let held = |index: usize| chunks().map(|chunk| chunk.left[index]).sum::<i64>();
+        let enough = || amounts.iter().enumerate().all(|(index, amount)| held(index) >= *amount);
+        self.limits.same(limits) && chunks().next().is_some() && enough()
+    }
+
     fn put(&mut self, amounts: Amounts, until: i64) {
         add(&mut self.held, &amounts);
-        self.last = amounts.clone();
+        // Of what nothing had to be taken, as much as there is counts as a chunk.
+        let last = amounts.iter().zip(&self.held).map(|(amount, held)| if *amount > 0 { *amount } else { *held });
+        self.last = last.collect();
         self.chunks.push_back(Chunk { left: amounts, until });
     }
 
@@ -220,8 +233,9 @@ impl GateState {
         }
         let scaled = |want: &i64| i64::try_from(i128::from(*want) * part / whole).unwrap_or(0);
         let chunk: Amounts = wants.iter().map(scaled).collect();
-        // Less than one request is of no use.
-        let useful = chunk.iter().zip(amounts).all(|(chunk, amount)| chunk >= amount);
+        // Less than one request is of no use, with what there is of it already.
+        let together = chunk.iter().zip(&ahead.held).map(|(chunk, held)| chunk.saturating_add(*held));
+        let useful = together.zip(amounts).all(|(together, amount)| together >= *amount);
         (useful && chunk.iter().any(|chunk| *chunk > 0)).then(|| (ahead.limits.clone(), chunk))
     }
 
@@ -240,6 +254,13 @@ impl GateState {
             *difference -= taken;
         }
         ahead.report();
+    }
+}
+
+impl GateState {
+    /// Whether what was taken ahead has enough of all.
+    pub(super) fn holds_ahead(&self, limits: &Limits, amounts: &[i64], now: i64) -> bool {
+        self.ahead_of.as_ref().is_some_and(|ahead| ahead.holds(limits, amounts, now))
     }
 }
 
@@ -317,8 +338,10 @@ impl Gate {
 
 /// Gives back what nobody uses, until nothing is left.
 async fn keep(gate: Arc<Gate>, prefetch: Prefetch) {
+    // Nothing is kept for longer than it is granted from, however long an interval is.
+    let period = prefetch.interval_or_default().min(prefetch.lifetime_or_default()).max(LEAST_PERIOD);
     loop {
-        gate.context.background.pause(prefetch.interval_or_default()).await;
+        gate.context.background.pause(period).await;
         let now = gate.context.clock.now();
         let closed = gate.context.background.is_closed();
         let mut guard = gate.lock();

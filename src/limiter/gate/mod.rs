@@ -101,10 +101,19 @@ impl Gate {
         Some(refusal)
     }
 
-    /// Where the limits stand, if it is known that `amounts` do not fit.
-    pub(super) fn known_denial(self: &Arc<Self>, limits: &Limits, amounts: &[i64]) -> Option<Vec<LimitStatus>> {
+    /// Where the limits stand, if it is known that `amounts` do not fit, and the request may not have them
+    /// from what was taken ahead.
+    pub(super) fn known_denial(
+        self: &Arc<Self>,
+        limits: &Limits,
+        mode: &Mode,
+        amounts: &[i64],
+    ) -> Option<Vec<LimitStatus>> {
         let (now, trusted_for) = (self.context.clock.now(), self.context.settings.deny_from_memory);
         let mut state = self.lock();
+        if mode.prefetch.is_some() && state.holds_ahead(limits, amounts, now) {
+            return None;
+        }
         let denial = state.deny_from_memory(limits, amounts, now, trusted_for)?;
         state.denied_at = now;
         self.write_debt(state);

@@ -184,8 +184,14 @@ impl Gate {
         Ok(self.image())
     }
 
+    /// Whether what was taken ahead of the shard has enough of all.
+    pub(in crate::limiter) fn holds_ahead(&self, limits: &Limits, amounts: &[i64]) -> bool {
+        let now = self.context.clock.now();
+        self.peek(now, |state| state.holds_ahead(limits, amounts, now))
+    }
+
     /// Whether the shard may hold `amounts`, as far as is known.
-    pub(in crate::limiter) fn may_grant(self: &Arc<Self>, limits: &Limits, amounts: &[i64]) -> bool {
+    pub(in crate::limiter) fn may_grant(self: &Arc<Self>, limits: &Limits, mode: &Mode, amounts: &[i64]) -> bool {
         let count = self.shard_count();
         let holds = |(limit, amount): (&crate::Limit, &i64)| {
             let rate = crate::model::Parameters::from(limit).shard(self.key.shard, count);
@@ -194,7 +200,7 @@ impl Gate {
         let now = self.context.clock.now();
         let special = self.peek(now, |state| state.seen.live(now).is_some_and(|state| state.stamps.is_some()));
         // What a peer has stamped may admit more than there is.
-        special || (limits.iter().zip(amounts).all(holds) && self.known_denial(limits, amounts).is_none())
+        special || (limits.iter().zip(amounts).all(holds) && self.known_denial(limits, mode, amounts).is_none())
     }
 
     /// The update that spends `amounts` of the shard.

@@ -14,7 +14,7 @@ use tollgate::{
     EntityId, LimitName, RateLimiter, Resource,
     clock::ManualClock,
     limiter::Builder,
-    model::{BucketKey, BucketState, Create, Update},
+    model::{BucketKey, BucketState, Create, Split, Update, WriteId},
     store::{
         MemoryStore, Outcome, Store, StoreFuture,
         dynamodb::{CreateTable, DynamoDbStore},
@@ -178,6 +178,17 @@ impl Table {
     pub(super) async fn item(&self, entity: &str, resource: &str) -> Option<HashMap<String, AttributeValue>> {
         let key = format!("{}/BUCKET#{entity}#{resource}#0", self.namespace);
         self.engine.item(STACK, &key, "#STATE").await
+    }
+
+    /// The store, past the proxy.
+    pub(super) fn store(&self) -> DynamoDbStore {
+        DynamoDbStore::new(&self.engine.client(), STACK, &self.namespace)
+    }
+
+    /// Doubles the shards of a bucket that has `shard_count`.
+    pub(super) async fn split(&self, entity: &str, resource: &str, shard_count: u32) -> bool {
+        let split = Split { id: WriteId::from_number(7), now: START, shard_count };
+        self.store().split(&key(entity, resource), &split).await.unwrap()
     }
 
     /// Bucket writes that reached the table.

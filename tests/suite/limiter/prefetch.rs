@@ -234,3 +234,95 @@ async fn what_leases_give_back_is_not_hoarded() {
     let most = strict.acquire("user", "api").limits(limit()).cost("tokens", 9_000).await;
     most.expect("it is there for others, but for a chunk").rollback().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_there_is_plenty_of_does_not_keep_the_rest_from_being_taken_ahead() {
+    let world = World::new().await;
+    let limit = |name| Limit::custom(name, 100_000, 100, Duration::from_secs(1)).unwrap();
+    let prefetch = Prefetch::new().lifetime(Duration::from_secs(7_200));
+    let ask = async |requests: u64, tokens: u64| {
+        for _ in 0..40 {
+            let acquire = world.limiter.acquire("user", "api").limits([limit("requests"), limit("tokens")]);
+            let acquire = acquire.cost("requests", requests).cost("tokens", tokens).prefetch(prefetch);
+            acquire.await.unwrap().commit().await.unwrap();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    ask(1, 50).await;
+    // From now on it is the other way round: of the tokens far more is held than is asked for.
+    for _ in 0..3 {
+        world.clock.advance(Duration::from_secs(1));
+        ask(10, 1).await;
+    }
+    let before = world.limiter.prefetch_stats();
+    ask(10, 1).await;
+    let after = world.limiter.prefetch_stats();
+    assert!(after.missed - before.missed <= 8, "{before:?} {after:?}");
+}
+
+#[tokio::test]
+async fn what_is_too_old_is_given_back_however_long_an_interval_is() {
+    let world = World::new().await;
+    let prefetch = Prefetch::new().interval(Duration::from_secs(3_600)).lifetime(Duration::from_millis(50));
+    for _ in 0..50 {
+        let acquire = world.limiter.acquire("user", "api").limits(limit()).cost("tokens", 1).prefetch(prefetch);
+        acquire.await.unwrap().commit().await.unwrap();
+    }
+    assert!(world.limiter.prefetch_stats().served > 0);
+    // The last chunk is there too.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    world.clock.advance(Duration::from_millis(49));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(world.limiter.prefetch_stats().given_back, 0);
+    world.clock.advance(Duration::from_millis(1));
+    for _ in 0..500 {
+        if world.raw().await.1 == 50 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it is kept: {:?} {:?}", world.raw().await, world.limiter.prefetch_stats());
+}
+
+/// Grants from what is held although the bucket is known to be short.
+async fn grants_what_is_held(world: &World, entity: &str, drained: &[&str]) {
+    let prefetch = Prefetch::new().interval(Duration::from_secs(3_600));
+    let ask = |tokens| world.limiter.acquire(entity, "api").limits(limit()).cost("tokens", tokens);
+    for _ in 0..70 {
+        ask(1).prefetch(prefetch).await.unwrap().commit().await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    let other = world.limiter(|settings| settings).await;
+    for entity in drained {
+        let left = other.available(*entity, "api").limits(limit()).await.unwrap();
+        let left = u64::try_from(left.get("tokens").unwrap().available).unwrap();
+        let drain = other.acquire(*entity, "api").without_parent().limits(limit()).cost("tokens", left);
+        drain.await.unwrap().commit().await.unwrap();
+    }
+    // By now it is known here.
+    assert!(ask(200).await.unwrap_err().denied().is_some());
+    assert!(ask(1).await.unwrap_err().denied().is_some(), "others do not get it");
+    ask(1).prefetch(prefetch).await.expect("it is held").commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_held_is_granted_where_the_bucket_is_short() {
+    grants_what_is_held(&World::new().await, "user", &["user"]).await;
+}
+
+#[tokio::test]
+async fn what_is_held_of_both_is_granted_where_child_and_parent_are_short() {
+    let world = World::new().await;
+    let entities = world.limiter.entities();
+    let kid = tollgate::model::Entity::new("kid".try_into().unwrap());
+    entities.create(kid.with_parent("org".try_into().unwrap()).cascading()).await.unwrap();
+    grants_what_is_held(&world, "kid", &["kid", "org"]).await;
+}
+
+#[tokio::test]
+async fn what_is_held_of_a_shard_is_granted_where_all_are_short() {
+    let world = World::new().await;
+    world.spend(1).await.unwrap();
+    assert!(world.table.split("user", "api", 1).await);
+    grants_what_is_held(&world, "user", &["user"]).await;
+}

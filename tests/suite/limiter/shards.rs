@@ -8,7 +8,7 @@ use tollgate::{
     clock::ManualClock,
     limiter::Builder,
     model::{BucketKey, Split, WriteId},
-    store::{MemoryStore, Store, StoreErrorKind, dynamodb::DynamoDbStore},
+    store::{MemoryStore, Store, StoreErrorKind},
 };
 use tollgate_testkit::{ErrorAnswer, Fault};
 
@@ -53,14 +53,8 @@ impl World {
         world
     }
 
-    async fn store(&self) -> DynamoDbStore {
-        let record = self.table.engine.item(STACK, "_/SYSTEM#", "#NAMESPACE#default").await.unwrap();
-        DynamoDbStore::new(&self.table.engine.client(), STACK, record["namespace_id"].as_s().unwrap())
-    }
-
     async fn split(&self, shard_count: u32) -> bool {
-        let split = Split { id: WriteId::from_number(7), now: START, shard_count };
-        self.store().await.split(&key("user", "api"), &split).await.unwrap()
+        self.table.split("user", "api", shard_count).await
     }
 
     /// Leaves the item as thousands of writes a second do, and one more a second later.
@@ -394,7 +388,7 @@ async fn eight_limiters_draw_from_one_bucket_exactly_what_it_holds() {
 async fn the_table_lists_every_shard_of_a_bucket() {
     let world = World::new(4, 100).await;
     let key = BucketKey { shard: 3, ..key("user", "api") };
-    let state = world.store().await.read(&key).await.unwrap().unwrap();
+    let state = world.table.store().read(&key).await.unwrap().unwrap();
     assert_eq!((state.shard, state.shard_count, state.limits[0].rate.capacity()), (3, 4, 25_000));
 }
 
@@ -403,7 +397,7 @@ async fn no_bucket_is_split_into_more_than_a_transaction_makes() {
     let world = World::new(1, 100).await;
     for shard_count in [0, 17, 32, u32::MAX] {
         let split = Split { id: WriteId::from_number(7), now: START, shard_count };
-        let stores: [Arc<dyn Store>; 2] = [Arc::new(world.store().await), Arc::new(MemoryStore::new())];
+        let stores: [Arc<dyn Store>; 2] = [Arc::new(world.table.store()), Arc::new(MemoryStore::new())];
         for store in stores {
             let error = store.split(&key("user", "api"), &split).await.unwrap_err();
             assert_eq!(error.kind(), StoreErrorKind::NotApplied, "{shard_count}: {error}");

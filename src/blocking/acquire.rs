@@ -38,6 +38,11 @@ impl Acquire {
         Self { inner: self.inner.prefetch(prefetch), ..self }
     }
 
+    /// As [`Acquire::in_one_transaction`](limiter::Acquire::in_one_transaction).
+    pub fn in_one_transaction(self) -> Self {
+        Self { inner: self.inner.in_one_transaction(), ..self }
+    }
+
     /// As [`Acquire::cost`](limiter::Acquire::cost).
     pub fn cost(self, name: impl AsRef<str>, tokens: u64) -> Self {
         Self { inner: self.inner.cost(name, tokens), ..self }

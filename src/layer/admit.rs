@@ -187,6 +187,7 @@ impl Rules {
             PolicyLimits::Exactly(limits) => acquire.limits(limits),
         };
         let acquire = if self.decision.without_parent { acquire.without_parent() } else { acquire };
+        let acquire = if self.decision.together { acquire.in_one_transaction() } else { acquire };
         let acquire = acquire.recourse(self.decision.recourse.as_ref());
         let acquire = match self.decision.prefetch {
             Some(prefetch) => acquire.prefetch(prefetch),

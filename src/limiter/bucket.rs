@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     charge::Mode,
@@ -259,6 +259,8 @@ pub(super) struct Acquiring {
 enum Step {
     /// The only shard of a bucket, as far as was known.
     One(Answer),
+    /// The bucket of a child or a parent, with the other one's.
+    Together(oneshot::Receiver<Verdict>),
     /// Several shards.
     Shards(Pin<Box<dyn Future<Output = Verdict> + Send>>),
 }
@@ -267,6 +269,7 @@ impl std::fmt::Debug for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::One(_) => "Step::One",
+            Self::Together(_) => "Step::Together",
             Self::Shards(_) => "Step::Shards",
         })
     }
@@ -280,6 +283,12 @@ impl Step {
 }
 
 impl Acquiring {
+    /// Of a bucket that is asked with another one. `None` where it needs no asking.
+    pub(super) fn together(bucket: &Bucket, answer: oneshot::Receiver<Verdict>, deadline: Deadline) -> Option<Self> {
+        let Bucket::Gated { gate, .. } = bucket else { return None };
+        Some(Self { step: Step::Together(answer), late: gate.deadline(deadline.into()) })
+    }
+
     /// The verdict, once there is one. The bucket was asked with the same `mode` and `amounts`: a crowd that
     /// shares a bucket shares what these refer to, and every copy of a reference takes its time.
     pub(super) fn poll(
@@ -292,6 +301,10 @@ impl Acquiring {
         let verdict = loop {
             match &mut self.step {
                 Step::Shards(answer) => break answer.as_mut().poll(context),
+                Step::Together(answer) => {
+                    let verdict = Pin::new(answer).poll(context);
+                    break verdict.map(|verdict| verdict.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)));
+                }
                 Step::One(answer) => match (Pin::new(answer).poll(context), bucket) {
                     // It has turned out to be one of several: the others may hold what it does not.
                     (Poll::Ready(Verdict::Denied(statuses)), Bucket::Gated { gate, limits }) => match split(gate) {

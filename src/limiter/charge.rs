@@ -14,6 +14,7 @@ use super::{
     deadline::Deadline,
     lease::{Amounts, Grant, Holding, Holdings},
     prefetch::Prefetch,
+    together,
 };
 use crate::{
     error::{Disabled, Error, Invalid, Unavailable},
@@ -39,6 +40,8 @@ pub(super) struct Mode {
     /// The parent of the bucket's entity, where it is known to have one.
     pub(super) lineage: Option<Arc<Lineage>>,
     pub(super) prefetch: Option<Prefetch>,
+    /// Whether a child and its parent are charged in one transaction.
+    pub(super) together: bool,
 }
 
 /// The charges of a request.
@@ -97,6 +100,20 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
     if known.iter().any(Option::is_some) {
         return Charged::Done(Err(denied_among(charges.iter().zip(known))));
     }
+    if charges[0].mode.together
+        && let Some(started) = together::start(&charges)
+    {
+        let [own, parent] = charges;
+        let [own_answer, parent_answer] = match started {
+            Ok(answers) => answers,
+            Err(error) => return Charged::Done(Err(error.into())),
+        };
+        let asked = [(own, own_answer), (parent, parent_answer)].map(|(charge, answer)| {
+            let answer = Acquiring::together(&charge.bucket, answer, deadline);
+            (charge, answer.map_or(Answer::Unavailable(Unavailable::ShutDown), |answer| Answer::Coming(answer.into())))
+        });
+        return Charged::Waiting(Box::new(Charging { asked: asked.into() }));
+    }
     let asked = charges.map(|mut charge| {
         let answer = match charge.bucket.acquire(&charge.mode, &charge.amounts, deadline) {
             Asked::Granted(shares) => Answer::Granted(Grant::new(charge.bucket.clone(), shares)),
@@ -139,7 +156,9 @@ impl Charging {
     fn conclude(self) -> Result<Holdings, Error> {
         if self.asked.iter().all(|(_, answer)| matches!(answer, Answer::Granted(_))) {
             let granted = self.asked.into_iter().filter_map(|(charge, answer)| match answer {
-                Answer::Granted(grant) => Some(Holding::new(grant, charge.owner, charge.mode.own)),
+                Answer::Granted(grant) => {
+                    Some(Holding::new(grant, charge.owner, charge.mode.own).together(charge.mode.together))
+                }
                 _ => None,
             });
             return Holdings::new(granted).ok_or(Unavailable::ShutDown.into());

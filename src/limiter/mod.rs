@@ -97,6 +97,7 @@ mod scripted;
 mod sharded;
 mod share;
 mod stored;
+mod together;
 mod waiting;
 mod waits;
 mod watched;

@@ -251,7 +251,8 @@ impl RateLimiter {
         match self.backend() {
             Backend::Memory(memory) => Subject::Memory(memory.place(key)),
             Backend::Gated(_) | Backend::Scripted(_) => {
-                Subject::Gated(Box::new(Gated { limiter: self.clone(), key, gate: None, prefetch: None }))
+                let limiter = self.clone();
+                Subject::Gated(Box::new(Gated { limiter, key, gate: None, prefetch: None, together: false }))
             }
         }
     }

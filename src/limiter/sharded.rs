@@ -5,10 +5,11 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    bucket::{Asked, Bucket, Refusal, Verdict},
+    bucket::{Asked, Bucket, Verdict},
     charge::Mode,
     gate::{Gate, Image},
     lease::{Amounts, Grant},
+    together,
 };
 use crate::{
     error::Unavailable,
@@ -16,11 +17,8 @@ use crate::{
         LimitStatus, Limits,
         plan::{self, Seen},
     },
-    store::{StoreError, StoreErrorKind},
+    store::StoreError,
 };
-
-/// How often a transaction is tried that others come before.
-const MOST_DRAWS: u32 = 8;
 
 /// How long a request is rather told to wait for one shard than drawn from several: a transaction costs
 /// two write units for each.
@@ -61,15 +59,15 @@ pub(super) fn glance(first: &Arc<Gate>, limits: &Limits, amounts: &[i64]) -> Vec
 
 /// Where the limits stand, after a fresh read of every shard.
 pub(super) async fn read(first: &Arc<Gate>, limits: &Limits, amounts: &[i64]) -> Result<Vec<LimitStatus>, Unavailable> {
-    let images: Vec<Image> = read_all(&first.all(), true).await?.into_iter().flatten().collect();
+    let images: Vec<Image> = Looks::begin(&first.all(), true, false).end().await?.into_iter().flatten().collect();
     Ok(statuses(&images, limits, amounts, first.now()))
 }
 
-fn statuses(images: &[Image], limits: &Limits, amounts: &[i64], now: i64) -> Vec<LimitStatus> {
+pub(super) fn statuses(images: &[Image], limits: &Limits, amounts: &[i64], now: i64) -> Vec<LimitStatus> {
     plan::statuses_of_shards(&seen(images), limits, amounts, now)
 }
 
-fn seen(images: &[Image]) -> Vec<Seen<'_>> {
+pub(super) fn seen(images: &[Image]) -> Vec<Seen<'_>> {
     images.iter().map(|image| (&image.bucket, &image.pending)).collect()
 }
 
@@ -82,6 +80,7 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
     if let Some(refusal) = first.known_refusal() {
         return Verdict::Refused(refusal);
     }
+    first.note_asked(&ask.limits, &ask.amounts);
     let gates = first.all();
     let home = &gates[first.preferred() % gates.len()];
     let mut denials = Vec::new();
@@ -93,7 +92,7 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
     }
     if first.explores() {
         // Once in a while: what others have left elsewhere.
-        let _ = read_all(&gates, false).await;
+        let _ = Looks::begin(&gates, false, false).end().await;
     }
     let others =
         gates.iter().filter(|gate| !Arc::ptr_eq(gate, home) && gate.may_grant(&ask.limits, &ask.mode, &ask.amounts));
@@ -114,7 +113,8 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
     first.spawn({
         let first = first.clone();
         async move {
-            let _ = reply.send(draw(&first, &ask).await);
+            let mut verdicts = together::charge(&[(first, ask)], || !reply.is_closed()).await;
+            let _ = reply.send(verdicts.pop().unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)));
         }
     });
     answer.await.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown))
@@ -158,74 +158,36 @@ fn soon(first: &Arc<Gate>, gates: &[Arc<Gate>], denials: Vec<Vec<LimitStatus>>, 
     Some(all.into_iter().zip(statuses).map(|(all, one)| if one.exceeded() { one } else { all }).collect())
 }
 
-/// Draws from several shards in one transaction.
-async fn draw(first: &Arc<Gate>, ask: &Ask) -> Verdict {
-    for attempt in 0..MOST_DRAWS {
-        let gates = first.all();
-        let images = match read_all(&gates, attempt > 0).await {
-            Ok(images) => images,
-            Err(error) => return Verdict::Unavailable(error),
-        };
-        // A shard that is missing holds nothing.
-        let (gates, images): (Vec<_>, Vec<_>) =
-            gates.into_iter().zip(images).filter_map(|(gate, image)| Some((gate, image?))).unzip();
-        if let Some(refusal) = images.iter().find_map(|image| Refusal::of(&image.bucket)) {
-            return Verdict::Refused(refusal);
-        }
-        let now = first.now();
-        let Some(parts) = plan::draw(&seen(&images), &ask.limits, &ask.amounts, now) else {
-            return Verdict::Denied(statuses(&images, &ask.limits, &ask.amounts, now));
-        };
-        let mut drawn = Vec::new();
-        let mut updates = Vec::new();
-        for ((gate, image), part) in gates.into_iter().zip(&images).zip(parts) {
-            if part.iter().any(|amount| *amount > 0) {
-                updates.push((gate.key().clone(), gate.plan_spend(&image.bucket, &ask.limits, &ask.mode, &part, now)));
-                drawn.push((Bucket::Gated { gate, limits: ask.limits.clone() }, part));
-            }
-        }
-        match first.transact(&updates).await {
-            Ok(true) => {
-                let left = statuses(&images, &ask.limits, &[], now);
-                let left = left.iter().zip(&ask.amounts);
-                let left = left.map(|(status, amount)| status.available.saturating_mul(1000).saturating_sub(*amount));
-                let left = left.collect();
-                return Verdict::Granted(Grant::drawn(drawn, left));
-            }
-            Ok(false) => {}
-            Err(error) if error.kind() == StoreErrorKind::Busy => {
-                tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=4 << attempt.min(4)))).await;
-            }
-            Err(error) => return Verdict::Unavailable(Unavailable::Store(error)),
-        }
-    }
-    Verdict::Unavailable(Unavailable::Contended)
-}
+/// Shards that are looked at, all at once, in the limiter's own runtime.
+pub(super) struct Looks(Vec<Result<Image, oneshot::Receiver<Result<Option<Image>, StoreError>>>>);
 
-/// The shards as they are; `None` for one that is missing. Those that were seen a short time ago are
-/// not read again, unless all are `anew`.
-async fn read_all(gates: &[Arc<Gate>], anew: bool) -> Result<Vec<Option<Image>>, Unavailable> {
-    // All at once, in the limiter's own runtime.
-    let reads: Vec<_> = gates
-        .iter()
-        .map(|gate| match gate.fresh_image().filter(|_| !anew) {
-            Some(image) => Ok(image),
-            None => {
-                let (reply, answer) = oneshot::channel::<Result<Option<Image>, StoreError>>();
+impl Looks {
+    /// Those that were seen a short time ago are not looked at, unless all are `anew`; nor are those that were
+    /// `ever` seen, where that is enough.
+    pub(super) fn begin(gates: &[Arc<Gate>], anew: bool, ever: bool) -> Self {
+        let look = |gate: &Arc<Gate>| {
+            let known = if ever { gate.image() } else { gate.fresh_image() };
+            known.filter(|_| !anew).ok_or_else(|| {
+                let (reply, answer) = oneshot::channel();
                 let reading = gate.clone();
                 gate.spawn(async move {
                     let _ = reply.send(reading.look().await);
                 });
-                Err(answer)
-            }
-        })
-        .collect();
-    let mut images = Vec::with_capacity(gates.len());
-    for read in reads {
-        images.push(match read {
-            Ok(image) => Some(image),
-            Err(answer) => answer.await.map_err(|_| Unavailable::ShutDown)?.map_err(Unavailable::Store)?,
-        });
+                answer
+            })
+        };
+        Self(gates.iter().map(look).collect())
     }
-    Ok(images)
+
+    /// The shards as they are; `None` for one that is missing.
+    pub(super) async fn end(self) -> Result<Vec<Option<Image>>, Unavailable> {
+        let mut images = Vec::with_capacity(self.0.len());
+        for look in self.0 {
+            images.push(match look {
+                Ok(image) => Some(image),
+                Err(answer) => answer.await.map_err(|_| Unavailable::ShutDown)?.map_err(Unavailable::Store)?,
+            });
+        }
+        Ok(images)
+    }
 }

@@ -133,6 +133,14 @@ impl Changes {
         self.changes.iter()
     }
 
+    /// The same, without what is given back.
+    #[must_use]
+    pub fn without_gives(&self) -> Self {
+        let mut changes = self.clone();
+        changes.changes.iter_mut().for_each(|change| change.give = 0);
+        changes
+    }
+
     /// Adds all of `other`.
     pub fn merge(&mut self, other: &Changes) {
         self.grants |= other.grants;

@@ -38,10 +38,11 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Creates a bucket where there is none or it has expired. One round trip, one write unit.
     fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome>;
 
-    /// Executes the updates of several shards, all of them or none. False where a condition failed.
-    /// One round trip, two write units each.
+    /// Executes updates of several buckets or shards, all of them or none; no two of the same. False where a
+    /// condition failed. One round trip, two write units each.
     ///
-    /// A store whose buckets are never split needs none.
+    /// A store whose buckets are never split needs none, unless somebody asks for a
+    /// [transaction](crate::limiter::Acquire::in_one_transaction).
     fn transact<'a>(&'a self, _: &'a [(BucketKey, Update)]) -> StoreFuture<'a, bool> {
         unsplittable()
     }
@@ -78,6 +79,7 @@ pub trait Store: Debug + Send + Sync + 'static {
 }
 
 fn unsplittable<'a>() -> StoreFuture<'a, bool> {
-    let error = StoreError::new(StoreErrorKind::NotApplied, "the store does not split buckets");
+    let error =
+        StoreError::new(StoreErrorKind::NotApplied, "the store neither splits buckets nor changes several at once");
     Box::pin(std::future::ready(Err(error)))
 }

@@ -7,7 +7,7 @@ use tollgate::layer::{LeaseHandle, Outcome, PolicyBuilder, RateLimitStatus, Refu
 
 use super::{
     bodies::{fed, once},
-    world::{alices_tokens, app, ask, from, layer, memory, ten_tokens, text, with_headers},
+    world::{Remote, alices_tokens, app, ask, from, layer, left, memory, ten_tokens, text, tokens, with_headers},
 };
 
 /// Keeping a request's head for an answer keeps no lease.
@@ -92,4 +92,29 @@ async fn the_header_of_shadow_limits_is_exposed() {
     let exposed = |policy: PolicyBuilder| policy.build().unwrap().exposed_headers();
     assert!(exposed(ten_tokens().shadow().report_shadow()).iter().any(|name| name == "x-ratelimit-shadow"));
     assert!(!exposed(ten_tokens().shadow()).iter().any(|name| name == "x-ratelimit-shadow"));
+}
+
+/// A policy's key and its project, in one transaction; the lease is settled in both.
+#[tokio::test]
+async fn a_key_and_its_project_are_charged_in_one_transaction() {
+    let Remote { engine: _engine, proxy, limiter } = Remote::start().await;
+    let entity = |id: &str| tollgate::EntityId::new(id).unwrap();
+    for user in ["alice", "bob"] {
+        let child = tollgate::model::Entity::new(entity(user)).with_parent(entity("project")).cascading();
+        limiter.entities().create(child).await.unwrap();
+    }
+    let policy = ten_tokens().in_one_transaction().settle("tpm", Settle::header("x-used"));
+    let app = app(layer(&limiter, policy), || [("x-used", "85")]);
+    assert_eq!(ask(&app, from("alice")).await.status(), 200);
+    limiter.config().invalidate();
+    assert_eq!([alices_tokens(&limiter).await, left(&limiter, "project", &tokens()).await], [15, 15]);
+    let counts = || ["TransactWriteItems", "UpdateItem", "PutItem"].map(|operation| proxy.count(operation));
+    let before = counts();
+    assert_eq!(ask(&app, from("alice")).await.status(), 200);
+    let after = counts();
+    assert_eq!(after[0] - before[0], 1);
+    // What it used beyond may be written by now, in each of them: that is all.
+    assert!(after[1] - before[1] <= 2 && after[2] == before[2], "{before:?} {after:?}");
+    assert_eq!(ask(&app, from("bob")).await.status(), 429);
+    assert_eq!(left(&limiter, "bob", &tokens()).await, 100);
 }

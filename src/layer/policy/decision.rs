@@ -14,6 +14,7 @@ pub(in crate::layer) struct DecisionRules {
     pub(in crate::layer) on_unavailable: OnUnavailable,
     pub(in crate::layer) without_parent: bool,
     pub(in crate::layer) prefetch: Option<Prefetch>,
+    pub(in crate::layer) together: bool,
     /// Whether the handler acquires.
     pub(in crate::layer) in_handler: bool,
     /// Whether responses tell what limits that only observe would have done.
@@ -78,6 +79,7 @@ pub(super) struct Draft {
     on_unavailable: OnUnavailable,
     without_parent: bool,
     prefetch: Option<Prefetch>,
+    together: bool,
     in_handler: bool,
     reports_shadow: bool,
     shadow: bool,
@@ -102,6 +104,7 @@ impl Draft {
             on_unavailable: self.on_unavailable,
             without_parent: self.without_parent,
             prefetch: self.prefetch,
+            together: self.together,
             in_handler: self.in_handler,
             reports_shadow: self.reports_shadow,
             recourse: (!plain).then(|| Arc::new(Recourse { local, shadow, wait })),
@@ -132,6 +135,14 @@ impl PolicyBuilder {
     /// Takes tokens ahead and grants from memory: see [`Prefetch`] for what that costs.
     pub fn prefetch(mut self, prefetch: Prefetch) -> Self {
         self.decision.prefetch = Some(prefetch);
+        self
+    }
+
+    /// Charges the entity and its parent in one transaction, as
+    /// [`Acquire::in_one_transaction`](crate::limiter::Acquire::in_one_transaction) does, at the price that it
+    /// names.
+    pub fn in_one_transaction(mut self) -> Self {
+        self.decision.together = true;
         self
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Gate, state::GateState};
 use crate::{
-    model::{BucketState, MILLI, Split},
+    model::{BucketState, LimitName, LimitState, MILLI, Split},
     telemetry::{self, StoreCall},
 };
 
@@ -46,9 +46,11 @@ impl Pressed {
 pub(super) async fn grow(gate: &Arc<Gate>, throttled: bool) {
     let context = &gate.context;
     let now = context.clock.now();
+    // What is asked of the whole bucket is noted with its first shard.
+    let Some(asked) = gate.first().map(|first| first.peek(now, |state| state.most_asked.clone())) else { return };
     let split = {
         let mut state = gate.lock();
-        let Some(count) = state.shards_to_split(now, throttled, context.settings.max_shards) else {
+        let Some(count) = state.shards_to_split(now, throttled, context.settings.max_shards, &asked) else {
             return;
         };
         state.split_at = now;
@@ -66,8 +68,9 @@ pub(super) async fn grow(gate: &Arc<Gate>, throttled: bool) {
 }
 
 impl GateState {
-    /// How many shards the bucket has, if it should have twice as many.
-    fn shards_to_split(&mut self, now: i64, throttled: bool, most: u32) -> Option<u32> {
+    /// How many shards the bucket has, if it should have twice as many and they would still hold what is
+    /// `asked` of each limit at once.
+    fn shards_to_split(&mut self, now: i64, throttled: bool, most: u32, asked: &[(LimitName, i64)]) -> Option<u32> {
         let pressed = throttled || is_pressed(self.seen.live(now)?, now);
         let pressed = pressed && self.pressed.is_sustained(now);
         let state = self.seen.live(now)?;
@@ -76,9 +79,10 @@ impl GateState {
         // A peer's schedule would have to be divided too, and it is not understood.
         let understood = state.stamps.as_ref().is_none_or(|stamps| stamps.not_understood.is_none());
         let doubled = count.checked_mul(2).filter(|doubled| *doubled <= most.min(Split::MOST_SHARDS))?;
-        let enough = |limit: &crate::model::LimitState| {
+        let enough = |limit: &LimitState| {
             let capacity = limit.parameters.capacity() / i64::from(doubled);
-            capacity >= self.most_asked(&limit.name).max(MILLI)
+            let asked = asked.iter().find(|(name, _)| *name == limit.name).map_or(0, |(_, most)| *most);
+            capacity >= asked.max(MILLI)
         };
         (due && understood && state.limits.iter().all(enough)).then_some(count)
     }

@@ -36,7 +36,7 @@ pub(super) use self::{
     context::{Context, Settings, WriteIds},
     record::Kinds,
     rest::Resting,
-    shards::Image,
+    shards::{Image, Planned, transact},
 };
 use self::{
     flight::Airborne,

@@ -39,6 +39,23 @@ impl Gate {
         Settlement::pending(confirmed)
     }
 
+    /// Writes the pending differences at once, and waits until they are written or dropped.
+    pub(in crate::limiter) async fn write_pending(self: &Arc<Self>) {
+        let confirmed = {
+            let mut state = self.lock();
+            if state.pending.is_empty() {
+                return;
+            }
+            let (confirm, confirmed) = oneshot::channel();
+            state.confirmations.push(Confirmation { confirm, _counted: PendingSettlement::new() });
+            state.flush_now = true;
+            self.take_off(state);
+            confirmed
+        };
+        // Either way it is not pending any more.
+        let _ = confirmed.await;
+    }
+
     /// Lets the pending differences fly alone in `time`, if nothing takes them along before.
     pub(super) fn flush_later(self: &Arc<Self>, mut state: Locked<'_>, time: Duration) {
         if state.flush_due {

@@ -5,14 +5,15 @@ use std::sync::{
     atomic::{AtomicI64, AtomicU32, Ordering},
 };
 
-use super::Gate;
+use super::{Gate, state::Seen};
 use crate::{
-    limiter::{charge::Mode, lease::Amounts},
+    error::Unavailable,
+    limiter::charge::Mode,
     model::{
-        BucketKey, BucketState, Limits, Now, Split, Update,
+        BucketKey, BucketState, Limits, Split, Update,
         plan::{self, Changes, Wanted},
     },
-    store::{StoreError, StoreErrorKind},
+    store::{StoreError, StoreErrorKind, apply},
     telemetry::StoreCall,
 };
 
@@ -21,6 +22,32 @@ use crate::{
 pub(in crate::limiter) struct Image {
     pub(in crate::limiter) bucket: BucketState,
     pub(in crate::limiter) pending: Changes,
+}
+
+/// A write of a shard that goes with others.
+#[derive(Debug)]
+pub(in crate::limiter) struct Planned {
+    gate: Arc<Gate>,
+    /// The shard, as it was planned from.
+    from: BucketState,
+    update: Update,
+}
+
+/// Executes writes of several shards, all or none. False where one was refused.
+pub(in crate::limiter) async fn transact(writes: &[Planned]) -> Result<bool, StoreError> {
+    let Some(Planned { gate, update, .. }) = writes.first() else { return Ok(true) };
+    let updates: Vec<_> = writes.iter().map(|write| (write.gate.key.clone(), write.update.clone())).collect();
+    let mut result = gate.call(StoreCall::Transact, gate.context.store.transact(&updates)).await;
+    if result.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Unknown) {
+        // Its answer was lost: one of the items tells whether it has landed.
+        let read = gate.call(StoreCall::Read, gate.context.store.read(&gate.key)).await;
+        if matches!(read, Ok(Some(state)) if state.last_write.as_ref() == Some(&update.id)) {
+            result = Ok(true);
+        }
+    }
+    let done = matches!(result, Ok(true));
+    writes.iter().for_each(|write| write.gate.transacted(write, done));
+    result
 }
 
 /// What a gate knows of the other shards of its bucket.
@@ -203,51 +230,59 @@ impl Gate {
         special || (limits.iter().zip(amounts).all(holds) && self.known_denial(limits, mode, amounts).is_none())
     }
 
-    /// The update that spends `amounts` of the shard.
-    pub(in crate::limiter) fn plan_spend(
-        &self,
-        state: &BucketState,
+    /// Notes what is asked of the bucket, where that may go past this shard's own queue.
+    pub(in crate::limiter) fn note_asked(&self, limits: &Limits, amounts: &[i64]) {
+        let noted = |state: &super::GateState| {
+            limits.iter().zip(amounts).all(|(limit, amount)| state.most_asked(limit.name()) >= *amount)
+        };
+        if !self.peek(self.context.clock.now(), noted) {
+            self.lock().asked(limits, amounts);
+        }
+    }
+
+    /// Whether the store may be asked.
+    pub(in crate::limiter) fn admits(&self) -> Result<(), Unavailable> {
+        if self.context.background.is_closed() {
+            return Err(Unavailable::ShutDown);
+        }
+        match self.context.breaker.admits(|| self.context.clock.now()) {
+            true => Ok(()),
+            false => Err(Unavailable::BreakerOpen),
+        }
+    }
+
+    /// The write that does `changes` to the shard as it is seen in `from`.
+    pub(in crate::limiter) fn plan(
+        self: &Arc<Self>,
+        from: BucketState,
         limits: &Limits,
         mode: &Mode,
-        amounts: &Amounts,
-        now: i64,
-    ) -> Update {
-        let mut changes = Changes::new();
-        for (limit, amount) in limits.iter().zip(amounts) {
-            changes.spend(limit.name(), *amount);
-        }
+        changes: &Changes,
+    ) -> Planned {
         let wanted = match self.lock().changed_since(mode.known_at) {
             // Its parameters stand.
             true => Wanted::default(),
             false => Wanted { limits, own: Some(mode.own), lineage: mode.lineage.as_deref(), crowd: false },
         };
-        plan::update(state, &changes, wanted, Now { at: now, ..self.context.now() }, self.context.write_ids.next())
+        let update = plan::update(&from, changes, wanted, self.context.now(), self.context.write_ids.next());
+        Planned { gate: self.clone(), from, update }
     }
 
-    /// Executes updates of several shards, all or none. False where one was refused.
-    pub(in crate::limiter) async fn transact(
-        self: &Arc<Self>,
-        updates: &[(BucketKey, Update)],
-    ) -> Result<bool, StoreError> {
-        let result = self.call(StoreCall::Transact, self.context.store.transact(updates)).await;
-        // What was seen of them is old now.
-        for gate in self.all() {
-            if updates.iter().any(|(key, _)| *key == gate.key) {
-                gate.lock().seen_at = i64::MIN;
-            }
-        }
-        let (Err(error), Some((key, update))) = (&result, updates.first()) else {
-            return result;
+    /// What came of a write that was planned.
+    fn transacted(&self, Planned { from, update, .. }: &Planned, done: bool) {
+        let mut state = self.lock();
+        let mut after = from.clone();
+        // Unless somebody has changed it meanwhile.
+        let known = matches!(&state.seen, Seen::Present(seen) if seen == from);
+        let seen_at = if known && done && apply(&mut after, update).is_ok() {
+            // It was not shown: what is known is as old as before.
+            let seen_at = state.seen_at;
+            state.saw(Some(after), self.context.now());
+            seen_at
+        } else {
+            i64::MIN
         };
-        if error.kind() != StoreErrorKind::Unknown {
-            return result;
-        }
-        // Its answer was lost: one of the items tells whether it has landed.
-        let read = self.call(StoreCall::Read, self.context.store.read(key)).await;
-        match read {
-            Ok(Some(state)) if state.last_write.as_ref() == Some(&update.id) => Ok(true),
-            _ => result,
-        }
+        state.seen_at = seen_at;
     }
 
     pub(in crate::limiter) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

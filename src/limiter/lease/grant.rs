@@ -126,15 +126,18 @@ impl Grant {
         grant
     }
 
-    /// Drawn from several shards; there is at least one part.
-    pub(in crate::limiter) fn drawn(mut drawn: Vec<(Bucket, Amounts)>, left: Amounts) -> Self {
-        let (bucket, mut charged) = drawn.swap_remove(0);
-        for (_, part) in &drawn {
+    /// Drawn from one shard, or several. `None` where nothing was.
+    pub(in crate::limiter) fn drawn(drawn: Vec<(Bucket, Amounts)>, left: Amounts) -> Option<Self> {
+        let mut drawn = drawn.into_iter();
+        let (bucket, mut charged) = drawn.next()?;
+        let elsewhere: Vec<_> = drawn.collect();
+        for (_, part) in &elsewhere {
             add(&mut charged, part);
         }
         let mut grant = Self::of(bucket, &charged, left);
-        grant.parts = Some(Box::new(Parts { elsewhere: drawn, ..Parts::default() }));
-        grant
+        // Without others it is a grant as any.
+        grant.parts = (!elsewhere.is_empty()).then(|| Box::new(Parts { elsewhere, ..Parts::default() }));
+        Some(grant)
     }
 
     pub(in crate::limiter) fn bucket(&self) -> &Bucket {

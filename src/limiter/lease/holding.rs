@@ -20,6 +20,8 @@ pub(in crate::limiter) struct Holding {
     owner: Owner,
     /// Whether the limits are the entity's own.
     own: bool,
+    /// Whether more is asked of a child and its parent in one transaction.
+    together: bool,
 }
 
 /// What a request was granted: of the entity's bucket, and of its parent's where that is charged
@@ -72,7 +74,11 @@ impl Holdings {
 impl Holding {
     #[inline]
     pub(in crate::limiter) fn new(grant: Grant, owner: Owner, own: bool) -> Self {
-        Self { grant, owner, own }
+        Self { grant, owner, own, together: false }
+    }
+
+    pub(in crate::limiter) fn together(self, together: bool) -> Self {
+        Self { together, ..self }
     }
 
     pub(in crate::limiter) fn grant(&self) -> &Grant {
@@ -97,7 +103,9 @@ impl Holding {
 
     /// `tokens` of the limit `name`, and nothing of the others.
     pub(in crate::limiter) fn charge(&self, name: &str, tokens: u64) -> Result<Charge, ExceedsCapacity> {
-        Self::charge_of(self.grant.bucket(), self.owner, self.own, name, tokens)
+        let mut charge = Self::charge_of(self.grant.bucket(), self.owner, self.own, name, tokens)?;
+        charge.mode.together = self.together;
+        Ok(charge)
     }
 
     /// As [`charge`](Self::charge), of a bucket.
@@ -126,7 +134,7 @@ impl Holding {
             amounts[index] = to_milli(tokens);
         }
         // By now the bucket may have other limits than the lease was granted by: they stand.
-        let mode = Mode { known_at: i64::MIN, own, lineage: None, prefetch: None };
+        let mode = Mode { known_at: i64::MIN, own, lineage: None, prefetch: None, together: false };
         Ok(Charge { bucket: bucket.clone(), owner, mode, amounts })
     }
 

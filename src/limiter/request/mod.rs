@@ -100,6 +100,13 @@ impl Request {
         }
     }
 
+    /// In memory both are asked at once anyway.
+    pub(super) fn set_together(&mut self) {
+        if let Subject::Gated(gated) = &mut self.subject {
+            gated.together = true;
+        }
+    }
+
     pub(super) fn without_parent(&mut self) {
         self.terms.parent = false;
     }
@@ -289,9 +296,10 @@ impl Request {
         check: bool,
     ) -> Result<Charges, Error> {
         let Self { subject, terms: Terms { limits, cost, .. } } = self;
-        let prefetch = match &subject {
-            Subject::Gated(gated) => gated.prefetch,
-            _ => None,
+        let (prefetch, together) = match &subject {
+            Subject::Gated(gated) if gated.together && parent.is_some() => (None, true),
+            Subject::Gated(gated) => (gated.prefetch, false),
+            _ => (None, false),
         };
         let disabled = |entity: &EntityId, resolution: &Resolution| match resolution.disabled {
             true => Err(Disabled::new(entity.clone(), subject.key().resource.clone())),
@@ -308,6 +316,7 @@ impl Request {
             own,
             lineage: resolution.lineage.clone(),
             prefetch,
+            together,
         };
         let parent = match parent {
             None => None,

@@ -22,3 +22,4 @@ pub use store::MemoryStore;
 pub(crate) use entry::Entry;
 pub(crate) use home::Home;
 pub(crate) use in_place::Spend;
+pub(crate) use store::apply;

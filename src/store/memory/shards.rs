@@ -17,7 +17,7 @@ impl MemoryStore {
     pub(super) fn try_transact(&self, updates: &[(BucketKey, Update)]) -> Result<bool, StoreError> {
         let mut ordered: Vec<_> = updates.iter().collect();
         // Every transaction locks in the same order.
-        ordered.sort_by_key(|(key, _)| key.shard);
+        ordered.sort_by_key(|(key, _)| (&key.entity, &key.resource, key.shard));
         let entries: Option<Vec<Arc<Entry>>> =
             ordered.iter().map(|(key, _)| self.buckets.find(key.parts().into())).collect();
         let Some(entries) = entries else { return Ok(false) };

@@ -185,7 +185,8 @@ fn line_holds(limit: &LimitState, line: &Line) -> bool {
     line.holds(limit.level.tokens) && line.expected.is_none_or(|expected| limit.parameters == expected)
 }
 
-pub(super) fn apply(state: &mut BucketState, update: &Update) -> Result<(), StoreError> {
+/// Does the update, whose conditions hold, to the state.
+pub(crate) fn apply(state: &mut BucketState, update: &Update) -> Result<(), StoreError> {
     state.last_write = Some(update.id.clone());
     if let Some(lock) = update.lock {
         state.refilled_at = lock.to;

@@ -1,5 +1,6 @@
 //! Acquiring and settling, on the memory store in place, on gates over it, and on gates over DynamoDB.
 
+mod audit;
 mod breaker;
 mod clocks;
 mod deadlines;
@@ -28,6 +29,7 @@ mod speeds;
 mod speeds_virtual;
 mod stamps;
 mod throttled;
+mod together;
 mod unpolled;
 mod waiting;
 mod write_count;

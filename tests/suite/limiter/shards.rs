@@ -291,6 +291,39 @@ async fn no_shard_may_be_smaller_than_what_is_asked_for() {
 }
 
 #[tokio::test]
+async fn no_shard_of_several_may_be_smaller_than_what_another_one_was_asked_for() {
+    let world = World::new(2, 100).await;
+    world.acquire(26).await.unwrap().commit().await.unwrap();
+    for _ in 0..2 {
+        for shard in [0, 1] {
+            world.change(shard, &[("b_wcu_tk", n(-5_000_000))]).await;
+        }
+        // Of both shards: neither holds all of them.
+        let mut leases = Vec::new();
+        while let Ok(lease) = world.acquire(1).await {
+            leases.push(lease);
+        }
+        assert!(leases.len() > 50, "{}", leases.len());
+        for lease in leases {
+            lease.rollback().await.unwrap();
+        }
+        world.clock.advance(Duration::from_secs(1));
+    }
+    assert_eq!(world.raw().await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_a_lease_gives_back_is_drawn_from_at_once() {
+    for _ in 0..4 {
+        let world = World::with(2, 100, |settings| settings.flush_after(Duration::from_secs(60))).await;
+        // It is not written, and nobody else would write it for a minute.
+        drop(world.acquire(50).await.unwrap().rollback());
+        world.acquire(90).await.unwrap().commit().await.unwrap();
+        assert_eq!(world.raw().await.iter().sum::<i64>(), 10_000);
+    }
+}
+
+#[tokio::test]
 async fn splitting_can_be_switched_off() {
     let world = World::with(1, 100, |settings| settings.max_shards(1)).await;
     world.writes_too_often().await;

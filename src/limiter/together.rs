@@ -1,0 +1,254 @@
+//! One transaction for several items: shards of which only all together hold what is asked, and a child's
+//! bucket with its parent's.
+
+use std::{sync::Arc, time::Duration};
+
+use smallvec::SmallVec;
+use tokio::sync::oneshot;
+
+use super::{
+    bucket::{Asked, Bucket, Refusal, Verdict},
+    charge::{Charge, Mode},
+    gate::{Gate, Image, Planned, transact},
+    lease::{Amounts, Grant},
+    sharded::{Ask, Looks, seen, statuses},
+};
+use crate::{
+    error::Unavailable,
+    model::{
+        LimitStatus, MILLI,
+        plan::{self, Changes},
+    },
+    store::StoreErrorKind,
+};
+
+/// How often a transaction is tried that others come before.
+const MOST_TRIES: u32 = 12;
+
+/// What is asked of a bucket, by the gate of its first shard.
+pub(super) type Part = (Arc<Gate>, Ask);
+
+/// Asks for both charges in one transaction: an answer for each, or why the store is not asked. `None` where
+/// there is no store to ask.
+pub(super) fn start(charges: &[Charge; 2]) -> Option<Result<[oneshot::Receiver<Verdict>; 2], Unavailable>> {
+    let [Some(child), Some(parent)] = charges.each_ref().map(part) else { return None };
+    let first = child.0.clone();
+    if let Err(error) = first.admits() {
+        return Some(Err(error));
+    }
+    for (first, Ask { limits, amounts, .. }) in [&child, &parent] {
+        first.note_asked(limits, amounts);
+    }
+    let (to_child, child_answer) = oneshot::channel();
+    let (to_parent, parent_answer) = oneshot::channel();
+    // No caller's drop cancels it: a grant that nobody takes gives itself back.
+    first.spawn(async move {
+        let replies = [to_child, to_parent];
+        let verdicts = charge(&[child, parent], || !replies.iter().any(oneshot::Sender::is_closed)).await;
+        for (reply, verdict) in replies.into_iter().zip(verdicts) {
+            let _ = reply.send(verdict);
+        }
+    });
+    Some(Ok([child_answer, parent_answer]))
+}
+
+fn part(charge: &Charge) -> Option<Part> {
+    let Bucket::Gated { gate, limits } = &charge.bucket else { return None };
+    let ask = Ask { limits: limits.clone(), mode: charge.mode.clone(), amounts: charge.amounts.clone() };
+    Some((gate.first()?, ask))
+}
+
+/// Charges all of `parts` in one transaction, or none: a verdict for each. Not where nobody wants it any more.
+pub(super) async fn charge(parts: &[Part], wanted: impl Fn() -> bool) -> Vec<Verdict> {
+    let unavailable = |error: Unavailable| parts.iter().map(|_| Verdict::Unavailable(error.clone())).collect();
+    let mut pending = true;
+    for attempt in 0..MOST_TRIES {
+        let sights = match look(parts, attempt > 0).await {
+            Ok(sights) => sights,
+            Err(error) => return unavailable(error),
+        };
+        if sights.iter().any(Sight::is_incomplete) {
+            continue;
+        }
+        if let Some(refused) = sights.iter().position(|sight| sight.refusal().is_some()) {
+            return one_for_all(parts, refused, sights[refused].refusal().map(Verdict::Refused));
+        }
+        if let Some(missing) = sights.iter().position(|sight| sight.images.is_empty()) {
+            match begin(&parts[missing]).await {
+                Verdict::Granted(_) => continue,
+                Verdict::Unavailable(error) => return unavailable(error),
+                verdict => return one_for_all(parts, missing, Some(verdict)),
+            }
+        }
+        let drawn: Option<Vec<_>> = sights.iter().map(Sight::draw).collect();
+        let Some(drawn) = drawn else {
+            if sights.iter().any(Sight::awaits_more) && std::mem::take(&mut pending) {
+                // What leases give back is on its way, and not there yet.
+                for gate in sights.iter().flat_map(|sight| &sight.gates) {
+                    gate.write_pending().await;
+                }
+            } else if attempt > 0 || sights.iter().all(|sight| sight.fresh) {
+                return sights.iter().map(|sight| Verdict::Denied(sight.statuses())).collect();
+            }
+            continue;
+        };
+        if !wanted() {
+            return unavailable(Unavailable::Deadline);
+        }
+        let writes: Vec<Planned> = sights.iter().zip(&drawn).flat_map(|(sight, drawn)| sight.writes(drawn)).collect();
+        match transact(&writes).await {
+            Ok(true) => return sights.into_iter().zip(drawn).map(|(sight, drawn)| sight.grant(drawn)).collect(),
+            Ok(false) => {}
+            Err(error) if error.kind() == StoreErrorKind::Busy => {}
+            Err(error) => return unavailable(Unavailable::Store(error)),
+        }
+        if attempt > 0 {
+            // Others want the same: not all at once again.
+            tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=4 << attempt.min(4)))).await;
+        }
+    }
+    unavailable(Unavailable::Contended)
+}
+
+/// The verdict of one part, by which the others are not charged.
+fn one_for_all(parts: &[Part], which: usize, verdict: Option<Verdict>) -> Vec<Verdict> {
+    let mut verdicts: Vec<_> = parts.iter().map(|_| Verdict::Denied(Vec::new())).collect();
+    if let Some(verdict) = verdict {
+        verdicts[which] = verdict;
+    }
+    verdicts
+}
+
+/// Makes a bucket that does not exist, by asking for nothing of it: a transaction changes only what is there.
+async fn begin((first, ask): &Part) -> Verdict {
+    let nothing: Amounts = ask.amounts.iter().map(|_| 0).collect();
+    let mode = Mode { prefetch: None, ..ask.mode.clone() };
+    match first.acquire(&ask.limits, &mode, &nothing) {
+        Ok(answer) => answer.await,
+        Err(Asked::Denied(statuses)) => Verdict::Denied(statuses),
+        Err(Asked::Refused(refusal)) => Verdict::Refused(refusal),
+        Err(Asked::Unavailable(error)) => Verdict::Unavailable(error),
+        Err(Asked::Granted(_) | Asked::Waiting(_)) => Verdict::Unavailable(Unavailable::ShutDown),
+    }
+}
+
+/// A bucket as all of its shards were seen.
+struct Sight<'a> {
+    first: &'a Arc<Gate>,
+    ask: &'a Ask,
+    /// Of the shards that there are.
+    gates: Vec<Arc<Gate>>,
+    images: Vec<Image>,
+    /// How many were looked for.
+    shards: usize,
+    /// Whether they were seen so short a time ago that requests may be denied by it.
+    fresh: bool,
+    now: i64,
+}
+
+/// What is taken of each shard.
+enum Drawn {
+    Parts(Vec<Amounts>),
+    /// Nothing: the bucket admits without charging.
+    Bypassed,
+}
+
+/// Looks at all buckets, at all of them at once. What was seen before is taken for it unless it is to be
+/// looked at `anew`: what has changed since, the conditions of the writes tell.
+async fn look<'a>(parts: &'a [Part], anew: bool) -> Result<Vec<Sight<'a>>, Unavailable> {
+    let mut looks = Vec::with_capacity(parts.len());
+    for (first, ask) in parts {
+        let gates = first.all();
+        let fresh = gates.iter().all(|gate| gate.fresh_image().is_some());
+        looks.push((first, ask, Looks::begin(&gates, anew, gates.len() == 1), gates, fresh));
+    }
+    let mut sights = Vec::with_capacity(parts.len());
+    for (first, ask, looks, gates, fresh) in looks {
+        let (shards, images) = (gates.len(), looks.end().await?);
+        // A shard that is missing holds nothing.
+        let (gates, images) = gates.into_iter().zip(images).filter_map(|(gate, image)| Some((gate, image?))).unzip();
+        sights.push(Sight { first, ask, gates, images, shards, fresh: fresh || anew, now: first.now() });
+    }
+    Ok(sights)
+}
+
+impl Sight<'_> {
+    /// Whether the bucket has turned out to have more shards.
+    fn is_incomplete(&self) -> bool {
+        self.first.shard_count() as usize > self.shards
+    }
+
+    fn refusal(&self) -> Option<Refusal> {
+        self.images.iter().find_map(|image| Refusal::of(&image.bucket))
+    }
+
+    /// Whether there is more as soon as what is given back is written.
+    fn awaits_more(&self) -> bool {
+        self.images.iter().any(|image| image.pending.iter().any(|change| change.give > 0))
+    }
+
+    /// The shards without what is given back: that is not there before it is written.
+    fn there(&self) -> Vec<Image> {
+        let image = |image: &Image| Image { bucket: image.bucket.clone(), pending: image.pending.without_gives() };
+        self.images.iter().map(image).collect()
+    }
+
+    fn statuses(&self) -> Vec<LimitStatus> {
+        statuses(&self.there(), &self.ask.limits, &self.ask.amounts, self.now)
+    }
+
+    /// What to take of each shard; `None` where all together do not have it.
+    fn draw(&self) -> Option<Drawn> {
+        let Ask { limits, amounts, .. } = self.ask;
+        let bucket = &self.images.first()?.bucket;
+        if bucket.is_bypassed(self.now) {
+            return Some(Drawn::Bypassed);
+        }
+        // What a peer has waived is taken of the first one, whatever that holds.
+        let waived = limits.iter().map(|limit| bucket.is_soft(limit.name(), self.now));
+        let waived: SmallVec<[bool; 2]> = waived.collect();
+        let strict: Amounts =
+            amounts.iter().zip(&waived).map(|(amount, waived)| if *waived { 0 } else { *amount }).collect();
+        let mut parts = plan::draw(&seen(&self.there()), limits, &strict, self.now)?;
+        for (index, amount) in amounts.iter().enumerate().filter(|(index, _)| waived[*index]) {
+            parts[0][index] = *amount;
+        }
+        Some(Drawn::Parts(parts))
+    }
+
+    fn writes<'a>(&'a self, drawn: &'a Drawn) -> impl Iterator<Item = Planned> + 'a {
+        let Ask { limits, mode, amounts } = self.ask;
+        self.gates.iter().zip(&self.images).enumerate().filter_map(move |(shard, (gate, image))| {
+            let mut changes = Changes::new();
+            match drawn {
+                Drawn::Bypassed if shard == 0 => {
+                    limits.iter().zip(amounts).for_each(|(limit, amount)| changes.admit(limit.name(), *amount));
+                }
+                Drawn::Parts(parts) if parts[shard].iter().any(|amount| *amount > 0) => {
+                    limits.iter().zip(&parts[shard]).for_each(|(limit, part)| changes.spend(limit.name(), *part));
+                }
+                _ => return None,
+            }
+            Some(gate.plan(image.bucket.clone(), limits, mode, &changes))
+        })
+    }
+
+    fn grant(self, drawn: Drawn) -> Verdict {
+        let Ask { limits, amounts, .. } = self.ask;
+        let left = statuses(&self.images, limits, &[], self.now);
+        let left = left.iter().zip(amounts);
+        let left: Amounts =
+            left.map(|(status, amount)| status.available.saturating_mul(MILLI).saturating_sub(*amount)).collect();
+        let bucket = |gate: Arc<Gate>| Bucket::Gated { gate, limits: limits.clone() };
+        let first = bucket(self.gates.first().unwrap_or(self.first).clone());
+        let grant = match drawn {
+            Drawn::Bypassed => Grant::bypassed(first, amounts, left),
+            Drawn::Parts(parts) => {
+                let charged = self.gates.into_iter().zip(parts).filter(|(_, part)| part.iter().any(|part| *part > 0));
+                Grant::drawn(charged.map(|(gate, part)| (bucket(gate), part)).collect(), left.clone())
+                    .unwrap_or_else(|| Grant::of(first, amounts, left))
+            }
+        };
+        Verdict::Granted(grant)
+    }
+}

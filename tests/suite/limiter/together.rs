@@ -1,0 +1,346 @@
+//! A child and its parent, charged in one transaction.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use tollgate::{
+    Error, Lease, Limit, RateLimiter,
+    clock::ManualClock,
+    error::Unavailable,
+    limiter::Acquire,
+    model::{ConfigScope, Entity, Owner},
+    store::MemoryStore,
+};
+use tollgate_testkit::{ErrorAnswer, Fault};
+
+use super::fixture::{STACK, START, Table, integer, settings};
+
+struct World {
+    table: Table,
+    limiter: RateLimiter,
+    clock: ManualClock,
+}
+
+/// 100 tokens, one a second.
+fn limit() -> Limit {
+    Limit::custom("tokens", 100, 1, Duration::from_secs(1)).unwrap()
+}
+
+async fn family(limiter: &RateLimiter) {
+    for kid in ["ann", "bob"] {
+        let kid = Entity::new(kid.try_into().unwrap()).with_parent("org".try_into().unwrap()).cascading();
+        limiter.entities().create(kid).await.unwrap();
+    }
+}
+
+fn ask(limiter: &RateLimiter, kid: &str, tokens: u64) -> Acquire {
+    limiter.acquire(kid, "api").limits(limit()).cost("tokens", tokens).in_one_transaction()
+}
+
+impl World {
+    async fn new() -> Self {
+        let (clock, table) = (ManualClock::at(START), Table::create().await);
+        let limiter = table.limiter(settings(&clock)).await;
+        family(&limiter).await;
+        Self { table, limiter, clock }
+    }
+
+    /// Of which both buckets have been used.
+    async fn used() -> Self {
+        let world = Self::new().await;
+        world.spend("ann", 1).await.unwrap();
+        world
+    }
+
+    async fn acquire(&self, kid: &str, tokens: u64) -> Result<Lease, Error> {
+        ask(&self.limiter, kid, tokens).await
+    }
+
+    async fn spend(&self, kid: &str, tokens: u64) -> Result<(), Error> {
+        self.acquire(kid, tokens).await?.commit().await.unwrap();
+        Ok(())
+    }
+
+    /// Millitokens and net consumption of a bucket.
+    async fn raw(&self, entity: &str) -> (i64, i64) {
+        let item = self.item(entity).await;
+        (integer(&item, "b_tokens_tk"), integer(&item, "b_tokens_tc"))
+    }
+
+    async fn item(&self, entity: &str) -> HashMap<String, AttributeValue> {
+        self.table.item(entity, "api").await.expect("there is a bucket")
+    }
+
+    async fn stamp(&self, entity: &str, attribute: &str, value: AttributeValue) {
+        let mut item = self.item(entity).await;
+        item.insert(attribute.to_owned(), value);
+        self.table.engine.client().put_item().table_name(STACK).set_item(Some(item)).send().await.unwrap();
+    }
+
+    fn transactions(&self) -> u64 {
+        self.table.proxy.count("TransactWriteItems")
+    }
+
+    /// Single writes, transactions, reads.
+    fn counts(&self) -> [u64; 3] {
+        [self.table.writes(), self.transactions(), self.table.reads()]
+    }
+}
+
+#[tokio::test]
+async fn both_are_charged_in_one_round_trip() {
+    let world = World::used().await;
+    let before = world.counts();
+    for _ in 0..10 {
+        world.spend("ann", 2).await.unwrap();
+    }
+    let [writes, transactions, reads] = world.counts();
+    assert_eq!([writes - before[0], transactions - before[1], reads - before[2]], [0, 10, 0]);
+    assert_eq!([world.raw("ann").await, world.raw("org").await], [(79_000, 21_000); 2]);
+    // Long after: what was seen then is written to all the same.
+    world.clock.advance(Duration::from_secs(10));
+    world.spend("ann", 2).await.unwrap();
+    assert_eq!(world.counts()[1..], [transactions + 1, reads]);
+    assert_eq!([world.raw("ann").await, world.raw("org").await], [(87_000, 23_000); 2]);
+}
+
+#[tokio::test]
+async fn where_one_is_short_the_other_is_never_charged() {
+    let world = World::used().await;
+    world.spend("bob", 60).await.unwrap();
+    // Another process takes of the parent, and this one does not know.
+    let other = world.table.limiter(settings(&world.clock)).await;
+    other.acquire("org", "api").limits(limit()).cost("tokens", 30).await.unwrap().commit().await.unwrap();
+    let before = world.table.writes();
+    let error = world.acquire("ann", 20).await.unwrap_err();
+    let denied = error.denied().expect("the parent is short");
+    let told: Vec<_> = denied.limits.iter().map(|status| (status.owner, status.available, status.exceeded())).collect();
+    assert_eq!(told, [(Owner::Entity, 99, false), (Owner::Parent, 9, true)]);
+    assert_eq!(denied.retry_after(), Some(Duration::from_secs(11)));
+    world.limiter.shutdown().await;
+    assert_eq!(world.table.writes(), before, "there is nothing to give back");
+    assert_eq!([world.raw("ann").await, world.raw("org").await], [(99_000, 1_000), (9_000, 91_000)]);
+}
+
+#[tokio::test]
+async fn a_flood_on_a_short_parent_costs_nothing() {
+    let world = World::used().await;
+    world.spend("bob", 99).await.unwrap();
+    let _ = world.acquire("ann", 2).await.unwrap_err();
+    let before = world.counts();
+    for _ in 0..1_000 {
+        assert!(world.acquire("ann", 2).await.unwrap_err().denied().is_some());
+    }
+    assert_eq!(world.counts(), before);
+}
+
+#[tokio::test]
+async fn what_is_not_there_yet_is_made() {
+    let world = World::new().await;
+    let error = world.acquire("ann", 101).await.unwrap_err();
+    assert!(matches!(error, Error::ExceedsCapacity(_)), "{error}");
+    world.spend("ann", 100).await.unwrap();
+    assert_eq!([world.raw("ann").await, world.raw("org").await], [(0, 100_000); 2]);
+    assert!(world.acquire("bob", 1).await.unwrap_err().denied().is_some());
+    assert!(world.table.item("bob", "api").await.is_none(), "nothing is made for what is known to be denied");
+}
+
+#[tokio::test]
+async fn both_are_settled_and_given_back() {
+    let world = World::used().await;
+    let mut lease = world.acquire("ann", 10).await.unwrap();
+    lease.settle("tokens", 14).unwrap();
+    lease.commit().await.unwrap();
+    assert_eq!([world.raw("ann").await, world.raw("org").await], [(85_000, 15_000); 2]);
+    world.acquire("ann", 50).await.unwrap().rollback().await.unwrap();
+    assert_eq!([world.raw("ann").await, world.raw("org").await], [(85_000, 15_000); 2]);
+    let mut lease = world.acquire("ann", 0).await.unwrap();
+    lease.settle("tokens", 5).unwrap();
+    lease.commit().await.unwrap();
+    assert_eq!([world.raw("ann").await, world.raw("org").await], [(80_000, 20_000); 2]);
+}
+
+#[tokio::test]
+async fn more_of_a_lease_is_asked_in_one_transaction_too() {
+    let world = World::used().await;
+    world.spend("bob", 60).await.unwrap();
+    let mut lease = world.acquire("ann", 10).await.unwrap();
+    let before = world.counts();
+    lease.consume("tokens", 20).await.unwrap();
+    assert!(lease.consume("tokens", 20).await.unwrap_err().denied().is_some());
+    assert_eq!(world.counts()[..2], [before[0], before[1] + 1]);
+    lease.rollback().await.unwrap();
+    assert_eq!([world.raw("ann").await, world.raw("org").await], [(99_000, 1_000), (39_000, 61_000)]);
+}
+
+#[tokio::test]
+async fn a_transaction_whose_answer_is_lost_is_not_repeated() {
+    let world = World::used().await;
+    world.table.proxy.add_fault(Fault::lose_response().on("TransactWriteItems").once());
+    world.spend("ann", 10).await.expect("an item tells that it was done");
+    assert_eq!([world.raw("ann").await, world.raw("org").await], [(89_000, 11_000); 2]);
+}
+
+#[tokio::test]
+async fn a_transaction_that_met_another_one_is_repeated() {
+    let world = World::used().await;
+    let busy = Fault::answer(ErrorAnswer::transaction_canceled(["None", "TransactionConflict"]))
+        .on("TransactWriteItems")
+        .times(3);
+    world.table.proxy.add_fault(busy);
+    world.spend("ann", 10).await.unwrap();
+    assert_eq!([world.raw("ann").await, world.raw("org").await], [(89_000, 11_000); 2]);
+    let busy =
+        Fault::answer(ErrorAnswer::transaction_canceled(["None", "TransactionConflict"])).on("TransactWriteItems");
+    world.table.proxy.add_fault(busy);
+    let error = world.acquire("ann", 10).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable(Unavailable::Contended)), "{error}");
+    world.table.proxy.clear_faults();
+    assert_eq!([world.raw("ann").await, world.raw("org").await], [(89_000, 11_000); 2]);
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_given_back() {
+    let world = World::used().await;
+    let before = world.transactions();
+    world.table.proxy.add_fault(Fault::delay(Duration::from_millis(100)).on("TransactWriteItems").once());
+    let asking = tokio::time::timeout(Duration::from_millis(50), world.acquire("ann", 10));
+    assert!(asking.await.is_err());
+    world.limiter.shutdown().await;
+    assert_eq!(world.transactions(), before + 1);
+    assert_eq!([world.raw("ann").await, world.raw("org").await], [(99_000, 1_000); 2]);
+}
+
+#[tokio::test]
+async fn shards_of_both_are_drawn_from() {
+    let world = World::used().await;
+    for shards in [1, 2] {
+        assert!(world.table.split("org", "api", shards).await);
+    }
+    assert!(world.table.split("ann", "api", 1).await);
+    let lease = world.acquire("ann", 70).await.unwrap();
+    let available = async |entity: &str| {
+        let query = world.limiter.available(entity, "api").limits(limit()).await.unwrap();
+        query.limits.iter().find(|status| status.owner == Owner::Entity).unwrap().available
+    };
+    assert_eq!([available("ann").await, available("org").await], [29, 29]);
+    assert!(world.acquire("bob", 30).await.unwrap_err().denied().is_some());
+    assert_eq!(available("bob").await, 100);
+    lease.rollback().await.unwrap();
+    assert_eq!([available("ann").await, available("org").await], [99, 99]);
+}
+
+#[tokio::test]
+async fn changed_limits_are_carried() {
+    let world = World::used().await;
+    let other = Limit::custom("tokens", 40, 2, Duration::from_secs(1)).unwrap();
+    let acquire = world.limiter.acquire("ann", "api").limits(other).cost("tokens", 30).in_one_transaction();
+    acquire.await.unwrap().commit().await.unwrap();
+    for entity in ["ann", "org"] {
+        let item = world.item(entity).await;
+        assert_eq!([integer(&item, "b_tokens_cp"), integer(&item, "b_tokens_tk")], [40_000, 10_000], "{entity}");
+    }
+}
+
+#[tokio::test]
+async fn stored_limits_of_each_hold() {
+    let world = World::new().await;
+    let config = world.limiter.config();
+    config.set(ConfigScope::system(), Limit::per_day("tokens", 50)).await.unwrap();
+    config.set(ConfigScope::Entity("org".try_into().unwrap()), Limit::per_day("tokens", 70)).await.unwrap();
+    let ask = |kid: &str| world.limiter.acquire(kid, "api").cost("tokens", 40).in_one_transaction();
+    ask("ann").await.unwrap().commit().await.unwrap();
+    let error = ask("bob").await.unwrap_err();
+    let violated: Vec<_> = error.denied().unwrap().violated().map(|status| (status.owner, status.available)).collect();
+    assert_eq!(violated, [(Owner::Parent, 30)]);
+}
+
+#[tokio::test]
+async fn what_peers_have_stamped_is_obeyed() {
+    let world = World::used().await;
+    let later = AttributeValue::N((START + 60_000).to_string());
+    world.stamp("org", "bypass", later.clone()).await;
+    let fresh = world.table.limiter(settings(&world.clock)).await;
+    let lease = ask(&fresh, "ann", 60).await.unwrap();
+    assert_eq!([world.raw("ann").await, world.raw("org").await], [(39_000, 61_000), (99_000, 61_000)]);
+    lease.rollback().await.unwrap();
+    assert_eq!([world.raw("ann").await, world.raw("org").await], [(99_000, 1_000); 2]);
+
+    world.stamp("ann", "b_tokens_soft", later).await;
+    ask(&fresh, "ann", 80).await.unwrap().commit().await.unwrap();
+    // So long it may be denied from memory: a transaction shows no bucket.
+    world.clock.advance(Duration::from_secs(1));
+    ask(&fresh, "ann", 80).await.expect("it denies nothing").commit().await.unwrap();
+    assert_eq!(world.raw("ann").await, (-60_000, 161_000));
+
+    world.stamp("org", "disabled", AttributeValue::Bool(true)).await;
+    let fresh = world.table.limiter(settings(&world.clock)).await;
+    let error = ask(&fresh, "ann", 1).await.unwrap_err();
+    assert!(matches!(error, Error::Disabled(_)), "{error}");
+    assert_eq!(world.raw("ann").await, (-60_000, 161_000));
+}
+
+#[tokio::test]
+async fn an_entity_without_a_parent_is_charged_as_ever() {
+    let world = World::new().await;
+    world.spend("loner", 1).await.unwrap();
+    let before = world.counts();
+    world.spend("loner", 1).await.unwrap();
+    assert_eq!(world.counts(), [before[0] + 1, before[1], before[2]]);
+}
+
+/// Of several processes, on several threads, each child in a transaction and without.
+async fn share_what_the_parent_has(limiters: Vec<RateLimiter>) -> u64 {
+    let mut tasks = Vec::new();
+    for (number, limiter) in limiters.into_iter().enumerate() {
+        for kid in ["ann", "bob"] {
+            let limiter = limiter.clone();
+            tasks.push(tokio::spawn(async move {
+                let mut granted = 0;
+                loop {
+                    let acquire = limiter.acquire(kid, "api").limits(limit()).cost("tokens", 1);
+                    let acquire = if number % 2 == 0 { acquire.in_one_transaction() } else { acquire };
+                    match acquire.await {
+                        Ok(lease) => {
+                            lease.commit();
+                            granted += 1;
+                        }
+                        Err(Error::Denied(_)) => return granted,
+                        Err(Error::Unavailable(Unavailable::Contended)) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            }));
+        }
+    }
+    let mut granted = 0;
+    for task in tasks {
+        granted += task.await.unwrap();
+    }
+    granted
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn processes_share_exactly_what_the_parent_has() {
+    let world = World::new().await;
+    let mut limiters = Vec::new();
+    for _ in 0..4 {
+        limiters.push(world.table.limiter(settings(&world.clock)).await);
+    }
+    let granted = share_what_the_parent_has(limiters.clone()).await;
+    for limiter in limiters {
+        limiter.shutdown().await;
+    }
+    assert_eq!(world.raw("org").await.1, granted as i64 * 1000);
+    assert_eq!(world.raw("ann").await.1 + world.raw("bob").await.1, granted as i64 * 1000);
+    assert!((90..=100).contains(&granted), "{granted}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn transactions_of_a_store_in_memory_do_not_wait_for_each_other() {
+    let (clock, store) = (ManualClock::at(START), Arc::new(MemoryStore::new()));
+    let limiter = || settings(&clock).build_shared(store.clone()).unwrap();
+    family(&limiter()).await;
+    let granted = share_what_the_parent_has((0..4).map(|_| limiter()).collect()).await;
+    assert!((90..=100).contains(&granted), "{granted}");
+}

@@ -140,6 +140,17 @@ impl Bucket {
         }
     }
 
+    /// Whether `amounts` do not fit as far as was ever seen, however long ago.
+    pub(super) fn seems_short(&self, mode: &Mode, amounts: &[i64]) -> bool {
+        match self {
+            Self::Memory { .. } | Self::Pinned(_) | Self::Scripted(_) => false,
+            Self::Gated { gate, limits } => match split(gate) {
+                Some(first) => sharded::seems_short(&first, limits, mode, amounts),
+                None => gate.seems_short(limits, mode, amounts),
+            },
+        }
+    }
+
     /// Where the limits stand in view of `amounts`, as far as it is known without asking.
     pub(super) fn glance(&self, amounts: &[i64]) -> Vec<LimitStatus> {
         match self {

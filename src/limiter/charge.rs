@@ -5,9 +5,11 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use smallvec::SmallVec;
+use tokio::time::Instant;
 
 use super::{
     bucket::{Acquiring, Asked, Bucket, Refusal, Verdict},
@@ -82,8 +84,7 @@ pub(super) fn charge(charges: Charges, deadline: Deadline) -> Charged {
         Asked::Denied(statuses) => Charged::Done(Err(denied(charge.bucket.key(), statuses))),
         Asked::Unavailable(error) => Charged::Done(Err(error.into())),
         Asked::Waiting(acquiring) => {
-            let asked = SmallVec::from_iter([(charge, Answer::Coming(acquiring))]);
-            Charged::Waiting(Box::new(Charging { asked }))
+            Charged::Waiting(Box::new(Charging::new([(charge, Answer::Coming(acquiring))], deadline)))
         }
     }
 }
@@ -112,19 +113,17 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
             let answer = Acquiring::together(&charge.bucket, answer, deadline);
             (charge, answer.map_or(Answer::Unavailable(Unavailable::ShutDown), |answer| Answer::Coming(answer.into())))
         });
-        return Charged::Waiting(Box::new(Charging { asked: asked.into() }));
+        return Charged::Waiting(Box::new(Charging::new(asked, deadline)));
     }
-    let asked = charges.map(|mut charge| {
-        let answer = match charge.bucket.acquire(&charge.mode, &charge.amounts, deadline) {
-            Asked::Granted(shares) => Answer::Granted(Grant::new(charge.bucket.clone(), shares)),
-            Asked::Denied(statuses) => Answer::Denied(statuses),
-            Asked::Refused(refusal) => Answer::Refused(refusal),
-            Asked::Unavailable(error) => Answer::Unavailable(error),
-            Asked::Waiting(acquiring) => Answer::Coming(acquiring),
-        };
+    // One that was short when it was seen last, too long ago to deny from that, is asked alone: where it still
+    // is, the other one needs no charge and no give-back.
+    let first = charges.iter().position(|charge| charge.bucket.seems_short(&charge.mode, &charge.amounts));
+    let asked = [0, 1].into_iter().zip(charges).map(|(index, mut charge)| {
+        let later = first.is_some_and(|first| first != index);
+        let answer = if later { Answer::Later } else { Answer::to(&mut charge, deadline) };
         (charge, answer)
     });
-    let charging = Charging { asked: asked.into() };
+    let charging = Charging::new(asked, deadline);
     match charging.is_complete() {
         true => Charged::Done(charging.conclude()),
         false => Charged::Waiting(Box::new(charging)),
@@ -136,10 +135,14 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
 pub(super) struct Charging {
     /// The entity's bucket first.
     asked: SmallVec<[(Charge, Answer); 2]>,
+    begun: Instant,
+    deadline: Deadline,
 }
 
 #[derive(Debug)]
 enum Answer {
+    /// It is asked if the others grant.
+    Later,
     Granted(Grant),
     Denied(Vec<LimitStatus>),
     Refused(Refusal),
@@ -147,9 +150,44 @@ enum Answer {
     Coming(Box<Acquiring>),
 }
 
+impl Answer {
+    /// Asks.
+    fn to(charge: &mut Charge, deadline: Deadline) -> Self {
+        match charge.bucket.acquire(&charge.mode, &charge.amounts, deadline) {
+            Asked::Granted(shares) => Self::Granted(Grant::new(charge.bucket.clone(), shares)),
+            Asked::Denied(statuses) => Self::Denied(statuses),
+            Asked::Refused(refusal) => Self::Refused(refusal),
+            Asked::Unavailable(error) => Self::Unavailable(error),
+            Asked::Waiting(acquiring) => Self::Coming(acquiring),
+        }
+    }
+}
+
 impl Charging {
+    fn new(asked: impl IntoIterator<Item = (Charge, Answer)>, deadline: Deadline) -> Self {
+        Self { asked: asked.into_iter().collect(), begun: Instant::now(), deadline }
+    }
+
+    /// Asks those that were left for later, now that all others have granted; whether there were any.
+    fn ask_later(&mut self) -> bool {
+        let may_go_on = |(_, answer): &(_, Answer)| matches!(answer, Answer::Granted(_) | Answer::Later);
+        if !self.asked.iter().all(may_go_on) {
+            return false;
+        }
+        let left = Duration::from(self.deadline).saturating_sub(self.begun.elapsed());
+        let mut any = false;
+        for (charge, answer) in self.asked.iter_mut().filter(|(_, answer)| matches!(answer, Answer::Later)) {
+            *answer = Answer::to(charge, left.into());
+            any = true;
+        }
+        any
+    }
+
     fn is_complete(&self) -> bool {
-        !self.asked.iter().any(|(_, answer)| matches!(answer, Answer::Coming(_)))
+        let any = |which: fn(&Answer) -> bool| self.asked.iter().any(|(_, answer)| which(answer));
+        let failed = |answer: &Answer| !matches!(answer, Answer::Granted(_) | Answer::Coming(_) | Answer::Later);
+        !any(|answer| matches!(answer, Answer::Coming(_)))
+            && (any(failed) || !any(|answer| matches!(answer, Answer::Later)))
     }
 
     /// All grants; or none, and those there are go back.
@@ -182,7 +220,7 @@ impl Charging {
                     unavailable = error;
                     None
                 }
-                Answer::Coming(_) => None,
+                Answer::Coming(_) | Answer::Later => None,
             };
             statuses.push((charge, status));
         }
@@ -200,20 +238,25 @@ impl Future for Charging {
     type Output = Result<Holdings, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        for (charge, answer) in &mut self.asked {
-            if let Answer::Coming(acquiring) = answer
-                && let Poll::Ready(verdict) = acquiring.poll(&charge.bucket, &charge.mode, &charge.amounts, context)
-            {
-                *answer = match verdict {
-                    Verdict::Granted(grant) => Answer::Granted(grant),
-                    Verdict::Denied(statuses) => Answer::Denied(statuses),
-                    Verdict::Refused(refusal) => Answer::Refused(refusal),
-                    Verdict::Unavailable(error) => Answer::Unavailable(error),
-                };
+        loop {
+            for (charge, answer) in &mut self.asked {
+                if let Answer::Coming(acquiring) = answer
+                    && let Poll::Ready(verdict) = acquiring.poll(&charge.bucket, &charge.mode, &charge.amounts, context)
+                {
+                    *answer = match verdict {
+                        Verdict::Granted(grant) => Answer::Granted(grant),
+                        Verdict::Denied(statuses) => Answer::Denied(statuses),
+                        Verdict::Refused(refusal) => Answer::Refused(refusal),
+                        Verdict::Unavailable(error) => Answer::Unavailable(error),
+                    };
+                }
+            }
+            if !self.ask_later() {
+                break;
             }
         }
         match self.is_complete() {
-            true => Poll::Ready(Charging { asked: std::mem::take(&mut self.asked) }.conclude()),
+            true => Poll::Ready(Charging::new(std::mem::take(&mut self.asked), self.deadline).conclude()),
             false => Poll::Pending,
         }
     }

@@ -51,6 +51,16 @@ pub(super) fn known_denial(
     statuses.iter().any(LimitStatus::exceeded).then_some(statuses)
 }
 
+/// Whether all shards together were short when they were seen last, however long ago, and none of them holds
+/// enough that was taken ahead.
+pub(super) fn seems_short(first: &Arc<Gate>, limits: &Limits, mode: &Mode, amounts: &[i64]) -> bool {
+    let gates = first.all();
+    let held = mode.prefetch.is_some() && gates.iter().any(|gate| gate.holds_ahead(limits, amounts));
+    let images: Option<Vec<Image>> = gates.iter().map(|gate| gate.image()).collect();
+    let short = |images: Vec<Image>| statuses(&images, limits, amounts, first.now()).iter().any(LimitStatus::exceeded);
+    !held && images.is_some_and(short)
+}
+
 /// Where the limits stand, as far as the shards were seen.
 pub(super) fn glance(first: &Arc<Gate>, limits: &Limits, amounts: &[i64]) -> Vec<LimitStatus> {
     let images: Vec<Image> = first.all().iter().filter_map(|gate| gate.image()).collect();

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
-use tollgate::{Lease, Limit, RateLimiter, clock::ManualClock};
+use tollgate::{EntityId, Lease, Limit, RateLimiter, clock::ManualClock, model::Entity};
 
 use crate::engine::TestEngine;
 
@@ -321,6 +321,9 @@ fn size(item: &Item) -> usize {
 async fn an_item_of_four_limits_is_below_a_kilobyte() {
     let fixture = Fixture::open().await;
     let (entity, resource) = ("e".repeat(40), "r".repeat(24));
+    // A child's says who its parent is.
+    let child = Entity::new(EntityId::new(&*entity).unwrap()).with_parent(EntityId::new("p".repeat(40)).unwrap());
+    fixture.limiter.entities().create(child.cascading()).await.unwrap();
     let limits = [
         Limit::per_minute("rpm1", 1_999),
         Limit::per_minute("tpm2", 2_999_999),
@@ -336,5 +339,6 @@ async fn an_item_of_four_limits_is_below_a_kilobyte() {
     let key = format!("{}/BUCKET#{entity}#{resource}#0", fixture.namespace);
     let item = fixture.engine.item(STACK, &key, "#STATE").await.unwrap();
     let size = size(&item);
+    assert!(item.contains_key("parent_id") && item.keys().any(|name| name.ends_with("_fr")));
     assert!(size < 1024, "{size} bytes");
 }

@@ -120,6 +120,15 @@ impl Gate {
         Some(denial)
     }
 
+    /// Whether `amounts` do not fit as far as was ever seen, and were not taken ahead either.
+    pub(super) fn seems_short(&self, limits: &Limits, mode: &Mode, amounts: &[i64]) -> bool {
+        let now = self.context.clock.now();
+        self.peek(now, |state| {
+            let held = mode.prefetch.is_some() && state.holds_ahead(limits, amounts, now);
+            !held && state.denial(limits, amounts, &state.pending, now).is_some()
+        })
+    }
+
     /// Writes at once what settled leases take, if there is any.
     pub(super) fn write_debts(self: &Arc<Self>) {
         self.write_debt(self.lock());

@@ -1,7 +1,7 @@
 //! Acquiring and settling, on the memory store in place, on gates over it, and on gates over DynamoDB.
 
-mod audit;
 mod breaker;
+mod cascade;
 mod clocks;
 mod deadlines;
 mod debt;

@@ -1,5 +1,6 @@
 //! Acquiring and settling, on the memory store in place, on gates over it, and on gates over DynamoDB.
 
+mod all_histories;
 mod breaker;
 mod cascade;
 mod clocks;

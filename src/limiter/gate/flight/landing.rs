@@ -45,6 +45,9 @@ pub(super) fn land(gate: &Arc<Gate>, batch: Batch, bucket: BucketState) {
     let time = gate.context.now();
     let now = time.at;
     let mut state = gate.lock();
+    // Limits that were carried alone, for those who still wait: they are decided by what it shows, however short
+    // what is known may be trusted. Processes that carry different ones would never come to an end.
+    let carried = batch.waiters.is_empty() && batch.wanted.is_some();
     let left = |name: &LimitName| {
         let known = bucket.limit(name);
         known.map_or(0, |known| plan::projected(&bucket, known, &Changes::new(), now).tokens)
@@ -71,6 +74,7 @@ pub(super) fn land(gate: &Arc<Gate>, batch: Batch, bucket: BucketState) {
         .collect();
     gate.learn(Some(&bucket));
     state.saw(Some(bucket), time);
+    state.shown |= carried && !state.queue.is_empty();
     state.failures = 0;
     drop(state);
     for (reply, grant) in grants {

@@ -52,8 +52,17 @@ pub(super) enum Landing {
 
 pub(super) async fn execute(gate: &Gate, write: &mut Write) -> Landing {
     let order = &mut write.order;
+    let gives = write.batch.changes.iter().any(|change| change.give > 0);
+    if gives {
+        // Never mint: a network that delivers it twice gives nothing back twice.
+        order.guard();
+    }
     let error = match order.send(gate).await {
         Ok(Outcome::Applied(state)) => return Landing::Applied(state),
+        // It came twice, and this is the answer to the second one.
+        Ok(Outcome::Refused(Some(state))) if state.last_write.as_ref() == Some(order.id()) => {
+            return Landing::Applied(state);
+        }
         Ok(Outcome::Refused(state)) => return Landing::Refused(state),
         Err(error) => error,
     };
@@ -62,7 +71,7 @@ pub(super) async fn execute(gate: &Gate, write: &mut Write) -> Landing {
         StoreErrorKind::Unknown => {}
         _ => return Landing::Failed(error),
     }
-    if write.batch.changes.iter().any(|change| change.give > 0) {
+    if gives {
         // Never mint: what is given back is not sent twice. A look tells whether it has landed.
         return match gate.read().await {
             Ok(Some(state)) if state.last_write.as_ref() == Some(order.id()) => Landing::Applied(state),

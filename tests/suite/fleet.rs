@@ -29,6 +29,16 @@ fn saturated_processes_share_all_there_is_and_no_more() {
 }
 
 #[test]
+fn shards_of_a_saturated_key_are_used_up_together() {
+    for (processes, shards) in [(1, 2), (4, 32), (16, 8)] {
+        let outcome = one_key(processes, 2.0).shards(shards).run();
+        assert_nothing_minted(&outcome);
+        assert!(outcome.utilisation >= 0.995, "{shards} shards: {outcome:?}");
+        assert_eq!(outcome.splits, 0);
+    }
+}
+
+#[test]
 fn tokens_taken_ahead_are_used_too() {
     for processes in [1, 4, 16] {
         let ahead = |acquire: tollgate::limiter::Acquire| acquire.prefetch(Prefetch::new());

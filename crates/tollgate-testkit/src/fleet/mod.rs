@@ -35,6 +35,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use tollgate::{
     Limit,
     limiter::{Acquire, Builder},
+    model::Split,
 };
 
 pub use self::{
@@ -54,6 +55,7 @@ pub struct Fleet {
     load: Load,
     manners: Manners,
     skew: Duration,
+    shards: u32,
     warm_up: Duration,
     measure: Duration,
     settings: Arc<dyn Fn(Builder) -> Builder + Send + Sync>,
@@ -62,7 +64,7 @@ pub struct Fleet {
 
 impl fmt::Debug for Fleet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { processes, seed, limit, load, manners, skew, warm_up, measure, .. } = self;
+        let Self { processes, seed, limit, load, manners, skew, shards, warm_up, measure, .. } = self;
         f.debug_struct("Fleet")
             .field("processes", processes)
             .field("seed", seed)
@@ -70,6 +72,7 @@ impl fmt::Debug for Fleet {
             .field("load", load)
             .field("manners", manners)
             .field("skew", skew)
+            .field("shards", shards)
             .field("warm_up", warm_up)
             .field("measure", measure)
             .finish_non_exhaustive()
@@ -86,6 +89,7 @@ impl Fleet {
             load: Load::open(2000.0),
             manners: Manners { latency: Latency::default(), item_writes: 1000.0, loss: 0.0 },
             skew: Duration::ZERO,
+            shards: 1,
             warm_up: Duration::from_secs(3),
             measure: Duration::from_secs(10),
             settings: Arc::new(|builder| builder),
@@ -133,6 +137,12 @@ impl Fleet {
     /// How far each process's clock may be from the true time, either way. Default: not at all.
     pub fn skew(mut self, most: Duration) -> Self {
         self.skew = most;
+        self
+    }
+
+    /// How many shards every bucket has from the beginning: 1, 2, 4 … 32. Default: 1.
+    pub fn shards(mut self, shards: u32) -> Self {
+        self.shards = shards.clamp(1, Split::MOST_SHARDS).next_power_of_two();
         self
     }
 

@@ -6,7 +6,11 @@ use std::{
 };
 
 use tokio::time::{Instant, sleep, sleep_until};
-use tollgate::{Error, RateLimiter, limiter::Acquire, model::Parameters};
+use tollgate::{
+    Error, RateLimiter,
+    limiter::Acquire,
+    model::{BucketKey, Parameters},
+};
 
 use super::{
     Fleet, Outcome, Times,
@@ -58,6 +62,7 @@ impl Simulation {
         let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
         runtime.block_on(async {
             let simulation = Arc::new(Self::new(fleet.clone()));
+            simulation.split().await;
             match fleet.load.arrivals {
                 Arrivals::Open(per_second) => simulation.open(per_second).await,
                 Arrivals::Closed(tasks) => simulation.closed(tasks).await,
@@ -85,6 +90,17 @@ impl Simulation {
         let zipf = Zipf::new(&fleet.load);
         let tally = Mutex::new(Tally { asked: vec![0; fleet.load.keys], ..Tally::default() });
         Self { fleet, clock, store, limiters, zipf, tally }
+    }
+
+    /// Gives the buckets the shards that they have from the beginning.
+    async fn split(&self) {
+        for key in (0..self.fleet.load.keys).filter(|_| self.fleet.shards > 1) {
+            // Nothing is asked of it: it is made.
+            if let Ok(lease) = self.request(0, key).cost(self.fleet.limit.name(), 0).await {
+                let bucket = BucketKey::new(lease.entity().clone(), lease.resource().clone());
+                self.store.split_into(&bucket, self.fleet.shards);
+            }
+        }
     }
 
     /// When it ends.

@@ -11,7 +11,7 @@ use std::{
 use tokio::time::sleep;
 use tollgate::{
     clock::Clock,
-    model::{BucketKey, BucketState, Create, Split, Update},
+    model::{BucketKey, BucketState, Create, Split, Update, WriteId},
     store::{MemoryStore, Outcome, Store, StoreError, StoreErrorKind, StoreFuture},
 };
 
@@ -92,6 +92,16 @@ impl SimulatedStore {
         let state =
             Mutex::new(State { random, items: HashMap::new(), accounts: HashMap::new(), counts: Counts::default() });
         Self { inner: MemoryStore::with_capacity(10_000_000), clock, manners, window, state }
+    }
+
+    /// Splits a bucket, however long that takes a table.
+    pub(super) fn split_into(&self, key: &BucketKey, shards: u32) {
+        let mut shard_count = 1;
+        while shard_count < shards {
+            let split = Split { id: WriteId::from_number(0), now: self.clock.now(), shard_count };
+            let _ = at_once(self.inner.split(key, &split));
+            shard_count *= 2;
+        }
     }
 
     pub(super) fn counts(&self) -> Counts {

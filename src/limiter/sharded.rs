@@ -169,7 +169,10 @@ fn soon(first: &Arc<Gate>, gates: &[Arc<Gate>], denials: Vec<Vec<LimitStatus>>, 
 }
 
 /// Shards that are looked at, all at once, in the limiter's own runtime.
-pub(super) struct Looks(Vec<Result<Image, oneshot::Receiver<Result<Option<Image>, StoreError>>>>);
+pub(super) struct Looks(Vec<Result<Image, Coming>>);
+
+/// What the store shows.
+type Coming = oneshot::Receiver<Result<Option<Image>, StoreError>>;
 
 impl Looks {
     /// Those that were seen a short time ago are not looked at, unless all are `anew`; nor are those that were

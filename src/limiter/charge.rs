@@ -102,7 +102,7 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
         return Charged::Done(Err(denied_among(charges.iter().zip(known))));
     }
     if charges[0].mode.together
-        && let Some(started) = together::start(&charges)
+        && let Some(started) = together::start(&charges, deadline)
     {
         let [own, parent] = charges;
         let [own_answer, parent_answer] = match started {

@@ -7,6 +7,7 @@ use tokio::{sync::oneshot, time::Instant};
 use super::{
     bucket::{Asked, Bucket, Verdict},
     charge::Mode,
+    deadline::Deadline,
     gate::{Gate, Image},
     lease::{Amounts, Grant},
     together,
@@ -32,6 +33,13 @@ pub(super) struct Ask {
     pub(super) amounts: Amounts,
     /// Until when somebody waits.
     pub(super) until: Instant,
+}
+
+impl Ask {
+    /// How long somebody waits from now on.
+    pub(super) fn left(&self) -> Deadline {
+        self.until.saturating_duration_since(Instant::now()).into()
+    }
 }
 
 /// Where the limits stand, if all shards were seen a short time ago and are short together, and the request
@@ -131,8 +139,7 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
 }
 
 async fn ask_one(first: &Gate, gate: &Arc<Gate>, ask: &Ask) -> Verdict {
-    let left = ask.until.saturating_duration_since(Instant::now());
-    let verdict = match gate.acquire(&ask.limits, &ask.mode, &ask.amounts, left.into()) {
+    let verdict = match gate.acquire(&ask.limits, &ask.mode, &ask.amounts, ask.left()) {
         Ok(answer) => answer.await,
         Err(Asked::Granted(shares)) => {
             let bucket = Bucket::Gated { gate: gate.clone(), limits: ask.limits.clone() };

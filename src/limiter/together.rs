@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use super::{
     bucket::{Asked, Bucket, Refusal, Verdict},
     charge::{Charge, Mode},
+    deadline::Deadline,
     gate::{Gate, Image, Planned, transact},
     lease::{Amounts, Grant},
     sharded::{Ask, Looks, seen, statuses},
@@ -30,8 +31,11 @@ pub(super) type Part = (Arc<Gate>, Ask);
 
 /// Asks for both charges in one transaction: an answer for each, or why the store is not asked. `None` where
 /// there is no store to ask.
-pub(super) fn start(charges: &[Charge; 2]) -> Option<Result<[oneshot::Receiver<Verdict>; 2], Unavailable>> {
-    let [Some(child), Some(parent)] = charges.each_ref().map(part) else { return None };
+pub(super) fn start(
+    charges: &[Charge; 2],
+    deadline: Deadline,
+) -> Option<Result<[oneshot::Receiver<Verdict>; 2], Unavailable>> {
+    let [Some(child), Some(parent)] = charges.each_ref().map(|charge| part(charge, deadline)) else { return None };
     let first = child.0.clone();
     if let Err(error) = first.admits() {
         return Some(Err(error));
@@ -52,9 +56,10 @@ pub(super) fn start(charges: &[Charge; 2]) -> Option<Result<[oneshot::Receiver<V
     Some(Ok([child_answer, parent_answer]))
 }
 
-fn part(charge: &Charge) -> Option<Part> {
+fn part(charge: &Charge, deadline: Deadline) -> Option<Part> {
     let Bucket::Gated { gate, limits } = &charge.bucket else { return None };
-    let ask = Ask { limits: limits.clone(), mode: charge.mode.clone(), amounts: charge.amounts.clone() };
+    let until = gate.deadline(deadline.into()).until();
+    let ask = Ask { limits: limits.clone(), mode: charge.mode.clone(), amounts: charge.amounts.clone(), until };
     Some((gate.first()?, ask))
 }
 
@@ -123,7 +128,7 @@ fn one_for_all(parts: &[Part], which: usize, verdict: Option<Verdict>) -> Vec<Ve
 async fn begin((first, ask): &Part) -> Verdict {
     let nothing: Amounts = ask.amounts.iter().map(|_| 0).collect();
     let mode = Mode { prefetch: None, ..ask.mode.clone() };
-    match first.acquire(&ask.limits, &mode, &nothing) {
+    match first.acquire(&ask.limits, &mode, &nothing, ask.left()) {
         Ok(answer) => answer.await,
         Err(Asked::Denied(statuses)) => Verdict::Denied(statuses),
         Err(Asked::Refused(refusal)) => Verdict::Refused(refusal),
@@ -217,7 +222,7 @@ impl Sight<'_> {
     }
 
     fn writes<'a>(&'a self, drawn: &'a Drawn) -> impl Iterator<Item = Planned> + 'a {
-        let Ask { limits, mode, amounts } = self.ask;
+        let Ask { limits, mode, amounts, .. } = self.ask;
         self.gates.iter().zip(&self.images).enumerate().filter_map(move |(shard, (gate, image))| {
             let mut changes = Changes::new();
             match drawn {

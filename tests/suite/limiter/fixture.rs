@@ -180,15 +180,11 @@ impl Table {
         self.engine.item(STACK, &key, "#STATE").await
     }
 
-    /// The store, past the proxy.
-    pub(super) fn store(&self) -> DynamoDbStore {
-        DynamoDbStore::new(&self.engine.client(), STACK, &self.namespace)
-    }
-
-    /// Doubles the shards of a bucket that has `shard_count`.
+    /// Doubles the shards of a bucket that has `shard_count`, past the proxy.
     pub(super) async fn split(&self, entity: &str, resource: &str, shard_count: u32) -> bool {
         let split = Split { id: WriteId::from_number(7), now: START, shard_count };
-        self.store().split(&key(entity, resource), &split).await.unwrap()
+        let store = DynamoDbStore::new(&self.engine.client(), STACK, &self.namespace);
+        store.split(&key(entity, resource), &split).await.unwrap()
     }
 
     /// Bucket writes that reached the table.

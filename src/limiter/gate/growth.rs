@@ -46,13 +46,14 @@ impl Pressed {
 pub(super) async fn grow(gate: &Arc<Gate>, throttled: bool) {
     let context = &gate.context;
     let now = context.clock.now();
+    let Some(count) = gate.lock().shards_to_split(now, throttled, context.settings.max_shards) else { return };
     // What is asked of the whole bucket is noted with its first shard.
     let Some(asked) = gate.first().map(|first| first.peek(now, |state| state.most_asked.clone())) else { return };
     let split = {
         let mut state = gate.lock();
-        let Some(count) = state.shards_to_split(now, throttled, context.settings.max_shards, &asked) else {
+        if !state.holds_in_parts(now, &asked, count.saturating_mul(2)) {
             return;
-        };
+        }
         state.split_at = now;
         Split { id: context.write_ids.next(), now, shard_count: count }
     };
@@ -68,9 +69,8 @@ pub(super) async fn grow(gate: &Arc<Gate>, throttled: bool) {
 }
 
 impl GateState {
-    /// How many shards the bucket has, if it should have twice as many and they would still hold what is
-    /// `asked` of each limit at once.
-    fn shards_to_split(&mut self, now: i64, throttled: bool, most: u32, asked: &[(LimitName, i64)]) -> Option<u32> {
+    /// How many shards the bucket has, if it should have twice as many.
+    fn shards_to_split(&mut self, now: i64, throttled: bool, most: u32) -> Option<u32> {
         let pressed = throttled || is_pressed(self.seen.live(now)?, now);
         let pressed = pressed && self.pressed.is_sustained(now);
         let state = self.seen.live(now)?;
@@ -78,13 +78,17 @@ impl GateState {
         let due = pressed && now.saturating_sub(self.split_at) >= PAUSE;
         // A peer's schedule would have to be divided too, and it is not understood.
         let understood = state.stamps.as_ref().is_none_or(|stamps| stamps.not_understood.is_none());
-        let doubled = count.checked_mul(2).filter(|doubled| *doubled <= most.min(Split::MOST_SHARDS))?;
+        let may_double = count.checked_mul(2).is_some_and(|doubled| doubled <= most.min(Split::MOST_SHARDS));
+        (due && understood && may_double).then_some(count)
+    }
+
+    /// Whether each of so many `parts` would still hold what is `asked` of each limit at once.
+    fn holds_in_parts(&self, now: i64, asked: &[(LimitName, i64)], parts: u32) -> bool {
         let enough = |limit: &LimitState| {
-            let capacity = limit.parameters.capacity() / i64::from(doubled);
             let asked = asked.iter().find(|(name, _)| *name == limit.name).map_or(0, |(_, most)| *most);
-            capacity >= asked.max(MILLI)
+            limit.parameters.capacity() / i64::from(parts) >= asked.max(MILLI)
         };
-        (due && understood && state.limits.iter().all(enough)).then_some(count)
+        self.seen.live(now).is_some_and(|state| state.limits.iter().all(enough))
     }
 }
 

@@ -266,16 +266,16 @@ impl GateState {
 
 impl Gate {
     /// Grants `amounts` from what was taken ahead, and takes more where that will soon run out. What is
-    /// left then; `None` where there is not enough.
-    pub(super) fn serve_ahead(
-        self: &Arc<Self>,
+    /// left then; the lock again where there is not enough.
+    pub(super) fn serve_ahead<'a>(
+        self: &'a Arc<Self>,
+        mut state: Locked<'a>,
         limits: &Limits,
         mode: &Mode,
         amounts: &Amounts,
         prefetch: Prefetch,
-    ) -> Option<Amounts> {
-        let now = self.context.clock.now();
-        let mut state = self.lock();
+        now: i64,
+    ) -> Result<Amounts, Locked<'a>> {
         let (left, released) = state.serve(&self.key.resource, limits, amounts, prefetch, now);
         self.context.prefetched.served(left.is_some(), released);
         if released > 0 {
@@ -283,12 +283,9 @@ impl Gate {
             state = self.lock();
         }
         // Without tokens at hand the request is on its way itself: the chunk rides along after it.
-        if left.is_some() {
-            self.take_ahead(state, mode, amounts, prefetch, now);
-        } else {
-            drop(state);
-        }
-        left
+        let Some(left) = left else { return Err(state) };
+        self.take_ahead(state, mode, amounts, prefetch, now);
+        Ok(left)
     }
 
     /// Takes a chunk, if one is due.

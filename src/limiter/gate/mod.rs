@@ -167,12 +167,13 @@ impl Gate {
             return Err(Asked::Refused(refusal));
         }
         if let Some(prefetch) = mode.prefetch {
-            drop(state);
-            if let Some(left) = self.serve_ahead(limits, mode, amounts, prefetch) {
-                let shares = amounts.iter().zip(left).map(|(amount, left)| Share { left, ..Share::asked(*amount) });
-                return Err(Asked::Granted(shares.collect()));
-            }
-            state = self.lock();
+            state = match self.serve_ahead(state, limits, mode, amounts, prefetch, now) {
+                Err(state) => state,
+                Ok(left) => {
+                    let shares = amounts.iter().zip(left).map(|(amount, left)| Share { left, ..Share::asked(*amount) });
+                    return Err(Asked::Granted(shares.collect()));
+                }
+            };
         }
         if let Some(statuses) = state.deny_from_memory(limits, amounts, now, trusted_for) {
             state.denied_at = now;

@@ -69,16 +69,6 @@ impl World {
         })
     }
 
-    /// By how much a time that was foretold from a grant may be too late: a grant tells whole millitokens, and
-    /// when they fill the bucket in whole milliseconds.
-    fn rounding(&self) -> Duration {
-        let millitoken = |limit: &Limit| {
-            let period = u64::try_from(limit.refill_period().as_millis()).unwrap();
-            period.div_ceil(limit.refill_amount() * 1000)
-        };
-        Duration::from_millis(1 + self.limits.iter().map(millitoken).max().unwrap())
-    }
-
     /// How long the bucket would take to have so much, if nobody waited for it.
     async fn time_until(&self, user: &str, cost: &[u64]) -> Duration {
         let mut costs = Cost::new();
@@ -143,14 +133,16 @@ async fn one_more_comes(random: &mut fastrand::Rng, limiter: RateLimiter, seed: 
             *if before > 0 { &mut seen.behind_others } else { &mut seen.alone } += 1;
             assert!(came.elapsed() <= world.most + A_MOMENT, "seed {seed}");
             assert!(seconds >= 1, "seed {seed}");
-            // Where nobody was before it, to the millisecond.
-            let rounding = if before > 0 { world.rounding() } else { Duration::ZERO };
-            let rounding = rounding.min(Duration::from_secs(seconds - 1));
-            tokio::time::sleep(Duration::from_secs(seconds - 1) - rounding).await;
-            settle().await;
-            let too_long = in_line() == 0 && world.time_until("alice", &cost).await.is_zero() && seconds > 1;
-            assert!(!too_long, "{seconds} s, and a second less would do: {cost:?} of {:?}, seed {seed}", world.limits);
-            tokio::time::sleep(Duration::from_secs(1) + rounding).await;
+            if before == 0 {
+                // Exactly. Behind others it is no less than it takes, and may be more.
+                tokio::time::sleep(Duration::from_secs(seconds - 1)).await;
+                settle().await;
+                let too_long = in_line() == 0 && world.time_until("alice", &cost).await.is_zero() && seconds > 1;
+                assert!(!too_long, "{seconds} s, a second less would do: {cost:?} of {:?}, seed {seed}", world.limits);
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            } else {
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+            }
             let back = Instant::now();
             let again = world.ask("alice", &cost).await;
             assert_eq!(

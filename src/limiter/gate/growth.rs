@@ -16,7 +16,7 @@ pub(super) const PAUSE: i64 = 1000;
 const SUSTAINED: i64 = 1000;
 
 /// How long after the last time an item counts as still written so often: ms.
-const SUBSIDED: i64 = 5000;
+const SUBSIDED: i64 = 15_000;
 
 /// Since when and until when a bucket's item was written as often as it can be: epoch ms.
 #[derive(Clone, Copy, Debug, Default)]

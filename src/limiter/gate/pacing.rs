@@ -84,6 +84,8 @@ struct Pressure {
     shown: Instant,
     /// Whether others are too many to wait for.
     crowd: bool,
+    /// How often in a row the store has refused a call for now.
+    refused: u32,
 }
 
 impl Pace {
@@ -139,6 +141,7 @@ impl Pace {
     pub(super) fn landed(&mut self, begun: Instant, now: Instant) {
         if let Some(pressure) = &mut self.0 {
             pressure.answered(begun, now);
+            pressure.refused = 0;
             pressure.gap *= LANDED;
             pressure.space(now);
         }
@@ -157,17 +160,20 @@ impl Pace {
         }
     }
 
-    /// The store has refused a call for now.
-    pub(super) fn throttled(&mut self, begun: Instant, now: Instant) {
+    /// The store has refused a call for now: how often in a row it has. Not of one flight: its requests may be
+    /// denied before it comes to the next try.
+    pub(super) fn throttled(&mut self, begun: Instant, now: Instant) -> u32 {
         let pressure = self.pressure(begun, now);
+        pressure.refused = pressure.refused.saturating_add(1);
         pressure.grow(THROTTLED, MOST_GAP_OF_THROTTLING);
         pressure.space(now);
+        pressure.refused
     }
 
     fn pressure(&mut self, begun: Instant, now: Instant) -> &mut Pressure {
         let round_trip = millis(now - begun).max(1.0);
-        self.0
-            .get_or_insert_with(|| Box::new(Pressure { round_trip, gap: 0.0, departs: now, shown: now, crowd: false }))
+        let none = || Pressure { round_trip, gap: 0.0, departs: now, shown: now, crowd: false, refused: 0 };
+        self.0.get_or_insert_with(|| Box::new(none()))
     }
 }
 

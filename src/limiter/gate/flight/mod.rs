@@ -146,12 +146,12 @@ pub(super) async fn fly(mut airborne: Airborne) {
                     races = 0;
                     fail(gate, write.batch, &Unavailable::Store(error), true);
                 } else {
-                    {
+                    let refused = {
                         let mut state = gate.lock();
-                        state.pace.throttled(begun, Instant::now());
                         state.put_back(write.batch);
-                    }
-                    if races >= THROTTLED {
+                        state.pace.throttled(begun, Instant::now())
+                    };
+                    if refused >= THROTTLED {
                         grow(gate, true).await;
                     }
                 }

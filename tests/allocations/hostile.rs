@@ -125,6 +125,7 @@ fn nothing_is_left_of_hostile_clients_in_memory() {
 
 #[test]
 fn nothing_is_left_of_hostile_clients_through_gates() {
+    let _gates = super::GATES_OF_ONE.blocking_lock();
     let store = Arc::new(MemoryStore::new());
     let left = left_of_clients(|builder| builder.build_shared(store).unwrap());
     assert!(left < CLIENTS as i64 * 8, "{left} bytes");

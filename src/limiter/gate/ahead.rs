@@ -255,9 +255,7 @@ impl GateState {
         }
         ahead.report();
     }
-}
 
-impl GateState {
     /// Whether what was taken ahead has enough of all.
     pub(super) fn holds_ahead(&self, limits: &Limits, amounts: &[i64], now: i64) -> bool {
         self.ahead_of.as_ref().is_some_and(|ahead| ahead.holds(limits, amounts, now))

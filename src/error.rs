@@ -1,6 +1,6 @@
 //! The one error type.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Duration};
 
 use crate::{
     model::{
@@ -168,9 +168,25 @@ pub enum Unavailable {
     /// The bucket's write lost every race for it.
     #[error("the bucket is written by too many at once")]
     Contended,
+    /// The store throttles writes of the bucket, and the next one would come too late for this request.
+    #[error("the store throttles the bucket: try again in {} ms", retry_after.as_millis())]
+    Throttled {
+        /// The time until the next write of the bucket.
+        retry_after: Duration,
+    },
     /// The limiter, or the runtime that it lives in, was shut down.
     #[error("the limiter was shut down")]
     ShutDown,
+}
+
+impl Unavailable {
+    /// Returns the time until it is worth to try again, if that is known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Throttled { retry_after } => Some(*retry_after),
+            _ => None,
+        }
+    }
 }
 
 /// A difference that was not written: tokens that should have been given back may be lost, and

@@ -286,13 +286,14 @@ async fn resolve(request: Request) -> Result<Lease, Error> {
     let deadline = Duration::from(request.deadline());
     let mut timeout = request.timeout();
     let begun = tokio::time::Instant::now();
+    let missed = request.clone();
     let mut resolving = std::pin::pin!(request.look_up(true));
     let charges = std::future::poll_fn(|context| {
         if let Poll::Ready(charges) = resolving.as_mut().poll(context) {
             return Poll::Ready(charges);
         }
         match &mut timeout {
-            Some(timeout) => Pin::new(timeout).poll(context).map(|()| Err(Unavailable::Deadline.into())),
+            Some(timeout) => Pin::new(timeout).poll(context).map(|()| Err(missed.missed_deadline().into())),
             None => Poll::Pending,
         }
     })

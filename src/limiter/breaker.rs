@@ -17,13 +17,15 @@ use crate::{
 /// After so many [`failures`](Self::failures) in a row, or where so great a part of the last calls has failed
 /// as [`failure_rate`](Self::failure_rate) says, the breaker is open: acquires that would have
 /// to ask the store fail at once, with [`Unavailable::BreakerOpen`](crate::error::Unavailable::BreakerOpen).
-/// After the [`cool_down`](Self::cool_down) one acquire at a time asks the store all the same; when the
-/// store answers, the breaker closes.
+/// After 50 ms one acquire asks the store all the same, then another after twice that time, up to the
+/// [`cool_down`](Self::cool_down); when the store answers, the breaker closes.
 ///
 /// A failure is a store call that timed out, whose connection failed, or that the store refused for
-/// good or with an error of its own. An answer of any other kind is none, a denial or a lost race for
+/// good or with an error of its own. An acquire that missed its deadline counts too, if the store has answered
+/// nothing at all for 100 ms, or two round trips if these are more: so a store that takes connections and never
+/// answers is found out by its first callers. An answer of any other kind is none, a denial or a lost race for
 /// a bucket neither. Throttling does not count, neither way: it mostly strikes one busy bucket, and
-/// the store is not down.
+/// the store is not down. Nor do transactions that fail, which their own number may cause.
 ///
 /// What needs no store call goes on while it is open: grants from tokens taken ahead, denials of
 /// buckets known to be short. Settlements are tried as ever, and when one is written, the breaker
@@ -58,7 +60,7 @@ impl Rate {
 }
 
 impl Breaker {
-    /// Opens after 5 failures in a row, for a second.
+    /// Opens after 5 failures in a row, for a second at the most before it is tried again.
     pub const fn new() -> Self {
         Self { failures: 5, rate: None, cool_down: Duration::from_secs(1) }
     }
@@ -87,8 +89,9 @@ impl Breaker {
         self
     }
 
-    /// How long the store is left alone before it is asked again, by the limiter's clock; up to half
-    /// as long again, at random, so that processes do not ask all at once. Default: a second.
+    /// The longest that the store is left alone before it is asked again, by the limiter's clock; up to half
+    /// as long again, at random, so that processes do not ask all at once. The first times are shorter: 50 ms, then
+    /// twice as long each time. Default: a second.
     pub fn cool_down(mut self, time: Duration) -> Self {
         self.cool_down = time;
         self
@@ -113,9 +116,16 @@ pub(super) struct Switch {
     failed: AtomicU64,
     /// Whether somebody asks the store to find out whether it answers again.
     probing: AtomicBool,
+    /// How many have, in vain, since it has opened.
+    probes: AtomicU32,
+    /// When the store has answered last: epoch ms.
+    heard_at: AtomicI64,
 }
 
 const CLOSED: i64 = i64::MIN;
+
+/// How long after it has opened the store is asked again, ms; twice as long each time.
+const FIRST_PAUSE: i64 = 50;
 
 impl Switch {
     /// Without settings it never opens.
@@ -126,6 +136,8 @@ impl Switch {
             failures: AtomicU32::new(0),
             failed: AtomicU64::new(0),
             probing: AtomicBool::new(false),
+            probes: AtomicU32::new(0),
+            heard_at: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -156,7 +168,7 @@ impl Switch {
     fn admits_probe(&self, retry_at: i64, now: i64) -> bool {
         let next = self.next(now);
         // A clock that was set back must not keep it open for longer than that.
-        if now < retry_at && retry_at <= next.saturating_add(self.cool_down()) {
+        if now < retry_at && retry_at <= now.saturating_add(self.cool_down().saturating_mul(2)) {
             return false;
         }
         // One at a time: whoever is later finds the next time. A probe that gets lost is followed by
@@ -173,8 +185,11 @@ impl Switch {
     pub(super) fn heard<T>(&self, result: &Result<T, StoreError>, now: impl FnOnce() -> i64) {
         match result.as_ref().map_err(StoreError::kind) {
             // What it holds is wrong, but it answers.
-            Ok(_) | Err(StoreErrorKind::Corrupt) => self.answered(),
-            Err(StoreErrorKind::Busy) => {}
+            Ok(_) | Err(StoreErrorKind::Corrupt) => {
+                self.heard_at.store(now(), Ordering::Relaxed);
+                self.answered();
+            }
+            Err(StoreErrorKind::Busy | StoreErrorKind::HotKey) => self.heard_at.store(now(), Ordering::Relaxed),
             Err(_) => self.failed(now()),
         }
     }
@@ -182,6 +197,14 @@ impl Switch {
     /// Notes that a store call did not end in time.
     pub(super) fn timed_out(&self, now: i64) {
         self.failed(now);
+    }
+
+    /// Notes that an acquire has missed its deadline, which is a failure if the store has been silent for longer than
+    /// `patience` (ms).
+    pub(super) fn missed(&self, now: i64, patience: i64) {
+        if now.saturating_sub(self.heard_at.load(Ordering::Relaxed)) > patience {
+            self.failed(now);
+        }
     }
 
     fn answered(&self) {
@@ -194,6 +217,7 @@ impl Switch {
         }
         if self.retry_at.load(Ordering::Relaxed) != CLOSED && self.retry_at.swap(CLOSED, Ordering::AcqRel) != CLOSED {
             self.probing.store(false, Ordering::Release);
+            self.probes.store(0, Ordering::Relaxed);
             self.failed.store(0, Ordering::Relaxed);
             telemetry::breaker_closed();
         }
@@ -216,7 +240,8 @@ impl Switch {
         if self.retry_at.compare_exchange(CLOSED, next, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
             telemetry::breaker_opened(failures);
         } else if self.probing.swap(false, Ordering::AcqRel) {
-            self.retry_at.store(next, Ordering::Release);
+            self.probes.fetch_add(1, Ordering::Relaxed);
+            self.retry_at.store(self.next(now), Ordering::Release);
         }
     }
 
@@ -233,8 +258,9 @@ impl Switch {
 
     /// When the store may be asked next: epoch ms.
     fn next(&self, now: i64) -> i64 {
-        let cool_down = self.cool_down();
-        now.saturating_add(cool_down).saturating_add(fastrand::i64(0..=cool_down / 2))
+        let longer = FIRST_PAUSE.saturating_mul(1 << self.probes.load(Ordering::Relaxed).min(30));
+        let pause = self.cool_down().min(longer);
+        now.saturating_add(pause).saturating_add(fastrand::i64(0..=pause / 2))
     }
 
     fn cool_down(&self) -> i64 {

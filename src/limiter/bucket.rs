@@ -73,7 +73,8 @@ impl Refusal {
 /// What a bucket answers at once.
 #[derive(Debug)]
 pub(super) enum Asked {
-    Granted(Shares),
+    /// And when the request may start: epoch ms, 0 at once.
+    Granted(Shares, i64),
     Denied(Vec<LimitStatus>),
     Refused(Refusal),
     Unavailable(Unavailable),
@@ -201,13 +202,13 @@ impl Bucket {
                     return Asked::Unavailable(error);
                 }
                 match place.entry() {
-                    Some(entry) => spend(entry, place.home(), place.limits(limits), amounts, now),
+                    Some(entry) => spend(entry, place.home(), place.limits(limits), mode, amounts, now),
                     None => Asked::Unavailable(Unavailable::ShutDown),
                 }
             }
             Self::Pinned(pinned) => {
                 let Pinned { entry, home, limits } = &**pinned;
-                spend(entry, home, limits, amounts, home.now())
+                spend(entry, home, limits, mode, amounts, home.now())
             }
             Self::Gated { gate, limits } => {
                 let late = || gate.deadline(deadline.into());
@@ -251,10 +252,14 @@ impl Bucket {
 }
 
 #[inline]
-fn spend(entry: &Entry, home: &Home, limits: &Limits, amounts: &Amounts, now: i64) -> Asked {
+fn spend(entry: &Entry, home: &Home, limits: &Limits, mode: &Mode, amounts: &Amounts, now: i64) -> Asked {
     let mut shares: Shares = amounts.iter().copied().map(Share::asked).collect();
-    match entry.spend(home, limits, &mut shares, now) {
-        Ok(()) => Asked::Granted(shares),
+    let spent = match &mode.patience {
+        None => entry.spend(home, limits, &mut shares, now).map(|()| 0),
+        Some(patience) => entry.reserve(home, limits, &mut shares, &patience.debts, now),
+    };
+    match spent {
+        Ok(starts_at) => Asked::Granted(shares, starts_at),
         Err(statuses) => Asked::Denied(statuses),
     }
 }
@@ -329,7 +334,12 @@ impl Acquiring {
         match verdict {
             Poll::Ready(verdict) => Poll::Ready(verdict),
             Poll::Pending => {
-                Pin::new(&mut self.late).poll(context).map(|()| Verdict::Unavailable(Unavailable::Deadline))
+                Pin::new(&mut self.late).poll(context).map(|()| {
+                    if let Bucket::Gated { gate, .. } = bucket {
+                        gate.missed_deadline();
+                    }
+                    Verdict::Unavailable(Unavailable::Deadline)
+                })
             }
         }
     }

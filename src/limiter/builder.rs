@@ -7,9 +7,10 @@ use tokio::runtime::Handle;
 use super::{
     background::Background,
     breaker::{Breaker, Switch},
-    gate::{Context, Kinds, Settings, WriteIds},
+    gate::{Context, Kinds, RoundTrip, Settings, WriteIds},
     gates::Gates,
     memory::Memory,
+    places::Places,
     prefetch::Counters,
     rate_limiter::{Backend, LimiterSettings, RateLimiter},
     resolver::Resolver,
@@ -19,6 +20,7 @@ use super::{
 use crate::{
     clock::{Clock, CorrectedClock, SystemClock},
     error::Invalid,
+    model::plan::Peers,
     store::{MemoryStore, Store},
 };
 
@@ -44,6 +46,9 @@ pub struct Builder {
     limiter: LimiterSettings,
     config_ttl: Duration,
     breaker: Option<Breaker>,
+    /// If Python clients spend from the same buckets, as somebody has said.
+    mixed_fleet: Option<bool>,
+    store_calls: usize,
 }
 
 impl Default for Builder {
@@ -65,7 +70,10 @@ impl Default for Builder {
                 deny_from_memory: Duration::from_secs(1),
                 store_deadline: Duration::from_secs(1),
                 max_shards: 32,
+                peers: Peers::Unknown,
             },
+            mixed_fleet: None,
+            store_calls: 256,
         }
     }
 }
@@ -172,6 +180,33 @@ impl Builder {
         self
     }
 
+    /// Tells if Python clients spend from the same buckets. If they do, every write of a full bucket moves its anchor,
+    /// so that nothing is lost where one of theirs meets one of ours; that makes writes of several processes fail
+    /// more often. Default: [`RateLimiter::open`] goes by who wrote the table's version record, a limiter that was
+    /// built expects that they may. A Python client that is seen to write is remembered for ten minutes, whatever is
+    /// said here.
+    pub fn mixed_fleet(mut self, mixed: bool) -> Self {
+        self.mixed_fleet = Some(mixed);
+        self.settings.peers = if mixed { Peers::Present } else { Peers::Absent };
+        self
+    }
+
+    /// The table was made by this crate: unless somebody has said otherwise, no Python client uses it.
+    #[cfg(feature = "dynamodb")]
+    pub(super) fn own_table(mut self) -> Self {
+        if self.mixed_fleet.is_none() {
+            self.settings.peers = Peers::Absent;
+        }
+        self
+    }
+
+    /// How many store calls may be in flight at once, at least 1: so many connections are open at the most. Requests
+    /// that need more wait for their turn, no longer than their deadlines. Default: 256.
+    pub fn max_store_calls(mut self, calls: usize) -> Self {
+        self.store_calls = calls.max(1);
+        self
+    }
+
     /// How many buckets are remembered that have nothing to write, and how many entities'
     /// stored limits. Default: 100 000 each. One that was forgotten costs a round trip more.
     pub fn remembered_buckets(mut self, buckets: usize) -> Self {
@@ -232,13 +267,14 @@ impl Builder {
             false => store,
         };
         let background = Background::new(runtime);
+        let places = Places::new(self.store_calls);
         let resolver = Resolver::new(
             store.clone(),
             background.clone(),
             clock.clone(),
+            places.clone(),
             self.settings.store_deadline,
-            self.config_ttl,
-            self.gates,
+            (self.config_ttl, self.gates),
             breaker.clone(),
         );
         let context = Context {
@@ -252,6 +288,8 @@ impl Builder {
             prefetched: Counters::default(),
             kinds: Kinds::default(),
             breaker,
+            round_trip: RoundTrip::default(),
+            places,
         };
         let gates = Gates::new(self.gates, context);
         Ok(RateLimiter::new(Backend::Gated(gates), clock, self.limiter, builder))

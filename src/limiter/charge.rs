@@ -44,6 +44,30 @@ pub(super) struct Mode {
     pub(super) prefetch: Option<Prefetch>,
     /// Whether a child and its parent are charged in one transaction.
     pub(super) together: bool,
+    /// Of a request that waits.
+    pub(super) patience: Option<Box<Patience>>,
+}
+
+/// How long a request waits for what it makes a bucket owe.
+#[derive(Clone, Debug)]
+pub(super) struct Patience {
+    /// In ms.
+    pub(super) most: i64,
+    /// What is refilled of each limit in that time, millitokens: the most that the bucket may owe.
+    pub(super) debts: Amounts,
+}
+
+impl Patience {
+    pub(super) fn time(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.most).unwrap_or(0))
+    }
+}
+
+impl Mode {
+    /// Returns the same for what does not wait.
+    pub(super) fn impatient(&self) -> Self {
+        Self { patience: None, ..self.clone() }
+    }
 }
 
 /// The charges of a request.
@@ -76,9 +100,10 @@ pub(super) fn charge(charges: Charges, deadline: Deadline) -> Charged {
         return charge_both(charge, *parent, deadline);
     }
     match charge.bucket.acquire(&charge.mode, &charge.amounts, deadline) {
-        Asked::Granted(shares) => {
+        Asked::Granted(shares, starts_at) => {
             let Charge { bucket, owner, mode, .. } = charge;
-            Charged::Done(Ok(Holdings::one(Holding::new(Grant::new(bucket, shares), owner, mode.own))))
+            let grant = Grant::new(bucket, shares).starting_at(starts_at);
+            Charged::Done(Ok(Holdings::one(Holding::new(grant, owner, mode.own))))
         }
         Asked::Refused(refusal) => Charged::Done(Err(refused(&charge.bucket, refusal))),
         Asked::Denied(statuses) => Charged::Done(Err(denied(charge.bucket.key(), statuses))),
@@ -154,7 +179,9 @@ impl Answer {
     /// Asks.
     fn to(charge: &mut Charge, deadline: Deadline) -> Self {
         match charge.bucket.acquire(&charge.mode, &charge.amounts, deadline) {
-            Asked::Granted(shares) => Self::Granted(Grant::new(charge.bucket.clone(), shares)),
+            Asked::Granted(shares, starts_at) => {
+                Self::Granted(Grant::new(charge.bucket.clone(), shares).starting_at(starts_at))
+            }
             Asked::Denied(statuses) => Self::Denied(statuses),
             Asked::Refused(refusal) => Self::Refused(refusal),
             Asked::Unavailable(error) => Self::Unavailable(error),

@@ -87,6 +87,7 @@ mod gate;
 mod gates;
 mod lease;
 mod memory;
+mod places;
 mod prefetch;
 mod query;
 mod rate_limiter;
@@ -119,7 +120,7 @@ pub use stored::{Audit, Config, Entities, Listing, Namespaces, Snapshots, Usage}
 pub(crate) use acquire::Started;
 pub(crate) use lease::{More, Single};
 pub(crate) use recourse::{Recourse, Shadow};
-pub(crate) use waiting::{Lines, Wait};
+pub(crate) use waiting::Wait;
 
 #[cfg(feature = "dynamodb")]
 mod open;

@@ -151,8 +151,13 @@ impl Open {
         match found {
             Found::Nothing => return Err(StackError::NotFound { table: stack.table().into() }.into()),
             Found::Table if self.provision.registers_namespaces() => registry.put_version().await?,
-            Found::Table | Found::Version => {}
+            Found::Table | Found::Version { .. } => {}
         }
+        let own_table = match found {
+            Found::Version { ours } => ours,
+            // Its version record was not there yet: it is ours if nobody else has written it meanwhile.
+            _ => matches!(registry.check_version().await?, Found::Version { ours: true }),
+        };
         let mut table = DynamoDbStore::new(stack.client(), stack.table(), "_");
         if let Some(caller) = caller {
             table = table.with_caller(caller);
@@ -171,7 +176,8 @@ impl Open {
             }
         };
         let store = table.scoped(&namespace.id);
-        Ok(self.builder.build_shared(store)?)
+        let builder = if own_table { self.builder.own_table() } else { self.builder };
+        Ok(builder.build_shared(store)?)
     }
 }
 

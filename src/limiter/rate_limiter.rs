@@ -19,13 +19,12 @@ use super::{
     query::Query,
     request::{Gated, Request, Source, Subject},
     scripted::Scripted,
-    waiting::Lines,
 };
 use crate::{
     clock::Clock,
     error::Error,
     model::{BucketKey, EntityId, IntoName, InvalidName, Limits, Resource},
-    store::MemoryStore,
+    store::{MemoryStore, Waiters},
 };
 
 /// Acquires leases on token buckets that many processes share.
@@ -73,7 +72,7 @@ struct Shared {
     /// What it was built from: limiters of other namespaces are built from the same.
     builder: Builder,
     /// Who waits for capacity, of a limiter over a store.
-    lines: Lines,
+    waiters: Arc<Waiters>,
     /// The buckets of [`Acquire::or_locally`]: kept, so that an outage that comes and goes fills none.
     local: OnceLock<Arc<Memory>>,
 }
@@ -100,8 +99,8 @@ pub(super) enum Backend {
 
 impl RateLimiter {
     pub(super) fn new(backend: Backend, clock: Arc<dyn Clock>, settings: LimiterSettings, builder: Builder) -> Self {
-        let (lines, local) = (Lines::default(), OnceLock::new());
-        Self { shared: Arc::new(Shared { backend, clock, settings, builder, lines, local }) }
+        let (waiters, local) = (Arc::default(), OnceLock::new());
+        Self { shared: Arc::new(Shared { backend, clock, settings, builder, waiters, local }) }
     }
 
     /// A limiter whose buckets live in this process: for tests, and for services that run alone.
@@ -274,11 +273,18 @@ impl RateLimiter {
         }
     }
 
+    /// Notes that somebody's deadline has passed before the store answered.
+    pub(super) fn missed_deadline(&self) {
+        if let Backend::Gated(gates) = self.backend() {
+            gates.context().missed_deadline();
+        }
+    }
+
     /// Who waits for capacity.
-    pub(super) fn lines(&self) -> &Lines {
+    pub(super) fn waiters(&self) -> &Arc<Waiters> {
         match self.backend() {
-            Backend::Memory(memory) => memory.home.lines(),
-            Backend::Gated(_) | Backend::Scripted(_) => &self.shared.lines,
+            Backend::Memory(memory) => memory.home.waiters(),
+            Backend::Gated(_) | Backend::Scripted(_) => &self.shared.waiters,
         }
     }
 

@@ -180,31 +180,14 @@ impl Acquire {
 
 /// Starts a request, and says at once what needs no waiting.
 pub(super) fn start(request: Request, recourse: Arc<Recourse>) -> Started {
-    let waits = recourse.wait.is_some() && !request.lines().is_clear(request.key());
-    let first = match waits {
-        true => match request.check() {
-            Ok(()) => None,
-            Err(error) => return Started::Done(Err(error)),
-        },
-        false => match ask_plainly(request.clone()) {
-            Started::Done(Ok(lease)) => return Started::Done(Ok(marked(lease, &recourse))),
-            first => Some(first),
-        },
-    };
-    Started::Waiting(AcquireFuture::boxed(Box::pin(decide(request, recourse, first))))
-}
-
-async fn decide(request: Request, recourse: Arc<Recourse>, first: Option<Started>) -> Result<Lease, Error> {
-    let denial = match first {
-        None => None,
-        Some(first) => match attempt(&request, &recourse, Some(first)).await {
-            Err(Error::Denied(denial)) if recourse.wait.is_some() => Some(denial),
-            result => return result,
-        },
-    };
-    match recourse.wait {
-        Some(wait) => waiting::wait(&request, &recourse, wait, denial).await,
-        None => attempt(&request, &recourse, None).await,
+    if let Some(wait) = recourse.wait {
+        return waiting::start(request, recourse, wait);
+    }
+    match ask_plainly(request.clone()) {
+        Started::Done(Ok(lease)) => Started::Done(Ok(marked(lease, &recourse))),
+        first => Started::Waiting(AcquireFuture::boxed(Box::pin(async move {
+            attempt(&request, &recourse, Some(first)).await
+        }))),
     }
 }
 
@@ -271,7 +254,7 @@ fn enforced(mut denied: Denied, recourse: &Recourse) -> Denied {
     denied
 }
 
-fn marked(mut lease: Lease, recourse: &Arc<Recourse>) -> Lease {
+pub(super) fn marked(mut lease: Lease, recourse: &Arc<Recourse>) -> Lease {
     if !recourse.shadow.is_none() {
         lease.has_shadow(recourse.clone());
     }

@@ -157,7 +157,7 @@ impl ScriptedBucket {
         let asked = self.asked(decision, mode, amounts, deadline);
         let request = request(&self.bucket, amounts);
         match &asked {
-            Asked::Granted(_) => {
+            Asked::Granted(..) => {
                 let number = self.scripted.leases.fetch_add(1, Ordering::Relaxed);
                 self.scripted.script.record(ScriptEvent::Granted { lease: number, request });
                 self.lease = Some(Arc::new(Running { scripted: self.scripted.clone(), number }));
@@ -171,8 +171,15 @@ impl ScriptedBucket {
         let refused = |error: Error| Asked::Refused(Refusal::Scripted(Box::new(error)));
         match decision {
             ScriptDecision::Bucket => self.bucket.acquire(mode, amounts, deadline),
-            ScriptDecision::Grant => self.grant(amounts),
-            ScriptDecision::Deny { limit, retry_after } => Asked::Denied(self.denied(limit, retry_after, amounts)),
+            ScriptDecision::Grant => self.grant(amounts, 0),
+            ScriptDecision::Deny { limit, retry_after } => {
+                let wait = i64::try_from(retry_after.as_millis()).unwrap_or(i64::MAX);
+                match mode.patience.as_ref().is_some_and(|patience| wait <= patience.most) {
+                    // Who waits is served when the denial says.
+                    true => self.grant(amounts, self.bucket.now().saturating_add(wait)),
+                    false => Asked::Denied(self.denied(limit, retry_after, amounts)),
+                }
+            }
             ScriptDecision::ExceedsCapacity { limit } => refused(self.exceeded(limit, amounts).into()),
             ScriptDecision::Disable => {
                 let KeyParts { entity, resource, .. } = self.bucket.key();
@@ -183,7 +190,7 @@ impl ScriptedBucket {
     }
 
     /// Charges the bucket, into debt where it is short.
-    fn grant(&mut self, amounts: &Amounts) -> Asked {
+    fn grant(&mut self, amounts: &Amounts, starts_at: i64) -> Asked {
         if let Bucket::Memory { place, limits } = &mut self.bucket {
             let now = place.home().now();
             if let Err(error) = place.claim(limits, now) {
@@ -192,7 +199,8 @@ impl ScriptedBucket {
         }
         self.bucket.settle(amounts, &[]);
         let left = self.bucket.glance(&[]).into_iter().map(|status| status.available.saturating_mul(MILLI));
-        Asked::Granted(amounts.iter().zip(left).map(|(amount, left)| Share { left, ..Share::asked(*amount) }).collect())
+        let shares = amounts.iter().zip(left).map(|(amount, left)| Share { left, ..Share::asked(*amount) });
+        Asked::Granted(shares.collect(), starts_at)
     }
 
     fn denied(&self, limit: Option<LimitName>, retry_after: Duration, amounts: &Amounts) -> Vec<LimitStatus> {

@@ -56,7 +56,8 @@ pub(super) fn known_denial(
     }
     let images: Option<Vec<Image>> = gates.iter().map(|gate| gate.fresh_image()).collect();
     let statuses = statuses(&images?, limits, amounts, first.now());
-    statuses.iter().any(LimitStatus::exceeded).then_some(statuses)
+    let patience = mode.patience.as_ref().map_or(Duration::ZERO, |patience| patience.time());
+    is_short(&statuses, patience).then_some(statuses)
 }
 
 /// Whether all shards together were short when they were seen last, however long ago, and none of them holds
@@ -65,8 +66,14 @@ pub(super) fn seems_short(first: &Arc<Gate>, limits: &Limits, mode: &Mode, amoun
     let gates = first.all();
     let held = mode.prefetch.is_some() && gates.iter().any(|gate| gate.holds_ahead(limits, amounts));
     let images: Option<Vec<Image>> = gates.iter().map(|gate| gate.image()).collect();
-    let short = |images: Vec<Image>| statuses(&images, limits, amounts, first.now()).iter().any(LimitStatus::exceeded);
+    let patience = mode.patience.as_ref().map_or(Duration::ZERO, |patience| patience.time());
+    let short = |images: Vec<Image>| is_short(&statuses(&images, limits, amounts, first.now()), patience);
     !held && images.is_some_and(short)
+}
+
+/// Returns `true` if a limit does not have what is asked of it, and will not have it in time.
+fn is_short(statuses: &[LimitStatus], patience: Duration) -> bool {
+    statuses.iter().any(|status| status.retry_after.is_none_or(|after| after > patience))
 }
 
 /// Where the limits stand, as far as the shards were seen.
@@ -100,6 +107,13 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
     }
     first.note_asked(&ask.limits, &ask.amounts);
     let gates = first.all();
+    if ask.mode.patience.is_some() {
+        // Its place is in one shard: where it waits least, as far as is known.
+        return match gates.iter().max_by_key(|gate| gate.headroom(&ask.limits, &ask.amounts)) {
+            Some(gate) => ask_one(&first, gate, &ask).await,
+            None => Verdict::Unavailable(Unavailable::ShutDown),
+        };
+    }
     let home = &gates[first.preferred() % gates.len()];
     let mut denials = Vec::new();
     if home.may_grant(&ask.limits, &ask.mode, &ask.amounts) {
@@ -141,7 +155,7 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
 async fn ask_one(first: &Gate, gate: &Arc<Gate>, ask: &Ask) -> Verdict {
     let verdict = match gate.acquire(&ask.limits, &ask.mode, &ask.amounts, ask.left()) {
         Ok(answer) => answer.await,
-        Err(Asked::Granted(shares)) => {
+        Err(Asked::Granted(shares, _)) => {
             let bucket = Bucket::Gated { gate: gate.clone(), limits: ask.limits.clone() };
             Verdict::Granted(Grant::new(bucket, shares))
         }
@@ -170,9 +184,13 @@ fn soon(first: &Arc<Gate>, gates: &[Arc<Gate>], denials: Vec<Vec<LimitStatus>>, 
     if wait > WORTH_WAITING {
         return None;
     }
-    // Of what is not short, all shards together tell.
+    // What there is, all shards together tell; how long it takes, the one that has it first.
     let all = glance(first, &ask.limits, &ask.amounts);
-    Some(all.into_iter().zip(statuses).map(|(all, one)| if one.exceeded() { one } else { all }).collect())
+    let told = |(all, one): (LimitStatus, LimitStatus)| match one.exceeded() {
+        true => LimitStatus { retry_after: one.retry_after, ..all },
+        false => all,
+    };
+    Some(all.into_iter().zip(statuses).map(told).collect())
 }
 
 /// Shards that are looked at, all at once, in the limiter's own runtime.

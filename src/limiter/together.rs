@@ -133,7 +133,7 @@ async fn begin((first, ask): &Part) -> Verdict {
         Err(Asked::Denied(statuses)) => Verdict::Denied(statuses),
         Err(Asked::Refused(refusal)) => Verdict::Refused(refusal),
         Err(Asked::Unavailable(error)) => Verdict::Unavailable(error),
-        Err(Asked::Granted(_) | Asked::Waiting(_)) => Verdict::Unavailable(Unavailable::ShutDown),
+        Err(Asked::Granted(..) | Asked::Waiting(_)) => Verdict::Unavailable(Unavailable::ShutDown),
     }
 }
 

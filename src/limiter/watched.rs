@@ -69,7 +69,15 @@ impl Store for Watched {
     }
 
     fn transact<'a>(&'a self, updates: &'a [(BucketKey, Update)]) -> StoreFuture<'a, bool> {
-        self.watch(self.inner.transact(updates))
+        // Transactions fail by their own number, which says nothing of the store.
+        let call = self.inner.transact(updates);
+        Box::pin(async move {
+            let result = call.await;
+            if result.is_ok() {
+                self.breaker.heard(&result, || self.clock.now());
+            }
+            result
+        })
     }
 
     fn split<'a>(&'a self, bucket: &'a BucketKey, split: &'a Split) -> StoreFuture<'a, bool> {

@@ -101,6 +101,13 @@ impl Parameters {
     }
 }
 
+impl Limit {
+    /// Returns what is refilled in so many ms, millitokens rounded down.
+    pub(crate) fn refill_in(&self, millis: i64) -> i64 {
+        i64::try_from(Parameters::from(self).whole().accrue(millis, 0).raw).unwrap_or(i64::MAX)
+    }
+}
+
 impl From<&Limit> for Parameters {
     fn from(limit: &Limit) -> Self {
         Self {

@@ -18,8 +18,12 @@ pub struct Lineage {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct BucketState {
-    /// When all its limits were last refilled: epoch ms. Also the lock of refilling writes.
+    /// The anchor: the time up to which the stored tokens are refilled, epoch ms. What has refilled since is
+    /// added by whoever reads them; writes that rely on it require that it has not moved.
     pub refilled_at: i64,
+    /// The anchor that a write of this crate set last, epoch ms: another [`refilled_at`](Self::refilled_at)
+    /// shows that a Python client has written.
+    pub own_anchor: Option<i64>,
     /// When the bucket counts as gone: epoch seconds.
     pub expires_at: Option<i64>,
     /// Which shard this is.
@@ -36,8 +40,8 @@ pub struct BucketState {
     pub last_write: Option<WriteId>,
     /// The limits, in the store's order.
     pub limits: SmallVec<[LimitState; 2]>,
-    /// The internal limit that measures writes on the item, where the store keeps one.
-    pub pressure: Option<(Rate, Level)>,
+    /// The internal limit that measures writes on the item, if the store keeps one.
+    pub pressure: Option<Pressure>,
     /// What newer peers have stamped on it, where they have.
     pub stamps: Option<Box<Stamps>>,
 }
@@ -47,6 +51,7 @@ impl BucketState {
     pub fn new(refilled_at: i64) -> Self {
         Self {
             refilled_at,
+            own_anchor: None,
             expires_at: None,
             shard: 0,
             shard_count: 1,
@@ -65,6 +70,11 @@ impl BucketState {
         self.limits.iter().find(|limit| limit.name == *name)
     }
 
+    /// Returns `true` if the bucket says nothing of the entity's parent: it was made before the entity.
+    pub(super) fn lacks_parent(&self) -> bool {
+        self.parent.is_none() && !self.stamped
+    }
+
     /// Whether the bucket counts as gone at `now` (epoch ms), deleted or not.
     pub fn is_expired(&self, now: i64) -> bool {
         self.expires_at.is_some_and(|seconds| seconds <= now.div_euclid(1000))
@@ -80,10 +90,26 @@ impl BucketState {
         self.stamps.as_ref().is_some_and(|stamps| stamps.is_soft(limit, now))
     }
 
-    /// Milliseconds since the last refill; 0 where that lies in the future.
+    /// Returns `true` if a Python client has moved the anchor since a write of this crate did.
+    pub fn shows_peer(&self) -> bool {
+        self.own_anchor != Some(self.refilled_at)
+    }
+
+    /// Milliseconds since the anchor; 0 if it lies in the future.
     pub fn age(&self, now: i64) -> i64 {
         now.saturating_sub(self.refilled_at).max(0)
     }
+}
+
+/// The internal limit that measures writes on an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pressure {
+    /// The writes that one item takes.
+    pub rate: Rate,
+    /// What is left of them.
+    pub level: Level,
+    /// 1000 for each write since the item exists.
+    pub consumed: i64,
 }
 
 /// One limit of a bucket shard.

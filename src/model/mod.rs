@@ -34,7 +34,7 @@ mod write;
 
 pub use arithmetic::{Accrual, InvalidParameters, Level, Parameters, Rate};
 pub use audit::{AuditAction, AuditEvent, AuditSubject};
-pub use bucket::{BucketState, LimitState, Lineage};
+pub use bucket::{BucketState, LimitState, Lineage, Pressure};
 pub use config::{ConfigScope, ConfigSource, ResolvedLimits, StoredConfig, StoredOnUnavailable};
 pub use cost::Cost;
 pub use entity::Entity;
@@ -51,7 +51,7 @@ pub use stamps::{StampGuard, Stamps, Validity};
 pub use status::{Availability, Denied, LimitStatus, Owner};
 pub use usage::{EntityCapacity, ResourceCapacity, UsageQuery, UsageSnapshot, UsageSubject, UsageSummary, UsageWindow};
 pub use version::{IncompatibleVersion, VersionRecord};
-pub use write::{Create, Expiry, Guard, Line, NewLimit, RefillLock, Split, TokenChange, Update, WriteId};
+pub use write::{Anchor, Create, Expiry, Guard, Line, NewLimit, Split, TokenChange, Update, WriteId};
 
 pub(crate) use calendar::rfc3339;
 pub(crate) use key::KeyParts;

@@ -73,6 +73,11 @@ impl VersionRecord {
         }
     }
 
+    /// Returns `true` if this crate has written it last: then no Python client has provisioned or upgraded the table.
+    pub fn is_ours(&self) -> bool {
+        self.updated_by.as_deref().is_some_and(|by| by.starts_with("tollgate:"))
+    }
+
     /// Whether this crate can work with the table: the schema's major version is ours and its minor
     /// one not above ours, and the client that the table asks for is not above 0.17.0, which this
     /// crate counts as. The version of the functions does not matter.

@@ -29,6 +29,12 @@ impl WriteId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Returns a number that ids of one writer share, and those of others hardly ever do: writers count from a
+    /// random number, so the first six characters stay the same for 2^28 writes.
+    pub(crate) fn writer(&self) -> u64 {
+        self.0.bytes().take(6).fold(0, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)) >> 20
+    }
 }
 
 impl fmt::Debug for WriteId {
@@ -87,13 +93,39 @@ pub struct NewLimit {
     pub consumed: i64,
 }
 
-/// Condition and effect of a write that refills.
+/// What a write requires of a bucket's anchor, the time up to which its tokens are refilled, and if it moves
+/// it. Epoch ms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RefillLock {
-    /// Condition: the bucket was last refilled at exactly this time (epoch ms).
-    pub seen: i64,
-    /// Its new refill time (epoch ms), later than `seen`.
-    pub to: i64,
+pub enum Anchor {
+    /// Requires nothing. The anchor stays.
+    Free,
+    /// Condition: the anchor is this. It stays.
+    Pinned(i64),
+    /// Condition: the anchor is `seen`. It becomes `to`.
+    Moves {
+        /// The anchor before.
+        seen: i64,
+        /// The anchor after. Another time than `seen`.
+        to: i64,
+    },
+}
+
+impl Anchor {
+    /// Returns the anchor that the write requires.
+    pub fn seen(self) -> Option<i64> {
+        match self {
+            Self::Free => None,
+            Self::Pinned(seen) | Self::Moves { seen, .. } => Some(seen),
+        }
+    }
+
+    /// Returns the anchor that the write sets.
+    pub fn moves_to(self) -> Option<i64> {
+        match self {
+            Self::Free | Self::Pinned(_) => None,
+            Self::Moves { to, .. } => Some(to),
+        }
+    }
 }
 
 /// What a write does to the time at which the bucket counts as gone.
@@ -123,8 +155,8 @@ pub struct Update {
     pub id: WriteId,
     /// The time at which expiry is checked (epoch ms).
     pub now: i64,
-    /// Refills under a lock, where it does.
-    pub lock: Option<RefillLock>,
+    /// What it requires of the bucket's anchor, and if it moves it.
+    pub anchor: Anchor,
     /// What it does to each limit.
     pub lines: SmallVec<[Line; 2]>,
     /// Limits that it adds.
@@ -148,7 +180,7 @@ pub struct Update {
 pub struct Create {
     /// The write's id, kept in the item.
     pub id: WriteId,
-    /// The time at which expiry is checked, and of the first refill (epoch ms).
+    /// The time at which expiry is checked, and the bucket's first anchor (epoch ms).
     pub now: i64,
     /// Its limits.
     pub limits: SmallVec<[NewLimit; 2]>,

@@ -8,6 +8,8 @@ use std::{error::Error as StdError, sync::Arc};
 pub enum StoreErrorKind {
     /// The store refused for now and did nothing: throttled, or in conflict with a transaction.
     Busy,
+    /// The store refused for now and did nothing, because this key is used more often than one partition takes.
+    HotKey,
     /// Nothing was done: the store was not reached, or it refused the call for good.
     NotApplied,
     /// The answer was lost: the write may have been done, or may still be.

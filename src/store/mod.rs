@@ -17,6 +17,7 @@ mod memory;
 mod namespaces;
 mod records;
 mod traits;
+mod waiters;
 
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
@@ -29,3 +30,4 @@ pub use records::{BucketListing, Cursor, LookUp, Page, Records, ResourceListing}
 pub use traits::{Outcome, Store, StoreFuture};
 
 pub(crate) use memory::{Entry, Home, Spend, apply};
+pub(crate) use waiters::{Ticket, Waiters};

@@ -66,7 +66,7 @@ pub(crate) fn unavailable(error: &Unavailable, allowed: bool) {
     super::degraded(if allowed { super::Degraded::Allow } else { super::Degraded::Block });
 }
 
-pub(crate) fn stale_config(error: &StoreError) {
+pub(crate) fn stale_config(error: &Unavailable) {
     tracing::warn!(target: "tollgate", %error, "stored limits not refreshed");
     count(names::CONFIG_STALE, &[], 1);
 }

@@ -91,7 +91,7 @@ impl Watched {
             Ok(answer) if answer.applied() => ("ok", Some(false)),
             Ok(_) => ("refused", Some(false)),
             Err(error) => match error.kind() {
-                StoreErrorKind::Busy => ("busy", None),
+                StoreErrorKind::Busy | StoreErrorKind::HotKey => ("busy", None),
                 StoreErrorKind::NotApplied => ("not_applied", Some(true)),
                 StoreErrorKind::Unknown => ("unknown", Some(true)),
                 StoreErrorKind::Corrupt => ("corrupt", Some(false)),

@@ -73,7 +73,7 @@ pub(super) fn judged(reason: RefusalReason<'_>) -> RefusalReason<'_> {
 pub(super) fn wait(reason: RefusalReason<'_>) -> Option<Duration> {
     match reason {
         RefusalReason::Denied(denied) => denied.retry_after(),
-        RefusalReason::Unavailable(_) => Some(RETRY_UNAVAILABLE),
+        RefusalReason::Unavailable(error) => Some(error.retry_after().unwrap_or(RETRY_UNAVAILABLE)),
         _ => None,
     }
 }

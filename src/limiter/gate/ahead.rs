@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use tokio::{sync::oneshot, time::Instant};
+use tokio::sync::oneshot;
 
 use super::{
     super::{bucket::Verdict, charge::Mode, lease::Amounts, prefetch::Prefetch},
@@ -300,7 +300,7 @@ impl Gate {
         if let Some(ahead) = &mut state.ahead_of {
             ahead.filling = true;
         }
-        state.queue.push_back(Waiter::new(&limits, mode, chunk, (Instant::now(), None), reply));
+        state.queue.push_back(Waiter::new(&limits, &mode.impatient(), chunk, None, reply));
         self.take_off(state);
         let gate = self.clone();
         self.context.background.spawn(async move {

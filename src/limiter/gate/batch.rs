@@ -2,15 +2,20 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use tokio::time::Instant;
+
 use super::{
     super::bucket::Verdict,
     room::Room,
     settling::Confirmation,
     state::{GateState, Waiter},
 };
-use crate::model::{
-    Limits, Lineage,
-    plan::{self, Changes},
+use crate::{
+    error::Unavailable,
+    model::{
+        Limits, Lineage,
+        plan::{self, Changes, Others, Wanted},
+    },
 };
 
 /// What the next write does, for whom.
@@ -30,6 +35,14 @@ pub(super) struct Batch {
     pub(super) bypassed: bool,
     pub(super) waiters: Vec<Waiter>,
     pub(super) confirmations: Vec<Confirmation>,
+}
+
+impl Batch {
+    /// What it brings the bucket to.
+    pub(super) fn wanted(&self, others: Others) -> Wanted<'_> {
+        let limits = self.wanted.as_deref().unwrap_or_default();
+        Wanted { limits, own: self.own, lineage: self.lineage.as_deref(), others }
+    }
 }
 
 impl GateState {
@@ -73,8 +86,8 @@ impl GateState {
         }
     }
 
-    /// Takes the next batch off the queue. Requests that are known not to fit go to `denied`,
-    /// those that nobody waits for any more are dropped. `None` where nothing is left to do.
+    /// Takes the next batch off the queue. Requests that are known not to fit go to `denied`, those that nobody
+    /// waits for any more are dropped. `None` if nothing is left to do.
     pub(super) fn next(
         &mut self,
         now: i64,
@@ -90,31 +103,27 @@ impl GateState {
         let mut later = VecDeque::new();
         let fresh = std::mem::take(&mut self.shown) || self.is_fresh(now, trusted_for);
         let refusal = self.refusal(now);
-        let bypassed = self.seen.live(now).is_some_and(|state| state.is_bypassed(now));
-        let enter = if bypassed { admit } else { spend };
-        let modest = self.is_modest(&changes, now);
-        let mut room = Room::new(self.seen.live(now), wanted.as_ref(), &changes, now);
+        let state = self.seen.live(now);
+        let bypassed = state.is_some_and(|state| state.is_bypassed(now));
+        let shards = state.map_or(1, |state| state.shard_count);
+        let enter = |changes: &mut Changes, waiter: &Waiter| match bypassed {
+            true => admit(changes, waiter),
+            false => spend(changes, waiter, shards),
+        };
+        let mut room = Room::new(state, wanted.as_ref(), &changes, now);
         for waiter in std::mem::take(&mut self.queue) {
-            // One write carries one set of parameters; others have their turn in the next one.
             if let Some(refusal) = &refusal {
                 denied.push((waiter, Verdict::Refused(refusal.clone())));
                 continue;
             }
-            if let Some(statuses) = self.give_up(&waiter.limits, &waiter.amounts, waiter.span(), &changes, now) {
-                denied.push((waiter, Verdict::Denied(statuses)));
-                continue;
-            }
-            if modest && !self.held(&waiter, &changes, now) {
-                later.push_back(waiter);
-                continue;
-            }
+            // One write carries one set of parameters; others have their turn in the next one.
             let together = wanted.as_ref().is_some_and(|wanted| wanted.same(&waiter.limits));
-            if together && room.take(&waiter.amounts) {
+            if together && room.take(waiter.wish()) {
                 enter(&mut changes, &waiter);
                 waiters.push(waiter);
                 continue;
             }
-            match self.denial(&waiter.limits, &waiter.amounts, &changes, now).filter(|_| together && fresh) {
+            match self.denial(waiter.wish(), &changes, now).filter(|_| together && fresh) {
                 Some(statuses) => denied.push((waiter, Verdict::Denied(statuses))),
                 None => later.push_back(waiter),
             }
@@ -146,12 +155,47 @@ impl GateState {
         Some(Batch { wanted, own, lineage, changes, pending, bypassed, waiters, confirmations })
     }
 
+    /// Takes what leases take off the pending differences, to be written whatever the bucket holds: it was
+    /// refused too often.
+    pub(super) fn overdue_takes(&mut self, most: u32) -> Option<Batch> {
+        if self.takes_refused < most || !self.pending.takes() {
+            return None;
+        }
+        let (takes, gives) = self.pending.split_takes();
+        self.pending = gives;
+        self.flush_now |= !self.pending.is_empty();
+        let confirmations = std::mem::take(&mut self.confirmations);
+        Some(Batch {
+            wanted: None,
+            own: None,
+            lineage: None,
+            changes: takes.clone(),
+            pending: takes,
+            bypassed: false,
+            waiters: Vec::new(),
+            confirmations,
+        })
+    }
+
     /// Puts a batch that was not written back to where it came from.
     pub(super) fn put_back(&mut self, batch: Batch) {
         self.await_turn(batch.waiters);
         self.keep_pending(batch.pending, batch.confirmations);
         // Where the timer has run out meanwhile, nothing else would bring them on their way.
         self.flush_now |= !self.flush_due;
+    }
+
+    /// Takes those off the queue whose deadline comes before `back`: there is no decision for them, for the reason
+    /// `why`.
+    pub(super) fn overdue(&mut self, back: Instant, why: Unavailable) -> Vec<(Waiter, Verdict)> {
+        let is_late = |waiter: &Waiter| waiter.until.is_some_and(|until| until < back);
+        if !self.queue.iter().any(is_late) {
+            return Vec::new();
+        }
+        let (late, queue) = std::mem::take(&mut self.queue).into_iter().partition(is_late);
+        self.queue = queue;
+        let late: VecDeque<Waiter> = late;
+        late.into_iter().map(|waiter| (waiter, Verdict::Unavailable(why.clone()))).collect()
     }
 
     /// Puts requests back to the head of the queue.
@@ -173,9 +217,10 @@ impl GateState {
     }
 }
 
-fn spend(changes: &mut Changes, waiter: &Waiter) {
-    for (limit, amount) in waiter.limits.iter().zip(&waiter.amounts) {
-        changes.spend(limit.name(), *amount);
+fn spend(changes: &mut Changes, waiter: &Waiter, shards: u32) {
+    let wish = waiter.wish();
+    for (index, (limit, amount)) in waiter.limits.iter().zip(&waiter.amounts).enumerate() {
+        changes.reserve(limit.name(), *amount, wish.debt(index, shards));
     }
 }
 

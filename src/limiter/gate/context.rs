@@ -5,21 +5,24 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     task::Poll,
     time::Duration,
 };
 
 use super::{
-    super::{background::Background, breaker::Switch, prefetch::Counters, resolver::Resolver},
+    super::{background::Background, breaker::Switch, places::Places, prefetch::Counters, resolver::Resolver},
     record::Kinds,
 };
 use crate::{
     clock::{Clock, StoreTime},
-    model::{Now, WriteId},
+    model::{Now, WriteId, plan::Peers},
     store::{Store, StoreError, StoreErrorKind},
 };
+
+/// A store that says nothing for so long while it is asked counts as silent, ms.
+const LEAST_SILENCE: i64 = 100;
 
 /// What all gates of a limiter share.
 #[derive(Debug)]
@@ -35,6 +38,8 @@ pub(in crate::limiter) struct Context {
     pub(in crate::limiter) prefetched: Counters,
     pub(in crate::limiter) kinds: Kinds,
     pub(in crate::limiter) breaker: Arc<Switch>,
+    pub(in crate::limiter) round_trip: RoundTrip,
+    pub(in crate::limiter) places: Places,
 }
 
 impl Context {
@@ -46,6 +51,14 @@ impl Context {
     /// Whether nobody knows yet how far the clock is off.
     pub(super) fn is_timeless(&self) -> bool {
         self.time.as_ref().is_some_and(|time| !time.is_known())
+    }
+
+    /// Notes that somebody's deadline has passed. The breaker hears of it if the store is silent meanwhile.
+    pub(in crate::limiter) fn missed_deadline(&self) {
+        if self.places.any_in_flight() {
+            let patience = self.round_trip.millis().saturating_mul(2).max(LEAST_SILENCE);
+            self.breaker.missed(self.clock.now(), patience);
+        }
     }
 
     /// A store call that ends in time, one way or another.
@@ -72,6 +85,33 @@ pub(in crate::limiter) struct Settings {
     pub(in crate::limiter) store_deadline: Duration,
     /// How many shards a bucket may be split into.
     pub(in crate::limiter) max_shards: u32,
+    /// If Python clients spend from the same buckets.
+    pub(in crate::limiter) peers: Peers,
+}
+
+/// What a write of a bucket takes, on average of the last ones. Shared by all gates: they write to one store.
+#[derive(Debug, Default)]
+pub(in crate::limiter) struct RoundTrip(AtomicU32);
+
+impl RoundTrip {
+    /// Notes a write that was answered.
+    pub(super) fn took(&self, time: Duration) {
+        let micros = u32::try_from(time.as_micros()).unwrap_or(u32::MAX).max(1);
+        let before = self.0.load(Ordering::Relaxed);
+        let mean = if before == 0 { micros } else { before - before / 8 + micros / 8 };
+        // Two at once: one of them is forgotten.
+        self.0.store(mean.max(1), Ordering::Relaxed);
+    }
+
+    /// Returns the mean; zero before the first answer.
+    pub(in crate::limiter) fn mean(&self) -> Duration {
+        Duration::from_micros(self.0.load(Ordering::Relaxed).into())
+    }
+
+    /// Returns the mean in ms, rounded up.
+    pub(in crate::limiter) fn millis(&self) -> i64 {
+        i64::from(self.0.load(Ordering::Relaxed).div_ceil(1000))
+    }
 }
 
 /// Ids of writes: a random beginning, then counting.

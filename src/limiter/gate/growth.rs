@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Gate, state::GateState};
 use crate::{
-    model::{BucketState, LimitName, LimitState, MILLI, Split},
+    model::{LimitName, LimitState, MILLI, Split},
     telemetry::{self, StoreCall},
 };
 
@@ -18,17 +18,37 @@ const SUSTAINED: i64 = 1000;
 /// How long after the last time an item counts as still written so often: ms.
 const SUBSIDED: i64 = 15_000;
 
-/// Since when and until when a bucket's item was written as often as it can be: epoch ms.
+/// So many writes a second are as many as an item takes: DynamoDB takes 1000.
+const HOT: i64 = 900;
+
+/// How hot a bucket's item is, by how often it is written.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pressed {
+    /// Since when and until when it was written as often as it can be: epoch ms.
     since: i64,
     last: i64,
+    /// When its writes were counted last, and how many there had been, in thousandths.
+    counted_at: i64,
+    count: i64,
 }
 
 impl Pressed {
     /// Whether it was so a short time ago.
     pub(super) fn is_recent(self, now: i64) -> bool {
         now.saturating_sub(self.last) <= SUBSIDED
+    }
+
+    /// Notes how many writes the item has had. Returns `true` if it is written as often as it can be. `None`: too
+    /// soon to tell.
+    fn counts(&mut self, count: i64, now: i64) -> Option<bool> {
+        let passed = now.saturating_sub(self.counted_at);
+        if (0..COUNTED_OVER).contains(&passed) {
+            return None;
+        }
+        let writes = count.saturating_sub(self.count);
+        let known = std::mem::replace(&mut self.counted_at, now) != 0;
+        self.count = count;
+        Some(known && writes >= HOT.saturating_mul(passed))
     }
 
     /// Notes that it is so; whether it has been for a while.
@@ -40,6 +60,9 @@ impl Pressed {
         now.saturating_sub(self.since) >= SUSTAINED
     }
 }
+
+/// Writes are counted over so long at least, ms.
+const COUNTED_OVER: i64 = 500;
 
 /// Doubles the shards of the gate's bucket, if the item is written as often as it can be and every
 /// shard would still hold what is asked for at once. `throttled`: the store has said so itself.
@@ -71,8 +94,9 @@ pub(super) async fn grow(gate: &Arc<Gate>, throttled: bool) {
 impl GateState {
     /// How many shards the bucket has, if it should have twice as many.
     fn shards_to_split(&mut self, now: i64, throttled: bool, most: u32) -> Option<u32> {
-        let pressed = throttled || is_pressed(self.seen.live(now)?, now);
-        let pressed = pressed && self.pressed.is_sustained(now);
+        let writes = self.seen.live(now)?.pressure.map(|pressure| pressure.consumed);
+        let counted = writes.and_then(|writes| self.pressed.counts(writes, now));
+        let pressed = (throttled || counted == Some(true)) && self.pressed.is_sustained(now);
         let state = self.seen.live(now)?;
         let count = state.shard_count;
         let due = pressed && now.saturating_sub(self.split_at) >= PAUSE;
@@ -90,9 +114,4 @@ impl GateState {
         };
         self.seen.live(now).is_some_and(|state| state.limits.iter().all(enough))
     }
-}
-
-/// Whether the item has been written as often as it can be for a while.
-fn is_pressed(state: &BucketState, now: i64) -> bool {
-    state.pressure.is_some_and(|(rate, level)| rate.refill(level, state.age(now)).tokens < MILLI)
 }

@@ -5,8 +5,8 @@
 //! of leases that were settled since.
 //!
 //! [`state`] is what the gate knows and decides, without I/O ([`batch`]: who flies next; [`room`]: how many that
-//! is); while nobody asks it comes to [`rest`], and a [`record`] of it is kept. [`flight`] carries it to the store,
-//! and [`pacing`] says when that is worth it; [`answer`] is what a request waits for. Differences of settled leases
+//! is; [`others`]: who else writes); while nobody asks it comes to [`rest`], and a [`record`] of it is kept. [`flight`]
+//! carries it to the store, and [`pacing`] says when that is worth it; [`answer`] is what a request waits for. Differences of settled leases
 //! come through [`settling`], tokens that were taken ahead lie in [`ahead`]. A bucket of several shards has a gate
 //! for each: [`shards`] finds them, [`growth`] makes more.
 
@@ -16,6 +16,7 @@ mod batch;
 mod context;
 mod flight;
 mod growth;
+mod others;
 mod pacing;
 mod record;
 mod rest;
@@ -33,10 +34,11 @@ use tokio::{sync::oneshot, time::Instant};
 
 pub(super) use self::{
     answer::Answer,
-    context::{Context, Settings, WriteIds},
+    context::{Context, RoundTrip, Settings, WriteIds},
     record::Kinds,
     rest::Resting,
     shards::{Image, Planned, transact},
+    state::Wish,
 };
 use self::{
     flight::Airborne,
@@ -92,6 +94,11 @@ impl Gate {
         self.context.background.deadline(time)
     }
 
+    /// Notes that somebody's deadline has passed before the store answered.
+    pub(super) fn missed_deadline(&self) {
+        self.context.missed_deadline();
+    }
+
     /// Why the bucket grants nothing, if that is known.
     pub(super) fn known_refusal(&self) -> Option<Refusal> {
         let now = self.context.clock.now();
@@ -114,7 +121,7 @@ impl Gate {
         if mode.prefetch.is_some() && state.holds_ahead(limits, amounts, now) {
             return None;
         }
-        let denial = state.deny_from_memory(limits, amounts, now, trusted_for)?;
+        let denial = state.deny_from_memory(Wish::new(limits, mode, amounts), now, trusted_for)?;
         state.denied_at = now;
         self.write_debt(state);
         Some(denial)
@@ -125,7 +132,7 @@ impl Gate {
         let now = self.context.clock.now();
         self.peek(now, |state| {
             let held = mode.prefetch.is_some() && state.holds_ahead(limits, amounts, now);
-            !held && state.denial(limits, amounts, &state.pending, now).is_some()
+            !held && state.denial(Wish::new(limits, mode, amounts), &state.pending, now).is_some()
         })
     }
 
@@ -171,26 +178,22 @@ impl Gate {
                 Err(state) => state,
                 Ok(left) => {
                     let shares = amounts.iter().zip(left).map(|(amount, left)| Share { left, ..Share::asked(*amount) });
-                    return Err(Asked::Granted(shares.collect()));
+                    return Err(Asked::Granted(shares.collect(), 0));
                 }
             };
         }
-        if let Some(statuses) = state.deny_from_memory(limits, amounts, now, trusted_for) {
+        if let Some(statuses) = state.deny_from_memory(Wish::new(limits, mode, amounts), now, trusted_for) {
             state.denied_at = now;
             self.write_debt(state);
             return Err(Asked::Denied(statuses));
         }
-        let since = Instant::now();
-        let waits = (since, since.checked_add(deadline.into()));
-        if let Some(statuses) = state.give_up(limits, amounts, waits, &state.pending, now) {
-            return Err(Asked::Denied(statuses));
-        }
+        let until = Instant::now().checked_add(deadline.into());
         if !self.context.breaker.admits(|| self.context.clock.now()) {
             return Err(Asked::Unavailable(Unavailable::BreakerOpen));
         }
         let (reply, verdict) = oneshot::channel();
         state.asked(limits, amounts);
-        state.queue.push_back(Waiter::new(limits, mode, amounts.clone(), waits, reply));
+        state.queue.push_back(Waiter::new(limits, mode, amounts.clone(), until, reply));
         if let Some(prefetch) = mode.prefetch {
             self.take_ahead(state, mode, amounts, prefetch, now);
             state = self.lock();
@@ -225,6 +228,17 @@ impl Gate {
 
     async fn read(&self) -> Result<Option<BucketState>, StoreError> {
         self.call(StoreCall::Read, self.context.store.read(&self.key)).await
+    }
+
+    /// Returns what a write expects of others.
+    fn others(&self, state: &GateState, now: i64) -> plan::Others {
+        let Context { round_trip, settings, .. } = &*self.context;
+        state.others.expected(state.seen_at, now, round_trip.millis(), settings.peers)
+    }
+
+    /// Returns when a write that was answered at `now` reached the store, about. Epoch ms.
+    fn written_at(&self, now: i64) -> i64 {
+        now.saturating_sub(self.context.round_trip.millis() / 2)
     }
 
     /// Starts a flight unless one is under way.

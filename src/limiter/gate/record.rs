@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use smallvec::SmallVec;
 
 use super::state::{GateState, Seen};
-use crate::model::{BucketState, Level, LimitState};
+use crate::model::{BucketState, Level};
 
 /// What buckets have in common: one of them, without its numbers.
 type Kind = Arc<BucketState>;
@@ -66,13 +66,15 @@ pub(in crate::limiter) struct Plain {
     refilled_at: i64,
     /// Of the first limit; of nothing, in a bucket without limits.
     level: Level,
-    /// Of the item's own limit; of nothing, where it has none.
-    pressure: Level,
+    /// Consumed of the first limit, as the gate's own writes have shown it.
+    consumed: i64,
     /// The most that one request has asked, as a [`part`] of a limit's capacity: of whichever it is the
     /// greatest part.
     most_asked: u32,
     /// Epoch seconds; 0 where it has no end, or one that finds no room here.
     expires_at: u32,
+    /// When a Python client was seen: epoch seconds.
+    peer_at: u32,
 }
 
 #[derive(Debug)]
@@ -80,9 +82,12 @@ pub(in crate::limiter) struct Rich {
     plain: Plain,
     /// Epoch seconds.
     expires_at: Option<i64>,
-    /// Of the limits after the first.
-    others: SmallVec<[Level; 1]>,
+    /// Of the limits after the first, and what was consumed of them.
+    others: SmallVec<[(Level, i64); 1]>,
 }
+
+/// What was consumed of a limit that no write of the gate's own has shown.
+const UNKNOWN: i64 = i64::MIN;
 
 /// The whole of a capacity. A power of two, as shard counts are: nothing is lost where a capacity is
 /// exactly so many times what is asked.
@@ -130,14 +135,21 @@ impl Record {
         let most_asked =
             bucket.limits.iter().map(|limit| part(state.most_asked(&limit.name), limit.parameters.capacity()));
         let most_asked = most_asked.max().unwrap_or(0);
-        let mut levels = bucket.limits.iter_mut().map(|limit| {
+        let consumed = std::mem::take(&mut state.others.consumed);
+        let consumed = consumed.into_iter().chain(std::iter::repeat(UNKNOWN));
+        let mut levels = bucket.limits.iter_mut().zip(consumed).map(|(limit, consumed)| {
             limit.consumed = 0;
-            std::mem::take(&mut limit.level)
+            (std::mem::take(&mut limit.level), consumed)
         });
-        let level = levels.next().unwrap_or_default();
-        let others: SmallVec<[Level; 1]> = levels.collect();
+        let (level, consumed) = levels.next().unwrap_or_default();
+        let others: SmallVec<[(Level, i64); 1]> = levels.collect();
         bucket.last_write = None;
-        let pressure = bucket.pressure.as_mut().map(|(_, level)| std::mem::take(level)).unwrap_or_default();
+        bucket.own_anchor = None;
+        if let Some(pressure) = &mut bucket.pressure {
+            // Measured anew, by whoever writes it often.
+            pressure.level = Level { tokens: pressure.rate.capacity(), remainder: 0 };
+            pressure.consumed = 0;
+        }
         let refilled_at = std::mem::take(&mut bucket.refilled_at);
         let expires_at = bucket.expires_at.take();
         // What means none must not stand for one.
@@ -152,9 +164,10 @@ impl Record {
             changed_at,
             refilled_at,
             level,
-            pressure,
+            consumed,
             most_asked,
             expires_at: short.unwrap_or_default(),
+            peer_at: u32::try_from(state.others.peer_at / 1000).unwrap_or(0),
         };
         if short.is_some() && others.is_empty() {
             return match before {
@@ -186,37 +199,24 @@ fn put<T>(mut place: Box<T>, value: T) -> Box<T> {
 }
 
 impl Plain {
-    fn wake(&self, others: &[Level], expires_at: Option<i64>) -> GateState {
+    fn wake(&self, others: &[(Level, i64)], expires_at: Option<i64>) -> GateState {
         let (seen_at, changed_at) = (self.seen_at, self.changed_at);
         let mut state = GateState { seen_at, changed_at, ..GateState::default() };
+        state.others.peer_at = i64::from(self.peer_at) * 1000;
         let mut bucket = BucketState::clone(&self.kind);
         bucket.refilled_at = self.refilled_at;
         bucket.expires_at = expires_at;
-        if let Some((_, level)) = &mut bucket.pressure {
-            *level = self.pressure;
-        }
-        let levels = std::iter::once(&self.level).chain(others);
-        for (limit, level) in bucket.limits.iter_mut().zip(levels) {
-            limit.level = *level;
+        let levels = std::iter::once((self.level, self.consumed)).chain(others.iter().copied());
+        for (limit, (level, consumed)) in bucket.limits.iter_mut().zip(levels) {
+            limit.level = level;
+            if consumed != UNKNOWN {
+                state.others.consumed.push(consumed);
+            }
             if self.most_asked > 0 {
                 state.most_asked.push((limit.name.clone(), amount(self.most_asked, limit.parameters.capacity())));
             }
         }
         state.seen = Seen::Present(bucket);
         state
-    }
-}
-
-impl BucketState {
-    /// Whether somebody has written to the bucket since, by what a gate at rest keeps of it.
-    pub(super) fn was_changed(&self, since: &Self) -> bool {
-        let numbers = |state: &Self| (state.refilled_at, state.expires_at, state.shard_count, state.pressure);
-        let same = |(before, after): (&LimitState, &LimitState)| {
-            (&before.name, before.parameters, before.level) == (&after.name, after.parameters, after.level)
-        };
-        numbers(self) != numbers(since)
-            || self.limits.len() != since.limits.len()
-            || !self.limits.iter().zip(&since.limits).all(same)
-            || self.stamps != since.stamps
     }
 }

@@ -9,6 +9,8 @@ use std::{
     sync::{Arc, LazyLock, MutexGuard, PoisonError},
 };
 
+use tokio::time::Instant;
+
 use super::{
     Gate, growth,
     record::{Kinds, Record},
@@ -97,8 +99,8 @@ impl GateState {
 
     fn may_rest(&self, now: i64) -> bool {
         let quiet = self.confirmations.is_empty() && !self.flush_due && !self.doubtful && self.failures == 0;
-        let plain =
-            self.ahead_of.is_none() && !self.pace.is_pressed() && !self.pressed.is_recent(now) && !self.is_ahead();
+        let alone = self.pace.is_over(Instant::now()) && !self.others.are_there(now) && self.takes_refused == 0;
+        let plain = self.ahead_of.is_none() && alone && !self.pressed.is_recent(now) && !self.is_ahead();
         let denies = now.saturating_sub(self.denied_at) < DENIES;
         quiet && plain && !denies && self.is_idle() && now.saturating_sub(self.split_at) >= growth::PAUSE
     }

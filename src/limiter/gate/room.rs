@@ -2,25 +2,29 @@
 
 use smallvec::SmallVec;
 
+use super::state::Wish;
 use crate::model::{
     BucketState, Limit, Limits, Parameters,
     plan::{self, Changes},
 };
 
-/// Whether every limit has what is asked of it, as far as is known.
-pub(super) fn fits(state: Option<&BucketState>, limits: &Limits, amounts: &[i64], changes: &Changes, now: i64) -> bool {
-    Room::new(state, Some(limits), changes, now).take(amounts)
+/// Returns `true` if every limit has what is asked of it, as far as is known.
+pub(super) fn fits(state: Option<&BucketState>, wish: Wish<'_>, changes: &Changes, now: i64) -> bool {
+    Room::new(state, Some(wish.limits), changes, now).take(wish)
 }
 
-/// What more can be granted of each limit, as far as is known: millitokens; `None` where there is no end to
+/// What more can be granted of each limit, as far as is known: millitokens; `None` if there is no end to
 /// it. A bucket that does not exist, and a limit that it does not have, count as full.
-pub(super) struct Room(SmallVec<[Option<i64>; 2]>);
+pub(super) struct Room {
+    left: SmallVec<[Option<i64>; 2]>,
+    shards: u32,
+}
 
 impl Room {
     pub(super) fn new(state: Option<&BucketState>, limits: Option<&Limits>, changes: &Changes, now: i64) -> Self {
         let bypassed = state.is_some_and(|state| state.is_bypassed(now));
         let left = |limit: &Limit| {
-            let gone = changes.get(limit.name()).map_or(0, |change| change.spend.saturating_add(change.take));
+            let gone = changes.get(limit.name()).map_or(0, plan::Change::debit);
             let wanted = Parameters::from(limit);
             let Some((state, known)) = state.and_then(|state| Some((state, state.limit(limit.name())?))) else {
                 return Some(wanted.capacity().saturating_sub(gone));
@@ -33,16 +37,20 @@ impl Room {
             Some(capacity.saturating_sub(gone).min(plan::projected(state, known, changes, now).tokens))
         };
         let left = |limit: &Limit| if bypassed { None } else { left(limit) };
-        Self(limits.into_iter().flat_map(|limits| limits.iter()).map(left).collect())
+        let left = limits.into_iter().flat_map(|limits| limits.iter()).map(left).collect();
+        Self { left, shards: state.map_or(1, |state| state.shard_count) }
     }
 
-    /// Takes `amounts`, if there is room for all of them.
-    pub(super) fn take(&mut self, amounts: &[i64]) -> bool {
-        let fits = |(left, amount): (&Option<i64>, &i64)| *amount <= 0 || left.is_none_or(|left| left >= *amount);
-        if !self.0.iter().zip(amounts).all(fits) {
+    /// Takes what is asked, if there is room for all of it.
+    pub(super) fn take(&mut self, wish: Wish<'_>) -> bool {
+        let fits = |(index, (left, amount)): (usize, (&Option<i64>, &i64))| {
+            let held = left.map(|left| left.saturating_add(wish.debt(index, self.shards)));
+            *amount <= 0 || held.is_none_or(|held| held >= *amount)
+        };
+        if !self.left.iter().zip(wish.amounts).enumerate().all(fits) {
             return false;
         }
-        for (left, amount) in self.0.iter_mut().zip(amounts) {
+        for (left, amount) in self.left.iter_mut().zip(wish.amounts) {
             *left = left.map(|left| left.saturating_sub((*amount).max(0)));
         }
         true

@@ -8,7 +8,7 @@ use std::sync::{
 use super::{Gate, state::Seen};
 use crate::{
     error::Unavailable,
-    limiter::charge::Mode,
+    limiter::{charge::Mode, lease::Amounts},
     model::{
         BucketKey, BucketState, Limits, Split, Update,
         plan::{self, Changes, Wanted},
@@ -31,6 +31,7 @@ pub(in crate::limiter) struct Planned {
     /// The shard, as it was planned from.
     from: BucketState,
     update: Update,
+    changes: Changes,
 }
 
 /// Executes writes of several shards, all or none. False where one was refused.
@@ -183,6 +184,29 @@ impl Gate {
         }
     }
 
+    /// What all shards together hold of each of `limits` at `now`, as far as they were seen; this one holds `bucket`.
+    /// Millitokens.
+    pub(super) fn left(self: &Arc<Self>, bucket: &BucketState, limits: &Limits, now: i64) -> Amounts {
+        let none = Changes::new();
+        let held = |state: &BucketState, limit: &crate::Limit, changes: &Changes| {
+            state.limit(limit.name()).map_or(0, |known| plan::projected(state, known, changes, now).tokens)
+        };
+        let mut left: Amounts = limits.iter().map(|limit| held(bucket, limit, &none)).collect();
+        if self.shard_count() > 1
+            && let Some(first) = self.first()
+        {
+            for gate in first.all().iter().filter(|gate| !Arc::ptr_eq(gate, self)) {
+                gate.peek(now, |state| {
+                    let Some(bucket) = state.seen.live(now) else { return };
+                    for (left, limit) in left.iter_mut().zip(limits.iter()) {
+                        *left = left.saturating_add(held(bucket, limit, &state.pending));
+                    }
+                });
+            }
+        }
+        left
+    }
+
     fn shards(&self) -> &Shards {
         self.shards.get_or_init(|| Box::new(Shards::first()))
     }
@@ -259,18 +283,26 @@ impl Gate {
         mode: &Mode,
         changes: &Changes,
     ) -> Planned {
-        let wanted = match self.lock().changed_since(mode.known_at) {
-            // Its parameters stand.
-            true => Wanted::default(),
-            false => Wanted { limits, own: Some(mode.own), lineage: mode.lineage.as_deref(), crowd: false },
+        let time = self.context.now();
+        let wanted = {
+            let state = self.lock();
+            let others = self.others(&state, time.at);
+            match state.changed_since(mode.known_at) {
+                // Its parameters stand.
+                true => Wanted { others, ..Wanted::default() },
+                false => Wanted { limits, own: Some(mode.own), lineage: mode.lineage.as_deref(), others },
+            }
         };
-        let update = plan::update(&from, changes, wanted, self.context.now(), self.context.write_ids.next());
-        Planned { gate: self.clone(), from, update }
+        let update = plan::update(&from, changes, wanted, time, self.context.write_ids.next());
+        Planned { gate: self.clone(), from, update, changes: changes.clone() }
     }
 
     /// What came of a write that was planned.
-    fn transacted(&self, Planned { from, update, .. }: &Planned, done: bool) {
+    fn transacted(&self, Planned { from, update, changes, .. }: &Planned, done: bool) {
         let mut state = self.lock();
+        if done {
+            state.others.consumed_unseen(from, changes);
+        }
         let mut after = from.clone();
         // Unless somebody has changed it meanwhile.
         let known = matches!(&state.seen, Seen::Present(seen) if seen == from);

@@ -9,12 +9,16 @@ use super::{
     super::bucket::{Refusal, Verdict},
     ahead::Ahead,
     growth::Pressed,
+    others::Others,
     pacing::Pace,
     room::fits,
     settling::Confirmation,
 };
 use crate::{
-    limiter::{charge::Mode, lease::Amounts},
+    limiter::{
+        charge::{Mode, Patience},
+        lease::Amounts,
+    },
     model::{
         BucketState, LimitName, LimitStatus, Limits, Lineage, Now,
         plan::{self, Changes},
@@ -57,6 +61,10 @@ pub(super) struct GateState {
     pub(super) split_at: i64,
     /// Whether the item is written as often as it can be.
     pub(super) pressed: Pressed,
+    /// Who else writes to the bucket.
+    pub(super) others: Others,
+    /// How often in a row a write of what leases take was refused.
+    pub(super) takes_refused: u32,
     /// The most that one request has asked of each limit: millitokens.
     pub(super) most_asked: SmallVec<[(LimitName, i64); 2]>,
     /// What was taken ahead.
@@ -91,31 +99,52 @@ pub(super) struct Waiter {
     /// The entity's parent, where it is known to have one.
     pub(super) lineage: Option<Arc<Lineage>>,
     pub(super) amounts: Amounts,
-    /// When it came.
-    pub(super) since: Instant,
+    /// Of a request that waits until what the bucket owes is refilled.
+    pub(super) patience: Option<Box<Patience>>,
     /// Until when somebody waits, if anybody does.
     pub(super) until: Option<Instant>,
+    /// How often a write of it was refused because others had written.
+    pub(super) races: u32,
     pub(super) reply: oneshot::Sender<Verdict>,
 }
 
 impl Waiter {
-    /// It comes at `since`, and waits until `until`, or for ever.
+    /// It waits until `until`, or for ever.
     pub(super) fn new(
         limits: &Limits,
         mode: &Mode,
         amounts: Amounts,
-        (since, until): (Instant, Option<Instant>),
+        until: Option<Instant>,
         reply: oneshot::Sender<Verdict>,
     ) -> Self {
-        let (limits, lineage) = (limits.clone(), mode.lineage.clone());
-        Self { limits, known_at: mode.known_at, own: Some(mode.own), lineage, amounts, since, until, reply }
+        let (limits, lineage, patience) = (limits.clone(), mode.lineage.clone(), mode.patience.clone());
+        let (known_at, own) = (mode.known_at, Some(mode.own));
+        Self { limits, known_at, own, lineage, amounts, patience, until, races: 0, reply }
+    }
+
+    pub(super) fn wish(&self) -> Wish<'_> {
+        let debts = self.patience.as_deref().map(|patience| &patience.debts[..]);
+        Wish { limits: &self.limits, amounts: &self.amounts, debts }
     }
 }
 
-impl Waiter {
-    /// From when until when it waits.
-    pub(super) fn span(&self) -> (Instant, Option<Instant>) {
-        (self.since, self.until)
+/// What a request asks of a bucket: `amounts`, in the order of `limits`. Millitokens.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::limiter) struct Wish<'a> {
+    pub(in crate::limiter) limits: &'a Limits,
+    pub(in crate::limiter) amounts: &'a [i64],
+    /// What the bucket may owe of each then. Of a bucket that has several shards, all of them together.
+    pub(in crate::limiter) debts: Option<&'a [i64]>,
+}
+
+impl<'a> Wish<'a> {
+    pub(in crate::limiter) fn new(limits: &'a Limits, mode: &'a Mode, amounts: &'a [i64]) -> Self {
+        Self { limits, amounts, debts: mode.patience.as_deref().map(|patience| &patience.debts[..]) }
+    }
+
+    /// Returns what one of `shards` may owe of the limit at `index`.
+    pub(super) fn debt(&self, index: usize, shards: u32) -> i64 {
+        self.debts.and_then(|debts| debts.get(index)).map_or(0, |debt| debt / i64::from(shards.max(1)))
     }
 }
 
@@ -193,15 +222,14 @@ impl GateState {
     /// Where the limits stand, if the request is known not to fit.
     pub(super) fn deny_from_memory(
         &self,
-        limits: &Limits,
-        amounts: &[i64],
+        wish: Wish<'_>,
         now: i64,
         trusted_for: Duration,
     ) -> Option<Vec<LimitStatus>> {
         if !self.is_fresh(now, trusted_for) {
             return None;
         }
-        self.denial(limits, amounts, &self.pending, now)
+        self.denial(wish, &self.pending, now)
     }
 
     pub(super) fn is_fresh(&self, now: i64, trusted_for: Duration) -> bool {
@@ -210,17 +238,11 @@ impl GateState {
     }
 
     /// Where the limits stand, if the bucket as it was seen has them and one of them is short.
-    pub(super) fn denial(
-        &self,
-        limits: &Limits,
-        amounts: &[i64],
-        changes: &Changes,
-        now: i64,
-    ) -> Option<Vec<LimitStatus>> {
+    pub(super) fn denial(&self, wish: Wish<'_>, changes: &Changes, now: i64) -> Option<Vec<LimitStatus>> {
         let state = self.seen.live(now)?;
-        if self.ahead || plan::differs(state, limits) || fits(Some(state), limits, amounts, changes, now) {
+        if self.ahead || plan::differs(state, wish.limits) || fits(Some(state), wish, changes, now) {
             return None;
         }
-        Some(plan::statuses(Some(state), limits, amounts, changes, now))
+        Some(plan::statuses(Some(state), wish.limits, wish.amounts, changes, now))
     }
 }

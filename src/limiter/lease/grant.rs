@@ -95,6 +95,8 @@ pub(in crate::limiter) struct Grant {
     /// What was charged; of a bypassed bucket, what was counted as if it had been.
     shares: Shares,
     settled: bool,
+    /// When what it made the bucket owe is refilled: epoch ms. 0: it owes nothing.
+    starts_at: i64,
     parts: Option<Box<Parts>>,
 }
 
@@ -110,7 +112,7 @@ struct Parts {
 impl Grant {
     #[inline]
     pub(in crate::limiter) fn new(bucket: Bucket, shares: Shares) -> Self {
-        Self { bucket, shares, settled: false, parts: None }
+        Self { bucket, shares, settled: false, starts_at: 0, parts: None }
     }
 
     /// `left` is what the bucket held after the charge.
@@ -138,6 +140,16 @@ impl Grant {
         // Without others it is a grant as any.
         grant.parts = (!elsewhere.is_empty()).then(|| Box::new(Parts { elsewhere, ..Parts::default() }));
         Some(grant)
+    }
+
+    pub(in crate::limiter) fn starting_at(mut self, starts_at: i64) -> Self {
+        self.starts_at = starts_at;
+        self
+    }
+
+    /// Returns when the request may start: epoch ms. 0: at once.
+    pub(in crate::limiter) fn starts_at(&self) -> i64 {
+        self.starts_at
     }
 
     pub(in crate::limiter) fn bucket(&self) -> &Bucket {

@@ -134,7 +134,7 @@ impl Holding {
             amounts[index] = to_milli(tokens);
         }
         // By now the bucket may have other limits than the lease was granted by: they stand.
-        let mode = Mode { known_at: i64::MIN, own, lineage: None, prefetch: None, together: false };
+        let mode = Mode { known_at: i64::MIN, own, lineage: None, prefetch: None, together: false, patience: None };
         Ok(Charge { bucket: bucket.clone(), owner, mode, amounts })
     }
 

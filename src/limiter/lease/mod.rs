@@ -74,6 +74,14 @@ impl Lease {
         }
     }
 
+    /// Returns when the request may start, for one that waits: epoch ms. 0: at once.
+    pub(in crate::limiter) fn starts_at(&self) -> i64 {
+        match &self.held {
+            Held::Few(_) => 0,
+            Held::Any(any) => any.holdings.iter().map(|holding| holding.grant().starts_at()).max().unwrap_or(0),
+        }
+    }
+
     fn aside(&self) -> Option<&Aside> {
         match &self.held {
             Held::Few(_) => None,

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     bucket::Bucket,
-    charge::{Charge, Charged, Charges, Mode, charge},
+    charge::{Charge, Charged, Charges, Mode, Patience, charge},
     deadline::Deadline,
     lease::{Amounts, Lease},
     memory::Brought,
@@ -18,7 +18,6 @@ use super::{
     resolver::{Resolution, Resolving, kept},
     share,
     stored::{NOTHING, nothing},
-    waiting::Lines,
     waits::Timeout,
 };
 use crate::{
@@ -27,6 +26,7 @@ use crate::{
         ConfigSource, Cost, EntityId, IntoLimits, InvalidLimits, KeyParts, Limit, LimitName, LimitStatus, Limits,
         Owner, ResolvedLimits, to_milli,
     },
+    store::Waiters,
     telemetry::{Begun, Watch},
 };
 
@@ -48,6 +48,8 @@ pub(super) struct Terms {
     parent: bool,
     deadline: Deadline,
     recourse: Option<Arc<Recourse>>,
+    /// How long it waits for what it makes a bucket owe, ms.
+    patience: Option<i64>,
 }
 
 /// Where the limits come from.
@@ -70,7 +72,7 @@ pub(super) enum Planned {
 impl Request {
     #[inline]
     pub(super) fn new(subject: Subject, limits: Source, deadline: Deadline) -> Self {
-        Self { subject, terms: Terms { limits, cost: Cost::new(), parent: true, deadline, recourse: None } }
+        Self { subject, terms: Terms { limits, cost: Cost::new(), parent: true, deadline, recourse: None, patience: None } }
     }
 
     pub(super) fn deadline(&self) -> Deadline {
@@ -147,8 +149,17 @@ impl Request {
         self.subject.key()
     }
 
-    pub(super) fn cost(&self) -> &Cost {
-        &self.terms.cost
+    /// Notes that its deadline has passed before its limits were looked up.
+    pub(super) fn missed_deadline(&self) -> Unavailable {
+        if let Subject::Gated(gated) = &self.subject {
+            gated.limiter.missed_deadline();
+        }
+        Unavailable::Deadline
+    }
+
+    /// Waits for up to `most` until what it makes a bucket owe is refilled.
+    pub(super) fn set_patience(&mut self, most: Duration) {
+        self.terms.patience = Some(i64::try_from(most.as_millis()).unwrap_or(i64::MAX));
     }
 
     pub(super) fn is_in_memory(&self) -> bool {
@@ -156,11 +167,20 @@ impl Request {
     }
 
     /// Who waits for buckets of the limiter.
-    pub(super) fn lines(&self) -> &Lines {
+    pub(super) fn waiters(&self) -> &Arc<Waiters> {
         match &self.subject {
-            Subject::Memory(place) => place.home().lines(),
-            Subject::Pinned(pinned) => pinned.home.lines(),
-            Subject::Gated(gated) => gated.limiter.lines(),
+            Subject::Memory(place) => place.home().waiters(),
+            Subject::Pinned(pinned) => pinned.home.waiters(),
+            Subject::Gated(gated) => gated.limiter.waiters(),
+        }
+    }
+
+    /// Epoch ms.
+    pub(super) fn now(&self) -> i64 {
+        match &self.subject {
+            Subject::Memory(place) => place.home().now(),
+            Subject::Pinned(pinned) => pinned.home.now(),
+            Subject::Gated(gated) => gated.limiter.now(),
         }
     }
 
@@ -179,11 +199,6 @@ impl Request {
     /// Asks for nothing of a limit.
     pub(super) fn leave_alone(&mut self, name: LimitName) {
         self.terms.cost.set(name, 0);
-    }
-
-    /// Refuses what no wait makes right, as far as that is known without looking anything up.
-    pub(super) fn check(&self) -> Result<(), Error> {
-        self.clone().plan().map(|_| ())
     }
 
     /// Where the limits stand in view of the request, as far as is known without asking for its
@@ -295,7 +310,7 @@ impl Request {
         parent: Option<(EntityId, Arc<Resolution>)>,
         check: bool,
     ) -> Result<Charges, Error> {
-        let Self { subject, terms: Terms { limits, cost, .. } } = self;
+        let Self { subject, terms: Terms { limits, cost, patience, recourse, .. } } = self;
         let (prefetch, together) = match &subject {
             Subject::Gated(gated) if gated.together && parent.is_some() => (None, true),
             Subject::Gated(gated) => (gated.prefetch, false),
@@ -311,12 +326,20 @@ impl Request {
         }
         let shard_count = own.shard_count;
         let explicit = matches!(limits, Source::Exactly(_)) || matches!(subject, Subject::Pinned(_));
-        let mode = |own: bool, resolution: &Resolution| Mode {
+        // Nobody waits for limits that only observe.
+        let observes = |limit: &Limit| recourse.as_ref().is_some_and(|recourse| recourse.shadow.covers(limit.name()));
+        let patience = |limits: &Limits| {
+            let most = patience?;
+            let debt = |limit: &Limit| if observes(limit) { 0 } else { limit.refill_in(most) };
+            Some(Box::new(Patience { most, debts: limits.iter().map(debt).collect() }))
+        };
+        let mode = |own: bool, resolution: &Resolution, limits: &Limits| Mode {
             known_at: if explicit { i64::MAX } else { resolution.known_at },
             own,
             lineage: resolution.lineage.clone(),
             prefetch,
             together,
+            patience: patience(limits),
         };
         let parent = match parent {
             None => None,
@@ -326,14 +349,20 @@ impl Request {
                 let amounts = amounts(&cost, &limits);
                 let bucket = subject.of(entity, limits)?;
                 bucket.has_shards(resolution.shard_count);
-                Some(Box::new(Charge { bucket, owner: Owner::Parent, mode: mode(own, &resolution), amounts }))
+                let mode = mode(own, &resolution, bucket.limits());
+                Some(Box::new(Charge { bucket, owner: Owner::Parent, mode, amounts }))
             }
         };
         let (bucket, mode) = match (subject, limits) {
-            (Subject::Pinned(pinned), Source::Stored) => (Bucket::Pinned(pinned), mode(false, own)),
+            (Subject::Pinned(pinned), Source::Stored) => {
+                let mode = mode(false, own, &pinned.limits);
+                (Bucket::Pinned(pinned), mode)
+            }
             (subject, limits) => {
                 let (limits, owned) = limits.resolved(own)?;
-                (subject.into_bucket(limits), mode(owned, own))
+                let bucket = subject.into_bucket(limits);
+                let mode = mode(owned, own, bucket.limits());
+                (bucket, mode)
             }
         };
         bucket.has_shards(shard_count);
@@ -413,6 +442,6 @@ fn check_capacities<'a>(
 async fn found(resolving: Resolving) -> Result<Arc<Resolution>, Error> {
     match resolving {
         Resolving::Known(resolution) => Ok(resolution),
-        Resolving::Soon(promise) => kept(promise).await.map_err(|error| Unavailable::Store(error).into()),
+        Resolving::Soon(promise) => kept(promise).await.map_err(Error::from),
     }
 }

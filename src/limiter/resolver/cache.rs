@@ -14,7 +14,7 @@ use quick_cache::UnitWeighter;
 use quick_cache::sync::{Cache as QuickCache, DefaultLifecycle};
 use serde::Serialize;
 
-use super::{Promise, Resolution};
+use super::{Promise, Promised, Resolution};
 use crate::model::{EntityId, Resource};
 
 /// An entity, and the resource that its limits are wanted for.
@@ -136,6 +136,18 @@ impl Cache {
         let promise = start();
         flights.insert(key.clone(), promise.clone());
         promise
+    }
+
+    /// Returns `true` if nobody waits for a look-up that has not begun, and nobody can join it any more.
+    pub(super) fn is_abandoned(&self, key: &Key, promise: &tokio::sync::watch::Sender<Promised>) -> bool {
+        let mut flights = self.flights();
+        let kept = flights.get(key).is_some_and(|current| current.same_channel(&promise.subscribe()));
+        // The one that is kept here waits for nothing.
+        let abandoned = promise.receiver_count() <= usize::from(kept);
+        if abandoned && kept {
+            flights.remove(key);
+        }
+        abandoned
     }
 
     /// A look-up is over.

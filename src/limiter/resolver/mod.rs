@@ -24,12 +24,12 @@ pub use self::cache::CacheStats;
 pub(super) use self::resolution::Resolution;
 
 use self::cache::{Cache, Found, Key};
-use super::{background::Background, breaker::Switch, watched::watch};
+use super::{background::Background, breaker::Switch, places::Places, watched::watch};
 use crate::{
     clock::Clock,
     error::Unavailable,
     model::{BucketKey, ConfigScope, EntityId, Resource, StoredOnUnavailable},
-    store::{LookUp, Store, StoreError, StoreErrorKind},
+    store::{LookUp, Store, StoreErrorKind},
     telemetry::{self, StoreCall},
 };
 
@@ -39,6 +39,7 @@ pub(super) struct Resolver {
     store: Arc<dyn Store>,
     background: Background,
     clock: Arc<dyn Clock>,
+    places: Places,
     deadline: Duration,
     cache: Cache,
     breaker: Arc<Switch>,
@@ -55,7 +56,10 @@ pub(super) enum Resolving {
     Soon(Promise),
 }
 
-type Promise = watch::Receiver<Option<Result<Arc<Resolution>, StoreError>>>;
+type Promise = watch::Receiver<Promised>;
+
+/// What is promised; `None` until it is known.
+type Promised = Option<Result<Arc<Resolution>, Unavailable>>;
 
 impl Resolver {
     /// `ttl` is how long what was looked up stays known; zero looks up every time.
@@ -63,15 +67,16 @@ impl Resolver {
         store: Arc<dyn Store>,
         background: Background,
         clock: Arc<dyn Clock>,
+        places: Places,
         deadline: Duration,
-        ttl: Duration,
-        most: usize,
+        (ttl, most): (Duration, usize),
         breaker: Arc<Switch>,
     ) -> Self {
         Self {
             store,
             background,
             clock,
+            places,
             deadline,
             cache: Cache::new(most, ttl),
             breaker,
@@ -136,6 +141,10 @@ impl Resolver {
             let (promise, promised) = watch::channel(None);
             let (resolver, key) = (self.clone(), key.clone());
             self.background.spawn(async move {
+                let _place = resolver.places.take().await;
+                if known.is_none() && resolver.cache.is_abandoned(&key, &promise) {
+                    return;
+                }
                 let writes = resolver.writes.load(Ordering::SeqCst);
                 let result = resolver.ask(&key).await;
                 let result = match (result, known) {
@@ -160,12 +169,12 @@ impl Resolver {
         })
     }
 
-    async fn ask(&self, (entity, resource): &Key) -> Result<Arc<Resolution>, StoreError> {
+    async fn ask(&self, (entity, resource): &Key) -> Result<Arc<Resolution>, Unavailable> {
         let Some(records) = self.store.records() else {
             return Ok(Arc::new(Resolution::nothing()));
         };
         if !self.breaker.admits(|| self.clock.now()) {
-            return Err(StoreError::new(StoreErrorKind::NotApplied, Unavailable::BreakerOpen.to_string()));
+            return Err(Unavailable::BreakerOpen);
         }
         let begun = Began::now(&*self.clock);
         let scopes = ConfigScope::levels(entity, resource);
@@ -177,7 +186,7 @@ impl Resolver {
                 let call = StoreCall::LookUp.watch(resource, call);
                 match watch(&self.breaker, &*self.clock, call).await {
                     // Throttled: the deadline ends it.
-                    Err(error) if error.kind() == StoreErrorKind::Busy => {
+                    Err(error) if matches!(error.kind(), StoreErrorKind::Busy | StoreErrorKind::HotKey) => {
                         tokio::time::sleep(Duration::from_millis(fastrand::u64(5..=25))).await;
                     }
                     found => return found,
@@ -185,8 +194,8 @@ impl Resolver {
             }
         };
         let found = match tokio::time::timeout(self.deadline, call).await {
-            Ok(found) => found?,
-            Err(_) => return Err(StoreError::new(StoreErrorKind::NotApplied, "the limits were not found in time")),
+            Ok(found) => found.map_err(Unavailable::Store)?,
+            Err(_) => return Err(Unavailable::Deadline),
         };
         // The system's config comes last.
         if let Some(system) = found.configs.last() {
@@ -223,8 +232,7 @@ impl Began {
 }
 
 /// Waits for a promise.
-pub(super) async fn kept(mut promise: Promise) -> Result<Arc<Resolution>, StoreError> {
-    let gone = || StoreError::new(StoreErrorKind::NotApplied, "the limiter was shut down");
-    let kept = promise.wait_for(Option::is_some).await.map_err(|_| gone())?;
-    kept.clone().unwrap_or_else(|| Err(gone()))
+pub(super) async fn kept(mut promise: Promise) -> Result<Arc<Resolution>, Unavailable> {
+    let kept = promise.wait_for(Option::is_some).await.map_err(|_| Unavailable::ShutDown)?;
+    kept.clone().unwrap_or(Err(Unavailable::ShutDown))
 }

@@ -35,7 +35,7 @@ impl RateLimiter {
     ) -> Result<Arc<Resolution>, Error> {
         match self.resolve(entity, resource) {
             Resolving::Known(resolution) => Ok(resolution),
-            Resolving::Soon(promise) => kept(promise).await.map_err(|error| Unavailable::Store(error).into()),
+            Resolving::Soon(promise) => kept(promise).await.map_err(Error::from),
         }
     }
 

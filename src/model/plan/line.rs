@@ -1,174 +1,219 @@
-//! What a write does to one limit, exact for whatever tokens the store holds when it arrives.
+//! What a write does to one limit: the rows of the write table.
+//!
+//! A row is chosen by the image and exact for whatever the store holds: its conditions are literals that the
+//! store compares with the tokens. A row that counts on the refill since the anchor requires the anchor too.
 
 use smallvec::SmallVec;
 
 use super::{Change, Changes, clamp};
-use crate::model::{BucketState, LimitState, Line, Parameters, Rate, TokenChange};
+use crate::model::{Accrual, BucketState, LimitState, Line, Parameters, Rate, TokenChange};
 
-/// Amounts of a change, millitokens: the row for it depends on nothing else.
+/// The amounts of a change, millitokens.
 #[derive(Clone, Copy, Default)]
 struct Amounts {
-    give: i64,
-    debit: i64,
-    /// Counted as consumed, and not taken.
-    count: i64,
-    /// Whether the debit is granted: only then must the bucket hold it.
-    granted: bool,
+    give: i128,
+    debit: i128,
+    /// The lowest level that the debit may leave; `None` if it may leave any.
+    floor: Option<i128>,
+    consumed: i64,
 }
 
 impl Amounts {
     fn of(state: &BucketState, change: Option<&Change>, now: i64) -> Self {
-        change.map_or(Self::default(), |change| Self {
-            give: change.give,
-            debit: change.debit(),
-            count: change.count,
-            granted: change.spend > 0 && !state.is_soft(&change.limit, now),
-        })
+        let Some(change) = change else { return Self::default() };
+        let granted = change.spend > 0 && !state.is_soft(&change.limit, now);
+        Self {
+            give: change.give.into(),
+            debit: change.debit().into(),
+            floor: granted.then_some(change.floor.into()),
+            consumed: change.debit().saturating_sub(change.give).saturating_add(change.count),
+        }
     }
 }
 
-/// The refill of so many milliseconds may be lost where many processes write to a full bucket at once, and
-/// at most a tenth of what it holds.
-const LOST_IN_A_CROWD: i64 = 50;
-
-/// The refill that is due at `now`, rounded up.
-fn due(state: &BucketState, known: &LimitState, now: i64) -> i128 {
-    let accrual = known.rate.accrue(state.age(now), known.level.remainder);
-    accrual.raw + i128::from(accrual.remainder > 0)
+/// What all lines of a write have in common.
+pub(super) struct Rows<'a> {
+    pub(super) state: &'a BucketState,
+    /// The time of the write: epoch ms.
+    pub(super) now: i64,
+    /// The new anchor, if it moves: epoch ms.
+    pub(super) moves_to: Option<i64>,
+    /// How many ms of refill may be spent above the capacity.
+    pub(super) slack: i64,
+    /// When the bucket counts as gone after the write: epoch ms. `None`: never.
+    pub(super) gone: Option<i64>,
 }
 
-/// The line of a plain write: the refill is left for later.
-///
-/// That is exact unless something is taken while the cap cuts the refill: what the full bucket never
-/// held would be credited later. A limit that nothing is taken from is cut just as well later.
-///
-/// In a `crowd` even then: what the cap cuts is taken out, as far as the state tells. If others did the
-/// same meanwhile, some is lost, but never more than the refill of [`LOST_IN_A_CROWD`].
-pub(super) fn plain(state: &BucketState, known: &LimitState, change: &Change, now: i64, crowd: bool) -> Line {
-    let amounts = Amounts::of(state, Some(change), now);
-    let Amounts { give, debit, granted, .. } = amounts;
-    let cap = known.rate.capacity();
-    let (tokens, floor, ceiling) = if debit == 0 && give == 0 {
-        (TokenChange::Add(0), None, None)
-    } else if debit > 0 {
-        // Not cut.
-        let ceiling = i128::from(cap) - i128::from(give) - due(state, known, now);
-        let covered = || covered(state, known.rate, now, state.expires_at?.saturating_mul(1000));
-        let floor = if granted { Some(0) } else { covered() };
-        let floor = floor.map(|lowest| lowest - i128::from(give) + i128::from(debit));
-        let over = i128::from(known.level.tokens) - ceiling;
-        let spare = known.rate.accrue(LOST_IN_A_CROWD, 0).raw.min(i128::from(cap / 10));
-        if crowd && over > 0 && over <= spare {
-            let floor = floor.map_or(ceiling - spare, |floor| (floor + over).max(ceiling - spare));
-            let tokens = i128::from(give) - i128::from(debit) - over;
-            (TokenChange::Add(clamp(tokens)), Some(clamp(floor)), Some(clamp(ceiling + over)))
-        } else {
-            (TokenChange::Add(give.saturating_sub(debit)), floor.map(clamp), Some(clamp(ceiling)))
+/// A line, and what it relies on.
+pub(super) struct Row {
+    pub(super) line: Line,
+    /// It counts on the refill since the anchor as it was seen.
+    pub(super) relies_on_anchor: bool,
+    /// It sets the level from the capacity, less the refill since the anchor.
+    pub(super) is_at_cap: bool,
+    /// It takes more than the bucket's expiry covers: the bucket would come back full too early.
+    pub(super) is_uncovered: bool,
+    /// Refilled since the anchor, millitokens rounded down.
+    pub(super) due: i128,
+}
+
+impl Rows<'_> {
+    /// Returns the row of a limit. `taken` is what others are expected to have taken since the image, `new` are
+    /// parameters that the write brings. `None` if it does nothing to the limit.
+    pub(super) fn row(
+        &self,
+        known: &LimitState,
+        taken: i64,
+        change: Option<&Change>,
+        new: Option<Parameters>,
+    ) -> Option<Row> {
+        let Amounts { give, debit, floor, consumed } = Amounts::of(self.state, change, self.now);
+        let moves = self.moves_to.is_some();
+        if debit == 0 && give == 0 && !moves {
+            let line = line(known, TokenChange::Add(0), (None, None), consumed);
+            return (consumed != 0).then_some(Row::free(line, 0));
         }
-    } else if known.level.tokens >= cap.saturating_sub(give) {
-        // Given back to the cap, and no further.
-        (TokenChange::Set(cap), Some(cap.saturating_sub(give)), None)
-    } else {
-        (TokenChange::Add(give), None, Some(cap.saturating_sub(give)))
-    };
-    line(known, amounts, tokens, floor, ceiling)
+        let at = self.moves_to.unwrap_or(self.now);
+        let Accrual { raw: due, remainder } = known.rate.accrue(self.state.age(at), known.level.remainder);
+        let rate = new.map_or(known.rate, |new| rate_of(self.state, known, new));
+        let cap = i128::from(rate.capacity().min(known.rate.capacity()));
+        // With so many tokens the level is the capacity. Rounded down: never mint.
+        let top = cap - due - i128::from(remainder > 0);
+        let expected = i128::from(known.level.tokens) - i128::from(taken.max(0));
+        if debit == 0 && !moves {
+            return Some(self.give_back(known, expected, top, (give, due), consumed));
+        }
+        let slack = if debit == 0 || new.is_some() { 0 } else { known.rate.accrue(self.slack, 0).raw };
+        // Who waits may leave a debt, and so may a settlement. It must be paid before the bucket is gone.
+        let owes = floor.is_none_or(|floor| floor < 0) && (debit > 0 || new.is_some());
+        let lowest = self.gone.filter(|_| owes).and_then(|gone| covered(self.state, rate, at, gone));
+        let above = expected + give - top;
+        let full = if debit == 0 { above >= 0 } else { above > slack };
+        let row = if full {
+            // Rows S2, S4, M2, M4: every level above the capacity becomes the capacity.
+            let never = floor.is_some_and(|floor| cap - debit < floor);
+            let floor = if never { i128::from(i64::MAX) } else { top - give + i128::from(debit > 0 && give == 0) };
+            let tokens = TokenChange::Set(clamp(if moves { cap } else { top } - debit));
+            Row {
+                line: line(known, tokens, (Some(floor), None), consumed),
+                relies_on_anchor: true,
+                is_at_cap: true,
+                is_uncovered: lowest.is_some_and(|lowest| cap - debit < lowest),
+                due,
+            }
+        } else {
+            // Rows S1, S3, M1, M3: exact for every level that stays below the capacity.
+            let needs = floor.map(|floor| debit - give + floor);
+            let covers = lowest.map(|lowest| debit - give + lowest);
+            let least = needs.max(covers);
+            let counts = moves || least.is_some_and(|least| expected < least);
+            let ceiling = (debit > 0 || give > 0 || new.is_some()).then_some(top - give + slack);
+            let tokens = TokenChange::Add(clamp(if moves { due } else { 0 } + give - debit));
+            Row {
+                line: line(known, tokens, (least.map(|least| if counts { least - due } else { least }), ceiling), consumed),
+                relies_on_anchor: counts,
+                is_at_cap: false,
+                is_uncovered: covers.is_some_and(|least| expected + due < least),
+                due,
+            }
+        };
+        // Fractions of a millitoken are kept below the capacity, at the parameters that they are fractions of.
+        let remainder = if row.is_at_cap || new.is_some() { 0 } else { remainder };
+        let line = Line { remainder: moves.then_some(remainder), parameters: new, ..row.line };
+        Some(Row { line, ..row })
+    }
+
+    /// Rows S5 and S6: raises the level, to the capacity at most.
+    fn give_back(
+        &self,
+        known: &LimitState,
+        expected: i128,
+        top: i128,
+        (give, due): (i128, i128),
+        consumed: i64,
+    ) -> Row {
+        if expected + give <= top {
+            let ceiling = Some(top - give);
+            return Row::free(line(known, TokenChange::Add(clamp(give)), (None, ceiling), consumed), due);
+        }
+        if expected > top {
+            // It is full already. Only if that is so: what is given back is not lost to a stale image.
+            return Row::free(line(known, TokenChange::Add(0), (Some(top), None), consumed), due);
+        }
+        Row {
+            line: line(known, TokenChange::Set(clamp(top)), (Some(top - give), Some(top)), consumed),
+            relies_on_anchor: true,
+            is_at_cap: true,
+            is_uncovered: false,
+            due,
+        }
+    }
 }
 
-/// The lines of a write that settles leases in a bucket whose refill is not understood: what was used
-/// is taken, and what is given back is lost where it would not fit as far as the state tells.
+impl Row {
+    fn free(line: Line, due: i128) -> Self {
+        Self { line, relies_on_anchor: false, is_at_cap: false, is_uncovered: false, due }
+    }
+}
+
+/// Returns the lines that settle leases of a bucket whose refill is not understood: what it took may be too
+/// little, and nothing is given back above the capacity that its parameters show.
 pub(super) fn settling(state: &BucketState, changes: &Changes) -> SmallVec<[Line; 2]> {
     let changed = state.limits.iter().filter_map(|known| Some((known, changes.get(&known.name)?)));
     let lines = changed.map(|(known, change)| {
-        let room = known.rate.capacity().saturating_sub(known.level.tokens).max(0);
-        let amounts =
-            Amounts { give: change.give.min(room), debit: change.debit(), count: change.count, granted: false };
-        let ceiling = (amounts.give > 0).then(|| known.rate.capacity().saturating_sub(amounts.give));
-        line(known, amounts, TokenChange::Add(amounts.give.saturating_sub(amounts.debit)), None, ceiling)
+        let cap = known.rate.capacity();
+        let give = change.give.min(cap.saturating_sub(known.level.tokens).max(0));
+        let debit = change.debit();
+        let consumed = debit.saturating_sub(give).saturating_add(change.count);
+        let ceiling = (give > 0).then_some(i128::from(cap) - i128::from(give));
+        line(known, TokenChange::Add(give.saturating_sub(debit)), (None, ceiling), consumed)
     });
     lines.collect()
 }
 
-/// The line of a write that refills under the lock of the refill time, and may bring `new` parameters.
-///
-/// Elapsed time counts at the old parameters; the lower of both capacities holds from now on. The
-/// bucket counts as gone at `gone` (epoch ms).
-pub(super) fn refill(
-    state: &BucketState,
+fn line(
     known: &LimitState,
-    change: Option<&Change>,
-    new: Option<Parameters>,
-    now: i64,
-    gone: Option<i64>,
+    tokens: TokenChange,
+    (floor, ceiling): (Option<i128>, Option<i128>),
+    consumed: i64,
 ) -> Line {
-    let amounts = Amounts::of(state, change, now);
-    let Amounts { give, debit, granted, .. } = amounts;
-    let accrual = known.rate.accrue(state.age(now), known.level.remainder);
-    let rate = new.map_or(known.rate, |new| rate_of(state, known, new));
-    let cap = rate.capacity().min(known.rate.capacity());
-    let credit = accrual.raw + i128::from(give);
-    // What asks for more than a full bucket holds fits no level.
-    let never = granted && debit > cap;
-    let (tokens, floor, ceiling, remainder) = if i128::from(known.level.tokens) + credit >= i128::from(cap) && !never {
-        // Reaches the cap: exact for every level from which it does. A full bucket keeps no remainder.
-        (TokenChange::Set(cap.saturating_sub(debit)), Some(clamp(i128::from(cap) - credit)), None, 0)
-    } else {
-        // Stays below: exact for every level from which it does, and at the cap where no remainder is kept.
-        let remainder = if new.is_some() { 0 } else { accrual.remainder };
-        let ceiling = clamp(i128::from(cap) - credit - i128::from(remainder > 0));
-        let floor = if never {
-            Some(i64::MAX)
-        } else if granted {
-            Some(clamp(i128::from(debit) - credit))
-        } else if debit > 0 || new.is_some() {
-            gone.and_then(|gone| covered(state, rate, now, gone))
-                .map(|lowest| clamp(lowest - credit + i128::from(debit)))
-        } else {
-            None
-        };
-        (TokenChange::Add(clamp(credit - i128::from(debit))), floor, Some(ceiling), remainder)
-    };
-    let line = line(known, amounts, tokens, floor, ceiling);
-    Line { remainder: Some(remainder), parameters: new, ..line }
-}
-
-fn line(known: &LimitState, amounts: Amounts, tokens: TokenChange, floor: Option<i64>, ceiling: Option<i64>) -> Line {
     Line {
         limit: known.name.clone(),
         tokens,
-        floor,
-        ceiling,
+        floor: floor.map(clamp),
+        ceiling: ceiling.map(clamp),
         // Floor and ceiling speak of these; somebody may have changed them since.
         expected: Some(known.parameters),
-        consumed: amounts.debit.saturating_sub(amounts.give).saturating_add(amounts.count),
+        consumed,
         remainder: None,
         parameters: None,
     }
 }
 
-/// The rate and the tokens that a refill leaves, as far as the state tells.
+/// Returns the rate and the tokens that a write leaves at `at` (epoch ms), as far as the image tells.
 pub(super) fn after(
     state: &BucketState,
     known: &LimitState,
     change: Option<&Change>,
     new: Option<Parameters>,
-    now: i64,
+    at: i64,
 ) -> (Rate, i64) {
-    let Amounts { give, debit, .. } = Amounts::of(state, change, now);
+    let Amounts { give, debit, .. } = Amounts::of(state, change, at);
     let rate = new.map_or(known.rate, |new| rate_of(state, known, new));
     let cap = rate.capacity().min(known.rate.capacity());
-    let raw = known.rate.accrue(state.age(now), known.level.remainder).raw;
-    let held = i128::from(known.level.tokens) + raw + i128::from(give);
-    (rate, clamp(held.min(cap.into()) - i128::from(debit)))
+    let raw = known.rate.accrue(state.age(at), known.level.remainder).raw;
+    let held = i128::from(known.level.tokens) + raw + give;
+    (rate, clamp(held.min(cap.into()) - debit))
 }
 
-/// The rate of the shard with `new` parameters.
+/// Returns the rate of the shard with `new` parameters.
 fn rate_of(state: &BucketState, known: &LimitState, new: Parameters) -> Rate {
     new.shard(state.shard, state.shard_count).unwrap_or(known.rate)
 }
 
-/// The lowest level at `now` that the expiry at `gone` (epoch ms) covers: a bucket that is gone comes
-/// back full, so it must not go before it is. `None` where it goes beyond all time.
-fn covered(state: &BucketState, rate: Rate, now: i64, gone: i64) -> Option<i128> {
-    let left = gone.saturating_sub(now.max(state.refilled_at.saturating_add(1)));
+/// Returns the lowest level at `at` that the expiry at `gone` (epoch ms) covers: a bucket that is gone comes
+/// back full, so it must not go before it is. `None` if it goes beyond all time.
+fn covered(state: &BucketState, rate: Rate, at: i64, gone: i64) -> Option<i128> {
+    let left = gone.saturating_sub(at.max(state.refilled_at.saturating_add(1)));
     (gone < i64::MAX).then(|| i128::from(rate.capacity()) - rate.accrue(left, 0).raw)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::{Changes, clamp, projected, rate_with};
+use super::{Changes, clamp, levels::{ahead, rate_with}, projected};
 use crate::model::{BucketState, Level, Limit, LimitStatus, MILLI, Owner, Rate, whole_tokens};
 
 /// Millitokens, in the order of the limits.
@@ -22,7 +22,7 @@ pub fn statuses_of_shards(shards: &[Seen<'_>], limits: &[Limit], amounts: &[i64]
         let (held, capacity) = levels.iter().fold((0i128, 0i128), |(held, capacity), (rate, level)| {
             (held + i128::from(level.tokens), capacity + i128::from(rate.capacity()))
         });
-        let ahead = shards.iter().map(|(state, _)| state.refilled_at.saturating_sub(now).max(0)).max().unwrap_or(0);
+        let ahead = shards.iter().map(|(state, _)| ahead(state, now)).max().unwrap_or(0);
         let millis = |wait: i64| Duration::from_millis(u64::try_from(wait).unwrap_or(0));
         let later = |wait: i64| millis(if wait == 0 { 0 } else { wait.saturating_add(ahead) });
         LimitStatus {

@@ -16,8 +16,10 @@ pub(super) const CASCADE: &str = "cascade";
 pub(super) const PARENT_ID: &str = "parent_id";
 /// Which making of the entity a peer has seen: its stamp on the entity and its buckets.
 pub(super) const INCARNATION: &str = "pinc";
-/// When all limits of the item were last refilled, epoch ms.
+/// The time up to which the tokens of all limits of the item are refilled, epoch ms.
 pub(super) const REFILLED_AT: &str = "rf";
+/// The [`REFILLED_AT`] that a write of ours set last, epoch ms.
+pub(super) const OWN_ANCHOR: &str = "la";
 /// When the item counts as gone, epoch seconds.
 pub(super) const EXPIRES_AT: &str = "ttl";
 /// The id of the last write of ours.

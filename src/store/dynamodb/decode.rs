@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::attributes::{
-    BYPASS, CASCADE, DISABLED, EXPIRES_AT, Field, INCARNATION, LAST_WRITE, NO_SCHEDULE, PARENT_ID, PRESSURE,
+    BYPASS, CASCADE, DISABLED, EXPIRES_AT, Field, INCARNATION, LAST_WRITE, NO_SCHEDULE, OWN_ANCHOR, PARENT_ID, PRESSURE,
     REFILLED_AT, SHARD_COUNT, VALID_UNTIL, is_schedule, limit_attribute, limit_of_soft, limit_of_tokens, user_limit,
 };
 use crate::{
-    model::{BucketState, EntityId, Level, LimitState, Parameters, Split, Stamps, WriteId},
+    model::{BucketState, EntityId, Level, LimitState, Parameters, Pressure, Split, Stamps, WriteId},
     store::{StoreError, StoreErrorKind},
 };
 
@@ -18,6 +18,7 @@ type Item = HashMap<String, AttributeValue>;
 /// The state of bucket shard `shard`.
 pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError> {
     let mut state = BucketState::new(required(item, REFILLED_AT)?);
+    state.own_anchor = integer(item, OWN_ANCHOR)?;
     state.expires_at = integer(item, EXPIRES_AT)?;
     state.shard = shard;
     state.shard_count = match integer(item, SHARD_COUNT)? {
@@ -59,7 +60,8 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
         };
         if name == PRESSURE {
             // Not divided among shards: every item takes that many writes.
-            state.pressure = Some((parameters.whole(), level));
+            let consumed = fields.integer(Field::Consumed)?.unwrap_or(0);
+            state.pressure = Some(Pressure { rate: parameters.whole(), level, consumed });
             continue;
         }
         let Some(limit) = user_limit(name) else {

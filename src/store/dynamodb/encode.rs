@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
     attributes::{
-        BYPASS, CASCADE, DISABLED, ENTITY_ID, EXPIRES_AT, Field, INCARNATION, LAST_WRITE, PARENT_ID, PK, PRESSURE,
+        BYPASS, CASCADE, DISABLED, ENTITY_ID, EXPIRES_AT, Field, INCARNATION, LAST_WRITE, OWN_ANCHOR, PARENT_ID, PK, PRESSURE,
         PRESSURE_CAPACITY, PRESSURE_PERIOD, REFILLED_AT, RESOURCE, SHARD_COUNT, SK, STATE, VALID_UNTIL,
         bucket_index_keys, bucket_key, limit_attribute, soft_attribute,
     },
@@ -24,9 +24,12 @@ pub(super) fn update(update: &Update) -> Expression {
         expression.require_absent_or(LAST_WRITE, "<>", text(id.as_str()));
     }
     expression.set(LAST_WRITE, text(update.id.as_str()));
-    if let Some(lock) = update.lock {
-        expression.require(REFILLED_AT, "=", number(lock.seen));
-        expression.set(REFILLED_AT, number(lock.to));
+    if let Some(seen) = update.anchor.seen() {
+        expression.require(REFILLED_AT, "=", number(seen));
+    }
+    if let Some(to) = update.anchor.moves_to() {
+        expression.set(REFILLED_AT, number(to));
+        expression.set(OWN_ANCHOR, number(to));
     }
     match update.expiry {
         Expiry::Keep => {}
@@ -161,6 +164,7 @@ pub(super) fn item(namespace: &str, bucket: &BucketKey, create: &Create) -> Hash
     }
     put(SHARD_COUNT, number(create.shard_count.into()));
     put(REFILLED_AT, number(create.now));
+    put(OWN_ANCHOR, number(create.now));
     put(LAST_WRITE, text(create.id.as_str()));
     if let Some(seconds) = create.expires_at {
         put(EXPIRES_AT, number(seconds));

@@ -29,6 +29,7 @@ where
         SdkError::DispatchFailure(_) if never_connected(&error) => StoreErrorKind::NotApplied,
         // The status decides, for there are more codes than are known here.
         SdkError::ServiceError(service) if refuses(service.raw().status().as_u16()) => match service.err().code() {
+            Some(code) if BUSY.contains(&code) && is_hot_key(service.raw().body().bytes()) => StoreErrorKind::HotKey,
             Some(code) if BUSY.contains(&code) => StoreErrorKind::Busy,
             Some(IN_PROGRESS) => StoreErrorKind::Unknown,
             _ => StoreErrorKind::NotApplied,
@@ -37,6 +38,16 @@ where
     };
     let message = describe(&error);
     StoreError::new(kind, message).with_source(error)
+}
+
+/// The throttling reason of a partition key that is used more often than one partition takes, at the end of a word
+/// that says of which table or index.
+const HOT_KEY: &[u8] = b"KeyRangeThroughputExceeded";
+
+/// Returns `true` if the body of a refusal says that the key is hot. Other reasons speak of the whole table, or of
+/// the account.
+fn is_hot_key(body: Option<&[u8]>) -> bool {
+    body.is_some_and(|body| body.windows(HOT_KEY.len()).any(|part| part == HOT_KEY))
 }
 
 /// Whether a call that is answered so was refused. A server that fails, or has waited too long for the

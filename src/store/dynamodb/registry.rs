@@ -32,8 +32,11 @@ pub(crate) enum Found {
     Nothing,
     /// One without a version record.
     Table,
-    /// One with a version that this crate can work with.
-    Version,
+    /// One with a version that this crate can work with; if this crate wrote it.
+    Version {
+        /// The last who did was this crate.
+        ours: bool,
+    },
 }
 
 /// Reads and writes the registry of a stack's table.
@@ -59,8 +62,9 @@ impl<'a> Registry<'a> {
             }
             Err(error) => return Err(call_failed("reading the version record")(store_error(error))),
         };
-        version::decode(&item).check().map_err(|problem| StackError::incompatible(self.stack.table(), problem))?;
-        Ok(Found::Version)
+        let record = version::decode(&item);
+        record.check().map_err(|problem| StackError::incompatible(self.stack.table(), problem))?;
+        Ok(Found::Version { ours: record.is_ours() })
     }
 
     /// Writes the version record where there is none.

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     clock::{MonotonicClock, StoreTime},
-    model::{BucketKey, BucketState, Create, Level, LimitState, Parameters, Split, Update},
+    model::{BucketKey, BucketState, Create, Level, LimitState, Parameters, Pressure, Split, Update},
     store::{Diagnostics, Namespaces, Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
     telemetry::StoreCall,
 };
@@ -173,6 +173,7 @@ fn refused(
 /// What the item that was put looks like: `PutItem` does not return it.
 fn created(bucket: &BucketKey, create: &Create) -> Result<BucketState, StoreError> {
     let mut state = BucketState::new(create.now);
+    state.own_anchor = Some(create.now);
     state.expires_at = create.expires_at;
     state.shard = bucket.shard;
     state.shard_count = create.shard_count;
@@ -193,7 +194,8 @@ fn created(bucket: &BucketKey, create: &Create) -> Result<BucketState, StoreErro
     }
     let (capacity, period) = (attributes::PRESSURE_CAPACITY, attributes::PRESSURE_PERIOD);
     if let Ok(pressure) = Parameters::new(capacity, capacity, period) {
-        state.pressure = Some((pressure.whole(), Level { tokens: capacity, remainder: 0 }));
+        let level = Level { tokens: capacity, remainder: 0 };
+        state.pressure = Some(Pressure { rate: pressure.whole(), level, consumed: 0 });
     }
     Ok(state)
 }

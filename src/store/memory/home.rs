@@ -5,9 +5,8 @@ use std::sync::{Arc, LazyLock, Weak};
 use super::{MemoryStore, buckets::Buckets, entry::Entry, records::Tables, shape::Recent};
 use crate::{
     clock::{Clock, MonotonicClock},
-    limiter::Lines,
     model::{ConfigScope, EntityId, Limits, Resource},
-    store::LookUp,
+    store::{LookUp, Waiters},
 };
 
 /// A store's buckets under one clock. Every bucket knows the home of the limiter that made it, so who
@@ -18,7 +17,7 @@ pub(crate) struct Home {
     time: Time,
     tables: Arc<Tables>,
     /// Who waits for capacity: of all clocks, because they wait for the same buckets.
-    lines: Arc<Lines>,
+    waiters: Arc<Waiters>,
     /// Not held: the buckets hold it.
     buckets: Weak<Buckets>,
 }
@@ -36,13 +35,13 @@ static CLOCK: LazyLock<Arc<MonotonicClock>> = LazyLock::new(|| Arc::new(Monotoni
 impl Home {
     pub(super) fn new(buckets: &Arc<Buckets>, tables: &Arc<Tables>) -> Arc<Self> {
         let (tables, buckets) = (tables.clone(), Arc::downgrade(buckets));
-        Arc::new(Self { time: Time::Own, tables, lines: Arc::default(), buckets })
+        Arc::new(Self { time: Time::Own, tables, waiters: Arc::default(), buckets })
     }
 
     /// The same under another clock.
     pub(super) fn under(&self, clock: Arc<dyn Clock>) -> Arc<Self> {
-        let (tables, lines, buckets) = (self.tables.clone(), self.lines.clone(), self.buckets.clone());
-        Arc::new(Self { time: Time::Given(clock), tables, lines, buckets })
+        let (tables, waiters, buckets) = (self.tables.clone(), self.waiters.clone(), self.buckets.clone());
+        Arc::new(Self { time: Time::Given(clock), tables, waiters, buckets })
     }
 
     /// Epoch ms.
@@ -62,8 +61,8 @@ impl Home {
     }
 
     /// Who waits for capacity.
-    pub(crate) fn lines(&self) -> &Lines {
-        &self.lines
+    pub(crate) fn waiters(&self) -> &Arc<Waiters> {
+        &self.waiters
     }
 
     /// Whether limits or entities were ever stored.

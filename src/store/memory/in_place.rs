@@ -142,6 +142,30 @@ impl Entry {
         Box::new(Denied::new(entity.clone(), resource.clone(), statuses))
     }
 
+    /// Makes `spends` (in the order of `limits`) all or nothing, and may owe up to `debts` then, for a request that
+    /// waits until that is refilled. Returns when that is: epoch ms, 0 if nothing is owed.
+    ///
+    /// # Errors
+    /// Where all limits stand, if one of them would owe more.
+    pub(crate) fn reserve(
+        &self,
+        home: &Home,
+        limits: &Limits,
+        spends: &mut [impl Spend],
+        debts: &[i64],
+        now: i64,
+    ) -> Result<i64, Vec<LimitStatus>> {
+        let mut slot = self.lock();
+        let (state, changed) = self.bucket(home, &mut slot, limits, now);
+        let starts_at = state.reserve(limits, spends, debts);
+        let result = starts_at.ok_or_else(|| state.statuses(limits, spends.iter().map(Spend::amount), now));
+        drop(slot);
+        if changed {
+            home.hurry(self);
+        }
+        result
+    }
+
     /// Settles differences (millitokens, in the order of the limits): positive takes more and may
     /// drive the bucket negative, negative gives back and stops at the capacity.
     pub(crate) fn settle(&self, home: &Home, limits: &Limits, differences: &[i64], now: i64) {

@@ -93,8 +93,9 @@ fn halve(state: BucketState, split: &Split) -> Result<(BucketState, BucketState)
     if kept.shard == 0 {
         kept.expires_at = None;
     }
-    if let Some((rate, level)) = &mut new.pressure {
-        level.tokens = rate.capacity();
+    if let Some(pressure) = &mut new.pressure {
+        pressure.level.tokens = pressure.rate.capacity();
+        pressure.consumed = 0;
     }
     Ok((kept, new))
 }

@@ -116,6 +116,36 @@ impl State {
         true
     }
 
+    /// Makes `spends` (in the order of `limits`) all or nothing, after a refill, and may owe up to `debts` then.
+    /// Returns when that is refilled: epoch ms, 0 if nothing is owed. `None` if they were not made.
+    pub(super) fn reserve(&mut self, limits: &Limits, spends: &mut [impl Spend], debts: &[i64]) -> Option<i64> {
+        let places = Places::of(&self.shape, limits);
+        for (index, spend) in spends.iter().enumerate() {
+            let tally = places.at(limits, index).and_then(|place| self.tallies.get(place));
+            let debt = debts.get(index).copied().unwrap_or(0);
+            if spend.amount() > 0
+                && tally.is_none_or(|tally| tally.level.tokens.saturating_add(debt) < spend.amount())
+            {
+                return None;
+            }
+        }
+        let mut starts_at = 0;
+        for (index, spend) in spends.iter_mut().enumerate() {
+            let Some(place) = places.at(limits, index) else { continue };
+            let (Some(known), Some(tally)) = (self.shape.known().get(place), self.tallies.get_mut(place)) else {
+                continue;
+            };
+            tally.level.tokens = tally.level.tokens.saturating_sub(spend.amount());
+            tally.consumed = tally.consumed.saturating_add(spend.amount());
+            spend.leave(tally.level.tokens);
+            let owes = spend.amount() > 0 && tally.level.tokens < 0;
+            if let Some(wait) = known.rate.wait(tally.level, 0).filter(|_| owes) {
+                starts_at = starts_at.max(self.refilled_at.saturating_add(wait));
+            }
+        }
+        Some(starts_at)
+    }
+
     /// Settles differences (millitokens, in the order of `limits`), after a refill.
     pub(super) fn settle(&mut self, limits: &Limits, differences: &[i64]) {
         let places = Places::of(&self.shape, limits);
@@ -163,6 +193,8 @@ impl State {
             None => BucketState::new(self.refilled_at),
         };
         bucket.refilled_at = self.refilled_at;
+        // What is refilled in place is refilled by this process.
+        bucket.own_anchor = Some(self.refilled_at);
         let limits = self.shape.known().iter().zip(self.tallies.iter()).map(|(known, tally)| {
             let Known { name, parameters, rate } = known.clone();
             let Tally { level, consumed } = *tally;

@@ -97,6 +97,7 @@ impl MemoryStore {
             return Ok(Outcome::Refused(before));
         }
         let mut state = BucketState::new(create.now);
+        state.own_anchor = Some(create.now);
         state.expires_at = create.expires_at;
         state.last_write = Some(create.id.clone());
         state.shard = key.shard;
@@ -174,7 +175,7 @@ pub(super) fn holds(state: &BucketState, update: &Update) -> bool {
     guarded
         && !state.is_expired(update.now)
         && update.shard_count.is_none_or(|count| count == state.shard_count)
-        && update.lock.is_none_or(|lock| state.refilled_at == lock.seen)
+        && update.anchor.seen().is_none_or(|seen| state.refilled_at == seen)
         && update.stamps.holds(state.stamps.as_deref().unwrap_or(&Stamps::default()), update.now)
         && update.lines.iter().all(|line| state.limit(&line.limit).is_some_and(|limit| line_holds(limit, line)))
         && update.added.iter().all(|new| state.limit(&new.limit).is_none())
@@ -188,8 +189,9 @@ fn line_holds(limit: &LimitState, line: &Line) -> bool {
 /// Does the update, whose conditions hold, to the state.
 pub(crate) fn apply(state: &mut BucketState, update: &Update) -> Result<(), StoreError> {
     state.last_write = Some(update.id.clone());
-    if let Some(lock) = update.lock {
-        state.refilled_at = lock.to;
+    if let Some(to) = update.anchor.moves_to() {
+        state.refilled_at = to;
+        state.own_anchor = Some(to);
     }
     match update.expiry {
         Expiry::Keep => {}

@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
 use super::{
-    super::{super::bucket::Verdict, Gate, batch::Batch, settling::confirm, state::Seen},
+    super::{
+        super::bucket::Verdict,
+        Gate,
+        batch::Batch,
+        settling::confirm,
+        state::{GateState, Seen},
+    },
     answer,
     landing::{drop_pending, fail},
     order::{Order, Write},
@@ -14,10 +18,13 @@ use crate::{
     error::{SettleError, Unavailable},
     model::{
         BucketKey,
-        plan::{self, Wanted},
+        plan::{self, Others},
     },
     telemetry::{self, Dropped, StoreCall},
 };
+
+/// How often in a row what leases take may be refused before it is written without a condition.
+const MOST_REFUSED_TAKES: u32 = 3;
 
 /// What a flight does next.
 pub(super) enum Boarding {
@@ -46,8 +53,11 @@ pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
             return Boarding::Look(batch);
         }
         let blind = timeless && matches!(state.seen, Seen::Unknown);
-        if !looked && !state.queue.is_empty() && (blind || state.pace.is_stale(Instant::now())) {
+        if !looked && !state.queue.is_empty() && blind {
             return Boarding::Look(state.all());
+        }
+        if let Some(write) = take_anyway(gate, &mut state, now) {
+            return Boarding::Write(write);
         }
         let next = state.next(now, trusted_for, &mut denied);
         let boarding = match next {
@@ -71,12 +81,7 @@ pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
             },
             Some(batch) => {
                 let id = gate.context.write_ids.next();
-                let wanted = Wanted {
-                    limits: batch.wanted.as_deref().unwrap_or_default(),
-                    own: batch.own,
-                    lineage: batch.lineage.as_deref(),
-                    crowd: state.pace.is_crowded(),
-                };
+                let wanted = batch.wanted(gate.others(&state, now));
                 let order = match state.seen.live(now) {
                     Some(known) => {
                         if state.is_ahead() {
@@ -100,6 +105,16 @@ pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
         answer(denied);
         return boarding;
     }
+}
+
+/// The write of what leases take that was refused too often: it is done whatever the bucket holds.
+fn take_anyway(gate: &Gate, state: &mut GateState, now: i64) -> Option<Write> {
+    let most = if gate.context.background.is_closed() { 1 } else { MOST_REFUSED_TAKES };
+    state.seen.live(now)?;
+    let batch = state.overdue_takes(most)?;
+    let known = state.seen.live(now)?;
+    let update = plan::take_anyway(known, &batch.changes, now, gate.context.write_ids.next());
+    Some(Write { batch, order: Order::Update(Box::new(update)) })
 }
 
 /// The write that begins a shard that is missing beside others: empty, because nobody knows whether it
@@ -137,12 +152,7 @@ pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
     let now = gate.context.clock.now();
     let mut state = gate.lock();
     let full = matches!(state.seen, Seen::Present(_));
-    let wanted = Wanted {
-        limits: batch.wanted.as_deref().unwrap_or_default(),
-        own: batch.own,
-        lineage: batch.lineage.as_deref(),
-        crowd: false,
-    };
+    let wanted = batch.wanted(Others::default());
     let shard = (gate.key.shard, count);
     let create = plan::create_shard(&batch.pending, wanted, shard, full, now, gate.context.write_ids.next());
     // They are decided by what it holds then.

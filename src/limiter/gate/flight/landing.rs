@@ -4,20 +4,23 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::super::{
+use super::{
     super::{
-        bucket::Verdict,
-        lease::{Amounts, Grant},
+        super::{
+            bucket::Verdict,
+            lease::{Amounts, Grant},
+        },
+        Gate,
+        batch::Batch,
+        settling::confirm,
+        state::Waiter,
     },
-    Gate,
-    batch::Batch,
-    settling::confirm,
-    state::Seen,
+    answer,
 };
 use crate::{
     error::{SettleError, Unavailable},
     model::{
-        BucketState, LimitName, Limits,
+        BucketState, Level, Limit, Limits, WriteId,
         plan::{self, Changes},
     },
     store::{StoreError, StoreErrorKind},
@@ -30,58 +33,106 @@ const MOST_FAILURES: u32 = 10;
 /// The step of the pauses between these tries, where differences are to be written at once.
 const LEAST_PAUSE: Duration = Duration::from_millis(10);
 
-/// Notes that a condition has failed, for the `races`th time in a row, and what the bucket is instead.
-pub(super) fn lose(gate: &Gate, bucket: Option<BucketState>, begun: Instant, races: u32) {
+/// How many races in a row a request may lose before it is told so.
+const MOST_RACES: u32 = 50;
+
+/// Notes what the bucket is instead of what a batch was planned for, and puts the batch back.
+pub(super) fn refuse(gate: &Gate, mut batch: Batch, bucket: Option<BucketState>) {
+    let time = gate.context.now();
     let mut state = gate.lock();
-    // Not where the bucket is short and was asked all the same, or was not known.
-    if matches!((&state.seen, &bucket), (Seen::Present(seen), Some(bucket)) if seen.was_changed(bucket)) {
-        state.pace.lost(begun, Instant::now(), races);
+    let short = bucket.as_ref().filter(|bucket| plan::is_short(bucket, &batch.changes, time.at));
+    if let Some(bucket) = short {
+        let refill = refill_of(bucket, &batch);
+        let processes = state.others.processes();
+        state.pace.found_too_little(refill, processes, Instant::now());
+    } else {
+        batch.waiters.iter_mut().for_each(|waiter| waiter.races += 1);
+        state.takes_refused += u32::from(batch.pending.takes());
     }
-    state.was_shown(bucket, gate.context.now());
+    match &bucket {
+        Some(bucket) => state.others.saw(bucket, &Changes::new(), None, gate.written_at(time.at)),
+        None => state.others.forget(),
+    }
+    state.was_shown(bucket, time);
+    let lost = batch.waiters.extract_if(.., |waiter| waiter.races >= MOST_RACES).collect::<Vec<_>>();
+    state.put_back(batch);
+    drop(state);
+    answer(lost.into_iter().map(|waiter| (waiter, Verdict::Unavailable(Unavailable::Contended))).collect());
+}
+
+/// Returns in how many ms the first request of a batch is refilled.
+fn refill_of(bucket: &BucketState, batch: &Batch) -> f64 {
+    let Some(waiter) = batch.waiters.first() else { return 0.0 };
+    let refill = |(limit, amount): (&Limit, &i64)| {
+        let rate = bucket.limit(limit.name())?.rate;
+        rate.wait(Level::default(), (*amount).min(rate.capacity()))
+    };
+    let most = waiter.limits.iter().zip(&waiter.amounts).filter_map(refill).max();
+    most.unwrap_or(0) as f64
 }
 
 /// Tells everybody whose wish the write has fulfilled.
-pub(super) fn land(gate: &Arc<Gate>, batch: Batch, bucket: BucketState) {
+pub(super) fn land(gate: &Arc<Gate>, batch: Batch, bucket: BucketState, id: &WriteId) {
     let time = gate.context.now();
     let now = time.at;
     let mut state = gate.lock();
     // Limits that were carried alone, for those who still wait: they are decided by what it shows, however short
     // what is known may be trusted. Processes that carry different ones would never come to an end.
     let carried = batch.waiters.is_empty() && batch.wanted.is_some();
-    let left = |name: &LimitName| {
-        let known = bucket.limit(name);
-        known.map_or(0, |known| plan::projected(&bucket, known, &Changes::new(), now).tokens)
-    };
+    state.pace.landed(!batch.waiters.is_empty(), Instant::now());
+    state.others.saw(&bucket, &batch.changes, Some(id), gate.written_at(now));
+    state.takes_refused = 0;
+    state.failures = 0;
+    gate.learn(Some(&bucket));
+    state.saw(Some(bucket.clone()), time);
+    state.shown |= carried && !state.queue.is_empty();
+    drop(state);
     // Mostly they have the same limits.
     let mut last: Option<(Limits, Amounts)> = None;
+    let waits = !batch.bypassed && batch.waiters.iter().any(|waiter| waiter.patience.is_some());
+    // What those behind in the batch took: they start after those before.
+    let mut behind = Changes::new();
     let grants: Vec<_> = batch
         .waiters
         .into_iter()
+        .rev()
         .map(|waiter| {
             let left = match &last {
                 Some((limits, left)) if limits.same(&waiter.limits) => left.clone(),
                 _ => {
-                    let left: Amounts = waiter.limits.iter().map(|limit| left(limit.name())).collect();
+                    let left = gate.left(&bucket, &waiter.limits, now);
                     last = Some((waiter.limits.clone(), left.clone()));
                     left
                 }
             };
-            let bucket = gate.bucket(waiter.limits);
+            let starts_at = if waits { starts_at(&bucket, &waiter, &mut behind, now) } else { 0 };
+            let charged = gate.bucket(waiter.limits);
             let grant = if batch.bypassed { Grant::bypassed } else { Grant::of };
-            let grant = grant(bucket, &waiter.amounts, left);
-            (waiter.reply, grant)
+            (waiter.reply, grant(charged, &waiter.amounts, left).starting_at(starts_at))
         })
         .collect();
-    gate.learn(Some(&bucket));
-    state.saw(Some(bucket), time);
-    state.shown |= carried && !state.queue.is_empty();
-    state.failures = 0;
-    drop(state);
-    for (reply, grant) in grants {
+    for (reply, grant) in grants.into_iter().rev() {
         // Nobody waits for it any more: dropping it gives it back.
         let _ = reply.send(Verdict::Granted(grant));
     }
     confirm(batch.confirmations, &Ok(()));
+}
+
+/// Returns when a granted request may start: when what it made the bucket owe is refilled. Epoch ms; 0 at once.
+/// `behind` is what those took who were granted after it.
+fn starts_at(bucket: &BucketState, waiter: &Waiter, behind: &mut Changes, now: i64) -> i64 {
+    let mut starts = 0;
+    for (limit, amount) in waiter.limits.iter().zip(&waiter.amounts).filter(|(_, amount)| **amount > 0) {
+        let enforced = waiter.patience.is_some() && !bucket.is_soft(limit.name(), now);
+        if let Some(known) = bucket.limit(limit.name()).filter(|_| enforced) {
+            let later = behind.get(limit.name()).map_or(0, |change| change.spend);
+            let level = Level { tokens: known.level.tokens.saturating_add(later), ..known.level };
+            let wait = known.rate.wait(level, 0).filter(|wait| *wait > 0);
+            starts = starts.max(wait.map_or(0, |wait| bucket.refilled_at.saturating_add(wait)));
+        }
+        behind.spend(limit.name(), *amount);
+    }
+    starts
 }
 
 /// Tells a batch's requests that there was no decision, and keeps its differences for later

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use self::{
     boarding::{Boarding, begin, board},
-    landing::{fail, land, lose},
+    landing::{fail, land, refuse},
     order::{Landing, execute},
 };
 use super::{
@@ -27,15 +27,15 @@ use super::{
 };
 use crate::{
     error::Unavailable,
-    store::StoreErrorKind,
+    store::{StoreError, StoreErrorKind},
     telemetry::{self, Retry},
 };
 
-/// How many races in a row one batch may lose before its requests are told so.
-const MOST_RACES: u32 = 50;
-
-/// How often in a row the store may refuse a write for now before the bucket is split.
+/// How often in a row the store may throttle a hot key before its bucket is split.
 const THROTTLED: u32 = 3;
+
+/// How often in a row a call may be refused for now before those who wait are told so.
+const MOST_REFUSALS: u32 = 50;
 
 /// Who was woken together boards together within this part of the last round trip.
 const GATHER: u32 = 4;
@@ -68,11 +68,16 @@ impl Drop for Airborne {
 
 pub(super) async fn fly(mut airborne: Airborne) {
     let gate = &airborne.gate.clone();
-    let mut races = 0;
+    let mut refusals = 0;
     // Whether the store has just shown the bucket, or that there is none.
     let mut looked = false;
     loop {
         pace(gate).await;
+        // What to write is decided once there is a place: who has given up by then is not written for.
+        let place = gate.context.places.take().await;
+        if place.waited {
+            reject_overdue(gate);
+        }
         let begun = Instant::now();
         let mut write = match board(gate, looked) {
             Boarding::Write(write) => write,
@@ -82,14 +87,13 @@ pub(super) async fn fly(mut airborne: Airborne) {
                         looked = true;
                         gate.learn(bucket.as_ref());
                         let mut state = gate.lock();
-                        state.pace.looked(begun, Instant::now());
                         state.was_shown(bucket, gate.context.now());
                         state.put_back(batch);
                     }
-                    Err(error) if error.kind() == StoreErrorKind::Busy && races < MOST_RACES => {
-                        races += 1;
+                    Err(error) if is_busy(&error) && refusals < MOST_REFUSALS => {
+                        refusals += 1;
                         let mut state = gate.lock();
-                        state.pace.throttled(begun, Instant::now());
+                        state.pace.throttled(gate.context.round_trip.mean(), Instant::now());
                         state.put_back(batch);
                     }
                     Err(error) => {
@@ -112,46 +116,39 @@ pub(super) async fn fly(mut airborne: Airborne) {
         looked = false;
         // How many, all at once.
         let mut woken = 0;
-        match execute(gate, &mut write).await {
+        let landing = execute(gate, &mut write).await;
+        drop(place);
+        let id = write.order.id().clone();
+        match landing {
             Landing::Applied(state) => {
-                races = 0;
+                refusals = 0;
                 woken = write.batch.waiters.len().max(1);
-                gate.lock().pace.landed(begun, Instant::now());
-                if woken == 1 {
-                    // The connection's task is to run next. To be overtaken by the one that is woken here
-                    // would wake another thread for it.
-                    tokio::task::yield_now().await;
-                }
-                land(gate, write.batch, state);
+                gate.context.round_trip.took(begun.elapsed());
+                land(gate, write.batch, state, &id);
                 grow(gate, false).await;
             }
             Landing::Refused(state) => {
                 telemetry::store_retried(Retry::Condition);
-                races += 1;
                 looked = true;
+                gate.context.round_trip.took(begun.elapsed());
                 gate.learn(state.as_ref());
-                lose(gate, state, begun, races);
-                if races >= MOST_RACES {
-                    races = 0;
-                    fail(gate, write.batch, &Unavailable::Contended, true);
-                } else {
-                    gate.lock().put_back(write.batch);
-                }
+                refuse(gate, write.batch, state);
             }
             Landing::Busy(error) => {
                 telemetry::store_retried(Retry::Busy);
-                races += 1;
+                refusals += 1;
                 telemetry::store_call_failed(&gate.key, &error);
-                if races >= MOST_RACES {
-                    races = 0;
+                if refusals >= MOST_REFUSALS {
+                    refusals = 0;
                     fail(gate, write.batch, &Unavailable::Store(error), true);
                 } else {
-                    let refused = {
+                    let hot = error.kind() == StoreErrorKind::HotKey;
+                    let throttled = {
                         let mut state = gate.lock();
                         state.put_back(write.batch);
-                        state.pace.throttled(begun, Instant::now())
+                        state.pace.throttled(gate.context.round_trip.mean(), Instant::now())
                     };
-                    if refused >= THROTTLED {
+                    if hot && throttled >= THROTTLED {
                         grow(gate, true).await;
                     }
                 }
@@ -160,7 +157,9 @@ pub(super) async fn fly(mut airborne: Airborne) {
                 telemetry::store_call_failed(&gate.key, &error);
                 let keep = error.kind() == StoreErrorKind::NotApplied;
                 if !error.is_not_applied() {
-                    gate.lock().seen = Seen::Unknown;
+                    let mut state = gate.lock();
+                    state.seen = Seen::Unknown;
+                    state.others.forget();
                 }
                 fail(gate, write.batch, &Unavailable::Store(error), keep);
             }
@@ -169,6 +168,10 @@ pub(super) async fn fly(mut airborne: Airborne) {
             gather(gate, woken, begun.elapsed() / GATHER).await;
         }
     }
+}
+
+fn is_busy(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::Busy | StoreErrorKind::HotKey)
 }
 
 /// Tasks that verdicts have woken together may want more of the same bucket: lets them board together, with
@@ -187,25 +190,37 @@ async fn gather(gate: &Gate, woken: usize, most: Duration) {
     }
 }
 
-/// Waits until the next flight is worth it.
+/// Waits until the next write is worth it. Nobody waits past a deadline: a write that somebody needs departs
+/// early enough for it, or if the store throttles, who needs it earlier is told so.
 async fn pace(gate: &Gate) {
-    if let Some(wait) = thin_out(gate) {
+    let now = Instant::now();
+    let mut late = Vec::new();
+    let departs = {
+        let mut state = gate.lock();
+        let Some(departs) = state.pace.departs(now) else { return };
+        let round_trip = gate.context.round_trip.mean();
+        if state.pace.is_throttled() {
+            late = state.overdue(departs + round_trip, Unavailable::Throttled { retry_after: departs - now });
+            departs
+        } else {
+            let first = state.queue.iter().filter_map(|waiter| waiter.until).min();
+            let last_call = first.and_then(|until| until.checked_sub(round_trip * 2));
+            last_call.map_or(departs, |last_call| departs.min(last_call))
+        }
+    };
+    answer(late);
+    let wait = departs.saturating_duration_since(now);
+    if !wait.is_zero() {
         gate.context.background.pause(wait).await;
     }
 }
 
-/// How long the next flight has to wait, if it has: without the requests that cannot.
-fn thin_out(gate: &Gate) -> Option<Duration> {
-    let mut denied = Vec::new();
-    let mut state = gate.lock();
-    let wait = state.pace.wait(Instant::now());
-    if wait.is_zero() {
-        return None;
-    }
-    state.thin_out(gate.context.clock.now(), &mut denied);
-    drop(state);
-    answer(denied);
-    Some(wait)
+/// Tells those whose deadline comes before a write can be back that there is no decision: it would be done for
+/// nobody.
+fn reject_overdue(gate: &Gate) {
+    let back = Instant::now() + gate.context.round_trip.mean() / 2;
+    let late = gate.lock().overdue(back, Unavailable::Deadline);
+    answer(late);
 }
 
 /// Not under the lock: a reply that nobody takes ends up in the gate again.

@@ -20,7 +20,7 @@ pub(super) enum Order {
 }
 
 impl Order {
-    fn id(&self) -> &WriteId {
+    pub(super) fn id(&self) -> &WriteId {
         match self {
             Self::Update(update) => &update.id,
             Self::Create(create) => &create.id,
@@ -67,7 +67,7 @@ pub(super) async fn execute(gate: &Gate, write: &mut Write) -> Landing {
         Err(error) => error,
     };
     match error.kind() {
-        StoreErrorKind::Busy => return Landing::Busy(error),
+        StoreErrorKind::Busy | StoreErrorKind::HotKey => return Landing::Busy(error),
         StoreErrorKind::Unknown => {}
         _ => return Landing::Failed(error),
     }

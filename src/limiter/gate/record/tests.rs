@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{EntityId, Parameters, WriteId};
+use crate::model::{EntityId, LimitState, Parameters, Pressure, WriteId};
 
 fn level(random: &mut fastrand::Rng) -> Level {
     Level { tokens: random.i64(-5_000..20_000), remainder: random.i64(..1_000) }
@@ -25,7 +25,7 @@ fn bucket(random: &mut fastrand::Rng) -> BucketState {
     }
     if random.bool() {
         let rate = Parameters::new(1_000_000, 1_000_000, 1_000).unwrap().whole();
-        bucket.pressure = Some((rate, level(random)));
+        bucket.pressure = Some(Pressure { rate, level: Level { tokens: rate.capacity(), remainder: 0 }, consumed: 0 });
     }
     bucket.parent = random.bool().then(|| EntityId::new("parent").unwrap());
     bucket.last_write = Some(WriteId::from_number(random.u64(..)));
@@ -55,9 +55,16 @@ fn all_that_decides_is_kept() {
         if let Some(limit) = asked {
             state.most_asked.push((limit.name.clone(), limit.parameters.capacity()));
         }
+        let consumed: Option<i64> = random.bool().then(|| random.i64(1..));
+        state.others.consumed.extend(consumed.filter(|_| asked.is_some()));
+        state.others.peer_at = random.i64(0..4_000_000_000) * 1000;
+        let (known, peer_at) = (state.others.consumed.clone(), state.others.peer_at);
+        let seen = before.is_some();
         record = Record::of(state, record, &kinds);
         let state = record.wake();
         assert_eq!((state.seen_at, state.changed_at), (seen_at, changed_at));
+        assert_eq!(state.others.consumed, known);
+        assert!(!seen || state.others.peer_at == peer_at);
         // What nobody decides by.
         for limit in before.iter_mut().flat_map(|bucket| &mut bucket.limits) {
             limit.consumed = 0;

@@ -1,0 +1,161 @@
+//! The others who write to a bucket, by what its images show.
+//!
+//! Every image carries how much was ever consumed. What this process has not consumed itself, others have: that
+//! tells if there are any, and how fast they spend. The id of the last write tells who wrote it.
+
+use smallvec::SmallVec;
+
+use crate::model::{
+    BucketState, WriteId,
+    plan::{self, Changes, Peers},
+};
+
+/// Others count as there for so long after they spent, ms.
+const SPENT_RECENTLY: i64 = 60_000;
+
+/// Python clients count as there for so long after one was seen, ms.
+const PEER_RECENTLY: i64 = 600_000;
+
+/// A rate is measured over so long at least, and remembered for about so long, ms.
+const LEAST_SAMPLE: i64 = 20;
+const REMEMBERED: f64 = 500.0;
+
+/// Writers count as there for so long after their last write was seen, twice at most, ms.
+const WRITERS_FOR: i64 = 2000;
+
+/// The least and the most that the slack is, ms. Less than 100 ms fails often with 64 processes even if they are
+/// 1 ms away; it is three round trips in between.
+const SLACK: (i64, i64) = (100, 250);
+
+/// What is known of the others who write to a bucket. Times in epoch ms, amounts in millitokens.
+#[derive(Debug, Default)]
+pub(super) struct Others {
+    /// What each limit of the bucket had consumed in the last image that a write of this gate brought.
+    pub(super) consumed: SmallVec<[i64; 2]>,
+    /// When others were seen to have spent, last.
+    spent_at: i64,
+    /// When a Python client was seen to have written, last.
+    pub(super) peer_at: i64,
+    rates: Rates,
+    writers: Writers,
+}
+
+/// How fast others spend.
+#[derive(Debug, Default)]
+struct Rates {
+    since: i64,
+    /// Spent of each limit since then.
+    spent: SmallVec<[i64; 2]>,
+    /// Of each limit in a millisecond.
+    per_ms: SmallVec<[f64; 2]>,
+}
+
+/// How many processes write: one bit for each, by chance the same for two.
+#[derive(Debug, Default)]
+struct Writers {
+    since: i64,
+    now: u64,
+    before: u64,
+}
+
+impl Others {
+    /// Notes what a write of this process that did `own` has shown. It reached the store at about `at`.
+    pub(super) fn saw(&mut self, bucket: &BucketState, own: &Changes, own_id: Option<&WriteId>, at: i64) {
+        if bucket.shows_peer() {
+            self.peer_at = at;
+        }
+        if let Some(id) = bucket.last_write.as_ref().filter(|id| Some(*id) != own_id) {
+            self.writers.saw(id, at);
+        }
+        let before = std::mem::take(&mut self.consumed);
+        self.consumed = bucket.limits.iter().map(|limit| limit.consumed).collect();
+        if before.len() != self.consumed.len() {
+            self.rates = Rates { since: at, ..Rates::default() };
+            return;
+        }
+        let spent: SmallVec<[i64; 2]> = bucket
+            .limits
+            .iter()
+            .zip(&before)
+            .map(|(limit, before)| limit.consumed.saturating_sub(*before).saturating_sub(consumed(own, &limit.name)))
+            .collect();
+        if spent.iter().any(|spent| *spent != 0) {
+            self.spent_at = at;
+        }
+        self.rates.add(&spent, at);
+    }
+
+    /// Notes what this process has consumed without such an image.
+    pub(super) fn consumed_unseen(&mut self, bucket: &BucketState, own: &Changes) {
+        for (known, limit) in self.consumed.iter_mut().zip(&bucket.limits) {
+            *known = known.saturating_add(consumed(own, &limit.name));
+        }
+    }
+
+    /// Forgets what was consumed: it is not known what became of a write.
+    pub(super) fn forget(&mut self) {
+        self.consumed.clear();
+    }
+
+    /// Returns `true` if others have spent a short time ago.
+    pub(super) fn are_there(&self, now: i64) -> bool {
+        now.saturating_sub(self.spent_at) < SPENT_RECENTLY
+    }
+
+    /// Returns what a write planned at `now` from an image of `seen_at` expects of others.
+    pub(super) fn expected(&self, seen_at: i64, now: i64, round_trip: i64, peers: Peers) -> plan::Others {
+        let peer_seen = now.saturating_sub(self.peer_at) < PEER_RECENTLY;
+        let slack = if self.are_there(now) { round_trip.saturating_mul(3).clamp(SLACK.0, SLACK.1) } else { 0 };
+        // The image is as old as its way back was long.
+        let age = now.saturating_sub(seen_at).saturating_add(round_trip / 2).max(0);
+        let taken = self.rates.per_ms.iter().map(|rate| (rate * age as f64) as i64);
+        plan::Others { peers: if peer_seen { Peers::Present } else { peers }, slack, taken: taken.collect() }
+    }
+
+    /// Returns how many processes write to the bucket, this one included.
+    pub(super) fn processes(&self) -> f64 {
+        1.0 + self.writers.count()
+    }
+}
+
+/// Returns what `changes` consume of a limit.
+fn consumed(changes: &Changes, limit: &crate::LimitName) -> i64 {
+    changes.get(limit).map_or(0, |change| change.debit().saturating_sub(change.give).saturating_add(change.count))
+}
+
+impl Rates {
+    fn add(&mut self, spent: &[i64], at: i64) {
+        self.spent.resize(spent.len(), 0);
+        self.per_ms.resize(spent.len(), 0.0);
+        for (sum, spent) in self.spent.iter_mut().zip(spent) {
+            *sum = sum.saturating_add(*spent);
+        }
+        let passed = at.saturating_sub(self.since);
+        if passed < LEAST_SAMPLE {
+            return;
+        }
+        let weight = (passed as f64 / REMEMBERED).clamp(0.2, 1.0);
+        for (rate, spent) in self.per_ms.iter_mut().zip(&mut self.spent) {
+            *rate += weight * (*spent as f64 / passed as f64 - *rate).max(-*rate);
+            *spent = 0;
+        }
+        self.since = at;
+    }
+}
+
+impl Writers {
+    fn saw(&mut self, id: &WriteId, at: i64) {
+        if at.saturating_sub(self.since) >= WRITERS_FOR {
+            let recent = at.saturating_sub(self.since) < 2 * WRITERS_FOR;
+            self.before = if recent { self.now } else { 0 };
+            (self.now, self.since) = (0, at);
+        }
+        self.now |= 1 << (id.writer() % u64::from(u64::BITS));
+    }
+
+    /// Returns how many processes set so many bits (linear counting).
+    fn count(&self) -> f64 {
+        let free = (self.now | self.before).count_zeros().max(1);
+        f64::from(u64::BITS) * (f64::from(u64::BITS) / f64::from(free)).ln()
+    }
+}

@@ -1,0 +1,43 @@
+//! Places for the store calls in flight.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Bounds how many store calls of a limiter are in flight at once. Clones share the places.
+///
+/// Nothing else is waited for while a place is held, so somebody always gives one back.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    free: Arc<Semaphore>,
+    all: usize,
+}
+
+/// A place. Dropped: given back.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    _permit: Option<OwnedSemaphorePermit>,
+    /// If it had to be waited for.
+    pub(super) waited: bool,
+}
+
+impl Places {
+    pub(super) fn new(all: usize) -> Self {
+        let all = all.clamp(1, Semaphore::MAX_PERMITS);
+        Self { free: Arc::new(Semaphore::new(all)), all }
+    }
+
+    /// Waits for a place, first come first served.
+    pub(super) async fn take(&self) -> InFlight {
+        match self.free.clone().try_acquire_owned() {
+            Ok(permit) => InFlight { _permit: Some(permit), waited: false },
+            // It is never closed.
+            Err(_) => InFlight { _permit: self.free.clone().acquire_owned().await.ok(), waited: true },
+        }
+    }
+
+    /// Returns `true` if a call is in flight.
+    pub(super) fn any_in_flight(&self) -> bool {
+        self.free.available_permits() < self.all
+    }
+}

@@ -1,0 +1,75 @@
+//! Waiting for capacity, first come first served.
+//!
+//! A request that waits takes its place in the bucket itself: its write may leave the bucket a debt, no larger than
+//! what is refilled in the longest time that it would wait, and it starts when that is paid. So the order is the
+//! bucket's own, over all processes, and nobody asks twice. Requests that do not wait find a bucket in debt short.
+//!
+//! | event | store calls |
+//! |---|---|
+//! | the bucket has the tokens, or will have them in time | those of an acquire |
+//! | it will not | none if that is known, else those of an acquire |
+//! | the request is dropped while it waits | its place is given back with the bucket's next write |
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    acquire::{AcquireFuture, Started, ask_plainly},
+    lease::Lease,
+    recourse::{Recourse, attempt, marked},
+    request::Request,
+};
+use crate::{
+    error::{Error, Invalid, QueueFull},
+    store::Ticket,
+    telemetry,
+};
+
+/// How long to wait for capacity, and how many may.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait {
+    pub(crate) most: Duration,
+    pub(crate) waiters: usize,
+}
+
+impl Wait {
+    /// How many may wait for one bucket by default.
+    pub(crate) const WAITERS: usize = 100;
+}
+
+/// Asks, and says at once what needs no waiting.
+pub(super) fn start(mut request: Request, recourse: Arc<Recourse>, wait: Wait) -> Started {
+    let ticket = request.waiters().enter(request.key(), wait.waiters);
+    if ticket.is_ok() {
+        request.set_patience(wait.most);
+    }
+    let first = match ask_plainly(request.clone()) {
+        Started::Done(Ok(lease)) if lease.starts_at() <= request.now() => {
+            return Started::Done(Ok(marked(lease, &recourse)));
+        }
+        first => first,
+    };
+    Started::Waiting(AcquireFuture::boxed(Box::pin(wait_for(request, recourse, ticket, first))))
+}
+
+/// Waits until the request may start. `ticket` is its place, or how many wait already.
+async fn wait_for(
+    request: Request,
+    recourse: Arc<Recourse>,
+    ticket: Result<Ticket, usize>,
+    first: Started,
+) -> Result<Lease, Error> {
+    let lease = match (attempt(&request, &recourse, Some(first)).await, &ticket) {
+        (Err(Error::Denied(denied)), Err(waiters)) => return Err(QueueFull::new(*waiters, *denied).into()),
+        (result, _) => result?,
+    };
+    let wait = lease.starts_at().saturating_sub(request.now());
+    if let Some(wait) = u64::try_from(wait).ok().filter(|wait| *wait > 0) {
+        if request.is_in_memory() && tokio::runtime::Handle::try_current().is_err() {
+            return Err(Invalid::NoRuntime.into());
+        }
+        let waited = telemetry::Waited::begin();
+        request.timer(Duration::from_millis(wait)).await;
+        waited.end(true);
+    }
+    Ok(lease)
+}

@@ -1,0 +1,162 @@
+//! What a batch does to the limits of a bucket.
+
+use smallvec::SmallVec;
+
+use crate::model::LimitName;
+
+/// What a batch does to one limit of a bucket. Millitokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The limit.
+    pub limit: LimitName,
+    /// Granted to new requests. Not negative.
+    pub spend: i64,
+    /// The lowest level that the spend may leave: 0, or below it for requests that wait until the debt is
+    /// refilled. Never above 0.
+    pub floor: i64,
+    /// Taken by settled leases that used more than they were granted: may drive the level below zero. Not
+    /// negative itself.
+    pub take: i64,
+    /// Given back by settled leases: never above the capacity. Not negative.
+    pub give: i64,
+    /// Counted as consumed only, for requests and leases that a bypassed bucket has admitted.
+    pub count: i64,
+}
+
+impl Change {
+    fn none(limit: LimitName) -> Self {
+        Self { limit, spend: 0, floor: 0, take: 0, give: 0, count: 0 }
+    }
+
+    /// Returns what leaves the bucket: spend and take.
+    pub fn debit(&self) -> i64 {
+        self.spend.saturating_add(self.take)
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        self.spend == 0 && self.take == 0 && self.give == 0 && self.count == 0
+    }
+
+    /// Adds a spend after those before it. It needs what it spends, less `debt`.
+    fn add_spend(&mut self, amount: i64, debt: i64) {
+        let needed = self.spend.saturating_add(self.floor);
+        self.spend = self.spend.saturating_add(amount);
+        // Invariant: every spend of the batch finds what it needs if the bucket holds `spend + floor`.
+        let needed = if amount == 0 { needed } else { needed.max(self.spend.saturating_sub(debt)) };
+        self.floor = needed.saturating_sub(self.spend).min(0);
+    }
+}
+
+/// What a batch does to the limits of a bucket.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    changes: SmallVec<[Change; 2]>,
+    grants: bool,
+}
+
+impl Changes {
+    /// Returns an empty batch.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Returns `true` if it changes nothing at all.
+    pub fn is_empty(&self) -> bool {
+        self.changes.iter().all(Change::is_none)
+    }
+
+    /// Returns `true` if requests are granted something, even if they ask for nothing of every limit.
+    pub fn grants(&self) -> bool {
+        self.grants
+    }
+
+    /// Returns `true` if settled leases take more of some limit.
+    pub fn takes(&self) -> bool {
+        self.changes.iter().any(|change| change.take > 0)
+    }
+
+    /// Returns the change of the limit `name`.
+    pub fn get(&self, name: &LimitName) -> Option<&Change> {
+        self.changes.iter().find(|change| change.limit == *name)
+    }
+
+    fn entry(&mut self, name: &LimitName) -> &mut Change {
+        let index = match self.changes.iter().position(|change| change.limit == *name) {
+            Some(index) => index,
+            None => {
+                self.changes.push(Change::none(name.clone()));
+                self.changes.len() - 1
+            }
+        };
+        &mut self.changes[index]
+    }
+
+    /// Grants `amount` of the limit `name`.
+    pub fn spend(&mut self, name: &LimitName, amount: i64) {
+        self.reserve(name, amount, 0);
+    }
+
+    /// Grants `amount` of the limit `name` after all that was granted before. The bucket may owe up to `debt`
+    /// then: the request waits until that is refilled.
+    pub fn reserve(&mut self, name: &LimitName, amount: i64, debt: i64) {
+        self.grants = true;
+        self.entry(name).add_spend(amount.max(0), debt.max(0));
+    }
+
+    /// Grants `amount` of the limit `name` in a bypassed bucket: it is only counted.
+    pub fn admit(&mut self, name: &LimitName, amount: i64) {
+        self.grants = true;
+        self.count(name, amount.max(0));
+    }
+
+    /// Counts `amount` of the limit `name` as consumed. A negative amount counts less.
+    pub fn count(&mut self, name: &LimitName, amount: i64) {
+        let change = self.entry(name);
+        change.count = change.count.saturating_add(amount);
+    }
+
+    /// Settles a difference: a positive one takes more, a negative one gives back.
+    pub fn settle(&mut self, name: &LimitName, difference: i64) {
+        let change = self.entry(name);
+        if difference >= 0 {
+            change.take = change.take.saturating_add(difference);
+        } else {
+            change.give = change.give.saturating_sub(difference);
+        }
+    }
+
+    /// Returns the changes, limit by limit.
+    pub fn iter(&self) -> impl Iterator<Item = &Change> {
+        self.changes.iter()
+    }
+
+    /// Returns the same changes without what is given back.
+    #[must_use]
+    pub fn without_gives(&self) -> Self {
+        let mut changes = self.clone();
+        changes.changes.iter_mut().for_each(|change| change.give = 0);
+        changes
+    }
+
+    /// Returns what settled leases take, and all the rest.
+    pub(crate) fn split_takes(&self) -> (Self, Self) {
+        let (mut takes, mut rest) = (Self::new(), self.clone());
+        for change in &mut rest.changes {
+            takes.settle(&change.limit, std::mem::take(&mut change.take));
+        }
+        (takes, rest)
+    }
+
+    /// Adds all of `other`, after what is there.
+    pub fn merge(&mut self, other: &Changes) {
+        self.grants |= other.grants;
+        for change in other.iter() {
+            let entry = self.entry(&change.limit);
+            // Its spends need `spend + floor` of what these leave.
+            entry.add_spend(change.spend, change.floor.saturating_neg());
+            entry.take = entry.take.saturating_add(change.take);
+            entry.give = entry.give.saturating_add(change.give);
+            entry.count = entry.count.saturating_add(change.count);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The write that begins a bucket.
+
+use smallvec::SmallVec;
+
+use super::{Changes, Wanted, expiry::gone_at};
+use crate::model::{BucketState, Create, Level, Limit, NewLimit, Parameters, Rate, WriteId};
+
+/// Returns the bucket that a first request finds: full, less what `changes` spend and take.
+pub fn create<'a>(changes: &Changes, wanted: impl Into<Wanted<'a>>, now: i64, id: WriteId) -> Create {
+    create_shard(changes, wanted, (0, 1), true, now, id)
+}
+
+/// Returns a bucket's shard among several: full, less what `changes` spend and take; or empty, if others may
+/// hold what it would be filled with.
+pub fn create_shard<'a>(
+    changes: &Changes,
+    wanted: impl Into<Wanted<'a>>,
+    (shard, shard_count): (u32, u32),
+    full: bool,
+    now: i64,
+    id: WriteId,
+) -> Create {
+    let Wanted { limits: wanted, own, lineage, .. } = wanted.into();
+    let new = |limit| {
+        let mut new = new_limit(limit, changes, (shard, shard_count));
+        if !full {
+            new.level.tokens = new.level.tokens.min(0);
+        }
+        new
+    };
+    let limits: SmallVec<[NewLimit; 2]> = wanted.iter().map(new).collect();
+    let expires_at = limits.iter().map(|new| gone_at(new.parameters.whole(), new.level.tokens, now)).max();
+    let stays = own == Some(true) || (shard == 0 && shard_count > 1);
+    Create { id, now, limits, expires_at: expires_at.filter(|_| !stays), shard_count, lineage: lineage.cloned() }
+}
+
+/// Returns the limits of `wanted` that the bucket lacks.
+pub(super) fn added_limits(state: &BucketState, changes: &Changes, wanted: &[Limit]) -> SmallVec<[NewLimit; 0]> {
+    let missing = wanted.iter().filter(|limit| state.limit(limit.name()).is_none());
+    missing.map(|limit| new_limit(limit, changes, (state.shard, state.shard_count))).collect()
+}
+
+fn new_limit(limit: &Limit, changes: &Changes, (shard, shard_count): (u32, u32)) -> NewLimit {
+    let parameters = Parameters::from(limit);
+    // A count that makes no rate: nothing to begin with.
+    let capacity = parameters.shard(shard, shard_count).map_or(0, Rate::capacity);
+    let change = changes.get(limit.name());
+    let gone = change.map_or(0, super::Change::debit);
+    let give = change.map_or(0, |change| change.give);
+    let count = change.map_or(0, |change| change.count);
+    NewLimit {
+        limit: limit.name().clone(),
+        parameters,
+        level: Level { tokens: capacity.saturating_sub(gone), remainder: 0 },
+        consumed: gone.saturating_sub(give).saturating_add(count),
+    }
+}

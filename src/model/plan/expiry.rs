@@ -1,0 +1,74 @@
+//! When a bucket counts as gone.
+
+use super::{Changes, Wanted, line, update::new_parameters};
+use crate::model::{BucketState, Level, NewLimit, Rate};
+
+/// A bucket that is not used for this many times its longest time to fill counts as gone.
+const AFTER_FILLS: i64 = 7;
+
+/// It stays for so long at least, ms: a bucket of a second would else have to be kept alive every few seconds.
+const AT_LEAST: i64 = 3_600_000;
+
+/// Returns `true` if the bucket counts as gone some time after a write of limits that are the entity's `own`.
+fn expires(state: &BucketState, own: Option<bool>) -> bool {
+    match own {
+        // The first of several shards stays: without it, a new bucket would begin beside the others.
+        _ if state.shard == 0 && state.shard_count > 1 => false,
+        Some(own) => !own,
+        None => state.expires_at.is_some(),
+    }
+}
+
+/// Returns `true` if less than half of the bucket's time is left, or if it has an expiry and should have none,
+/// or the other way round.
+pub(super) fn is_due(state: &BucketState, own: Option<bool>, now: i64) -> bool {
+    match (expires(state, own), state.expires_at) {
+        (false, before) => before.is_some(),
+        (true, None) => true,
+        (true, Some(before)) => {
+            let longest = state.limits.iter().map(|known| idle(known.rate)).max().unwrap_or(AT_LEAST);
+            before.saturating_mul(1000).saturating_sub(now) < longest / 2
+        }
+    }
+}
+
+/// Returns when the bucket counts as gone if nobody uses it after the write: epoch seconds. `None`: never.
+pub(super) fn after(
+    state: &BucketState,
+    changes: &Changes,
+    wanted: &Wanted<'_>,
+    added: &[NewLimit],
+    at: i64,
+) -> Option<i64> {
+    if !expires(state, wanted.own) {
+        return None;
+    }
+    let known = state.limits.iter().map(|known| {
+        let new = new_parameters(known, wanted.limits);
+        let (rate, tokens) = line::after(state, known, changes.get(&known.name), new, at);
+        gone_at(rate, tokens, at)
+    });
+    let added = added.iter().map(|new| gone_at(new.parameters.whole(), new.level.tokens, at));
+    let gone = known.chain(added).max().unwrap_or(at.div_euclid(1000));
+    // It never moves back: writes that do not move it rely on what they have seen.
+    Some(state.expires_at.map_or(gone, |before| before.max(gone)))
+}
+
+/// Returns when a limit has not been used for long: epoch seconds. Not before it is full, however deep its
+/// debt, because a bucket that is gone comes back full.
+pub(super) fn gone_at(rate: Rate, tokens: i64, now: i64) -> i64 {
+    let until_full = rate.wait(Level { tokens, remainder: 0 }, rate.capacity()).unwrap_or(0);
+    // Spends that leave the expiry as it is add up to one time to fill.
+    let full = until_full.saturating_add(rate.time_to_fill());
+    seconds_up(now.saturating_add(full.max(idle(rate))))
+}
+
+/// Returns how long a limit may be idle, ms.
+fn idle(rate: Rate) -> i64 {
+    rate.time_to_fill().saturating_mul(AFTER_FILLS).max(AT_LEAST)
+}
+
+/// Returns milliseconds as seconds, rounded up.
+fn seconds_up(millis: i64) -> i64 {
+    millis.div_euclid(1000).saturating_add(i64::from(millis.rem_euclid(1000) > 0))
+}

@@ -1,0 +1,114 @@
+//! What a bucket holds, as far as its last image tells.
+
+use std::time::Duration;
+
+use super::Changes;
+use crate::model::{
+    BucketState, Level, Limit, LimitState, LimitStatus, Limits, MILLI, Owner, Parameters, Rate, whole_tokens,
+};
+
+/// Returns the level of one limit at `now` by the image `state`, after what `changes` settle and grant.
+///
+/// Amounts are given back before the level is capped and taken after it: the order in which the write does it.
+pub fn projected(state: &BucketState, limit: &LimitState, changes: &Changes, now: i64) -> Level {
+    let change = changes.get(&limit.name);
+    let give = change.map_or(0, |change| change.give);
+    let gone = change.map_or(0, super::Change::debit);
+    let credited = Level { tokens: limit.level.tokens.saturating_add(give), ..limit.level };
+    let level = limit.rate.refill(credited, state.age(now));
+    Level { tokens: level.tokens.saturating_sub(gone), ..level }
+}
+
+/// Returns `true` if the image has too little of some limit for what `changes` grant.
+pub fn is_short(state: &BucketState, changes: &Changes, now: i64) -> bool {
+    !state.is_bypassed(now)
+        && state.limits.iter().any(|limit| {
+            let floor = changes.get(&limit.name).filter(|change| change.spend > 0).map(|change| change.floor);
+            let short = |floor| projected(state, limit, changes, now).tokens < floor;
+            floor.is_some_and(short) && !state.is_soft(&limit.name, now)
+        })
+}
+
+/// Returns where every one of `limits` stands for a request that asks for `amounts` (millitokens, in the
+/// order of `limits`). A limit that the bucket does not have yet counts as full.
+pub fn statuses(
+    state: Option<&BucketState>,
+    limits: &[Limit],
+    amounts: &[i64],
+    changes: &Changes,
+    now: i64,
+) -> Vec<LimitStatus> {
+    let state = state.filter(|state| !state.is_expired(now));
+    let requested = amounts.iter().copied().chain(std::iter::repeat(0));
+    limits
+        .iter()
+        .zip(requested)
+        .map(|(limit, amount)| {
+            let known = state.and_then(|state| Some((state, state.limit(limit.name())?)));
+            let (rate, level) = match known {
+                Some((state, known)) => (rate_with(state, known, limit), projected(state, known, changes, now)),
+                None => {
+                    let rate = Parameters::from(limit).whole();
+                    (rate, Level { tokens: rate.capacity(), remainder: 0 })
+                }
+            };
+            status(limit, rate, level, amount, state.map_or(0, |state| ahead(state, now)))
+        })
+        .collect()
+}
+
+/// Returns how far the anchor lies in the future, ms: refills begin there.
+pub(super) fn ahead(state: &BucketState, now: i64) -> i64 {
+    state.refilled_at.saturating_sub(now).max(0)
+}
+
+/// Returns the status of one limit: `level` is that of now, `amount` is asked for (millitokens), refills
+/// begin in `ahead` ms.
+pub fn status(limit: &Limit, rate: Rate, level: Level, amount: i64, ahead: i64) -> LimitStatus {
+    let level = Level { tokens: level.tokens.min(rate.capacity()), ..level };
+    let wait = |amount: i64| {
+        let wait = if amount <= 0 { Some(0) } else { rate.wait(level, amount) };
+        wait.map(|wait| if wait == 0 { 0 } else { wait.saturating_add(ahead) })
+    };
+    let millis = |wait: i64| Duration::from_millis(u64::try_from(wait).unwrap_or(0));
+    LimitStatus {
+        owner: Owner::Entity,
+        limit: limit.clone(),
+        available: whole_tokens(level.tokens),
+        requested: u64::try_from(amount.max(0) / MILLI).unwrap_or(0),
+        retry_after: wait(amount).map(millis),
+        reset_after: millis(wait(rate.capacity()).unwrap_or(i64::MAX)),
+    }
+}
+
+/// Returns the rate that a limit has with the parameters of `limit`.
+pub(super) fn rate_with(state: &BucketState, known: &LimitState, limit: &Limit) -> Rate {
+    Parameters::from(limit).shard(state.shard, state.shard_count).unwrap_or(known.rate)
+}
+
+/// Returns `true` if the bucket has other parameters than `wanted`, or lacks one of these limits.
+pub fn differs(state: &BucketState, wanted: &[Limit]) -> bool {
+    wanted.iter().any(|limit| match state.limit(limit.name()) {
+        Some(known) => known.parameters != Parameters::from(limit),
+        None => true,
+    })
+}
+
+/// Returns `true` if the limits that both buckets have are the same in both.
+pub fn same_parameters(one: &BucketState, other: &BucketState) -> bool {
+    let same = |limit: &LimitState| one.limit(&limit.name).is_none_or(|known| known.parameters == limit.parameters);
+    other.limits.iter().all(same)
+}
+
+/// Returns `limits` with the parameters that the bucket has; `None` if these are the same, or make no limit.
+pub fn limits_of(state: &BucketState, limits: &[Limit]) -> Option<Limits> {
+    let known = |limit: &Limit| state.limit(limit.name()).map(|known| known.parameters);
+    if limits.iter().all(|limit| known(limit).is_none_or(|parameters| parameters == Parameters::from(limit))) {
+        return None;
+    }
+    let own = |limit: &Limit| match known(limit) {
+        Some(parameters) => parameters.limit(limit.name()),
+        None => Some(limit.clone()),
+    };
+    Limits::new(limits.iter().map(own).collect::<Option<Vec<_>>>()?).ok()
+}

@@ -1,0 +1,234 @@
+//! The update that does a batch of changes to a bucket.
+
+use smallvec::SmallVec;
+
+use super::{
+    Changes, Peers, Wanted, clamp, create::added_limits, expiry,
+    line::{self, Row, Rows},
+};
+use crate::model::{
+    Anchor, BucketState, Expiry, Guard, Limit, LimitState, Line, MILLI, Now, Parameters, StampGuard, TokenChange, Update,
+    Validity, WriteId,
+};
+
+/// Beyond this many millitokens a number is brought back by moving the anchor: 10^15 tokens a second fill an
+/// `i64` in 9 s.
+const LARGE: i128 = 1 << 61;
+
+/// A bucket that fills in less than this is emptied by a clock that is so far ahead, ms.
+const CLOCKS_APART: i64 = 1000;
+
+/// Python clients double the shards of an item that has no writes left to measure. Below this its count is
+/// refilled.
+const FEW_WRITES: i64 = 300 * MILLI;
+
+/// Returns the update that does `changes` to the bucket as `state` shows it, and brings it to `wanted`.
+///
+/// The anchor stays where it is unless something makes it move, so that writes of different processes commute.
+/// Changes of limits that neither the bucket nor `wanted` has are left out.
+///
+/// An anchor that a wrong clock has left far ahead would starve the bucket: it is taken as now, by a process
+/// that knows how far its own clock may be off.
+pub fn update<'a>(
+    state: &BucketState,
+    changes: &Changes,
+    wanted: impl Into<Wanted<'a>>,
+    now: impl Into<Now>,
+    id: WriteId,
+) -> Update {
+    let (wanted, now) = (wanted.into(), now.into());
+    let seen = state.refilled_at;
+    if now.is_far_before(seen) {
+        let honest = BucketState { refilled_at: now.at, ..state.clone() };
+        return Planner { state: &honest, changes, wanted, now: now.at }.plan(id, Some((seen, now.at)));
+    }
+    Planner { state, changes, wanted, now: now.at }.plan(id, None)
+}
+
+/// Returns the update that takes what `changes` take whatever the bucket holds, because it was refused too often:
+/// never more than is there may be granted, so a little may be taken too much.
+///
+/// The image may be a round trip old: what has overflowed since counts as taken.
+pub fn take_anyway(state: &BucketState, changes: &Changes, now: i64, id: WriteId) -> Update {
+    let lines = state.limits.iter().filter_map(|known| {
+        let take = changes.get(&known.name).map(|change| change.take).filter(|take| *take > 0)?;
+        let due = known.rate.accrue(state.age(now), known.level.remainder).raw;
+        let overflow = i128::from(known.level.tokens) + due - i128::from(known.rate.capacity());
+        Some(Line {
+            limit: known.name.clone(),
+            tokens: TokenChange::Add(clamp(-i128::from(take) - overflow.max(0))),
+            floor: None,
+            ceiling: None,
+            expected: None,
+            consumed: take,
+            remainder: None,
+            parameters: None,
+        })
+    });
+    Update {
+        id,
+        now,
+        anchor: Anchor::Free,
+        lines: lines.collect(),
+        added: SmallVec::new(),
+        pressure: state.pressure.map(|_| TokenChange::Add(-MILLI)),
+        expiry: Expiry::Keep,
+        lineage: None,
+        guard: Guard::None,
+        stamps: StampGuard::default(),
+        shard_count: None,
+    }
+}
+
+struct Planner<'a> {
+    state: &'a BucketState,
+    changes: &'a Changes,
+    wanted: Wanted<'a>,
+    /// Epoch ms.
+    now: i64,
+}
+
+impl Planner<'_> {
+    /// `repair` is the anchor as it was seen, and what it becomes.
+    fn plan(&self, id: WriteId, repair: Option<(i64, i64)>) -> Update {
+        let Self { state, changes, .. } = *self;
+        let mut update = Update {
+            id,
+            now: self.now,
+            anchor: Anchor::Free,
+            lines: SmallVec::new(),
+            added: SmallVec::new(),
+            pressure: None,
+            expiry: Expiry::Keep,
+            lineage: self.wanted.lineage.filter(|_| state.lacks_parent()).cloned(),
+            guard: Guard::None,
+            stamps: StampGuard::default(),
+            shard_count: Some(state.shard_count),
+        };
+        let stamps = state.stamps.as_deref();
+        if stamps.is_some_and(|stamps| stamps.not_understood.is_some()) {
+            // What a refill would bring is not known: leases are settled, and nothing else is done.
+            update.lines = line::settling(state, changes);
+            return update;
+        }
+        let rows = if repair.is_some() || self.must_move() { None } else { self.rows_in_place() };
+        match rows {
+            Some(rows) => {
+                if rows.iter().any(|row| row.relies_on_anchor) {
+                    update.anchor = Anchor::Pinned(state.refilled_at);
+                }
+                update.lines = rows.into_iter().map(|row| row.line).collect();
+            }
+            None => self.move_anchor(&mut update, repair),
+        }
+        let moves = update.anchor.moves_to().is_some();
+        update.stamps = self.stamp_guard(moves);
+        update.pressure = self.pressure(moves);
+        update
+    }
+
+    /// Returns `true` if the write moves the anchor, whatever its rows are.
+    fn must_move(&self) -> bool {
+        let Self { state, ref wanted, now, .. } = *self;
+        let large = |known: &LimitState| {
+            let due = known.rate.accrue(state.age(now), known.level.remainder).raw;
+            due > LARGE || i128::from(known.level.tokens).abs() > LARGE
+        };
+        let few_writes = || state.pressure.is_some_and(|pressure| pressure.level.tokens < FEW_WRITES);
+        super::differs(state, wanted.limits)
+            || state.stamps.as_deref().is_some_and(|stamps| stamps.is_outdated(now))
+            || expiry::is_due(state, wanted.own, now)
+            || (wanted.others.peers != Peers::Absent && few_writes())
+            || state.limits.iter().any(large)
+    }
+
+    /// Returns the rows of a write that leaves the anchor where it is; `None` if one of them needs it moved.
+    fn rows_in_place(&self) -> Option<SmallVec<[Row; 2]>> {
+        let gone = self.state.expires_at.map(|seconds| seconds.saturating_mul(1000));
+        let rows = self.rows(None, gone);
+        let changed = self.state.limits.iter().enumerate();
+        let changed = changed.filter_map(|(index, known)| {
+            Some((known, rows.row(known, self.taken(index), self.changes.get(&known.name), None)?))
+        });
+        changed.map(|(known, row)| (!self.needs_move(known, &row)).then_some(row)).collect()
+    }
+
+    fn needs_move(&self, known: &LimitState, row: &Row) -> bool {
+        let cap = i128::from(known.rate.capacity());
+        let old = match self.wanted.others.peers {
+            // Python clients know nothing of an anchor that stays: what is due by it is lost in a race with one.
+            Peers::Present => row.is_at_cap || row.relies_on_anchor,
+            Peers::Unknown => row.is_at_cap && row.due > cap,
+            // A clock that is ahead would empty the bucket for all others.
+            Peers::Absent => row.is_at_cap && known.rate.time_to_fill() < CLOCKS_APART && row.due > cap / 2,
+        };
+        old || row.is_uncovered
+    }
+
+    fn move_anchor(&self, update: &mut Update, repair: Option<(i64, i64)>) {
+        let Self { state, changes, ref wanted, now } = *self;
+        let seen = state.refilled_at;
+        // Never back, but for a repair, and always another time: the anchor is what others' rows rely on.
+        let (seen, to) = repair.unwrap_or((seen, now.max(seen.saturating_add(1))));
+        update.anchor = Anchor::Moves { seen, to };
+        update.added = added_limits(state, changes, wanted.limits);
+        let gone = expiry::after(state, changes, wanted, &update.added, to);
+        update.expiry = match gone {
+            Some(seconds) => Expiry::At(seconds),
+            None if state.expires_at.is_some() => Expiry::Never,
+            None => Expiry::Keep,
+        };
+        let rows = self.rows(Some(to), gone.map(|seconds| seconds.saturating_mul(1000)));
+        let lines = state.limits.iter().enumerate().filter_map(|(index, known)| {
+            let new = new_parameters(known, wanted.limits);
+            rows.row(known, self.taken(index), changes.get(&known.name), new)
+        });
+        update.lines = lines.map(|row| row.line).collect();
+    }
+
+    fn rows(&self, moves_to: Option<i64>, gone: Option<i64>) -> Rows<'_> {
+        Rows { state: self.state, now: self.now, moves_to, slack: self.wanted.others.slack, gone }
+    }
+
+    fn taken(&self, index: usize) -> i64 {
+        self.wanted.others.taken.get(index).copied().unwrap_or(0)
+    }
+
+    /// Returns what the write requires of the bucket's stamps: that they mean what they meant when it was planned.
+    fn stamp_guard(&self, moves: bool) -> StampGuard {
+        let Self { state, changes, now, .. } = *self;
+        let valid_until = state.stamps.as_deref().and_then(|stamps| stamps.valid_until);
+        let soft = changes.iter().filter(|change| change.spend > 0 && state.is_soft(&change.limit, now));
+        StampGuard {
+            enabled: changes.grants(),
+            bypassed: changes.grants().then(|| state.is_bypassed(now)),
+            soft: soft.map(|change| change.limit.clone()).collect(),
+            validity: match valid_until {
+                Some(seen) if moves && seen <= now => Validity::Ends(seen),
+                seen if moves => Validity::Seen(seen),
+                _ if changes.grants() => Validity::Lasts,
+                _ => Validity::Any,
+            },
+        }
+    }
+
+    /// Charges a write to the limit that measures writes. It never denies, so it has no conditions.
+    fn pressure(&self, moves: bool) -> Option<TokenChange> {
+        let pressure = self.state.pressure?;
+        if !moves {
+            return Some(TokenChange::Add(-MILLI));
+        }
+        let (rate, level) = (pressure.rate, pressure.level);
+        let raw = rate.accrue(self.state.age(self.now), level.remainder).raw;
+        if i128::from(level.tokens) + raw >= i128::from(rate.capacity()) {
+            return Some(TokenChange::Set(rate.capacity().saturating_sub(MILLI)));
+        }
+        Some(TokenChange::Add(clamp(raw).saturating_sub(MILLI)))
+    }
+}
+
+/// Returns the parameters that the limit is brought to, if they are others.
+pub(super) fn new_parameters(known: &LimitState, wanted: &[Limit]) -> Option<Parameters> {
+    let wanted = wanted.iter().find(|limit| *limit.name() == known.name);
+    wanted.map(Parameters::from).filter(|wanted| *wanted != known.parameters)
+}

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     super::bucket::Verdict,
-    room::Room,
+    room::{Room, fits},
     settling::Confirmation,
     state::{GateState, Waiter},
 };
@@ -110,7 +110,9 @@ impl GateState {
             true => admit(changes, waiter),
             false => spend(changes, waiter, shards),
         };
-        let mut room = Room::new(state, wanted.as_ref(), &changes, now);
+        // After a write that found too little, no more than what was there: what is refilled since, others may take.
+        let room_at = self.found_at.take().unwrap_or(now);
+        let mut room = Room::new(state, wanted.as_ref(), &changes, room_at);
         for waiter in std::mem::take(&mut self.queue) {
             if let Some(refusal) = &refusal {
                 denied.push((waiter, Verdict::Refused(refusal.clone())));
@@ -118,7 +120,8 @@ impl GateState {
             }
             // One write carries one set of parameters; others have their turn in the next one.
             let together = wanted.as_ref().is_some_and(|wanted| wanted.same(&waiter.limits));
-            if together && room.take(waiter.wish()) {
+            let first = waiters.is_empty() && later.is_empty();
+            if together && (room.take(waiter.wish()) || (first && self.fits(&waiter, &changes, now))) {
                 enter(&mut changes, &waiter);
                 waiters.push(waiter);
                 continue;
@@ -153,6 +156,10 @@ impl GateState {
         let (pending, confirmations) = self.take_pending();
         let lineage = waiters.iter().find_map(|waiter| waiter.lineage.clone());
         Some(Batch { wanted, own, lineage, changes, pending, bypassed, waiters, confirmations })
+    }
+
+    fn fits(&self, waiter: &Waiter, changes: &Changes, now: i64) -> bool {
+        fits(self.seen.live(now), waiter.wish(), changes, now)
     }
 
     /// Takes what leases take off the pending differences, to be written whatever the bucket holds: it was
@@ -217,7 +224,8 @@ impl GateState {
     }
 }
 
-fn spend(changes: &mut Changes, waiter: &Waiter, shards: u32) {
+/// Adds what a waiter is granted to a batch, after those before it.
+pub(super) fn spend(changes: &mut Changes, waiter: &Waiter, shards: u32) {
     let wish = waiter.wish();
     for (index, (limit, amount)) in waiter.limits.iter().zip(&waiter.amounts).enumerate() {
         changes.reserve(limit.name(), *amount, wish.debt(index, shards));

@@ -63,6 +63,8 @@ pub(super) struct GateState {
     pub(super) pressed: Pressed,
     /// Who else writes to the bucket.
     pub(super) others: Others,
+    /// When the last write was planned, if it found too little: epoch ms.
+    pub(super) found_at: Option<i64>,
     /// How often in a row a write of what leases take was refused.
     pub(super) takes_refused: u32,
     /// The most that one request has asked of each limit: millitokens.

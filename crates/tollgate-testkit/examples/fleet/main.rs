@@ -9,6 +9,7 @@
 //! `fleet.json` and the curves of `docs/fleet.md` to a folder; any other word picks the scenarios of that name.
 
 mod chart;
+mod distance;
 mod report;
 mod scenario;
 
@@ -33,6 +34,9 @@ fn main() {
     }
     // Full buckets empty first, however few of the requests are served.
     let (sizes, warm_up, measure) = if quick { (&SIZES[..5], 3, 8) } else { (&SIZES[..], 10, 20) };
+    if only.is_empty() || only.iter().any(|name| name == "distance") {
+        distance::run(quick);
+    }
     let mut rows = Vec::new();
     for scenario in SCENARIOS.iter().filter(|scenario| only.is_empty() || only.iter().any(|name| name == scenario.name))
     {

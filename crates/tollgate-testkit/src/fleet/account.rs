@@ -50,13 +50,14 @@ impl Account {
     /// Millitokens that were granted beyond the rule: over any interval at most the capacity, and the refill
     /// of the interval widened by [`widening`](Self::widening).
     ///
-    /// That holds if and only if a perfect bucket, whose capacity is larger by the refill of the widening, and
-    /// which is full when it is first charged, never falls below zero. In units of millitoken · refill period,
-    /// so nothing is rounded.
-    pub(super) fn over_admitted(&self, parameters: Parameters) -> i64 {
+    /// That holds if and only if a perfect bucket, whose capacity is larger by the refill of the widening and of the
+    /// `slack`, and which is full when it is first charged, never falls below zero. In units of millitoken · refill
+    /// period, so nothing is rounded.
+    pub(super) fn over_admitted(&self, parameters: Parameters, slack: Duration) -> i64 {
         let period = i128::from(parameters.refill_period());
         let amount = i128::from(parameters.refill_amount());
-        let full = i128::from(parameters.capacity()) * period + amount * self.widening().as_millis() as i128;
+        let wider = (self.widening() + slack).as_millis() as i128;
+        let full = i128::from(parameters.capacity()) * period + amount * wider;
         let (mut level, mut lowest) = (full, 0);
         let mut last = self.charges.first().map_or(0, |charge| charge.at);
         for charge in &self.charges {
@@ -86,26 +87,26 @@ mod tests {
 
     #[test]
     fn what_a_perfect_bucket_grants_is_right_to_the_millitoken() {
-        assert_eq!(account(&[(0, 0, 10_000), (100, 100, 1000), (250, 250, 1500)]).over_admitted(parameters()), 0);
-        assert_eq!(account(&[(0, 0, 10_000), (100, 100, 1000), (250, 250, 1501)]).over_admitted(parameters()), 1);
+        assert_eq!(account(&[(0, 0, 10_000), (100, 100, 1000), (250, 250, 1500)]).over_admitted(parameters(), Duration::ZERO), 0);
+        assert_eq!(account(&[(0, 0, 10_000), (100, 100, 1000), (250, 250, 1501)]).over_admitted(parameters(), Duration::ZERO), 1);
     }
 
     #[test]
     fn a_full_bucket_gains_nothing() {
-        assert_eq!(account(&[(0, 0, 1000), (100_000, 100_000, 10_000)]).over_admitted(parameters()), 0);
-        assert_eq!(account(&[(0, 0, 1000), (100_000, 100_000, 10_001)]).over_admitted(parameters()), 1);
+        assert_eq!(account(&[(0, 0, 1000), (100_000, 100_000, 10_000)]).over_admitted(parameters(), Duration::ZERO), 0);
+        assert_eq!(account(&[(0, 0, 1000), (100_000, 100_000, 10_001)]).over_admitted(parameters(), Duration::ZERO), 1);
     }
 
     #[test]
     fn ways_and_clocks_widen_the_interval() {
         // Done 20 ms late, and by a clock that is 30 ms ahead.
-        assert_eq!(account(&[(20, 0, 10_000), (100, 130, 1300)]).over_admitted(parameters()), 0);
-        assert_eq!(account(&[(20, 0, 10_000), (100, 130, 1301)]).over_admitted(parameters()), 1);
+        assert_eq!(account(&[(20, 0, 10_000), (100, 130, 1300)]).over_admitted(parameters(), Duration::ZERO), 0);
+        assert_eq!(account(&[(20, 0, 10_000), (100, 130, 1301)]).over_admitted(parameters(), Duration::ZERO), 1);
     }
 
     #[test]
     fn what_comes_back_may_be_granted_again() {
-        assert_eq!(account(&[(0, 0, 10_000), (0, 0, -2000), (0, 0, 2000)]).over_admitted(parameters()), 0);
-        assert_eq!(account(&[(0, 0, 10_000), (0, 0, -2000), (0, 0, 2001)]).over_admitted(parameters()), 1);
+        assert_eq!(account(&[(0, 0, 10_000), (0, 0, -2000), (0, 0, 2000)]).over_admitted(parameters(), Duration::ZERO), 0);
+        assert_eq!(account(&[(0, 0, 10_000), (0, 0, -2000), (0, 0, 2001)]).over_admitted(parameters(), Duration::ZERO), 1);
     }
 }

@@ -41,7 +41,7 @@ use tollgate::{
 pub use self::{
     latency::Latency,
     load::Load,
-    outcome::{Outcome, Times},
+    outcome::{Outcome, ProcessOutcome, Times},
 };
 use self::{simulation::Simulation, store::Manners};
 

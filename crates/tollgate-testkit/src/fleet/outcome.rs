@@ -26,7 +26,7 @@ pub struct Outcome {
     pub utilisation: f64,
     /// Millitokens that were granted beyond the rule, from the very beginning, of the bucket where that is
     /// most: over any interval at most the capacity, and the refill of the interval widened by
-    /// [`widening`](Self::widening).
+    /// [`widening`](Self::widening) and, if there are several processes, by the slack that they allow each other.
     pub over_admitted: i64,
     /// Millitokens that callers were granted, from the very beginning, and that no bucket was charged.
     pub unpaid: i64,
@@ -51,6 +51,18 @@ pub struct Outcome {
     pub denials: Times,
     /// Requests that were granted to each task of a closed load.
     pub of_tasks: Vec<u64>,
+    /// What each process was asked, and granted.
+    pub of_processes: Vec<ProcessOutcome>,
+}
+
+/// What one process of a fleet has done within the time that is measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProcessOutcome {
+    /// Requests.
+    pub requests: u64,
+    /// Requests that were granted.
+    pub granted: u64,
 }
 
 impl Outcome {
@@ -62,6 +74,11 @@ impl Outcome {
     /// Write units per second, all items together.
     pub fn write_units(&self) -> f64 {
         self.per_second(self.writes + self.lost_races)
+    }
+
+    /// Returns the share of conditional writes that failed.
+    pub fn failed_writes(&self) -> f64 {
+        self.lost_races as f64 / (self.writes + self.lost_races).max(1) as f64
     }
 
     /// A count, per second.

@@ -13,13 +13,16 @@ use tollgate::{
 };
 
 use super::{
-    Fleet, Outcome, Times,
+    Fleet, Outcome, ProcessOutcome, Times,
     clock::VirtualClock,
     load::{Arrivals, Zipf},
     store::SimulatedStore,
 };
 
 const RESOURCE: &str = "api";
+
+/// The refill of so much may be spent above the capacity, once, if several processes spend.
+const MOST_SLACK: Duration = Duration::from_millis(250);
 
 /// Buckets that each process remembers: fewer than by default, there are many processes.
 const REMEMBERED: usize = 1000;
@@ -82,13 +85,16 @@ impl Simulation {
         let skew = i64::try_from(fleet.skew.as_millis()).unwrap_or(0);
         let limiters = (0..fleet.processes).map(|_| {
             let clock = clock.skewed(random.i64(-skew..=skew));
-            let builder = RateLimiter::builder().clock(clock).remembered_buckets(REMEMBERED);
+            // As on a table of its own.
+            let builder = RateLimiter::builder().clock(clock).remembered_buckets(REMEMBERED).mixed_fleet(false);
             let builder = (fleet.settings)(builder);
             builder.build_shared(store.clone()).unwrap_or_else(|error| panic!("no limiter: {error}"))
         });
         let limiters = limiters.collect();
         let zipf = Zipf::new(&fleet.load);
-        let tally = Mutex::new(Tally { asked: vec![0; fleet.load.keys], ..Tally::default() });
+        let of_processes = vec![ProcessOutcome::default(); fleet.processes];
+        let outcome = Outcome { of_processes, ..Outcome::default() };
+        let tally = Mutex::new(Tally { asked: vec![0; fleet.load.keys], outcome, ..Tally::default() });
         Self { fleet, clock, store, limiters, zipf, tally }
     }
 
@@ -167,6 +173,7 @@ impl Simulation {
         let mut tally = self.tally();
         if counted {
             tally.outcome.requests += 1;
+            tally.outcome.of_processes[process].requests += 1;
             tally.asked[key] += 1;
         }
         match result {
@@ -175,6 +182,7 @@ impl Simulation {
                 tally.granted += i64::try_from(self.fleet.load.cost).unwrap_or(i64::MAX).saturating_mul(1000);
                 if counted {
                     tally.outcome.granted += 1;
+                    tally.outcome.of_processes[process].granted += 1;
                     tally.grants.push(took);
                 }
                 Answer::Granted
@@ -211,6 +219,7 @@ impl Simulation {
     fn conclude(&self) -> Outcome {
         let tally = std::mem::take(&mut *self.tally());
         let parameters = Parameters::from(&self.fleet.limit);
+        let slack = if self.fleet.processes > 1 { MOST_SLACK } else { Duration::ZERO };
         let (from, to) = self.window();
         let counts = self.store.counts();
         let net: i64 = self.store.accounts(|_, account| account.net()).into_iter().sum();
@@ -221,7 +230,7 @@ impl Simulation {
             time: self.fleet.measure,
             tokens,
             utilisation: tokens / self.possible(&tally.asked),
-            over_admitted: self.worst(|_, account| account.over_admitted(parameters)).unwrap_or(0),
+            over_admitted: self.worst(|_, account| account.over_admitted(parameters, slack)).unwrap_or(0),
             unpaid: (tally.granted - net).max(0),
             widening: self.worst(|_, account| account.widening()).unwrap_or_default(),
             writes: counts.applied,

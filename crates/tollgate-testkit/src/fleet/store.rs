@@ -213,7 +213,7 @@ impl SimulatedStore {
         }
         if !admitted {
             counts.throttled += u64::from(counted);
-            return Err(StoreError::new(StoreErrorKind::Busy, "the item is written too often"));
+            return Err(StoreError::new(StoreErrorKind::HotKey, "the item is written too often"));
         }
         if !counted {
             return Ok(0);
@@ -241,7 +241,7 @@ impl SimulatedStore {
         };
         let outcome = match admitted {
             true => at_once(self.inner.read(key)),
-            false => Err(StoreError::new(StoreErrorKind::Busy, "the item is read too often")),
+            false => Err(StoreError::new(StoreErrorKind::HotKey, "the item is read too often")),
         };
         sleep(back).await;
         outcome

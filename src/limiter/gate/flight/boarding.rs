@@ -59,6 +59,7 @@ pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
         if let Some(write) = take_anyway(gate, &mut state, now) {
             return Boarding::Write(write);
         }
+        let others = gate.others(&state, now);
         let next = state.next(now, trusted_for, &mut denied);
         let boarding = match next {
             None => {
@@ -81,7 +82,7 @@ pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
             },
             Some(batch) => {
                 let id = gate.context.write_ids.next();
-                let wanted = batch.wanted(gate.others(&state, now));
+                let wanted = batch.wanted(others);
                 let order = match state.seen.live(now) {
                     Some(known) => {
                         if state.is_ahead() {

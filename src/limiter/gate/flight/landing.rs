@@ -11,7 +11,8 @@ use super::{
             lease::{Amounts, Grant},
         },
         Gate,
-        batch::Batch,
+        batch::{Batch, spend},
+        room::Room,
         settling::confirm,
         state::Waiter,
     },
@@ -36,28 +37,53 @@ const LEAST_PAUSE: Duration = Duration::from_millis(10);
 /// How many races in a row a request may lose before it is told so.
 const MOST_RACES: u32 = 50;
 
-/// Notes what the bucket is instead of what a batch was planned for, and puts the batch back.
-pub(super) fn refuse(gate: &Gate, mut batch: Batch, bucket: Option<BucketState>) {
+/// Notes what the bucket is instead of what a batch was planned for, and puts the batch back. It was planned at
+/// `planned_at` (epoch ms), and counted on the refill up to then.
+pub(super) fn refuse(gate: &Gate, mut batch: Batch, bucket: Option<BucketState>, planned_at: i64) {
     let time = gate.context.now();
     let mut state = gate.lock();
-    let short = bucket.as_ref().filter(|bucket| plan::is_short(bucket, &batch.changes, time.at));
-    if let Some(bucket) = short {
-        let refill = refill_of(bucket, &batch);
-        let processes = state.others.processes();
-        state.pace.found_too_little(refill, processes, Instant::now());
-    } else {
-        batch.waiters.iter_mut().for_each(|waiter| waiter.races += 1);
-        state.takes_refused += u32::from(batch.pending.takes());
+    let mut verdicts = Vec::new();
+    match bucket.as_ref().filter(|bucket| plan::is_short(bucket, &batch.changes, planned_at)) {
+        Some(bucket) => {
+            let refill = refill_of(bucket, &batch);
+            let processes = state.others.processes();
+            state.pace.found_too_little(refill, processes, Instant::now());
+            verdicts = deny_short(bucket, &mut batch, planned_at);
+            state.found_at = Some(planned_at);
+        }
+        None => {
+            batch.waiters.iter_mut().for_each(|waiter| waiter.races += 1);
+            let lost = batch.waiters.extract_if(.., |waiter| waiter.races >= MOST_RACES);
+            verdicts.extend(lost.map(|waiter| (waiter, Verdict::Unavailable(Unavailable::Contended))));
+            state.takes_refused += u32::from(batch.pending.takes());
+        }
     }
     match &bucket {
         Some(bucket) => state.others.saw(bucket, &Changes::new(), None, gate.written_at(time.at)),
         None => state.others.forget(),
     }
     state.was_shown(bucket, time);
-    let lost = batch.waiters.extract_if(.., |waiter| waiter.races >= MOST_RACES).collect::<Vec<_>>();
     state.put_back(batch);
     drop(state);
-    answer(lost.into_iter().map(|waiter| (waiter, Verdict::Unavailable(Unavailable::Contended))).collect());
+    answer(verdicts);
+}
+
+/// Denies those of a batch that did not fit, by the refill that they counted on. The others go first next time.
+fn deny_short(bucket: &BucketState, batch: &mut Batch, at: i64) -> Vec<(Waiter, Verdict)> {
+    let Some(limits) = &batch.wanted else { return Vec::new() };
+    let mut taken = batch.pending.clone();
+    let mut room = Room::new(Some(bucket), Some(limits), &taken, at);
+    let mut denied = Vec::new();
+    for waiter in std::mem::take(&mut batch.waiters) {
+        if room.take(waiter.wish()) {
+            spend(&mut taken, &waiter, bucket.shard_count);
+            batch.waiters.push(waiter);
+        } else {
+            let statuses = plan::statuses(Some(bucket), &waiter.limits, &waiter.amounts, &taken, at);
+            denied.push((waiter, Verdict::Denied(statuses)));
+        }
+    }
+    denied
 }
 
 /// Returns in how many ms the first request of a batch is refilled.

@@ -132,7 +132,7 @@ pub(super) async fn fly(mut airborne: Airborne) {
                 looked = true;
                 gate.context.round_trip.took(begun.elapsed());
                 gate.learn(state.as_ref());
-                refuse(gate, write.batch, state);
+                refuse(gate, write.batch, state, write.order.planned_at());
             }
             Landing::Busy(error) => {
                 telemetry::store_retried(Retry::Busy);

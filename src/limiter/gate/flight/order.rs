@@ -27,6 +27,14 @@ impl Order {
         }
     }
 
+    /// Returns the time that it was planned for: epoch ms.
+    pub(super) fn planned_at(&self) -> i64 {
+        match self {
+            Self::Update(update) => update.now,
+            Self::Create(create) => create.now,
+        }
+    }
+
     /// A create needs no guard: if it has landed, there is a bucket.
     fn guard(&mut self) {
         if let Self::Update(update) = self {

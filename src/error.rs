@@ -174,6 +174,10 @@ pub enum Unavailable {
         /// The time until the next write of the bucket.
         retry_after: Duration,
     },
+    /// The limiter's namespace is not registered in the table any more: the table was deleted and made again. To go
+    /// on would grant every limit a second time; open the limiter anew.
+    #[error("the namespace is not registered in the table any more: open the limiter anew")]
+    Unregistered,
     /// The limiter, or the runtime that it lives in, was shut down.
     #[error("the limiter was shut down")]
     ShutDown,

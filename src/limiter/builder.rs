@@ -1,6 +1,9 @@
 //! Building a limiter.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use tokio::runtime::Handle;
 
@@ -290,6 +293,7 @@ impl Builder {
             breaker,
             round_trip: RoundTrip::default(),
             places,
+            suspicious: AtomicBool::new(false),
         };
         let gates = Gates::new(self.gates, context);
         Ok(RateLimiter::new(Backend::Gated(gates), clock, self.limiter, builder))

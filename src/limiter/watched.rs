@@ -85,6 +85,10 @@ impl Store for Watched {
         self.inner.split(bucket, split)
     }
 
+    fn is_registered(&self) -> StoreFuture<'_, bool> {
+        self.inner.is_registered()
+    }
+
     fn records(&self) -> Option<&dyn Records> {
         self.inner.records()
     }

@@ -12,6 +12,8 @@ pub enum StoreErrorKind {
     HotKey,
     /// Nothing was done: the store was not reached, or it refused the call for good.
     NotApplied,
+    /// Nothing was done: the table does not exist.
+    Missing,
     /// The answer was lost: the write may have been done, or may still be.
     Unknown,
     /// The store holds an item that makes no bucket, and nothing was done. Where a write has landed on one, it is

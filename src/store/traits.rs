@@ -56,6 +56,14 @@ pub trait Store: Debug + Send + Sync + 'static {
         unsplittable()
     }
 
+    /// Returns `true` if its namespace is still registered: a table that was deleted and made again has another one.
+    /// One round trip. Asked if the table or a bucket is gone that should be there.
+    ///
+    /// A store without a registry always is.
+    fn is_registered(&self) -> StoreFuture<'_, bool> {
+        Box::pin(std::future::ready(Ok(true)))
+    }
+
     /// What it keeps beside buckets: stored limits, entities, history. `None` where it keeps
     /// nothing: every acquire has to bring its limits then.
     fn records(&self) -> Option<&dyn Records> {

@@ -92,7 +92,7 @@ impl Watched {
             Ok(_) => ("refused", Some(false)),
             Err(error) => match error.kind() {
                 StoreErrorKind::Busy | StoreErrorKind::HotKey => ("busy", None),
-                StoreErrorKind::NotApplied => ("not_applied", Some(true)),
+                StoreErrorKind::NotApplied | StoreErrorKind::Missing => ("not_applied", Some(true)),
                 StoreErrorKind::Unknown => ("unknown", Some(true)),
                 StoreErrorKind::Corrupt => ("corrupt", Some(false)),
             },

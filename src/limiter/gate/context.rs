@@ -5,7 +5,7 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     task::Poll,
     time::Duration,
@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, StoreTime},
+    error::Unavailable,
     model::{Now, WriteId, plan::Peers},
     store::{Store, StoreError, StoreErrorKind},
 };
@@ -40,6 +41,8 @@ pub(in crate::limiter) struct Context {
     pub(in crate::limiter) breaker: Arc<Switch>,
     pub(in crate::limiter) round_trip: RoundTrip,
     pub(in crate::limiter) places: Places,
+    /// The table or a bucket is gone that should be there: the table may have been made anew.
+    pub(in crate::limiter) suspicious: AtomicBool,
 }
 
 impl Context {
@@ -51,6 +54,26 @@ impl Context {
     /// Whether nobody knows yet how far the clock is off.
     pub(super) fn is_timeless(&self) -> bool {
         self.time.as_ref().is_some_and(|time| !time.is_known())
+    }
+
+    /// Notes that the table or a bucket is gone that should be there.
+    pub(super) fn suspect(&self) {
+        self.suspicious.store(true, Ordering::Release);
+    }
+
+    /// Makes sure that the table is the one that was opened, if it may be another one. One round trip then.
+    pub(super) async fn check_table(&self) -> Result<(), Unavailable> {
+        if !self.suspicious.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        match self.in_time(self.store.is_registered()).await {
+            Ok(true) => {
+                self.suspicious.store(false, Ordering::Release);
+                Ok(())
+            }
+            Ok(false) => Err(Unavailable::Unregistered),
+            Err(error) => Err(Unavailable::Store(error)),
+        }
     }
 
     /// Notes that somebody's deadline has passed. The breaker hears of it if the store is silent meanwhile.

@@ -230,6 +230,13 @@ impl Gate {
         self.call(StoreCall::Read, self.context.store.read(&self.key)).await
     }
 
+    /// Notes a bucket that is gone before its time: somebody has deleted it, or the whole table.
+    fn miss(&self, state: &GateState, shown: Option<&BucketState>) {
+        if shown.is_none() && state.seen.live(self.context.clock.now()).is_some() {
+            self.context.suspect();
+        }
+    }
+
     /// Returns what a write expects of others.
     fn others(&self, state: &GateState, now: i64) -> plan::Others {
         let Context { round_trip, settings, .. } = &*self.context;

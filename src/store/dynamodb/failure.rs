@@ -32,6 +32,7 @@ where
             Some(code) if BUSY.contains(&code) && is_hot_key(service.raw().body().bytes()) => StoreErrorKind::HotKey,
             Some(code) if BUSY.contains(&code) => StoreErrorKind::Busy,
             Some(IN_PROGRESS) => StoreErrorKind::Unknown,
+            Some(MISSING) => StoreErrorKind::Missing,
             _ => StoreErrorKind::NotApplied,
         },
         _ => StoreErrorKind::Unknown,
@@ -39,6 +40,9 @@ where
     let message = describe(&error);
     StoreError::new(kind, message).with_source(error)
 }
+
+/// The refusal of a call for a table that does not exist.
+const MISSING: &str = "ResourceNotFoundException";
 
 /// The throttling reason of a partition key that is used more often than one partition takes, at the end of a word
 /// that says of which table or index.

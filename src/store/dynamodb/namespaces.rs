@@ -35,7 +35,7 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
 impl Namespaces for DynamoDbStore {
     fn scoped(&self, id: &str) -> Arc<dyn Store> {
-        Arc::new(Self { namespace: id.to_owned(), ..self.clone() })
+        Arc::new(Self { namespace: id.to_owned(), registered: true, ..self.clone() })
     }
 
     fn register<'a>(&'a self, name: &'a NamespaceName, now: i64) -> StoreFuture<'a, NamespaceInfo> {
@@ -169,7 +169,7 @@ impl DynamoDbStore {
         self.namespace_record(&namespace_by_name(name.as_str())).await
     }
 
-    async fn by_id(&self, id: &str) -> Result<Option<NamespaceInfo>, StoreError> {
+    pub(super) async fn by_id(&self, id: &str) -> Result<Option<NamespaceInfo>, StoreError> {
         self.namespace_record(&namespace_by_id(id)).await
     }
 

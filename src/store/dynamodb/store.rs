@@ -35,6 +35,8 @@ pub struct DynamoDbStore {
     pub(super) control: Client,
     pub(super) table: String,
     pub(super) namespace: String,
+    /// The namespace was found in the table's registry.
+    pub(super) registered: bool,
     /// What the answers to both clients tell about the time.
     pub(super) time: Arc<StoreTime>,
     /// Whom the history names where nobody else is named.
@@ -64,6 +66,7 @@ impl DynamoDbStore {
             control,
             table: table.into(),
             namespace: namespace.into(),
+            registered: false,
             time,
             caller: None,
         }
@@ -229,6 +232,10 @@ impl Store for DynamoDbStore {
 
     fn split<'a>(&'a self, bucket: &'a BucketKey, split: &'a Split) -> StoreFuture<'a, bool> {
         Box::pin(shards::split(self, bucket, split))
+    }
+
+    fn is_registered(&self) -> StoreFuture<'_, bool> {
+        Box::pin(async move { Ok(!self.registered || self.by_id(&self.namespace).await?.is_some()) })
     }
 
     fn time(&self) -> Option<Arc<StoreTime>> {

@@ -42,6 +42,7 @@ const MOST_RACES: u32 = 50;
 pub(super) fn refuse(gate: &Gate, mut batch: Batch, bucket: Option<BucketState>, planned_at: i64) {
     let time = gate.context.now();
     let mut state = gate.lock();
+    gate.miss(&state, bucket.as_ref());
     let mut verdicts = Vec::new();
     match bucket.as_ref().filter(|bucket| plan::is_short(bucket, &batch.changes, planned_at)) {
         Some(bucket) => {

@@ -78,6 +78,10 @@ pub(super) async fn fly(mut airborne: Airborne) {
         if place.waited {
             reject_overdue(gate);
         }
+        if let Err(error) = gate.context.check_table().await {
+            let batch = gate.lock().all();
+            fail(gate, batch, &error, !matches!(error, Unavailable::Unregistered));
+        }
         let begun = Instant::now();
         let mut write = match board(gate, looked) {
             Boarding::Write(write) => write,
@@ -87,6 +91,7 @@ pub(super) async fn fly(mut airborne: Airborne) {
                         looked = true;
                         gate.learn(bucket.as_ref());
                         let mut state = gate.lock();
+                        gate.miss(&state, bucket.as_ref());
                         state.was_shown(bucket, gate.context.now());
                         state.put_back(batch);
                     }
@@ -98,6 +103,9 @@ pub(super) async fn fly(mut airborne: Airborne) {
                     }
                     Err(error) => {
                         telemetry::store_call_failed(&gate.key, &error);
+                        if error.kind() == StoreErrorKind::Missing {
+                            gate.context.suspect();
+                        }
                         fail(gate, batch, &Unavailable::Store(error), true);
                     }
                 }
@@ -156,6 +164,9 @@ pub(super) async fn fly(mut airborne: Airborne) {
             Landing::Failed(error) => {
                 telemetry::store_call_failed(&gate.key, &error);
                 let keep = error.kind() == StoreErrorKind::NotApplied;
+                if error.kind() == StoreErrorKind::Missing {
+                    gate.context.suspect();
+                }
                 if !error.is_not_applied() {
                     let mut state = gate.lock();
                     state.seen = Seen::Unknown;

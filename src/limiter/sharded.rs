@@ -209,7 +209,10 @@ impl Looks {
                 let (reply, answer) = oneshot::channel();
                 let reading = gate.clone();
                 gate.spawn(async move {
-                    let _ = reply.send(reading.look().await);
+                    let _place = reading.place().await;
+                    if !reply.is_closed() {
+                        let _ = reply.send(reading.look().await);
+                    }
                 });
                 answer
             })

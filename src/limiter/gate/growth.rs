@@ -80,6 +80,7 @@ pub(super) async fn grow(gate: &Arc<Gate>, throttled: bool) {
         state.split_at = now;
         Split { id: context.write_ids.next(), now, shard_count: count }
     };
+    let _place = gate.place().await;
     match gate.call(StoreCall::Split, context.store.split(&gate.key, &split)).await {
         Ok(true) => {
             telemetry::bucket_split(&gate.key, split.shard_count * 2);

@@ -212,7 +212,10 @@ impl Gate {
         let (reply, answer) = oneshot::channel();
         let gate = self.clone();
         self.context.background.spawn(async move {
-            let _ = reply.send(gate.read().await);
+            let _place = gate.context.places.take().await;
+            if !reply.is_closed() {
+                let _ = reply.send(gate.read().await);
+            }
         });
         let bucket = answer.await.map_err(|_| Unavailable::ShutDown)?.map_err(Unavailable::Store)?;
         self.learn(bucket.as_ref());

@@ -8,7 +8,7 @@ use std::sync::{
 use super::{Gate, state::Seen};
 use crate::{
     error::Unavailable,
-    limiter::{charge::Mode, lease::Amounts},
+    limiter::{charge::Mode, lease::Amounts, places::InFlight},
     model::{
         BucketKey, BucketState, Limits, Split, Update,
         plan::{self, Changes, Wanted},
@@ -38,6 +38,7 @@ pub(in crate::limiter) struct Planned {
 pub(in crate::limiter) async fn transact(writes: &[Planned]) -> Result<bool, StoreError> {
     let Some(Planned { gate, update, .. }) = writes.first() else { return Ok(true) };
     let updates: Vec<_> = writes.iter().map(|write| (write.gate.key.clone(), write.update.clone())).collect();
+    let _place = gate.place().await;
     let mut result = gate.call(StoreCall::Transact, gate.context.store.transact(&updates)).await;
     if result.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Unknown) {
         // Its answer was lost: one of the items tells whether it has landed.
@@ -225,6 +226,11 @@ impl Gate {
         let (now, trusted_for) = (self.context.clock.now(), self.context.settings.deny_from_memory);
         let fresh = self.peek(now, |state| state.is_fresh(now, trusted_for));
         self.image().filter(|_| fresh)
+    }
+
+    /// Waits for a place among the store calls in flight.
+    pub(in crate::limiter) async fn place(&self) -> InFlight {
+        self.context.places.take().await
     }
 
     /// The shard as the store has it. One round trip.

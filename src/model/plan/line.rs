@@ -139,8 +139,10 @@ impl Rows<'_> {
             return Row::free(line(known, TokenChange::Add(clamp(give)), (None, ceiling), consumed), due);
         }
         if expected > top {
-            // It is full already. Only if that is so: what is given back is not lost to a stale image.
-            return Row::free(line(known, TokenChange::Add(0), (Some(top), None), consumed), due);
+            // It is full already. Only if that is so: what is given back is not lost to a stale image, nor to an
+            // anchor that has moved since.
+            let line = line(known, TokenChange::Add(0), (Some(top + 1), None), consumed);
+            return Row { relies_on_anchor: true, ..Row::free(line, due) };
         }
         Row {
             line: line(known, TokenChange::Set(clamp(top)), (Some(top - give), Some(top)), consumed),

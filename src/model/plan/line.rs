@@ -87,12 +87,14 @@ impl Rows<'_> {
         // Who waits may leave a debt, and so may a settlement. It must be paid before the bucket is gone.
         let owes = floor.is_none_or(|floor| floor < 0) && (debit > 0 || new.is_some());
         let lowest = self.gone.filter(|_| owes).and_then(|gone| covered(self.state, rate, at, gone));
-        let above = expected + give - top;
-        let full = if debit == 0 { above >= 0 } else { above > slack };
+        // Who sets the whole capacity is not given the fraction that it may lack.
+        let fills = if moves { cap - due } else { top };
+        let full = expected + give - if debit == 0 { fills } else { top + slack + 1 } >= 0;
         let row = if full {
             // Rows S2, S4, M2, M4: every level above the capacity becomes the capacity.
             let never = floor.is_some_and(|floor| cap - debit < floor);
-            let floor = if never { i128::from(i64::MAX) } else { top - give + i128::from(debit > 0 && give == 0) };
+            let least = fills - give + i128::from(!moves && give == 0);
+            let floor = if never { i128::from(i64::MAX) } else { least };
             let tokens = TokenChange::Set(clamp(if moves { cap } else { top } - debit));
             Row {
                 line: line(known, tokens, (Some(floor), None), consumed),
@@ -137,8 +139,10 @@ impl Rows<'_> {
             return Row::free(line(known, TokenChange::Add(clamp(give)), (None, ceiling), consumed), due);
         }
         if expected > top {
-            // It is full already. Only if that is so: what is given back is not lost to a stale image.
-            return Row::free(line(known, TokenChange::Add(0), (Some(top), None), consumed), due);
+            // It is full already. Only if that is so: what is given back is not lost to a stale image, nor to an
+            // anchor that has moved since.
+            let line = line(known, TokenChange::Add(0), (Some(top + 1), None), consumed);
+            return Row { relies_on_anchor: true, ..Row::free(line, due) };
         }
         Row {
             line: line(known, TokenChange::Set(clamp(top)), (Some(top - give), Some(top)), consumed),

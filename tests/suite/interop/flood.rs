@@ -16,7 +16,7 @@ use std::{
 use serde_json::{Value, json};
 use tollgate::{
     Limit, RateLimiter,
-    model::{BucketKey, BucketState, Create, LimitName, TokenChange, Update},
+    model::{Anchor, BucketKey, BucketState, Create, LimitName, TokenChange, Update},
     store::{Outcome, Store, StoreFuture, dynamodb::DynamoDbStore},
 };
 
@@ -93,10 +93,11 @@ struct Watched {
 impl Watched {
     fn watch(&self, update: &Update, after: &BucketState) {
         let name = LimitName::new("rps").unwrap();
-        let Some((lock, line)) = update.lock.zip(update.lines.iter().find(|line| line.limit == name)) else {
+        let line = update.lines.iter().find(|line| line.limit == name);
+        let (Anchor::Moves { seen, to }, Some(line)) = (update.anchor, line) else {
             return;
         };
-        let due = (lock.to - lock.seen) * PER_SECOND as i64;
+        let due = (to - seen) * PER_SECOND as i64;
         self.refilled.fetch_add(due as u64, Ordering::Relaxed);
         // A bucket that is set to its cap is full: what is due beyond that is nobody's.
         if let TokenChange::Add(tokens) = line.tokens {

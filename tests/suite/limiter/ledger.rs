@@ -234,7 +234,7 @@ impl Ledger {
 
 impl State {
     fn updated(&mut self, update: &Update, now: i64, late: bool) {
-        self.ahead += update.lock.map_or(0, |lock| (lock.to - now).max(0));
+        self.ahead += update.anchor.moves_to().map_or(0, |to| (to - now).max(0));
         if late {
             let latest = self.perfect.values().map(|perfect| perfect.at).max();
             self.late_by += latest.map_or(0, |latest| (latest - now).max(0));

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tollgate::{
-    model::{BucketKey, Parameters, RefillLock, TokenChange, Update},
+    model::{Anchor, BucketKey, Parameters, TokenChange, Update},
     store::{Outcome, Store, StoreErrorKind},
 };
 
@@ -29,8 +29,7 @@ async fn attributes_that_no_write_names_survive_every_write() {
     ];
     table.set(foreign.clone()).await;
 
-    let lock = Some(RefillLock { seen: NOW, to: NOW + 1 });
-    let mut adding = Update { lock, ..update([]) };
+    let mut adding = Update { anchor: Anchor::Moves { seen: NOW, to: NOW + 1 }, ..update([]) };
     adding.added.push(limit("rpd", 1_000));
     let writes = [update([spend("rpm", 1_000)]), adding, update([add("tpm", -9_000)]), update([add("tpm", 1)])];
     for write in &writes {
@@ -56,7 +55,7 @@ async fn shards_are_read_with_what_one_of_them_holds() {
     assert_eq!(of(&state, "rpm").rate, parameters.shard(0, 4).unwrap());
     assert_eq!(of(&state, "rpm").rate.capacity(), 2_501);
     // Every shard's item takes as many writes as any item.
-    assert_eq!(state.pressure.unwrap().0.capacity(), 1_000_000);
+    assert_eq!(state.pressure.unwrap().rate.capacity(), 1_000_000);
 
     // The last shard lies at its own key.
     let mut item = table.item().await.unwrap();
@@ -177,9 +176,9 @@ async fn pressure_is_charged_beside_the_limits() {
     put(&store, [limit("rpm", 5_000)]).await;
     let spend = |change| Update { pressure: Some(change), ..update([spend("rpm", 1_000)]) };
     let state = apply(&store, &spend(TokenChange::Add(-1_000))).await;
-    assert_eq!(state.pressure.unwrap().1.tokens, 999_000);
+    assert_eq!(state.pressure.unwrap().level.tokens, 999_000);
     let state = apply(&store, &spend(TokenChange::Set(999_500))).await;
-    assert_eq!(state.pressure.unwrap().1.tokens, 999_500);
+    assert_eq!(state.pressure.unwrap().level.tokens, 999_500);
     assert_eq!(table.item().await.unwrap().get("b_wcu_tc"), n(2_000).as_ref());
     assert_eq!(state.limits.len(), 1, "it is no limit of the user's");
     refuse(&store, &spend_too_much()).await;

@@ -1,7 +1,7 @@
 //! Names at their limits.
 
 use tollgate::{
-    model::{Line, RefillLock, Update},
+    model::{Anchor, Line, Update},
     store::{Outcome, Store},
 };
 
@@ -22,9 +22,9 @@ async fn limit_names_of_all_characters(store: &dyn Store) {
     let names = ["a.b-c_d", "A0.", "size", long.as_str()];
     put(store, names.map(|name| limit(name, 5_000))).await;
     let refill = Line { ceiling: Some(9_000), remainder: Some(1), ..add(&long, 1_000) };
-    let lock = Some(RefillLock { seen: NOW, to: NOW + 1_000 });
+    let anchor = Anchor::Moves { seen: NOW, to: NOW + 1_000 };
     let lines = [spend("a.b-c_d", 1_000), spend("A0.", 2_000), spend("size", 3_000), refill];
-    let state = apply(store, &Update { lock, ..update(lines) }).await;
+    let state = apply(store, &Update { anchor, ..update(lines) }).await;
     let tokens = names.map(|name| held(&state, name).0);
     assert_eq!(tokens, [4_000, 3_000, 2_000, 6_000]);
 }

@@ -1,7 +1,7 @@
 //! Numbers at the ends of an `i64`.
 
 use tollgate::{
-    model::{Create, Expiry, Level, Line, NewLimit, Parameters, RefillLock, TokenChange, Update},
+    model::{Anchor, Create, Expiry, Level, Line, NewLimit, Parameters, TokenChange, Update},
     store::Store,
 };
 
@@ -48,8 +48,8 @@ async fn conditions_at_the_ends(store: &dyn Store) {
 async fn times_at_the_ends(store: &dyn Store) {
     let create = Create { now: 0, expires_at: Some(i64::MAX), ..create([limit("rpm", 0)]) };
     applied(store.create(&key(), &create).await.unwrap());
-    let lock = Some(RefillLock { seen: 0, to: i64::MAX });
-    let state = apply(store, &Update { lock, now: NOW, ..update([]) }).await;
+    let anchor = Anchor::Moves { seen: 0, to: i64::MAX };
+    let state = apply(store, &Update { anchor, now: NOW, ..update([]) }).await;
     assert_eq!((state.refilled_at, state.expires_at), (i64::MAX, Some(i64::MAX)));
     let state = apply(store, &Update { expiry: Expiry::At(i64::MIN), now: i64::MIN, ..update([]) }).await;
     assert!(state.is_expired(i64::MAX));

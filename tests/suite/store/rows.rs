@@ -1,7 +1,7 @@
 //! Every kind of write, its condition holding and failing by one millitoken.
 
 use tollgate::{
-    model::{Line, RefillLock, TokenChange, Update},
+    model::{Anchor, Line, TokenChange, Update},
     store::Store,
 };
 
@@ -24,7 +24,7 @@ on_both! {
 }
 
 fn refill(lines: Line) -> Update {
-    Update { lock: Some(RefillLock { seen: NOW, to: NOW + 2_000 }), now: NOW + 2_000, ..update([lines]) }
+    Update { anchor: Anchor::Moves { seen: NOW, to: NOW + 2_000 }, now: NOW + 2_000, ..update([lines]) }
 }
 
 async fn spend_with_enough_and_one_too_little(store: &dyn Store) {
@@ -107,7 +107,7 @@ async fn give_back_to_the_cap(store: &dyn Store) {
 async fn refill_is_locked(store: &dyn Store) {
     put(store, [limit("rpm", 0)]).await;
     let write = |seen| Update {
-        lock: Some(RefillLock { seen, to: NOW + 2_000 }),
+        anchor: Anchor::Moves { seen, to: NOW + 2_000 },
         ..update([Line { ceiling: Some(8_000), ..add("rpm", 2_000) }])
     };
     for seen in [NOW - 1, NOW + 1] {

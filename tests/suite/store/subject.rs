@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use tollgate::{
     LimitName,
     model::{
-        BucketKey, BucketState, Create, Expiry, Guard, Level, LimitState, Line, NewLimit, Parameters, StackName,
+        Anchor, BucketKey, BucketState, Create, Expiry, Guard, Level, LimitState, Line, NewLimit, Parameters, StackName,
         StampGuard, TokenChange, Update, WriteId,
     },
     store::{
@@ -150,7 +150,7 @@ pub(crate) fn update<const N: usize>(lines: [Line; N]) -> Update {
     Update {
         id: id(),
         now: NOW,
-        lock: None,
+        anchor: Anchor::Free,
         lines: lines.into_iter().collect(),
         added: Default::default(),
         pressure: None,

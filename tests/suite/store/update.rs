@@ -1,7 +1,7 @@
 //! What an update changes besides tokens.
 
 use tollgate::{
-    model::{Level, Line, NewLimit, Parameters, RefillLock, Update},
+    model::{Anchor, Level, Line, NewLimit, Parameters, Update},
     store::Store,
 };
 
@@ -26,19 +26,19 @@ async fn changes_nothing_but_the_last_write(store: &dyn Store) {
     assert_eq!(after, before);
 }
 
-fn locked(update: Update) -> Update {
-    Update { lock: Some(RefillLock { seen: NOW, to: NOW + 1 }), ..update }
+fn moving(update: Update) -> Update {
+    Update { anchor: Anchor::Moves { seen: NOW, to: NOW + 1 }, ..update }
 }
 
 async fn adds_a_limit_once(store: &dyn Store) {
     put(store, [limit("rpm", 5_000)]).await;
-    let mut write = locked(update([]));
+    let mut write = moving(update([]));
     write.added.push(NewLimit { consumed: 1_000, ..limit("tpm", 9_000) });
     let state = apply(store, &write).await;
     assert_eq!((held(&state, "rpm"), held(&state, "tpm")), ((5_000, 0), (9_000, 1_000)));
     assert_eq!(of(&state, "tpm").level.remainder, 0);
 
-    let again = Update { lock: None, ..write };
+    let again = Update { anchor: Anchor::Free, ..write };
     refuse(store, &again).await;
 }
 
@@ -47,7 +47,7 @@ async fn changes_parameters_and_resets_the_remainder(store: &dyn Store) {
     put(store, [slow]).await;
     let parameters = Parameters::new(4_000, 1, 7).unwrap();
     let line = Line { remainder: Some(0), parameters: Some(parameters), ..add("rpm", -1_000) };
-    let state = apply(store, &locked(update([line]))).await;
+    let state = apply(store, &moving(update([line]))).await;
     let limit = of(&state, "rpm");
     assert_eq!((limit.parameters, limit.rate), (parameters, parameters.whole()));
     assert_eq!(limit.level, Level { tokens: 4_000, remainder: 0 });
@@ -72,7 +72,7 @@ async fn changed_parameters_refuse_lines_that_speak_of_the_old_ones(store: &dyn 
 async fn what_no_line_names_stays(store: &dyn Store) {
     let slow = NewLimit { level: Level { tokens: 5, remainder: 7 }, consumed: 3, ..limit("tpm", 0) };
     put(store, [limit("rpm", 5_000), slow]).await;
-    let state = apply(store, &locked(update([spend("rpm", 1_000)]))).await;
+    let state = apply(store, &moving(update([spend("rpm", 1_000)]))).await;
     let tpm = of(&state, "tpm");
     assert_eq!((tpm.level, tpm.consumed), (Level { tokens: 5, remainder: 7 }, 3));
 }

@@ -1,0 +1,57 @@
+//! The tokens of a bucket beside its consumption counter.
+
+use std::time::Duration;
+
+use super::{
+    super::store::{Charge, Image, Write},
+    perfect_bucket::{Parameters, PerfectBucket, Step},
+};
+
+/// The levels of one limit of a bucket, beside those of a perfect one. Millitokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Conservation {
+    /// By how much an image held more than a perfect bucket with the widening of the rule, where that is most.
+    pub above_perfect: i64,
+    /// At the end: the capacity, less what was consumed, and the refill since the first write, less the tokens
+    /// that the bucket holds. What did not fit into a full bucket is in it, and what was lost. Less than zero if
+    /// tokens were minted.
+    pub lost: i64,
+    /// Whether a perfect bucket would have been full again after the first charge, or nearly: by less than the
+    /// refill of the widening.
+    pub was_full: bool,
+}
+
+impl Conservation {
+    /// Follows the images of an item that is not split. `charges` are in the order in which they were done.
+    pub(in crate::processes) fn of(
+        limit: &str,
+        parameters: Parameters,
+        widening: Duration,
+        charges: &[Charge],
+        writes: &[Write],
+        last: &Image,
+    ) -> Option<Self> {
+        let widening = i64::try_from(widening.as_micros()).ok()?;
+        let first = charges.iter().find_map(|charge| writes[charge.write?].image.as_ref())?;
+        let mut wide = PerfectBucket::new(parameters, widening);
+        let mut perfect = PerfectBucket::new(parameters, 0);
+        let mut outcome = Self::default();
+        for charge in charges {
+            for bucket in [&mut wide, &mut perfect] {
+                bucket.step(charge.at, Step::Take(charge.millitokens));
+            }
+            let image = charge.write.and_then(|write| writes[write].image.as_ref());
+            if let Some(held) = image.and_then(|image| image.holds(limit, charge.at / 1000)) {
+                outcome.above_perfect = outcome.above_perfect.max(held - wide.holds());
+            }
+        }
+        outcome.was_full = perfect.was_full(widening);
+        let level = last.levels.get(limit)?;
+        let elapsed = i128::from(last.refilled_at - first.refilled_at) * i128::from(level.amount);
+        let refilled = (elapsed - i128::from(level.remainder)) / i128::from(level.period.max(1));
+        let expected = i128::from(level.capacity) - i128::from(level.consumed) + refilled;
+        outcome.lost = i64::try_from(expected - i128::from(level.tokens)).ok()?;
+        Some(outcome)
+    }
+}

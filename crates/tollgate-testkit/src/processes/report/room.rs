@@ -1,0 +1,52 @@
+//! The tokens that buckets held at a time.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{Evidence, super::store::Image};
+
+/// The images of all items, by time.
+pub(super) struct Room {
+    /// By item: when it was left so (epoch µs).
+    images: BTreeMap<String, Vec<(i64, Image)>>,
+    /// Tokens.
+    cost: i64,
+}
+
+impl Room {
+    pub(super) fn new(evidence: &Evidence, cost: i64) -> Self {
+        let mut images: BTreeMap<String, Vec<(i64, Image)>> = BTreeMap::new();
+        for write in evidence.writes.iter().filter(|write| write.done == Some(true)) {
+            let image = write.image.clone().unwrap_or_default();
+            images.entry(write.item.clone()).or_default().push((write.answered, image));
+        }
+        images.values_mut().for_each(|images| images.sort_by_key(|(at, _)| *at));
+        Self { images, cost }
+    }
+
+    /// Whether so many tokens are enough.
+    pub(super) fn is_told(&self, left: Option<i64>) -> bool {
+        left.is_some_and(|left| left >= self.cost)
+    }
+
+    /// Whether all buckets held the cost from `from` until `to` (epoch µs), and one `distance` before: what a
+    /// process knows is so old. `false` if that is not known.
+    pub(super) fn was_there(&self, from: i64, to: i64, distance: Duration) -> bool {
+        let from = from - i64::try_from(distance.as_micros()).unwrap_or(i64::MAX / 2);
+        // A bucket that nobody has written yet is full.
+        self.images.values().all(|images| {
+            let begin = images.partition_point(|(at, _)| *at <= from);
+            let end = images.partition_point(|(at, _)| *at <= to);
+            let before = begin.checked_sub(1).map(|index| (from, &images[index].1));
+            let within = images[begin..end].iter().map(|(at, image)| (*at, image));
+            before.into_iter().chain(within).all(|(at, image)| self.holds(image, at))
+        })
+    }
+
+    fn holds(&self, image: &Image, at: i64) -> bool {
+        // A split bucket has its tokens in several items, and an action of a transaction has no image.
+        image.shards == 1
+            && image.levels.keys().all(|limit| {
+                image.holds(limit, at / 1000).is_some_and(|held| held >= self.cost.saturating_mul(1000))
+            })
+    }
+}

@@ -39,7 +39,8 @@ impl Allowance {
         let farthest = scenario.distances.iter().max().copied().unwrap_or_default();
         let steps = scenario.events.iter().any(|(_, event)| matches!(event, Event::StepClock { .. }));
         // A killed process and the one in its place are several.
-        let alone = scenario.processes == 1 && !scenario.events.iter().any(|(_, event)| matches!(event, Event::Kill(_)));
+        let alone =
+            scenario.processes == 1 && !scenario.events.iter().any(|(_, event)| matches!(event, Event::Kill(_)));
         Self {
             way: farthest / 2 + SCHEDULING,
             slack: if alone { Duration::ZERO } else { (farthest * 3).clamp(SLACK.0, SLACK.1) },

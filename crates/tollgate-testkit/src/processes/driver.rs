@@ -69,8 +69,8 @@ impl Driver<'_> {
         for (_, worker) in &mut self.workers {
             worker.until_ready().await;
         }
-        let (start, begun) = (Instant::now(), time::now());
-        let end = begun + i64::try_from(self.scenario.time.as_micros()).unwrap_or(i64::MAX / 2);
+        let start = Instant::now();
+        let end = time::now() + i64::try_from(self.scenario.time.as_micros()).unwrap_or(i64::MAX / 2);
         for (_, worker) in &mut self.workers {
             worker.run(end);
         }
@@ -94,7 +94,7 @@ impl Driver<'_> {
             log: log::read(&worker.log),
             counts: counts.remove(&number).unwrap_or_default(),
         });
-        Report::of(self.scenario, Evidence { worked: worked.collect(), writes, items, begun })
+        Report::of(self.scenario, Evidence { worked: worked.collect(), writes, items })
     }
 
     async fn start(&mut self, process: usize) {

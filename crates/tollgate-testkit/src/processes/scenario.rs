@@ -4,9 +4,7 @@ use std::{panic, thread, time::Duration};
 
 use tollgate::Limit;
 
-use super::{
-    allowance::Allowance, demand::Demand, driver, event::Event, mode::Mode, report::Report, workers::Workers,
-};
+use super::{allowance::Allowance, demand::Demand, driver, event::Event, mode::Mode, report::Report, workers::Workers};
 
 /// Processes, their load, and what happens to them. The [module](super) has the defaults.
 #[derive(Clone, Debug)]

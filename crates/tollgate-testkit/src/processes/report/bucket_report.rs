@@ -1,6 +1,9 @@
 //! The checks of one limit of one bucket.
 
-use std::{collections::{BTreeMap, BTreeSet, HashMap}, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
 
 use tollgate::Limit;
 

@@ -45,8 +45,6 @@ pub(super) struct Evidence {
     pub(super) writes: Vec<Write>,
     /// The bucket items at the end, by partition key.
     pub(super) items: Vec<(String, Image)>,
-    /// When the workers began: epoch µs.
-    pub(super) begun: i64,
 }
 
 /// Everything that was recorded of one worker.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{Evidence, super::store::Image};
+use super::{super::store::Image, Evidence};
 
 /// The images of all items, by time.
 pub(super) struct Room {
@@ -28,10 +28,12 @@ impl Room {
         left.is_some_and(|left| left >= self.cost)
     }
 
-    /// Whether all buckets held the cost from `from` until `to` (epoch µs), and one `distance` before: what a
-    /// process knows is so old. `false` if that is not known.
+    /// Whether all buckets held the cost from `from` until `to` (epoch µs), one `distance` before that, and one
+    /// after that. What a process knows is so old, and what it has planned to take for others is taken so late.
+    /// `false` if that is not known.
     pub(super) fn was_there(&self, from: i64, to: i64, distance: Duration) -> bool {
-        let from = from - i64::try_from(distance.as_micros()).unwrap_or(i64::MAX / 2);
+        let distance = i64::try_from(distance.as_micros()).unwrap_or(i64::MAX / 2);
+        let (from, to) = (from - distance, to + distance);
         // A bucket that nobody has written yet is full.
         self.images.values().all(|images| {
             let begin = images.partition_point(|(at, _)| *at <= from);
@@ -45,8 +47,9 @@ impl Room {
     fn holds(&self, image: &Image, at: i64) -> bool {
         // A split bucket has its tokens in several items, and an action of a transaction has no image.
         image.shards == 1
-            && image.levels.keys().all(|limit| {
-                image.holds(limit, at / 1000).is_some_and(|held| held >= self.cost.saturating_mul(1000))
-            })
+            && image
+                .levels
+                .keys()
+                .all(|limit| image.holds(limit, at / 1000).is_some_and(|held| held >= self.cost.saturating_mul(1000)))
     }
 }

@@ -1,12 +1,11 @@
 //! The counts of one worker.
 
-use std::{collections::{BTreeMap, HashMap}, time::Duration};
-
-use super::{
-    super::log::Kind,
-    Worked,
-    room::Room,
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
 };
+
+use super::{super::log::Kind, Worked, room::Room};
 
 /// What became of one worker's requests.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +23,8 @@ pub struct WorkerReport {
     pub granted: u64,
     /// Requests that were denied.
     pub denied: u64,
-    /// Denials during whose whole time the bucket has held the cost, or that tell so themselves.
+    /// Denials during whose whole time the bucket has held the cost, and one distance before and after; or that
+    /// tell so themselves.
     pub denied_with_room: u64,
     /// Requests without a decision, by reason.
     pub failed: BTreeMap<String, u64>,

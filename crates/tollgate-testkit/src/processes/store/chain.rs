@@ -127,10 +127,8 @@ mod tests {
 
     fn write(worker: usize, sent: i64, answered: i64, charge: i64, after: Option<i64>) -> Write {
         let level = |consumed| Level { consumed, ..Level::default() };
-        let image = |consumed| Image {
-            levels: BTreeMap::from([("rpm".to_owned(), level(consumed))]),
-            ..Image::default()
-        };
+        let image =
+            |consumed| Image { levels: BTreeMap::from([("rpm".to_owned(), level(consumed))]), ..Image::default() };
         Write {
             worker,
             item: "i".to_owned(),
@@ -155,7 +153,12 @@ mod tests {
 
     #[test]
     fn a_gap_is_explained_by_lost_answers() {
-        let writes = [write(1, 0, 10, 5, Some(5)), write(2, 11, 20, 4, None), write(3, 11, 20, 3, None), write(4, 30, 40, 5, Some(14))];
+        let writes = [
+            write(1, 0, 10, 5, Some(5)),
+            write(2, 11, 20, 4, None),
+            write(3, 11, 20, 3, None),
+            write(4, 30, 40, 5, Some(14)),
+        ];
         let chain = Chain::of(&writes, "i", "rpm", 17);
         assert_eq!((workers(&chain), chain.unexplained), (vec![1, 2, 4, 3], 0));
     }

@@ -7,11 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{
-    super::time,
-    wire,
-    write::Write,
-};
+use super::{super::time, wire, write::Write};
 use crate::proxy::{Observed, Observer};
 
 /// Everything that the proxies have seen.
@@ -71,8 +67,8 @@ impl Observer for OfWorker {
             Ok(answer) => {
                 let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
                 let kind = body["__type"].as_str().unwrap_or_default();
-                let refused = kind.ends_with("ConditionalCheckFailedException")
-                    || kind.ends_with("TransactionCanceledException");
+                let refused =
+                    kind.ends_with("ConditionalCheckFailedException") || kind.ends_with("TransactionCanceledException");
                 // An update answers with the new item; a put leaves the one that it names.
                 let new = if observed.operation == "PutItem" { &request["Item"] } else { &body["Attributes"] };
                 (Some(answer.status().is_success()), wire::image(new), refused)

@@ -122,7 +122,9 @@ impl Asker {
         tokio::time::sleep(time).await;
         let difference = used.cast_signed() - shared.cost.cast_signed();
         for limit in &shared.limits {
-            lease.settle(limit.name().as_str(), used).unwrap_or_else(|error| panic!("the lease has the limit: {error}"));
+            lease
+                .settle(limit.name().as_str(), used)
+                .unwrap_or_else(|error| panic!("the lease has the limit: {error}"));
         }
         shared.log.note(request, Kind::Owed { difference });
         let settlement = lease.commit();

@@ -2,8 +2,7 @@
 
 use std::{
     io::{BufRead, stdin},
-    process,
-    thread,
+    process, thread,
 };
 
 use tokio::sync::oneshot;

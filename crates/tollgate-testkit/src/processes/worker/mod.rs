@@ -20,6 +20,10 @@ use crate::client;
 /// The line that a worker prints when its limiter is open.
 pub(super) const READY: &str = "tollgate worker is ready";
 
+/// How often a worker tries again to open its limiter, and the pause before it does.
+const ATTEMPTS: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// How long the last writes of a limiter may take.
 const SHUTDOWN: Duration = Duration::from_secs(10);
 
@@ -40,14 +44,7 @@ pub fn work_if_told() -> bool {
 async fn work(order: Order) {
     let clock = SteppedClock::new(order.ahead);
     let control = Control::listen(clock.clone());
-    let limiter = RateLimiter::open()
-        .stack(STACK)
-        .namespace(NAMESPACE)
-        .client(Client::from_conf(client::config(order.endpoint.clone()).build()))
-        .provision(CreateTable::new().without_stream())
-        .settings(RateLimiter::builder().deadline(order.deadline).wall_clock(clock))
-        .await
-        .unwrap_or_else(|error| panic!("the worker cannot open its limiter: {error}"));
+    let limiter = open(&order, clock).await;
     let log = Arc::new(Log::create(&order.log));
     let asker = Asker::new(limiter.clone(), &order, Arc::clone(&log));
 
@@ -58,5 +55,27 @@ async fn work(order: Order) {
         asker.settled().await;
         let _ = tokio::time::timeout(SHUTDOWN, limiter.shutdown()).await;
         log.note(0, Kind::Ended);
+    }
+}
+
+/// Opens the limiter, again if the engine is down for a while.
+async fn open(order: &Order, clock: SteppedClock) -> RateLimiter {
+    let client = Client::from_conf(client::config(order.endpoint.clone()).build());
+    let settings = RateLimiter::builder().deadline(order.deadline).wall_clock(clock);
+    let mut attempts = 0;
+    loop {
+        let opened = RateLimiter::open()
+            .stack(STACK)
+            .namespace(NAMESPACE)
+            .client(client.clone())
+            .provision(CreateTable::new().without_stream())
+            .settings(settings.clone())
+            .await;
+        match opened {
+            Ok(limiter) => return limiter,
+            Err(error) if attempts == ATTEMPTS => panic!("the worker cannot open its limiter: {error}"),
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+        attempts += 1;
     }
 }

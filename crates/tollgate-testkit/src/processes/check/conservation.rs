@@ -24,7 +24,7 @@ pub struct Conservation {
 
 impl Conservation {
     /// Follows the images of an item that is not split. `charges` are in the order in which they were done.
-    pub(in crate::processes) fn of(
+    pub(crate) fn of(
         limit: &str,
         parameters: Parameters,
         widening: Duration,

@@ -25,15 +25,15 @@ impl Ledger {
 
 /// What a log says: tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::processes) struct Logged {
-    pub(in crate::processes) tokens: i64,
-    pub(in crate::processes) less: i64,
-    pub(in crate::processes) more: i64,
+pub(crate) struct Logged {
+    pub(crate) tokens: i64,
+    pub(crate) less: i64,
+    pub(crate) more: i64,
 }
 
 impl Logged {
     /// Beside what the store has charged.
-    pub(in crate::processes) fn beside(self, charged: i64) -> Ledger {
+    pub(crate) fn beside(self, charged: i64) -> Ledger {
         let milli = |tokens: i64| tokens.saturating_mul(1000);
         Ledger { charged, logged: milli(self.tokens), less: milli(self.less), more: milli(self.more) }
     }

@@ -2,15 +2,15 @@
 
 /// The parameters of a limit: millitokens and ms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::processes) struct Parameters {
-    pub(in crate::processes) capacity: i64,
-    pub(in crate::processes) amount: i64,
-    pub(in crate::processes) period: i64,
+pub(crate) struct Parameters {
+    pub(crate) capacity: i64,
+    pub(crate) amount: i64,
+    pub(crate) period: i64,
 }
 
 /// Something that happens to a bucket, at a time in epoch µs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::processes) enum Step {
+pub(crate) enum Step {
     /// Millitokens are taken, or given back if they are less than zero.
     Take(i64),
     /// So many millitokens may be taken beyond the rule, because their use was settled later.

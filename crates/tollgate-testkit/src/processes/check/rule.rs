@@ -18,7 +18,7 @@ pub struct Rule {
 
 impl Rule {
     /// Checks what happened to a bucket, in any order.
-    pub(in crate::processes) fn check(
+    pub(crate) fn check(
         parameters: Parameters,
         allowed: Duration,
         steps: impl IntoIterator<Item = (i64, Step)>,

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::Report;
+use super::{Report, WorkerReport};
 
 /// Assertions. Each panics with the whole report if it does not hold.
 impl Report {
@@ -45,11 +45,13 @@ impl Report {
         }
     }
 
-    /// Asserts that no request was denied while the bucket has held its cost, and that none lost all of its
-    /// races.
+    /// Asserts that no request was denied while the buckets have held its cost or while it was told so, and that
+    /// none lost all of its races.
     #[track_caller]
     pub fn assert_no_false_denials(&self) {
-        self.expect(self.workers.iter().all(|worker| worker.denied_with_room == 0), "no denial while there was room");
+        let no_room = |denied: fn(&WorkerReport) -> u64| self.workers.iter().all(|worker| denied(worker) == 0);
+        self.expect(no_room(|worker| worker.denied_with_room), "no denial while there was room");
+        self.expect(no_room(|worker| worker.denied_telling_room), "no denial tells that there is room");
         self.expect(self.failed("contended") == 0, "nothing is contended");
     }
 

@@ -45,8 +45,8 @@ pub struct BucketReport {
     pub ledgers: Vec<Ledger>,
 }
 
-/// Time that the start and the end of a run may take, beside four round trips.
-const EDGES: Duration = Duration::from_millis(100);
+/// Time that the start and the end of a run may take, beside two round trips.
+const EDGES: Duration = Duration::from_millis(50);
 
 /// The lifetime of tokens that were taken ahead: what a process holds when it is killed was taken within it.
 const AHEAD: i64 = 3_000_000;
@@ -126,7 +126,7 @@ fn parameters(limit: &Limit) -> Parameters {
 
 fn could_grant(scenario: &Scenario, parameters: Parameters) -> i64 {
     let farthest = scenario.distances.iter().max().copied().unwrap_or_default();
-    let time = scenario.time.saturating_sub(farthest * 4 + EDGES);
+    let time = scenario.time.saturating_sub(farthest * 2 + EDGES);
     let refill = i128::from(parameters.amount) * time.as_millis().cast_signed() / i128::from(parameters.period);
     i64::try_from(i128::from(parameters.capacity) + refill).unwrap_or(i64::MAX)
 }

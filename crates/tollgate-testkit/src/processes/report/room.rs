@@ -4,6 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{super::store::Image, Evidence};
 
+/// How long requests may wait for the processor, µs.
+const SCHEDULING: i64 = 20_000;
+
 /// The images of all items, by time.
 pub(super) struct Room {
     /// By item: when it was left so (epoch µs).
@@ -28,11 +31,11 @@ impl Room {
         left.is_some_and(|left| left >= self.cost)
     }
 
-    /// Whether all buckets held the cost from `from` until `to` (epoch µs), one `distance` before that, and one
-    /// after that. What a process knows is so old, and what it has planned to take for others is taken so late.
-    /// `false` if that is not known.
+    /// Whether all buckets held the cost from `from` until `to` (epoch µs), one `distance` and 20 ms before that, and
+    /// as long after that. The image that a process knows is so old, and the tokens that it has planned to take for
+    /// others are taken so late. `false` if that is not known.
     pub(super) fn was_there(&self, from: i64, to: i64, distance: Duration) -> bool {
-        let distance = i64::try_from(distance.as_micros()).unwrap_or(i64::MAX / 2);
+        let distance = i64::try_from(distance.as_micros()).unwrap_or(i64::MAX / 4) + SCHEDULING;
         let (from, to) = (from - distance, to + distance);
         // A bucket that nobody has written yet is full.
         self.images.values().all(|images| {

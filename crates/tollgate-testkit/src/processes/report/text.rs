@@ -11,7 +11,7 @@ impl fmt::Display for Report {
         writeln!(f, "seed {}, {:?}, allowed: {}\n", self.seed, self.time, self.allowance)?;
         writeln!(
             f,
-            "| process | distance | asked | granted | denied | with room | no decision | unanswered | p50, p99 in round \
+            "| process | distance | asked | granted | denied | with room: by the store, as told | no decision | unanswered | p50, p99 in round \
              trips | writes | failed |"
         )?;
         writeln!(f, "|---|---|---|---|---|---|---|---|---|---|---|")?;
@@ -30,7 +30,7 @@ fn write_worker(f: &mut fmt::Formatter<'_>, worker: &WorkerReport) -> fmt::Resul
     let failed: Vec<String> = worker.failed.iter().map(|(why, count)| format!("{count} {why}")).collect();
     writeln!(
         f,
-        "| {}{} | {:?} | {} | {} | {} | {} | {} | {} | {:.2}, {:.2} | {} | {:.1} % |",
+        "| {}{} | {:?} | {} | {} | {} | {}, {} | {} | {} | {:.2}, {:.2} | {} | {:.1} % |",
         worker.process,
         if worker.killed { " (killed)" } else { "" },
         worker.distance,
@@ -38,6 +38,7 @@ fn write_worker(f: &mut fmt::Formatter<'_>, worker: &WorkerReport) -> fmt::Resul
         worker.granted,
         worker.denied,
         worker.denied_with_room,
+        worker.denied_telling_room,
         if failed.is_empty() { "0".to_owned() } else { failed.join(", ") },
         worker.unanswered,
         worker.in_round_trips(worker.grant_p50),
@@ -83,6 +84,7 @@ impl Report {
                 "granted": worker.granted,
                 "denied": worker.denied,
                 "denied_with_room": worker.denied_with_room,
+                "denied_telling_room": worker.denied_telling_room,
                 "failed": worker.failed,
                 "unanswered": worker.unanswered,
                 "grant_p50_ms": millis(worker.grant_p50),

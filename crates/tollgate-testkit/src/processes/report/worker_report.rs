@@ -23,8 +23,10 @@ pub struct WorkerReport {
     pub granted: u64,
     /// Requests that were denied.
     pub denied: u64,
-    /// Denials during whose whole time the bucket has held the cost, and one distance before and after; or that
-    /// tell so themselves.
+    /// Denials that tell themselves that the cost is left.
+    pub denied_telling_room: u64,
+    /// Denials during whose whole time the buckets have held the cost, and one distance and 20 ms before
+    /// and after.
     pub denied_with_room: u64,
     /// Requests without a decision, by reason.
     pub failed: BTreeMap<String, u64>,
@@ -72,8 +74,8 @@ impl WorkerReport {
                 Kind::Denied { left, .. } => {
                     report.denied += 1;
                     let begun = asked.remove(&entry.request).unwrap_or(entry.at);
-                    let had_room = room.is_told(*left) || room.was_there(begun, entry.at, worked.distance);
-                    report.denied_with_room += u64::from(had_room);
+                    report.denied_telling_room += u64::from(room.is_told(*left));
+                    report.denied_with_room += u64::from(room.was_there(begun, entry.at, worked.distance));
                 }
                 Kind::Failed { why } => {
                     asked.remove(&entry.request);

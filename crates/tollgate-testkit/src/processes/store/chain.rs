@@ -4,16 +4,19 @@ use std::collections::VecDeque;
 
 use super::write::Write;
 
+/// Writes that are looked at to choose between two orders.
+const LOOK_AHEAD: usize = 32;
+
 /// Millitokens that left a bucket, or came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::processes) struct Charge {
+pub(crate) struct Charge {
     /// The worker, if it is known.
-    pub(in crate::processes) worker: Option<usize>,
+    pub(crate) worker: Option<usize>,
     /// When it was done at the latest: epoch µs.
-    pub(in crate::processes) at: i64,
-    pub(in crate::processes) millitokens: i64,
+    pub(crate) at: i64,
+    pub(crate) millitokens: i64,
     /// Index of the write, if it was answered.
-    pub(in crate::processes) write: Option<usize>,
+    pub(crate) write: Option<usize>,
 }
 
 /// The charges of one limit of one item, in the order in which they were done.
@@ -21,17 +24,17 @@ pub(in crate::processes) struct Charge {
 /// Each image tells the consumption counter, so each answered write names the counter that it has found. The
 /// chain of these is the order. A gap in it is what writes have charged whose answers were lost.
 #[derive(Clone, Debug, Default)]
-pub(in crate::processes) struct Chain {
-    pub(in crate::processes) charges: Vec<Charge>,
+pub(crate) struct Chain {
+    pub(crate) charges: Vec<Charge>,
     /// Millitokens that no write explains. Zero unless something is wrong.
-    pub(in crate::processes) unexplained: i64,
+    pub(crate) unexplained: i64,
     /// The longest time between sending a write and its answer, µs.
-    pub(in crate::processes) window: i64,
+    pub(crate) window: i64,
 }
 
 impl Chain {
     /// Orders the writes of the limit. `last` is the counter at the end.
-    pub(in crate::processes) fn of(writes: &[Write], item: &str, limit: &str, last: i64) -> Self {
+    pub(crate) fn of(writes: &[Write], item: &str, limit: &str, last: i64) -> Self {
         let of_item = |(_, write): &(usize, &Write)| write.item == item;
         let mut answered = Vec::new();
         let mut lost: Vec<&Write> = Vec::new();
@@ -51,7 +54,7 @@ impl Chain {
         let mut counter = 0;
         while let Some(position) = next(&answered, limit, counter) {
             let Some((index, write)) = answered.remove(position) else { break };
-            let charge = write.charges.get(limit).copied().unwrap_or(0);
+            let charge = charge(write, limit);
             if let Some(after) = after(write, limit) {
                 chain.explain(&mut lost, limit, after - charge - counter, write.answered);
                 counter = after;
@@ -70,9 +73,8 @@ impl Chain {
         if gap == 0 {
             return;
         }
-        let charge = |write: &Write| write.charges.get(limit).copied().unwrap_or(0);
         let candidates: Vec<usize> = (0..lost.len()).filter(|index| lost[*index].sent < until).collect();
-        let amounts: Vec<i64> = candidates.iter().map(|index| charge(lost[*index])).collect();
+        let amounts: Vec<i64> = candidates.iter().map(|index| charge(lost[*index], limit)).collect();
         let Some(chosen) = choose(&amounts, gap) else {
             self.unexplained += gap.abs();
             let at = until.min(self.charges.last().map_or(0, |charge| charge.at));
@@ -82,7 +84,12 @@ impl Chain {
         for position in chosen.into_iter().rev() {
             let write = lost.remove(candidates[position]);
             let at = write.answered.min(until);
-            self.charges.push(Charge { worker: Some(write.worker), at, millitokens: charge(write), write: None });
+            self.charges.push(Charge {
+                worker: Some(write.worker),
+                at,
+                millitokens: charge(write, limit),
+                write: None,
+            });
         }
     }
 }
@@ -94,15 +101,58 @@ fn after(write: &Write, limit: &str) -> Option<i64> {
 
 /// The position of the write that was done next, of writes in the order in which they were sent.
 fn next(writes: &VecDeque<(usize, &Write)>, limit: &str, counter: i64) -> Option<usize> {
+    let candidates = candidates(writes, limit, counter);
+    let [(least, first), ..] = candidates[..] else { return None };
+    let mut equal = candidates.iter().take_while(|(gap, _)| *gap == least).map(|(_, position)| *position);
+    // A counter that goes down, too, comes by the same value again: the wrong one of several writes that have
+    // found it leaves gaps behind.
+    match candidates.get(1) {
+        Some((second, _)) if *second == least => equal.min_by_key(|position| gaps(writes, limit, counter, *position)),
+        _ => Some(first),
+    }
+}
+
+/// The sum of the gaps that the next writes leave if `position` is done first.
+fn gaps(writes: &VecDeque<(usize, &Write)>, limit: &str, mut counter: i64, mut position: usize) -> i64 {
+    let mut writes: VecDeque<_> = writes.iter().take(LOOK_AHEAD * 4).copied().collect();
+    let mut sum = 0_i64;
+    for _ in 0..LOOK_AHEAD {
+        let Some((_, write)) = writes.remove(position) else { break };
+        sum = sum.saturating_add(gap(write, limit, counter));
+        counter = after(write, limit).unwrap_or(counter + charge(write, limit));
+        match candidates(&writes, limit, counter).first() {
+            Some((_, first)) => position = *first,
+            None => break,
+        }
+    }
+    sum
+}
+
+/// Writes that may have been done next, with the gaps that they would leave: the least gap first, and of equal ones
+/// that which was answered first.
+fn candidates(writes: &VecDeque<(usize, &Write)>, limit: &str, counter: i64) -> Vec<(i64, usize)> {
     // Who was sent after another one was answered has not been done before it.
-    let first_answer = writes.iter().take(512).map(|(_, write)| write.answered).min()?;
+    let Some(first_answer) = writes.iter().take(512).map(|(_, write)| write.answered).min() else { return Vec::new() };
     let overlapping = writes.iter().enumerate().take_while(|(_, (_, write))| write.sent <= first_answer);
-    let distance = |write: &Write| {
-        let charge = write.charges.get(limit).copied().unwrap_or(0);
-        // A write without an image, one of a transaction, may come after any other.
-        after(write, limit).map_or(1, |after| (after - charge - counter).abs().saturating_mul(2))
-    };
-    overlapping.min_by_key(|(_, (_, write))| (distance(write), write.answered)).map(|(position, _)| position)
+    let mut candidates: Vec<_> = overlapping
+        .map(|(position, (_, write))| (gap(write, limit, counter), charge(write, limit) != 0, write.answered, position))
+        .collect();
+    candidates.sort_unstable();
+    // One that changes nothing goes first: it is in nobody's way.
+    if let Some(0) = candidates.first().filter(|(_, changes, ..)| !changes).map(|(gap, ..)| *gap) {
+        candidates.truncate(1);
+    }
+    candidates.into_iter().map(|(gap, _, _, position)| (gap, position)).collect()
+}
+
+/// The difference between the counter and that which a write has found.
+fn gap(write: &Write, limit: &str, counter: i64) -> i64 {
+    // A write without an image, one of a transaction, may come after any other.
+    after(write, limit).map_or(1, |after| (after - charge(write, limit) - counter).abs().saturating_mul(2))
+}
+
+fn charge(write: &Write, limit: &str) -> i64 {
+    write.charges.get(limit).copied().unwrap_or(0)
 }
 
 /// The positions of amounts whose sum is `sum`, ascending: as few as possible of at most 16.
@@ -161,6 +211,14 @@ mod tests {
         ];
         let chain = Chain::of(&writes, "i", "rpm", 17);
         assert_eq!((workers(&chain), chain.unexplained), (vec![1, 2, 4, 3], 0));
+    }
+
+    #[test]
+    fn a_counter_that_comes_by_again_is_followed() {
+        // Both 1 and 2 have found 0: 2 was done first, and 3 went back.
+        let writes = [write(1, 0, 9, -2, Some(-2)), write(2, 0, 10, 5, Some(5)), write(3, 1, 11, -5, Some(0))];
+        let chain = Chain::of(&writes, "i", "rpm", -2);
+        assert_eq!((workers(&chain), chain.unexplained), (vec![2, 3, 1], 0));
     }
 
     #[test]

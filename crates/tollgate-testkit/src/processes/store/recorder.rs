@@ -12,7 +12,7 @@ use crate::proxy::{Observed, Observer};
 
 /// Everything that the proxies have seen.
 #[derive(Debug, Default)]
-pub(in crate::processes) struct Recorder {
+pub(crate) struct Recorder {
     record: Mutex<Record>,
 }
 
@@ -24,25 +24,25 @@ struct Record {
 
 /// Requests of one worker.
 #[derive(Clone, Debug, Default)]
-pub(in crate::processes) struct Counts {
+pub(crate) struct Counts {
     /// Bucket writes that the engine has answered, each item of a transaction counted.
-    pub(in crate::processes) writes: u64,
+    pub(crate) writes: u64,
     /// Those whose condition failed.
-    pub(in crate::processes) failed_conditions: u64,
+    pub(crate) failed_conditions: u64,
     /// Other requests.
-    pub(in crate::processes) others: u64,
+    pub(crate) others: u64,
     /// From a request's arrival at the proxy to the engine's answer, µs.
-    pub(in crate::processes) ways: Vec<i64>,
+    pub(crate) ways: Vec<i64>,
 }
 
 impl Recorder {
     /// An observer for the proxy of one worker.
-    pub(in crate::processes) fn of(self: &Arc<Self>, worker: usize) -> Arc<dyn Observer> {
+    pub(crate) fn of(self: &Arc<Self>, worker: usize) -> Arc<dyn Observer> {
         Arc::new(OfWorker { recorder: Arc::clone(self), worker })
     }
 
     /// The record, taken out.
-    pub(in crate::processes) fn take(&self) -> (Vec<Write>, BTreeMap<usize, Counts>) {
+    pub(crate) fn take(&self) -> (Vec<Write>, BTreeMap<usize, Counts>) {
         let record = std::mem::take(&mut *self.record());
         (record.writes, record.counts)
     }

@@ -61,7 +61,7 @@ fn bucket_item(key: &Value) -> Option<String> {
 }
 
 /// A bucket's item.
-pub(in crate::processes) fn image(item: &Value) -> Option<Image> {
+pub(crate) fn image(item: &Value) -> Option<Image> {
     let attributes = item.as_object()?;
     let mut image = Image {
         refilled_at: number(&item["rf"])?,

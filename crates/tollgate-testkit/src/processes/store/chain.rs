@@ -1,11 +1,9 @@
 //! The order in which the engine did the writes of one limit of one item.
 
-use std::collections::VecDeque;
-
-use super::write::Write;
-
-/// Writes that are looked at to choose between two orders.
-const LOOK_AHEAD: usize = 32;
+use super::{
+    order::{Step, order},
+    write::Write,
+};
 
 /// Millitokens that left a bucket, or came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,15 +43,20 @@ impl Chain {
                 Some(false) => {}
             }
         }
-        answered.sort_by_key(|(_, write)| write.sent);
-        let mut answered = VecDeque::from(answered);
+        let steps = answered.iter().map(|(_, write)| Step {
+            sent: write.sent,
+            answered: write.answered,
+            charge: charge(write, limit),
+            after: after(write, limit),
+        });
+        let steps: Vec<Step> = steps.collect();
         let mut chain = Self {
             window: answered.iter().map(|(_, write)| write.answered - write.sent).max().unwrap_or(0),
             ..Self::default()
         };
         let mut counter = 0;
-        while let Some(position) = next(&answered, limit, counter) {
-            let Some((index, write)) = answered.remove(position) else { break };
+        for position in order(&steps) {
+            let (index, write) = answered[position];
             let charge = charge(write, limit);
             if let Some(after) = after(write, limit) {
                 chain.explain(&mut lost, limit, after - charge - counter, write.answered);
@@ -97,58 +100,6 @@ impl Chain {
 /// The counter that a write has left.
 fn after(write: &Write, limit: &str) -> Option<i64> {
     write.image.as_ref()?.levels.get(limit).map(|level| level.consumed)
-}
-
-/// The position of the write that was done next, of writes in the order in which they were sent.
-fn next(writes: &VecDeque<(usize, &Write)>, limit: &str, counter: i64) -> Option<usize> {
-    let candidates = candidates(writes, limit, counter);
-    let [(least, first), ..] = candidates[..] else { return None };
-    let mut equal = candidates.iter().take_while(|(gap, _)| *gap == least).map(|(_, position)| *position);
-    // A counter that goes down, too, comes by the same value again: the wrong one of several writes that have
-    // found it leaves gaps behind.
-    match candidates.get(1) {
-        Some((second, _)) if *second == least => equal.min_by_key(|position| gaps(writes, limit, counter, *position)),
-        _ => Some(first),
-    }
-}
-
-/// The sum of the gaps that the next writes leave if `position` is done first.
-fn gaps(writes: &VecDeque<(usize, &Write)>, limit: &str, mut counter: i64, mut position: usize) -> i64 {
-    let mut writes: VecDeque<_> = writes.iter().take(LOOK_AHEAD * 4).copied().collect();
-    let mut sum = 0_i64;
-    for _ in 0..LOOK_AHEAD {
-        let Some((_, write)) = writes.remove(position) else { break };
-        sum = sum.saturating_add(gap(write, limit, counter));
-        counter = after(write, limit).unwrap_or(counter + charge(write, limit));
-        match candidates(&writes, limit, counter).first() {
-            Some((_, first)) => position = *first,
-            None => break,
-        }
-    }
-    sum
-}
-
-/// Writes that may have been done next, with the gaps that they would leave: the least gap first, and of equal ones
-/// that which was answered first.
-fn candidates(writes: &VecDeque<(usize, &Write)>, limit: &str, counter: i64) -> Vec<(i64, usize)> {
-    // Who was sent after another one was answered has not been done before it.
-    let Some(first_answer) = writes.iter().take(512).map(|(_, write)| write.answered).min() else { return Vec::new() };
-    let overlapping = writes.iter().enumerate().take_while(|(_, (_, write))| write.sent <= first_answer);
-    let mut candidates: Vec<_> = overlapping
-        .map(|(position, (_, write))| (gap(write, limit, counter), charge(write, limit) != 0, write.answered, position))
-        .collect();
-    candidates.sort_unstable();
-    // One that changes nothing goes first: it is in nobody's way.
-    if let Some(0) = candidates.first().filter(|(_, changes, ..)| !changes).map(|(gap, ..)| *gap) {
-        candidates.truncate(1);
-    }
-    candidates.into_iter().map(|(gap, _, _, position)| (gap, position)).collect()
-}
-
-/// The difference between the counter and that which a write has found.
-fn gap(write: &Write, limit: &str, counter: i64) -> i64 {
-    // A write without an image, one of a transaction, may come after any other.
-    after(write, limit).map_or(1, |after| (after - charge(write, limit) - counter).abs().saturating_mul(2))
 }
 
 fn charge(write: &Write, limit: &str) -> i64 {

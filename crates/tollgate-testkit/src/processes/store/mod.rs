@@ -1,6 +1,7 @@
 //! The store's side: every write that the engine did, with its time and the image that it left.
 
 mod chain;
+mod order;
 mod recorder;
 mod wire;
 mod write;

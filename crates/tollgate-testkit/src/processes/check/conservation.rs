@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    super::store::{Charge, Image, Write},
+    super::store::{Charge, Image, Level, Write},
     perfect_bucket::{Parameters, PerfectBucket, Step},
 };
 
@@ -11,13 +11,13 @@ use super::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Conservation {
-    /// By how much an image held more than a perfect bucket with the widening of the rule, where that is most.
+    /// Millitokens that an image held more than a perfect bucket with the widening of the rule: of the image where that is most.
     pub above_perfect: i64,
-    /// At the end: the capacity, less what was consumed, and the refill since the first write, less the tokens
-    /// that the bucket holds. What did not fit into a full bucket is in it, and what was lost. Less than zero if
-    /// tokens were minted.
+    /// The refill from the first image to the last one, less what came into the bucket and its consumption counter.
+    /// It counts the refill that did not fit into a full bucket, and refill that was lost. Less than zero if tokens
+    /// were minted.
     pub lost: i64,
-    /// Whether a perfect bucket would have been full again after the first charge, or nearly: by less than the
+    /// A perfect bucket would have been full again after the first charge, or nearly: by less than the
     /// refill of the widening.
     pub was_full: bool,
 }
@@ -47,11 +47,12 @@ impl Conservation {
             }
         }
         outcome.was_full = perfect.was_full(widening);
-        let level = last.levels.get(limit)?;
-        let elapsed = i128::from(last.refilled_at - first.refilled_at) * i128::from(level.amount);
-        let refilled = (elapsed - i128::from(level.remainder)) / i128::from(level.period.max(1));
-        let expected = i128::from(level.capacity) - i128::from(level.consumed) + refilled;
-        outcome.lost = i64::try_from(expected - i128::from(level.tokens)).ok()?;
+        let (before, after) = (first.levels.get(limit)?, last.levels.get(limit)?);
+        let elapsed = i128::from(last.refilled_at - first.refilled_at) * i128::from(after.amount);
+        let remainders = i128::from(before.remainder) - i128::from(after.remainder);
+        let refilled = (elapsed + remainders) / i128::from(after.period.max(1));
+        let sum = |level: &Level| i128::from(level.tokens) + i128::from(level.consumed);
+        outcome.lost = i64::try_from(sum(before) + refilled - sum(after)).ok()?;
         Some(outcome)
     }
 }

@@ -8,22 +8,22 @@ pub struct Ledger {
     pub charged: i64,
     /// Millitokens that the log has as granted, and as settled.
     pub logged: i64,
-    /// By how much less may have been charged than was logged: differences whose write is not known.
+    /// Millitokens that may have been logged and not charged: differences whose write is not known.
     pub less: i64,
-    /// By how much more may have been charged than was logged: requests that got no answer or no decision, and
+    /// Millitokens that may have been charged and not logged: requests that got no answer or no decision, and
     /// differences whose write is not known.
     pub more: i64,
 }
 
 impl Ledger {
-    /// Whether store and log agree, as far as anybody can know.
+    /// Tells if store and log agree, within `less` and `more`.
     pub fn agrees(&self) -> bool {
         let difference = self.charged - self.logged;
         (-self.less..=self.more).contains(&difference)
     }
 }
 
-/// What a log says: tokens.
+/// The sums of a log: tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Logged {
     pub(crate) tokens: i64,
@@ -32,7 +32,7 @@ pub(crate) struct Logged {
 }
 
 impl Logged {
-    /// Beside what the store has charged.
+    /// The ledger, with the millitokens that the store has charged.
     pub(crate) fn beside(self, charged: i64) -> Ledger {
         let milli = |tokens: i64| tokens.saturating_mul(1000);
         Ledger { charged, logged: milli(self.tokens), less: milli(self.less), more: milli(self.more) }

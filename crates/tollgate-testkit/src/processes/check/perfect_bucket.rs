@@ -69,7 +69,7 @@ impl PerfectBucket {
         i64::try_from(-(-self.level).div_euclid(units(self.parameters, 1))).unwrap_or(i64::MAX)
     }
 
-    /// Whether it was full again after it was first used, or less than the refill of `margin` (µs) below that.
+    /// Tells if it was full again after it was first used, or less than the refill of `margin` (µs) below that.
     pub(super) fn was_full(&self, margin: i64) -> bool {
         let margin = i128::from(self.parameters.amount) * i128::from(margin);
         self.highest.is_some_and(|highest| highest >= self.full - margin)

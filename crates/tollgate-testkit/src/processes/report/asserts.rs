@@ -16,6 +16,7 @@ impl Report {
             self.expect(bucket.grants.over_admitted == 0, &format!("{name}: grants keep the rule"));
             if let Some(levels) = bucket.conservation {
                 self.expect(levels.above_perfect <= 0, &format!("{name}: never above a perfect bucket"));
+                self.expect(levels.lost >= 0, &format!("{name}: no more tokens than were refilled"));
             }
         }
     }

@@ -30,7 +30,7 @@ pub struct BucketReport {
     pub shards: usize,
     /// The consumption counter at the end, over all shards.
     pub charged: i64,
-    /// What the bucket could have granted: the capacity, and the refill of the time of the scenario, less a time
+    /// The most that the bucket could have granted: the capacity, and the refill of the time of the scenario, less a time
     /// for its start and end.
     pub could_grant: i64,
     /// The rule, by the times at which the store has done the writes.

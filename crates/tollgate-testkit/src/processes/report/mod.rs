@@ -18,7 +18,7 @@ use super::{
     store::{Counts, Image, Write},
 };
 
-/// What came of a scenario: counts of each worker, and checks of each limit of each bucket.
+/// The outcome of a scenario: counts of each worker, and checks of each limit of each bucket.
 ///
 /// `Display` prints it as tables.
 #[derive(Clone, Debug)]

@@ -26,12 +26,12 @@ impl Room {
         Self { images, cost }
     }
 
-    /// Whether so many tokens are enough.
+    /// Tells if a request that was told `left` tokens was told that its cost is there.
     pub(super) fn is_told(&self, left: Option<i64>) -> bool {
         left.is_some_and(|left| left >= self.cost)
     }
 
-    /// Whether all buckets held the cost from `from` until `to` (epoch µs), one `distance` and 20 ms before that, and
+    /// Tells if all buckets held the cost from `from` until `to` (epoch µs), one `distance` and 20 ms before that, and
     /// as long after that. The image that a process knows is so old, and the tokens that it has planned to take for
     /// others are taken so late. `false` if that is not known.
     pub(super) fn was_there(&self, from: i64, to: i64, distance: Duration) -> bool {

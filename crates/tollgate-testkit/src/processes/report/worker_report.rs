@@ -7,13 +7,13 @@ use std::{
 
 use super::{super::log::Kind, Worked, room::Room};
 
-/// What became of one worker's requests.
+/// Counts the outcomes of one worker's requests.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct WorkerReport {
     /// The index of the process.
     pub process: usize,
-    /// Whether it was killed.
+    /// The driver has killed it.
     pub killed: bool,
     /// The time that was added to each request.
     pub distance: Duration,

@@ -10,5 +10,5 @@ pub(super) use self::{
     chain::{Chain, Charge},
     recorder::{Counts, Recorder},
     wire::image,
-    write::{Image, Write, bucket_of},
+    write::{Image, Level, Write, bucket_of},
 };

@@ -1,4 +1,4 @@
-//! Puts steps that were under way at the same time in the order of a counter.
+//! Finds the order of steps that were under way at the same time, by a counter.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ pub(super) struct Step {
     /// It was done between these times.
     pub(super) sent: i64,
     pub(super) answered: i64,
-    /// What it has added.
+    /// The amount that it has added.
     pub(super) charge: i64,
     /// The counter after it, if that is known.
     pub(super) after: Option<i64>,
@@ -44,7 +44,7 @@ pub(super) fn order(steps: &[Step]) -> Vec<usize> {
         let mut longer: BTreeMap<(i64, Vec<usize>), Beginning> = BTreeMap::new();
         for beginning in beginnings {
             for one in beginning.extended(&sorted, &mut tree) {
-                // Of two that lead to the same, the one with less gaps is enough.
+                // Two orders that lead to the same state go on alike: keep the one with less gaps.
                 let known = longer.entry((one.counter, one.pending.clone())).or_insert_with(|| one.clone());
                 if one.gaps < known.gaps {
                     *known = one;

@@ -27,7 +27,7 @@ struct Record {
 pub(crate) struct Counts {
     /// Bucket writes that the engine has answered, each item of a transaction counted.
     pub(crate) writes: u64,
-    /// Those whose condition failed.
+    /// Bucket writes whose condition failed.
     pub(crate) failed_conditions: u64,
     /// Other requests.
     pub(crate) others: u64,

@@ -14,7 +14,7 @@ pub(crate) struct Write {
     pub(crate) answered: i64,
     /// Millitokens that it adds to the consumption counter of each limit.
     pub(crate) charges: BTreeMap<String, i64>,
-    /// Whether it was done. `None` if its answer was lost on the way from the engine.
+    /// The engine has done it. `None` if its answer was lost on the way from the engine.
     pub(crate) done: Option<bool>,
     /// The item after it, unless the answer does not tell.
     pub(crate) image: Option<Image>,

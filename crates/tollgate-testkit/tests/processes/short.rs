@@ -3,17 +3,22 @@
 use std::time::Duration;
 
 use tollgate::Limit;
-use tollgate_testkit::processes::{Event, Mode, Report, Scenario, Workers};
+use tollgate_testkit::processes::{Allowance, Event, Mode, Report, Scenario, Workers};
 
 const MILLIS: Duration = Duration::from_millis(1);
 
-/// Two processes with two tasks each, 20 ms away.
+/// Two processes with two tasks each, 20 ms away. The machine may be busy: requests may take long, and so may a
+/// process until it sends what it has planned.
 fn scenario() -> Scenario {
-    Scenario::new(Workers::test("worker"))
+    let scenario = Scenario::new(Workers::test("worker"))
         .tasks(2)
         .distance(20 * MILLIS)
         .limit(Limit::per_second("tokens", 40))
-        .time(800 * MILLIS)
+        .deadline(Duration::from_secs(5))
+        .time(800 * MILLIS);
+    let mut allowance = Allowance::of(&scenario);
+    allowance.way += 200 * MILLIS;
+    scenario.allow(allowance)
 }
 
 fn check(report: &Report) {
@@ -32,8 +37,9 @@ fn two_processes_share_a_bucket() {
     assert_eq!(report.workers.len(), 2);
     let levels = report.buckets[1].conservation.expect("the bucket was not split");
     assert_eq!((report.buckets[1].limit.as_str(), levels.was_full, levels.lost), ("scarce", false, 0));
-    // Every request got an answer, so store and logs agree exactly.
-    assert!(report.buckets[0].ledgers.iter().all(|ledger| ledger.charged == ledger.logged), "{report}");
+    // If every request got a decision, store and logs agree exactly.
+    let decided = report.workers.iter().all(|worker| worker.failed.is_empty());
+    assert!(!decided || report.buckets[0].ledgers.iter().all(|ledger| ledger.charged == ledger.logged), "{report}");
 }
 
 #[test]
@@ -67,7 +73,10 @@ fn a_process_that_is_killed_and_an_engine_that_restarts_mint_nothing() {
 #[test]
 fn a_clock_that_is_stepped_mints_nothing() {
     for ahead in [3_600_000, -3_600_000] {
-        let report = scenario().event(300 * MILLIS, Event::StepClock { process: 0, ahead }).run();
+        let scenario = scenario().event(300 * MILLIS, Event::StepClock { process: 0, ahead });
+        // A clock that is corrected by the store's dates is off by up to a second.
+        let allowance = Allowance::of(&scenario);
+        let report = scenario.allow(allowance).run();
         check(&report);
     }
 }

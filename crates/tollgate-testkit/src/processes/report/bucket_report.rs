@@ -1,7 +1,7 @@
 //! The checks of one limit of one bucket.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashSet},
     time::Duration,
 };
 
@@ -152,11 +152,11 @@ fn settled_up(evidence: &Evidence) -> impl Iterator<Item = (i64, Step)> {
 
 fn logged(worked: &Worked, cost: i64) -> Logged {
     let mut logged = Logged::default();
-    let (mut asked, mut owed): (HashMap<u64, ()>, BTreeMap<u64, i64>) = Default::default();
+    let (mut asked, mut owed): (HashSet<u64>, BTreeMap<u64, i64>) = Default::default();
     for entry in &worked.log {
         match &entry.kind {
             Kind::Asked => {
-                asked.insert(entry.request, ());
+                asked.insert(entry.request);
             }
             Kind::Granted { .. } => {
                 asked.remove(&entry.request);
@@ -179,7 +179,10 @@ fn logged(worked: &Worked, cost: i64) -> Logged {
             Kind::Lost | Kind::Ended => {}
         }
     }
-    logged.more += cost.saturating_mul(i64::try_from(asked.len()).unwrap_or(i64::MAX));
+    // Whoever was not killed has logged all answers.
+    if worked.killed {
+        logged.more += cost.saturating_mul(i64::try_from(asked.len()).unwrap_or(i64::MAX));
+    }
     for difference in owed.into_values() {
         logged.more += difference.max(0);
         logged.less += (-difference).max(0);

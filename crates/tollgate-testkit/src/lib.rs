@@ -9,6 +9,8 @@
 //!   do: refuse, delay, swallow, lose an answer, throttle. It also counts what reached the store.
 //! - A `Fleet` (feature `fleet`) runs the limiter of thousands of processes on a virtual clock, over a store
 //!   that is as far away and as busy as a table.
+//! - A `processes::Scenario` (feature `processes`) runs the limiter in real processes against an engine, kills
+//!   them, and checks what they were granted.
 //!
 //! # A limiter that does as it is told
 //!
@@ -75,6 +77,8 @@ mod engine;
 #[cfg(feature = "fleet")]
 pub mod fleet;
 mod limiter;
+#[cfg(feature = "processes")]
+pub mod processes;
 #[cfg(feature = "engine")]
 mod proxy;
 mod response;

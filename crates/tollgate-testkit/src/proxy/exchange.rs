@@ -1,6 +1,12 @@
 //! One request through the proxy, and its answer.
 
-use std::{error::Error, future::pending, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    future::pending,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -13,7 +19,12 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 
-use super::{counts::Counts, fault::Effect, plan::Plan};
+use super::{
+    counts::Counts,
+    fault::Effect,
+    observer::{Observed, Observer},
+    plan::Plan,
+};
 
 /// Told to hyper instead of an answer, so that it closes the connection without one.
 pub(super) type Closed = Box<dyn Error + Send + Sync>;
@@ -27,10 +38,12 @@ pub(super) struct Exchange {
     pub(super) answered: Counts,
     upstream: Client<HttpConnector, Full<Bytes>>,
     authority: Authority,
+    /// Sees every request that was forwarded, and its answer.
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl Exchange {
-    pub(super) fn new(upstream: SocketAddr) -> Self {
+    pub(super) fn new(upstream: SocketAddr, observer: Option<Arc<dyn Observer>>) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         Self {
@@ -40,6 +53,7 @@ impl Exchange {
             upstream: Client::builder(TokioExecutor::new()).build(connector),
             authority: Authority::try_from(upstream.to_string())
                 .unwrap_or_else(|error| panic!("{upstream} is not an authority: {error}")),
+            observer,
         }
     }
 
@@ -47,7 +61,7 @@ impl Exchange {
     pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Closed> {
         let (head, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();
-        let request = Request::from_parts(head, Full::new(body));
+        let request = Request::from_parts(head, body);
         let operation = operation(&request);
 
         // Struck before it is counted: whoever has seen the count may change the plan.
@@ -56,6 +70,11 @@ impl Exchange {
         match effect {
             None => self.forward(operation, request, Duration::ZERO).await,
             Some(Effect::Delay(delay)) => self.forward(operation, request, delay).await,
+            Some(Effect::Distance(way)) => {
+                let answer = self.forward(operation, request, way).await;
+                tokio::time::sleep(way).await;
+                answer
+            }
             Some(Effect::Answer(error)) => Ok(error.into_response()),
             Some(Effect::ReplaceAnswer(error)) => {
                 self.forward(operation, request, Duration::ZERO).await?;
@@ -75,20 +94,32 @@ impl Exchange {
     async fn forward(
         self: Arc<Self>,
         operation: String,
-        mut request: Request<Full<Bytes>>,
+        request: Request<Bytes>,
         delay: Duration,
     ) -> Result<Response<Full<Bytes>>, Closed> {
+        let received = SystemTime::now();
         let forwarding = tokio::spawn(async move {
             if !delay.is_zero() {
                 tokio::time::sleep(delay).await;
             }
-            *request.uri_mut() = self.upstream_uri(request.uri())?;
-            let (head, body) = self.upstream.request(request).await?.into_parts();
-            let body = body.collect().await?.to_bytes();
+            let (mut head, body) = request.into_parts();
+            head.uri = self.upstream_uri(&head.uri)?;
+            let sent = SystemTime::now();
+            let answer = self.ask(Request::from_parts(head, Full::new(body.clone()))).await;
+            if let Some(observer) = &self.observer {
+                let (operation, answer) = (operation.as_str(), answer.as_ref());
+                observer.observe(&Observed { operation, request: &body, answer, received, sent });
+            }
+            let answer = answer?;
             self.answered.add(&operation);
-            Ok(Response::from_parts(head, Full::new(body)))
+            Ok(answer.map(Full::new))
         });
         forwarding.await?
+    }
+
+    async fn ask(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, Closed> {
+        let (head, body) = self.upstream.request(request).await?.into_parts();
+        Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
     }
 
     fn upstream_uri(&self, uri: &Uri) -> Result<Uri, Closed> {

@@ -34,6 +34,7 @@ pub(super) enum Effect {
     Refuse,
     BlackHole,
     Delay(Duration),
+    Distance(Duration),
     LoseResponse,
     Answer(ErrorAnswer),
     ReplaceAnswer(ErrorAnswer),
@@ -59,6 +60,14 @@ impl Fault {
     /// The request arrives even if the client has given up meanwhile, as it would on a slow network.
     pub fn delay(delay: Duration) -> Self {
         Self::new(Effect::Delay(delay))
+    }
+
+    /// Forwards the request after half of `round_trip`, and passes the answer on after the other half, as a
+    /// network does that makes every request take so much longer.
+    ///
+    /// The request arrives even if the client has given up meanwhile.
+    pub fn distance(round_trip: Duration) -> Self {
+        Self::new(Effect::Distance(round_trip / 2))
     }
 
     /// Forwards the request, waits for the whole answer, and closes the connection without passing it on:

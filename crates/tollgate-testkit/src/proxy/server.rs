@@ -13,7 +13,7 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{exchange::Exchange, fault::Fault};
+use super::{exchange::Exchange, fault::Fault, observer::Observer};
 use crate::{
     background::{Background, bound, hold, off_thread},
     client,
@@ -70,8 +70,18 @@ impl Proxy {
     ///
     /// If the proxy's threads cannot be started.
     pub fn start_blocking(upstream: SocketAddr) -> Self {
+        Self::open(upstream, None)
+    }
+
+    /// Starts a proxy whose requests and answers `observer` sees.
+    #[cfg(feature = "processes")]
+    pub(crate) async fn observed(upstream: SocketAddr, observer: Arc<dyn Observer>) -> Self {
+        off_thread(move || Self::open(upstream, Some(observer))).await
+    }
+
+    fn open(upstream: SocketAddr, observer: Option<Arc<dyn Observer>>) -> Self {
         let socket = hold(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0));
-        let exchange = Arc::new(Exchange::new(upstream));
+        let exchange = Arc::new(Exchange::new(upstream, observer));
         Self {
             address: bound(&socket),
             exchange: Arc::clone(&exchange),

@@ -107,6 +107,22 @@ async fn delays() {
 }
 
 #[tokio::test]
+async fn a_distance_takes_half_of_the_time_on_each_way() {
+    let (engine, proxy, client) = setting().await;
+    let round_trip = Duration::from_millis(60);
+    proxy.set_fault(Fault::distance(round_trip));
+    let start = Instant::now();
+    let (answer, ()) = tokio::join!(add(&client, "a"), async {
+        proxy.until_count("UpdateItem", 1).await;
+        assert!(start.elapsed() >= round_trip / 2);
+        assert_eq!(added(&engine, "a").await, 1);
+    });
+
+    answer.unwrap();
+    assert!(start.elapsed() >= round_trip);
+}
+
+#[tokio::test]
 async fn a_delayed_request_arrives_although_its_client_is_gone() {
     let (engine, proxy, client) = setting().await;
     proxy.set_fault(Fault::delay(Duration::from_millis(30)));

@@ -1,0 +1,87 @@
+//! Assertions for tests: of counts, never of times.
+
+use std::ops::RangeInclusive;
+
+use super::{Report, WorkerReport};
+
+/// Assertions. Each panics with the whole report if it does not hold.
+impl Report {
+    /// Asserts that no bucket has granted more than the rule allows, by the times of the writes and by those of
+    /// the grants, and that no bucket has held more than a perfect one.
+    #[track_caller]
+    pub fn assert_nothing_minted(&self) {
+        for bucket in &self.buckets {
+            let name = format!("{} of {}", bucket.limit, bucket.bucket);
+            self.expect(bucket.commits.over_admitted == 0, &format!("{name}: writes keep the rule"));
+            self.expect(bucket.grants.over_admitted == 0, &format!("{name}: grants keep the rule"));
+            if let Some(levels) = bucket.conservation {
+                self.expect(levels.above_perfect <= 0, &format!("{name}: never above a perfect bucket"));
+                self.expect(levels.lost >= 0, &format!("{name}: no more tokens than were refilled"));
+            }
+        }
+    }
+
+    /// Asserts that tokens and consumption counter of each bucket agree: if the bucket was never full again, to
+    /// the millitoken.
+    #[track_caller]
+    pub fn assert_no_refill_lost(&self) {
+        for bucket in &self.buckets {
+            if let Some(levels) = bucket.conservation.filter(|levels| !levels.was_full) {
+                let name = format!("{} of {}", bucket.limit, bucket.bucket);
+                self.expect(levels.lost == 0, &format!("{name}: all refill is there"));
+            }
+        }
+    }
+
+    /// Asserts that the consumption counters agree with the logs: exactly, if every request got its answer and its
+    /// decision.
+    #[track_caller]
+    pub fn assert_ledger(&self) {
+        for bucket in &self.buckets {
+            let name = format!("{} of {}", bucket.limit, bucket.bucket);
+            self.expect(bucket.unexplained == 0, &format!("{name}: writes explain the counter"));
+            for ledger in &bucket.ledgers {
+                self.expect(ledger.agrees(), &format!("{name}: store and log agree: {ledger:?}"));
+            }
+        }
+    }
+
+    /// Asserts that no request was denied while the buckets have held its cost or while it was told so, and that
+    /// none lost all of its races.
+    #[track_caller]
+    pub fn assert_no_false_denials(&self) {
+        let no_room = |denied: fn(&WorkerReport) -> u64| self.workers.iter().all(|worker| denied(worker) == 0);
+        self.expect(no_room(|worker| worker.denied_with_room), "no denial while there was room");
+        self.expect(no_room(|worker| worker.denied_telling_room), "no denial tells that there is room");
+        self.expect(self.failed("contended") == 0, "nothing is contended");
+    }
+
+    /// Asserts that each worker was granted at least this part of its requests.
+    #[track_caller]
+    pub fn assert_each_served(&self, part: f64) {
+        let is_served = |asked: u64, granted: u64| granted as f64 >= asked as f64 * part;
+        let all = self.workers.iter().all(|worker| is_served(worker.asked - worker.unanswered, worker.granted));
+        self.expect(all && self.granted() > 0, &format!("each worker is granted {part} of its requests"));
+    }
+
+    /// Asserts that at least this part of what each bucket could grant was granted.
+    #[track_caller]
+    pub fn assert_used(&self, part: f64) {
+        let all = self.buckets.iter().all(|bucket| bucket.used() >= part);
+        self.expect(all, &format!("{part} of what there was is used"));
+    }
+
+    /// Asserts that the grants of each process lie within these multiples of their mean.
+    #[track_caller]
+    pub fn assert_shares(&self, shares: RangeInclusive<f64>) {
+        let granted = self.granted_of_processes();
+        let mean = self.granted() as f64 / granted.len().max(1) as f64;
+        let all = granted.iter().all(|granted| shares.contains(&(*granted as f64 / mean.max(1.0))));
+        self.expect(all, &format!("shares lie within {shares:?} of the mean"));
+    }
+
+    #[track_caller]
+    fn expect(&self, holds: bool, expectation: &str) {
+        assert!(holds, "expected: {expectation}\n{self}");
+    }
+}

@@ -1,0 +1,58 @@
+//! The tokens that buckets held at a time.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{super::store::Image, Evidence};
+
+/// How long requests may wait for the processor, µs.
+const SCHEDULING: i64 = 20_000;
+
+/// The images of all items, by time.
+pub(super) struct Room {
+    /// By item: when it was left so (epoch µs).
+    images: BTreeMap<String, Vec<(i64, Image)>>,
+    /// Tokens.
+    cost: i64,
+}
+
+impl Room {
+    pub(super) fn new(evidence: &Evidence, cost: i64) -> Self {
+        let mut images: BTreeMap<String, Vec<(i64, Image)>> = BTreeMap::new();
+        for write in evidence.writes.iter().filter(|write| write.done == Some(true)) {
+            let image = write.image.clone().unwrap_or_default();
+            images.entry(write.item.clone()).or_default().push((write.answered, image));
+        }
+        images.values_mut().for_each(|images| images.sort_by_key(|(at, _)| *at));
+        Self { images, cost }
+    }
+
+    /// Tells if a request that was told `left` tokens was told that its cost is there.
+    pub(super) fn is_told(&self, left: Option<i64>) -> bool {
+        left.is_some_and(|left| left >= self.cost)
+    }
+
+    /// Tells if all buckets held the cost from `from` until `to` (epoch µs), one `distance` and 20 ms before that, and
+    /// as long after that. The image that a process knows is so old, and the tokens that it has planned to take for
+    /// others are taken so late. `false` if that is not known.
+    pub(super) fn was_there(&self, from: i64, to: i64, distance: Duration) -> bool {
+        let distance = i64::try_from(distance.as_micros()).unwrap_or(i64::MAX / 4) + SCHEDULING;
+        let (from, to) = (from - distance, to + distance);
+        // A bucket that nobody has written yet is full.
+        self.images.values().all(|images| {
+            let begin = images.partition_point(|(at, _)| *at <= from);
+            let end = images.partition_point(|(at, _)| *at <= to);
+            let before = begin.checked_sub(1).map(|index| (from, &images[index].1));
+            let within = images[begin..end].iter().map(|(at, image)| (*at, image));
+            before.into_iter().chain(within).all(|(at, image)| self.holds(image, at))
+        })
+    }
+
+    fn holds(&self, image: &Image, at: i64) -> bool {
+        // A split bucket has its tokens in several items, and an action of a transaction has no image.
+        image.shards == 1
+            && image
+                .levels
+                .keys()
+                .all(|limit| image.holds(limit, at / 1000).is_some_and(|held| held >= self.cost.saturating_mul(1000)))
+    }
+}

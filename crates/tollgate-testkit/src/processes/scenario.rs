@@ -1,0 +1,169 @@
+//! The scenario of a run.
+
+use std::{panic, thread, time::Duration};
+
+use tollgate::Limit;
+
+use super::{allowance::Allowance, demand::Demand, driver, event::Event, mode::Mode, report::Report, workers::Workers};
+
+/// Processes, their load, and what happens to them. The [module](super) has the defaults.
+#[derive(Clone, Debug)]
+#[must_use = "a scenario does nothing until it is run"]
+pub struct Scenario {
+    pub(super) workers: Workers,
+    pub(super) processes: usize,
+    pub(super) tasks: usize,
+    /// Of process `i`, that at `i` modulo their number. Never empty.
+    pub(super) distances: Vec<Duration>,
+    /// Empty for the default.
+    pub(super) limits: Vec<Limit>,
+    pub(super) cost: u64,
+    pub(super) demand: Demand,
+    pub(super) mode: Mode,
+    pub(super) parent: bool,
+    pub(super) deadline: Option<Duration>,
+    pub(super) time: Duration,
+    pub(super) seed: u64,
+    pub(super) events: Vec<(Duration, Event)>,
+    pub(super) allowance: Option<Allowance>,
+}
+
+impl Scenario {
+    /// Two processes with a task each, whose requests are plain acquires from a bucket of 1000 tokens a second.
+    pub fn new(workers: Workers) -> Self {
+        Self {
+            workers,
+            processes: 2,
+            tasks: 1,
+            distances: vec![Duration::ZERO],
+            limits: Vec::new(),
+            cost: 1,
+            demand: Demand::closed(),
+            mode: Mode::Plain,
+            parent: false,
+            deadline: None,
+            time: Duration::from_secs(2),
+            seed: 0,
+            events: Vec::new(),
+            allowance: None,
+        }
+    }
+
+    /// Sets the number of processes.
+    pub fn processes(mut self, processes: usize) -> Self {
+        self.processes = processes.max(1);
+        self
+    }
+
+    /// Sets the number of tasks of each process, of a [closed](Demand::Closed) demand.
+    pub fn tasks(mut self, tasks: usize) -> Self {
+        self.tasks = tasks.max(1);
+        self
+    }
+
+    /// Puts every process so far away that each request takes `round_trip` longer, half of it on each way.
+    pub fn distance(self, round_trip: Duration) -> Self {
+        self.distances([round_trip])
+    }
+
+    /// As [`distance`](Self::distance), for each process its own: in turn if there are more processes.
+    pub fn distances(mut self, round_trips: impl IntoIterator<Item = Duration>) -> Self {
+        self.distances = round_trips.into_iter().collect();
+        if self.distances.is_empty() {
+            self.distances.push(Duration::ZERO);
+        }
+        self
+    }
+
+    /// Adds a limit. Every request costs each of them the same.
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.limits.push(limit);
+        self
+    }
+
+    /// Sets the tokens that each request asks for.
+    pub fn cost(mut self, tokens: u64) -> Self {
+        self.cost = tokens;
+        self
+    }
+
+    /// Sets the requests that are made.
+    pub fn demand(mut self, demand: Demand) -> Self {
+        self.demand = demand;
+        self
+    }
+
+    /// Sets the way in which workers ask.
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Gives the entity a parent that is charged, too.
+    pub fn parent(mut self) -> Self {
+        self.parent = true;
+        self
+    }
+
+    /// Sets the deadline of an acquire.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Sets the time for which requests are made.
+    pub fn time(mut self, time: Duration) -> Self {
+        self.time = time;
+        self
+    }
+
+    /// Sets the seed of all random choices. What processes do at the same time is left to chance.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Lets something happen, `at` after the beginning.
+    pub fn event(mut self, at: Duration, event: Event) -> Self {
+        self.events.push((at, event));
+        self
+    }
+
+    /// Sets the widening of the rule's intervals.
+    pub fn allow(mut self, allowance: Allowance) -> Self {
+        self.allowance = Some(allowance);
+        self
+    }
+
+    /// Runs it, in real time, and checks what came of it.
+    ///
+    /// # Panics
+    ///
+    /// If a worker cannot be started, or ends early.
+    pub fn run(self) -> Report {
+        // A thread of its own: the caller may be inside a runtime, where no other one can be waited for.
+        let run = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.unwrap_or_else(|error| panic!("cannot start the driver's runtime: {error}"));
+            runtime.block_on(driver::run(&self))
+        });
+        run.join().unwrap_or_else(|panic| panic::resume_unwind(panic))
+    }
+
+    pub(super) fn distance_of(&self, process: usize) -> Duration {
+        self.distances[process % self.distances.len()]
+    }
+
+    pub(super) fn limits_or_default(&self) -> Vec<Limit> {
+        if self.limits.is_empty() { vec![Limit::per_second("tokens", 1000)] } else { self.limits.clone() }
+    }
+
+    pub(super) fn deadline_or_default(&self) -> Duration {
+        let farthest = self.distances.iter().max().copied().unwrap_or_default();
+        self.deadline.unwrap_or_else(|| (farthest * 4).max(Duration::from_millis(250)))
+    }
+
+    pub(super) fn allowance_or_default(&self) -> Allowance {
+        self.allowance.unwrap_or_else(|| Allowance::of(self))
+    }
+}

@@ -1,0 +1,61 @@
+//! Writes of bucket items.
+
+use std::collections::BTreeMap;
+
+/// A write of one item.
+#[derive(Clone, Debug)]
+pub(crate) struct Write {
+    /// The worker that has sent it.
+    pub(crate) worker: usize,
+    /// The partition key of the item.
+    pub(crate) item: String,
+    /// When it was sent to the engine, and when it was answered: epoch µs. It was done between these.
+    pub(crate) sent: i64,
+    pub(crate) answered: i64,
+    /// Millitokens that it adds to the consumption counter of each limit.
+    pub(crate) charges: BTreeMap<String, i64>,
+    /// The engine has done it. `None` if its answer was lost on the way from the engine.
+    pub(crate) done: Option<bool>,
+    /// The item after it, unless the answer does not tell.
+    pub(crate) image: Option<Image>,
+}
+
+/// A bucket's item, or one shard of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Image {
+    /// `rf`: the time as of which the levels are told, epoch ms.
+    pub(crate) refilled_at: i64,
+    pub(crate) shards: i64,
+    /// By limit.
+    pub(crate) levels: BTreeMap<String, Level>,
+}
+
+/// One limit of an item: millitokens and ms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Level {
+    pub(crate) tokens: i64,
+    pub(crate) capacity: i64,
+    pub(crate) amount: i64,
+    pub(crate) period: i64,
+    pub(crate) consumed: i64,
+    /// `fr`: what the last division left over.
+    pub(crate) remainder: i64,
+}
+
+impl Image {
+    /// Millitokens that the item holds of a limit at `now` (epoch ms): its tokens and the refill since, at most
+    /// the capacity. Of an item that is not split.
+    pub(crate) fn holds(&self, limit: &str, now: i64) -> Option<i64> {
+        let level = self.levels.get(limit)?;
+        let elapsed = i128::from((now - self.refilled_at).max(0));
+        let due = (elapsed * i128::from(level.amount) + i128::from(level.remainder)) / i128::from(level.period.max(1));
+        let held = (i128::from(level.tokens) + due).min(i128::from(level.capacity));
+        i64::try_from(held).ok()
+    }
+}
+
+/// The bucket that the item with this partition key is a shard of: `entity#resource`. `None` if it is none.
+pub(crate) fn bucket_of(item: &str) -> Option<&str> {
+    let (_, bucket) = item.split_once("/BUCKET#")?;
+    Some(bucket.rsplit_once('#')?.0)
+}

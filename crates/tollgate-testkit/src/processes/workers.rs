@@ -1,0 +1,39 @@
+//! How worker processes are started.
+
+use std::{env, ffi::OsString, path::PathBuf, process::Command};
+
+/// The command that starts a worker: this executable, once more.
+#[derive(Clone, Debug)]
+pub struct Workers {
+    program: PathBuf,
+    arguments: Vec<OsString>,
+}
+
+impl Workers {
+    /// Runs one test of this test executable, which has to call [`work_if_told`](super::work_if_told):
+    /// `name` is its path as the test harness lists it, such as `"processes::worker"`.
+    ///
+    /// # Panics
+    ///
+    /// If the path of this executable is not known.
+    pub fn test(name: &str) -> Self {
+        let arguments = ["--exact", name, "--nocapture", "--test-threads=1"];
+        Self { arguments: arguments.map(OsString::from).into(), ..Self::program() }
+    }
+
+    /// Runs this program, whose `main` has to call [`work_if_told`](super::work_if_told) first.
+    ///
+    /// # Panics
+    ///
+    /// If the path of this executable is not known.
+    pub fn program() -> Self {
+        let program = env::current_exe().unwrap_or_else(|error| panic!("this executable has no path: {error}"));
+        Self { program, arguments: Vec::new() }
+    }
+
+    pub(super) fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments);
+        command
+    }
+}

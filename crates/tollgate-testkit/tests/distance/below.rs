@@ -1,0 +1,57 @@
+//! Below the limit: everybody gets what it asks for.
+
+use std::time::Duration;
+
+use tollgate::Limit;
+use tollgate_testkit::processes::{Demand, Mode, Report};
+
+use super::{run, scenario};
+
+/// Every process is granted 99 % of its demand, and nobody is denied while the bucket holds the cost.
+fn assert_all_served(report: &Report) {
+    report.assert_no_false_denials();
+    report.assert_each_served(0.99);
+    assert_eq!(report.denied(), 0, "{report}");
+    assert!(report.failed_writes() <= 0.1, "{report}");
+}
+
+#[test]
+fn two_processes_use_a_bucket_that_is_never_short() {
+    assert_all_served(&run(scenario(2, 1, 1_000_000)));
+}
+
+#[test]
+fn sixty_four_tasks_use_what_they_can() {
+    // 64 tasks that wait 80 ms ask at most 800 times a second.
+    assert_all_served(&run(scenario(4, 16, 1000)));
+}
+
+#[test]
+fn processes_get_a_tenth_of_the_limit() {
+    assert_all_served(&run(scenario(4, 1, 1000).demand(Demand::open(100.0))));
+}
+
+#[test]
+fn processes_get_four_fifths_of_the_limit() {
+    assert_all_served(&run(scenario(4, 1, 1000).demand(Demand::open(800.0))));
+}
+
+#[test]
+fn distance_may_differ() {
+    let distances = [1, 5, 20, 80].map(Duration::from_millis);
+    assert_all_served(&run(scenario(4, 1, 1000).distances(distances).demand(Demand::open(800.0))));
+}
+
+#[test]
+fn every_mode_gets_four_fifths_of_the_limit() {
+    for mode in Mode::ALL {
+        let scenario = scenario(2, 1, 500).mode(mode).demand(Demand::open(400.0)).time(Duration::from_secs(4));
+        assert_all_served(&run(scenario));
+    }
+}
+
+#[test]
+fn two_limits_and_a_parent_are_charged() {
+    let scenario = scenario(2, 1, 1000).limit(Limit::per_minute("bytes", 60_000)).parent();
+    assert_all_served(&run(scenario.demand(Demand::open(500.0))));
+}

@@ -24,7 +24,7 @@ use tollgate::{
     clock::ManualClock,
     error::Unavailable,
     layer::{Outcome, Policy, ReportLimits, Route, Routes, RoutesHandle, Settle, keys, keys::PeerAddr},
-    model::{BucketKey, BucketState, Create, Level, LimitState, Parameters, Update},
+    model::{BucketKey, BucketState, Create, Level, LimitState, Parameters, Pressure, Update},
     store::{MemoryStore, Outcome as Written, Store, StoreFuture},
 };
 use tower::{Layer, Service};
@@ -232,9 +232,10 @@ impl Store for Blank {
         let mut state = BucketState::new(create.now);
         state.expires_at = create.expires_at;
         state.last_write = Some(create.id.clone());
+        state.own_anchor = Some(create.now);
         if self.measures {
             let rate = Parameters::new(1_000_000, 1_000_000, 1000).unwrap().whole();
-            state.pressure = Some((rate, Level { tokens: 999_000, remainder: 0 }));
+            state.pressure = Some(Pressure { rate, level: Level { tokens: 999_000, remainder: 0 }, consumed: 1000 });
         }
         for new in &create.limits {
             // As a table answers: a name of its own every time.

@@ -36,8 +36,8 @@ pub(super) struct Rows<'a> {
     pub(super) state: &'a BucketState,
     /// The time of the write: epoch ms.
     pub(super) now: i64,
-    /// The new anchor, if it moves: epoch ms.
-    pub(super) moves_to: Option<i64>,
+    /// If the write moves the anchor.
+    pub(super) moves: bool,
     /// How many ms of refill may be spent above the capacity.
     pub(super) slack: i64,
     /// When the bucket counts as gone after the write: epoch ms. `None`: never.
@@ -68,13 +68,13 @@ impl Rows<'_> {
         new: Option<Parameters>,
     ) -> Option<Row> {
         let Amounts { give, debit, floor, consumed } = Amounts::of(self.state, change, self.now);
-        let moves = self.moves_to.is_some();
+        let moves = self.moves;
         if debit == 0 && give == 0 && !moves {
             let line = line(known, TokenChange::Add(0), (None, None), consumed);
             return (consumed != 0).then_some(Row::free(line, 0));
         }
-        let at = self.moves_to.unwrap_or(self.now);
-        let Accrual { raw: due, remainder } = known.rate.accrue(self.state.age(at), known.level.remainder);
+        // Up to now, even if the anchor has to move further than that: never mint.
+        let Accrual { raw: due, remainder } = known.rate.accrue(self.state.age(self.now), known.level.remainder);
         let rate = new.map_or(known.rate, |new| rate_of(self.state, known, new));
         let cap = i128::from(rate.capacity().min(known.rate.capacity()));
         // With so many tokens the level is the capacity. Rounded down: never mint.
@@ -86,7 +86,7 @@ impl Rows<'_> {
         let slack = if debit == 0 || new.is_some() { 0 } else { known.rate.accrue(self.slack, 0).raw };
         // Who waits may leave a debt, and so may a settlement. It must be paid before the bucket is gone.
         let owes = floor.is_none_or(|floor| floor < 0) && (debit > 0 || new.is_some());
-        let lowest = self.gone.filter(|_| owes).and_then(|gone| covered(self.state, rate, at, gone));
+        let lowest = self.gone.filter(|_| owes).and_then(|gone| covered(self.state, rate, self.now, gone));
         // Who sets the whole capacity is not given the fraction that it may lack.
         let fills = if moves { cap - due } else { top };
         let full = expected + give - if debit == 0 { fills } else { top + slack + 1 } >= 0;

@@ -145,7 +145,7 @@ impl Planner<'_> {
     /// Returns the rows of a write that leaves the anchor where it is; `None` if one of them needs it moved.
     fn rows_in_place(&self) -> Option<SmallVec<[Row; 2]>> {
         let gone = self.state.expires_at.map(|seconds| seconds.saturating_mul(1000));
-        let rows = self.rows(None, gone);
+        let rows = self.rows(false, gone);
         let changed = self.state.limits.iter().enumerate();
         let changed = changed.filter_map(|(index, known)| {
             Some((known, rows.row(known, self.taken(index), self.changes.get(&known.name), None)?))
@@ -172,13 +172,13 @@ impl Planner<'_> {
         let (seen, to) = repair.unwrap_or((seen, now.max(seen.saturating_add(1))));
         update.anchor = Anchor::Moves { seen, to };
         update.added = added_limits(state, changes, wanted.limits);
-        let gone = expiry::after(state, changes, wanted, &update.added, to);
+        let gone = expiry::after(state, changes, wanted, &update.added, now);
         update.expiry = match gone {
             Some(seconds) => Expiry::At(seconds),
             None if state.expires_at.is_some() => Expiry::Never,
             None => Expiry::Keep,
         };
-        let rows = self.rows(Some(to), gone.map(|seconds| seconds.saturating_mul(1000)));
+        let rows = self.rows(true, gone.map(|seconds| seconds.saturating_mul(1000)));
         let lines = state.limits.iter().enumerate().filter_map(|(index, known)| {
             let new = new_parameters(known, wanted.limits);
             rows.row(known, self.taken(index), changes.get(&known.name), new)
@@ -186,8 +186,8 @@ impl Planner<'_> {
         update.lines = lines.map(|row| row.line).collect();
     }
 
-    fn rows(&self, moves_to: Option<i64>, gone: Option<i64>) -> Rows<'_> {
-        Rows { state: self.state, now: self.now, moves_to, slack: self.wanted.others.slack, gone }
+    fn rows(&self, moves: bool, gone: Option<i64>) -> Rows<'_> {
+        Rows { state: self.state, now: self.now, moves, slack: self.wanted.others.slack, gone }
     }
 
     fn taken(&self, index: usize) -> i64 {

@@ -53,6 +53,8 @@ pub(super) struct Row {
     pub(super) is_at_cap: bool,
     /// It takes more than the bucket's expiry covers: the bucket would come back full too early.
     pub(super) is_uncovered: bool,
+    /// It gives up a fraction of a millitoken, which a write that moves the anchor would keep.
+    pub(super) loses_fraction: bool,
     /// Refilled since the anchor, millitokens rounded down.
     pub(super) due: i128,
 }
@@ -101,6 +103,7 @@ impl Rows<'_> {
                 relies_on_anchor: true,
                 is_at_cap: true,
                 is_uncovered: lowest.is_some_and(|lowest| cap - debit < lowest),
+                loses_fraction: remainder > 0,
                 due,
             }
         } else {
@@ -116,6 +119,7 @@ impl Rows<'_> {
                 relies_on_anchor: counts,
                 is_at_cap: false,
                 is_uncovered: covers.is_some_and(|least| expected + due < least),
+                loses_fraction: false,
                 due,
             }
         };
@@ -149,6 +153,7 @@ impl Rows<'_> {
             relies_on_anchor: true,
             is_at_cap: true,
             is_uncovered: false,
+            loses_fraction: true,
             due,
         }
     }
@@ -156,7 +161,7 @@ impl Rows<'_> {
 
 impl Row {
     fn free(line: Line, due: i128) -> Self {
-        Self { line, relies_on_anchor: false, is_at_cap: false, is_uncovered: false, due }
+        Self { line, relies_on_anchor: false, is_at_cap: false, is_uncovered: false, loses_fraction: false, due }
     }
 }
 

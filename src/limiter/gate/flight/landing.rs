@@ -17,11 +17,12 @@ use super::{
         state::Waiter,
     },
     answer,
+    order::{Order, Write},
 };
 use crate::{
     error::{SettleError, Unavailable},
     model::{
-        BucketState, Level, Limit, Limits, WriteId,
+        BucketState, Level, Limit, Limits,
         plan::{self, Changes},
     },
     store::{StoreError, StoreErrorKind},
@@ -44,11 +45,15 @@ pub(super) fn refuse(gate: &Gate, mut batch: Batch, bucket: Option<BucketState>,
     let mut state = gate.lock();
     gate.miss(&state, bucket.as_ref());
     let mut verdicts = Vec::new();
-    match bucket.as_ref().filter(|bucket| plan::is_short(bucket, &batch.changes, planned_at)) {
+    // Nothing is denied by an anchor that a wrong clock has left far ahead, nor by limits that somebody has changed.
+    let limits = batch.wanted.as_deref().unwrap_or_default();
+    let shows = |bucket: &&BucketState| !time.is_far_before(bucket.refilled_at) && !plan::differs(bucket, limits);
+    match bucket.as_ref().filter(shows).filter(|bucket| plan::is_short(bucket, &batch.changes, planned_at)) {
         Some(bucket) => {
-            let refill = refill_of(bucket, &batch);
-            let processes = state.others.processes();
-            state.pace.found_too_little(refill, processes, Instant::now());
+            if state.others.are_there(time.at) {
+                let processes = state.others.processes();
+                state.pace.found_too_little(refill_of(bucket, &batch), processes, Instant::now());
+            }
             verdicts = deny_short(bucket, &mut batch, planned_at);
             state.found_at = Some(planned_at);
         }
@@ -99,7 +104,7 @@ fn refill_of(bucket: &BucketState, batch: &Batch) -> f64 {
 }
 
 /// Tells everybody whose wish the write has fulfilled.
-pub(super) fn land(gate: &Arc<Gate>, batch: Batch, bucket: BucketState, id: &WriteId) {
+pub(super) fn land(gate: &Arc<Gate>, Write { batch, order }: Write, bucket: BucketState) {
     let time = gate.context.now();
     let now = time.at;
     let mut state = gate.lock();
@@ -107,7 +112,11 @@ pub(super) fn land(gate: &Arc<Gate>, batch: Batch, bucket: BucketState, id: &Wri
     // what is known may be trusted. Processes that carry different ones would never come to an end.
     let carried = batch.waiters.is_empty() && batch.wanted.is_some();
     state.pace.landed(!batch.waiters.is_empty(), Instant::now());
-    state.others.saw(&bucket, &batch.changes, Some(id), gate.written_at(now));
+    if matches!(order, Order::Create(_)) {
+        // Of another item.
+        state.others.forget();
+    }
+    state.others.saw(&bucket, &batch.changes, Some(order.id()), gate.written_at(now));
     state.takes_refused = 0;
     state.failures = 0;
     gate.learn(Some(&bucket));

@@ -16,9 +16,10 @@ use tokio::time::Instant;
 const THROTTLED: f64 = 1.5;
 const LANDED: f64 = 0.9;
 
-/// The gap begins with so much of a round trip, and grows to so many.
+/// The gap begins with so much of a round trip, and grows to so many ms: 256 processes that ask an item as often as
+/// that are half of what it takes.
 const LEAST_GAP: f64 = 0.5;
-const MOST_GAP: f64 = 10.0;
+const MOST_GAP: f64 = 500.0;
 
 /// Below this gap there is none, ms.
 const NO_GAP: f64 = 0.5;
@@ -80,8 +81,8 @@ impl Pace {
     /// Notes that the store has throttled a write. Returns how often in a row it has.
     pub(super) fn throttled(&mut self, round_trip: Duration, now: Instant) -> u32 {
         let round_trip = round_trip.as_secs_f64() * 1000.0;
-        let (least, most) = (round_trip.max(1.0) * LEAST_GAP, round_trip.max(1.0) * MOST_GAP);
-        self.gap = self.gap.max((self.gap * THROTTLED).clamp(least, most));
+        let least = round_trip.max(1.0) * LEAST_GAP;
+        self.gap = (self.gap * THROTTLED).clamp(least, MOST_GAP.max(least));
         self.departs = Some(now + spread(self.gap));
         self.throttled = self.throttled.saturating_add(1);
         self.throttled

@@ -5,14 +5,14 @@ use tollgate::model::{BucketState, LimitState, Parameters};
 
 use super::{
     history::{Act, Amounts, Fate, History},
-    item::{NAMES, START, level, name},
+    item::START,
     play::{Event, Played, play},
 };
 
 /// All rates of histories are whole in units of a millitoken divided by this.
 const UNITS: i128 = 2_100_000;
 
-/// What a history may be off at most, millitokens: the most beyond what its widening explains.
+/// How far a history was off, millitokens rounded up: beyond what its widening explains.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Worst {
     /// Granted before it was there, by when the request starts.
@@ -25,12 +25,11 @@ pub(super) struct Worst {
 
 /// A limit with exact tokens.
 struct Perfect {
-    limit: usize,
     units: i128,
     at: i64,
     parameters: Parameters,
-    /// Millitokens that the widening explains.
-    allowed: i64,
+    /// What the widening explains.
+    allowed: i128,
 }
 
 /// Units that are refilled in a millisecond.
@@ -38,24 +37,24 @@ fn rate(parameters: Parameters) -> i128 {
     UNITS * i128::from(parameters.refill_amount()) / i128::from(parameters.refill_period())
 }
 
-/// Millitokens, rounded towards nought, as an `i64`.
-fn milli(units: i128) -> i64 {
-    i64::try_from(units / UNITS).unwrap()
+/// Units of a limit's tokens at a time.
+fn units(limit: &LimitState, refilled_at: i64, at: i64) -> i128 {
+    let parameters = limit.parameters;
+    let remainder = i128::from(limit.level.remainder) * UNITS / i128::from(parameters.refill_period());
+    let refilled = rate(parameters) * i128::from((at - refilled_at).max(0));
+    (i128::from(limit.level.tokens) * UNITS + remainder + refilled).min(i128::from(parameters.capacity()) * UNITS)
 }
 
 impl Perfect {
-    fn new(limit: usize, first: &LimitState, refilled_at: i64, wide: i64) -> Self {
-        let parameters = first.parameters;
-        let remainder = i128::from(first.level.remainder) * UNITS / i128::from(parameters.refill_period());
-        let units = i128::from(first.level.tokens) * UNITS + remainder;
-        let mut perfect = Self { limit, units, at: refilled_at, parameters, allowed: 0 };
+    fn new(first: &LimitState, refilled_at: i64, wide: i64) -> Self {
+        let units = units(first, refilled_at, START);
+        let mut perfect = Self { units, at: START, parameters: first.parameters, allowed: 0 };
         perfect.widen(wide);
-        perfect.refill(START);
         perfect
     }
 
     fn widen(&mut self, wide: i64) {
-        self.allowed = self.allowed.max(milli(rate(self.parameters) * i128::from(wide)) + 1);
+        self.allowed = self.allowed.max(rate(self.parameters) * i128::from(wide));
     }
 
     fn cap(&self) -> i128 {
@@ -66,20 +65,17 @@ impl Perfect {
         (self.units + rate(self.parameters) * i128::from(at - self.at)).min(self.cap())
     }
 
-    fn refill(&mut self, at: i64) {
-        (self.units, self.at) = (self.at(at), at);
+    /// What a write does to it. What is given back is cut at the capacity before, the rest at the one after.
+    fn change(&mut self, at: i64, amounts: Amounts, parameters: Parameters) {
+        let given = (self.at(at) + i128::from(amounts.give) * UNITS).min(self.cap());
+        (self.parameters, self.at) = (parameters, at);
+        self.units = given.min(self.cap()) - i128::from(amounts.spend + amounts.take) * UNITS;
     }
 
-    fn change(&mut self, amounts: Amounts) {
-        let given = (self.units + i128::from(amounts.give) * UNITS).min(self.cap());
-        self.units = given - i128::from(amounts.spend + amounts.take) * UNITS;
-    }
-
-    fn compare(&self, state: &BucketState, at: i64, worst: &mut Worst) {
-        let held = i128::from(level(state, NAMES[self.limit], at)) * UNITS;
-        let perfect = self.at(at);
-        worst.mint = worst.mint.max(milli(held - perfect) - self.allowed);
-        worst.loss = worst.loss.max(milli(perfect - held) - self.allowed);
+    /// Notes by how much more than the widening explains, and `more`, an amount is too great.
+    fn note(&self, worst: &mut i64, units: i128, more: i64) {
+        let beyond = units - self.allowed - i128::from(more) * UNITS;
+        *worst = (*worst).max(i64::try_from((beyond + UNITS - 1).div_euclid(UNITS)).unwrap());
     }
 }
 
@@ -91,31 +87,28 @@ pub(super) fn worst(history: &History) -> Worst {
     let wide = 2 * (history.clock + history.jumps) + history.way * if lost { 3 } else { 1 } + history.slack + ahead;
     let mut worst = Worst::default();
     for (index, first) in history.first.limits.iter().enumerate() {
-        let mut perfect = Perfect::new(index, first, history.first.refilled_at, wide);
-        let mut last = None;
-        for event in &events {
-            perfect.refill(event.at);
-            let after = event.after.limit(&name(NAMES[index])).unwrap();
-            if after.parameters != perfect.parameters {
-                perfect.parameters = after.parameters;
-                perfect.units = perfect.units.min(perfect.cap());
-                perfect.widen(wide);
-            }
-            // Every slow write of a Python client drops a fraction, and leaves another as it was.
-            perfect.allowed += i64::from(event.step.act == Act::Slow);
-            let amounts = event.amounts[index];
-            perfect.change(amounts);
-            if amounts.spend > 0 {
+        let mut perfect = Perfect::new(first, history.first.refilled_at, wide);
+        // A write at the cap may lose a fraction, and so may a change of parameters; none is ever minted.
+        let (mut lost, mut minted) = (1, 0);
+        for (number, event) in events.iter().enumerate() {
+            let after = event.after.limit(&first.name).unwrap();
+            lost += i64::from(after.parameters != perfect.parameters);
+            // A slow write of a Python client drops a fraction, and leaves another as it was.
+            lost += i64::from(event.step.act == Act::Slow);
+            minted += i64::from(event.step.act == Act::Slow);
+            perfect.change(event.at, event.amounts[index], after.parameters);
+            perfect.widen(wide);
+            if event.amounts[index].spend > 0 {
                 let start = starts(history, event, after);
-                let owes = -(perfect.units + rate(perfect.parameters) * i128::from(start - event.at));
-                worst.excess = worst.excess.max(milli(owes) - perfect.allowed);
+                let refilled = rate(perfect.parameters) * i128::from(start - event.at);
+                perfect.note(&mut worst.excess, -perfect.units - refilled, minted);
             }
-            perfect.compare(&event.after, event.at, &mut worst);
-            last = Some(event);
-        }
-        if let Some(event) = last {
-            for later in [1, 1000, 1_000_000] {
-                perfect.compare(&event.after, event.at + later, &mut worst);
+            let last = number + 1 == events.len();
+            for later in [0, 1, 1000, 1_000_000].into_iter().take(if last { 4 } else { 1 }) {
+                let at = event.at + later;
+                let (held, holds) = (units(after, event.after.refilled_at, at), perfect.at(at));
+                perfect.note(&mut worst.mint, held - holds, minted);
+                perfect.note(&mut worst.loss, holds - held, lost);
             }
         }
     }

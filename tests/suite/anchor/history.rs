@@ -75,6 +75,14 @@ pub(super) enum Fate {
 }
 
 impl Step {
+    /// What the step does if it is done. Python clients spend only, of what is there.
+    pub(super) fn done(&self) -> [Amounts; 3] {
+        match self.act {
+            Act::Fast | Act::Slow => self.amounts.map(|amounts| Amounts { spend: amounts.spend, ..Amounts::default() }),
+            _ => self.amounts,
+        }
+    }
+
     /// What the step does to a bucket.
     pub(super) fn changes(&self, state: &BucketState) -> Changes {
         let mut changes = Changes::new();
@@ -89,6 +97,14 @@ impl Step {
     }
 }
 
+/// What Python clients do in a history.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Python {
+    None,
+    Slow,
+    Both,
+}
+
 /// What a history is made of.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kind {
@@ -97,7 +113,7 @@ pub(super) struct Kind {
     pub(super) batches: bool,
     pub(super) reserves: bool,
     pub(super) parameters: bool,
-    pub(super) with_peers: bool,
+    pub(super) python: Python,
     /// Of a hundred writes.
     pub(super) lost: u32,
     pub(super) clock: i64,
@@ -115,7 +131,7 @@ pub(super) const SPENDS: Kind = Kind {
     batches: false,
     reserves: false,
     parameters: false,
-    with_peers: false,
+    python: Python::None,
     lost: 0,
     clock: 0,
     jumps: 0,
@@ -180,8 +196,10 @@ fn act(kind: Kind) -> BoxedStrategy<Act> {
         let new = || proptest::option::of(whole());
         acts.push((2, [new(), new(), new()].prop_map(Act::Parameters).boxed()));
     }
-    if kind.with_peers {
+    if kind.python == Python::Both {
         acts.push((3, Just(Act::Fast).boxed()));
+    }
+    if kind.python != Python::None {
         acts.push((5, Just(Act::Slow).boxed()));
     }
     proptest::strategy::Union::new_weighted(acts).boxed()

@@ -72,13 +72,21 @@ impl Item {
         image
     }
 
+    pub(super) fn store(&self) -> &MemoryStore {
+        &self.store
+    }
+
+    pub(super) fn key(&self) -> &BucketKey {
+        &self.key
+    }
+
     pub(super) fn read(&self) -> BucketState {
         ready(self.store.read(&self.key)).unwrap()
     }
 }
 
 /// The memory store answers at once.
-fn ready<T>(mut future: StoreFuture<'_, T>) -> T {
+pub(super) fn ready<T>(mut future: StoreFuture<'_, T>) -> T {
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => result.unwrap(),
         Poll::Pending => panic!("the memory store waits"),

@@ -21,7 +21,6 @@ pub(super) struct Event<'a> {
     pub(super) at: i64,
     pub(super) step: &'a Step,
     pub(super) after: BucketState,
-    /// Given back too: a repeated write gives nothing back twice.
     pub(super) amounts: [Amounts; 3],
 }
 
@@ -107,7 +106,7 @@ pub(super) fn play(history: &History) -> Played<'_> {
                 }
                 let (done, after) = item.execute(&update);
                 if done {
-                    events.push(Event { at, step, after: after.clone(), amounts: step.amounts });
+                    events.push(Event { at, step, after: after.clone(), amounts: step.done() });
                     if first && step.fate == Fate::LostAfter {
                         if repeats {
                             queue.push(at + step.back + step.out, repeat(), index, tries);

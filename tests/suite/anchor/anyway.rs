@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use tollgate::model::{WriteId, plan};
 
 use super::{
-    hold,
     history::{Amounts, change},
+    hold,
     item::{Item, START, bucket, limit, name},
 };
 
@@ -22,7 +22,12 @@ fn what_is_taken_anyway_is_charged_but_for_the_refill_of_a_round_trip() {
         let spend = change("a", Amounts { spend: spent, debt: 1000, ..Amounts::default() });
         let (done, truth) = item.execute(&plan::update(&image, &spend, &[], START, WriteId::from_number(1)));
         let spent = if done { spent } else { 0 };
-        let update = plan::take_anyway(&image, &change("a", Amounts { take, ..Amounts::default() }), START, WriteId::from_number(2));
+        let update = plan::take_anyway(
+            &image,
+            &change("a", Amounts { take, ..Amounts::default() }),
+            START,
+            WriteId::from_number(2),
+        );
         let after = item.apply(&update);
         prop_assert_eq!(after.limit(&name("a")).unwrap().consumed, spent + take);
 

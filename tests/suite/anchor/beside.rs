@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use tollgate::model::plan::Peers::{self, Present, Unknown};
 
 use super::{
-    hold,
     history::{ALL, Kind, Python, SPENDS, histories},
+    hold,
     oracle::worst,
 };
 

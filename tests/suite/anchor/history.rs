@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tollgate::model::{
-    BucketState, Level, Parameters,
+    BucketState,
     plan::{Changes, Peers},
 };
 
@@ -216,8 +216,15 @@ fn step(kind: Kind) -> impl Strategy<Value = Step> {
     let taken = prop_oneof![3 => Just(0i64), 1 => 0i64..60, 1 => 0i64..3000];
     let way = 0..=kind.way;
     (pause, 0..kind.writers, act(kind), [amounts(kind), all().boxed(), all().boxed()], taken, way.clone(), way, fate)
-        .prop_map(|(pause, writer, act, amounts, taken, out, back, fate)| {
-            Step { pause, writer, act, amounts, taken, out, back, fate }
+        .prop_map(|(pause, writer, act, amounts, taken, out, back, fate)| Step {
+            pause,
+            writer,
+            act,
+            amounts,
+            taken,
+            out,
+            back,
+            fate,
         })
 }
 
@@ -241,11 +248,6 @@ pub(super) fn histories(kind: Kind, modes: &'static [Peers]) -> impl Strategy<Va
     )
 }
 
-/// The level of a full bucket, for hand-made histories.
-pub(super) fn parameters((cp, ra, rp): Numbers) -> Parameters {
-    Parameters::new(cp, ra, rp).unwrap()
-}
-
 /// A change of one limit, for hand-made ones.
 pub(super) fn change(limit: &str, amounts: Amounts) -> Changes {
     let mut changes = Changes::new();
@@ -255,9 +257,4 @@ pub(super) fn change(limit: &str, amounts: Amounts) -> Changes {
     changes.settle(&name(limit), amounts.take);
     changes.settle(&name(limit), -amounts.give);
     changes
-}
-
-/// Tokens without a remainder.
-pub(super) fn tokens(tokens: i64) -> Level {
-    Level { tokens, remainder: 0 }
 }

@@ -1,7 +1,7 @@
 //! A bucket that knows all: a perfect clock, no way to go, and no rounding.
 
 use proptest::prelude::*;
-use tollgate::model::{BucketState, LimitState, Parameters};
+use tollgate::model::{LimitState, Parameters};
 
 use super::{
     history::{Act, Amounts, Fate, History},
@@ -83,21 +83,25 @@ impl Perfect {
 pub(super) fn worst(history: &History) -> Worst {
     let Played { events, ahead } = play(history);
     let lost = history.steps.iter().any(|step| step.fate != Fate::Arrives);
-    // Clocks, the time under way, and the slack; a repeat is under way three times.
-    let wide = 2 * (history.clock + history.jumps) + history.way * if lost { 3 } else { 1 } + history.slack + ahead;
+    // Clocks, and the time under way: a repeat is under way three times.
+    let late = 2 * (history.clock + history.jumps) + history.way * if lost { 3 } else { 1 };
+    let wide = late + history.slack + ahead;
     let mut worst = Worst::default();
     for (index, first) in history.first.limits.iter().enumerate() {
         let mut perfect = Perfect::new(first, history.first.refilled_at, wide);
         // A write at the cap may lose a fraction, and so may a change of parameters; none is ever minted.
         let (mut lost, mut minted) = (1, 0);
+        let mut changed = 0;
         for (number, event) in events.iter().enumerate() {
             let after = event.after.limit(&first.name).unwrap();
-            lost += i64::from(after.parameters != perfect.parameters);
+            let changes = i64::from(after.parameters != perfect.parameters);
+            (lost, changed) = (lost + changes, changed + changes);
             // A slow write of a Python client drops a fraction, and leaves another as it was.
             lost += i64::from(event.step.act == Act::Slow);
             minted += i64::from(event.step.act == Act::Slow);
             perfect.change(event.at, event.amounts[index], after.parameters);
-            perfect.widen(wide);
+            // New parameters hold from when the write was planned.
+            perfect.widen(wide + late * changed);
             if event.amounts[index].spend > 0 {
                 let start = starts(history, event, after);
                 let refilled = rate(perfect.parameters) * i128::from(start - event.at);

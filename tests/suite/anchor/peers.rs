@@ -36,8 +36,8 @@ fn line(limit: &tollgate::LimitName, amount: i64, consumed: i64) -> Line {
 /// Its fast write looks at the tokens alone.
 pub(super) fn fast(changes: &Changes, now: i64) -> Update {
     let spends = changes.iter().filter(|change| change.spend > 0);
-    let lines = spends
-        .map(|change| Line { floor: Some(change.spend), ..line(&change.limit, -change.spend, change.spend) });
+    let lines =
+        spends.map(|change| Line { floor: Some(change.spend), ..line(&change.limit, -change.spend, change.spend) });
     update(Anchor::Free, lines, now)
 }
 

@@ -3,8 +3,8 @@
 use tollgate::model::plan::Peers::{Absent, Present, Unknown};
 
 use super::{
-    hold,
     history::{ALL, Kind, SPENDS, histories},
+    hold,
     oracle::is_exact,
 };
 

@@ -14,6 +14,9 @@ const STACK: &str = "rate-limits";
 /// When the first request comes: epoch ms.
 const NOW: i64 = 1_895_501_026_519;
 
+/// When a bucket of that time is gone: an hour later, epoch seconds rounded up.
+const GONE: i64 = 1_895_504_627;
+
 struct Fixture {
     engine: TestEngine,
     client: Client,
@@ -119,15 +122,21 @@ fn names(item: &Item) -> Vec<&str> {
 
 /// Tokens and consumption of both limits and of the internal one.
 const TOKENS: [&str; 6] = ["b_rpm_tk", "b_rpm_tc", "b_tpm_tk", "b_tpm_tc", "b_wcu_tk", "b_wcu_tc"];
-const TIMES: [&str; 2] = ["rf", "ttl"];
+const TIMES: [&str; 3] = ["rf", "la", "ttl"];
 
 #[tokio::test]
-async fn a_new_bucket_is_the_item_that_others_write_and_the_write_id() {
+async fn a_new_bucket_is_the_item_that_others_write_and_two_attributes() {
     let fixture = Fixture::open().await;
     let lease = fixture.acquire(1, 100).await;
     let mut item = fixture.item().await;
     let id = item.remove("lw").expect("the id of the last write");
     assert_eq!(id.as_s().unwrap().len(), 11);
+    assert_eq!(item.remove("la"), Some(AttributeValue::N(NOW.to_string())), "its anchor is ours");
+    // It stays for an hour at least, which is longer than theirs.
+    assert_eq!(
+        item.insert("ttl".into(), fixture.peer_item()["ttl"].clone()),
+        Some(AttributeValue::N(GONE.to_string()))
+    );
     assert_eq!(item, fixture.peer_item());
     lease.commit();
 }
@@ -149,39 +158,53 @@ async fn a_plain_spend_changes_tokens_and_counters() {
     assert_eq!(after, before, "nothing else");
 }
 
+/// The anchor stays: what has been refilled since is not written.
 #[tokio::test]
-async fn a_refill_moves_the_times_and_keeps_the_remainder() {
+async fn a_spend_leaves_the_anchor_and_relies_on_it() {
     let fixture = Fixture::open().await;
-    fixture.acquire(1, 100).await.commit();
+    fixture.acquire(1, 900).await.commit();
     let before = fixture.item().await;
+    fixture.advance(6_000);
+    // 100 000 are left, and 6 s bring as many.
+    fixture.acquire(1, 150).await.commit();
+    assert_eq!(fixture.numbers(TOKENS).await, [3_000, 2_000, -50_000, 1_050_000, 999_000, 1_000]);
+    assert_eq!(fixture.numbers(TIMES).await, [NOW, NOW, GONE]);
+    assert_eq!(names(&fixture.item().await), names(&before));
+}
+
+#[tokio::test]
+async fn a_write_that_moves_the_anchor_refills_and_keeps_the_remainder() {
+    let fixture = Fixture::open().await;
+    let moving = async |added: &'static str, tpm: u64| {
+        let limits = limits().into_iter().chain([Limit::per_day(added, 7)]).collect::<Vec<_>>();
+        let acquire = fixture.limiter.acquire("u1", "api").limits(limits).cost("rpm", 1).cost("tpm", tpm);
+        acquire.cost(added, 0).await.unwrap().commit();
+    };
+    fixture.acquire(1, 100).await.commit();
     fixture.advance(3_037);
-    fixture.acquire(1, 720).await.commit();
+    moving("rpd", 720).await;
 
     // 3037 ms bring 253 5/60 and 50616 40/60 millitokens.
     assert_eq!(fixture.numbers(TOKENS).await, [3_253, 2_000, 230_616, 820_000, 999_000, 1_000]);
     assert_eq!(fixture.numbers(["b_rpm_fr", "b_tpm_fr"]).await, [5_000, 40_000]);
-    assert_eq!(fixture.numbers(TIMES).await, [NOW + 3_037, 1_895_501_449]);
-    let mut expected = names(&before);
-    expected.extend(["b_rpm_fr", "b_tpm_fr"]);
-    expected.sort_unstable();
-    assert_eq!(names(&fixture.item().await), expected);
+    assert_eq!(fixture.numbers(["rf", "la"]).await, [NOW + 3_037, NOW + 3_037]);
 
     // The remainder counts: 12 times 40/60 leaves nothing over.
     fixture.advance(11 * 3_037);
-    fixture.acquire(0, 0).await.commit();
-    assert_eq!(fixture.numbers(["b_rpm_tk", "b_rpm_fr"]).await, [5_000, 0], "full");
+    moving("tpd", 0).await;
+    assert_eq!(fixture.numbers(["b_rpm_tk", "b_rpm_fr"]).await, [4_000, 0], "full, less one");
     assert_eq!(fixture.numbers(["b_tpm_tk", "b_tpm_fr"]).await, [230_616 + 556_784, 0]);
 }
 
+/// A minute and a millisecond have brought more than both capacities. The fraction is rounded up: never mint.
 #[tokio::test]
-async fn a_refill_to_the_cap_leaves_a_full_bucket_less_the_cost() {
+async fn a_full_bucket_is_set_to_its_capacity_less_what_is_due_and_the_cost() {
     let fixture = Fixture::open().await;
     fixture.acquire(5, 1000).await.commit();
     fixture.advance(60_001);
     fixture.acquire(1, 100).await.commit();
-    assert_eq!(fixture.numbers(TOKENS).await, [4_000, 6_000, 900_000, 1_100_000, 999_000, 1_000]);
-    assert_eq!(fixture.numbers(["b_rpm_fr", "b_tpm_fr"]).await, [0, 0]);
-    assert_eq!(fixture.numbers(TIMES).await, [NOW + 60_001, (NOW + 60_001) / 1000 + 420]);
+    assert_eq!(fixture.numbers(TOKENS).await, [-1_001, 6_000, -100_017, 1_100_000, 999_000, 1_000]);
+    assert_eq!(fixture.numbers(TIMES).await, [NOW, NOW, GONE]);
 }
 
 #[tokio::test]
@@ -199,7 +222,7 @@ async fn settling_writes_the_difference() {
 
     fixture.acquire(1, 100).await.rollback().await.unwrap();
     assert_eq!(fixture.numbers(TOKENS).await, [3_000, 2_000, 820_000, 180_000, 995_000, 5_000]);
-    assert_eq!(fixture.numbers(TIMES).await, [NOW, 1_895_501_446]);
+    assert_eq!(fixture.numbers(TIMES).await, [NOW, NOW, GONE]);
 }
 
 #[tokio::test]
@@ -207,21 +230,24 @@ async fn giving_back_stops_at_the_cap() {
     let fixture = Fixture::open().await;
     let lease = fixture.acquire(5, 1000).await;
     fixture.advance(30_000);
-    // Half of it has come back by itself.
+    // Half of it has come back by itself, and is due.
     lease.rollback().await.unwrap();
-    assert_eq!(fixture.numbers(["b_rpm_tk", "b_rpm_tc", "b_tpm_tk", "b_tpm_tc"]).await, [5_000, 0, 1_000_000, 0]);
+    assert_eq!(fixture.numbers(["b_rpm_tk", "b_rpm_tc", "b_tpm_tk", "b_tpm_tc"]).await, [2_500, 0, 500_000, 0]);
+    assert_eq!(fixture.numbers(TIMES).await, [NOW, NOW, GONE]);
 }
 
 #[tokio::test]
 async fn a_debt_keeps_the_bucket_until_it_is_paid() {
     let fixture = Fixture::open().await;
     let mut lease = fixture.acquire(1, 100).await;
-    lease.adjust("tpm", 20_000).unwrap();
+    lease.adjust("tpm", 200_000).unwrap();
+    fixture.advance(3);
     lease.commit().await.unwrap();
-    let [tokens, ttl] = fixture.numbers(["b_tpm_tk", "ttl"]).await;
-    assert_eq!(tokens, -19_100_000);
-    // 20 100 000 missing at 1 000 000 a minute, and a minute for what is spent meanwhile.
-    let paid = NOW + 20_100_000 * 60 / 1000 + 60_000;
+    // It moves the anchor: 3 ms have brought 50 millitokens.
+    let [tokens, anchor, ttl] = fixture.numbers(["b_tpm_tk", "rf", "ttl"]).await;
+    assert_eq!((tokens, anchor), (900_000 + 50 - 200_000_000, NOW + 3));
+    // That is missing at 1 000 000 a minute, and a minute for what is spent meanwhile.
+    let paid = anchor + (1_000_000 - tokens) * 60 / 1000 + 60_000;
     assert!((paid / 1000..=paid / 1000 + 1).contains(&ttl), "{ttl} {paid}");
 }
 
@@ -243,6 +269,7 @@ async fn an_item_of_another_client_is_charged_where_it_stands() {
     for (name, value) in [("pinc", "70dba97f28e80df0"), ("b_rpm_sched", "-")] {
         item.insert(name.into(), AttributeValue::S(value.into()));
     }
+    item.insert("ttl".into(), AttributeValue::N(GONE.to_string()));
     fixture.put(item.clone()).await;
     fixture.acquire(1, 100).await.commit();
     assert_eq!(fixture.numbers(TOKENS).await, [3_000, 2_000, 800_000, 200_000, 999_000, 1_000]);
@@ -265,7 +292,7 @@ async fn other_parameters_and_another_limit_come_with_a_refill() {
     assert_eq!(fixture.numbers(added).await, [6_000, 7_000, 7_000, 86_400_000]);
     assert_eq!(fixture.numbers(["b_in.put-tokens_tc", "b_rpm_tk"]).await, [1_000, 3_000]);
     // Seven days: it must not come back full before the day's limit is.
-    assert_eq!(fixture.numbers(["ttl"]).await, [NOW / 1000 + 7 * 86_400]);
+    assert_eq!(fixture.numbers(["ttl"]).await, [NOW / 1000 + 7 * 86_400 + 1]);
 }
 
 #[tokio::test]
@@ -279,7 +306,7 @@ async fn an_expired_item_is_replaced_whole() {
     fixture.acquire(1, 100).await.commit();
     let item = fixture.item().await;
     assert_eq!(fixture.numbers(TOKENS).await, [4_000, 1_000, 900_000, 100_000, 1_000_000, 0]);
-    assert_eq!(fixture.numbers(TIMES).await, [1_895_501_446_000, 1_895_501_866]);
+    assert_eq!(fixture.numbers(TIMES).await, [1_895_501_446_000, 1_895_501_446_000, 1_895_501_446 + 3600]);
     assert!(!item.contains_key("b_old_tk"));
 }
 
@@ -292,7 +319,7 @@ async fn explicit_limits_give_a_bucket_an_expiry() {
     fixture.advance(3_000_000_000);
     fixture.acquire(1, 100).await.commit();
     let seconds = (NOW + 3_000_000_000) / 1000;
-    assert_eq!(fixture.numbers(["b_rpm_tk", "rf", "ttl"]).await, [4_000, NOW + 3_000_000_000, seconds + 420]);
+    assert_eq!(fixture.numbers(["b_rpm_tk", "rf", "ttl"]).await, [4_000, NOW + 3_000_000_000, seconds + 3601]);
 }
 
 #[tokio::test]
@@ -324,7 +351,7 @@ async fn an_item_of_four_limits_is_below_a_kilobyte() {
     // A child's says who its parent is.
     let child = Entity::new(EntityId::new(&*entity).unwrap()).with_parent(EntityId::new("p".repeat(40)).unwrap());
     fixture.limiter.entities().create(child.cascading()).await.unwrap();
-    let limits = [
+    let mut limits = [
         Limit::per_minute("rpm1", 1_999),
         Limit::per_minute("tpm2", 2_999_999),
         Limit::per_day("rpd3", 199_999),
@@ -335,6 +362,8 @@ async fn an_item_of_four_limits_is_below_a_kilobyte() {
         let acquire = fixture.limiter.acquire(&*entity, &*resource).limits(limits.clone()).cost("tpd4", cost);
         acquire.await.unwrap().commit().await.unwrap();
         fixture.advance(1_237);
+        // Another limit moves the anchor, which leaves remainders.
+        limits[0] = Limit::per_minute("rpm1", 1_999 - cost);
     }
     let key = format!("{}/BUCKET#{entity}#{resource}#0", fixture.namespace);
     let item = fixture.engine.item(STACK, &key, "#STATE").await.unwrap();

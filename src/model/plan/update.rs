@@ -172,7 +172,7 @@ impl Planner<'_> {
         let (seen, to) = repair.unwrap_or((seen, now.max(seen.saturating_add(1))));
         update.anchor = Anchor::Moves { seen, to };
         update.added = added_limits(state, changes, wanted.limits);
-        let gone = expiry::after(state, changes, wanted, &update.added, now);
+        let gone = expiry::after(state, changes, wanted, &update.added, (now, to));
         update.expiry = match gone {
             Some(seconds) => Expiry::At(seconds),
             None if state.expires_at.is_some() => Expiry::Never,

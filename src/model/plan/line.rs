@@ -115,7 +115,12 @@ impl Rows<'_> {
             let ceiling = (debit > 0 || give > 0 || new.is_some()).then_some(top - give + slack);
             let tokens = TokenChange::Add(clamp(if moves { due } else { 0 } + give - debit));
             Row {
-                line: line(known, tokens, (least.map(|least| if counts { least - due } else { least }), ceiling), consumed),
+                line: line(
+                    known,
+                    tokens,
+                    (least.map(|least| if counts { least - due } else { least }), ceiling),
+                    consumed,
+                ),
                 relies_on_anchor: counts,
                 is_at_cap: false,
                 is_uncovered: covers.is_some_and(|least| expected + due < least),

@@ -39,7 +39,9 @@ impl Setting {
 async fn throttled(acquire: Acquire) -> (Duration, Duration) {
     let begun = Instant::now();
     match acquire.await.map(Lease::commit) {
-        Err(Error::Unavailable(error @ Unavailable::Throttled { .. })) => (error.retry_after().unwrap(), begun.elapsed()),
+        Err(Error::Unavailable(error @ Unavailable::Throttled { .. })) => {
+            (error.retry_after().unwrap(), begun.elapsed())
+        }
         other => panic!("{other:?} after {:?}", begun.elapsed()),
     }
 }

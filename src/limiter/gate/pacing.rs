@@ -27,6 +27,9 @@ const NO_GAP: f64 = 0.5;
 /// The least pause, and the most, ms.
 const PAUSE: (f64, f64) = (0.5, 500.0);
 
+/// Processes that together ask no more often than once in so many ms need no pause: a fifth of what an item takes.
+const SELDOM: f64 = 5.0;
+
 /// A pause that ended so long ago is forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(2);
 
@@ -73,6 +76,9 @@ impl Pace {
 
     /// Notes that a write found too little. One request is refilled in `refill` ms, and `processes` write.
     pub(super) fn found_too_little(&mut self, refill: f64, processes: f64, now: Instant) {
+        if refill > processes * SELDOM {
+            return;
+        }
         let (least, most) = (refill.clamp(PAUSE.0, PAUSE.1), (refill * processes).clamp(PAUSE.0, PAUSE.1));
         self.pause = (self.pause * 2.0).clamp(least, most);
         self.departs = Some(now + spread(self.pause.max(self.gap)));

@@ -35,6 +35,9 @@ const MOST_FAILURES: u32 = 10;
 /// The step of the pauses between these tries, where differences are to be written at once.
 const LEAST_PAUSE: Duration = Duration::from_millis(10);
 
+/// The least wait that a denial tells.
+const LEAST_WAIT: Duration = Duration::from_millis(1);
+
 /// How many races in a row a request may lose before it is told so.
 const MOST_RACES: u32 = 50;
 
@@ -54,7 +57,7 @@ pub(super) fn refuse(gate: &Gate, mut batch: Batch, bucket: Option<BucketState>,
                 let processes = state.others.processes();
                 state.pace.found_too_little(refill_of(bucket, &batch), processes, Instant::now());
             }
-            verdicts = deny_short(bucket, &mut batch, planned_at);
+            verdicts = deny_short(bucket, &mut batch, (planned_at, time.at));
             state.found_at = Some(planned_at);
         }
         None => {
@@ -75,7 +78,7 @@ pub(super) fn refuse(gate: &Gate, mut batch: Batch, bucket: Option<BucketState>,
 }
 
 /// Denies those of a batch that did not fit, by the refill that they counted on. The others go first next time.
-fn deny_short(bucket: &BucketState, batch: &mut Batch, at: i64) -> Vec<(Waiter, Verdict)> {
+fn deny_short(bucket: &BucketState, batch: &mut Batch, (at, now): (i64, i64)) -> Vec<(Waiter, Verdict)> {
     let Some(limits) = &batch.wanted else { return Vec::new() };
     let mut taken = batch.pending.clone();
     let mut room = Room::new(Some(bucket), Some(limits), &taken, at);
@@ -85,7 +88,13 @@ fn deny_short(bucket: &BucketState, batch: &mut Batch, at: i64) -> Vec<(Waiter, 
             spend(&mut taken, &waiter, bucket.shard_count);
             batch.waiters.push(waiter);
         } else {
-            let statuses = plan::statuses(Some(bucket), &waiter.limits, &waiter.amounts, &taken, at);
+            let mut statuses = plan::statuses(Some(bucket), &waiter.limits, &waiter.amounts, &taken, at);
+            // What there was counts as of then, the wait from now on: at once would be no denial.
+            let later = plan::statuses(Some(bucket), &waiter.limits, &waiter.amounts, &taken, now);
+            for (status, later) in statuses.iter_mut().zip(later).filter(|(status, _)| status.exceeded()) {
+                status.retry_after = later.retry_after.map(|wait| wait.max(LEAST_WAIT));
+                status.reset_after = later.reset_after;
+            }
             denied.push((waiter, Verdict::Denied(statuses)));
         }
     }

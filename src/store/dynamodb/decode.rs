@@ -5,8 +5,9 @@ use std::{collections::HashMap, num::IntErrorKind};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::attributes::{
-    BYPASS, CASCADE, DISABLED, EXPIRES_AT, Field, INCARNATION, LAST_WRITE, NO_SCHEDULE, OWN_ANCHOR, PARENT_ID, PRESSURE,
-    REFILLED_AT, SHARD_COUNT, VALID_UNTIL, is_schedule, limit_attribute, limit_of_soft, limit_of_tokens, user_limit,
+    BYPASS, CASCADE, DISABLED, EXPIRES_AT, Field, INCARNATION, LAST_WRITE, NO_SCHEDULE, OWN_ANCHOR, PARENT_ID,
+    PRESSURE, REFILLED_AT, SHARD_COUNT, VALID_UNTIL, is_schedule, limit_attribute, limit_of_soft, limit_of_tokens,
+    user_limit,
 };
 use crate::{
     model::{BucketState, EntityId, Level, LimitState, Parameters, Pressure, Split, Stamps, WriteId},

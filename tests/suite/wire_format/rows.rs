@@ -246,14 +246,14 @@ async fn m1_and_m4_what_has_refilled_is_written_with_the_anchor() {
     rows.advance(20_000);
     rows.acquire(15, 0).await.commit();
     let at = NOW + 20_000;
-    let set = format!(
-        "SET lw = ID, rf = {at}, la = {at}, ttl = {}, b_a_fr = 0, b_b_tk = 60000, b_b_fr = 0",
-        TTL + 20
-    );
+    let set = format!("SET lw = ID, rf = {at}, la = {at}, ttl = {}, b_a_fr = 0, b_b_tk = 60000, b_b_fr = 0", TTL + 20);
     // `b` was at 50 tokens: it is full since.
     let update = format!("{set} ADD b_a_tk 5000, b_a_tc 15000, b_wcu_tc 1000");
     let update = update.replace("b_b_fr = 0 ADD", "b_b_fr = 0, b_wcu_tk = 999000 ADD");
-    assert_eq!(rows.last(), [update, format!("rf = {NOW} AND b_a_tk >= -5000 AND b_a_tk <= 40000 AND b_b_tk >= 40000")]);
+    assert_eq!(
+        rows.last(),
+        [update, format!("rf = {NOW} AND b_a_tk >= -5000 AND b_a_tk <= 40000 AND b_b_tk >= 40000")]
+    );
 }
 
 #[tokio::test]
@@ -287,7 +287,10 @@ async fn p_other_parameters_move_the_anchor_and_cut_to_the_smaller_capacity() {
          b_b_tk = 60000, b_b_fr = 0, b_wcu_tk = 999000 ADD b_a_tk 5000, b_a_tc 5000, b_wcu_tc 1000",
         TTL + 10
     );
-    assert_eq!(rows.last(), [update, format!("rf = {NOW} AND b_a_tk >= -5000 AND b_a_tk <= 20000 AND b_b_tk >= 50000")]);
+    assert_eq!(
+        rows.last(),
+        [update, format!("rf = {NOW} AND b_a_tk >= -5000 AND b_a_tk <= 20000 AND b_b_tk >= 50000")]
+    );
 }
 
 #[tokio::test]

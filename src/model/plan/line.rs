@@ -97,7 +97,13 @@ impl Rows<'_> {
             let floor = if never { i128::from(i64::MAX) } else { least };
             // Nobody raises the level by that: with a fraction in it, it was above. Rounding down would take a
             // millitoken of a full bucket, and so deny the last request that it holds.
-            let level = if moves { cap } else if give == 0 { cap - due } else { top };
+            let level = if moves {
+                cap
+            } else if give == 0 {
+                cap - due
+            } else {
+                top
+            };
             let tokens = TokenChange::Set(clamp(level - debit));
             Row {
                 line: line(known, tokens, (Some(floor), None), consumed),
@@ -115,7 +121,12 @@ impl Rows<'_> {
             let ceiling = (debit > 0 || give > 0 || new.is_some()).then_some(top - give + slack);
             let tokens = TokenChange::Add(clamp(if moves { due } else { 0 } + give - debit));
             Row {
-                line: line(known, tokens, (least.map(|least| if counts { least - due } else { least }), ceiling), consumed),
+                line: line(
+                    known,
+                    tokens,
+                    (least.map(|least| if counts { least - due } else { least }), ceiling),
+                    consumed,
+                ),
                 relies_on_anchor: counts,
                 is_at_cap: false,
                 is_uncovered: covers.is_some_and(|least| expected + due < least),

@@ -3,12 +3,14 @@
 use smallvec::SmallVec;
 
 use super::{
-    Changes, Peers, Wanted, clamp, create::added_limits, expiry,
+    Changes, Peers, Wanted, clamp,
+    create::added_limits,
+    expiry,
     line::{self, Row, Rows},
 };
 use crate::model::{
-    Anchor, BucketState, Expiry, Guard, Limit, LimitState, Line, MILLI, Now, Parameters, StampGuard, TokenChange, Update,
-    Validity, WriteId,
+    Anchor, BucketState, Expiry, Guard, Limit, LimitState, Line, MILLI, Now, Parameters, StampGuard, TokenChange,
+    Update, Validity, WriteId,
 };
 
 /// Beyond this many millitokens a number is brought back by moving the anchor: 10^15 tokens a second fill an

@@ -123,7 +123,7 @@ impl<'a> Fields<'a> {
         let item = self.item;
         let attribute = self.name_of(field);
         match item.get(attribute) {
-            Some(AttributeValue::N(number)) => match number.parse::<i64>().map_err(|error| error.kind().clone()) {
+            Some(AttributeValue::N(number)) => match number.parse::<i64>().map_err(|error| *error.kind()) {
                 Ok(number) => Ok(Some(number)),
                 Err(IntErrorKind::PosOverflow) => Ok(Some(i64::MAX)),
                 Err(IntErrorKind::NegOverflow) => Ok(Some(i64::MIN)),

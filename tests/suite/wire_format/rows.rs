@@ -300,7 +300,7 @@ async fn w_the_measure_of_writes_is_refilled_by_what_moves_and_never_asked() {
     rows.set("b_wcu_tk", -700_000).await;
     rows.set("b_a_tk", 60_000).await;
     rows.advance(500);
-    // The first one learns of both: what is as it was seen is written by the rows, and refused.
+    // The first try is refused, because there are more tokens than were seen: that shows what is left of the measure.
     rows.acquire(1, 0).await.commit();
     let [update, condition] = rows.last();
     assert!(update.ends_with(" b_wcu_tk 499000, b_wcu_tc 1000"), "{update}");

@@ -1,5 +1,7 @@
 //! Bucket items as they stand in the table, attribute by attribute.
 
+mod rows;
+
 use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
@@ -14,9 +16,6 @@ const STACK: &str = "rate-limits";
 /// When the first request comes: epoch ms.
 const NOW: i64 = 1_895_501_026_519;
 
-/// When a bucket of that time is gone: an hour later, epoch seconds rounded up.
-const GONE: i64 = 1_895_504_627;
-
 struct Fixture {
     engine: TestEngine,
     client: Client,
@@ -26,12 +25,17 @@ struct Fixture {
 }
 
 impl Fixture {
+    /// No Python client is expected: the table is ours.
     async fn open() -> Self {
+        Self::mixed(false).await
+    }
+
+    async fn mixed(mixed: bool) -> Self {
         let engine = TestEngine::start().await;
         let client = engine.client();
         let clock = ManualClock::at(NOW);
         // Settled differences are written at once.
-        let settings = RateLimiter::builder().clock(clock.clone()).flush_after(Duration::ZERO);
+        let settings = RateLimiter::builder().clock(clock.clone()).flush_after(Duration::ZERO).mixed_fleet(mixed);
         let limiter = RateLimiter::open().stack(STACK).client(client.clone()).settings(settings).await.unwrap();
         let record = engine.item(STACK, "_/SYSTEM#", "#NAMESPACE#default").await.unwrap();
         let namespace = record["namespace_id"].as_s().unwrap().clone();
@@ -84,7 +88,7 @@ impl Fixture {
         let numbers = [
             ("shard_count", 1),
             ("rf", NOW),
-            ("ttl", 1_895_501_446),
+            ("ttl", TTL),
             ("b_rpm_tk", 4_000),
             ("b_rpm_cp", 5_000),
             ("b_rpm_ra", 5_000),
@@ -120,23 +124,21 @@ fn names(item: &Item) -> Vec<&str> {
     names
 }
 
+/// An hour after the first request: seven times the minute that the buckets take to fill would be less.
+const TTL: i64 = 1_895_504_627;
+
 /// Tokens and consumption of both limits and of the internal one.
 const TOKENS: [&str; 6] = ["b_rpm_tk", "b_rpm_tc", "b_tpm_tk", "b_tpm_tc", "b_wcu_tk", "b_wcu_tc"];
-const TIMES: [&str; 3] = ["rf", "la", "ttl"];
+const TIMES: [&str; 2] = ["rf", "ttl"];
 
 #[tokio::test]
-async fn a_new_bucket_is_the_item_that_others_write_and_two_attributes() {
+async fn a_new_bucket_is_the_item_that_others_write_and_says_what_ours_was() {
     let fixture = Fixture::open().await;
     let lease = fixture.acquire(1, 100).await;
     let mut item = fixture.item().await;
     let id = item.remove("lw").expect("the id of the last write");
     assert_eq!(id.as_s().unwrap().len(), 11);
-    assert_eq!(item.remove("la"), Some(AttributeValue::N(NOW.to_string())), "its anchor is ours");
-    // It stays for an hour at least, which is longer than theirs.
-    assert_eq!(
-        item.insert("ttl".into(), fixture.peer_item()["ttl"].clone()),
-        Some(AttributeValue::N(GONE.to_string()))
-    );
+    assert_eq!(item.remove("la"), item.get("rf").cloned(), "the anchor is ours");
     assert_eq!(item, fixture.peer_item());
     lease.commit();
 }
@@ -158,53 +160,56 @@ async fn a_plain_spend_changes_tokens_and_counters() {
     assert_eq!(after, before, "nothing else");
 }
 
-/// The anchor stays: what has been refilled since is not written.
 #[tokio::test]
-async fn a_spend_leaves_the_anchor_and_relies_on_it() {
+async fn a_refill_stays_where_it_is_until_something_moves_it() {
     let fixture = Fixture::open().await;
-    fixture.acquire(1, 900).await.commit();
+    fixture.acquire(1, 100).await.commit();
     let before = fixture.item().await;
-    fixture.advance(6_000);
-    // 100 000 are left, and 6 s bring as many.
-    fixture.acquire(1, 150).await.commit();
-    assert_eq!(fixture.numbers(TOKENS).await, [3_000, 2_000, -50_000, 1_050_000, 999_000, 1_000]);
-    assert_eq!(fixture.numbers(TIMES).await, [NOW, NOW, GONE]);
+    fixture.advance(3_037);
+    fixture.acquire(1, 720).await.commit();
+    assert_eq!(fixture.numbers(TOKENS).await, [3_000, 2_000, 180_000, 820_000, 999_000, 1_000]);
+    assert_eq!(fixture.numbers(["rf", "la", "ttl"]).await, [NOW, NOW, TTL]);
     assert_eq!(names(&fixture.item().await), names(&before));
 }
 
 #[tokio::test]
-async fn a_write_that_moves_the_anchor_refills_and_keeps_the_remainder() {
-    let fixture = Fixture::open().await;
-    let moving = async |added: &'static str, tpm: u64| {
-        let limits = limits().into_iter().chain([Limit::per_day(added, 7)]).collect::<Vec<_>>();
-        let acquire = fixture.limiter.acquire("u1", "api").limits(limits).cost("rpm", 1).cost("tpm", tpm);
-        acquire.cost(added, 0).await.unwrap().commit();
-    };
+async fn a_write_that_moves_the_times_keeps_the_remainder() {
+    let fixture = Fixture::mixed(true).await;
     fixture.acquire(1, 100).await.commit();
+    let before = fixture.item().await;
+    // More than is stored: in a mixed fleet, a write that counts on the refill moves the anchor.
     fixture.advance(3_037);
-    moving("rpd", 720).await;
+    fixture.acquire(1, 940).await.commit();
 
     // 3037 ms bring 253 5/60 and 50616 40/60 millitokens.
-    assert_eq!(fixture.numbers(TOKENS).await, [3_253, 2_000, 230_616, 820_000, 999_000, 1_000]);
+    assert_eq!(fixture.numbers(TOKENS).await, [3_253, 2_000, 10_616, 1_040_000, 999_000, 1_000]);
     assert_eq!(fixture.numbers(["b_rpm_fr", "b_tpm_fr"]).await, [5_000, 40_000]);
-    assert_eq!(fixture.numbers(["rf", "la"]).await, [NOW + 3_037, NOW + 3_037]);
+    assert_eq!(fixture.numbers(["rf", "la", "ttl"]).await, [NOW + 3_037, NOW + 3_037, TTL + 3]);
+    let mut expected = names(&before);
+    expected.extend(["b_rpm_fr", "b_tpm_fr"]);
+    expected.sort_unstable();
+    assert_eq!(names(&fixture.item().await), expected);
 
     // The remainder counts: 12 times 40/60 leaves nothing over.
     fixture.advance(11 * 3_037);
-    moving("tpd", 0).await;
-    assert_eq!(fixture.numbers(["b_rpm_tk", "b_rpm_fr"]).await, [4_000, 0], "full, less one");
-    assert_eq!(fixture.numbers(["b_tpm_tk", "b_tpm_fr"]).await, [230_616 + 556_784, 0]);
+    fixture.acquire(0, 100).await.commit();
+    assert_eq!(fixture.numbers(["b_rpm_tk", "b_rpm_fr"]).await, [5_000, 0], "full");
+    assert_eq!(fixture.numbers(["b_tpm_tk", "b_tpm_fr"]).await, [10_616 + 556_784 - 100_000, 0]);
 }
 
-/// A minute and a millisecond have brought more than both capacities. The fraction is rounded up: never mint.
 #[tokio::test]
-async fn a_full_bucket_is_set_to_its_capacity_less_what_is_due_and_the_cost() {
-    let fixture = Fixture::open().await;
-    fixture.acquire(5, 1000).await.commit();
-    fixture.advance(60_001);
-    fixture.acquire(1, 100).await.commit();
-    assert_eq!(fixture.numbers(TOKENS).await, [-1_001, 6_000, -100_017, 1_100_000, 999_000, 1_000]);
-    assert_eq!(fixture.numbers(TIMES).await, [NOW, NOW, GONE]);
+async fn a_refill_to_the_cap_leaves_a_full_bucket_less_the_cost() {
+    for (mixed, [rpm, tpm], rf) in [(false, [-1_000, -100_016], NOW), (true, [4_000, 900_000], NOW + 60_001)] {
+        let fixture = Fixture::mixed(mixed).await;
+        fixture.acquire(5, 1000).await.commit();
+        fixture.advance(60_001);
+        fixture.acquire(1, 100).await.commit();
+        assert_eq!(fixture.numbers(TOKENS).await, [rpm, 6_000, tpm, 1_100_000, 999_000, 1_000]);
+        assert_eq!(fixture.numbers(["rf", "la"]).await, [rf, rf]);
+        // Either way, that is a full bucket less the cost.
+        let left = fixture.limiter.available("u1", "api").limits(limits()).await.unwrap();
+        assert_eq!((left.get("rpm").unwrap().available, left.get("tpm").unwrap().available), (4, 900), "{mixed}");
+    }
 }
 
 #[tokio::test]
@@ -222,7 +227,7 @@ async fn settling_writes_the_difference() {
 
     fixture.acquire(1, 100).await.rollback().await.unwrap();
     assert_eq!(fixture.numbers(TOKENS).await, [3_000, 2_000, 820_000, 180_000, 995_000, 5_000]);
-    assert_eq!(fixture.numbers(TIMES).await, [NOW, NOW, GONE]);
+    assert_eq!(fixture.numbers(TIMES).await, [NOW, TTL]);
 }
 
 #[tokio::test]
@@ -230,24 +235,27 @@ async fn giving_back_stops_at_the_cap() {
     let fixture = Fixture::open().await;
     let lease = fixture.acquire(5, 1000).await;
     fixture.advance(30_000);
-    // Half of it has come back by itself, and is due.
+    // Half of it has come back by itself, and counts since the anchor.
     lease.rollback().await.unwrap();
     assert_eq!(fixture.numbers(["b_rpm_tk", "b_rpm_tc", "b_tpm_tk", "b_tpm_tc"]).await, [2_500, 0, 500_000, 0]);
-    assert_eq!(fixture.numbers(TIMES).await, [NOW, NOW, GONE]);
 }
 
 #[tokio::test]
 async fn a_debt_keeps_the_bucket_until_it_is_paid() {
     let fixture = Fixture::open().await;
     let mut lease = fixture.acquire(1, 100).await;
-    lease.adjust("tpm", 200_000).unwrap();
-    fixture.advance(3);
+    lease.adjust("tpm", 20_000).unwrap();
     lease.commit().await.unwrap();
-    // It moves the anchor: 3 ms have brought 50 millitokens.
-    let [tokens, anchor, ttl] = fixture.numbers(["b_tpm_tk", "rf", "ttl"]).await;
-    assert_eq!((tokens, anchor), (900_000 + 50 - 200_000_000, NOW + 3));
-    // That is missing at 1 000 000 a minute, and a minute for what is spent meanwhile.
-    let paid = anchor + (1_000_000 - tokens) * 60 / 1000 + 60_000;
+    let [tokens, ttl] = fixture.numbers(["b_tpm_tk", "ttl"]).await;
+    // Within the hour that the bucket has anyway.
+    assert_eq!((tokens, ttl), (-19_100_000, TTL));
+    let mut lease = fixture.acquire(0, 0).await;
+    lease.adjust("tpm", 200_000).unwrap();
+    lease.commit().await.unwrap();
+    let [tokens, ttl] = fixture.numbers(["b_tpm_tk", "ttl"]).await;
+    assert_eq!(tokens, -219_100_000);
+    // 220 100 000 missing at 1 000 000 a minute, and a minute for what is spent meanwhile.
+    let paid = NOW + 220_100_000 * 60 / 1000 + 60_000;
     assert!((paid / 1000..=paid / 1000 + 1).contains(&ttl), "{ttl} {paid}");
 }
 
@@ -269,7 +277,6 @@ async fn an_item_of_another_client_is_charged_where_it_stands() {
     for (name, value) in [("pinc", "70dba97f28e80df0"), ("b_rpm_sched", "-")] {
         item.insert(name.into(), AttributeValue::S(value.into()));
     }
-    item.insert("ttl".into(), AttributeValue::N(GONE.to_string()));
     fixture.put(item.clone()).await;
     fixture.acquire(1, 100).await.commit();
     assert_eq!(fixture.numbers(TOKENS).await, [3_000, 2_000, 800_000, 200_000, 999_000, 1_000]);
@@ -277,6 +284,7 @@ async fn an_item_of_another_client_is_charged_where_it_stands() {
     for name in item.keys().filter(|name| !TOKENS.contains(&name.as_str())) {
         assert_eq!(after.get(name), item.get(name), "{name}");
     }
+    assert!(!after.contains_key("la"), "the anchor is still theirs");
 }
 
 #[tokio::test]
@@ -302,11 +310,11 @@ async fn an_expired_item_is_replaced_whole() {
     item.insert("b_rpm_tk".into(), AttributeValue::N("-9000".into()));
     item.insert("b_old_tk".into(), AttributeValue::N("0".into()));
     fixture.put(item).await;
-    fixture.clock.set(1_895_501_446_000);
+    fixture.clock.set(TTL * 1000);
     fixture.acquire(1, 100).await.commit();
     let item = fixture.item().await;
     assert_eq!(fixture.numbers(TOKENS).await, [4_000, 1_000, 900_000, 100_000, 1_000_000, 0]);
-    assert_eq!(fixture.numbers(TIMES).await, [1_895_501_446_000, 1_895_501_446_000, 1_895_501_446 + 3600]);
+    assert_eq!(fixture.numbers(["rf", "la", "ttl"]).await, [TTL * 1000, TTL * 1000, TTL + 3600]);
     assert!(!item.contains_key("b_old_tk"));
 }
 
@@ -351,23 +359,23 @@ async fn an_item_of_four_limits_is_below_a_kilobyte() {
     // A child's says who its parent is.
     let child = Entity::new(EntityId::new(&*entity).unwrap()).with_parent(EntityId::new("p".repeat(40)).unwrap());
     fixture.limiter.entities().create(child.cascading()).await.unwrap();
-    let mut limits = [
+    let limits = [
         Limit::per_minute("rpm1", 1_999),
         Limit::per_minute("tpm2", 2_999_999),
         Limit::per_day("rpd3", 199_999),
         Limit::per_day("tpd4", 1_999_999_999),
     ];
-    // Odd numbers everywhere, remainders too.
-    for cost in [1, 3, 7] {
-        let acquire = fixture.limiter.acquire(&*entity, &*resource).limits(limits.clone()).cost("tpd4", cost);
+    // Odd numbers everywhere, remainders too: the last one moves the anchor to a time between two fractions.
+    for (cost, first) in [(1, 1_999), (3, 1_999), (7, 1_997)] {
+        let mut limits = limits.clone();
+        limits[0] = Limit::per_minute("rpm1", first);
+        let acquire = fixture.limiter.acquire(&*entity, &*resource).limits(limits).cost("tpd4", cost);
         acquire.await.unwrap().commit().await.unwrap();
         fixture.advance(1_237);
-        // Another limit moves the anchor, which leaves remainders.
-        limits[0] = Limit::per_minute("rpm1", 1_999 - cost);
     }
     let key = format!("{}/BUCKET#{entity}#{resource}#0", fixture.namespace);
     let item = fixture.engine.item(STACK, &key, "#STATE").await.unwrap();
     let size = size(&item);
-    assert!(item.contains_key("parent_id") && item.keys().any(|name| name.ends_with("_fr")));
+    assert!(item.contains_key("parent_id") && item.keys().any(|name| name.ends_with("_fr")) && item.contains_key("la"));
     assert!(size < 1024, "{size} bytes");
 }

@@ -97,7 +97,16 @@ impl Rows<'_> {
             let never = floor.is_some_and(|floor| cap - debit < floor);
             let least = fills - give + i128::from(!moves && give == 0);
             let floor = if never { i128::from(i64::MAX) } else { least };
-            let tokens = TokenChange::Set(clamp(if moves { cap } else { top } - debit));
+            // Nobody raises the level by that: with a fraction in it, it was above. Rounding down would take a
+            // millitoken of a full bucket, and so deny the last request that it holds.
+            let level = if moves {
+                cap
+            } else if give == 0 {
+                cap - due
+            } else {
+                top
+            };
+            let tokens = TokenChange::Set(clamp(level - debit));
             Row {
                 line: line(known, tokens, (Some(floor), None), consumed),
                 relies_on_anchor: true,

@@ -34,8 +34,6 @@ pub(super) struct Others {
     pub(super) consumed: SmallVec<[i64; 2]>,
     /// When others were seen to have spent, last.
     spent_at: i64,
-    /// Others were ever seen to have spent.
-    pub(super) shared: bool,
     /// When a Python client was seen to have written, last.
     pub(super) peer_at: i64,
     rates: Rates,
@@ -83,7 +81,6 @@ impl Others {
             .collect();
         if spent.iter().any(|spent| *spent != 0) {
             self.spent_at = at;
-            self.shared = true;
         }
         self.rates.add(&spent, at);
     }
@@ -113,7 +110,7 @@ impl Others {
         let age = now.saturating_sub(seen_at).saturating_add(round_trip / 2).max(0);
         let taken = self.rates.per_ms.iter().map(|rate| (rate * age as f64) as i64);
         let peers = if peer_seen { Peers::Present } else { peers };
-        plan::Others { peers, alone: !self.shared && !peer_seen, slack, taken: taken.collect() }
+        plan::Others { peers, slack, taken: taken.collect() }
     }
 
     /// Returns how many processes write to the bucket, this one included.

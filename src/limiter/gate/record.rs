@@ -75,8 +75,6 @@ pub(in crate::limiter) struct Plain {
     expires_at: u32,
     /// When a Python client was seen: epoch seconds.
     peer_at: u32,
-    /// Others were ever seen to have spent.
-    shared: bool,
 }
 
 #[derive(Debug)]
@@ -170,7 +168,6 @@ impl Record {
             most_asked,
             expires_at: short.unwrap_or_default(),
             peer_at: u32::try_from(state.others.peer_at / 1000).unwrap_or(0),
-            shared: state.others.shared,
         };
         if short.is_some() && others.is_empty() {
             return match before {
@@ -206,7 +203,6 @@ impl Plain {
         let (seen_at, changed_at) = (self.seen_at, self.changed_at);
         let mut state = GateState { seen_at, changed_at, ..GateState::default() };
         state.others.peer_at = i64::from(self.peer_at) * 1000;
-        state.others.shared = self.shared;
         let mut bucket = BucketState::clone(&self.kind);
         bucket.refilled_at = self.refilled_at;
         bucket.expires_at = expires_at;

@@ -164,7 +164,7 @@ impl Planner<'_> {
             // A clock that is ahead would empty the bucket for all others.
             Peers::Absent => row.is_at_cap && known.rate.time_to_fill() < CLOCKS_APART && row.due > cap / 2,
         };
-        old || row.is_uncovered || (self.wanted.others.alone && row.loses_fraction)
+        old || row.is_uncovered
     }
 
     fn move_anchor(&self, update: &mut Update, repair: Option<(i64, i64)>) {

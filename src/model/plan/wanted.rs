@@ -24,9 +24,6 @@ pub struct Wanted<'a> {
 pub struct Others {
     /// Python clients, whose writes want the anchor moved.
     pub peers: Peers,
-    /// `true` if nobody else was ever seen to write. The anchor then moves whenever that keeps a fraction of a
-    /// millitoken, so that one process is exact; for several it would make each other's writes fail.
-    pub alone: bool,
     /// The refill of so many ms may be spent above the capacity, once: a write whose image shows the bucket a
     /// little too full is done all the same. 0 if nobody else writes.
     pub slack: i64,

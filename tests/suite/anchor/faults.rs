@@ -226,9 +226,10 @@ fn f10_a_slow_write_without_a_floor_does_not_spend_what_is_spent() {
     assert!(!item.execute(&slow).0, "{:?}", item.read());
 }
 
-/// F11: rounded down, what is due left the level up to a millitoken above the capacity.
+/// F11: rounded down, what is due leaves the level less than a millitoken above the capacity. It is the same however
+/// often that is done; rounded up, a full bucket would deny the last request that it holds.
 #[test]
-fn f11_fractions_are_never_minted() {
+fn f11_fractions_do_not_add_up() {
     for (cp, ra, rp) in [(10, 3, 7), (10, 1, 10), (50, 7, 100)] {
         for age in 1..300 {
             let first = bucket(age, [limit("a", cp - 2, (cp, ra, rp)), limit("b", cp - 2, (cp, ra, rp))]);
@@ -247,8 +248,8 @@ fn f11_fractions_are_never_minted() {
                     (known.level.tokens * rp + (START - state.refilled_at) * ra + known.level.remainder).min(cp * rp)
                 };
                 let (before, left) = (held("a", &image), held("a", &after));
-                assert!(left <= before - rp, "{age} {moves}: {after:?}");
-                assert!(left > before - 2 * rp, "{age} {moves}: {after:?}");
+                assert!(left >= before - rp, "{age} {moves}: {after:?}");
+                assert!(left < before, "{age} {moves}: {after:?}");
                 assert!(held("b", &after) <= held("b", &image), "{age} {moves}: {after:?}");
             }
         }

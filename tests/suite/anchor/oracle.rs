@@ -105,13 +105,14 @@ pub(super) fn worst(history: &History) -> Worst {
             if event.amounts[index].spend > 0 {
                 let start = starts(history, event, after);
                 let refilled = rate(perfect.parameters) * i128::from(start - event.at);
-                perfect.note(&mut worst.excess, -perfect.units - refilled, minted);
+                perfect.note(&mut worst.excess, -perfect.units - refilled, minted + 1);
             }
             let last = number + 1 == events.len();
             for later in [0, 1, 1000, 1_000_000].into_iter().take(if last { 4 } else { 1 }) {
                 let at = event.at + later;
                 let (held, holds) = (units(after, event.after.refilled_at, at), perfect.at(at));
-                perfect.note(&mut worst.mint, held - holds, minted);
+                // A full bucket keeps the fraction of a millitoken that it has above its capacity.
+                perfect.note(&mut worst.mint, held - holds, minted + 1);
                 perfect.note(&mut worst.loss, holds - held, lost);
             }
         }

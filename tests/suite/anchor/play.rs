@@ -166,7 +166,7 @@ fn planned(history: &History, step: &Step, image: &BucketState, now: i64, number
         return None;
     }
     let taken = image.limits.iter().map(|_| step.taken).collect();
-    let others = Others { peers: history.peers, alone: false, slack: history.slack, taken };
+    let others = Others { peers: history.peers, slack: history.slack, taken };
     let wanted = Wanted { limits: &limits, own, lineage: None, others };
     Some(plan::update(image, &changes, wanted, now, WriteId::from_number(number as u64 + 1)))
 }

@@ -58,14 +58,13 @@ fn all_that_decides_is_kept() {
         let consumed: Option<i64> = random.bool().then(|| random.i64(1..));
         state.others.consumed.extend(consumed.filter(|_| asked.is_some()));
         state.others.peer_at = random.i64(0..4_000_000_000) * 1000;
-        state.others.shared = random.bool();
-        let (known, peer_at, shared) = (state.others.consumed.clone(), state.others.peer_at, state.others.shared);
+        let (known, peer_at) = (state.others.consumed.clone(), state.others.peer_at);
         let seen = before.is_some();
         record = Record::of(state, record, &kinds);
         let state = record.wake();
         assert_eq!((state.seen_at, state.changed_at), (seen_at, changed_at));
         assert_eq!(state.others.consumed, known);
-        assert!(!seen || (state.others.peer_at, state.others.shared) == (peer_at, shared));
+        assert!(!seen || state.others.peer_at == peer_at);
         // What nobody decides by.
         for limit in before.iter_mut().flat_map(|bucket| &mut bucket.limits) {
             limit.consumed = 0;

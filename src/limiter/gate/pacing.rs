@@ -16,10 +16,10 @@ use tokio::time::Instant;
 const THROTTLED: f64 = 1.5;
 const LANDED: f64 = 0.9;
 
-/// The gap begins with so much of a round trip, and grows to so many ms: 256 processes that ask an item as often as
-/// that are half of what it takes.
+/// The gap begins with so much of a round trip, and grows to so many ms: 100 processes ask an item as often then as it
+/// can take.
 const LEAST_GAP: f64 = 0.5;
-const MOST_GAP: f64 = 500.0;
+const MOST_GAP: f64 = 100.0;
 
 /// Below this gap there is none, ms.
 const NO_GAP: f64 = 0.5;
@@ -54,6 +54,12 @@ impl Pace {
     /// Returns `true` if the store throttles the bucket.
     pub(super) fn is_throttled(&self) -> bool {
         self.gap > 0.0
+    }
+
+    /// Returns the time until the next write, if the store throttles the bucket.
+    pub(super) fn throttled_for(&self, now: Instant) -> Option<Duration> {
+        self.is_throttled()
+            .then(|| self.departs.map_or(Duration::ZERO, |departs| departs.saturating_duration_since(now)))
     }
 
     /// Returns `true` if nothing is remembered that the next write needs.

@@ -220,8 +220,12 @@ async fn ask(request: &Request, recourse: &Recourse, first: Option<Started>) -> 
 
 async fn without_shadow(request: &Request, recourse: &Arc<Recourse>, error: Error) -> Result<Lease, Error> {
     let covers = |status: &LimitStatus| recourse.shadow.covers(status.limit.name());
+    // A request that waits is denied only by a limit that takes longer than that.
+    let denies = |status: &LimitStatus| status.retry_after.is_none_or(|after| after > request.longest_wait());
     let limits = match error {
-        Error::Denied(denied) if denied.violated().any(|status| !covers(status)) => {
+        Error::Denied(denied)
+            if denied.violated().any(|status| !covers(status) && denies(status)) || !denied.violated().any(covers) =>
+        {
             return Err(enforced(*denied, recourse).into());
         }
         Error::Denied(denied) => denied.limits,

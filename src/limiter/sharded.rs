@@ -108,11 +108,7 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
     first.note_asked(&ask.limits, &ask.amounts);
     let gates = first.all();
     if ask.mode.patience.is_some() {
-        // Its place is in one shard: where it waits least, as far as is known.
-        return match gates.iter().max_by_key(|gate| gate.headroom(&ask.limits, &ask.amounts)) {
-            Some(gate) => ask_one(&first, gate, &ask).await,
-            None => Verdict::Unavailable(Unavailable::ShutDown),
-        };
+        return reserve(first, &gates, ask).await;
     }
     let home = &gates[first.preferred() % gates.len()];
     let mut denials = Vec::new();
@@ -140,6 +136,50 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
     if let Some(statuses) = soon(&first, &gates, denials, &ask) {
         return Verdict::Denied(statuses);
     }
+    draw(first, ask).await
+}
+
+/// Takes the place of a request that waits in one shard, that in which it waits least as far as is known. A cost that
+/// no shard can hold is drawn from several: a shard that owed more than its capacity would let it start too early.
+async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], ask: Ask) -> Verdict {
+    let may = |gate: &&Arc<Gate>| gate.may_grant(&ask.limits, &ask.mode, &ask.amounts);
+    let fits = gates.iter().any(|gate| gate.may_hold(&ask.limits, &ask.amounts));
+    if !gates.iter().any(|gate| gate.may_hold(&ask.limits, &ask.amounts)) {
+        return draw(first, ask).await;
+    }
+    let mut left: Vec<&Arc<Gate>> = gates.iter().filter(may).collect();
+    while let Some(best) = (0..left.len()).max_by_key(|index| left[*index].headroom(&ask.limits, &ask.amounts)) {
+        match ask_one(&first, left.swap_remove(best), &ask).await {
+            Verdict::Denied(_) => left.retain(may),
+            verdict => return verdict,
+        }
+    }
+    Verdict::Denied(denial(&first, gates, &ask))
+}
+
+/// Returns where the limits stand for a request that waits in one shard: what there is, all shards together tell; how
+/// long it takes, the one that has it first.
+fn denial(first: &Arc<Gate>, gates: &[Arc<Gate>], ask: &Ask) -> Vec<LimitStatus> {
+    let wait = |statuses: &Vec<LimitStatus>| statuses.iter().map(|status| status.retry_after.unwrap_or(Duration::MAX)).max();
+    let seen = gates.iter().filter(|gate| gate.image().is_some()).map(|gate| gate.glance(&ask.limits, &ask.amounts));
+    let all = glance(first, &ask.limits, &ask.amounts);
+    match seen.min_by_key(wait) {
+        Some(one) => told(all, one),
+        None => all,
+    }
+}
+
+/// Returns the statuses of all shards together, with the waits of the `one` that has most.
+fn told(all: Vec<LimitStatus>, one: Vec<LimitStatus>) -> Vec<LimitStatus> {
+    let told = |(all, one): (LimitStatus, LimitStatus)| match one.exceeded() {
+        true => LimitStatus { retry_after: one.retry_after, ..all },
+        false => all,
+    };
+    all.into_iter().zip(one).map(told).collect()
+}
+
+/// Draws what is asked from several shards.
+async fn draw(first: Arc<Gate>, ask: Ask) -> Verdict {
     // No caller's drop cancels it: a grant that nobody takes gives itself back.
     let (reply, answer) = oneshot::channel();
     first.spawn({
@@ -185,12 +225,7 @@ fn soon(first: &Arc<Gate>, gates: &[Arc<Gate>], denials: Vec<Vec<LimitStatus>>, 
         return None;
     }
     // What there is, all shards together tell; how long it takes, the one that has it first.
-    let all = glance(first, &ask.limits, &ask.amounts);
-    let told = |(all, one): (LimitStatus, LimitStatus)| match one.exceeded() {
-        true => LimitStatus { retry_after: one.retry_after, ..all },
-        false => all,
-    };
-    Some(all.into_iter().zip(statuses).map(told).collect())
+    Some(told(glance(first, &ask.limits, &ask.amounts), statuses))
 }
 
 /// Shards that are looked at, all at once, in the limiter's own runtime.

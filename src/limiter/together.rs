@@ -154,6 +154,8 @@ struct Sight<'a> {
 /// What is taken of each shard.
 enum Drawn {
     Parts(Vec<Amounts>),
+    /// Parts that leave the shards `debts`, no larger than planned. They are refilled at `starts_at`, epoch ms.
+    Reserved { parts: Vec<Amounts>, debts: Vec<Amounts>, starts_at: i64 },
     /// Nothing: the bucket admits without charging.
     Bypassed,
 }
@@ -214,11 +216,45 @@ impl Sight<'_> {
         let waived: SmallVec<[bool; 2]> = waived.collect();
         let strict: Amounts =
             amounts.iter().zip(&waived).map(|(amount, waived)| if *waived { 0 } else { *amount }).collect();
-        let mut parts = plan::draw(&seen(&self.there()), limits, &strict, self.now)?;
-        for (index, amount) in amounts.iter().enumerate().filter(|(index, _)| waived[*index]) {
-            parts[0][index] = *amount;
+        let there = self.there();
+        let mut drawn = match plan::draw(&seen(&there), limits, &strict, self.now) {
+            Some(parts) => Drawn::Parts(parts),
+            None => self.reserve(&there, &strict)?,
+        };
+        if let Drawn::Parts(parts) | Drawn::Reserved { parts, .. } = &mut drawn {
+            for (index, amount) in amounts.iter().enumerate().filter(|(index, _)| waived[*index]) {
+                parts[0][index] = *amount;
+            }
         }
-        Some(Drawn::Parts(parts))
+        Some(drawn)
+    }
+
+    /// Draws what the shards will hold as soon as they hold `amounts`, if the request waits for so long.
+    ///
+    /// A transaction does not show what it leaves. So it must find as much as was seen: the debts are exact.
+    fn reserve(&self, there: &[Image], amounts: &[i64]) -> Option<Drawn> {
+        let Ask { limits, mode, .. } = self.ask;
+        let patience = mode.patience.as_deref()?;
+        let (there, mut starts_at) = (seen(there), self.now);
+        let mut parts: Vec<Amounts> = there.iter().map(|_| amounts.iter().map(|_| 0).collect()).collect();
+        let mut debts = parts.clone();
+        for (index, status) in plan::statuses_of_shards(&there, limits, amounts, self.now).iter().enumerate() {
+            let wait = i64::try_from(status.retry_after?.as_millis()).ok()?;
+            let longest = if patience.debts[index] > 0 { patience.most } else { 0 };
+            let at = self.now.checked_add(wait).filter(|_| wait <= longest)?;
+            starts_at = starts_at.max(at);
+            let alone: Amounts =
+                amounts.iter().enumerate().map(|(other, amount)| if other == index { *amount } else { 0 }).collect();
+            for (shard, part) in plan::draw(&there, limits, &alone, at)?.iter().enumerate() {
+                let (state, pending) = there[shard];
+                parts[shard][index] = part[index];
+                if let Some(known) = state.limit(status.limit.name()) {
+                    let held = plan::projected(state, known, pending, self.now).tokens;
+                    debts[shard][index] = part[index].saturating_sub(held).max(0);
+                }
+            }
+        }
+        Some(Drawn::Reserved { parts, debts, starts_at })
     }
 
     fn writes<'a>(&'a self, drawn: &'a Drawn) -> impl Iterator<Item = Planned> + 'a {
@@ -231,6 +267,11 @@ impl Sight<'_> {
                 }
                 Drawn::Parts(parts) if parts[shard].iter().any(|amount| *amount > 0) => {
                     limits.iter().zip(&parts[shard]).for_each(|(limit, part)| changes.spend(limit.name(), *part));
+                }
+                Drawn::Reserved { parts, debts, .. } if parts[shard].iter().any(|amount| *amount > 0) => {
+                    for ((limit, part), debt) in limits.iter().zip(&parts[shard]).zip(&debts[shard]) {
+                        changes.reserve(limit.name(), *part, *debt);
+                    }
                 }
                 _ => return None,
             }
@@ -246,14 +287,18 @@ impl Sight<'_> {
             left.map(|(status, amount)| status.available.saturating_mul(MILLI).saturating_sub(*amount)).collect();
         let bucket = |gate: Arc<Gate>| Bucket::Gated { gate, limits: limits.clone() };
         let first = bucket(self.gates.first().unwrap_or(self.first).clone());
+        let starts_at = match &drawn {
+            Drawn::Reserved { starts_at, .. } => *starts_at,
+            _ => 0,
+        };
         let grant = match drawn {
             Drawn::Bypassed => Grant::bypassed(first, amounts, left),
-            Drawn::Parts(parts) => {
+            Drawn::Parts(parts) | Drawn::Reserved { parts, .. } => {
                 let charged = self.gates.into_iter().zip(parts).filter(|(_, part)| part.iter().any(|part| *part > 0));
                 Grant::drawn(charged.map(|(gate, part)| (bucket(gate), part)).collect(), left.clone())
                     .unwrap_or_else(|| Grant::of(first, amounts, left))
             }
         };
-        Verdict::Granted(grant)
+        Verdict::Granted(grant.starting_at(starts_at))
     }
 }

@@ -249,15 +249,19 @@ impl Gate {
 
     /// Whether the shard may hold `amounts`, as far as is known.
     pub(in crate::limiter) fn may_grant(self: &Arc<Self>, limits: &Limits, mode: &Mode, amounts: &[i64]) -> bool {
-        let count = self.shard_count();
-        let holds = |(limit, amount): (&crate::Limit, &i64)| {
-            let rate = crate::model::Parameters::from(limit).shard(self.key.shard, count);
-            rate.is_ok_and(|rate| rate.capacity() >= *amount)
-        };
         let now = self.context.clock.now();
         let special = self.peek(now, |state| state.seen.live(now).is_some_and(|state| state.stamps.is_some()));
         // What a peer has stamped may admit more than there is.
-        special || (limits.iter().zip(amounts).all(holds) && self.known_denial(limits, mode, amounts).is_none())
+        special || (self.may_hold(limits, amounts) && self.known_denial(limits, mode, amounts).is_none())
+    }
+
+    /// Returns `true` if the shard holds `amounts` when it is full.
+    pub(in crate::limiter) fn may_hold(&self, limits: &Limits, amounts: &[i64]) -> bool {
+        let count = self.shard_count();
+        limits.iter().zip(amounts).all(|(limit, amount)| {
+            let rate = crate::model::Parameters::from(limit).shard(self.key.shard, count);
+            rate.is_ok_and(|rate| rate.capacity() >= *amount)
+        })
     }
 
     /// Notes what is asked of the bucket, where that may go past this shard's own queue.

@@ -165,6 +165,11 @@ impl Request {
         self.terms.patience = Some(i64::try_from(most.as_millis()).unwrap_or(i64::MAX));
     }
 
+    /// Returns how long it waits for what it makes a bucket owe.
+    pub(super) fn longest_wait(&self) -> Duration {
+        Duration::from_millis(self.terms.patience.and_then(|most| u64::try_from(most).ok()).unwrap_or(0))
+    }
+
     pub(super) fn is_in_memory(&self) -> bool {
         self.subject.home().is_some()
     }

@@ -39,10 +39,14 @@ impl Change {
 
     /// Adds a spend after those before it. It needs what it spends, less `debt`.
     fn add_spend(&mut self, amount: i64, debt: i64) {
-        let needed = self.spend.saturating_add(self.floor);
+        if amount == 0 {
+            return;
+        }
+        // The first one needs no more than it needs itself: the bucket may be in debt before it.
+        let before = if self.spend == 0 { i64::MIN } else { self.spend.saturating_add(self.floor) };
         self.spend = self.spend.saturating_add(amount);
         // Invariant: every spend of the batch finds what it needs if the bucket holds `spend + floor`.
-        let needed = if amount == 0 { needed } else { needed.max(self.spend.saturating_sub(debt)) };
+        let needed = before.max(self.spend.saturating_sub(debt));
         self.floor = needed.saturating_sub(self.spend).min(0);
     }
 }

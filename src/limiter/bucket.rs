@@ -334,10 +334,10 @@ impl Acquiring {
         match verdict {
             Poll::Ready(verdict) => Poll::Ready(verdict),
             Poll::Pending => Pin::new(&mut self.late).poll(context).map(|()| {
-                if let Bucket::Gated { gate, .. } = bucket {
-                    gate.missed_deadline();
-                }
-                Verdict::Unavailable(Unavailable::Deadline)
+                Verdict::Unavailable(match bucket {
+                    Bucket::Gated { gate, .. } => gate.missed_deadline(),
+                    _ => Unavailable::Deadline,
+                })
             }),
         }
     }

@@ -10,7 +10,7 @@ use super::{
             bucket::Verdict,
             lease::{Amounts, Grant},
         },
-        Gate,
+        Gate, LEAST_WAIT,
         batch::{Batch, spend},
         room::Room,
         settling::confirm,
@@ -34,9 +34,6 @@ const MOST_FAILURES: u32 = 10;
 
 /// The step of the pauses between these tries, where differences are to be written at once.
 const LEAST_PAUSE: Duration = Duration::from_millis(10);
-
-/// The least wait that a denial tells.
-const LEAST_WAIT: Duration = Duration::from_millis(1);
 
 /// How many races in a row a request may lose before it is told so.
 const MOST_RACES: u32 = 50;

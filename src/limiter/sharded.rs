@@ -143,7 +143,6 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
 /// no shard can hold is drawn from several: a shard that owed more than its capacity would let it start too early.
 async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], ask: Ask) -> Verdict {
     let may = |gate: &&Arc<Gate>| gate.may_grant(&ask.limits, &ask.mode, &ask.amounts);
-    let fits = gates.iter().any(|gate| gate.may_hold(&ask.limits, &ask.amounts));
     if !gates.iter().any(|gate| gate.may_hold(&ask.limits, &ask.amounts)) {
         return draw(first, ask).await;
     }
@@ -160,7 +159,8 @@ async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], ask: Ask) -> Verdict {
 /// Returns where the limits stand for a request that waits in one shard: what there is, all shards together tell; how
 /// long it takes, the one that has it first.
 fn denial(first: &Arc<Gate>, gates: &[Arc<Gate>], ask: &Ask) -> Vec<LimitStatus> {
-    let wait = |statuses: &Vec<LimitStatus>| statuses.iter().map(|status| status.retry_after.unwrap_or(Duration::MAX)).max();
+    let wait =
+        |statuses: &Vec<LimitStatus>| statuses.iter().map(|status| status.retry_after.unwrap_or(Duration::MAX)).max();
     let seen = gates.iter().filter(|gate| gate.image().is_some()).map(|gate| gate.glance(&ask.limits, &ask.amounts));
     let all = glance(first, &ask.limits, &ask.amounts);
     match seen.min_by_key(wait) {

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::{Report, WorkerReport};
+use super::Report;
 
 /// Assertions. Each panics with the whole report if it does not hold.
 impl Report {

@@ -143,7 +143,6 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
 /// no shard can hold is drawn from several: a shard that owed more than its capacity would let it start too early.
 async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], ask: Ask) -> Verdict {
     let may = |gate: &&Arc<Gate>| gate.may_grant(&ask.limits, &ask.mode, &ask.amounts);
-    let fits = gates.iter().any(|gate| gate.may_hold(&ask.limits, &ask.amounts));
     if !gates.iter().any(|gate| gate.may_hold(&ask.limits, &ask.amounts)) {
         return draw(first, ask).await;
     }

@@ -22,7 +22,7 @@ use crate::{
 ///
 /// A failure is a store call that timed out, whose connection failed, or that the store refused for
 /// good or with an error of its own. An acquire that missed its deadline counts too, if the store has answered
-/// nothing at all for 100 ms, or two round trips if these are more: so a store that takes connections and never
+/// nothing at all for 200 ms, or four round trips if these are more: so a store that takes connections and never
 /// answers is found out by its first callers. An answer of any other kind is none, a denial or a lost race for
 /// a bucket neither. Throttling does not count, neither way: it mostly strikes one busy bucket, and
 /// the store is not down. Nor do transactions that fail, which their own number may cause.

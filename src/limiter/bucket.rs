@@ -333,14 +333,12 @@ impl Acquiring {
         };
         match verdict {
             Poll::Ready(verdict) => Poll::Ready(verdict),
-            Poll::Pending => {
-                Pin::new(&mut self.late).poll(context).map(|()| {
-                    if let Bucket::Gated { gate, .. } = bucket {
-                        gate.missed_deadline();
-                    }
-                    Verdict::Unavailable(Unavailable::Deadline)
-                })
-            }
+            Poll::Pending => Pin::new(&mut self.late).poll(context).map(|()| {
+                if let Bucket::Gated { gate, .. } = bucket {
+                    gate.missed_deadline();
+                }
+                Verdict::Unavailable(Unavailable::Deadline)
+            }),
         }
     }
 }

@@ -49,10 +49,10 @@
 //! the next one. A request that cannot fit is denied from what the gate knows, without a write,
 //! for at most a second after the store last said so.
 //!
-//! Where many processes race for one bucket, the gates pace their writes: fewer and larger ones, and a
-//! read before where what is known is old. A request that would wait for more than about two round
-//! trips then gets what the bucket holds already, or is denied until the next write. `docs/fleet.md`
-//! of the repository shows what that gives.
+//! Writes of different processes do not exclude each other: a spend is made relative to the bucket's *anchor*, the time
+//! up to which its tokens are refilled, which stays where it is over many writes ([`plan`](crate::model::plan)). Of a
+//! bucket that is short, a gate that finds nothing pauses before its next write. `docs/fleet.md` of the repository shows
+//! what that gives.
 //!
 //! With [`Acquire::prefetch`] a gate takes tokens [ahead](Prefetch) and grants from them. A bucket of
 //! several shards has a gate for each: one of them serves a request, or several in one transaction; one
@@ -72,7 +72,7 @@
 //! | granted from tokens taken ahead | 0 | 0 (1 for each chunk) |
 //! | drawn from several shards | 1, and a read of those not seen lately | 2 for each shard |
 //! | denied, known to be short or disabled | 0 | 0 |
-//! | while other processes write to the bucket all the time | up to 1 more (a read), and those of lost races | 1 more for each lost race |
+//! | other processes have changed the bucket in a way that matters | 1 more for each write that fails | 1 more each |
 
 mod acquire;
 mod background;

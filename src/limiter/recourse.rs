@@ -185,9 +185,11 @@ pub(super) fn start(request: Request, recourse: Arc<Recourse>) -> Started {
     }
     match ask_plainly(request.clone()) {
         Started::Done(Ok(lease)) => Started::Done(Ok(marked(lease, &recourse))),
-        first => Started::Waiting(AcquireFuture::boxed(Box::pin(async move {
-            attempt(&request, &recourse, Some(first)).await
-        }))),
+        first => {
+            Started::Waiting(AcquireFuture::boxed(Box::pin(
+                async move { attempt(&request, &recourse, Some(first)).await },
+            )))
+        }
     }
 }
 

@@ -23,8 +23,9 @@ fn saturated_processes_share_all_there_is_and_no_more() {
         let outcome = one_key(processes, 2.0).measure(Duration::from_secs(8)).run();
         assert_nothing_minted(&outcome);
         assert!(outcome.utilisation >= 0.995, "{outcome:?}");
-        assert!(outcome.per_second(outcome.unavailable) < 1.0, "{outcome:?}");
-        assert!(outcome.per_second(outcome.throttled) < 10.0, "{outcome:?}");
+        // An item takes 1000 writes a second, and 16 processes would make more of them.
+        assert!(outcome.unavailable * 50 < outcome.requests, "{outcome:?}");
+        assert!(outcome.per_second(outcome.throttled) < 50.0, "{outcome:?}");
     }
 }
 

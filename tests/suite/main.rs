@@ -1,5 +1,6 @@
 //! Behaviour through the public API, on the memory store and on the embedded engine.
 
+mod anchor;
 mod blocking;
 mod engine;
 mod fleet;

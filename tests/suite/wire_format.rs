@@ -1,5 +1,7 @@
 //! Bucket items as they stand in the table, attribute by attribute.
 
+mod rows;
+
 use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
@@ -23,12 +25,17 @@ struct Fixture {
 }
 
 impl Fixture {
+    /// No Python client is expected: the table is ours.
     async fn open() -> Self {
+        Self::mixed(false).await
+    }
+
+    async fn mixed(mixed: bool) -> Self {
         let engine = TestEngine::start().await;
         let client = engine.client();
         let clock = ManualClock::at(NOW);
         // Settled differences are written at once.
-        let settings = RateLimiter::builder().clock(clock.clone()).flush_after(Duration::ZERO);
+        let settings = RateLimiter::builder().clock(clock.clone()).flush_after(Duration::ZERO).mixed_fleet(mixed);
         let limiter = RateLimiter::open().stack(STACK).client(client.clone()).settings(settings).await.unwrap();
         let record = engine.item(STACK, "_/SYSTEM#", "#NAMESPACE#default").await.unwrap();
         let namespace = record["namespace_id"].as_s().unwrap().clone();
@@ -81,7 +88,7 @@ impl Fixture {
         let numbers = [
             ("shard_count", 1),
             ("rf", NOW),
-            ("ttl", 1_895_501_446),
+            ("ttl", TTL),
             ("b_rpm_tk", 4_000),
             ("b_rpm_cp", 5_000),
             ("b_rpm_ra", 5_000),
@@ -117,17 +124,21 @@ fn names(item: &Item) -> Vec<&str> {
     names
 }
 
+/// An hour after the first request: seven times the minute that the buckets take to fill would be less.
+const TTL: i64 = 1_895_504_627;
+
 /// Tokens and consumption of both limits and of the internal one.
 const TOKENS: [&str; 6] = ["b_rpm_tk", "b_rpm_tc", "b_tpm_tk", "b_tpm_tc", "b_wcu_tk", "b_wcu_tc"];
 const TIMES: [&str; 2] = ["rf", "ttl"];
 
 #[tokio::test]
-async fn a_new_bucket_is_the_item_that_others_write_and_the_write_id() {
+async fn a_new_bucket_is_the_item_that_others_write_and_says_what_ours_was() {
     let fixture = Fixture::open().await;
     let lease = fixture.acquire(1, 100).await;
     let mut item = fixture.item().await;
     let id = item.remove("lw").expect("the id of the last write");
     assert_eq!(id.as_s().unwrap().len(), 11);
+    assert_eq!(item.remove("la"), item.get("rf").cloned(), "the anchor is ours");
     assert_eq!(item, fixture.peer_item());
     lease.commit();
 }
@@ -150,17 +161,30 @@ async fn a_plain_spend_changes_tokens_and_counters() {
 }
 
 #[tokio::test]
-async fn a_refill_moves_the_times_and_keeps_the_remainder() {
+async fn a_refill_stays_where_it_is_until_something_moves_it() {
     let fixture = Fixture::open().await;
     fixture.acquire(1, 100).await.commit();
     let before = fixture.item().await;
     fixture.advance(3_037);
     fixture.acquire(1, 720).await.commit();
+    assert_eq!(fixture.numbers(TOKENS).await, [3_000, 2_000, 180_000, 820_000, 999_000, 1_000]);
+    assert_eq!(fixture.numbers(["rf", "la", "ttl"]).await, [NOW, NOW, TTL]);
+    assert_eq!(names(&fixture.item().await), names(&before));
+}
+
+#[tokio::test]
+async fn a_write_that_moves_the_times_keeps_the_remainder() {
+    let fixture = Fixture::mixed(true).await;
+    fixture.acquire(1, 100).await.commit();
+    let before = fixture.item().await;
+    // More than is stored: in a mixed fleet, a write that counts on the refill moves the anchor.
+    fixture.advance(3_037);
+    fixture.acquire(1, 940).await.commit();
 
     // 3037 ms bring 253 5/60 and 50616 40/60 millitokens.
-    assert_eq!(fixture.numbers(TOKENS).await, [3_253, 2_000, 230_616, 820_000, 999_000, 1_000]);
+    assert_eq!(fixture.numbers(TOKENS).await, [3_253, 2_000, 10_616, 1_040_000, 999_000, 1_000]);
     assert_eq!(fixture.numbers(["b_rpm_fr", "b_tpm_fr"]).await, [5_000, 40_000]);
-    assert_eq!(fixture.numbers(TIMES).await, [NOW + 3_037, 1_895_501_449]);
+    assert_eq!(fixture.numbers(["rf", "la", "ttl"]).await, [NOW + 3_037, NOW + 3_037, TTL + 3]);
     let mut expected = names(&before);
     expected.extend(["b_rpm_fr", "b_tpm_fr"]);
     expected.sort_unstable();
@@ -168,20 +192,24 @@ async fn a_refill_moves_the_times_and_keeps_the_remainder() {
 
     // The remainder counts: 12 times 40/60 leaves nothing over.
     fixture.advance(11 * 3_037);
-    fixture.acquire(0, 0).await.commit();
+    fixture.acquire(0, 100).await.commit();
     assert_eq!(fixture.numbers(["b_rpm_tk", "b_rpm_fr"]).await, [5_000, 0], "full");
-    assert_eq!(fixture.numbers(["b_tpm_tk", "b_tpm_fr"]).await, [230_616 + 556_784, 0]);
+    assert_eq!(fixture.numbers(["b_tpm_tk", "b_tpm_fr"]).await, [10_616 + 556_784 - 100_000, 0]);
 }
 
 #[tokio::test]
 async fn a_refill_to_the_cap_leaves_a_full_bucket_less_the_cost() {
-    let fixture = Fixture::open().await;
-    fixture.acquire(5, 1000).await.commit();
-    fixture.advance(60_001);
-    fixture.acquire(1, 100).await.commit();
-    assert_eq!(fixture.numbers(TOKENS).await, [4_000, 6_000, 900_000, 1_100_000, 999_000, 1_000]);
-    assert_eq!(fixture.numbers(["b_rpm_fr", "b_tpm_fr"]).await, [0, 0]);
-    assert_eq!(fixture.numbers(TIMES).await, [NOW + 60_001, (NOW + 60_001) / 1000 + 420]);
+    for (mixed, [rpm, tpm], rf) in [(false, [-1_000, -100_016], NOW), (true, [4_000, 900_000], NOW + 60_001)] {
+        let fixture = Fixture::mixed(mixed).await;
+        fixture.acquire(5, 1000).await.commit();
+        fixture.advance(60_001);
+        fixture.acquire(1, 100).await.commit();
+        assert_eq!(fixture.numbers(TOKENS).await, [rpm, 6_000, tpm, 1_100_000, 999_000, 1_000]);
+        assert_eq!(fixture.numbers(["rf", "la"]).await, [rf, rf]);
+        // Either way, that is a full bucket less the cost.
+        let left = fixture.limiter.available("u1", "api").limits(limits()).await.unwrap();
+        assert_eq!((left.get("rpm").unwrap().available, left.get("tpm").unwrap().available), (4, 900), "{mixed}");
+    }
 }
 
 #[tokio::test]
@@ -199,7 +227,7 @@ async fn settling_writes_the_difference() {
 
     fixture.acquire(1, 100).await.rollback().await.unwrap();
     assert_eq!(fixture.numbers(TOKENS).await, [3_000, 2_000, 820_000, 180_000, 995_000, 5_000]);
-    assert_eq!(fixture.numbers(TIMES).await, [NOW, 1_895_501_446]);
+    assert_eq!(fixture.numbers(TIMES).await, [NOW, TTL]);
 }
 
 #[tokio::test]
@@ -207,9 +235,9 @@ async fn giving_back_stops_at_the_cap() {
     let fixture = Fixture::open().await;
     let lease = fixture.acquire(5, 1000).await;
     fixture.advance(30_000);
-    // Half of it has come back by itself.
+    // Half of it has come back by itself, and counts since the anchor.
     lease.rollback().await.unwrap();
-    assert_eq!(fixture.numbers(["b_rpm_tk", "b_rpm_tc", "b_tpm_tk", "b_tpm_tc"]).await, [5_000, 0, 1_000_000, 0]);
+    assert_eq!(fixture.numbers(["b_rpm_tk", "b_rpm_tc", "b_tpm_tk", "b_tpm_tc"]).await, [2_500, 0, 500_000, 0]);
 }
 
 #[tokio::test]
@@ -219,9 +247,15 @@ async fn a_debt_keeps_the_bucket_until_it_is_paid() {
     lease.adjust("tpm", 20_000).unwrap();
     lease.commit().await.unwrap();
     let [tokens, ttl] = fixture.numbers(["b_tpm_tk", "ttl"]).await;
-    assert_eq!(tokens, -19_100_000);
-    // 20 100 000 missing at 1 000 000 a minute, and a minute for what is spent meanwhile.
-    let paid = NOW + 20_100_000 * 60 / 1000 + 60_000;
+    // Within the hour that the bucket has anyway.
+    assert_eq!((tokens, ttl), (-19_100_000, TTL));
+    let mut lease = fixture.acquire(0, 0).await;
+    lease.adjust("tpm", 200_000).unwrap();
+    lease.commit().await.unwrap();
+    let [tokens, ttl] = fixture.numbers(["b_tpm_tk", "ttl"]).await;
+    assert_eq!(tokens, -219_100_000);
+    // 220 100 000 missing at 1 000 000 a minute, and a minute for what is spent meanwhile.
+    let paid = NOW + 220_100_000 * 60 / 1000 + 60_000;
     assert!((paid / 1000..=paid / 1000 + 1).contains(&ttl), "{ttl} {paid}");
 }
 
@@ -250,6 +284,7 @@ async fn an_item_of_another_client_is_charged_where_it_stands() {
     for name in item.keys().filter(|name| !TOKENS.contains(&name.as_str())) {
         assert_eq!(after.get(name), item.get(name), "{name}");
     }
+    assert!(!after.contains_key("la"), "the anchor is still theirs");
 }
 
 #[tokio::test]
@@ -265,7 +300,7 @@ async fn other_parameters_and_another_limit_come_with_a_refill() {
     assert_eq!(fixture.numbers(added).await, [6_000, 7_000, 7_000, 86_400_000]);
     assert_eq!(fixture.numbers(["b_in.put-tokens_tc", "b_rpm_tk"]).await, [1_000, 3_000]);
     // Seven days: it must not come back full before the day's limit is.
-    assert_eq!(fixture.numbers(["ttl"]).await, [NOW / 1000 + 7 * 86_400]);
+    assert_eq!(fixture.numbers(["ttl"]).await, [NOW / 1000 + 7 * 86_400 + 1]);
 }
 
 #[tokio::test]
@@ -275,11 +310,11 @@ async fn an_expired_item_is_replaced_whole() {
     item.insert("b_rpm_tk".into(), AttributeValue::N("-9000".into()));
     item.insert("b_old_tk".into(), AttributeValue::N("0".into()));
     fixture.put(item).await;
-    fixture.clock.set(1_895_501_446_000);
+    fixture.clock.set(TTL * 1000);
     fixture.acquire(1, 100).await.commit();
     let item = fixture.item().await;
     assert_eq!(fixture.numbers(TOKENS).await, [4_000, 1_000, 900_000, 100_000, 1_000_000, 0]);
-    assert_eq!(fixture.numbers(TIMES).await, [1_895_501_446_000, 1_895_501_866]);
+    assert_eq!(fixture.numbers(["rf", "la", "ttl"]).await, [TTL * 1000, TTL * 1000, TTL + 3600]);
     assert!(!item.contains_key("b_old_tk"));
 }
 
@@ -292,7 +327,7 @@ async fn explicit_limits_give_a_bucket_an_expiry() {
     fixture.advance(3_000_000_000);
     fixture.acquire(1, 100).await.commit();
     let seconds = (NOW + 3_000_000_000) / 1000;
-    assert_eq!(fixture.numbers(["b_rpm_tk", "rf", "ttl"]).await, [4_000, NOW + 3_000_000_000, seconds + 420]);
+    assert_eq!(fixture.numbers(["b_rpm_tk", "rf", "ttl"]).await, [4_000, NOW + 3_000_000_000, seconds + 3601]);
 }
 
 #[tokio::test]
@@ -330,15 +365,17 @@ async fn an_item_of_four_limits_is_below_a_kilobyte() {
         Limit::per_day("rpd3", 199_999),
         Limit::per_day("tpd4", 1_999_999_999),
     ];
-    // Odd numbers everywhere, remainders too.
-    for cost in [1, 3, 7] {
-        let acquire = fixture.limiter.acquire(&*entity, &*resource).limits(limits.clone()).cost("tpd4", cost);
+    // Odd numbers everywhere, remainders too: the last one moves the anchor to a time between two fractions.
+    for (cost, first) in [(1, 1_999), (3, 1_999), (7, 1_997)] {
+        let mut limits = limits.clone();
+        limits[0] = Limit::per_minute("rpm1", first);
+        let acquire = fixture.limiter.acquire(&*entity, &*resource).limits(limits).cost("tpd4", cost);
         acquire.await.unwrap().commit().await.unwrap();
         fixture.advance(1_237);
     }
     let key = format!("{}/BUCKET#{entity}#{resource}#0", fixture.namespace);
     let item = fixture.engine.item(STACK, &key, "#STATE").await.unwrap();
     let size = size(&item);
-    assert!(item.contains_key("parent_id") && item.keys().any(|name| name.ends_with("_fr")));
+    assert!(item.contains_key("parent_id") && item.keys().any(|name| name.ends_with("_fr")) && item.contains_key("la"));
     assert!(size < 1024, "{size} bytes");
 }

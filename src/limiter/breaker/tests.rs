@@ -94,31 +94,60 @@ fn what_is_throttled_or_corrupt_is_no_failure() {
     let switch = switch();
     for _ in 0..100 {
         switch.heard(&failure(StoreErrorKind::Busy), || 0);
+        switch.heard(&failure(StoreErrorKind::HotKey), || 0);
         switch.heard(&failure(StoreErrorKind::Corrupt), || 0);
     }
     assert!(switch.admits(|| 0));
 }
 
 #[test]
-fn one_at_a_time_asks_after_the_cool_down() {
+fn one_at_a_time_asks_soon_and_then_less_and_less_often() {
     let switch = open();
-    assert!(!switch.admits(|| 9_999));
-    assert!(switch.admits(|| 15_000));
+    assert!(!switch.admits(|| 49));
+    assert!(switch.admits(|| 75));
     assert_eq!(switch.state(), BreakerState::HalfOpen);
-    assert!(!switch.admits(|| 15_000));
-    switch.heard(&failure(StoreErrorKind::Unknown), || 16_000);
-    assert!(switch.state() == BreakerState::Open && !switch.admits(|| 25_999));
+    assert!(!switch.admits(|| 75));
+    switch.heard(&failure(StoreErrorKind::Unknown), || 80);
+    // Twice as long.
+    assert!(switch.state() == BreakerState::Open && !switch.admits(|| 179));
     // A probe that nobody hears of again is followed by another one.
-    assert!(switch.admits(|| 31_000) && !switch.admits(|| 31_001));
-    assert!(switch.admits(|| 46_000));
-    switch.heard(&Ok::<_, StoreError>(()), || 47_000);
-    assert!(switch.state() == BreakerState::Closed && switch.admits(|| 47_000) && switch.admits(|| 47_000));
+    assert!(switch.admits(|| 230) && !switch.admits(|| 231));
+    assert!(switch.admits(|| 380));
+    switch.heard(&Ok::<_, StoreError>(()), || 400);
+    assert!(switch.state() == BreakerState::Closed && switch.admits(|| 400) && switch.admits(|| 400));
+}
+
+#[test]
+fn it_is_left_alone_for_the_cool_down_at_the_most() {
+    let switch = open();
+    let mut now = 0;
+    for pause in [50, 100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000] {
+        assert!(!switch.admits(|| now + pause - 1), "{pause}");
+        now += pause + pause / 2;
+        assert!(switch.admits(|| now), "{pause}");
+        switch.heard(&failure(StoreErrorKind::Unknown), || now);
+    }
+}
+
+#[test]
+fn a_missed_deadline_counts_if_the_store_is_silent() {
+    let switch = switch();
+    switch.heard(&Ok::<_, StoreError>(()), || 1000);
+    for _ in 0..10 {
+        switch.missed(1100, 100);
+    }
+    assert_eq!(switch.state(), BreakerState::Closed);
+    for _ in 0..3 {
+        assert_eq!(switch.state(), BreakerState::Closed);
+        switch.missed(1101, 100);
+    }
+    assert_eq!(switch.state(), BreakerState::Open);
 }
 
 #[test]
 fn it_waits_up_to_half_as_long_again() {
     let times: std::collections::HashSet<_> = (0..200).map(|_| open().retry_at.into_inner()).collect();
-    assert!(times.iter().all(|time| (10_000..=15_000).contains(time)) && times.len() > 10, "{times:?}");
+    assert!(times.iter().all(|time| (50..=75).contains(time)) && times.len() > 10, "{times:?}");
 }
 
 #[test]

@@ -111,8 +111,10 @@ impl GateState {
             false => spend(changes, waiter, shards),
         };
         // After a write that found too little, no more than what was there: what is refilled since, others may take.
-        let room_at = self.found_at.take().unwrap_or(now);
+        let first_fits = |at: &i64| self.queue.front().is_some_and(|first| fits(state, first.wish(), &changes, *at));
+        let room_at = self.found_at.filter(first_fits).unwrap_or(now);
         let mut room = Room::new(state, wanted.as_ref(), &changes, room_at);
+        self.found_at = None;
         for waiter in std::mem::take(&mut self.queue) {
             if let Some(refusal) = &refusal {
                 denied.push((waiter, Verdict::Refused(refusal.clone())));

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// A store that says nothing for so long while it is asked counts as silent, ms.
-const LEAST_SILENCE: i64 = 100;
+const LEAST_SILENCE: i64 = 200;
 
 /// What all gates of a limiter share.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Context {
     /// Notes that somebody's deadline has passed. The breaker hears of it if the store is silent meanwhile.
     pub(in crate::limiter) fn missed_deadline(&self) {
         if self.places.any_in_flight() {
-            let patience = self.round_trip.millis().saturating_mul(2).max(LEAST_SILENCE);
+            let patience = self.round_trip.millis().saturating_mul(4).max(LEAST_SILENCE);
             self.breaker.missed(self.clock.now(), patience);
         }
     }

@@ -60,6 +60,9 @@ use crate::{
     telemetry::{LiveGate, StoreCall},
 };
 
+/// The least wait that a refusal tells: at once would be none.
+const LEAST_WAIT: Duration = Duration::from_millis(1);
+
 #[derive(Debug)]
 pub(super) struct Gate {
     key: BucketKey,
@@ -94,9 +97,16 @@ impl Gate {
         self.context.background.deadline(time)
     }
 
-    /// Notes that somebody's deadline has passed before the store answered.
-    pub(super) fn missed_deadline(&self) {
-        self.context.missed_deadline();
+    /// Notes that somebody's deadline has passed before the store answered. Returns why.
+    pub(super) fn missed_deadline(&self) -> Unavailable {
+        let throttled = self.peek(self.context.clock.now(), |state| state.pace.throttled_for(Instant::now()));
+        match throttled {
+            Some(wait) => Unavailable::Throttled { retry_after: wait.max(LEAST_WAIT) },
+            None => {
+                self.context.missed_deadline();
+                Unavailable::Deadline
+            }
+        }
     }
 
     /// Why the bucket grants nothing, if that is known.
@@ -187,7 +197,13 @@ impl Gate {
             self.write_debt(state);
             return Err(Asked::Denied(statuses));
         }
-        let until = Instant::now().checked_add(deadline.into());
+        let came = Instant::now();
+        let until = came.checked_add(deadline.into());
+        if let Some(wait) = state.pace.throttled_for(came)
+            && wait + self.context.round_trip.mean() > Duration::from(deadline)
+        {
+            return Err(Asked::Unavailable(Unavailable::Throttled { retry_after: wait }));
+        }
         if !self.context.breaker.admits(|| self.context.clock.now()) {
             return Err(Asked::Unavailable(Unavailable::BreakerOpen));
         }

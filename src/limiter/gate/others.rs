@@ -109,7 +109,8 @@ impl Others {
         // The image is as old as its way back was long.
         let age = now.saturating_sub(seen_at).saturating_add(round_trip / 2).max(0);
         let taken = self.rates.per_ms.iter().map(|rate| (rate * age as f64) as i64);
-        plan::Others { peers: if peer_seen { Peers::Present } else { peers }, slack, taken: taken.collect() }
+        let peers = if peer_seen { Peers::Present } else { peers };
+        plan::Others { peers, slack, taken: taken.collect() }
     }
 
     /// Returns how many processes write to the bucket, this one included.

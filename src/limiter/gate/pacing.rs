@@ -16,15 +16,19 @@ use tokio::time::Instant;
 const THROTTLED: f64 = 1.5;
 const LANDED: f64 = 0.9;
 
-/// The gap begins with so much of a round trip, and grows to so many.
+/// The gap begins with so much of a round trip, and grows to so many ms: 100 processes ask an item as often then as it
+/// can take.
 const LEAST_GAP: f64 = 0.5;
-const MOST_GAP: f64 = 10.0;
+const MOST_GAP: f64 = 100.0;
 
 /// Below this gap there is none, ms.
 const NO_GAP: f64 = 0.5;
 
 /// The least pause, and the most, ms.
 const PAUSE: (f64, f64) = (0.5, 500.0);
+
+/// Processes that together ask no more often than once in so many ms need no pause: a fifth of what an item takes.
+const SELDOM: f64 = 5.0;
 
 /// A pause that ended so long ago is forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(2);
@@ -52,6 +56,12 @@ impl Pace {
         self.gap > 0.0
     }
 
+    /// Returns the time until the next write, if the store throttles the bucket.
+    pub(super) fn throttled_for(&self, now: Instant) -> Option<Duration> {
+        self.is_throttled()
+            .then(|| self.departs.map_or(Duration::ZERO, |departs| departs.saturating_duration_since(now)))
+    }
+
     /// Returns `true` if nothing is remembered that the next write needs.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         self.departs.is_none_or(|departs| now.saturating_duration_since(departs) > FORGOTTEN_AFTER)
@@ -72,6 +82,9 @@ impl Pace {
 
     /// Notes that a write found too little. One request is refilled in `refill` ms, and `processes` write.
     pub(super) fn found_too_little(&mut self, refill: f64, processes: f64, now: Instant) {
+        if refill > processes * SELDOM {
+            return;
+        }
         let (least, most) = (refill.clamp(PAUSE.0, PAUSE.1), (refill * processes).clamp(PAUSE.0, PAUSE.1));
         self.pause = (self.pause * 2.0).clamp(least, most);
         self.departs = Some(now + spread(self.pause.max(self.gap)));
@@ -80,8 +93,8 @@ impl Pace {
     /// Notes that the store has throttled a write. Returns how often in a row it has.
     pub(super) fn throttled(&mut self, round_trip: Duration, now: Instant) -> u32 {
         let round_trip = round_trip.as_secs_f64() * 1000.0;
-        let (least, most) = (round_trip.max(1.0) * LEAST_GAP, round_trip.max(1.0) * MOST_GAP);
-        self.gap = self.gap.max((self.gap * THROTTLED).clamp(least, most));
+        let least = round_trip.max(1.0) * LEAST_GAP;
+        self.gap = (self.gap * THROTTLED).clamp(least, MOST_GAP.max(least));
         self.departs = Some(now + spread(self.gap));
         self.throttled = self.throttled.saturating_add(1);
         self.throttled

@@ -222,12 +222,7 @@ impl GateState {
     }
 
     /// Where the limits stand, if the request is known not to fit.
-    pub(super) fn deny_from_memory(
-        &self,
-        wish: Wish<'_>,
-        now: i64,
-        trusted_for: Duration,
-    ) -> Option<Vec<LimitStatus>> {
+    pub(super) fn deny_from_memory(&self, wish: Wish<'_>, now: i64, trusted_for: Duration) -> Option<Vec<LimitStatus>> {
         if !self.is_fresh(now, trusted_for) {
             return None;
         }

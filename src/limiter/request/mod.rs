@@ -72,7 +72,10 @@ pub(super) enum Planned {
 impl Request {
     #[inline]
     pub(super) fn new(subject: Subject, limits: Source, deadline: Deadline) -> Self {
-        Self { subject, terms: Terms { limits, cost: Cost::new(), parent: true, deadline, recourse: None, patience: None } }
+        Self {
+            subject,
+            terms: Terms { limits, cost: Cost::new(), parent: true, deadline, recourse: None, patience: None },
+        }
     }
 
     pub(super) fn deadline(&self) -> Deadline {

@@ -32,24 +32,25 @@ pub(super) fn is_due(state: &BucketState, own: Option<bool>, now: i64) -> bool {
     }
 }
 
-/// Returns when the bucket counts as gone if nobody uses it after the write: epoch seconds. `None`: never.
+/// Returns when the bucket counts as gone if nobody uses it after a write at `now`, from whose `anchor` on it
+/// refills: epoch seconds. `None`: never.
 pub(super) fn after(
     state: &BucketState,
     changes: &Changes,
     wanted: &Wanted<'_>,
     added: &[NewLimit],
-    at: i64,
+    (now, anchor): (i64, i64),
 ) -> Option<i64> {
     if !expires(state, wanted.own) {
         return None;
     }
     let known = state.limits.iter().map(|known| {
         let new = new_parameters(known, wanted.limits);
-        let (rate, tokens) = line::after(state, known, changes.get(&known.name), new, at);
-        gone_at(rate, tokens, at)
+        let (rate, tokens) = line::after(state, known, changes.get(&known.name), new, now);
+        gone_at(rate, tokens, anchor)
     });
-    let added = added.iter().map(|new| gone_at(new.parameters.whole(), new.level.tokens, at));
-    let gone = known.chain(added).max().unwrap_or(at.div_euclid(1000));
+    let added = added.iter().map(|new| gone_at(new.parameters.whole(), new.level.tokens, anchor));
+    let gone = known.chain(added).max().unwrap_or(now.div_euclid(1000));
     // It never moves back: writes that do not move it rely on what they have seen.
     Some(state.expires_at.map_or(gone, |before| before.max(gone)))
 }

@@ -77,25 +77,23 @@ impl Rows<'_> {
         let Accrual { raw: due, remainder } = known.rate.accrue(self.state.age(self.now), known.level.remainder);
         let rate = new.map_or(known.rate, |new| rate_of(self.state, known, new));
         let cap = i128::from(rate.capacity().min(known.rate.capacity()));
-        // With so many tokens the level is the capacity. Rounded down: never mint.
+        // With no more tokens the level does not pass the capacity.
         let top = cap - due - i128::from(remainder > 0);
         let expected = i128::from(known.level.tokens) - i128::from(taken.max(0));
-        if debit == 0 && !moves {
-            return Some(self.give_back(known, expected, top, (give, due), consumed));
-        }
         let slack = if debit == 0 || new.is_some() { 0 } else { known.rate.accrue(self.slack, 0).raw };
         // Who waits may leave a debt, and so may a settlement. It must be paid before the bucket is gone.
         let owes = floor.is_none_or(|floor| floor < 0) && (debit > 0 || new.is_some());
         let lowest = self.gone.filter(|_| owes).and_then(|gone| covered(self.state, rate, self.now, gone));
-        // Who sets the whole capacity is not given the fraction that it may lack.
-        let fills = if moves { cap - due } else { top };
+        // As many tokens make the level the capacity, and with the fraction less than a millitoken more: rounded up,
+        // a full bucket would deny the last request that it holds. It does not add up: the next one starts here again.
+        let fills = cap - due;
         let full = expected + give - if debit == 0 { fills } else { top + slack + 1 } >= 0;
         let row = if full {
-            // Rows S2, S4, M2, M4: every level above the capacity becomes the capacity.
+            // Rows S2, S4, S6, M2, M4: every level from the capacity on becomes the capacity.
             let never = floor.is_some_and(|floor| cap - debit < floor);
-            let least = fills - give + i128::from(!moves && give == 0);
-            let floor = if never { i128::from(i64::MAX) } else { least };
-            let tokens = TokenChange::Set(clamp(if moves { cap } else { top } - debit));
+            let floor = if never { i128::from(i64::MAX) } else { fills - give };
+            let level = if moves { cap } else { fills };
+            let tokens = TokenChange::Set(clamp(level - debit));
             Row {
                 line: line(known, tokens, (Some(floor), None), consumed),
                 relies_on_anchor: true,
@@ -104,7 +102,7 @@ impl Rows<'_> {
                 due,
             }
         } else {
-            // Rows S1, S3, M1, M3: exact for every level that stays below the capacity.
+            // Rows S1, S3, S5, M1, M3: exact for every level that stays below the capacity.
             let needs = floor.map(|floor| debit - give + floor);
             let covers = lowest.map(|lowest| debit - give + lowest);
             let least = needs.max(covers);
@@ -112,7 +110,12 @@ impl Rows<'_> {
             let ceiling = (debit > 0 || give > 0 || new.is_some()).then_some(top - give + slack);
             let tokens = TokenChange::Add(clamp(if moves { due } else { 0 } + give - debit));
             Row {
-                line: line(known, tokens, (least.map(|least| if counts { least - due } else { least }), ceiling), consumed),
+                line: line(
+                    known,
+                    tokens,
+                    (least.map(|least| if counts { least - due } else { least }), ceiling),
+                    consumed,
+                ),
                 relies_on_anchor: counts,
                 is_at_cap: false,
                 is_uncovered: covers.is_some_and(|least| expected + due < least),
@@ -123,34 +126,6 @@ impl Rows<'_> {
         let remainder = if row.is_at_cap || new.is_some() { 0 } else { remainder };
         let line = Line { remainder: moves.then_some(remainder), parameters: new, ..row.line };
         Some(Row { line, ..row })
-    }
-
-    /// Rows S5 and S6: raises the level, to the capacity at most.
-    fn give_back(
-        &self,
-        known: &LimitState,
-        expected: i128,
-        top: i128,
-        (give, due): (i128, i128),
-        consumed: i64,
-    ) -> Row {
-        if expected + give <= top {
-            let ceiling = Some(top - give);
-            return Row::free(line(known, TokenChange::Add(clamp(give)), (None, ceiling), consumed), due);
-        }
-        if expected > top {
-            // It is full already. Only if that is so: what is given back is not lost to a stale image, nor to an
-            // anchor that has moved since.
-            let line = line(known, TokenChange::Add(0), (Some(top + 1), None), consumed);
-            return Row { relies_on_anchor: true, ..Row::free(line, due) };
-        }
-        Row {
-            line: line(known, TokenChange::Set(clamp(top)), (Some(top - give), Some(top)), consumed),
-            relies_on_anchor: true,
-            is_at_cap: true,
-            is_uncovered: false,
-            due,
-        }
     }
 }
 

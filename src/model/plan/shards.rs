@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::{Changes, clamp, levels::{ahead, rate_with}, projected};
+use super::{
+    Changes, clamp,
+    levels::{ahead, rate_with},
+    projected,
+};
 use crate::model::{BucketState, Level, Limit, LimitStatus, MILLI, Owner, Rate, whole_tokens};
 
 /// Millitokens, in the order of the limits.

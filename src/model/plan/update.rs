@@ -3,12 +3,14 @@
 use smallvec::SmallVec;
 
 use super::{
-    Changes, Peers, Wanted, clamp, create::added_limits, expiry,
+    Changes, Peers, Wanted, clamp,
+    create::added_limits,
+    expiry,
     line::{self, Row, Rows},
 };
 use crate::model::{
-    Anchor, BucketState, Expiry, Guard, Limit, LimitState, Line, MILLI, Now, Parameters, StampGuard, TokenChange, Update,
-    Validity, WriteId,
+    Anchor, BucketState, Expiry, Guard, Limit, LimitState, Line, MILLI, Now, Parameters, StampGuard, TokenChange,
+    Update, Validity, WriteId,
 };
 
 /// Beyond this many millitokens a number is brought back by moving the anchor: 10^15 tokens a second fill an
@@ -172,7 +174,7 @@ impl Planner<'_> {
         let (seen, to) = repair.unwrap_or((seen, now.max(seen.saturating_add(1))));
         update.anchor = Anchor::Moves { seen, to };
         update.added = added_limits(state, changes, wanted.limits);
-        let gone = expiry::after(state, changes, wanted, &update.added, now);
+        let gone = expiry::after(state, changes, wanted, &update.added, (now, to));
         update.expiry = match gone {
             Some(seconds) => Expiry::At(seconds),
             None if state.expires_at.is_some() => Expiry::Never,

@@ -1,12 +1,13 @@
 //! Items as bucket states.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, num::IntErrorKind};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::attributes::{
-    BYPASS, CASCADE, DISABLED, EXPIRES_AT, Field, INCARNATION, LAST_WRITE, NO_SCHEDULE, OWN_ANCHOR, PARENT_ID, PRESSURE,
-    REFILLED_AT, SHARD_COUNT, VALID_UNTIL, is_schedule, limit_attribute, limit_of_soft, limit_of_tokens, user_limit,
+    BYPASS, CASCADE, DISABLED, EXPIRES_AT, Field, INCARNATION, LAST_WRITE, NO_SCHEDULE, OWN_ANCHOR, PARENT_ID,
+    PRESSURE, REFILLED_AT, SHARD_COUNT, VALID_UNTIL, is_schedule, limit_attribute, limit_of_soft, limit_of_tokens,
+    user_limit,
 };
 use crate::{
     model::{BucketState, EntityId, Level, LimitState, Parameters, Pressure, Split, Stamps, WriteId},
@@ -54,20 +55,20 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
             Err(_) if scheduled => continue,
             parameters => parameters?,
         };
+        let consumed = fields.counter(Field::Consumed)?.unwrap_or(0);
+        if name == PRESSURE {
+            // A measure, for which no bucket is refused. Not divided among shards: every item takes that many writes.
+            let level = Level { tokens: fields.counter(Field::Tokens)?.unwrap_or(0), remainder: 0 };
+            state.pressure = Some(Pressure { rate: parameters.whole(), level, consumed });
+            continue;
+        }
         let level = Level {
             tokens: fields.required(Field::Tokens)?,
             remainder: fields.integer(Field::Remainder)?.unwrap_or(0),
         };
-        if name == PRESSURE {
-            // Not divided among shards: every item takes that many writes.
-            let consumed = fields.integer(Field::Consumed)?.unwrap_or(0);
-            state.pressure = Some(Pressure { rate: parameters.whole(), level, consumed });
-            continue;
-        }
         let Some(limit) = user_limit(name) else {
             continue;
         };
-        let consumed = fields.integer(Field::Consumed)?.unwrap_or(0);
         let shards = (shard, state.shard_count);
         let limit = LimitState::new(limit, parameters, shards, level, consumed);
         state.limits.push(limit.map_err(|error| corrupt(name).with_source(error))?);
@@ -114,9 +115,28 @@ impl<'a> Fields<'a> {
     }
 
     fn integer(&mut self, field: Field) -> Result<Option<i64>, StoreError> {
+        integer(self.item, self.name_of(field))
+    }
+
+    /// What only counts: a number that is too great stands for the greatest.
+    fn counter(&mut self, field: Field) -> Result<Option<i64>, StoreError> {
+        let item = self.item;
+        let attribute = self.name_of(field);
+        match item.get(attribute) {
+            Some(AttributeValue::N(number)) => match number.parse::<i64>().map_err(|error| *error.kind()) {
+                Ok(number) => Ok(Some(number)),
+                Err(IntErrorKind::PosOverflow) => Ok(Some(i64::MAX)),
+                Err(IntErrorKind::NegOverflow) => Ok(Some(i64::MIN)),
+                Err(_) => Err(corrupt(attribute)),
+            },
+            _ => integer(item, attribute),
+        }
+    }
+
+    fn name_of(&mut self, field: Field) -> &str {
         self.attribute.truncate(self.field);
         self.attribute.push_str(field.suffix());
-        integer(self.item, &self.attribute)
+        &self.attribute
     }
 
     fn required(&mut self, field: Field) -> Result<i64, StoreError> {

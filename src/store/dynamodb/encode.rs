@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
     attributes::{
-        BYPASS, CASCADE, DISABLED, ENTITY_ID, EXPIRES_AT, Field, INCARNATION, LAST_WRITE, OWN_ANCHOR, PARENT_ID, PK, PRESSURE,
-        PRESSURE_CAPACITY, PRESSURE_PERIOD, REFILLED_AT, RESOURCE, SHARD_COUNT, SK, STATE, VALID_UNTIL,
+        BYPASS, CASCADE, DISABLED, ENTITY_ID, EXPIRES_AT, Field, INCARNATION, LAST_WRITE, OWN_ANCHOR, PARENT_ID, PK,
+        PRESSURE, PRESSURE_CAPACITY, PRESSURE_PERIOD, REFILLED_AT, RESOURCE, SHARD_COUNT, SK, STATE, VALID_UNTIL,
         bucket_index_keys, bucket_key, limit_attribute, soft_attribute,
     },
     expression::{Expression, number, text},

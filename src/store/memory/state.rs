@@ -123,8 +123,7 @@ impl State {
         for (index, spend) in spends.iter().enumerate() {
             let tally = places.at(limits, index).and_then(|place| self.tallies.get(place));
             let debt = debts.get(index).copied().unwrap_or(0);
-            if spend.amount() > 0
-                && tally.is_none_or(|tally| tally.level.tokens.saturating_add(debt) < spend.amount())
+            if spend.amount() > 0 && tally.is_none_or(|tally| tally.level.tokens.saturating_add(debt) < spend.amount())
             {
                 return None;
             }

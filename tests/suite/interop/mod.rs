@@ -22,6 +22,7 @@ mod buckets;
 mod cascade;
 mod flood;
 mod leases;
+mod mixed;
 mod peer;
 mod records;
 mod same_items;

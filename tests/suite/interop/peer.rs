@@ -47,37 +47,31 @@ pub(super) use table_or_skip;
 
 impl Table {
     /// `None` where there is no Python client, and that is said. Namespaces: ours, theirs.
-    pub(super) async fn open(maker: Maker, [ours, theirs]: [&str; 2]) -> Option<Self> {
+    pub(super) async fn open(maker: Maker, namespaces: [&str; 2]) -> Option<Self> {
+        Self::open_with(maker, namespaces, None).await
+    }
+
+    /// As [`open`](Self::open). `mixed`: what our limiter is told of Python clients, if anything.
+    pub(super) async fn open_with(maker: Maker, [ours, theirs]: [&str; 2], mixed: Option<bool>) -> Option<Self> {
         let (Some(python), Some(script)) = (env::var_os("TOLLGATE_PEER_PYTHON"), env::var_os("TOLLGATE_PEER_SCRIPT"))
         else {
             skipped("interop, because TOLLGATE_PEER_PYTHON and TOLLGATE_PEER_SCRIPT name no Python client");
             return None;
         };
         let engine = TestEngine::start().await;
-        let open = || {
-            let deadline = Duration::from_secs(20);
-            // Everything is written at once, and read anew.
-            let settings = RateLimiter::builder().deadline(deadline).store_deadline(deadline);
-            let settings = settings.flush_after(Duration::ZERO).config_ttl(Duration::ZERO);
-            RateLimiter::open()
-                .stack(STACK)
-                .namespace(ours)
-                .client(engine.client())
-                .provision(CreateTable::new().without_stream())
-                .settings(settings.deny_from_memory(Duration::ZERO))
-        };
+        let open = || limiter(&engine, ours, mixed);
         let mut command = Command::new(python);
         command.arg(script).args(["--endpoint", &engine.endpoint(), "--stack", STACK, "--namespace", theirs]);
         command.env("AWS_ACCESS_KEY_ID", engine.access_key());
         let (ours, theirs) = match maker {
             Maker::Ours => {
-                let ours = open().await.unwrap();
+                let ours = open().await;
                 (ours, Peer::start(command).await)
             }
             Maker::Theirs => {
                 command.args(["--create", "--no-stream"]);
                 let theirs = Peer::start(command).await;
-                (open().await.unwrap(), theirs)
+                (open().await, theirs)
             }
         };
         Some(Self { engine, ours, theirs })
@@ -96,6 +90,13 @@ impl Table {
     /// Runs Python with a `repository` and a `limiter` of the peer's own namespace: for what its
     /// script has no word for.
     pub(super) async fn python(&self, code: &str) {
+        let output = self.python_of(code).output().await.unwrap();
+        assert!(output.status.success(), "{code}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// As [`python`](Self::python), to be started.
+    pub(super) fn python_of(&self, code: &str) -> Command {
+        let code = code.trim().replace('\n', "\n    ");
         let program = format!(
             "import asyncio, sys\nfrom zae_limiter import *\nasync def main():\n    \
              repository = Repository(sys.argv[2], region='us-east-1', endpoint_url=sys.argv[1])\n    \
@@ -104,14 +105,24 @@ impl Table {
              limiter = RateLimiter(repository=repository)\n    {code}\n    \
              await repository.close()\nasyncio.run(main())\n"
         );
-        let output = Command::new(env::var_os("TOLLGATE_PEER_PYTHON").unwrap())
-            .args(["-c", &program, &self.engine.endpoint(), STACK, &self.theirs.namespace])
-            .envs([("AWS_ACCESS_KEY_ID", self.engine.access_key()), ("AWS_SECRET_ACCESS_KEY", "test")])
-            .output()
-            .await
-            .unwrap();
-        assert!(output.status.success(), "{code}: {}", String::from_utf8_lossy(&output.stderr));
+        let mut command = Command::new(env::var_os("TOLLGATE_PEER_PYTHON").unwrap());
+        command.args(["-c", &program, &self.engine.endpoint(), STACK, &self.theirs.namespace]);
+        command.envs([("AWS_ACCESS_KEY_ID", self.engine.access_key()), ("AWS_SECRET_ACCESS_KEY", "test")]);
+        command
     }
+}
+
+/// A limiter of ours that writes everything at once, and reads it anew.
+pub(super) async fn limiter(engine: &TestEngine, namespace: &str, mixed: Option<bool>) -> RateLimiter {
+    let deadline = Duration::from_secs(20);
+    let settings = RateLimiter::builder().deadline(deadline).store_deadline(deadline);
+    let settings = settings.flush_after(Duration::ZERO).config_ttl(Duration::ZERO).deny_from_memory(Duration::ZERO);
+    let settings = match mixed {
+        Some(mixed) => settings.mixed_fleet(mixed),
+        None => settings,
+    };
+    let open = RateLimiter::open().stack(STACK).namespace(namespace).client(engine.client());
+    open.provision(CreateTable::new().without_stream()).settings(settings).await.unwrap()
 }
 
 pub(super) struct Peer {

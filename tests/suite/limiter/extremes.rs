@@ -137,3 +137,22 @@ fn two_runtimes_share_a_limiter() {
     });
     assert_eq!(available.get("tokens").unwrap().available, 500);
 }
+
+/// Millitokens of a slow limit take long: none may be lost to a division.
+#[tokio::test]
+async fn a_full_bucket_grants_all_of_its_capacity_at_any_time() {
+    for millis in [86_400_001, 86_400_017, 90_000_037, 123_456_789] {
+        for fixture in [Fixture::in_memory(), Fixture::gated()] {
+            let limit = Limit::per_day("rpd", 5);
+            let one = || fixture.limiter.acquire("user", "api").limits(limit.clone()).into_future();
+            for _ in 0..5 {
+                one().await.unwrap().commit();
+            }
+            fixture.advance(millis);
+            for granted in 0..5 {
+                one().await.unwrap_or_else(|error| panic!("{granted} of 5 after {millis}: {error}")).commit();
+            }
+            assert!(one().await.unwrap_err().denied().is_some());
+        }
+    }
+}

@@ -12,7 +12,7 @@ use std::{
 use aws_sdk_dynamodb::types::AttributeValue;
 use tollgate::{
     EntityId, LimitName, RateLimiter, Resource,
-    clock::ManualClock,
+    clock::{Clock, ManualClock},
     limiter::Builder,
     model::{BucketKey, BucketState, Create, Split, Update, WriteId},
     store::{
@@ -86,21 +86,20 @@ impl Fixture {
         Self { limiter, clock, buckets: Buckets::DynamoDb(Box::new(table)) }
     }
 
-    /// Millitokens of a limit of a bucket as the store holds them, refill since its last write not
-    /// counted, and its consumption counter.
+    /// Millitokens of a limit of a bucket, and its consumption counter.
     pub(super) async fn raw(&self, entity: &str, resource: &str, limit: &str) -> (i64, i64) {
         let state = match &self.buckets {
             Buckets::InMemory(store) => store.read(&key(entity, resource)).await.unwrap(),
             Buckets::Gated(store) => store.inner.read(&key(entity, resource)).await.unwrap(),
             Buckets::DynamoDb(table) => {
                 let item = table.item(entity, resource).await.expect("there is a bucket");
-                let read = |field: &str| integer(&item, &format!("b_{limit}_{field}"));
-                return (read("tk"), read("tc"));
+                return (level(&item, limit, self.clock.now()), integer(&item, &format!("b_{limit}_tc")));
             }
         };
-        let state = state.expect("there is a bucket");
-        let state = state.limit(&LimitName::new(limit).unwrap()).expect("it has the limit");
-        (state.level.tokens, state.consumed)
+        let bucket = state.expect("there is a bucket");
+        let state = bucket.limit(&LimitName::new(limit).unwrap()).expect("it has the limit");
+        let level = state.rate.refill(state.level, bucket.age(self.clock.now()));
+        (level.tokens, state.consumed)
     }
 
     /// Bucket writes so far; none is counted where buckets are changed in place.
@@ -209,6 +208,18 @@ impl Table {
 pub(super) fn integer(item: &HashMap<String, AttributeValue>, attribute: &str) -> i64 {
     let value = item.get(attribute).unwrap_or_else(|| panic!("there is no {attribute}"));
     value.as_n().unwrap().parse().unwrap()
+}
+
+/// What a limit of a bucket's item holds at `now` (epoch ms): millitokens.
+pub(super) fn level(item: &HashMap<String, AttributeValue>, limit: &str, now: i64) -> i64 {
+    let read = |field: &str| i128::from(integer(item, &format!("b_{limit}_{field}")));
+    let remainder = item.get(&format!("b_{limit}_fr")).map_or(0, |_| read("fr"));
+    let shards = item.get("shard_count").map_or(1, |_| i128::from(integer(item, "shard_count")));
+    let shard: i128 = item["PK"].as_s().unwrap().rsplit('#').next().unwrap().parse().unwrap();
+    let age = i128::from((now - integer(item, "rf")).max(0));
+    let due = (age * read("ra") + remainder) / (read("rp") * shards);
+    let capacity = read("cp") / shards + i128::from(shard < read("cp") % shards);
+    i64::try_from((read("tk") + due).min(capacity)).unwrap()
 }
 
 /// A memory store that counts its calls.

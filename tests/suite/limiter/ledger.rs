@@ -66,6 +66,8 @@ struct Perfect {
     units: i128,
     at: i64,
     parameters: Parameters,
+    /// The most millitokens that several processes allow each other above the capacity, at any parameters so far.
+    slack: i128,
 }
 
 #[derive(Clone, Debug)]
@@ -77,7 +79,7 @@ enum Write {
 impl Perfect {
     fn new(parameters: Parameters, consumed: i64, at: i64) -> Self {
         let units = i128::from(parameters.capacity() - consumed) * i128::from(parameters.refill_period());
-        Self { units, at, parameters }.capped()
+        Self { units, at, parameters, slack: slack(parameters) }.capped()
     }
 
     fn full(&self) -> i128 {
@@ -106,9 +108,15 @@ impl Perfect {
     fn change(&mut self, parameters: Parameters) {
         let millitokens = self.units.div_euclid(i128::from(self.parameters.refill_period()));
         self.parameters = parameters;
+        self.slack = self.slack.max(slack(parameters));
         self.units = millitokens * i128::from(parameters.refill_period());
         *self = self.capped();
     }
+}
+
+/// The refill of the longest slack: millitokens.
+fn slack(parameters: Parameters) -> i128 {
+    i128::from(parameters.refill_amount()) * i128::from(SLACK) / i128::from(parameters.refill_period())
 }
 
 /// What the real bucket holds, in the same units.
@@ -119,6 +127,9 @@ fn real(state: &BucketState, limit: &LimitState, now: i64) -> i128 {
     let units = i128::from(limit.level.tokens) * period + i128::from(limit.level.remainder) + refill;
     units.min(i128::from(parameters.capacity()) * period)
 }
+
+/// The refill of so many ms may be spent above the capacity, once, where several processes spend.
+const SLACK: i64 = 250;
 
 impl Ledger {
     pub(super) fn new(clock: ManualClock) -> Self {
@@ -172,7 +183,9 @@ impl Ledger {
         let (now, state) = (self.clock.now(), self.state());
         for limit in &bucket.limits {
             let perfect = state.perfect[&limit.name].refilled(now);
-            let slack = i128::from(perfect.parameters.refill_amount()) * i128::from(state.ahead);
+            let ahead = i128::from(perfect.parameters.refill_amount()) * i128::from(state.ahead);
+            // A fraction of a millitoken is given up where several processes find it full.
+            let slack = ahead + 2 * i128::from(perfect.parameters.refill_period());
             let real = real(&bucket, limit, now);
             let name = &limit.name;
             assert!(real + slack >= perfect.units, "{name}: {real} of {} are left, slack {slack}", perfect.units);
@@ -274,10 +287,11 @@ impl State {
             let perfect = self.perfect[&limit.name].refilled(now);
             let period = i128::from(perfect.parameters.refill_period());
             let real = real(after, limit, perfect.at);
-            let slack = i128::from(perfect.parameters.refill_amount()) * i128::from(self.late_by);
+            let late = i128::from(perfect.parameters.refill_amount()) * i128::from(self.late_by);
+            let slack = late + perfect.slack * period;
             let minted = real > perfect.units + slack;
             // A settlement that is repeated, because its answer was lost, may take twice.
-            let overdrawn = perfect.units < -2 * i128::from(self.debt) * period;
+            let overdrawn = perfect.units < -2 * i128::from(self.debt) * period - perfect.slack * period;
             if minted || overdrawn {
                 let what = if minted { "minted" } else { "overdrawn" };
                 let perfect = perfect.units;

@@ -11,6 +11,7 @@ mod extremes;
 mod faults;
 mod fixture;
 mod flaky;
+mod foreign_items;
 mod handles;
 mod histories;
 mod in_place;

@@ -47,6 +47,16 @@ fn verdict(result: &Result<Lease, Error>) -> Option<Option<Duration>> {
     result.as_ref().err().map(|error| error.denied().expect("a decision").retry_after())
 }
 
+/// Over a store, a full bucket keeps the fraction of a millitoken that it has above its capacity.
+fn assert_alike(gated: Option<Option<Duration>>, in_place: Option<Option<Duration>>, number: usize, when: &str) {
+    let millis =
+        |verdict: Option<Option<Duration>>| verdict.map_or(0, |wait| wait.unwrap_or(Duration::MAX).as_millis());
+    // What a millitoken of the slowest limit takes.
+    let fraction = [1, 8, 2161][number % 4];
+    let (gated, in_place) = (millis(gated), millis(in_place));
+    assert!(gated <= in_place && in_place - gated <= fraction, "{gated} and {in_place} ms, key {number}, {when}");
+}
+
 /// A process, and what its store counts.
 struct Process {
     limiter: RateLimiter,
@@ -103,7 +113,7 @@ async fn rest_changes_no_decision() {
             let third = in_place.acquire(number, &limits, costs).await;
             // Over a store, changed limits hold once a write carries them; in memory at once, denied or not.
             if number % 4 != 3 {
-                assert_eq!(verdict(&one), verdict(&third), "seed {seed}, step {step}, key {number}");
+                assert_alike(verdict(&one), verdict(&third), number, &format!("seed {seed}, step {step}"));
             }
             let (ending, used) = (random.u8(..6), (random.u8(..4) == 0).then(|| random.u64(..25)));
             match one {

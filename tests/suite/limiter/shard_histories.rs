@@ -19,6 +19,8 @@ use super::fixture::{START, key};
 const CAPACITY: i128 = 64;
 const AMOUNT: i128 = 7;
 const PERIOD: i128 = 900;
+/// The refill of so many ms may be spent above the capacity, once.
+const SLACK: i128 = 100;
 /// Units in which nothing has to be rounded: a millitoken times the period times the most shards.
 const MOST: i128 = 32;
 
@@ -96,7 +98,9 @@ impl Checked {
         state.perfect = state.perfect.min(full);
         (state.at, state.consumed) = (now, consumed);
         let held: i128 = shards.iter().map(|shard| held(shard, now)).sum();
-        assert!(held <= state.perfect, "minted: {held} of {} in {shards:?}", state.perfect);
+        // What several processes allow each other, once.
+        let slack = SLACK * AMOUNT * 1000 * MOST;
+        assert!(held <= state.perfect + slack, "minted: {held} of {} in {shards:?}", state.perfect);
         result
     }
 

@@ -8,9 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tollgate::{Error, Limit, RateLimiter};
+use tollgate::{
+    Error, Limit, RateLimiter,
+    clock::{Clock, SystemClock},
+};
 
-use super::fixture::{Table, integer};
+use super::fixture::{Table, integer, level};
 
 const FOR: Duration = Duration::from_secs(20);
 const FAST: i64 = 50;
@@ -39,10 +42,9 @@ async fn saturate(limiter: RateLimiter, limit: &'static str, end: Instant, grant
     }
 }
 
-/// The slow limit's tokens, left and spent, in units of millitoken · ms.
-fn slow_units(item: &std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>) -> i64 {
-    let remainder = item.get("b_slow_fr").map_or(0, |_| integer(item, "b_slow_fr"));
-    (integer(item, "b_slow_tk") + integer(item, "b_slow_tc")) * SLOW_PERIOD + remainder
+/// The slow limit's millitokens, left at `now` and spent.
+fn slow_tokens(item: &std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>, now: i64) -> i64 {
+    level(item, "slow", now) + integer(item, "b_slow_tc")
 }
 
 /// Saturates both limits from `tasks` tasks of one limiter, and now and then from another limiter
@@ -54,7 +56,7 @@ async fn saturated(tasks: usize, with_another: bool) {
     // Empty from the beginning: from now on nothing is cut.
     let lease = limiter.acquire("user", "api").limits(limits()).cost("fast", FAST as u64).cost("slow", 10).await;
     lease.unwrap().commit();
-    let before = table.item("user", "api").await.unwrap();
+    let (before, began) = (table.item("user", "api").await.unwrap(), SystemClock.now());
     let writes = table.writes();
 
     let end = Instant::now() + FOR;
@@ -95,7 +97,8 @@ async fn saturated(tasks: usize, with_another: bool) {
     let after = table.item("user", "api").await.unwrap();
     let writes = table.writes() - writes;
     let (fast, slow) = (fast.load(Ordering::SeqCst), slow.load(Ordering::SeqCst));
-    let elapsed = integer(&after, "rf") - integer(&before, "rf");
+    let now = SystemClock.now();
+    let elapsed = now - began;
     let due = FOR.as_secs() as i64 * FAST;
     println!("fast: {fast} of {due}, slow: {slow}, {elapsed} ms refilled, {writes} writes");
 
@@ -105,11 +108,10 @@ async fn saturated(tasks: usize, with_another: bool) {
     // Never more than time has brought: the bucket was empty.
     assert!(fast * 1000 <= (elapsed + 1000) * FAST, "{fast} in {elapsed} ms");
     assert!(slow * SLOW_PERIOD <= elapsed + 1000, "{slow} in {elapsed} ms");
-    let brought = slow_units(&after) - slow_units(&before);
-    assert!(brought <= elapsed * 1000, "{brought} in {elapsed} ms");
-    assert!(brought * 1000 >= elapsed * 1000 * 995, "{brought} in {elapsed} ms");
-    // Refills that are due are not left for long.
-    assert!(elapsed >= FOR.as_millis() as i64 * 94 / 100, "{elapsed} ms");
+    // A millitoken comes in 10 ms.
+    let brought = slow_tokens(&after, now) - slow_tokens(&before, began);
+    assert!(brought * 10 <= elapsed + 10, "{brought} in {elapsed} ms");
+    assert!(brought * 10_000 >= elapsed * 995, "{brought} in {elapsed} ms");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use aws_sdk_dynamodb::types::AttributeValue;
 use tollgate::{
     Error, Lease, Limit, RateLimiter,
-    clock::ManualClock,
+    clock::{Clock, ManualClock},
     error::Unavailable,
     limiter::Acquire,
     model::{ConfigScope, Entity, Owner},
@@ -13,7 +13,7 @@ use tollgate::{
 };
 use tollgate_testkit::{ErrorAnswer, Fault};
 
-use super::fixture::{STACK, START, Table, integer, settings};
+use super::fixture::{STACK, START, Table, integer, level, settings};
 
 struct World {
     table: Table,
@@ -64,7 +64,7 @@ impl World {
     /// Millitokens and net consumption of a bucket.
     async fn raw(&self, entity: &str) -> (i64, i64) {
         let item = self.item(entity).await;
-        (integer(&item, "b_tokens_tk"), integer(&item, "b_tokens_tc"))
+        (level(&item, "tokens", self.clock.now()), integer(&item, "b_tokens_tc"))
     }
 
     async fn item(&self, entity: &str) -> HashMap<String, AttributeValue> {

@@ -236,7 +236,7 @@ async fn the_expiry_of_a_bucket_follows_where_its_limits_come_from() {
     };
     config.set(ConfigScope::System, rpm(60)).await.unwrap();
     touch().await;
-    assert_eq!(expiry().await, Some(number(START / 1000 + 2 + 420)));
+    assert_eq!(expiry().await, Some(number(START / 1000 + 2 + 3600)));
     config.set(ConfigScope::Entity(entity("user")), rpm(60)).await.unwrap();
     touch().await;
     assert_eq!(expiry().await, None);

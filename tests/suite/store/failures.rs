@@ -151,7 +151,7 @@ async fn a_table_that_is_missing_has_done_nothing() {
     let table = Table::create().await;
     let store = DynamoDbStore::new(&table.client, "another", NAMESPACE);
     for error in errors(&store).await {
-        assert_eq!(error.kind(), StoreErrorKind::NotApplied, "{error}");
+        assert_eq!(error.kind(), StoreErrorKind::Missing, "{error}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! One suite for every store: the same bodies on the memory store, and on DynamoDB through the SDK.
 
+mod anchor;
 mod create;
 mod expiry;
 mod failures;

@@ -9,8 +9,8 @@ use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use tollgate::{
     LimitName,
     model::{
-        Anchor, BucketKey, BucketState, Create, Expiry, Guard, Level, LimitState, Line, NewLimit, Parameters, StackName,
-        StampGuard, TokenChange, Update, WriteId,
+        Anchor, BucketKey, BucketState, Create, Expiry, Guard, Level, LimitState, Line, NewLimit, Parameters,
+        StackName, StampGuard, TokenChange, Update, WriteId,
     },
     store::{
         Outcome, Store,

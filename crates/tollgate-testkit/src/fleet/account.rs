@@ -87,8 +87,14 @@ mod tests {
 
     #[test]
     fn what_a_perfect_bucket_grants_is_right_to_the_millitoken() {
-        assert_eq!(account(&[(0, 0, 10_000), (100, 100, 1000), (250, 250, 1500)]).over_admitted(parameters(), Duration::ZERO), 0);
-        assert_eq!(account(&[(0, 0, 10_000), (100, 100, 1000), (250, 250, 1501)]).over_admitted(parameters(), Duration::ZERO), 1);
+        assert_eq!(
+            account(&[(0, 0, 10_000), (100, 100, 1000), (250, 250, 1500)]).over_admitted(parameters(), Duration::ZERO),
+            0
+        );
+        assert_eq!(
+            account(&[(0, 0, 10_000), (100, 100, 1000), (250, 250, 1501)]).over_admitted(parameters(), Duration::ZERO),
+            1
+        );
     }
 
     #[test]
@@ -106,7 +112,13 @@ mod tests {
 
     #[test]
     fn what_comes_back_may_be_granted_again() {
-        assert_eq!(account(&[(0, 0, 10_000), (0, 0, -2000), (0, 0, 2000)]).over_admitted(parameters(), Duration::ZERO), 0);
-        assert_eq!(account(&[(0, 0, 10_000), (0, 0, -2000), (0, 0, 2001)]).over_admitted(parameters(), Duration::ZERO), 1);
+        assert_eq!(
+            account(&[(0, 0, 10_000), (0, 0, -2000), (0, 0, 2000)]).over_admitted(parameters(), Duration::ZERO),
+            0
+        );
+        assert_eq!(
+            account(&[(0, 0, 10_000), (0, 0, -2000), (0, 0, 2001)]).over_admitted(parameters(), Duration::ZERO),
+            1
+        );
     }
 }

@@ -55,6 +55,17 @@ impl ErrorAnswer {
         )
     }
 
+    /// `ThrottlingException`, status 400, with the reason that the partition key is used more often than one
+    /// partition takes.
+    pub fn hot_key() -> Self {
+        let mut answer = Self::throttling();
+        answer.body["throttlingReasons"] = json!([{
+            "reason": "TableWriteKeyRangeThroughputExceeded",
+            "resource": "arn:aws:dynamodb:us-east-1:000000000000:table/table",
+        }]);
+        answer
+    }
+
     /// `InternalServerError`, status 500. From the real service, such a write may have happened; this one
     /// was not forwarded.
     pub fn internal_server_error() -> Self {

@@ -17,11 +17,12 @@ use super::{
         state::Waiter,
     },
     answer,
+    order::{Order, Write},
 };
 use crate::{
     error::{SettleError, Unavailable},
     model::{
-        BucketState, Level, Limit, Limits, WriteId,
+        BucketState, Level, Limit, Limits,
         plan::{self, Changes},
     },
     store::{StoreError, StoreErrorKind},
@@ -34,6 +35,9 @@ const MOST_FAILURES: u32 = 10;
 /// The step of the pauses between these tries, where differences are to be written at once.
 const LEAST_PAUSE: Duration = Duration::from_millis(10);
 
+/// The least wait that a denial tells.
+const LEAST_WAIT: Duration = Duration::from_millis(1);
+
 /// How many races in a row a request may lose before it is told so.
 const MOST_RACES: u32 = 50;
 
@@ -44,12 +48,16 @@ pub(super) fn refuse(gate: &Gate, mut batch: Batch, bucket: Option<BucketState>,
     let mut state = gate.lock();
     gate.miss(&state, bucket.as_ref());
     let mut verdicts = Vec::new();
-    match bucket.as_ref().filter(|bucket| plan::is_short(bucket, &batch.changes, planned_at)) {
+    // Nothing is denied by an anchor that a wrong clock has left far ahead, nor by limits that somebody has changed.
+    let limits = batch.wanted.as_deref().unwrap_or_default();
+    let shows = |bucket: &&BucketState| !time.is_far_before(bucket.refilled_at) && !plan::differs(bucket, limits);
+    match bucket.as_ref().filter(shows).filter(|bucket| plan::is_short(bucket, &batch.changes, planned_at)) {
         Some(bucket) => {
-            let refill = refill_of(bucket, &batch);
-            let processes = state.others.processes();
-            state.pace.found_too_little(refill, processes, Instant::now());
-            verdicts = deny_short(bucket, &mut batch, planned_at);
+            if state.others.are_there(time.at) {
+                let processes = state.others.processes();
+                state.pace.found_too_little(refill_of(bucket, &batch), processes, Instant::now());
+            }
+            verdicts = deny_short(bucket, &mut batch, (planned_at, time.at));
             state.found_at = Some(planned_at);
         }
         None => {
@@ -70,7 +78,7 @@ pub(super) fn refuse(gate: &Gate, mut batch: Batch, bucket: Option<BucketState>,
 }
 
 /// Denies those of a batch that did not fit, by the refill that they counted on. The others go first next time.
-fn deny_short(bucket: &BucketState, batch: &mut Batch, at: i64) -> Vec<(Waiter, Verdict)> {
+fn deny_short(bucket: &BucketState, batch: &mut Batch, (at, now): (i64, i64)) -> Vec<(Waiter, Verdict)> {
     let Some(limits) = &batch.wanted else { return Vec::new() };
     let mut taken = batch.pending.clone();
     let mut room = Room::new(Some(bucket), Some(limits), &taken, at);
@@ -80,7 +88,13 @@ fn deny_short(bucket: &BucketState, batch: &mut Batch, at: i64) -> Vec<(Waiter, 
             spend(&mut taken, &waiter, bucket.shard_count);
             batch.waiters.push(waiter);
         } else {
-            let statuses = plan::statuses(Some(bucket), &waiter.limits, &waiter.amounts, &taken, at);
+            let mut statuses = plan::statuses(Some(bucket), &waiter.limits, &waiter.amounts, &taken, at);
+            // What there was counts as of then, the wait from now on: at once would be no denial.
+            let later = plan::statuses(Some(bucket), &waiter.limits, &waiter.amounts, &taken, now);
+            for (status, later) in statuses.iter_mut().zip(later).filter(|(status, _)| status.exceeded()) {
+                status.retry_after = later.retry_after.map(|wait| wait.max(LEAST_WAIT));
+                status.reset_after = later.reset_after;
+            }
             denied.push((waiter, Verdict::Denied(statuses)));
         }
     }
@@ -99,7 +113,7 @@ fn refill_of(bucket: &BucketState, batch: &Batch) -> f64 {
 }
 
 /// Tells everybody whose wish the write has fulfilled.
-pub(super) fn land(gate: &Arc<Gate>, batch: Batch, bucket: BucketState, id: &WriteId) {
+pub(super) fn land(gate: &Arc<Gate>, Write { batch, order }: Write, bucket: BucketState) {
     let time = gate.context.now();
     let now = time.at;
     let mut state = gate.lock();
@@ -107,7 +121,11 @@ pub(super) fn land(gate: &Arc<Gate>, batch: Batch, bucket: BucketState, id: &Wri
     // what is known may be trusted. Processes that carry different ones would never come to an end.
     let carried = batch.waiters.is_empty() && batch.wanted.is_some();
     state.pace.landed(!batch.waiters.is_empty(), Instant::now());
-    state.others.saw(&bucket, &batch.changes, Some(id), gate.written_at(now));
+    if matches!(order, Order::Create(_)) {
+        // Of another item.
+        state.others.forget();
+    }
+    state.others.saw(&bucket, &batch.changes, Some(order.id()), gate.written_at(now));
     state.takes_refused = 0;
     state.failures = 0;
     gate.learn(Some(&bucket));

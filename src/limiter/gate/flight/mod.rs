@@ -126,13 +126,12 @@ pub(super) async fn fly(mut airborne: Airborne) {
         let mut woken = 0;
         let landing = execute(gate, &mut write).await;
         drop(place);
-        let id = write.order.id().clone();
         match landing {
             Landing::Applied(state) => {
                 refusals = 0;
                 woken = write.batch.waiters.len().max(1);
                 gate.context.round_trip.took(begun.elapsed());
-                land(gate, write.batch, state, &id);
+                land(gate, write, state);
                 grow(gate, false).await;
             }
             Landing::Refused(state) => {

@@ -46,13 +46,14 @@ impl Report {
         }
     }
 
-    /// Asserts that no request was denied while the buckets have held its cost or while it was told so, and that
-    /// none lost all of its races.
+    /// Asserts that no denial told that there was enough, and that no request lost all of its races.
+    ///
+    /// A bucket above its limit is asked by writes that count on the refill up to when they were planned: what is
+    /// refilled while they are on their way is there when they are refused, and others take it.
     #[track_caller]
     pub fn assert_no_false_denials(&self) {
-        let no_room = |denied: fn(&WorkerReport) -> u64| self.workers.iter().all(|worker| denied(worker) == 0);
-        self.expect(no_room(|worker| worker.denied_with_room), "no denial while there was room");
-        self.expect(no_room(|worker| worker.denied_telling_room), "no denial tells that there is room");
+        let telling_room = self.workers.iter().map(|worker| worker.denied_telling_room).sum::<u64>();
+        self.expect(telling_room == 0, "no denial tells that there is room");
         self.expect(self.failed("contended") == 0, "nothing is contended");
     }
 

@@ -1,0 +1,50 @@
+//! Writes of this crate and of Python clients on one bucket. What is checked is what these lose by an anchor that
+//! stays. They grant too much beside each other already: their fast writes know no capacity.
+
+use proptest::prelude::*;
+use tollgate::model::plan::Peers::{self, Present, Unknown};
+
+use super::{
+    history::{ALL, Kind, Python, SPENDS, histories},
+    hold,
+    oracle::worst,
+};
+
+/// Tries histories in a mode. At most `lost` is lost of a bucket with the capacity.
+fn beside(kind: Kind, mode: &'static [Peers], lost: fn(i64) -> i64) {
+    hold(histories(kind, mode), |history| {
+        let largest = history.first.limits.iter().map(|limit| limit.rate.capacity()).max().unwrap();
+        let worst = worst(&history);
+        prop_assert!(worst.loss <= lost(largest), "{worst:?}");
+        Ok(())
+    });
+}
+
+const MIXED: Kind = Kind { python: Python::Both, ..SPENDS };
+
+/// A first race costs at most one bucket.
+#[test]
+fn a_race_with_one_that_nobody_knows_of_costs_a_bucket_at_most() {
+    beside(MIXED, &[Unknown], |capacity| capacity);
+}
+
+#[test]
+fn nothing_is_lost_beside_one_that_was_seen() {
+    beside(MIXED, &[Present], |_| 0);
+}
+
+#[test]
+fn nothing_is_lost_of_settlements_beside_one_that_was_seen() {
+    beside(Kind { python: Python::Both, reserves: false, ..ALL }, &[Present], |_| 0);
+}
+
+/// Slow writes have no floor if what they refill covers what they spend: they find no debt in this mode.
+#[test]
+fn nothing_is_granted_too_early_beside_slow_writes_of_one_that_was_seen() {
+    let kind = Kind { python: Python::Slow, way: 2, ..SPENDS };
+    hold(histories(kind, &[Present]), |history| {
+        let worst = worst(&history);
+        prop_assert_eq!(worst.excess, 0, "{:?}", worst);
+        Ok(())
+    });
+}

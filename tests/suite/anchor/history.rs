@@ -1,0 +1,260 @@
+//! Random histories.
+
+use proptest::prelude::*;
+use tollgate::model::{
+    BucketState,
+    plan::{Changes, Peers},
+};
+
+use super::item::{NAMES, START, bucket, limit, name};
+
+/// Capacity, refill amount and refill period: millitokens, ms.
+pub(super) type Numbers = (i64, i64, i64);
+
+/// What happens, and under what conditions. Times in ms.
+#[derive(Clone, Debug)]
+pub(super) struct History {
+    pub(super) first: BucketState,
+    /// What each writer's clock is ahead.
+    pub(super) clocks: Vec<i64>,
+    /// A clock steps by up to so much between two writes.
+    pub(super) jumps: i64,
+    /// The refill of so many ms may be spent above the capacity.
+    pub(super) slack: i64,
+    pub(super) peers: Peers,
+    pub(super) steps: Vec<Step>,
+    /// How far clocks are off at most, and how long a write takes to the store at most.
+    pub(super) clock: i64,
+    pub(super) way: i64,
+}
+
+/// What one writer does.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    /// Since the step before.
+    pub(super) pause: i64,
+    pub(super) writer: usize,
+    pub(super) act: Act,
+    pub(super) amounts: [Amounts; 3],
+    /// What others are taken to have spent of each limit since the image.
+    pub(super) taken: i64,
+    pub(super) out: i64,
+    pub(super) back: i64,
+    pub(super) fate: Fate,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Act {
+    Write,
+    /// The bucket is to expire, or not to expire any more: that moves the anchor.
+    Move,
+    /// New parameters for some of the limits, in whole tokens.
+    Parameters([Option<Numbers>; 3]),
+    /// A Python client's fast write, and its slow one.
+    Fast,
+    Slow,
+}
+
+/// Millitokens of one limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Amounts {
+    pub(super) spend: i64,
+    /// What the spend may leave the bucket owing.
+    pub(super) debt: i64,
+    pub(super) take: i64,
+    pub(super) give: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Fate {
+    Arrives,
+    /// The write never reaches the store.
+    LostBefore,
+    /// Its answer is lost.
+    LostAfter,
+}
+
+impl Step {
+    /// What the step does if it is done. Python clients spend only, of what is there.
+    pub(super) fn done(&self) -> [Amounts; 3] {
+        match self.act {
+            Act::Fast | Act::Slow => self.amounts.map(|amounts| Amounts { spend: amounts.spend, ..Amounts::default() }),
+            _ => self.amounts,
+        }
+    }
+
+    /// What the step does to a bucket.
+    pub(super) fn changes(&self, state: &BucketState) -> Changes {
+        let mut changes = Changes::new();
+        for (limit, amounts) in state.limits.iter().zip(&self.amounts) {
+            if amounts.spend > 0 {
+                changes.reserve(&limit.name, amounts.spend, amounts.debt);
+            }
+            changes.settle(&limit.name, amounts.take);
+            changes.settle(&limit.name, -amounts.give);
+        }
+        changes
+    }
+}
+
+/// What Python clients do in a history.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Python {
+    None,
+    Slow,
+    Both,
+}
+
+/// What a history is made of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kind {
+    pub(super) takes: bool,
+    pub(super) gives: bool,
+    pub(super) batches: bool,
+    pub(super) reserves: bool,
+    pub(super) parameters: bool,
+    pub(super) python: Python,
+    /// Of a hundred writes.
+    pub(super) lost: u32,
+    pub(super) clock: i64,
+    pub(super) jumps: i64,
+    pub(super) slack: i64,
+    pub(super) way: i64,
+    pub(super) writers: usize,
+    pub(super) steps: usize,
+}
+
+/// Spends of three writers, and nothing else.
+pub(super) const SPENDS: Kind = Kind {
+    takes: false,
+    gives: false,
+    batches: false,
+    reserves: false,
+    parameters: false,
+    python: Python::None,
+    lost: 0,
+    clock: 0,
+    jumps: 0,
+    slack: 0,
+    way: 20,
+    writers: 3,
+    steps: 10,
+};
+
+/// Everything that one process does to a bucket.
+pub(super) const ALL: Kind = Kind { takes: true, gives: true, batches: true, reserves: true, ..SPENDS };
+
+/// Millitokens by the millisecond: a bucket fills while a history lasts, and every remainder counts.
+fn small() -> impl Strategy<Value = Numbers> {
+    let rates = prop_oneof![Just((1, 1)), Just((1, 10)), Just((3, 7)), Just((2, 1)), Just((7, 100)), Just((1, 100))];
+    (prop_oneof![Just(3i64), Just(7), Just(20), Just(50)], rates).prop_map(|(cp, (ra, rp))| (cp, ra, rp))
+}
+
+/// Whole tokens: what a limit is made of.
+fn whole() -> impl Strategy<Value = Numbers> {
+    const RATES: &[(i64, i64)] =
+        &[(1000, 1000), (1000, 100), (3000, 7000), (2000, 1000), (7000, 100_000), (5000, 60_000)];
+    (prop_oneof![Just(1000i64), Just(2000), Just(7000), Just(20_000)], proptest::sample::select(RATES))
+        .prop_map(|(cp, (ra, rp))| (cp, ra, rp))
+}
+
+fn limits(kind: Kind) -> BoxedStrategy<Vec<(Numbers, i64, i64)>> {
+    let numbers = if kind.parameters { whole().boxed() } else { prop_oneof![3 => small(), 1 => whole()].boxed() };
+    // Full, half full, empty, in debt.
+    let limit = (numbers, prop_oneof![2 => Just(2i64), 1 => Just(1), 1 => Just(0), 1 => Just(-2)], 0i64..100_000);
+    proptest::collection::vec(limit.prop_map(|(numbers, halves, fr)| (numbers, numbers.0 * halves / 2, fr)), 1..=3)
+        .boxed()
+}
+
+fn amount() -> impl Strategy<Value = i64> {
+    prop_oneof![2 => 1i64..=2, 3 => 1i64..=50, 1 => 1i64..=7000]
+}
+
+fn amounts(kind: Kind) -> BoxedStrategy<Amounts> {
+    let mut one = vec![(4, amount().prop_map(|spend| Amounts { spend, ..Amounts::default() }).boxed())];
+    if kind.takes {
+        one.push((2, amount().prop_map(|take| Amounts { take, ..Amounts::default() }).boxed()));
+    }
+    if kind.gives {
+        one.push((2, amount().prop_map(|give| Amounts { give, ..Amounts::default() }).boxed()));
+    }
+    if kind.reserves {
+        let reserved = (amount(), amount()).prop_map(|(spend, debt)| Amounts { spend, debt, ..Amounts::default() });
+        one.push((2, reserved.boxed()));
+    }
+    if kind.batches {
+        let some = || prop_oneof![Just(0), amount()];
+        let batch = (amount(), some(), some());
+        one.push((1, batch.prop_map(|(spend, take, give)| Amounts { spend, take, give, debt: 0 }).boxed()));
+    }
+    proptest::strategy::Union::new_weighted(one).boxed()
+}
+
+fn act(kind: Kind) -> BoxedStrategy<Act> {
+    let mut acts = vec![(6, Just(Act::Write).boxed()), (2, Just(Act::Move).boxed())];
+    if kind.parameters {
+        let new = || proptest::option::of(whole());
+        acts.push((2, [new(), new(), new()].prop_map(Act::Parameters).boxed()));
+    }
+    if kind.python == Python::Both {
+        acts.push((3, Just(Act::Fast).boxed()));
+    }
+    if kind.python != Python::None {
+        acts.push((5, Just(Act::Slow).boxed()));
+    }
+    proptest::strategy::Union::new_weighted(acts).boxed()
+}
+
+fn step(kind: Kind) -> impl Strategy<Value = Step> {
+    let pause = prop_oneof![4 => Just(0i64), 6 => 0i64..10, 3 => 10i64..50, 1 => 0i64..400, 1 => 0i64..6000];
+    let all = || prop_oneof![2 => Just(Amounts::default()).boxed(), 3 => amounts(kind)];
+    let fate = prop_oneof![
+        100 - kind.lost => Just(Fate::Arrives),
+        kind.lost.max(1) => Just(if kind.lost > 0 { Fate::LostBefore } else { Fate::Arrives }),
+        kind.lost.max(1) => Just(if kind.lost > 0 { Fate::LostAfter } else { Fate::Arrives }),
+    ];
+    let taken = prop_oneof![3 => Just(0i64), 1 => 0i64..60, 1 => 0i64..3000];
+    let way = 0..=kind.way;
+    (pause, 0..kind.writers, act(kind), [amounts(kind), all().boxed(), all().boxed()], taken, way.clone(), way, fate)
+        .prop_map(|(pause, writer, act, amounts, taken, out, back, fate)| Step {
+            pause,
+            writer,
+            act,
+            amounts,
+            taken,
+            out,
+            back,
+            fate,
+        })
+}
+
+/// Histories of a kind, and in one of the modes.
+pub(super) fn histories(kind: Kind, modes: &'static [Peers]) -> impl Strategy<Value = History> {
+    let age = prop_oneof![Just(0i64), Just(1), Just(30), Just(500), 0i64..=5000];
+    let clocks = proptest::collection::vec(-kind.clock..=kind.clock, kind.writers);
+    let steps = proptest::collection::vec(step(kind), 1..=kind.steps);
+    (limits(kind), age, any::<bool>(), clocks, proptest::sample::select(modes), steps).prop_map(
+        move |(limits, age, expires, clocks, peers, steps)| {
+            let mut first = bucket(age, []);
+            for (text, (numbers, tokens, fr)) in NAMES.into_iter().zip(limits) {
+                let mut limit = limit(text, tokens, numbers);
+                limit.level.remainder = fr % numbers.2;
+                first.limits.push(limit);
+            }
+            first.expires_at = expires.then_some(START / 1000 + 8000);
+            let Kind { jumps, slack, clock, way, .. } = kind;
+            History { first, clocks, jumps, slack, peers, steps, clock, way }
+        },
+    )
+}
+
+/// A change of one limit, for hand-made ones.
+pub(super) fn change(limit: &str, amounts: Amounts) -> Changes {
+    let mut changes = Changes::new();
+    if amounts.spend > 0 {
+        changes.reserve(&name(limit), amounts.spend, amounts.debt);
+    }
+    changes.settle(&name(limit), amounts.take);
+    changes.settle(&name(limit), -amounts.give);
+    changes
+}

@@ -1,0 +1,100 @@
+//! The memory store as one item.
+
+use std::task::{Context, Poll, Waker};
+
+use tollgate::{
+    LimitName,
+    model::{BucketKey, BucketState, Create, Level, LimitState, NewLimit, Parameters, Update, WriteId},
+    store::{MemoryStore, Outcome, Store, StoreFuture},
+};
+
+/// When every history begins: epoch ms.
+pub(super) const START: i64 = 1_000_000_000_000;
+
+pub(super) const NAMES: [&str; 3] = ["a", "b", "c"];
+
+pub(super) fn name(text: &str) -> LimitName {
+    LimitName::new(text).unwrap()
+}
+
+/// A limit that was last refilled at the anchor.
+pub(super) fn limit(limit: &str, tokens: i64, (cp, ra, rp): (i64, i64, i64)) -> LimitState {
+    let parameters = Parameters::new(cp, ra, rp).unwrap();
+    LimitState::new(name(limit), parameters, (0, 1), Level { tokens, remainder: 0 }, 0).unwrap()
+}
+
+/// A bucket with an anchor that is so many ms old when a history begins.
+pub(super) fn bucket<const N: usize>(age: i64, limits: [LimitState; N]) -> BucketState {
+    let mut state = BucketState::new(START - age);
+    state.limits.extend(limits);
+    state
+}
+
+/// One item.
+pub(super) struct Item {
+    store: MemoryStore,
+    key: BucketKey,
+}
+
+impl Item {
+    /// The item of a bucket, and its first image.
+    pub(super) fn new(state: &BucketState) -> (Self, BucketState) {
+        let key = BucketKey::new("e".try_into().unwrap(), "r".try_into().unwrap());
+        let limits = state.limits.iter().map(|limit| {
+            let LimitState { name, parameters, level, consumed, .. } = limit.clone();
+            NewLimit { limit: name, parameters, level, consumed }
+        });
+        let create = Create {
+            id: WriteId::from_number(0),
+            now: state.refilled_at,
+            limits: limits.collect(),
+            expires_at: state.expires_at,
+            shard_count: 1,
+            lineage: None,
+        };
+        let item = Self { store: MemoryStore::new(), key };
+        let Outcome::Applied(image) = ready(item.store.create(&item.key, &create)) else { panic!("refused") };
+        (item, image)
+    }
+
+    /// Executes a write: whether it was done, and the image that it brings.
+    pub(super) fn execute(&self, update: &Update) -> (bool, BucketState) {
+        match ready(self.store.update(&self.key, update)) {
+            Outcome::Applied(image) => (true, image),
+            Outcome::Refused(image) => (false, image.unwrap()),
+        }
+    }
+
+    /// Executes a write that has to be done.
+    pub(super) fn apply(&self, update: &Update) -> BucketState {
+        let (done, image) = self.execute(update);
+        assert!(done, "refused: {update:?} {image:?}");
+        image
+    }
+
+    pub(super) fn store(&self) -> &MemoryStore {
+        &self.store
+    }
+
+    pub(super) fn key(&self) -> &BucketKey {
+        &self.key
+    }
+
+    pub(super) fn read(&self) -> BucketState {
+        ready(self.store.read(&self.key)).unwrap()
+    }
+}
+
+/// The memory store answers at once.
+pub(super) fn ready<T>(mut future: StoreFuture<'_, T>) -> T {
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result.unwrap(),
+        Poll::Pending => panic!("the memory store waits"),
+    }
+}
+
+/// What a limit holds at a time: epoch ms, millitokens.
+pub(super) fn level(state: &BucketState, limit: &str, at: i64) -> i64 {
+    let known = state.limit(&name(limit)).unwrap();
+    known.rate.refill(known.level, at - state.refilled_at).tokens
+}

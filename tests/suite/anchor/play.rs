@@ -1,0 +1,172 @@
+//! Plays a history.
+
+use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
+
+use tollgate::{
+    Limit,
+    model::{
+        BucketState, Guard, Update, WriteId,
+        plan::{self, Others, Wanted},
+    },
+};
+
+use super::{
+    history::{Act, Amounts, Fate, History, Step},
+    item::{Item, NAMES, START},
+    peers,
+};
+
+/// A write that was done: when, by which step, and what the item was then.
+pub(super) struct Event<'a> {
+    pub(super) at: i64,
+    pub(super) step: &'a Step,
+    pub(super) after: BucketState,
+    pub(super) amounts: [Amounts; 3],
+}
+
+/// What became of a history.
+pub(super) struct Played<'a> {
+    pub(super) events: Vec<Event<'a>>,
+    /// How many ms moves went ahead of the clock: one in the millisecond of the last moves the anchor by one.
+    pub(super) ahead: i64,
+}
+
+#[derive(Clone)]
+enum Task {
+    Plan,
+    Read,
+    PlanSlow,
+    Commit(Box<Update>),
+    Land(bool, Box<BucketState>, Box<Update>),
+}
+
+/// A task, and how often the step was tried before.
+struct Queue {
+    tasks: Vec<(Task, usize, u32)>,
+    order: BinaryHeap<Reverse<(i64, usize)>>,
+}
+
+impl Queue {
+    fn push(&mut self, at: i64, task: Task, step: usize, tries: u32) {
+        self.order.push(Reverse((at, self.tasks.len())));
+        self.tasks.push((task, step, tries));
+    }
+
+    fn pop(&mut self) -> Option<(i64, Task, usize, u32)> {
+        let Reverse((at, index)) = self.order.pop()?;
+        let (task, step, tries) = self.tasks[index].clone();
+        Some((at, task, step, tries))
+    }
+}
+
+/// A write that was refused so often is given up.
+const TRIES: u32 = 4;
+/// Tries of a Python client's last resort.
+const FELL_BACK: u32 = 9;
+
+pub(super) fn play(history: &History) -> Played<'_> {
+    let (item, image) = Item::new(&history.first);
+    let mut images = vec![image; history.clocks.len()];
+    let mut queue = Queue { tasks: Vec::new(), order: BinaryHeap::new() };
+    let mut at = START;
+    for (index, step) in history.steps.iter().enumerate() {
+        at += step.pause;
+        queue.push(at, Task::Plan, index, 0);
+    }
+    let (mut events, mut ahead) = (Vec::new(), 0);
+    while let Some((at, task, index, tries)) = queue.pop() {
+        let step = &history.steps[index];
+        let now = at + history.clocks[step.writer] + jump(history, at, step.writer);
+        let image = &mut images[step.writer];
+        match task {
+            Task::Plan if step.act == Act::Slow => queue.push(at + step.out, Task::Read, index, tries),
+            Task::Plan | Task::PlanSlow => {
+                if let Some(update) = planned(history, step, image, now, queue.tasks.len()) {
+                    ahead += update.anchor.moves_to().map_or(0, |to| (to - now.max(image.refilled_at)).max(0));
+                    queue.push(at + step.out, Task::Commit(Box::new(update)), index, tries);
+                }
+            }
+            Task::Read => {
+                *image = item.read();
+                queue.push(at + step.back, Task::PlanSlow, index, tries);
+            }
+            Task::Commit(update) => {
+                let repeat = || {
+                    let guard = Guard::NotLanded(update.id.clone());
+                    Task::Commit(Box::new(Update { guard, ..(*update).clone() }))
+                };
+                let first = tries == 0 && update.guard == Guard::None;
+                // What was given back may have been: it is not given twice.
+                let repeats = step.amounts.iter().all(|amounts| amounts.give == 0);
+                if first && step.fate == Fate::LostBefore {
+                    if repeats {
+                        queue.push(at + step.back + step.out, repeat(), index, tries);
+                    }
+                    continue;
+                }
+                let (done, after) = item.execute(&update);
+                if done {
+                    events.push(Event { at, step, after: after.clone(), amounts: step.done() });
+                    if first && step.fate == Fate::LostAfter {
+                        if repeats {
+                            queue.push(at + step.back + step.out, repeat(), index, tries);
+                        }
+                        continue;
+                    }
+                }
+                queue.push(at + step.back, Task::Land(done, Box::new(after), update), index, tries);
+            }
+            Task::Land(done, after, update) => {
+                *image = *after;
+                if done || update.guard != Guard::None {
+                    continue;
+                }
+                match step.act {
+                    Act::Slow if tries != FELL_BACK => {
+                        let update = peers::fast(&step.changes(image), now);
+                        queue.push(at, Task::Commit(Box::new(update)), index, FELL_BACK);
+                    }
+                    Act::Slow | Act::Fast => {}
+                    _ if tries < TRIES => queue.push(at, Task::Plan, index, tries + 1),
+                    _ => {}
+                }
+            }
+        }
+    }
+    Played { events, ahead }
+}
+
+/// How far a writer's clock has stepped at a time.
+fn jump(history: &History, at: i64, writer: usize) -> i64 {
+    let jumps = history.jumps;
+    (at.wrapping_mul(7919) + writer as i64 * 104_729).rem_euclid(2 * jumps + 1) - jumps
+}
+
+fn planned(history: &History, step: &Step, image: &BucketState, now: i64, number: usize) -> Option<Update> {
+    let changes = step.changes(image);
+    let mut own = None;
+    let mut limits = Vec::new();
+    match &step.act {
+        Act::Fast => return Some(peers::fast(&changes, now)),
+        Act::Slow => return peers::slow(image, &changes, now),
+        Act::Write => {}
+        Act::Move => own = Some(image.expires_at.is_some()),
+        Act::Parameters(new) => {
+            for (text, new) in NAMES.iter().zip(new).take(image.limits.len()) {
+                limits.extend(new.map(|(cp, ra, rp)| {
+                    let tokens = |amount: i64| u64::try_from(amount / 1000).unwrap();
+                    let period = Duration::from_millis(u64::try_from(rp).unwrap());
+                    Limit::custom(*text, tokens(cp), tokens(ra), period).unwrap()
+                }));
+            }
+        }
+    }
+    // A request is denied by the image alone.
+    if plan::is_short(image, &changes, now) {
+        return None;
+    }
+    let taken = image.limits.iter().map(|_| step.taken).collect();
+    let others = Others { peers: history.peers, slack: history.slack, taken };
+    let wanted = Wanted { limits: &limits, own, lineage: None, others };
+    Some(plan::update(image, &changes, wanted, now, WriteId::from_number(number as u64 + 1)))
+}

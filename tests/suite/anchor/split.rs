@@ -1,0 +1,44 @@
+//! A split of a bucket leaves its shards what it held, at every later time.
+
+use proptest::prelude::*;
+use tollgate::{
+    model::{BucketKey, BucketState, Split, WriteId},
+    store::Store,
+};
+
+use super::{
+    hold,
+    item::{Item, START, bucket, limit, ready},
+};
+
+/// What a limit holds before the capacity cuts, in units of a millitoken divided by period and shards.
+fn uncut(state: &BucketState, at: i64) -> i128 {
+    let limit = &state.limits[0];
+    let (period, count) = (i128::from(limit.parameters.refill_period()), i128::from(state.shard_count));
+    let refilled = i128::from(at - state.refilled_at) * i128::from(limit.parameters.refill_amount());
+    i128::from(limit.level.tokens) * period * count + refilled + i128::from(limit.level.remainder)
+}
+
+#[test]
+fn halves_make_the_whole_in_debt_and_above_the_capacity_too() {
+    let numbers = (0i64..=50, 1i64..=9, prop_oneof![Just(1i64), Just(7), Just(10), Just(100)]);
+    let inputs = (-5000i64..=5000, numbers, 0i64..100, 0i64..=5000, 0i64..=100_000);
+    hold(inputs, |(tokens, numbers, remainder, age, later)| {
+        let mut known = limit("a", tokens, numbers);
+        known.level.remainder = remainder % numbers.2;
+        let (item, whole) = Item::new(&bucket(age, [known]));
+        let split = Split { id: WriteId::from_number(1), now: START, shard_count: 1 };
+        prop_assert!(ready(item.store().split(item.key(), &split)));
+        let other = BucketKey { shard: 1, ..item.key().clone() };
+        let halves = [item.read(), ready(item.store().read(&other)).unwrap()];
+        let at = START + later;
+        // A remainder that both copy is half as much in each of them.
+        let sum: i128 = halves.iter().map(|half| uncut(half, at)).sum();
+        let expected = uncut(&whole, at) * 2;
+        prop_assert_eq!(sum, expected);
+        for half in &halves {
+            prop_assert_eq!(half.refilled_at, whole.refilled_at);
+        }
+        Ok(())
+    });
+}

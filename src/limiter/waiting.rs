@@ -58,18 +58,19 @@ async fn wait_for(
     ticket: Result<Ticket, usize>,
     first: Started,
 ) -> Result<Lease, Error> {
-    let lease = match (attempt(&request, &recourse, Some(first)).await, &ticket) {
+    let mut lease = match (attempt(&request, &recourse, Some(first)).await, &ticket) {
         (Err(Error::Denied(denied)), Err(waiters)) => return Err(QueueFull::new(*waiters, *denied).into()),
         (result, _) => result?,
     };
     let wait = lease.starts_at().saturating_sub(request.now());
-    if let Some(wait) = u64::try_from(wait).ok().filter(|wait| *wait > 0) {
+    if let Some(millis) = u64::try_from(wait).ok().filter(|wait| *wait > 0) {
         if request.is_in_memory() && tokio::runtime::Handle::try_current().is_err() {
             return Err(Invalid::NoRuntime.into());
         }
         let waited = telemetry::Waited::begin();
-        request.timer(Duration::from_millis(wait)).await;
+        request.timer(Duration::from_millis(millis)).await;
         waited.end(true);
+        lease.has_waited(wait);
     }
     Ok(lease)
 }

@@ -152,6 +152,14 @@ impl Grant {
         self.starts_at
     }
 
+    /// Notes that its request has waited for so many ms: what the bucket held after the charge has been refilled since.
+    pub(in crate::limiter) fn has_waited(&mut self, millis: i64) {
+        for (limit, share) in self.bucket.limits().iter().zip(self.shares.iter_mut()) {
+            let level = Level { tokens: share.left, remainder: 0 };
+            share.left = Parameters::from(limit).whole().refill(level, millis).tokens;
+        }
+    }
+
     pub(in crate::limiter) fn bucket(&self) -> &Bucket {
         &self.bucket
     }

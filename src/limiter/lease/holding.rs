@@ -81,6 +81,10 @@ impl Holding {
         Self { together, ..self }
     }
 
+    pub(in crate::limiter) fn grant_mut(&mut self) -> &mut Grant {
+        &mut self.grant
+    }
+
     pub(in crate::limiter) fn grant(&self) -> &Grant {
         &self.grant
     }

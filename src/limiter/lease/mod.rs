@@ -82,6 +82,13 @@ impl Lease {
         }
     }
 
+    /// Notes that its request has waited for so many ms.
+    pub(in crate::limiter) fn has_waited(&mut self, millis: i64) {
+        if let Some(any) = self.any_mut() {
+            any.holdings.iter_mut().for_each(|holding| holding.grant_mut().has_waited(millis));
+        }
+    }
+
     fn aside(&self) -> Option<&Aside> {
         match &self.held {
             Held::Few(_) => None,

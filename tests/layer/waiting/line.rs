@@ -133,16 +133,12 @@ async fn one_more_comes(random: &mut fastrand::Rng, limiter: RateLimiter, seed: 
             *if before > 0 { &mut seen.behind_others } else { &mut seen.alone } += 1;
             assert!(came.elapsed() <= world.most + A_MOMENT, "seed {seed}");
             assert!(seconds >= 1, "seed {seed}");
-            if before == 0 {
-                // Exactly. Behind others it is no less than it takes, and may be more.
-                tokio::time::sleep(Duration::from_secs(seconds - 1)).await;
-                settle().await;
-                let too_long = in_line() == 0 && world.time_until("alice", &cost).await.is_zero() && seconds > 1;
-                assert!(!too_long, "{seconds} s, a second less would do: {cost:?} of {:?}, seed {seed}", world.limits);
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            } else {
-                tokio::time::sleep(Duration::from_secs(seconds)).await;
-            }
+            // Exactly, whoever waits: what is reserved for them counts.
+            tokio::time::sleep(Duration::from_secs(seconds - 1)).await;
+            settle().await;
+            let too_long = world.time_until("alice", &cost).await.is_zero() && seconds > 1;
+            assert!(!too_long, "{seconds} s, a second less would do: {cost:?} of {:?}, seed {seed}", world.limits);
+            tokio::time::sleep(Duration::from_secs(1)).await;
             let back = Instant::now();
             let again = world.ask("alice", &cost).await;
             assert_eq!(
@@ -160,7 +156,8 @@ async fn one_more_comes(random: &mut fastrand::Rng, limiter: RateLimiter, seed: 
         assert!(took <= world.most + A_MOMENT, "{took:?} of {:?}, seed {seed}", world.most);
     }
     let granted = world.granted.lock().unwrap();
-    assert!(granted.is_sorted(), "first come first served: {granted:?}, seed {seed}");
+    // Of several limits, who comes later may ask for less of the one that is short, and start earlier.
+    assert!(world.limits.len() > 1 || granted.is_sorted(), "first come first served: {granted:?}, seed {seed}");
 }
 
 async fn who_comes_back_as_told_is_admitted_though_others_waited(new: fn() -> RateLimiter) {
@@ -183,12 +180,15 @@ async fn who_comes_back_as_told_is_admitted_though_others_waited_for_a_gate() {
     who_comes_back_as_told_is_admitted_though_others_waited(through_gates).await;
 }
 
-/// The first waits for one limit, of which the second asks for nothing. While it does, the other limit is
-/// full, and saves nothing up for the second.
+/// In which the slow limit is refilled.
+const SLOW: u64 = 30;
+
+/// The first waits for one limit, of which the second asks for nothing. The second waits only for what the first
+/// has taken of the other one.
 #[tokio::test(start_paused = true)]
-async fn a_limit_that_is_full_while_others_wait_for_another_saves_nothing_up() {
+async fn who_asks_for_nothing_of_the_limit_that_others_wait_for_does_not_wait_for_it() {
     for new in [in_memory, through_gates] {
-        let slow = Limit::custom("slow", 10, 1, Duration::from_secs(1)).unwrap();
+        let slow = Limit::custom("slow", 10, 1, Duration::from_secs(SLOW / 10)).unwrap();
         let policy = per_user(Limit::custom("quick", 10, 10, Duration::from_secs(10)).unwrap())
             .estimate("quick", header_value(COSTS[0]))
             .limit(slow)
@@ -204,10 +204,11 @@ async fn a_limit_that_is_full_while_others_wait_for_another_saves_nothing_up() {
         });
         settle().await;
         let denied = ask_for(&app, "alice", &[10, 0]).await;
-        assert_eq!((denied.status().as_u16(), text(&denied, "retry-after")), (429, Some("20")));
-        tokio::time::sleep(Duration::from_secs(20)).await;
-        assert_eq!(first.await.unwrap(), 200);
+        assert_eq!((denied.status().as_u16(), text(&denied, "retry-after")), (429, Some("10")));
+        tokio::time::sleep(Duration::from_secs(10)).await;
         assert_eq!(ask_for(&app, "alice", &[10, 0]).await.status(), 200);
-        assert!(start.elapsed() <= Duration::from_secs(20) + A_MOMENT, "{:?}", start.elapsed());
+        assert!(start.elapsed() <= Duration::from_secs(10) + A_MOMENT, "{:?}", start.elapsed());
+        assert_eq!(first.await.unwrap(), 200);
+        assert!(start.elapsed() <= Duration::from_secs(SLOW) + A_MOMENT, "{:?}", start.elapsed());
     }
 }

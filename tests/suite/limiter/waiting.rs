@@ -123,6 +123,7 @@ in_memory_and_through_gates!(
     the_parent_is_waited_for,
     nobody_waits_for_a_limit_that_only_observes,
     works_with_a_bucket_handle_and_stored_limits,
+    who_does_not_wait_is_denied_while_others_do,
 );
 
 async fn does_not_wait_where_the_tokens_are_there(limiter: RateLimiter) {
@@ -225,13 +226,15 @@ async fn one_that_goes_leaves_its_place(limiter: RateLimiter) {
     tokio::time::sleep(ms(50)).await;
     middle.abort();
     big.abort();
-    small.await.unwrap().unwrap();
-    let [("small", at)] = grants.all()[..] else { panic!() };
-    assert!((100..=102).contains(&at), "{at}");
+    settle().await;
+    // Who comes now finds what they gave back, and goes before one who was told a time already.
+    let last = grants.wait("last", ask(&limiter, 1).until_ready(LONG).max_waiters(3)).await;
+    for task in [small, last] {
+        task.await.unwrap().unwrap();
+    }
+    let [("last", last), ("small", small)] = grants.all()[..] else { panic!("{:?}", grants.all()) };
+    assert!((200..=202).contains(&last) && (1600..=1602).contains(&small), "{last} {small}");
     // Nothing is charged for those that went.
-    let available = limiter.available("user", "api").limits(limit()).await.unwrap();
-    assert_eq!(available.get("tokens").unwrap().available, 0);
-    tokio::time::sleep(ms(1000)).await;
     drain(&limiter).await;
 }
 
@@ -287,6 +290,20 @@ async fn works_with_a_bucket_handle_and_stored_limits(limiter: RateLimiter) {
     let handle = limiter.bucket("user", "api").unwrap().limits(limit()).unwrap();
     handle.acquire().cost("tokens", 10).until_ready(LONG).await.unwrap().commit();
     assert!((ms(2000)..=ms(2003)).contains(&start.elapsed()), "{:?}", start.elapsed());
+}
+
+async fn who_does_not_wait_is_denied_while_others_do(limiter: RateLimiter) {
+    drain(&limiter).await;
+    let grants = Grants::new();
+    let waiting = grants.wait("waiting", ask(&limiter, 10).until_ready(LONG)).await;
+    tokio::time::sleep(ms(500)).await;
+    // 5 tokens have been refilled, and 10 are owed.
+    assert_eq!(told(ask(&limiter, 1).await), 600);
+    let available = limiter.available("user", "api").limits(limit()).await.unwrap();
+    assert_eq!(available.get("tokens").unwrap().available, -5);
+    tokio::time::sleep(ms(600)).await;
+    ask(&limiter, 1).await.unwrap().commit();
+    waiting.await.unwrap().unwrap();
 }
 
 /// Limiters over one store in memory, whatever their clocks are: their requests wait for the same buckets.
@@ -349,7 +366,7 @@ async fn a_wait_is_one_store_call() {
     assert!(together <= 11, "{together}");
 }
 
-/// Those who wait ask as many together as there are tokens for: no round trip goes by without.
+/// They take their places together: each write carries all who came during the one before.
 #[tokio::test(start_paused = true)]
 async fn a_line_moves_as_fast_as_the_bucket_refills() {
     let (limiter, store) = gated();
@@ -363,20 +380,21 @@ async fn a_line_moves_as_fast_as_the_bucket_refills() {
     }
     let took = start.elapsed();
     assert!((ms(1990)..=ms(2100)).contains(&took), "{took:?}");
-    assert!(store.calls() <= 500, "{}", store.calls());
+    assert!(store.calls() <= 10, "{}", store.calls());
 }
 
+/// Dropped while its write is on its way: it is given back when that lands.
 #[tokio::test(start_paused = true)]
 async fn what_was_granted_to_one_who_has_gone_is_given_back() {
     let (limiter, store) = gated();
     drain(&limiter).await;
-    let waiting = Grants::new().wait("waiter", ask(&limiter, 10).until_ready(LONG)).await;
     store.take(ms(50));
-    // It asks now.
-    tokio::time::sleep(ms(1020)).await;
+    let waiting = Grants::new().wait("waiter", ask(&limiter, 10).until_ready(LONG)).await;
+    tokio::time::sleep(ms(20)).await;
     waiting.abort();
     tokio::time::sleep(ms(200)).await;
-    ask(&limiter, 10).await.unwrap().commit();
+    let available = limiter.available("user", "api").limits(limit()).await.unwrap();
+    assert_eq!(available.get("tokens").unwrap().available, 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -396,7 +414,7 @@ async fn a_clock_that_the_test_moves_is_enough() {
     }
 }
 
-/// However the clock stands: the longest wait ends it.
+/// However the clock goes on: the wait that the arithmetic gave ends it, by the time of the runtime.
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_stands_still_does_not_keep_anybody() {
     let clock = ManualClock::at(START);
@@ -405,10 +423,10 @@ async fn a_clock_that_stands_still_does_not_keep_anybody() {
     let grants = Grants::new();
     let first = grants.wait("first", ask(&limiter, 5).until_ready(ms(1400))).await;
     let second = grants.wait("second", ask(&limiter, 1).until_ready(ms(1300))).await;
-    let start = Instant::now();
-    assert!(matches!(second.await.unwrap(), Err(Error::Denied(_))));
-    assert!(matches!(first.await.unwrap(), Err(Error::Denied(_))));
-    assert!(start.elapsed() <= ms(1400), "{:?}", start.elapsed());
+    second.await.unwrap().unwrap();
+    first.await.unwrap().unwrap();
+    let [("first", first), ("second", second)] = grants.all()[..] else { panic!("{:?}", grants.all()) };
+    assert!((500..=501).contains(&first) && (600..=601).contains(&second), "{first} {second}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(crate) fn run(quick: bool) {
     let seconds = if quick { 4 } else { 10 };
     for processes in [2, 16, 64] {
         for round_trip in [1, 5, 20, 80] {
-            for demand in [2.0] {
+            for demand in [0.1, 0.8, 2.0] {
                 let round_trip = Duration::from_millis(round_trip);
                 let deadline = Duration::from_millis(250).max(round_trip * 4);
                 let outcome = Fleet::new(processes)

@@ -62,7 +62,8 @@ impl World {
         tokio::spawn(async move {
             let start = Instant::now();
             let is_granted = ask_for(&app, user, &cost).await.status() == 200;
-            if is_granted {
+            // Who asks for nothing does not wait.
+            if is_granted && cost.iter().any(|cost| *cost > 0) {
                 granted.lock().unwrap().push(number);
             }
             (is_granted, start.elapsed())

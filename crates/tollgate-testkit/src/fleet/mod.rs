@@ -53,6 +53,8 @@ pub struct Fleet {
     seed: u64,
     limit: Limit,
     load: Load,
+    /// Of the processes in turn.
+    latencies: Vec<Latency>,
     manners: Manners,
     skew: Duration,
     shards: u32,
@@ -64,12 +66,13 @@ pub struct Fleet {
 
 impl fmt::Debug for Fleet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { processes, seed, limit, load, manners, skew, shards, warm_up, measure, .. } = self;
+        let Self { processes, seed, limit, load, latencies, manners, skew, shards, warm_up, measure, .. } = self;
         f.debug_struct("Fleet")
             .field("processes", processes)
             .field("seed", seed)
             .field("limit", limit)
             .field("load", load)
+            .field("latencies", latencies)
             .field("manners", manners)
             .field("skew", skew)
             .field("shards", shards)
@@ -87,7 +90,8 @@ impl Fleet {
             seed: 0,
             limit: Limit::per_second("tokens", 1000),
             load: Load::open(2000.0),
-            manners: Manners { latency: Latency::default(), item_writes: 1000.0, loss: 0.0 },
+            latencies: vec![Latency::default()],
+            manners: Manners { item_writes: 1000.0, loss: 0.0 },
             skew: Duration::ZERO,
             shards: 1,
             warm_up: Duration::from_secs(3),
@@ -117,7 +121,17 @@ impl Fleet {
 
     /// How long the store takes. Default: [`Latency::default`].
     pub fn latency(mut self, latency: Latency) -> Self {
-        self.manners.latency = latency;
+        self.latencies = vec![latency];
+        self
+    }
+
+    /// How long the store takes for each process: the processes have the `latencies` in turn. Without any it changes
+    /// nothing.
+    pub fn latencies(mut self, latencies: impl IntoIterator<Item = Latency>) -> Self {
+        let latencies: Vec<_> = latencies.into_iter().collect();
+        if !latencies.is_empty() {
+            self.latencies = latencies;
+        }
         self
     }
 

@@ -28,6 +28,8 @@ pub struct Outcome {
     /// most: over any interval at most the capacity, and the refill of the interval widened by
     /// [`widening`](Self::widening) and, if there are several processes, by the slack that they allow each other.
     pub over_admitted: i64,
+    /// The same over the times at which granted requests started: requests that wait are charged before.
+    pub over_started: i64,
     /// Millitokens that callers were granted, from the very beginning, and that no bucket was charged.
     pub unpaid: i64,
     /// How far apart the writes' times were from the store's: how long they were on their way, and how far

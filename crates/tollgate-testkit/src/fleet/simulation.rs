@@ -8,15 +8,17 @@ use std::{
 use tokio::time::{Instant, sleep, sleep_until};
 use tollgate::{
     Error, RateLimiter,
+    clock::Clock,
     limiter::Acquire,
     model::{BucketKey, Parameters},
 };
 
 use super::{
     Fleet, Outcome, ProcessOutcome, Times,
+    account::Account,
     clock::VirtualClock,
     load::{Arrivals, Zipf},
-    store::SimulatedStore,
+    store::{DistantStore, SimulatedStore},
 };
 
 const RESOURCE: &str = "api";
@@ -45,6 +47,8 @@ struct Tally {
     granted: i64,
     /// Requests for each key within the window.
     asked: Vec<u64>,
+    /// What was started of each key, from the very beginning.
+    starts: Vec<Account>,
     grants: Vec<Duration>,
     denials: Vec<Duration>,
 }
@@ -83,18 +87,21 @@ impl Simulation {
         let store = Arc::new(SimulatedStore::new(clock, fleet.seed.wrapping_add(1), fleet.manners, window));
         let mut random = fastrand::Rng::with_seed(fleet.seed.wrapping_add(2));
         let skew = i64::try_from(fleet.skew.as_millis()).unwrap_or(0);
-        let limiters = (0..fleet.processes).map(|_| {
+        let limiters = (0..fleet.processes).map(|process| {
             let clock = clock.skewed(random.i64(-skew..=skew));
             // As on a table of its own.
             let builder = RateLimiter::builder().clock(clock).remembered_buckets(REMEMBERED).mixed_fleet(false);
             let builder = (fleet.settings)(builder);
-            builder.build_shared(store.clone()).unwrap_or_else(|error| panic!("no limiter: {error}"))
+            let latency = fleet.latencies[process % fleet.latencies.len()];
+            let store = DistantStore { store: store.clone(), latency };
+            builder.build_shared(Arc::new(store)).unwrap_or_else(|error| panic!("no limiter: {error}"))
         });
         let limiters = limiters.collect();
         let zipf = Zipf::new(&fleet.load);
         let of_processes = vec![ProcessOutcome::default(); fleet.processes];
         let outcome = Outcome { of_processes, ..Outcome::default() };
-        let tally = Mutex::new(Tally { asked: vec![0; fleet.load.keys], outcome, ..Tally::default() });
+        let starts = (0..fleet.load.keys).map(|_| Account::default()).collect();
+        let tally = Mutex::new(Tally { asked: vec![0; fleet.load.keys], starts, outcome, ..Tally::default() });
         Self { fleet, clock, store, limiters, zipf, tally }
     }
 
@@ -179,7 +186,9 @@ impl Simulation {
         match result {
             Ok(lease) => {
                 lease.commit();
-                tally.granted += i64::try_from(self.fleet.load.cost).unwrap_or(i64::MAX).saturating_mul(1000);
+                let millitokens = i64::try_from(self.fleet.load.cost).unwrap_or(i64::MAX).saturating_mul(1000);
+                tally.granted += millitokens;
+                tally.starts[key].charge(self.clock.now(), self.clock.now(), millitokens);
                 if counted {
                     tally.outcome.granted += 1;
                     tally.outcome.of_processes[process].granted += 1;
@@ -225,6 +234,8 @@ impl Simulation {
         let net: i64 = self.store.accounts(|_, account| account.net()).into_iter().sum();
         let taken: i64 = self.store.accounts(|_, account| account.taken_between(from, to)).into_iter().sum();
         let tokens = taken as f64 / 1000.0;
+        let widening = self.worst(|_, account| account.widening()).unwrap_or_default();
+        let started = tally.starts.iter().map(|starts| starts.over_admitted(parameters, slack + widening));
         Outcome {
             processes: self.fleet.processes,
             time: self.fleet.measure,
@@ -232,7 +243,8 @@ impl Simulation {
             utilisation: tokens / self.possible(&tally.asked),
             over_admitted: self.worst(|_, account| account.over_admitted(parameters, slack)).unwrap_or(0),
             unpaid: (tally.granted - net).max(0),
-            widening: self.worst(|_, account| account.widening()).unwrap_or_default(),
+            over_started: started.max().unwrap_or(0),
+            widening,
             writes: counts.applied,
             lost_races: counts.refused,
             throttled: counts.throttled,
@@ -251,7 +263,6 @@ impl Simulation {
 
     /// Epoch ms from when until when it is measured.
     fn window(&self) -> (i64, i64) {
-        use tollgate::clock::Clock;
         let start = self.clock.now() - i64::try_from(self.clock.elapsed().as_millis()).unwrap_or(0);
         let at = |time: Duration| start + i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         (at(self.fleet.warm_up), at(self.end()))

@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -23,7 +23,6 @@ const READS_PER_WRITE: f64 = 3.0;
 /// What the store is like.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Manners {
-    pub(super) latency: Latency,
     /// Write units per second that one item takes.
     pub(super) item_writes: f64,
     /// The share of writes whose answer is lost, done or not.
@@ -122,9 +121,9 @@ impl SimulatedStore {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn draw(&self) -> (Duration, Duration, Fate) {
+    fn draw(&self, latency: Latency) -> (Duration, Duration, Fate) {
         let mut state = self.state();
-        let (there, back) = self.manners.latency.draw(&mut state.random);
+        let (there, back) = latency.draw(&mut state.random);
         let fate = match state.random.f64() {
             lost if lost < self.manners.loss / 2.0 => Fate::Swallowed,
             lost if lost < self.manners.loss => Fate::Unheard,
@@ -134,8 +133,12 @@ impl SimulatedStore {
     }
 
     /// Does it where the store is, some time away, and tells of it unless that is lost.
-    async fn away<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let (there, back, fate) = self.draw();
+    async fn away<T>(
+        &self,
+        latency: Latency,
+        work: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let (there, back, fate) = self.draw(latency);
         sleep(there).await;
         let outcome = match fate {
             Fate::Swallowed => Err(StoreError::new(StoreErrorKind::Unknown, "lost on its way")),
@@ -228,8 +231,8 @@ impl SimulatedStore {
         Ok(sum)
     }
 
-    async fn look(&self, key: &BucketKey) -> Result<Option<BucketState>, StoreError> {
-        let (there, back, _) = self.draw();
+    async fn look(&self, latency: Latency, key: &BucketKey) -> Result<Option<BucketState>, StoreError> {
+        let (there, back, _) = self.draw(latency);
         sleep(there).await;
         let now = self.clock.elapsed();
         let admitted = {
@@ -275,24 +278,31 @@ fn at_once<T>(mut future: StoreFuture<'_, T>) -> Result<T, StoreError> {
     }
 }
 
-impl Store for SimulatedStore {
+/// The store as one process has it.
+#[derive(Debug)]
+pub(super) struct DistantStore {
+    pub(super) store: Arc<SimulatedStore>,
+    pub(super) latency: Latency,
+}
+
+impl Store for DistantStore {
     fn read<'a>(&'a self, bucket: &'a BucketKey) -> StoreFuture<'a, Option<BucketState>> {
-        Box::pin(self.look(bucket))
+        Box::pin(self.store.look(self.latency, bucket))
     }
 
     fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
-        Box::pin(self.away(|| self.execute(bucket, Write::Update(update))))
+        Box::pin(self.store.away(self.latency, || self.store.execute(bucket, Write::Update(update))))
     }
 
     fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
-        Box::pin(self.away(|| self.execute(bucket, Write::Create(create))))
+        Box::pin(self.store.away(self.latency, || self.store.execute(bucket, Write::Create(create))))
     }
 
     fn transact<'a>(&'a self, updates: &'a [(BucketKey, Update)]) -> StoreFuture<'a, bool> {
-        Box::pin(self.away(|| self.execute_all(updates)))
+        Box::pin(self.store.away(self.latency, || self.store.execute_all(updates)))
     }
 
     fn split<'a>(&'a self, bucket: &'a BucketKey, split: &'a Split) -> StoreFuture<'a, bool> {
-        Box::pin(self.away(|| self.execute_split(bucket, split)))
+        Box::pin(self.store.away(self.latency, || self.store.execute_split(bucket, split)))
     }
 }

@@ -21,9 +21,9 @@ use crate::{
 /// [`cool_down`](Self::cool_down); when the store answers, the breaker closes.
 ///
 /// A failure is a store call that timed out, whose connection failed, or that the store refused for
-/// good or with an error of its own. An acquire that missed its deadline counts too, if the store has answered
-/// nothing at all for 200 ms, or four round trips if these are more: so a store that takes connections and never
-/// answers is found out by its first callers. An answer of any other kind is none, a denial or a lost race for
+/// good or with an error of its own. An acquire that missed its deadline counts too, if the store was asked and has
+/// answered nothing at all for 400 ms, or four round trips if these are more: so a store that takes connections and
+/// never answers is found out by its first callers. An answer of any other kind is none, a denial or a lost race for
 /// a bucket neither. Throttling does not count, neither way: it mostly strikes one busy bucket, and
 /// the store is not down. Nor do transactions that fail, which their own number may cause.
 ///
@@ -118,11 +118,22 @@ pub(super) struct Switch {
     probing: AtomicBool,
     /// How many have, in vain, since it has opened.
     probes: AtomicU32,
-    /// When the store has answered last: epoch ms.
+    /// When the store has answered last, or was asked after it had answered everything: epoch ms.
     heard_at: AtomicI64,
+    /// How many calls have no answer yet.
+    unanswered: AtomicU32,
 }
 
 const CLOSED: i64 = i64::MIN;
+
+/// A call that has no answer yet.
+pub(super) struct Unanswered<'a>(&'a Switch);
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        self.0.unanswered.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// How long after it has opened the store is asked again, ms; twice as long each time.
 const FIRST_PAUSE: i64 = 50;
@@ -138,6 +149,7 @@ impl Switch {
             probing: AtomicBool::new(false),
             probes: AtomicU32::new(0),
             heard_at: AtomicI64::new(i64::MIN),
+            unanswered: AtomicU32::new(0),
         }
     }
 
@@ -179,6 +191,15 @@ impl Switch {
             telemetry::breaker(telemetry::BreakerState::Probing);
         }
         won
+    }
+
+    /// Notes that the store is asked something. Dropped: that this call is over.
+    pub(super) fn asks(&self, now: impl FnOnce() -> i64) -> Unanswered<'_> {
+        if self.unanswered.fetch_add(1, Ordering::Relaxed) == 0 {
+            // Nothing was heard before because nobody has asked.
+            self.heard_at.store(now(), Ordering::Relaxed);
+        }
+        Unanswered(self)
     }
 
     /// Notes how a store call ended.

@@ -110,6 +110,10 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
     if ask.mode.patience.is_some() {
         return reserve(first, &gates, ask).await;
     }
+    if gates.iter().any(|gate| gate.image().is_none()) && first.explores() {
+        // What a grant tells is left is what all of them hold, as far as they were seen.
+        let _ = Looks::begin(&gates, false, true).end().await;
+    }
     let home = &gates[first.preferred() % gates.len()];
     let mut denials = Vec::new();
     if home.may_grant(&ask.limits, &ask.mode, &ask.amounts) {

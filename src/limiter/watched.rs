@@ -40,16 +40,17 @@ pub(super) async fn watch<T>(
     clock: &dyn Clock,
     call: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    let unanswered = Unanswered(breaker, clock);
+    let _asked = breaker.asks(|| clock.now());
+    let given_up = GivenUp(breaker, clock);
     let result = call.await;
-    std::mem::forget(unanswered);
+    std::mem::forget(given_up);
     breaker.heard(&result, || clock.now());
     result
 }
 
-struct Unanswered<'a>(&'a Switch, &'a dyn Clock);
+struct GivenUp<'a>(&'a Switch, &'a dyn Clock);
 
-impl Drop for Unanswered<'_> {
+impl Drop for GivenUp<'_> {
     fn drop(&mut self) {
         self.0.timed_out(self.1.now());
     }
@@ -72,6 +73,7 @@ impl Store for Watched {
         // Transactions fail by their own number, which says nothing of the store.
         let call = self.inner.transact(updates);
         Box::pin(async move {
+            let _asked = self.breaker.asks(|| self.clock.now());
             let result = call.await;
             if result.is_ok() {
                 self.breaker.heard(&result, || self.clock.now());

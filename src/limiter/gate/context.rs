@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// A store that says nothing for so long while it is asked counts as silent, ms.
-const LEAST_SILENCE: i64 = 200;
+const LEAST_SILENCE: i64 = 400;
 
 /// What all gates of a limiter share.
 #[derive(Debug)]

@@ -237,7 +237,10 @@ impl Gate {
     pub(in crate::limiter) async fn look(&self) -> Result<Option<Image>, StoreError> {
         let bucket = self.read().await?;
         self.learn(bucket.as_ref());
-        self.lock().saw(bucket, self.context.now());
+        let mut state = self.lock();
+        self.miss(&state, bucket.as_ref());
+        state.saw(bucket, self.context.now());
+        drop(state);
         Ok(self.image())
     }
 

@@ -1,9 +1,12 @@
 //! Acquiring and settling, on the memory store in place, on gates over it, and on gates over DynamoDB.
 
 mod all_histories;
+mod all_shards_told;
 mod breaker;
 mod cascade;
 mod clocks;
+mod connections;
+mod crowd;
 mod deadlines;
 mod debt;
 mod denial;
@@ -13,20 +16,25 @@ mod fixture;
 mod flaky;
 mod foreign_items;
 mod handles;
+mod heat;
 mod histories;
 mod in_place;
+mod kin;
 mod lease;
 mod ledger;
 mod local;
 mod memory;
 mod outside;
+mod overload;
 mod prefetch;
 mod processes;
 mod reconfigured;
+mod remade;
 mod rest;
 mod shadow;
 mod shard_histories;
 mod shards;
+mod silent;
 mod speeds;
 mod speeds_virtual;
 mod stamps;

@@ -103,9 +103,6 @@ pub(super) async fn fly(mut airborne: Airborne) {
                     }
                     Err(error) => {
                         telemetry::store_call_failed(&gate.key, &error);
-                        if error.kind() == StoreErrorKind::Missing {
-                            gate.context.suspect();
-                        }
                         fail(gate, batch, &Unavailable::Store(error), true);
                     }
                 }
@@ -163,9 +160,6 @@ pub(super) async fn fly(mut airborne: Airborne) {
             Landing::Failed(error) => {
                 telemetry::store_call_failed(&gate.key, &error);
                 let keep = error.kind() == StoreErrorKind::NotApplied;
-                if error.kind() == StoreErrorKind::Missing {
-                    gate.context.suspect();
-                }
                 if !error.is_not_applied() {
                     let mut state = gate.lock();
                     state.seen = Seen::Unknown;

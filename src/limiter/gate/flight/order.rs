@@ -104,6 +104,10 @@ impl Gate {
         which: StoreCall,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        which.watch(&self.key.resource, self.context.in_time(call)).await
+        let result = which.watch(&self.key.resource, self.context.in_time(call)).await;
+        if result.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Missing) {
+            self.context.suspect();
+        }
+        result
     }
 }

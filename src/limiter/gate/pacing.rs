@@ -4,7 +4,7 @@
 //!
 //! - *A bucket that is short.* Every process asks again when the arithmetic says that there is enough, and all but
 //!   one of them find nothing. So a process that finds nothing pauses, twice as long each time, up to the time in
-//!   which one request of each process is refilled. A grant ends the pause.
+//!   which one request of each process is refilled. A grant shortens the pause.
 //! - *A store that throttles.* The gap between two writes grows while it does, and shrinks with every write that
 //!   lands. A request that the next write would come too late for has no decision, and is told when to try again.
 
@@ -16,6 +16,9 @@ use tokio::time::Instant;
 const THROTTLED: f64 = 1.5;
 const LANDED: f64 = 0.9;
 
+/// What a write that found enough does to the pause.
+const GRANTED: f64 = 0.8;
+
 /// The gap begins with so much of a round trip, and grows to so many ms: 100 processes ask an item as often then as it
 /// can take.
 const LEAST_GAP: f64 = 0.5;
@@ -25,7 +28,7 @@ const MOST_GAP: f64 = 100.0;
 const NO_GAP: f64 = 0.5;
 
 /// The least pause, and the most, ms.
-const PAUSE: (f64, f64) = (0.5, 500.0);
+const PAUSE: (f64, f64) = (0.5, 50.0);
 
 /// Processes that together ask no more often than once in so many ms need no pause: a fifth of what an item takes.
 const SELDOM: f64 = 5.0;
@@ -70,14 +73,18 @@ impl Pace {
     /// Notes that a write has landed; if it granted anything.
     pub(super) fn landed(&mut self, granted: bool, now: Instant) {
         if granted {
-            self.pause = 0.0;
+            self.pause *= GRANTED;
+            if self.pause < PAUSE.0 {
+                self.pause = 0.0;
+            }
         }
         self.throttled = 0;
         self.gap *= LANDED;
         if self.gap < NO_GAP {
             self.gap = 0.0;
         }
-        self.departs = (self.gap > 0.0).then(|| now + spread(self.gap));
+        let wait = self.gap.max(self.pause);
+        self.departs = (wait > 0.0).then(|| now + spread(wait));
     }
 
     /// Notes that a write found too little. One request is refilled in `refill` ms, and `processes` write.

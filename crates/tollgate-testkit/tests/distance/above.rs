@@ -15,21 +15,25 @@ fn assert_all_used(report: &Report) {
 }
 
 #[test]
+#[ignore = "loads the machine: run alone"]
 fn two_tasks_ask_again_at_once() {
     assert_all_used(&run(scenario(2, 1, 10)));
 }
 
 #[test]
+#[ignore = "loads the machine: run alone"]
 fn sixty_four_tasks_ask_for_twice_the_limit() {
     assert_all_used(&run(scenario(4, 16, 400)));
 }
 
 #[test]
+#[ignore = "loads the machine: run alone"]
 fn requests_come_twice_as_fast() {
     assert_all_used(&run(scenario(4, 1, 1000).demand(Demand::open(2000.0))));
 }
 
 #[test]
+#[ignore = "loads the machine: run alone"]
 fn processes_that_are_near_use_what_others_leave() {
     let distances = [1, 5, 20, 80].map(Duration::from_millis);
     let report = run(scenario(4, 1, 1000).distances(distances).demand(Demand::open(2000.0)));

@@ -1,11 +1,10 @@
 //! Processes that are far away from the table get what a bucket has.
 //!
 //! ```text
-//! cargo test -p tollgate-testkit --test distance -- --test-threads=1
+//! cargo test -p tollgate-testkit --test distance -- --ignored --test-threads=1
 //! ```
 //!
-//! Not among the tests that `cargo test` runs: they fail as long as every write of a full bucket locks it. Each
-//! test loads the machine: one at a time.
+//! Each of these tests loads the machine, so they run one at a time, and `cargo test` alone runs but one of them.
 
 mod above;
 mod below;

@@ -23,6 +23,7 @@ mod outside;
 mod prefetch;
 mod processes;
 mod reconfigured;
+mod reservations;
 mod rest;
 mod shadow;
 mod shard_histories;

@@ -42,7 +42,7 @@ fn of_1_to_80_ms_have_equal_shares() {
 #[test]
 fn write_once_for_each_waiter() {
     assert_right(&fleet(64, 1).limit(Limit::per_second("tokens", 50)).run());
-    assert_right(&fleet(16, 4).limit(Limit::per_second("tokens", 20)).run());
+    assert_right(&fleet(16, 4).limit(Limit::per_second("tokens", 20)).measure(ms(20_000)).run());
 }
 
 /// With answers lost, clocks apart and a throttled item nothing starts too early.

@@ -150,8 +150,10 @@ async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], ask: Ask) -> Verdict {
     if !gates.iter().any(|gate| gate.may_hold(&ask.limits, &ask.amounts)) {
         return draw(first, ask).await;
     }
+    // A herd that has seen none of the shards would queue for one of them.
+    let _ = Looks::begin(gates, false, true).end().await;
     let mut left: Vec<&Arc<Gate>> = gates.iter().filter(may).collect();
-    while let Some(best) = (0..left.len()).max_by_key(|index| left[*index].headroom(&ask.limits, &ask.amounts)) {
+    while let Some(best) = (0..left.len()).max_by_key(|index| left[*index].headroom_behind(&ask.limits, &ask.amounts)) {
         match ask_one(&first, left.swap_remove(best), &ask).await {
             Verdict::Denied(_) => left.retain(may),
             verdict => return verdict,

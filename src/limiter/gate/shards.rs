@@ -5,12 +5,15 @@ use std::sync::{
     atomic::{AtomicI64, AtomicU32, Ordering},
 };
 
-use super::{Gate, state::Seen};
+use super::{
+    Gate,
+    state::{GateState, Seen, Waiter},
+};
 use crate::{
     error::Unavailable,
     limiter::{charge::Mode, lease::Amounts, places::InFlight},
     model::{
-        BucketKey, BucketState, Limits, Split, Update,
+        BucketKey, BucketState, Limit, Limits, Split, Update,
         plan::{self, Changes, Wanted},
     },
     store::{StoreError, StoreErrorKind, apply},
@@ -151,12 +154,24 @@ impl Gate {
     /// How much more than `amounts` the shard seems to hold, millitokens of the limit that has least; a
     /// shard that was not seen may hold anything.
     pub(in crate::limiter) fn headroom(&self, limits: &Limits, amounts: &[i64]) -> i64 {
+        self.least_left(limits, amounts, |_, _| 0)
+    }
+
+    /// As [`headroom`](Self::headroom), behind those who are in this process's queue.
+    pub(in crate::limiter) fn headroom_behind(&self, limits: &Limits, amounts: &[i64]) -> i64 {
+        self.least_left(limits, amounts, |state, limit| {
+            let asked = |waiter: &Waiter| Some(waiter.amounts[waiter.limits.index(limit.name().as_str())?]);
+            state.queue.iter().filter_map(asked).fold(0, i64::saturating_add)
+        })
+    }
+
+    fn least_left(&self, limits: &Limits, amounts: &[i64], taken: impl Fn(&GateState, &Limit) -> i64) -> i64 {
         let now = self.context.clock.now();
         let state = self.lock();
         let Some(bucket) = state.seen.live(now) else { return i64::MAX };
-        let left = |(limit, amount): (&crate::Limit, &i64)| {
+        let left = |(limit, amount): (&Limit, &i64)| {
             let level = plan::projected(bucket, bucket.limit(limit.name())?, &state.pending, now);
-            Some(level.tokens.saturating_sub(*amount))
+            Some(level.tokens.saturating_sub(*amount).saturating_sub(taken(&state, limit)))
         };
         limits.iter().zip(amounts).filter_map(left).min().unwrap_or(i64::MAX)
     }
@@ -189,7 +204,7 @@ impl Gate {
     /// Millitokens.
     pub(super) fn left(self: &Arc<Self>, bucket: &BucketState, limits: &Limits, now: i64) -> Amounts {
         let none = Changes::new();
-        let held = |state: &BucketState, limit: &crate::Limit, changes: &Changes| {
+        let held = |state: &BucketState, limit: &Limit, changes: &Changes| {
             state.limit(limit.name()).map_or(0, |known| plan::projected(state, known, changes, now).tokens)
         };
         let mut left: Amounts = limits.iter().map(|limit| held(bucket, limit, &none)).collect();
@@ -269,7 +284,7 @@ impl Gate {
 
     /// Notes what is asked of the bucket, where that may go past this shard's own queue.
     pub(in crate::limiter) fn note_asked(&self, limits: &Limits, amounts: &[i64]) {
-        let noted = |state: &super::GateState| {
+        let noted = |state: &GateState| {
             limits.iter().zip(amounts).all(|(limit, amount)| state.most_asked(limit.name()) >= *amount)
         };
         if !self.peek(self.context.clock.now(), noted) {

@@ -11,7 +11,7 @@ use std::{
 use tokio::time::Instant;
 use tollgate::{
     clock::Clock,
-    model::{BucketKey, BucketState, Create, Update},
+    model::{BucketKey, BucketState, Create, Split, Update},
     store::{MemoryStore, Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
 };
 
@@ -19,6 +19,7 @@ use tollgate::{
 pub(super) struct Flaky {
     pub(super) inner: MemoryStore,
     calls: AtomicU64,
+    writes: AtomicU64,
     fails: Mutex<Option<StoreErrorKind>>,
     takes: Mutex<Duration>,
 }
@@ -37,6 +38,11 @@ impl Flaky {
     /// Bucket calls so far, failed or not.
     pub(super) fn calls(&self) -> u64 {
         self.calls.load(Ordering::SeqCst)
+    }
+
+    /// Writes of single buckets so far, failed or not.
+    pub(super) fn writes(&self) -> u64 {
+        self.writes.load(Ordering::SeqCst)
     }
 
     /// `call` is made only if it does not fail: in memory it is done at once.
@@ -62,11 +68,21 @@ impl Store for Flaky {
     }
 
     fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+        self.writes.fetch_add(1, Ordering::SeqCst);
         self.call(move || self.inner.update(bucket, update))
     }
 
     fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+        self.writes.fetch_add(1, Ordering::SeqCst);
         self.call(move || self.inner.create(bucket, create))
+    }
+
+    fn transact<'a>(&'a self, updates: &'a [(BucketKey, Update)]) -> StoreFuture<'a, bool> {
+        self.call(move || self.inner.transact(updates))
+    }
+
+    fn split<'a>(&'a self, bucket: &'a BucketKey, split: &'a Split) -> StoreFuture<'a, bool> {
+        self.call(move || self.inner.split(bucket, split))
     }
 
     /// They never fail: only buckets do.

@@ -30,6 +30,7 @@ mod prefetch;
 mod processes;
 mod reconfigured;
 mod remade;
+mod reservations;
 mod rest;
 mod shadow;
 mod shard_histories;

@@ -1,0 +1,108 @@
+//! What happens to the bucket while somebody waits.
+
+use tollgate::{limiter::Prefetch, store::Store};
+
+use super::*;
+
+fn both() -> [RateLimiter; 2] {
+    [in_memory(1).remove(0), gated(1, Duration::ZERO).0.remove(0)]
+}
+
+/// A lease that uses more than it was granted: who waits already starts as told, who comes later waits for it.
+#[tokio::test(start_paused = true)]
+async fn a_settlement_that_takes_more() {
+    for limiter in both() {
+        let mut lease = ask(&limiter, 10).await.unwrap();
+        let starts = Starts::new();
+        let first = starts.wait(0, 5, ask(&limiter, 5).until_ready(LONG));
+        settle().await;
+        lease.adjust("tokens", 20).unwrap();
+        lease.commit().await.unwrap();
+        let second = starts.wait(1, 5, ask(&limiter, 5).until_ready(LONG));
+        settle().await;
+        assert_eq!(told(ask(&limiter, 1).await), 3100);
+        all(vec![first, second]).await;
+        let [first, second] = starts.all()[..] else { panic!() };
+        assert!((500..=505).contains(&first.at) && (3000..=3005).contains(&second.at), "{first:?} {second:?}");
+    }
+}
+
+/// One that gives back lets nobody start earlier who waits already.
+#[tokio::test(start_paused = true)]
+async fn a_settlement_that_gives_back() {
+    for limiter in both() {
+        let mut lease = ask(&limiter, 10).await.unwrap();
+        let starts = Starts::new();
+        let first = starts.wait(0, 5, ask(&limiter, 5).until_ready(LONG));
+        settle().await;
+        lease.adjust("tokens", -10).unwrap();
+        lease.commit().await.unwrap();
+        // 5 tokens are there, beside those that the first one waits for.
+        ask(&limiter, 5).await.unwrap().commit();
+        first.await.unwrap().unwrap();
+        assert!((500..=505).contains(&starts.last()), "{}", starts.last());
+    }
+}
+
+/// The limit becomes ten times as fast: the debt stays, and is paid faster by those who come later.
+#[tokio::test(start_paused = true)]
+async fn other_parameters() {
+    for limiter in both() {
+        ask(&limiter, 10).await.unwrap().commit().await.unwrap();
+        let starts = Starts::new();
+        let first = starts.wait(0, 10, ask(&limiter, 10).until_ready(LONG));
+        settle().await;
+        let fast = Limit::custom("tokens", 10, 100, Duration::from_secs(1)).unwrap();
+        let acquire = limiter.acquire("user", "api").limits(fast).cost("tokens", 10);
+        let second = starts.wait(1, 10, acquire.until_ready(LONG));
+        all(vec![first, second]).await;
+        let [second, first] = starts.all()[..] else { panic!() };
+        assert_eq!((second.number, first.number), (1, 0));
+        assert!((200..=205).contains(&second.at) && (1000..=1005).contains(&first.at), "{first:?} {second:?}");
+    }
+}
+
+/// Ten tokens an hour: the bucket would count as gone after seven hours, full again. It owes 20 hours.
+#[tokio::test(start_paused = true)]
+async fn a_bucket_in_debt_does_not_expire_before_it_is_paid() {
+    let (limiters, store) = gated(2, ms(5));
+    let limit = || Limit::custom("tokens", 10, 10, Duration::from_secs(3600)).unwrap();
+    let ask = |limiter: &RateLimiter| limiter.acquire("user", "api").limits(limit()).cost("tokens", 10);
+    ask(&limiters[0]).await.unwrap().commit().await.unwrap();
+    let origin = super::super::fixture::START;
+    let starts = Starts::new();
+    let mut tasks = Vec::new();
+    for number in 0..20 {
+        tasks.push(starts.wait(number, 10, ask(&limiters[number % 2]).until_ready(30 * LONG)));
+        tokio::time::sleep(ms(20)).await;
+        let state = store.inner.read(&key("user", "api")).await.unwrap().unwrap();
+        let gone = state.expires_at.expect("limits of the request expire") * 1000 - origin;
+        // Paid, and full again.
+        let full = (i64::try_from(number).unwrap() + 2) * 3_600_000;
+        assert!(gone >= full, "{gone} of {full} after {number}");
+    }
+    for task in tasks {
+        task.abort();
+    }
+}
+
+/// Tokens taken ahead serve who waits at once. Otherwise it takes its place in the bucket.
+#[tokio::test(start_paused = true)]
+async fn tokens_taken_ahead() {
+    let (limiters, store) = gated(1, ms(5));
+    let limit = Limit::per_second("tokens", 100);
+    let starts = Starts::new();
+    let mut tasks = Vec::new();
+    for number in 0..300 {
+        let acquire = limiters[0].acquire("user", "api").limits(limit.clone()).prefetch(Prefetch::new());
+        tasks.push(starts.wait(number, 1, acquire.until_ready(LONG).max_waiters(1000)));
+        tokio::time::sleep(ms(2)).await;
+    }
+    all(tasks).await;
+    // What is taken ahead and not used yet is owed as well.
+    assert!((2000..=2300).contains(&starts.last()), "{}", starts.last());
+    // Chunks are debited before they are used, at most 3 s of them.
+    starts.assert_perfect(100, 100, 300);
+    println!("{} writes of 300 waiters", store.writes());
+    assert!(store.writes() <= 315, "{}", store.writes());
+}

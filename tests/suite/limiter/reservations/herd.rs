@@ -1,0 +1,91 @@
+//! A herd of waiters ends when arithmetic says, with few writes.
+
+use super::*;
+
+/// 100 tokens a second.
+fn limit() -> Limit {
+    Limit::per_second("tokens", 100)
+}
+
+/// 1000 waiters at once: the bucket has tokens for 100 of them, and for the rest in 9 s.
+async fn comes(limiters: &[RateLimiter], way: u64) {
+    let starts = Starts::new();
+    let tasks = (0..1000).map(|number| {
+        let acquire = limiters[number % limiters.len()].acquire("user", "api").limits(limit());
+        starts.wait(number, 1, acquire.until_ready(LONG).max_waiters(1000))
+    });
+    all(tasks.collect()).await;
+    assert!((9000..=9002 + way).contains(&starts.last()), "{}", starts.last());
+    // An answer is on its way.
+    starts.assert_perfect(100, 100, way);
+    // Nobody owes anything now, and nobody is owed anything.
+    let wait = told(limiters[0].acquire("user", "api").limits(limit()).cost("tokens", 100).await);
+    assert!((1000 - way..=1000).contains(&wait), "{wait}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_place() {
+    for count in [1, 10] {
+        comes(&in_memory(count), 0).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_gates() {
+    for (count, most) in [(1, 10), (10, 60)] {
+        let (limiters, store) = gated(count, ms(5));
+        comes(&limiters, 5).await;
+        assert!(store.calls() <= most, "{}", store.calls());
+    }
+}
+
+/// Processes that have seen that the bucket is short. One that takes it for full plans a write that fails once.
+async fn short(count: usize) -> (Vec<RateLimiter>, Arc<Flaky>) {
+    let (limiters, store) = gated(count, ms(5));
+    let mut lease = ask(&limiters[0], 10).await.unwrap();
+    lease.adjust("tokens", 10).unwrap();
+    lease.commit().await.unwrap();
+    for limiter in &limiters {
+        ask(limiter, 0).await.unwrap().commit();
+    }
+    (limiters, store)
+}
+
+/// None of them shares a write with another: each is alone in its process.
+#[tokio::test(start_paused = true)]
+async fn each_in_a_process_of_its_own() {
+    let (limiters, store) = short(100).await;
+    let before = store.calls();
+    let starts = Starts::new();
+    let ends = told(ask(&limiters[99], 1).await) + 39_900;
+    let mut tasks = Vec::new();
+    for round in 0..4 {
+        for (number, limiter) in limiters.iter().enumerate() {
+            tasks.push(starts.wait(round * 100 + number, 1, ask(limiter, 1).until_ready(LONG)));
+            tokio::time::sleep(ms(7)).await;
+        }
+    }
+    all(tasks).await;
+    let calls = store.calls() - before;
+    println!("{calls} calls of 400 waiters");
+    assert!(calls <= 420, "{calls}");
+    assert!((ends..=ends + 10).contains(&starts.last()), "{}", starts.last());
+    assert!(starts.numbers().is_sorted());
+    starts.assert_perfect(10, 10, 5);
+}
+
+/// All of them come at the same time: no write is refused because others were faster.
+#[tokio::test(start_paused = true)]
+async fn all_processes_at_once() {
+    let (limiters, store) = short(100).await;
+    let before = store.calls();
+    let starts = Starts::new();
+    let ends = told(ask(&limiters[99], 1).await) + 9900;
+    let tasks = limiters.iter().enumerate();
+    all(tasks.map(|(number, limiter)| starts.wait(number, 1, ask(limiter, 1).until_ready(LONG))).collect()).await;
+    let calls = store.calls() - before;
+    println!("{calls} calls of 100 waiters");
+    assert!(calls <= 105, "{calls}");
+    assert!((ends..=ends + 10).contains(&starts.last()), "{}", starts.last());
+    starts.assert_perfect(10, 10, 250);
+}

@@ -63,6 +63,9 @@ impl Context {
 
     /// Makes sure that the table is the one that was opened, if it may be another one. One round trip then.
     pub(super) async fn check_table(&self) -> Result<(), Unavailable> {
+        if self.resolver.found_no_table() {
+            self.suspect();
+        }
         if !self.suspicious.load(Ordering::Acquire) {
             return Ok(());
         }

@@ -13,7 +13,7 @@ mod resolution;
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -45,6 +45,8 @@ pub(super) struct Resolver {
     breaker: Arc<Switch>,
     /// Counts own writes: what was looked up before one is not remembered after it.
     writes: AtomicU64,
+    /// A look-up has found no table.
+    missing: AtomicBool,
     /// What the system's config said last: it must be known while the store is down.
     on_unavailable: Mutex<Option<StoredOnUnavailable>>,
 }
@@ -54,6 +56,14 @@ pub(super) struct Resolver {
 pub(super) enum Resolving {
     Known(Arc<Resolution>),
     Soon(Promise),
+}
+
+/// Whom something is looked up for.
+enum For {
+    /// Those who wait for it: without them it is not begun.
+    Waiters,
+    /// Those who will ask.
+    Later,
 }
 
 type Promise = watch::Receiver<Promised>;
@@ -81,6 +91,7 @@ impl Resolver {
             cache: Cache::new(most, ttl),
             breaker,
             writes: AtomicU64::new(0),
+            missing: AtomicBool::new(false),
             on_unavailable: Mutex::new(None),
         }
     }
@@ -91,11 +102,11 @@ impl Resolver {
         match self.cache.find(&key, self.clock.now()) {
             Found::Fresh(resolution) => Resolving::Known(resolution),
             Found::Aging(resolution) => {
-                drop(self.look_up(key, Some(resolution.clone())));
+                drop(self.look_up(key, Some(resolution.clone()), For::Later));
                 Resolving::Known(resolution)
             }
-            Found::Old(resolution) => Resolving::Soon(self.look_up(key, Some(resolution))),
-            Found::Nothing => Resolving::Soon(self.look_up(key, None)),
+            Found::Old(resolution) => Resolving::Soon(self.look_up(key, Some(resolution), For::Waiters)),
+            Found::Nothing => Resolving::Soon(self.look_up(key, None, For::Waiters)),
         }
     }
 
@@ -104,7 +115,7 @@ impl Resolver {
     pub(super) fn doubt(self: &Arc<Self>, BucketKey { entity, resource, .. }: &BucketKey, since: i64) {
         let key = (entity.clone(), resource.clone());
         if let Some(known) = self.cache.doubt(&key, since) {
-            drop(self.look_up(key, Some(known)));
+            drop(self.look_up(key, Some(known), For::Later));
         }
     }
 
@@ -126,6 +137,11 @@ impl Resolver {
         }
     }
 
+    /// Returns `true` once after a look-up has found no table.
+    pub(super) fn found_no_table(&self) -> bool {
+        self.missing.load(Ordering::Acquire) && self.missing.swap(false, Ordering::AcqRel)
+    }
+
     pub(super) fn stats(&self) -> CacheStats {
         self.cache.stats()
     }
@@ -136,13 +152,13 @@ impl Resolver {
     }
 
     /// Looks a key up, in a task of its own: whoever asked first may give up, others wait on.
-    fn look_up(self: &Arc<Self>, key: Key, known: Option<Arc<Resolution>>) -> Promise {
+    fn look_up(self: &Arc<Self>, key: Key, known: Option<Arc<Resolution>>, wanted: For) -> Promise {
         self.cache.flight(&key, || {
             let (promise, promised) = watch::channel(None);
             let (resolver, key) = (self.clone(), key.clone());
             self.background.spawn(async move {
                 let _place = resolver.places.take().await;
-                if known.is_none() && resolver.cache.is_abandoned(&key, &promise) {
+                if matches!(wanted, For::Waiters) && resolver.cache.is_abandoned(&key, &promise) {
                     return;
                 }
                 let writes = resolver.writes.load(Ordering::SeqCst);
@@ -194,7 +210,12 @@ impl Resolver {
             }
         };
         let found = match tokio::time::timeout(self.deadline, call).await {
-            Ok(found) => found.map_err(Unavailable::Store)?,
+            Ok(found) => found.map_err(|error| {
+                if error.kind() == StoreErrorKind::Missing {
+                    self.missing.store(true, Ordering::Release);
+                }
+                Unavailable::Store(error)
+            })?,
             Err(_) => return Err(Unavailable::Deadline),
         };
         // The system's config comes last.

@@ -145,6 +145,24 @@ async fn nobody_is_asked_for_who_has_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_known_but_too_old_is_not_looked_up_for_nobody() {
+    let at = Setting::with(1, Duration::from_millis(100), |builder| builder.config_ttl(Duration::from_secs(1)));
+    at.ask("gone").deadline(PATIENT).await.unwrap().commit();
+    sleep(Duration::from_secs(10)).await;
+    let first = tokio::spawn(at.alone("first").into_future());
+    sleep(Duration::from_millis(1)).await;
+    let before = at.store.calls_for("gone");
+    let again = tokio::spawn(at.ask("gone").into_future());
+    sleep(Duration::from_millis(1)).await;
+    again.abort();
+    first.await.unwrap().unwrap().commit();
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(at.store.calls_for("gone"), before);
+    at.ask("gone").deadline(PATIENT).await.unwrap().commit();
+    assert_eq!(at.store.calls_for("gone"), before + 2, "a look-up and a write");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_look_at_shards_that_nobody_waits_for_is_not_begun() {
     let at = Setting::new(1, Duration::from_millis(100));
     at.sharded("wide").await;

@@ -167,6 +167,19 @@ async fn transactions_that_find_the_table_missing_tell_too() {
     assert_eq!(world.buckets().await, 0);
 }
 
+#[tokio::test]
+async fn so_do_look_ups() {
+    let world = World::new().await;
+    world.delete().await;
+    assert!(world.ask("ann", 20).await.is_err());
+    assert!(world.ask("bob", 20).await.is_err());
+    let _new = world.table.limiter(settings(&world.clock)).await;
+    for who in ["ann", "unseen"] {
+        assert_unregistered(world.ask(who, 20).await);
+    }
+    assert_eq!(world.buckets().await, 0);
+}
+
 /// Reads of all kinds since `before`.
 fn reads(table: &Table, before: u64) -> u64 {
     ["GetItem", "Query", "BatchGetItem"].iter().map(|operation| table.proxy.received(operation)).sum::<u64>() - before

@@ -110,18 +110,16 @@ impl Acquire {
         self
     }
 
-    /// Waits for capacity, at most so long, instead of being denied: first come first served among
-    /// those who wait for the bucket by this limiter and its clones, and in memory by all limiters over one
-    /// store, however much each of them asks for.
+    /// Waits for capacity, at most so long, instead of being denied: first come first served among all who wait for
+    /// the bucket, in whatever process, however much each of them asks for.
     ///
-    /// It sleeps for the exact time that the arithmetic gives, then asks. Where that is longer than
-    /// `most`, it is denied at once, and [`Denied::retry_after`] counts those before it. At most
-    /// [`max_waiters`](Self::max_waiters) wait for one bucket. What somebody gives back meanwhile is found
-    /// when the sleep is over. Acquires that do not wait are decided at once, whoever waits; so are those
-    /// of other limiters, and children of one parent wait in lines of their own.
+    /// Its write takes its place in the bucket: it may spend tokens that are refilled within `most`, and says when
+    /// that will be. Until then the request sleeps. Where it would take longer than `most`, it is denied at once, and
+    /// [`Denied::retry_after`] counts those before it. Acquires that do not wait are denied while the bucket owes
+    /// tokens. At most [`max_waiters`](Self::max_waiters) of this process wait for one bucket.
     ///
-    /// The [deadline](Self::deadline) is that of each store call, and not of the wait. Dropped while it
-    /// waits, it leaves its place at once, and what it may have been granted is given back.
+    /// The [deadline](Self::deadline) is that of the write, and not of the wait. Dropped while it waits, it gives back
+    /// what it took; those behind it do not start earlier.
     ///
     /// ```
     /// use std::time::Duration;
@@ -145,7 +143,7 @@ impl Acquire {
     /// timers must be enabled.
     ///
     /// # Cost
-    /// One store call for each wait, beside the one that shows the bucket to be short.
+    /// That of an acquire: one round trip and one write unit, however long it waits.
     pub fn until_ready(mut self, most: Duration) -> Self {
         self.edit(|request| {
             let wait = &mut request.recourse_mut().wait;
@@ -155,8 +153,8 @@ impl Acquire {
         self
     }
 
-    /// How many may wait for the bucket, where [`until_ready`](Self::until_ready) waits: a request that
-    /// finds as many is refused with [`Error::QueueFull`]. Default: 100.
+    /// Sets how many requests of this process may wait for the bucket, where [`until_ready`](Self::until_ready) waits.
+    /// One more is refused with [`Error::QueueFull`]. Default: 100.
     pub fn max_waiters(mut self, waiters: usize) -> Self {
         self.edit(|request| {
             let wait = &mut request.recourse_mut().wait;

@@ -170,8 +170,8 @@ impl PolicyBuilder {
     /// [`Acquire::until_ready`](crate::limiter::Acquire::until_ready) does. A request that would have to wait
     /// longer is answered with 429 at once, whose `Retry-After` counts those that wait before it.
     ///
-    /// A client that goes leaves its place. The wait comes on top of the limiter's deadline, which is that
-    /// of each store call.
+    /// What a request took whose client goes is given back. The wait comes on top of the limiter's deadline, which is
+    /// that of the write.
     pub fn wait(mut self, most: Duration) -> Self {
         self.decision.wait = Some(most);
         self

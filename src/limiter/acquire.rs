@@ -96,6 +96,9 @@ impl Acquire {
     /// [`Unavailable::Contended`](crate::error::Unavailable::Contended): for parents of a few acquires at a time. For an
     /// entity without a parent it changes nothing, nor in memory.
     ///
+    /// With [`until_ready`](Self::until_ready) the transaction takes a place in both buckets. It must find in them what was
+    /// seen before: if others have written meanwhile, it is planned again.
+    ///
     /// # Cost
     /// One round trip and four write units instead of two; the first one for a bucket that this process has not
     /// seen yet reads it before, and makes it where there is none.

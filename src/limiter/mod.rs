@@ -37,7 +37,8 @@
 //!
 //! # Not simply granted
 //!
-//! [`Acquire::until_ready`] waits for capacity, first come first served; [`Acquire::or_locally`] decides by
+//! [`Acquire::until_ready`] takes its place in the bucket and waits for capacity, first come first served over all
+//! processes; [`Acquire::or_locally`] decides by
 //! this process's [`Share`] of the limits while the store is down, which a [`Breaker`] finds out;
 //! [`Acquire::shadow`] lets a limit only observe. The pages `waiting.md`, `failure-modes.md` and
 //! `shadow.md` of the guide go into each.

@@ -110,16 +110,19 @@ impl Acquire {
         self
     }
 
-    /// Waits for capacity, at most so long, instead of being denied: first come first served among all who wait for
-    /// the bucket, in whatever process, however much each of them asks for.
+    /// Waits for capacity, for up to `most`, instead of being denied.
     ///
-    /// Its write takes its place in the bucket: it may spend tokens that are refilled within `most`, and says when
-    /// that will be. Until then the request sleeps. Where it would take longer than `most`, it is denied at once, and
-    /// [`Denied::retry_after`] counts those before it. Acquires that do not wait are denied while the bucket owes
-    /// tokens. At most [`max_waiters`](Self::max_waiters) of this process wait for one bucket.
+    /// The request takes its place in the bucket with the write that spends its tokens: the bucket may owe what is
+    /// refilled in `most`. The request starts when that is refilled, and asks the store no more. Requests that ask for the
+    /// same limits start in the order of their writes, over all processes. While the bucket is in debt, requests that do
+    /// not wait are denied.
     ///
-    /// The [deadline](Self::deadline) is that of the write, and not of the wait. Dropped while it waits, it gives back
-    /// what it took; those behind it do not start earlier.
+    /// If it would take longer than `most`, the request is denied at once and takes no place. At most
+    /// [`max_waiters`](Self::max_waiters) of this limiter wait for one bucket. If the entity has a parent, the request
+    /// starts when both buckets are refilled. Limits that only observe are not waited for.
+    ///
+    /// The [deadline](Self::deadline) is that of the store call, and not of the wait. If the future is dropped, its place
+    /// is given back. That wakes nobody earlier: requests that come later find the tokens.
     ///
     /// ```
     /// use std::time::Duration;
@@ -138,12 +141,13 @@ impl Acquire {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Denied`] where it would take longer, [`Error::QueueFull`] where too many wait already. In
+    /// [`Error::Denied`] if it would take longer, [`Error::QueueFull`] if too many wait already. In
     /// memory [`Invalid::NoRuntime`](crate::error::Invalid::NoRuntime) outside a tokio runtime, whose
     /// timers must be enabled.
     ///
     /// # Cost
-    /// That of an acquire: one round trip and one write unit, however long it waits.
+    /// That of an acquire: one round trip and one write unit, shared by requests that come while a write of the bucket is
+    /// in flight. A denial costs nothing if the bucket is known to be short.
     pub fn until_ready(mut self, most: Duration) -> Self {
         self.edit(|request| {
             let wait = &mut request.recourse_mut().wait;
@@ -153,8 +157,9 @@ impl Acquire {
         self
     }
 
-    /// Sets how many requests of this process may wait for the bucket, where [`until_ready`](Self::until_ready) waits.
-    /// One more is refused with [`Error::QueueFull`]. Default: 100.
+    /// Limits how many requests of this limiter and its clones, in memory of all limiters over one store, wait for the
+    /// bucket with [`until_ready`](Self::until_ready). If there are as many and the bucket is short, the request is refused
+    /// with [`Error::QueueFull`]. Its `retry_after` counts all who wait. Default: 100.
     pub fn max_waiters(mut self, waiters: usize) -> Self {
         self.edit(|request| {
             let wait = &mut request.recourse_mut().wait;

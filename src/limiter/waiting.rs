@@ -69,7 +69,7 @@ async fn wait_for(
         }
         let waited = telemetry::Waited::begin();
         request.timer(Duration::from_millis(millis)).await;
-        waited.end(true);
+        waited.end();
         lease.has_waited(wait);
     }
     Ok(lease)

@@ -43,14 +43,6 @@ super::held::counted! {
     Waiter, WAITERS
 }
 
-/// How a request's wait for capacity ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum WaitEnd {
-    Granted,
-    Denied,
-    Cancelled,
-}
-
 /// A request that waits for capacity: counted until it ends, and for how long. Dropped before: its caller
 /// has given up.
 #[derive(Debug)]
@@ -65,27 +57,23 @@ impl Waited {
         Self { since: Instant::now(), _waiter: Waiter::new(), over: false }
     }
 
-    pub(crate) fn end(mut self, granted: bool) {
+    /// Ends the wait: the request starts.
+    pub(crate) fn end(mut self) {
         self.over = true;
-        waited(self.since.elapsed(), if granted { WaitEnd::Granted } else { WaitEnd::Denied });
+        waited(self.since.elapsed(), "granted");
     }
 }
 
 impl Drop for Waited {
     fn drop(&mut self) {
         if !self.over {
-            waited(self.since.elapsed(), WaitEnd::Cancelled);
+            waited(self.since.elapsed(), "cancelled");
         }
     }
 }
 
 /// A request has waited for capacity.
-fn waited(time: Duration, end: WaitEnd) {
-    let outcome = match end {
-        WaitEnd::Granted => "granted",
-        WaitEnd::Denied => "denied",
-        WaitEnd::Cancelled => "cancelled",
-    };
+fn waited(time: Duration, outcome: &'static str) {
     observe(names::WAIT_DURATION, &[("outcome", outcome)], time);
 }
 

@@ -166,18 +166,36 @@ impl PolicyBuilder {
         self
     }
 
-    /// Waits for capacity, at most so long, instead of answering 429, as
-    /// [`Acquire::until_ready`](crate::limiter::Acquire::until_ready) does. A request that would have to wait
-    /// longer is answered with 429 at once, whose `Retry-After` counts those that wait before it.
+    /// Waits for capacity, for up to `most`, instead of answering 429, as
+    /// [`Acquire::until_ready`](crate::limiter::Acquire::until_ready) does. If a request would have to wait
+    /// longer, it is answered with 429 at once. The `Retry-After` counts all who wait.
     ///
-    /// What a request took whose client goes is given back. The wait comes on top of the limiter's deadline, which is
-    /// that of the write.
+    /// If the client goes, its place is given back. The wait comes on top of the limiter's deadline, which is that
+    /// of the store call.
+    ///
+    /// # Cost
+    /// None beside the one write of the request.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tollgate::{Limit, layer::{Policy, keys}};
+    ///
+    /// let policy = Policy::builder()
+    ///     .entity(keys::hashed_header("x-api-key"))
+    ///     .resource(keys::fixed("api"))
+    ///     .limit(Limit::per_minute("rpm", 600))
+    ///     .wait(Duration::from_secs(2))
+    ///     .max_waiters(20)
+    ///     .build()?;
+    /// # Ok::<(), tollgate::layer::InvalidPolicy>(())
+    /// ```
     pub fn wait(mut self, most: Duration) -> Self {
         self.decision.wait = Some(most);
         self
     }
 
-    /// How many requests may [wait](Self::wait) for one bucket; more are answered with 429. Default: 100.
+    /// Limits how many requests of this process [wait](Self::wait) for one bucket. If the bucket is short, more are
+    /// answered with 429. Default: 100.
     pub fn max_waiters(mut self, waiters: usize) -> Self {
         self.decision.max_waiters = Some(waiters);
         self

@@ -1,7 +1,7 @@
 //! Building a limiter.
 
 use std::{
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -293,7 +293,8 @@ impl Builder {
             breaker,
             round_trip: RoundTrip::default(),
             places,
-            suspicious: AtomicBool::new(false),
+            suspicions: AtomicU64::new(0),
+            cleared: AtomicU64::new(0),
         };
         let gates = Gates::new(self.gates, context);
         Ok(RateLimiter::new(Backend::Gated(gates), clock, self.limiter, builder))

@@ -5,7 +5,7 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     task::Poll,
     time::Duration,
@@ -41,8 +41,10 @@ pub(in crate::limiter) struct Context {
     pub(in crate::limiter) breaker: Arc<Switch>,
     pub(in crate::limiter) round_trip: RoundTrip,
     pub(in crate::limiter) places: Places,
-    /// The table or a bucket is gone that should be there: the table may have been made anew.
-    pub(in crate::limiter) suspicious: AtomicBool,
+    /// How often the table or a bucket was gone that should be there: the table may have been made anew.
+    pub(in crate::limiter) suspicions: AtomicU64,
+    /// How many of these were found to be wrong.
+    pub(in crate::limiter) cleared: AtomicU64,
 }
 
 impl Context {
@@ -58,7 +60,7 @@ impl Context {
 
     /// Notes that the table or a bucket is gone that should be there.
     pub(super) fn suspect(&self) {
-        self.suspicious.store(true, Ordering::Release);
+        self.suspicions.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Makes sure that the table is the one that was opened, if it may be another one. One round trip then.
@@ -66,12 +68,14 @@ impl Context {
         if self.resolver.found_no_table() {
             self.suspect();
         }
-        if !self.suspicious.load(Ordering::Acquire) {
+        // One that comes while the store is asked is asked about again.
+        let suspicions = self.suspicions.load(Ordering::Acquire);
+        if suspicions == self.cleared.load(Ordering::Acquire) {
             return Ok(());
         }
         match self.in_time(self.store.is_registered()).await {
             Ok(true) => {
-                self.suspicious.store(false, Ordering::Release);
+                self.cleared.fetch_max(suspicions, Ordering::AcqRel);
                 Ok(())
             }
             Ok(false) => Err(Unavailable::Unregistered),

@@ -115,7 +115,10 @@ async fn a_split_takes_a_place_too() {
     while !hot.is_finished() {
         at.alone("other").await.unwrap().commit();
     }
-    hot.await.unwrap().unwrap().commit();
+    // It may have been refused too often meanwhile.
+    let answer = hot.await.unwrap();
+    assert!(matches!(answer, Ok(_) | Err(Error::Unavailable(Unavailable::Store(_)))), "{answer:?}");
+    drop(answer);
     assert!(at.store.count("split") > 0);
     assert_eq!(at.store.most(), 1);
 }

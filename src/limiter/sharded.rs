@@ -161,7 +161,8 @@ async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], ask: Ask) -> Verdict {
 /// Returns where the limits stand for a request that waits in one shard: what there is, all shards together tell; how
 /// long it takes, the one that has it first.
 fn denial(first: &Arc<Gate>, gates: &[Arc<Gate>], ask: &Ask) -> Vec<LimitStatus> {
-    let wait = |statuses: &Vec<LimitStatus>| statuses.iter().map(|status| status.retry_after.unwrap_or(Duration::MAX)).max();
+    let wait =
+        |statuses: &Vec<LimitStatus>| statuses.iter().map(|status| status.retry_after.unwrap_or(Duration::MAX)).max();
     let seen = gates.iter().filter(|gate| gate.image().is_some()).map(|gate| gate.glance(&ask.limits, &ask.amounts));
     let all = glance(first, &ask.limits, &ask.amounts);
     match seen.min_by_key(wait) {

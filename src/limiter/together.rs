@@ -155,7 +155,11 @@ struct Sight<'a> {
 enum Drawn {
     Parts(Vec<Amounts>),
     /// Parts that leave the shards `debts`, no larger than planned. They are refilled at `starts_at`, epoch ms.
-    Reserved { parts: Vec<Amounts>, debts: Vec<Amounts>, starts_at: i64 },
+    Reserved {
+        parts: Vec<Amounts>,
+        debts: Vec<Amounts>,
+        starts_at: i64,
+    },
     /// Nothing: the bucket admits without charging.
     Bypassed,
 }

@@ -133,11 +133,7 @@ impl SimulatedStore {
     }
 
     /// Does it where the store is, some time away, and tells of it unless that is lost.
-    async fn away<T>(
-        &self,
-        latency: Latency,
-        work: impl FnOnce() -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    async fn away<T>(&self, latency: Latency, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
         let (there, back, fate) = self.draw(latency);
         sleep(there).await;
         let outcome = match fate {

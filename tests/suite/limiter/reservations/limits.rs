@@ -37,7 +37,10 @@ async fn of_a_child_and_its_parent() {
         // Without patience: ann's bucket is just empty, and the parent owes 20 tokens.
         let error = ask("ann", 1).await.unwrap_err();
         let short: Vec<_> = error.denied().unwrap().violated().map(|status| status.owner).collect();
-        assert_eq!((short, error.denied().unwrap().retry_after()), (vec![Owner::Entity, Owner::Parent], Some(ms(2100))));
+        assert_eq!(
+            (short, error.denied().unwrap().retry_after()),
+            (vec![Owner::Entity, Owner::Parent], Some(ms(2100)))
+        );
         all(tasks).await;
         assert_eq!(starts.numbers(), [0, 1, 2, 3]);
         for (start, at) in starts.all().iter().zip([500, 1000, 1500, 2000]) {

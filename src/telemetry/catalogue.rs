@@ -82,7 +82,7 @@ metrics! {
     Counter SHADOW_DENIALS { resource, limit } in "requests",
         "Limits in shadow mode that would have denied a request";
     Histogram WAIT_DURATION { outcome } in "seconds",
-        "Time that requests waited for capacity, until `granted`, `denied` or `cancelled`";
+        "Time that requests waited for capacity, until they start (`granted`) or are dropped (`cancelled`)";
     Gauge WAITERS {} in "requests",
         "Requests that wait for capacity";
     Counter SETTLED_TOKENS { resource, limit, direction } in "tokens",

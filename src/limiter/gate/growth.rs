@@ -11,8 +11,8 @@ use crate::{
 /// How long to wait before the next try to split a bucket: ms.
 pub(super) const PAUSE: i64 = 1000;
 
-/// How long an item must be written as often as it can be before its bucket is split: ms. Until then
-/// pacing may still bring it under that, and shards are for good: each costs writes of its own.
+/// How long an item must be written as often as it can be, without a pause, before its bucket is split: ms. Until
+/// then pacing may still bring it under that, and shards are for good: each costs writes of its own.
 const SUSTAINED: i64 = 1000;
 
 /// How long after the last time an item counts as still written so often: ms.
@@ -24,9 +24,11 @@ const HOT: i64 = 900;
 /// How hot a bucket's item is, by how often it is written.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pressed {
-    /// Since when and until when it was written as often as it can be: epoch ms.
+    /// Since when and until when the store has throttled it: epoch ms.
     since: i64,
     last: i64,
+    /// Since when each count was hot, epoch ms; 0 if the last one was not.
+    hot_since: i64,
     /// When its writes were counted last, and how many there had been, in thousandths.
     counted_at: i64,
     count: i64,
@@ -35,24 +37,32 @@ pub(super) struct Pressed {
 impl Pressed {
     /// Whether it was so a short time ago.
     pub(super) fn is_recent(self, now: i64) -> bool {
-        now.saturating_sub(self.last) <= SUBSIDED
+        let last = if self.hot_since == 0 { self.last } else { self.last.max(self.counted_at) };
+        now.saturating_sub(last) <= SUBSIDED
     }
 
-    /// Notes how many writes the item has had. Returns `true` if it is written as often as it can be. `None`: too
-    /// soon to tell.
-    fn counts(&mut self, count: i64, now: i64) -> Option<bool> {
+    /// Notes how many writes the item has had, in thousandths. Returns `true` if it has been written as often as it
+    /// can be for a while.
+    fn counts(&mut self, count: i64, now: i64) -> bool {
         let passed = now.saturating_sub(self.counted_at);
         if (0..COUNTED_OVER).contains(&passed) {
-            return None;
+            return false;
         }
         let writes = count.saturating_sub(self.count);
         let known = std::mem::replace(&mut self.counted_at, now) != 0;
         self.count = count;
-        Some(known && writes >= HOT.saturating_mul(passed))
+        if !known || writes < HOT.saturating_mul(passed) {
+            self.hot_since = 0;
+            return false;
+        }
+        if self.hot_since == 0 {
+            self.hot_since = now;
+        }
+        now.saturating_sub(self.hot_since) >= SUSTAINED
     }
 
-    /// Notes that it is so; whether it has been for a while.
-    fn is_sustained(&mut self, now: i64) -> bool {
+    /// Notes that the store throttles it. Returns `true` if it has done so for a while.
+    fn is_throttled(&mut self, now: i64) -> bool {
         if now.saturating_sub(self.last) > SUBSIDED {
             self.since = now;
         }
@@ -96,8 +106,8 @@ impl GateState {
     /// How many shards the bucket has, if it should have twice as many.
     fn shards_to_split(&mut self, now: i64, throttled: bool, most: u32) -> Option<u32> {
         let writes = self.seen.live(now)?.pressure.map(|pressure| pressure.consumed);
-        let counted = writes.and_then(|writes| self.pressed.counts(writes, now));
-        let pressed = (throttled || counted == Some(true)) && self.pressed.is_sustained(now);
+        let hot = writes.is_some_and(|writes| self.pressed.counts(writes, now));
+        let pressed = hot || (throttled && self.pressed.is_throttled(now));
         let state = self.seen.live(now)?;
         let count = state.shard_count;
         let due = pressed && now.saturating_sub(self.split_at) >= PAUSE;

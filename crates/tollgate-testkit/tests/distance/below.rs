@@ -22,11 +22,11 @@ fn assert_served(report: &Report, part: f64) {
 }
 
 #[test]
+#[ignore = "loads the machine: run alone"]
 fn two_processes_use_a_bucket_that_is_never_short() {
     let report = run(scenario(2, 1, 1_000_000));
     report.assert_no_false_denials();
-    // The machine may be busy with other tests: a few may miss their deadline.
-    report.assert_each_served(0.9);
+    report.assert_each_served(0.99);
     // Both come at the same times, and both find it overfull at once: one of them cuts it, the other asks again.
     assert!(report.failed_writes() <= 0.25, "{report}");
 }

@@ -1,10 +1,10 @@
 //! Processes that are far away from the table get what a bucket has.
 //!
 //! ```text
-//! cargo test -p tollgate-testkit --test distance -- --ignored --test-threads=1
+//! cargo test --workspace --test distance -- --ignored --test-threads=1
 //! ```
 //!
-//! Each of these tests loads the machine, so they run one at a time, and `cargo test` alone runs but one of them.
+//! Each of these tests loads the machine, so they run one at a time, after the others.
 
 mod above;
 mod below;

@@ -166,7 +166,7 @@ async fn who_comes_back_as_told_is_admitted_though_others_waited(new: fn() -> Ra
     let seed = std::env::var("TOLLGATE_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
     let random = &mut fastrand::Rng::with_seed(seed);
     let mut seen = Seen::default();
-    while seen.behind_others < 200 || seen.alone < 20 {
+    while seen.behind_others < 500 || seen.alone < 50 {
         one_more_comes(random, new(), seed, &mut seen).await;
     }
 }

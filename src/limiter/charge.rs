@@ -53,7 +53,7 @@ pub(super) struct Mode {
 pub(super) struct Patience {
     /// In ms.
     pub(super) most: i64,
-    /// What is refilled of each limit in that time, millitokens: the most that the bucket may owe.
+    /// The refill of each limit in that time, millitokens: the most that the bucket may owe.
     pub(super) debts: Amounts,
 }
 

@@ -93,8 +93,8 @@ pub struct NewLimit {
     pub consumed: i64,
 }
 
-/// What a write requires of a bucket's anchor, the time up to which its tokens are refilled, and if it moves
-/// it. Epoch ms.
+/// The condition of a write on a bucket's anchor, and the time to which it moves the anchor, if it does. The anchor is
+/// the time up to which the bucket's tokens are refilled. Epoch ms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Anchor {
     /// Requires nothing. The anchor stays.
@@ -155,7 +155,7 @@ pub struct Update {
     pub id: WriteId,
     /// The time at which expiry is checked (epoch ms).
     pub now: i64,
-    /// What it requires of the bucket's anchor, and if it moves it.
+    /// The condition on the bucket's anchor, and its move.
     pub anchor: Anchor,
     /// What it does to each limit.
     pub lines: SmallVec<[Line; 2]>,

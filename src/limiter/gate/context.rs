@@ -119,7 +119,7 @@ pub(in crate::limiter) struct Settings {
     pub(in crate::limiter) peers: Peers,
 }
 
-/// What a write of a bucket takes, on average of the last ones. Shared by all gates: they write to one store.
+/// The mean time of the last writes of buckets. Shared by all gates: they write to one store.
 #[derive(Debug, Default)]
 pub(in crate::limiter) struct RoundTrip(AtomicU32);
 

@@ -27,10 +27,10 @@ const WRITERS_FOR: i64 = 2000;
 /// 1 ms away; it is three round trips in between.
 const SLACK: (i64, i64) = (100, 250);
 
-/// What is known of the others who write to a bucket. Times in epoch ms, amounts in millitokens.
+/// The other writers of a bucket, as far as they are known. Times in epoch ms, amounts in millitokens.
 #[derive(Debug, Default)]
 pub(super) struct Others {
-    /// What each limit of the bucket had consumed in the last image that a write of this gate brought.
+    /// The consumption of each limit of the bucket in the last image that a write of this gate brought.
     pub(super) consumed: SmallVec<[i64; 2]>,
     /// When others were seen to have spent, last.
     spent_at: i64,

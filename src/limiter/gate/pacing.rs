@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What a throttled write does to the gap, and a write that lands.
+/// Factors of the gap: after a throttled write, and after a write that lands.
 const THROTTLED: f64 = 1.5;
 const LANDED: f64 = 0.9;
 
-/// What a write that found enough does to the pause.
+/// Factor of the pause after a write that found enough.
 const GRANTED: f64 = 0.8;
 
 /// The gap begins with so much of a round trip, and grows to so many ms: 100 processes ask an item as often then as it

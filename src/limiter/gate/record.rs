@@ -86,7 +86,7 @@ pub(in crate::limiter) struct Rich {
     others: SmallVec<[(Level, i64); 1]>,
 }
 
-/// What was consumed of a limit that no write of the gate's own has shown.
+/// The consumption of a limit that no write of the gate's own has shown.
 const UNKNOWN: i64 = i64::MIN;
 
 /// The whole of a capacity. A power of two, as shard counts are: nothing is lost where a capacity is

@@ -200,7 +200,7 @@ impl Gate {
         }
     }
 
-    /// What all shards together hold of each of `limits` at `now`, as far as they were seen; this one holds `bucket`.
+    /// Returns how much all shards together hold of each of `limits` at `now`, as far as they were seen; this one holds `bucket`.
     /// Millitokens.
     pub(super) fn left(self: &Arc<Self>, bucket: &BucketState, limits: &Limits, now: i64) -> Amounts {
         let none = Changes::new();

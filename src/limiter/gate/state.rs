@@ -130,12 +130,12 @@ impl Waiter {
     }
 }
 
-/// What a request asks of a bucket: `amounts`, in the order of `limits`. Millitokens.
+/// The tokens that a request asks of a bucket: `amounts`, in the order of `limits`. Millitokens.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::limiter) struct Wish<'a> {
     pub(in crate::limiter) limits: &'a Limits,
     pub(in crate::limiter) amounts: &'a [i64],
-    /// What the bucket may owe of each then. Of a bucket that has several shards, all of them together.
+    /// The most that the bucket may owe of each then. Of a bucket that has several shards, all of them together.
     pub(in crate::limiter) debts: Option<&'a [i64]>,
 }
 

@@ -60,15 +60,15 @@ pub(super) enum Resolving {
 
 /// Whom something is looked up for.
 enum For {
-    /// Those who wait for it: without them it is not begun.
+    /// The requests that wait for it: without them it is not begun.
     Waiters,
-    /// Those who will ask.
+    /// The requests that will ask.
     Later,
 }
 
 type Promise = watch::Receiver<Promised>;
 
-/// What is promised; `None` until it is known.
+/// The promised value; `None` until it is known.
 type Promised = Option<Result<Arc<Resolution>, Unavailable>>;
 
 impl Resolver {

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::model::LimitName;
 
-/// What a batch does to one limit of a bucket. Millitokens.
+/// The changes of a batch to one limit of a bucket. Millitokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The limit.
@@ -51,7 +51,7 @@ impl Change {
     }
 }
 
-/// What a batch does to the limits of a bucket.
+/// The changes of a batch to the limits of a bucket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     changes: SmallVec<[Change; 2]>,

@@ -31,7 +31,7 @@ impl Amounts {
     }
 }
 
-/// What all lines of a write have in common.
+/// The parts that all lines of a write share.
 pub(super) struct Rows<'a> {
     pub(super) state: &'a BucketState,
     /// The time of the write: epoch ms.

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::model::{Limit, Limits, Lineage};
 
-/// What a write brings a bucket to, and what it expects of others who write to it.
+/// The state that a write brings a bucket to, and the other writers that it expects.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted<'a> {
     /// The limits. Others that the bucket has stay as they are.
@@ -14,11 +14,11 @@ pub struct Wanted<'a> {
     pub own: Option<bool>,
     /// The entity's parent, if it is known to have one.
     pub lineage: Option<&'a Lineage>,
-    /// What others do to the bucket.
+    /// The other writers of the bucket.
     pub others: Others,
 }
 
-/// What a writer knows of the others who write to a bucket. It decides which row a write takes, and never
+/// The other writers of a bucket, as far as a writer knows them. It decides which row a write takes, and never
 /// what is granted: every row is exact for whatever the store holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Others {

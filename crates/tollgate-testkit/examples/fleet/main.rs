@@ -1,4 +1,4 @@
-//! What fleets of 1 to 10 000 processes get out of one table, and what that costs.
+//! Runs fleets of 1 to 10 000 processes against one table, and prints what they are granted and what it costs.
 //!
 //! ```text
 //! cargo run --release -p tollgate-testkit --example fleet -- --quick

@@ -1,4 +1,4 @@
-//! What one bucket was charged, in the order in which the store did it, and whether that was right.
+//! The account of one bucket: its charges in the order of the store, checked against a perfect bucket.
 
 use std::time::Duration;
 

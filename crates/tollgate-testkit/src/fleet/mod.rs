@@ -113,7 +113,7 @@ impl Fleet {
         self
     }
 
-    /// What is asked. Default: 2000 requests per second for one key.
+    /// Sets the load. Default: 2000 requests per second for one key.
     pub fn load(mut self, load: Load) -> Self {
         self.load = load;
         self

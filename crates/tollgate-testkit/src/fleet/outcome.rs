@@ -1,8 +1,8 @@
-//! What a fleet has done.
+//! The results of a simulated fleet.
 
 use std::time::Duration;
 
-/// What came of a simulation. Counts are those of the time that is measured, the warm-up left out, unless
+/// The results of a simulation. Counts are those of the time that is measured, the warm-up left out, unless
 /// they say otherwise.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
@@ -53,7 +53,7 @@ pub struct Outcome {
     pub denials: Times,
     /// Requests that were granted to each task of a closed load.
     pub of_tasks: Vec<u64>,
-    /// What each process was asked, and granted.
+    /// The requests and grants of each process.
     pub of_processes: Vec<ProcessOutcome>,
 }
 

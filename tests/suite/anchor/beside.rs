@@ -38,7 +38,8 @@ fn nothing_is_lost_of_settlements_beside_one_that_was_seen() {
     beside(Kind { python: Python::Both, reserves: false, ..ALL }, &[Present], |_| 0);
 }
 
-/// Slow writes have no floor if what they refill covers what they spend: they find no debt in this mode.
+/// Slow writes have no floor if what they refill covers what they spend: they find no debt in this mode. These do
+/// not fall back to fast writes: one that finds refill above the capacity spends it.
 #[test]
 fn nothing_is_granted_too_early_beside_slow_writes_of_one_that_was_seen() {
     let kind = Kind { python: Python::Slow, way: 2, ..SPENDS };

@@ -22,6 +22,8 @@ pub(super) struct History {
     /// The refill of so many ms may be spent above the capacity.
     pub(super) slack: i64,
     pub(super) peers: Peers,
+    /// A slow write of a Python client that is refused is tried once more as a fast one.
+    pub(super) falls_back: bool,
     pub(super) steps: Vec<Step>,
     /// How far clocks are off at most, and how long a write takes to the store at most.
     pub(super) clock: i64,
@@ -243,7 +245,8 @@ pub(super) fn histories(kind: Kind, modes: &'static [Peers]) -> impl Strategy<Va
             }
             first.expires_at = expires.then_some(START / 1000 + 8000);
             let Kind { jumps, slack, clock, way, .. } = kind;
-            History { first, clocks, jumps, slack, peers, steps, clock, way }
+            let falls_back = kind.python == Python::Both;
+            History { first, clocks, jumps, slack, peers, falls_back, steps, clock, way }
         },
     )
 }

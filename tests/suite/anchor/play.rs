@@ -122,7 +122,7 @@ pub(super) fn play(history: &History) -> Played<'_> {
                     continue;
                 }
                 match step.act {
-                    Act::Slow if tries != FELL_BACK => {
+                    Act::Slow if history.falls_back && tries != FELL_BACK => {
                         let update = peers::fast(&step.changes(image), now);
                         queue.push(at, Task::Commit(Box::new(update)), index, FELL_BACK);
                     }

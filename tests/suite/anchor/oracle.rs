@@ -96,8 +96,9 @@ pub(super) fn worst(history: &History) -> Worst {
             let after = event.after.limit(&first.name).unwrap();
             let changes = i64::from(after.parameters != perfect.parameters);
             (lost, changed) = (lost + changes, changed + changes);
-            // A slow write of a Python client drops a fraction, and leaves another as it was.
-            lost += i64::from(event.step.act == Act::Slow);
+            // A slow write of a Python client drops a fraction, and leaves another as it was. It refills up to the
+            // capacity by the tokens that it has read: by so much less than there is room for as was spent since.
+            lost += i64::from(event.step.act == Act::Slow) + event.unseen[index];
             minted += i64::from(event.step.act == Act::Slow);
             perfect.change(event.at, event.amounts[index], after.parameters);
             // New parameters hold from when the write was planned.

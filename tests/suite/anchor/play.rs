@@ -12,7 +12,7 @@ use tollgate::{
 
 use super::{
     history::{Act, Amounts, Fate, History, Step},
-    item::{Item, NAMES, START},
+    item::{Item, NAMES, START, name},
     peers,
 };
 
@@ -22,6 +22,8 @@ pub(super) struct Event<'a> {
     pub(super) step: &'a Step,
     pub(super) after: BucketState,
     pub(super) amounts: [Amounts; 3],
+    /// Spent of each limit since a Python client's slow write read it: it refills so much less.
+    pub(super) unseen: [i64; 3],
 }
 
 /// What became of a history.
@@ -36,7 +38,8 @@ enum Task {
     Plan,
     Read,
     PlanSlow,
-    Commit(Box<Update>),
+    /// A write, and the image by which it was planned.
+    Commit(Box<Update>, Box<BucketState>),
     Land(bool, Box<BucketState>, Box<Update>),
 }
 
@@ -83,17 +86,18 @@ pub(super) fn play(history: &History) -> Played<'_> {
             Task::Plan | Task::PlanSlow => {
                 if let Some(update) = planned(history, step, image, now, queue.tasks.len()) {
                     ahead += update.anchor.moves_to().map_or(0, |to| (to - now.max(image.refilled_at)).max(0));
-                    queue.push(at + step.out, Task::Commit(Box::new(update)), index, tries);
+                    let planned_by = Box::new(image.clone());
+                    queue.push(at + step.out, Task::Commit(Box::new(update), planned_by), index, tries);
                 }
             }
             Task::Read => {
                 *image = item.read();
                 queue.push(at + step.back, Task::PlanSlow, index, tries);
             }
-            Task::Commit(update) => {
+            Task::Commit(update, planned_by) => {
                 let repeat = || {
                     let guard = Guard::NotLanded(update.id.clone());
-                    Task::Commit(Box::new(Update { guard, ..(*update).clone() }))
+                    Task::Commit(Box::new(Update { guard, ..(*update).clone() }), planned_by.clone())
                 };
                 let first = tries == 0 && update.guard == Guard::None;
                 // What was given back may have been: it is not given twice.
@@ -104,9 +108,11 @@ pub(super) fn play(history: &History) -> Played<'_> {
                     }
                     continue;
                 }
+                let before = item.read();
                 let (done, after) = item.execute(&update);
                 if done {
-                    events.push(Event { at, step, after: after.clone(), amounts: step.done() });
+                    let unseen = unseen(step, &planned_by, &before);
+                    events.push(Event { at, step, after: after.clone(), amounts: step.done(), unseen });
                     if first && step.fate == Fate::LostAfter {
                         if repeats {
                             queue.push(at + step.back + step.out, repeat(), index, tries);
@@ -124,7 +130,7 @@ pub(super) fn play(history: &History) -> Played<'_> {
                 match step.act {
                     Act::Slow if history.falls_back && tries != FELL_BACK => {
                         let update = peers::fast(&step.changes(image), now);
-                        queue.push(at, Task::Commit(Box::new(update)), index, FELL_BACK);
+                        queue.push(at, Task::Commit(Box::new(update), Box::new(image.clone())), index, FELL_BACK);
                     }
                     Act::Slow | Act::Fast => {}
                     _ if tries < TRIES => queue.push(at, Task::Plan, index, tries + 1),
@@ -134,6 +140,15 @@ pub(super) fn play(history: &History) -> Played<'_> {
         }
     }
     Played { events, ahead }
+}
+
+/// Returns what was spent of each limit since a slow write read the item.
+fn unseen(step: &Step, read: &BucketState, before: &BucketState) -> [i64; 3] {
+    let spent = |limit: &str| {
+        let tokens = |state: &BucketState| state.limit(&name(limit)).map_or(0, |limit| limit.level.tokens);
+        (tokens(read) - tokens(before)).max(0)
+    };
+    if step.act == Act::Slow { NAMES.map(spent) } else { [0; 3] }
 }
 
 /// How far a writer's clock has stepped at a time.

@@ -10,7 +10,8 @@ use tokio::runtime::Handle;
 use super::{
     background::Background,
     breaker::{Breaker, Switch},
-    gate::{Context, Kinds, RoundTrip, Settings, WriteIds},
+    context::{Context, RoundTrip, Settings, WriteIds},
+    gate::Kinds,
     gates::Gates,
     memory::Memory,
     places::Places,

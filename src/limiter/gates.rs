@@ -19,10 +19,7 @@ use self::{
     place::{KeepBusy, Key, Place},
     rounds::Rounds,
 };
-use super::{
-    gate::{Context, Gate},
-    resolver::Resolver,
-};
+use super::{context::Context, gate::Gate, resolver::Resolver};
 use crate::model::BucketKey;
 
 /// Finds and keeps gates. A gate that is forgotten takes no decision with it: it knew an image

@@ -82,6 +82,7 @@ mod bucket;
 mod bucket_handle;
 mod builder;
 mod charge;
+mod context;
 mod deadline;
 mod fallback;
 mod gate;

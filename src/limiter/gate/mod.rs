@@ -13,7 +13,6 @@
 mod ahead;
 mod answer;
 mod batch;
-mod context;
 mod flight;
 mod growth;
 mod others;
@@ -34,7 +33,6 @@ use tokio::{sync::oneshot, time::Instant};
 
 pub(super) use self::{
     answer::Answer,
-    context::{Context, RoundTrip, Settings, WriteIds},
     record::Kinds,
     rest::Resting,
     shards::{Image, Planned, transact},
@@ -49,6 +47,7 @@ use self::{
 use super::{
     bucket::{Asked, Bucket, Refusal},
     charge::Mode,
+    context::Context,
     deadline::Deadline,
     lease::{Amounts, Share},
     waits::Timeout,

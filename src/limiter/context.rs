@@ -12,8 +12,7 @@ use std::{
 };
 
 use super::{
-    super::{background::Background, breaker::Switch, places::Places, prefetch::Counters, resolver::Resolver},
-    record::Kinds,
+    background::Background, breaker::Switch, gate::Kinds, places::Places, prefetch::Counters, resolver::Resolver,
 };
 use crate::{
     clock::{Clock, StoreTime},
@@ -27,29 +26,29 @@ const LEAST_SILENCE: i64 = 400;
 
 /// What all gates of a limiter share.
 #[derive(Debug)]
-pub(in crate::limiter) struct Context {
-    pub(in crate::limiter) store: Arc<dyn Store>,
-    pub(in crate::limiter) resolver: Arc<Resolver>,
-    pub(in crate::limiter) clock: Arc<dyn Clock>,
+pub(super) struct Context {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) resolver: Arc<Resolver>,
+    pub(super) clock: Arc<dyn Clock>,
     /// The store's time, where the clock goes by it.
-    pub(in crate::limiter) time: Option<Arc<StoreTime>>,
-    pub(in crate::limiter) background: Background,
-    pub(in crate::limiter) settings: Settings,
-    pub(in crate::limiter) write_ids: WriteIds,
-    pub(in crate::limiter) prefetched: Counters,
-    pub(in crate::limiter) kinds: Kinds,
-    pub(in crate::limiter) breaker: Arc<Switch>,
-    pub(in crate::limiter) round_trip: RoundTrip,
-    pub(in crate::limiter) places: Places,
+    pub(super) time: Option<Arc<StoreTime>>,
+    pub(super) background: Background,
+    pub(super) settings: Settings,
+    pub(super) write_ids: WriteIds,
+    pub(super) prefetched: Counters,
+    pub(super) kinds: Kinds,
+    pub(super) breaker: Arc<Switch>,
+    pub(super) round_trip: RoundTrip,
+    pub(super) places: Places,
     /// How often the table or a bucket was gone that should be there: the table may have been made anew.
-    pub(in crate::limiter) suspicions: AtomicU64,
+    pub(super) suspicions: AtomicU64,
     /// How many of these were found to be wrong.
-    pub(in crate::limiter) cleared: AtomicU64,
+    pub(super) cleared: AtomicU64,
 }
 
 impl Context {
     /// The time, and how far it may be off.
-    pub(in crate::limiter) fn now(&self) -> Now {
+    pub(super) fn now(&self) -> Now {
         Now { at: self.clock.now(), error: self.clock.error() }
     }
 
@@ -84,7 +83,7 @@ impl Context {
     }
 
     /// Notes that somebody's deadline has passed. The breaker hears of it if the store is silent meanwhile.
-    pub(in crate::limiter) fn missed_deadline(&self) {
+    pub(super) fn missed_deadline(&self) {
         if self.places.any_in_flight() {
             let patience = self.round_trip.millis().saturating_mul(4).max(LEAST_SILENCE);
             self.breaker.missed(self.clock.now(), patience);
@@ -106,22 +105,22 @@ impl Context {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(in crate::limiter) struct Settings {
+pub(super) struct Settings {
     /// How long a settled difference waits for a write to ride on.
-    pub(in crate::limiter) flush_after: Duration,
+    pub(super) flush_after: Duration,
     /// How long after the store has said so a bucket counts as short without asking again.
-    pub(in crate::limiter) deny_from_memory: Duration,
+    pub(super) deny_from_memory: Duration,
     /// The deadline of one store call.
-    pub(in crate::limiter) store_deadline: Duration,
+    pub(super) store_deadline: Duration,
     /// How many shards a bucket may be split into.
-    pub(in crate::limiter) max_shards: u32,
+    pub(super) max_shards: u32,
     /// If Python clients spend from the same buckets.
-    pub(in crate::limiter) peers: Peers,
+    pub(super) peers: Peers,
 }
 
 /// The mean time of the last writes of buckets. Shared by all gates: they write to one store.
 #[derive(Debug, Default)]
-pub(in crate::limiter) struct RoundTrip(AtomicU32);
+pub(super) struct RoundTrip(AtomicU32);
 
 impl RoundTrip {
     /// Notes a write that was answered.
@@ -134,22 +133,22 @@ impl RoundTrip {
     }
 
     /// Returns the mean; zero before the first answer.
-    pub(in crate::limiter) fn mean(&self) -> Duration {
+    pub(super) fn mean(&self) -> Duration {
         Duration::from_micros(self.0.load(Ordering::Relaxed).into())
     }
 
     /// Returns the mean in ms, rounded up.
-    pub(in crate::limiter) fn millis(&self) -> i64 {
+    pub(super) fn millis(&self) -> i64 {
         i64::from(self.0.load(Ordering::Relaxed).div_ceil(1000))
     }
 }
 
 /// Ids of writes: a random beginning, then counting.
 #[derive(Debug)]
-pub(in crate::limiter) struct WriteIds(AtomicU64);
+pub(super) struct WriteIds(AtomicU64);
 
 impl WriteIds {
-    pub(in crate::limiter) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(AtomicU64::new(fastrand::u64(..)))
     }
 

@@ -93,7 +93,7 @@ impl Gate {
 impl GateState {
     /// Whether nothing is under way.
     fn is_idle(&self) -> bool {
-        let empty = self.ahead_of.as_ref().is_none_or(|ahead| ahead.is_empty());
+        let empty = self.ahead_of.as_ref().is_none_or(|pool| pool.is_drained() && !pool.filling);
         empty && !self.flying && self.queue.is_empty() && self.pending.is_empty()
     }
 

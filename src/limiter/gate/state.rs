@@ -7,7 +7,6 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     super::bucket::{Refusal, Verdict},
-    ahead::Ahead,
     growth::Pressed,
     others::Others,
     pacing::Pace,
@@ -18,6 +17,7 @@ use crate::{
     limiter::{
         charge::{Mode, Patience},
         lease::Amounts,
+        prefetch::Pool,
     },
     model::{
         BucketState, LimitName, LimitStatus, Limits, Lineage, Now,
@@ -70,7 +70,7 @@ pub(super) struct GateState {
     /// The most that one request has asked of each limit: millitokens.
     pub(super) most_asked: SmallVec<[(LimitName, i64); 2]>,
     /// What was taken ahead.
-    pub(super) ahead_of: Option<Box<Ahead>>,
+    pub(super) ahead_of: Option<Box<Pool>>,
     /// How flights are spaced.
     pub(super) pace: Pace,
     /// Whether the store has just shown the bucket because somebody asks for it.

@@ -1,4 +1,6 @@
-//! Taking tokens ahead: the settings.
+//! Tokens that are taken ahead of the requests for them: the settings, and the pool that holds them.
+
+mod pool;
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -7,6 +9,7 @@ use std::{
 
 use serde::Serialize;
 
+pub(super) use self::pool::Pool;
 use crate::telemetry;
 
 /// Takes tokens ahead, and grants from memory what was taken.

@@ -1,0 +1,236 @@
+//! Tokens that one process has taken from a bucket ahead of the requests for them.
+
+use std::collections::VecDeque;
+
+use super::Prefetch;
+use crate::{
+    limiter::lease::Amounts,
+    model::{Limit, Limits, Resource, plan::Changes},
+    telemetry::HeldAhead,
+};
+
+/// The least number of requests in an interval for which tokens are taken ahead. With fewer, most of a chunk goes back
+/// unused: two writes instead of one. If thousands of processes do that, it is the whole throughput of an item
+/// (`docs/fleet.md`).
+const ASKED_OFTEN: u32 = 3;
+
+/// The tokens that are held for one bucket, and the demand that says how many to hold. Amounts are in millitokens, in
+/// the order of the limits; times are epoch ms.
+#[derive(Debug)]
+pub(in crate::limiter) struct Pool {
+    limits: Limits,
+    /// Oldest first.
+    chunks: VecDeque<Chunk>,
+    /// The sum of all chunks.
+    held: Amounts,
+    /// The last chunk when it came.
+    last: Amounts,
+    /// Asked for since `since`, and in the interval before.
+    asked: Amounts,
+    before: Amounts,
+    /// The number of requests in both.
+    requests: u32,
+    requests_before: u32,
+    since: i64,
+    used_at: i64,
+    /// A chunk is on its way.
+    pub(in crate::limiter) filling: bool,
+    /// A task gives back what nobody uses.
+    pub(in crate::limiter) kept: bool,
+    reported: HeldAhead,
+}
+
+#[derive(Debug)]
+struct Chunk {
+    left: Amounts,
+    until: i64,
+}
+
+impl Pool {
+    pub(in crate::limiter) fn new(resource: &Resource, limits: &Limits, now: i64) -> Self {
+        let none: Amounts = limits.iter().map(|_| 0).collect();
+        Self {
+            limits: limits.clone(),
+            chunks: VecDeque::new(),
+            held: none.clone(),
+            last: none.clone(),
+            asked: none.clone(),
+            before: none,
+            requests: 0,
+            requests_before: 0,
+            since: now,
+            used_at: now,
+            filling: false,
+            kept: false,
+            reported: HeldAhead::new(resource, limits),
+        }
+    }
+
+    /// Returns `true` if its amounts are of these limits.
+    pub(in crate::limiter) fn is_of(&self, limits: &Limits) -> bool {
+        self.limits.same(limits)
+    }
+
+
+    /// Returns what all chunks together hold of each limit.
+    pub(in crate::limiter) fn held(&self) -> &Amounts {
+        &self.held
+    }
+
+    /// Returns `true` if no chunk is held.
+    pub(in crate::limiter) fn is_drained(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    /// Returns `true` if nobody has asked for an interval.
+    pub(in crate::limiter) fn is_unused(&self, prefetch: Prefetch, now: i64) -> bool {
+        now.saturating_sub(self.used_at) >= prefetch.interval_millis()
+    }
+
+    /// Begins with other limits: nothing is held of these yet.
+    pub(in crate::limiter) fn begin_anew(&mut self, resource: &Resource, limits: &Limits, now: i64) {
+        let (filling, kept) = (self.filling, self.kept);
+        *self = Self { filling, kept, ..Self::new(resource, limits, now) };
+    }
+
+    /// Notes a request, and takes `amounts` from the oldest chunks. Returns `false` if there is not enough of all.
+    pub(in crate::limiter) fn serve(&mut self, amounts: &[i64], prefetch: Prefetch, now: i64) -> bool {
+        self.note(amounts, prefetch, now);
+        let served = self.take(amounts);
+        self.reported.set(&self.held);
+        served
+    }
+
+    fn note(&mut self, amounts: &[i64], prefetch: Prefetch, now: i64) {
+        let passed = now.saturating_sub(self.since);
+        if passed >= prefetch.interval_millis() {
+            // If two intervals have passed, nobody asked in the one before.
+            let recent = passed < prefetch.interval_millis().saturating_mul(2);
+            let none = self.asked.iter().map(|_| 0).collect();
+            self.before = if recent { std::mem::replace(&mut self.asked, none) } else { none };
+            self.asked.fill(0);
+            self.requests_before = if recent { self.requests } else { 0 };
+            self.requests = 0;
+            self.since = now;
+        }
+        self.used_at = now;
+        self.requests = self.requests.saturating_add(1);
+        add(&mut self.asked, amounts);
+    }
+
+    fn take(&mut self, amounts: &[i64]) -> bool {
+        if self.held.iter().zip(amounts).any(|(held, amount)| held < amount) || self.chunks.is_empty() {
+            return false;
+        }
+        for (index, amount) in amounts.iter().enumerate() {
+            let mut missing = *amount;
+            self.held[index] -= missing;
+            for chunk in &mut self.chunks {
+                let part = missing.min(chunk.left[index]);
+                chunk.left[index] -= part;
+                missing -= part;
+                if missing == 0 {
+                    break;
+                }
+            }
+        }
+        while self.chunks.front().is_some_and(|chunk| chunk.left.iter().all(|left| *left == 0)) {
+            self.chunks.pop_front();
+        }
+        true
+    }
+
+    /// Returns `true` if chunks that are still good at `now` have enough of all.
+    pub(in crate::limiter) fn holds(&self, limits: &Limits, amounts: &[i64], now: i64) -> bool {
+        let chunks = || self.chunks.iter().filter(|chunk| chunk.until > now);
+        let held = |index: usize| chunks().map(|chunk| chunk.left[index]).sum::<i64>();
+        let enough = || amounts.iter().enumerate().all(|(index, amount)| held(index) >= *amount);
+        self.limits.same(limits) && chunks().next().is_some() && enough()
+    }
+
+    /// Adds a chunk that is good until `until`.
+    pub(in crate::limiter) fn put(&mut self, amounts: Amounts, until: i64) {
+        add(&mut self.held, &amounts);
+        // A limit of which nothing had to be taken: its chunk is what is held.
+        let last = amounts.iter().zip(&self.held).map(|(amount, held)| if *amount > 0 { *amount } else { *held });
+        self.last = last.collect();
+        self.chunks.push_back(Chunk { left: amounts, until });
+        self.reported.set(&self.held);
+    }
+
+    /// Gives back the chunks that are too old at `now`, or `all` of them. Returns their number.
+    pub(in crate::limiter) fn release(&mut self, pending: &mut Changes, now: i64, all: bool) -> u64 {
+        let mut released = 0;
+        while self.chunks.front().is_some_and(|chunk| all || chunk.until <= now) {
+            let Some(chunk) = self.chunks.pop_front() else { break };
+            for (index, (limit, left)) in self.limits.iter().zip(&chunk.left).enumerate() {
+                self.held[index] -= left;
+                pending.settle(limit.name(), left.saturating_neg());
+            }
+            released += 1;
+        }
+        self.reported.set(&self.held);
+        released
+    }
+
+    /// Settles `differences` with what is held, as far as that goes: no more is kept than a chunk. The rest stays in
+    /// `differences`.
+    pub(in crate::limiter) fn settle(&mut self, differences: &mut Amounts) {
+        let Some(newest) = self.chunks.back_mut() else { return };
+        let chunks = self.held.iter_mut().zip(&mut newest.left).zip(&self.last);
+        for (difference, ((held, left), last)) in differences.iter_mut().zip(chunks) {
+            // From the newest chunk, or into it: it lives longest.
+            let room = last.saturating_sub(*held).max(0);
+            let taken = (*difference).clamp(-room, (*left).max(0));
+            *left -= taken;
+            *held -= taken;
+            *difference -= taken;
+        }
+        self.reported.set(&self.held);
+    }
+
+    /// Returns the chunk to take now from a bucket that has `room` for each limit; `None` if none is due, or it would
+    /// not serve a request of `amounts`.
+    pub(in crate::limiter) fn chunk(
+        &self,
+        amounts: &[i64],
+        room: impl Fn(&Limit) -> Option<i128>,
+    ) -> Option<(Limits, Amounts)> {
+        if self.requests.max(self.requests_before) < ASKED_OFTEN || !self.runs_out() {
+            return None;
+        }
+        // The same share of what every limit needs: as much as the scarcest has room for.
+        let (mut part, mut whole) = (1i128, 1i128);
+        let wants: Amounts =
+            self.need().iter().zip(&self.held).map(|(need, held)| need.saturating_sub(*held).max(0)).collect();
+        for (limit, want) in self.limits.iter().zip(&wants).filter(|(_, want)| **want > 0) {
+            let (room, want) = (room(limit)?, i128::from(*want));
+            if room * whole < part * want {
+                (part, whole) = (room, want);
+            }
+        }
+        let scaled = |want: &i64| i64::try_from(i128::from(*want) * part / whole).unwrap_or(0);
+        let chunk: Amounts = wants.iter().map(scaled).collect();
+        // Less than one request is of no use, with what there is of it already.
+        let together = chunk.iter().zip(&self.held).map(|(chunk, held)| chunk.saturating_add(*held));
+        let useful = together.zip(amounts).all(|(together, amount)| together >= *amount);
+        (useful && chunk.iter().any(|chunk| *chunk > 0)).then(|| (self.limits.clone(), chunk))
+    }
+
+    /// Returns what an interval needs, by what was asked for in this one and in the one before.
+    fn need(&self) -> Amounts {
+        self.asked.iter().zip(&self.before).map(|(asked, before)| *asked.max(before)).collect()
+    }
+
+    fn runs_out(&self) -> bool {
+        let need = self.need();
+        let low = |((held, last), need): ((&i64, &i64), &i64)| *need > 0 && *held <= (*last).min(*need) / 2;
+        !self.filling && self.held.iter().zip(&self.last).zip(&need).any(low)
+    }
+}
+
+fn add(amounts: &mut Amounts, more: &[i64]) {
+    for (amount, more) in amounts.iter_mut().zip(more) {
+        *amount = amount.saturating_add(*more);
+    }
+}

@@ -175,14 +175,20 @@ impl Switch {
         }
     }
 
-    /// Whether the caller is the one who finds out.
+    /// Returns `true` if nobody may ask the store at `now` (epoch ms), not even to find out if it answers again.
+    pub(super) fn refuses(&self, now: i64) -> bool {
+        let retry_at = self.retry_at.load(Ordering::Relaxed);
+        // A clock that was set back must not keep it open for longer than twice the pause.
+        retry_at != CLOSED && now < retry_at && retry_at <= now.saturating_add(self.cool_down().saturating_mul(2))
+    }
+
+    /// Returns `true` if the caller is the one who finds out.
     #[cold]
     fn admits_probe(&self, retry_at: i64, now: i64) -> bool {
-        let next = self.next(now);
-        // A clock that was set back must not keep it open for longer than that.
-        if now < retry_at && retry_at <= now.saturating_add(self.cool_down().saturating_mul(2)) {
+        if self.refuses(now) {
             return false;
         }
+        let next = self.next(now);
         // One at a time: whoever is later finds the next time. A probe that gets lost is followed by
         // another one after as long.
         let won = self.retry_at.compare_exchange(retry_at, next, Ordering::AcqRel, Ordering::Relaxed).is_ok();
@@ -204,14 +210,14 @@ impl Switch {
 
     /// Notes how a store call ended.
     pub(super) fn heard<T>(&self, result: &Result<T, StoreError>, now: impl FnOnce() -> i64) {
-        match result.as_ref().map_err(StoreError::kind) {
-            // What it holds is wrong, but it answers.
-            Ok(_) | Err(StoreErrorKind::Corrupt) => {
+        match result {
+            Err(error) if error.is_busy() => self.heard_at.store(now(), Ordering::Relaxed),
+            // A corrupt item is an answer.
+            Err(error) if error.kind() != StoreErrorKind::Corrupt => self.failed(now()),
+            _ => {
                 self.heard_at.store(now(), Ordering::Relaxed);
                 self.answered();
             }
-            Err(StoreErrorKind::Busy | StoreErrorKind::HotKey) => self.heard_at.store(now(), Ordering::Relaxed),
-            Err(_) => self.failed(now()),
         }
     }
 

@@ -6,12 +6,15 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::{sync::oneshot, time::Instant};
+use tokio::{
+    sync::oneshot::{self, error::RecvError},
+    time::Instant,
+};
 
 use super::{
     charge::Mode,
     deadline::Deadline,
-    gate::{Answer, Gate},
+    gate::Gate,
     lease::{Amounts, Grant, Settlement, Share, Shares},
     memory::{Brought, Pinned, Place},
     scripted::ScriptedBucket,
@@ -45,6 +48,13 @@ pub(super) enum Verdict {
     Denied(Vec<LimitStatus>),
     Refused(Refusal),
     Unavailable(Unavailable),
+}
+
+impl Verdict {
+    /// An answer that never comes, because the runtime that would bring it is gone, is that the limiter was shut down.
+    pub(super) fn or_shut_down(answer: Result<Self, RecvError>) -> Self {
+        answer.unwrap_or(Self::Unavailable(Unavailable::ShutDown))
+    }
 }
 
 /// Why a bucket grants nothing, however full it is.
@@ -274,7 +284,7 @@ pub(super) struct Acquiring {
 /// Whom a request waits for.
 enum Step {
     /// The only shard of a bucket, as far as was known.
-    One(Answer),
+    One(oneshot::Receiver<Verdict>),
     /// The bucket of a child or a parent, with the other one's.
     Together(oneshot::Receiver<Verdict>),
     /// Several shards.
@@ -318,10 +328,9 @@ impl Acquiring {
             match &mut self.step {
                 Step::Shards(answer) => break answer.as_mut().poll(context),
                 Step::Together(answer) => {
-                    let verdict = Pin::new(answer).poll(context);
-                    break verdict.map(|verdict| verdict.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)));
+                    break Pin::new(answer).poll(context).map(Verdict::or_shut_down);
                 }
-                Step::One(answer) => match (Pin::new(answer).poll(context), bucket) {
+                Step::One(answer) => match (Pin::new(answer).poll(context).map(Verdict::or_shut_down), bucket) {
                     // It has turned out to be one of several: the others may hold what it does not.
                     (Poll::Ready(Verdict::Denied(statuses)), Bucket::Gated { gate, limits }) => match split(gate) {
                         Some(first) => self.step = Step::shards(first, limits, mode, amounts, self.late.until()),

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::Mutex};
 
 use super::{
     background::Background,
@@ -296,6 +296,7 @@ impl Builder {
             places,
             suspicions: AtomicU64::new(0),
             cleared: AtomicU64::new(0),
+            replaced: Mutex::default(),
         };
         let gates = Gates::new(self.gates, context);
         Ok(RateLimiter::new(Backend::Gated(gates), clock, self.limiter, builder))

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     error::{Disabled, Error, Invalid, Unavailable},
-    model::{Denied, KeyParts, LimitStatus, Lineage, Owner},
+    model::{Denied, KeyParts, LimitStatus, Limits, Lineage, Owner},
 };
 
 /// What is asked of one bucket.
@@ -58,6 +58,13 @@ pub(super) struct Patience {
 }
 
 impl Patience {
+    /// Waits as long as before for other limits. It does not wait for limits that it did not wait for before.
+    pub(super) fn follow(&mut self, limits: &Limits) {
+        for (debt, limit) in self.debts.iter_mut().zip(limits.iter()).filter(|(debt, _)| **debt > 0) {
+            *debt = limit.refill_in(self.most);
+        }
+    }
+
     pub(super) fn time(&self) -> Duration {
         Duration::from_millis(u64::try_from(self.most).unwrap_or(0))
     }

@@ -11,6 +11,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::Mutex;
+
 use super::{
     background::Background, breaker::Switch, gate::Kinds, places::Places, prefetch::Counters, resolver::Resolver,
 };
@@ -44,6 +46,8 @@ pub(super) struct Context {
     pub(super) suspicions: AtomicU64,
     /// How many of these were found to be wrong.
     pub(super) cleared: AtomicU64,
+    /// If the table was found to be another one. Only one look at a time.
+    pub(super) replaced: Mutex<bool>,
 }
 
 impl Context {
@@ -67,19 +71,25 @@ impl Context {
         if self.resolver.found_no_table() {
             self.suspect();
         }
-        // One that comes while the store is asked is asked about again.
+        if self.suspicions.load(Ordering::Acquire) == self.cleared.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let mut replaced = self.replaced.lock().await;
+        // A suspicion that comes while the store is asked is not cleared by the answer.
         let suspicions = self.suspicions.load(Ordering::Acquire);
+        if *replaced {
+            return Err(Unavailable::Unregistered);
+        }
         if suspicions == self.cleared.load(Ordering::Acquire) {
             return Ok(());
         }
-        match self.in_time(self.store.is_registered()).await {
-            Ok(true) => {
-                self.cleared.fetch_max(suspicions, Ordering::AcqRel);
-                Ok(())
-            }
-            Ok(false) => Err(Unavailable::Unregistered),
-            Err(error) => Err(Unavailable::Store(error)),
+        // Ids of namespaces are random: one that is gone does not come back.
+        *replaced = !self.in_time(self.store.is_registered()).await.map_err(Unavailable::Store)?;
+        if *replaced {
+            return Err(Unavailable::Unregistered);
         }
+        self.cleared.store(suspicions, Ordering::Release);
+        Ok(())
     }
 
     /// Notes that somebody's deadline has passed. The breaker hears of it if the store is silent meanwhile.

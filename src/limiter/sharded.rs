@@ -55,7 +55,11 @@ pub(super) fn known_denial(
         return None;
     }
     let images: Option<Vec<Image>> = gates.iter().map(|gate| gate.fresh_image()).collect();
-    let statuses = statuses(&images?, limits, amounts, first.now());
+    let images = images?;
+    if images.iter().any(|image| first.is_far_before(image.bucket.refilled_at)) {
+        return None;
+    }
+    let statuses = statuses(&images, limits, amounts, first.now());
     let patience = mode.patience.as_ref().map_or(Duration::ZERO, |patience| patience.time());
     is_short(&statuses, patience).then_some(statuses)
 }
@@ -153,7 +157,7 @@ async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], ask: Ask) -> Verdict {
     // A herd that has seen none of the shards would queue for one of them.
     let _ = Looks::begin(gates, false, true).end().await;
     let mut left: Vec<&Arc<Gate>> = gates.iter().filter(may).collect();
-    while let Some(best) = (0..left.len()).max_by_key(|index| left[*index].headroom_behind(&ask.limits, &ask.amounts)) {
+    while let Some(best) = (0..left.len()).max_by_key(|index| left[*index].headroom(&ask.limits, &ask.amounts)) {
         match ask_one(&first, left.swap_remove(best), &ask).await {
             Verdict::Denied(_) => left.retain(may),
             verdict => return verdict,
@@ -195,12 +199,12 @@ async fn draw(first: Arc<Gate>, ask: Ask) -> Verdict {
             let _ = reply.send(verdicts.pop().unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)));
         }
     });
-    answer.await.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown))
+    Verdict::or_shut_down(answer.await)
 }
 
 async fn ask_one(first: &Gate, gate: &Arc<Gate>, ask: &Ask) -> Verdict {
     let verdict = match gate.acquire(&ask.limits, &ask.mode, &ask.amounts, ask.left()) {
-        Ok(answer) => answer.await,
+        Ok(answer) => Verdict::or_shut_down(answer.await),
         Err(Asked::Granted(shares, _)) => {
             let bucket = Bucket::Gated { gate: gate.clone(), limits: ask.limits.clone() };
             Verdict::Granted(Grant::new(bucket, shares))

@@ -20,7 +20,6 @@ use crate::{
         LimitStatus, MILLI,
         plan::{self, Changes},
     },
-    store::StoreErrorKind,
 };
 
 /// How often a transaction is tried that others come before.
@@ -66,8 +65,11 @@ fn part(charge: &Charge, deadline: Deadline) -> Option<Part> {
 /// Charges all of `parts` in one transaction, or none: a verdict for each. Not where nobody wants it any more.
 pub(super) async fn charge(parts: &[Part], wanted: impl Fn() -> bool) -> Vec<Verdict> {
     let unavailable = |error: Unavailable| parts.iter().map(|_| Verdict::Unavailable(error.clone())).collect();
-    let mut pending = true;
+    let (mut pending, mut carries) = (true, true);
     for attempt in 0..MOST_TRIES {
+        if !wanted() {
+            return unavailable(Unavailable::Deadline);
+        }
         let sights = match look(parts, attempt > 0).await {
             Ok(sights) => sights,
             Err(error) => return unavailable(error),
@@ -79,7 +81,7 @@ pub(super) async fn charge(parts: &[Part], wanted: impl Fn() -> bool) -> Vec<Ver
             return one_for_all(parts, refused, sights[refused].refusal().map(Verdict::Refused));
         }
         if let Some(missing) = sights.iter().position(|sight| sight.images.is_empty()) {
-            match begin(&parts[missing]).await {
+            match ask_for_nothing(&parts[missing].0, &parts[missing].1).await {
                 Verdict::Granted(_) => continue,
                 Verdict::Unavailable(error) => return unavailable(error),
                 verdict => return one_for_all(parts, missing, Some(verdict)),
@@ -92,19 +94,30 @@ pub(super) async fn charge(parts: &[Part], wanted: impl Fn() -> bool) -> Vec<Ver
                 for gate in sights.iter().flat_map(|sight| &sight.gates) {
                     gate.write_pending().await;
                 }
+            } else if sights.iter().any(|sight| sight.outdated().is_some()) && std::mem::take(&mut carries) {
+                // A write of the shard's own puts it right.
+                for sight in &sights {
+                    if let Some(gate) = sight.outdated() {
+                        ask_for_nothing(gate, sight.ask).await;
+                    }
+                }
             } else if attempt > 0 || sights.iter().all(|sight| sight.fresh) {
                 return sights.iter().map(|sight| Verdict::Denied(sight.statuses())).collect();
             }
             continue;
         };
+        // Nothing is written for a caller that has gone while this waited.
+        let place = parts[0].0.place().await;
         if !wanted() {
             return unavailable(Unavailable::Deadline);
         }
         let writes: Vec<Planned> = sights.iter().zip(&drawn).flat_map(|(sight, drawn)| sight.writes(drawn)).collect();
-        match transact(&writes).await {
+        let result = transact(&writes).await;
+        drop(place);
+        match result {
             Ok(true) => return sights.into_iter().zip(drawn).map(|(sight, drawn)| sight.grant(drawn)).collect(),
             Ok(false) => {}
-            Err(error) if error.kind() == StoreErrorKind::Busy => {}
+            Err(error) if error.is_busy() => {}
             Err(error) => return unavailable(Unavailable::Store(error)),
         }
         if attempt > 0 {
@@ -124,12 +137,13 @@ fn one_for_all(parts: &[Part], which: usize, verdict: Option<Verdict>) -> Vec<Ve
     verdicts
 }
 
-/// Makes a bucket that does not exist, by asking for nothing of it: a transaction changes only what is there.
-async fn begin((first, ask): &Part) -> Verdict {
+/// Asks for nothing of a bucket. That makes one that does not exist, and brings one to its limits: a transaction changes
+/// only what is there.
+async fn ask_for_nothing(gate: &Arc<Gate>, ask: &Ask) -> Verdict {
     let nothing: Amounts = ask.amounts.iter().map(|_| 0).collect();
     let mode = Mode { prefetch: None, ..ask.mode.clone() };
-    match first.acquire(&ask.limits, &mode, &nothing, ask.left()) {
-        Ok(answer) => answer.await,
+    match gate.acquire(&ask.limits, &mode, &nothing, ask.left()) {
+        Ok(answer) => Verdict::or_shut_down(answer.await),
         Err(Asked::Denied(statuses)) => Verdict::Denied(statuses),
         Err(Asked::Refused(refusal)) => Verdict::Refused(refusal),
         Err(Asked::Unavailable(error)) => Verdict::Unavailable(error),
@@ -191,6 +205,15 @@ impl Sight<'_> {
 
     fn refusal(&self) -> Option<Refusal> {
         self.images.iter().find_map(|image| Refusal::of(&image.bucket))
+    }
+
+    /// Returns a shard that says nothing about what there is: a wrong clock has left its refill time far ahead, or it has
+    /// other limits than it should have.
+    fn outdated(&self) -> Option<&Arc<Gate>> {
+        let outdated = |(gate, image): &(&Arc<Gate>, &Image)| {
+            gate.is_far_before(image.bucket.refilled_at) || plan::differs(&image.bucket, &self.ask.limits)
+        };
+        self.gates.iter().zip(&self.images).find(outdated).map(|(gate, _)| gate)
     }
 
     /// Whether there is more as soon as what is given back is written.

@@ -75,7 +75,7 @@ impl Store for Watched {
         Box::pin(async move {
             let _asked = self.breaker.asks(|| self.clock.now());
             let result = call.await;
-            if result.is_ok() {
+            if result.as_ref().err().is_none_or(StoreError::is_busy) {
                 self.breaker.heard(&result, || self.clock.now());
             }
             result

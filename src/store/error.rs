@@ -56,7 +56,12 @@ impl StoreError {
         self.source.as_deref()
     }
 
-    /// Whether the write certainly did not happen.
+    /// Returns `true` if the store refused for now, and may do the same call a little later.
+    pub fn is_busy(&self) -> bool {
+        matches!(self.kind, StoreErrorKind::Busy | StoreErrorKind::HotKey)
+    }
+
+    /// Returns `true` if the write certainly did not happen.
     pub fn is_not_applied(&self) -> bool {
         !matches!(self.kind, StoreErrorKind::Unknown)
     }

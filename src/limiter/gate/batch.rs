@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What the next write does, for whom.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Batch {
     /// What it brings the bucket's parameters to.
     pub(super) wanted: Option<Limits>,
@@ -52,6 +52,9 @@ impl GateState {
         let Some(state) = self.seen.live(now) else { return };
         for waiter in self.queue.iter_mut().filter(|waiter| waiter.known_at < self.changed_at) {
             if let Some(limits) = plan::limits_of(state, &waiter.limits) {
+                if let Some(patience) = &mut waiter.patience {
+                    patience.follow(&limits);
+                }
                 waiter.limits = limits;
                 waiter.own = None;
                 waiter.lineage = None;
@@ -70,20 +73,17 @@ impl GateState {
         Some(self.all())
     }
 
+    /// Returns `true` if somebody waits for a write, or differences are to be written now.
+    pub(super) fn has_work(&self) -> bool {
+        !self.queue.is_empty() || (self.flush_now && !self.pending.is_empty())
+    }
+
     /// Everything that waits.
     pub(super) fn all(&mut self) -> Batch {
+        self.flush_now = false;
         let waiters = std::mem::take(&mut self.queue).into();
         let (pending, confirmations) = self.take_pending();
-        Batch {
-            wanted: None,
-            own: None,
-            lineage: None,
-            changes: pending.clone(),
-            pending,
-            bypassed: false,
-            waiters,
-            confirmations,
-        }
+        Batch { changes: pending.clone(), pending, waiters, confirmations, ..Batch::default() }
     }
 
     /// Takes the next batch off the queue. Requests that are known not to fit go to `denied`, those that nobody
@@ -174,16 +174,7 @@ impl GateState {
         self.pending = gives;
         self.flush_now |= !self.pending.is_empty();
         let confirmations = std::mem::take(&mut self.confirmations);
-        Some(Batch {
-            wanted: None,
-            own: None,
-            lineage: None,
-            changes: takes.clone(),
-            pending: takes,
-            bypassed: false,
-            waiters: Vec::new(),
-            confirmations,
-        })
+        Some(Batch { changes: takes.clone(), pending: takes, confirmations, ..Batch::default() })
     }
 
     /// Puts a batch that was not written back to where it came from.

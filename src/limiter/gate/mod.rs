@@ -11,7 +11,6 @@
 //! for each: [`shards`] finds them, [`growth`] makes more.
 
 mod ahead;
-mod answer;
 mod batch;
 mod flight;
 mod growth;
@@ -31,21 +30,20 @@ use std::{
 
 use tokio::{sync::oneshot, time::Instant};
 
-pub(super) use self::{
-    answer::Answer,
-    record::Kinds,
-    rest::Resting,
-    shards::{Image, Planned, transact},
-    state::Wish,
-};
 use self::{
     flight::Airborne,
     rest::{Locked, Slot},
     shards::Shards,
     state::{GateState, Waiter},
 };
+pub(super) use self::{
+    record::Kinds,
+    rest::Resting,
+    shards::{Image, Planned, transact},
+    state::Wish,
+};
 use super::{
-    bucket::{Asked, Bucket, Refusal},
+    bucket::{Asked, Bucket, Refusal, Verdict},
     charge::Mode,
     context::Context,
     deadline::Deadline,
@@ -98,14 +96,9 @@ impl Gate {
 
     /// Notes that somebody's deadline has passed before the store answered. Returns why.
     pub(super) fn missed_deadline(&self) -> Unavailable {
+        self.context.missed_deadline();
         let throttled = self.peek(self.context.clock.now(), |state| state.pace.throttled_for(Instant::now()));
-        match throttled {
-            Some(wait) => Unavailable::Throttled { retry_after: wait.max(LEAST_WAIT) },
-            None => {
-                self.context.missed_deadline();
-                Unavailable::Deadline
-            }
-        }
+        throttled.map_or(Unavailable::Deadline, |wait| Unavailable::Throttled { retry_after: wait.max(LEAST_WAIT) })
     }
 
     /// Why the bucket grants nothing, if that is known.
@@ -164,14 +157,15 @@ impl Gate {
         self.peek(now, |state| plan::statuses(state.seen.live(now), limits, amounts, &state.pending, now))
     }
 
-    /// Asks for `amounts`: an answer to wait for, no longer than for `deadline`, or what is known at once.
+    /// Asks for `amounts`: an answer to wait for, no longer than for `deadline`, or what is known at once. If the answer
+    /// is dropped, a grant is given back.
     pub(super) fn acquire(
         self: &Arc<Self>,
         limits: &Limits,
         mode: &Mode,
         amounts: &Amounts,
         deadline: Deadline,
-    ) -> Result<Answer, Asked> {
+    ) -> Result<oneshot::Receiver<Verdict>, Asked> {
         if self.context.background.is_closed() {
             return Err(Asked::Unavailable(Unavailable::ShutDown));
         }
@@ -201,7 +195,7 @@ impl Gate {
         if let Some(wait) = state.pace.throttled_for(came)
             && wait + self.context.round_trip.mean() > Duration::from(deadline)
         {
-            return Err(Asked::Unavailable(Unavailable::Throttled { retry_after: wait }));
+            return Err(Asked::Unavailable(Unavailable::Throttled { retry_after: wait.max(LEAST_WAIT) }));
         }
         if !self.context.breaker.admits(|| self.context.clock.now()) {
             return Err(Asked::Unavailable(Unavailable::BreakerOpen));
@@ -214,7 +208,7 @@ impl Gate {
             state = self.lock();
         }
         self.take_off(state);
-        Ok(Answer::new(verdict))
+        Ok(verdict)
     }
 
     /// Where `limits` stand, after a fresh read. One round trip, no write unit.
@@ -227,7 +221,7 @@ impl Gate {
         let (reply, answer) = oneshot::channel();
         let gate = self.clone();
         self.context.background.spawn(async move {
-            let _place = gate.context.places.take().await;
+            let _place = gate.place().await;
             if !reply.is_closed() {
                 let _ = reply.send(gate.read().await);
             }

@@ -36,6 +36,8 @@ pub(super) struct Others {
     spent_at: i64,
     /// When a Python client was seen to have written, last.
     pub(super) peer_at: i64,
+    /// Own writes under way that bring no image.
+    unseen: u32,
     rates: Rates,
     writers: Writers,
 }
@@ -60,12 +62,15 @@ struct Writers {
 
 impl Others {
     /// Notes what a write of this process that did `own` has shown. It reached the store at about `at`.
-    pub(super) fn saw(&mut self, bucket: &BucketState, own: &Changes, own_id: Option<&WriteId>, at: i64) {
+    pub(super) fn saw(&mut self, bucket: &BucketState, own: &Changes, own_id: &WriteId, at: i64) {
         if bucket.shows_peer() {
             self.peer_at = at;
         }
-        if let Some(id) = bucket.last_write.as_ref().filter(|id| Some(*id) != own_id) {
+        if let Some(id) = bucket.last_write.as_ref().filter(|id| id.writer() != own_id.writer()) {
             self.writers.saw(id, at);
+        }
+        if self.unseen > 0 {
+            self.forget();
         }
         let before = std::mem::take(&mut self.consumed);
         self.consumed = bucket.limits.iter().map(|limit| limit.consumed).collect();
@@ -85,14 +90,18 @@ impl Others {
         self.rates.add(&spent, at);
     }
 
-    /// Notes what this process has consumed without such an image.
-    pub(super) fn consumed_unseen(&mut self, bucket: &BucketState, own: &Changes) {
-        for (known, limit) in self.consumed.iter_mut().zip(&bucket.limits) {
-            *known = known.saturating_add(consumed(own, &limit.name));
-        }
+    /// Notes that a write of this process begins that brings no image: until it has ended, nobody knows which images
+    /// show what it consumes.
+    pub(super) fn begin_unseen(&mut self) {
+        self.unseen += 1;
     }
 
-    /// Forgets what was consumed: it is not known what became of a write.
+    pub(super) fn end_unseen(&mut self) {
+        self.unseen = self.unseen.saturating_sub(1);
+        self.forget();
+    }
+
+    /// Forgets what was consumed: it is not known what this process has consumed since.
     pub(super) fn forget(&mut self) {
         self.consumed.clear();
     }
@@ -106,8 +115,9 @@ impl Others {
     pub(super) fn expected(&self, seen_at: i64, now: i64, round_trip: i64, peers: Peers) -> plan::Others {
         let peer_seen = now.saturating_sub(self.peer_at) < PEER_RECENTLY;
         let slack = if self.are_there(now) { round_trip.saturating_mul(3).clamp(SLACK.0, SLACK.1) } else { 0 };
-        // The image is as old as its way back was long.
-        let age = now.saturating_sub(seen_at).saturating_add(round_trip / 2).max(0);
+        // The item was read half a round trip before its image arrived. A rate that is remembered for so short a time
+        // says nothing about an image that is older.
+        let age = now.saturating_sub(seen_at).saturating_add(round_trip / 2).clamp(0, REMEMBERED as i64);
         let taken = self.rates.per_ms.iter().map(|rate| (rate * age as f64) as i64);
         let peers = if peer_seen { Peers::Present } else { peers };
         plan::Others { peers, slack, taken: taken.collect() }

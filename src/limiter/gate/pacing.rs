@@ -55,13 +55,13 @@ impl Pace {
     }
 
     /// Returns `true` if the store throttles the bucket.
-    pub(super) fn is_throttled(&self) -> bool {
-        self.gap > 0.0
+    pub(super) fn is_throttled(&self, now: Instant) -> bool {
+        self.gap > 0.0 && !self.is_over(now)
     }
 
     /// Returns the time until the next write, if the store throttles the bucket.
     pub(super) fn throttled_for(&self, now: Instant) -> Option<Duration> {
-        self.is_throttled()
+        self.is_throttled(now)
             .then(|| self.departs.map_or(Duration::ZERO, |departs| departs.saturating_duration_since(now)))
     }
 
@@ -70,8 +70,15 @@ impl Pace {
         self.departs.is_none_or(|departs| now.saturating_duration_since(departs) > FORGOTTEN_AFTER)
     }
 
+    fn forget_old(&mut self, now: Instant) {
+        if self.is_over(now) {
+            *self = Self::default();
+        }
+    }
+
     /// Notes that a write has landed; if it granted anything.
     pub(super) fn landed(&mut self, granted: bool, now: Instant) {
+        self.forget_old(now);
         if granted {
             self.pause *= GRANTED;
             if self.pause < PAUSE.0 {
@@ -92,6 +99,7 @@ impl Pace {
         if refill > processes * SELDOM {
             return;
         }
+        self.forget_old(now);
         let (least, most) = (refill.clamp(PAUSE.0, PAUSE.1), (refill * processes).clamp(PAUSE.0, PAUSE.1));
         self.pause = (self.pause * 2.0).clamp(least, most);
         self.departs = Some(now + spread(self.pause.max(self.gap)));
@@ -99,6 +107,7 @@ impl Pace {
 
     /// Notes that the store has throttled a write. Returns how often in a row it has.
     pub(super) fn throttled(&mut self, round_trip: Duration, now: Instant) -> u32 {
+        self.forget_old(now);
         let round_trip = round_trip.as_secs_f64() * 1000.0;
         let least = round_trip.max(1.0) * LEAST_GAP;
         self.gap = (self.gap * THROTTLED).clamp(least, MOST_GAP.max(least));

@@ -25,7 +25,8 @@ const DENIES: i64 = 1000;
 /// A gate's state, awake or not.
 #[derive(Debug, Default)]
 pub(super) struct Slot {
-    record: Record,
+    /// `None` if nothing was ever heard of the bucket.
+    record: Option<Box<Record>>,
     awake: Option<Box<GateState>>,
     /// Whether somebody has used it since that was asked last.
     used: bool,
@@ -34,12 +35,12 @@ pub(super) struct Slot {
 /// What there is instead of a gate while nobody asks.
 #[derive(Debug)]
 pub(in crate::limiter) struct Resting {
-    pub(super) record: Record,
+    pub(super) record: Option<Box<Record>>,
     pub(super) counted: LiveGate,
 }
 
 impl Slot {
-    pub(super) fn resting(record: Record) -> Self {
+    pub(super) fn resting(record: Option<Box<Record>>) -> Self {
         Self { record, ..Self::default() }
     }
 
@@ -50,13 +51,13 @@ impl Slot {
 
     fn wake(&mut self) -> &mut GateState {
         let Self { record, awake, .. } = self;
-        awake.get_or_insert_with(|| Box::new(record.wake()))
+        awake.get_or_insert_with(|| Box::new(record.as_ref().map_or_else(GateState::default, |record| record.wake())))
     }
 
     /// Lets it rest, if nothing is known or under way that a gate at rest does not keep.
     fn settle(&mut self, kinds: &Kinds, now: i64) {
         let Some(state) = self.awake.take_if(|state| state.may_rest(now)) else { return };
-        self.record = Record::of(*state, std::mem::take(&mut self.record), kinds);
+        self.record = Some(Box::new(Record::of(*state, self.record.as_deref(), kinds)));
     }
 }
 
@@ -100,7 +101,7 @@ impl GateState {
     fn may_rest(&self, now: i64) -> bool {
         let quiet = self.confirmations.is_empty() && !self.flush_due && !self.doubtful && self.failures == 0;
         let alone = self.pace.is_over(Instant::now()) && !self.others.are_there(now) && self.takes_refused == 0;
-        let plain = self.ahead_of.is_none() && alone && !self.pressed.is_recent(now) && !self.is_ahead();
+        let plain = self.ahead_of.is_none() && alone && !self.pressed.is_recent(now) && !self.ahead;
         let denies = now.saturating_sub(self.denied_at) < DENIES;
         quiet && plain && !denies && self.is_idle() && now.saturating_sub(self.split_at) >= growth::PAUSE
     }

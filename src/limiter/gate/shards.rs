@@ -34,14 +34,13 @@ pub(in crate::limiter) struct Planned {
     /// The shard, as it was planned from.
     from: BucketState,
     update: Update,
-    changes: Changes,
 }
 
-/// Executes writes of several shards, all or none. False where one was refused.
+/// Executes writes of several shards, all or none. Returns `false` if one was refused. The caller has a place.
 pub(in crate::limiter) async fn transact(writes: &[Planned]) -> Result<bool, StoreError> {
     let Some(Planned { gate, update, .. }) = writes.first() else { return Ok(true) };
     let updates: Vec<_> = writes.iter().map(|write| (write.gate.key.clone(), write.update.clone())).collect();
-    let _place = gate.place().await;
+    writes.iter().for_each(|write| write.gate.lock().others.begin_unseen());
     let mut result = gate.call(StoreCall::Transact, gate.context.store.transact(&updates)).await;
     if result.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Unknown) {
         // Its answer was lost: one of the items tells whether it has landed.
@@ -151,27 +150,16 @@ impl Gate {
         due && self.shards().explored_at.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// How much more than `amounts` the shard seems to hold, millitokens of the limit that has least; a
-    /// shard that was not seen may hold anything.
+    /// Returns how much more than `amounts` the shard seems to hold after those who are in its queue: millitokens of
+    /// the limit that has least. A shard that was not seen may hold anything.
     pub(in crate::limiter) fn headroom(&self, limits: &Limits, amounts: &[i64]) -> i64 {
-        self.least_left(limits, amounts, |_, _| 0)
-    }
-
-    /// As [`headroom`](Self::headroom), behind those who are in this process's queue.
-    pub(in crate::limiter) fn headroom_behind(&self, limits: &Limits, amounts: &[i64]) -> i64 {
-        self.least_left(limits, amounts, |state, limit| {
-            let asked = |waiter: &Waiter| Some(waiter.amounts[waiter.limits.index(limit.name().as_str())?]);
-            state.queue.iter().filter_map(asked).fold(0, i64::saturating_add)
-        })
-    }
-
-    fn least_left(&self, limits: &Limits, amounts: &[i64], taken: impl Fn(&GateState, &Limit) -> i64) -> i64 {
         let now = self.context.clock.now();
         let state = self.lock();
         let Some(bucket) = state.seen.live(now) else { return i64::MAX };
         let left = |(limit, amount): (&Limit, &i64)| {
             let level = plan::projected(bucket, bucket.limit(limit.name())?, &state.pending, now);
-            Some(level.tokens.saturating_sub(*amount).saturating_sub(taken(&state, limit)))
+            let asked = |waiter: &Waiter| Some(waiter.amounts[waiter.limits.index(limit.name().as_str())?]);
+            Some(state.queue.iter().filter_map(asked).fold(level.tokens.saturating_sub(*amount), i64::saturating_sub))
         };
         limits.iter().zip(amounts).filter_map(left).min().unwrap_or(i64::MAX)
     }
@@ -315,22 +303,20 @@ impl Gate {
         let wanted = {
             let state = self.lock();
             let others = self.others(&state, time.at);
-            match state.changed_since(mode.known_at) {
+            match mode.known_at < state.changed_at {
                 // Its parameters stand.
                 true => Wanted { others, ..Wanted::default() },
                 false => Wanted { limits, own: Some(mode.own), lineage: mode.lineage.as_deref(), others },
             }
         };
         let update = plan::update(&from, changes, wanted, time, self.context.write_ids.next());
-        Planned { gate: self.clone(), from, update, changes: changes.clone() }
+        Planned { gate: self.clone(), from, update }
     }
 
     /// What came of a write that was planned.
-    fn transacted(&self, Planned { from, update, changes, .. }: &Planned, done: bool) {
+    fn transacted(&self, Planned { from, update, .. }: &Planned, done: bool) {
         let mut state = self.lock();
-        if done {
-            state.others.consumed_unseen(from, changes);
-        }
+        state.others.end_unseen();
         let mut after = from.clone();
         // Unless somebody has changed it meanwhile.
         let known = matches!(&state.seen, Seen::Present(seen) if seen == from);
@@ -347,6 +333,11 @@ impl Gate {
 
     pub(in crate::limiter) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.context.background.spawn(task);
+    }
+
+    /// Returns `true` if a time lies further ahead than clocks that are kept right can be apart.
+    pub(in crate::limiter) fn is_far_before(&self, time: i64) -> bool {
+        self.context.now().is_far_before(time)
     }
 
     pub(in crate::limiter) fn now(&self) -> i64 {

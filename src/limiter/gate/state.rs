@@ -189,19 +189,9 @@ impl GateState {
         self.seen_at = now.at;
     }
 
-    /// Whether the bucket came to have its parameters after limits were looked up at `known_at`.
-    pub(super) fn changed_since(&self, known_at: i64) -> bool {
-        known_at < self.changed_at
-    }
-
     /// Since when the limits that requests come with may be too old, if they are: epoch ms.
     pub(super) fn take_doubt(&mut self) -> Option<i64> {
         std::mem::take(&mut self.doubtful).then_some(self.changed_at)
-    }
-
-    /// Whether a wrong clock has left the refill time of the bucket far ahead.
-    pub(super) fn is_ahead(&self) -> bool {
-        self.ahead
     }
 
     /// Notes what the store has shown when it was asked or refused a write: the requests that wait

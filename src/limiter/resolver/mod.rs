@@ -157,12 +157,9 @@ impl Resolver {
             let (promise, promised) = watch::channel(None);
             let (resolver, key) = (self.clone(), key.clone());
             self.background.spawn(async move {
-                let _place = resolver.places.take().await;
-                if matches!(wanted, For::Waiters) && resolver.cache.is_abandoned(&key, &promise) {
-                    return;
-                }
                 let writes = resolver.writes.load(Ordering::SeqCst);
-                let result = resolver.ask(&key).await;
+                let wanted = || matches!(wanted, For::Later) || !resolver.cache.is_abandoned(&key, &promise);
+                let Some(result) = resolver.ask(&key, wanted).await else { return };
                 let result = match (result, known) {
                     (Ok(resolution), _) => {
                         if resolver.writes.load(Ordering::SeqCst) == writes {
@@ -185,39 +182,55 @@ impl Resolver {
         })
     }
 
-    async fn ask(&self, (entity, resource): &Key) -> Result<Arc<Resolution>, Unavailable> {
+    /// Asks the store, as long as it throttles and the deadline is not over. `None` if nobody wants it any more.
+    async fn ask(
+        &self,
+        (entity, resource): &Key,
+        wanted: impl Fn() -> bool,
+    ) -> Option<Result<Arc<Resolution>, Unavailable>> {
         let Some(records) = self.store.records() else {
-            return Ok(Arc::new(Resolution::nothing()));
+            return Some(Ok(Arc::new(Resolution::nothing())));
         };
-        if !self.breaker.admits(|| self.clock.now()) {
-            return Err(Unavailable::BreakerOpen);
+        // Before a place is waited for: calls that hang may have all of them.
+        if self.breaker.refuses(self.clock.now()) {
+            return Some(Err(Unavailable::BreakerOpen));
         }
-        let begun = Began::now(&*self.clock);
         let scopes = ConfigScope::levels(entity, resource);
         // Without it, a bucket whose first shard is gone would begin full beside the others.
         let second = BucketKey { shard: 1, ..BucketKey::new(entity.clone(), resource.clone()) };
         let call = async {
             loop {
+                let place = self.places.take().await;
+                if !wanted() {
+                    return None;
+                }
+                if !self.breaker.admits(|| self.clock.now()) {
+                    return Some(Err(Unavailable::BreakerOpen));
+                }
+                let begun = Began::now(&*self.clock);
                 let call = records.look_up(Some(entity), &scopes, Some(&second));
                 let call = StoreCall::LookUp.watch(resource, call);
-                match watch(&self.breaker, &*self.clock, call).await {
-                    // Throttled: the deadline ends it.
-                    Err(error) if matches!(error.kind(), StoreErrorKind::Busy | StoreErrorKind::HotKey) => {
+                let found = watch(&self.breaker, &*self.clock, call).await;
+                // Others may have it while this one sleeps.
+                drop(place);
+                match found {
+                    Err(error) if error.is_busy() => {
                         tokio::time::sleep(Duration::from_millis(fastrand::u64(5..=25))).await;
                     }
-                    found => return found,
+                    found => return Some(found.map(|found| (begun, found)).map_err(Unavailable::Store)),
                 }
             }
         };
-        let found = match tokio::time::timeout(self.deadline, call).await {
-            Ok(found) => found.map_err(|error| {
-                if error.kind() == StoreErrorKind::Missing {
-                    self.missing.store(true, Ordering::Release);
-                }
-                Unavailable::Store(error)
-            })?,
-            Err(_) => return Err(Unavailable::Deadline),
-        };
+        let found = tokio::time::timeout(self.deadline, call).await.unwrap_or(Some(Err(Unavailable::Deadline)))?;
+        if let Err(Unavailable::Store(error)) = &found
+            && error.kind() == StoreErrorKind::Missing
+        {
+            self.missing.store(true, Ordering::Release);
+        }
+        Some(found.map(|(begun, found)| self.resolution(&scopes, found, &begun)))
+    }
+
+    fn resolution(&self, scopes: &[ConfigScope], found: LookUp, begun: &Began) -> Arc<Resolution> {
         // The system's config comes last.
         if let Some(system) = found.configs.last() {
             let mode = system.as_ref().and_then(|config| config.on_unavailable);
@@ -225,7 +238,7 @@ impl Resolver {
         }
         let now = self.clock.now();
         let found = LookUp { shard: found.shard.filter(|shard| !shard.is_expired(now)), ..found };
-        Ok(Arc::new(Resolution::new(&scopes, found, begun.at(&*self.clock))))
+        Arc::new(Resolution::new(scopes, found, begun.at(&*self.clock)))
     }
 }
 

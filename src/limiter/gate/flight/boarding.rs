@@ -7,7 +7,6 @@ use super::{
         super::bucket::Verdict,
         Gate,
         batch::Batch,
-        settling::confirm,
         state::{GateState, Seen},
     },
     answer,
@@ -15,12 +14,12 @@ use super::{
     order::{Order, Write},
 };
 use crate::{
-    error::{SettleError, Unavailable},
+    error::Unavailable,
     model::{
         BucketKey,
         plan::{self, Others},
     },
-    telemetry::{self, Dropped, StoreCall},
+    telemetry::{self, StoreCall},
 };
 
 /// How often in a row what leases take may be refused before it is written without a condition.
@@ -33,8 +32,8 @@ pub(super) enum Boarding {
     Look(Batch),
     /// Begins a shard that is missing beside others.
     Begin(Batch),
-    /// Nothing: the gate is down.
-    Rest,
+    /// There was nothing to write.
+    Nothing,
 }
 
 /// Takes the next batch, answers what is known to be short, and plans the write. `looked`: the
@@ -62,10 +61,7 @@ pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
         let others = gate.others(&state, now);
         let next = state.next(now, trusted_for, &mut denied);
         let boarding = match next {
-            None => {
-                state.flying = false;
-                Boarding::Rest
-            }
+            None => Boarding::Nothing,
             Some(batch) if batch.wanted.is_none() && state.seen.live(now).is_none() => {
                 if !looked {
                     // Unknown, or gone by an image that others may have made old.
@@ -73,7 +69,7 @@ pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
                 }
                 // Differences of a bucket that is gone, and nobody who wants a new one.
                 drop(state);
-                drop_pending(gate, batch, "the bucket is gone");
+                drop_pending(gate, batch);
                 continue;
             }
             Some(batch) if gate.shard_count() > 1 && state.seen.live(now).is_none() => match state.seen {
@@ -85,7 +81,7 @@ pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
                 let wanted = batch.wanted(others);
                 let order = match state.seen.live(now) {
                     Some(known) => {
-                        if state.is_ahead() {
+                        if state.ahead {
                             telemetry::refill_time_ahead(&gate.key, known.refilled_at.saturating_sub(now));
                         }
                         Order::Update(Box::new(plan::update(known, &batch.changes, wanted, time, id)))
@@ -96,9 +92,6 @@ pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
             }
         };
         let doubt = state.take_doubt();
-        if matches!(boarding, Boarding::Rest) {
-            state.settle(&gate.context.kinds, now);
-        }
         drop(state);
         if let Some(since) = doubt {
             gate.context.resolver.doubt(&gate.key, since);
@@ -137,13 +130,10 @@ pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
     gate.set_shards(count);
     if count <= gate.key.shard {
         // There is no such shard: nobody gets anything from it.
-        for waiter in batch.waiters {
+        for waiter in std::mem::take(&mut batch.waiters) {
             let _ = waiter.reply.send(Verdict::Denied(Vec::new()));
         }
-        if !batch.pending.is_empty() {
-            telemetry::settlement_dropped(&gate.key, Dropped::Gone, "the bucket is gone");
-        }
-        confirm(batch.confirmations, &Err(SettleError::Gone));
+        drop_pending(gate, batch);
         return None;
     }
     if count == 1 {

@@ -38,9 +38,10 @@ const LEAST_PAUSE: Duration = Duration::from_millis(10);
 /// How many races in a row a request may lose before it is told so.
 const MOST_RACES: u32 = 50;
 
-/// Notes what the bucket is instead of what a batch was planned for, and puts the batch back. It was planned at
-/// `planned_at` (epoch ms), and counted on the refill up to then.
-pub(super) fn refuse(gate: &Gate, mut batch: Batch, bucket: Option<BucketState>, planned_at: i64) {
+/// Handles a write that was refused: keeps the image that came back, denies the requests that did not fit, and puts
+/// the others back. They counted on the refill up to when the write was planned.
+pub(super) fn refuse(gate: &Gate, Write { mut batch, order }: Write, bucket: Option<BucketState>) {
+    let planned_at = order.planned_at();
     let time = gate.context.now();
     let mut state = gate.lock();
     gate.miss(&state, bucket.as_ref());
@@ -65,7 +66,7 @@ pub(super) fn refuse(gate: &Gate, mut batch: Batch, bucket: Option<BucketState>,
         }
     }
     match &bucket {
-        Some(bucket) => state.others.saw(bucket, &Changes::new(), None, gate.written_at(time.at)),
+        Some(bucket) => state.others.saw(bucket, &Changes::new(), order.id(), gate.written_at(time.at)),
         None => state.others.forget(),
     }
     state.was_shown(bucket, time);
@@ -122,7 +123,7 @@ pub(super) fn land(gate: &Arc<Gate>, Write { batch, order }: Write, bucket: Buck
         // Of another item.
         state.others.forget();
     }
-    state.others.saw(&bucket, &batch.changes, Some(order.id()), gate.written_at(now));
+    state.others.saw(&bucket, &batch.changes, order.id(), gate.written_at(now));
     state.takes_refused = 0;
     state.failures = 0;
     gate.learn(Some(&bucket));
@@ -210,9 +211,10 @@ pub(super) fn fail(gate: &Arc<Gate>, batch: Batch, error: &Unavailable, keep: bo
     confirm(batch.confirmations, &Err(SettleError::Store(lost)));
 }
 
-pub(super) fn drop_pending(gate: &Gate, batch: Batch, reason: &str) {
+/// Drops the differences of a batch: there is no bucket for them any more.
+pub(super) fn drop_pending(gate: &Gate, batch: Batch) {
     if !batch.pending.is_empty() {
-        telemetry::settlement_dropped(&gate.key, Dropped::Gone, reason);
+        telemetry::settlement_dropped(&gate.key, Dropped::Gone, "the bucket is gone");
     }
     confirm(batch.confirmations, &Err(SettleError::Gone));
 }

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use self::{
     boarding::{Boarding, begin, board},
     landing::{fail, land, refuse},
-    order::{Landing, execute},
+    order::execute,
 };
 use super::{
     super::bucket::Verdict,
@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     error::Unavailable,
-    store::{StoreError, StoreErrorKind},
+    store::{Outcome, StoreErrorKind},
     telemetry::{self, Retry},
 };
 
@@ -72,6 +72,11 @@ pub(super) async fn fly(mut airborne: Airborne) {
     // Whether the store has just shown the bucket, or that there is none.
     let mut looked = false;
     loop {
+        if rest(gate) {
+            // The gate is down, and may have taken off again.
+            airborne.landed = true;
+            return;
+        }
         pace(gate).await;
         // What to write is decided once there is a place: who has given up by then is not written for.
         let place = gate.context.places.take().await;
@@ -79,10 +84,11 @@ pub(super) async fn fly(mut airborne: Airborne) {
             reject_overdue(gate);
         }
         if let Err(error) = gate.context.check_table().await {
+            drop(place);
             let batch = gate.lock().all();
             fail(gate, batch, &error, !matches!(error, Unavailable::Unregistered));
+            continue;
         }
-        let begun = Instant::now();
         let mut write = match board(gate, looked) {
             Boarding::Write(write) => write,
             Boarding::Look(batch) => {
@@ -95,7 +101,7 @@ pub(super) async fn fly(mut airborne: Airborne) {
                         state.was_shown(bucket, gate.context.now());
                         state.put_back(batch);
                     }
-                    Err(error) if is_busy(&error) && refusals < MOST_REFUSALS => {
+                    Err(error) if error.is_busy() && refusals < MOST_REFUSALS => {
                         refusals += 1;
                         let mut state = gate.lock();
                         state.pace.throttled(gate.context.round_trip.mean(), Instant::now());
@@ -112,33 +118,30 @@ pub(super) async fn fly(mut airborne: Airborne) {
                 Some(write) => write,
                 None => continue,
             },
-            Boarding::Rest => {
-                // The gate is down, and may have taken off again.
-                airborne.landed = true;
-                return;
-            }
+            Boarding::Nothing => continue,
         };
         looked = false;
         // How many, all at once.
         let mut woken = 0;
+        let begun = Instant::now();
         let landing = execute(gate, &mut write).await;
         drop(place);
         match landing {
-            Landing::Applied(state) => {
+            Ok(Outcome::Applied(state)) => {
                 refusals = 0;
                 woken = write.batch.waiters.len().max(1);
                 gate.context.round_trip.took(begun.elapsed());
                 land(gate, write, state);
                 grow(gate, false).await;
             }
-            Landing::Refused(state) => {
+            Ok(Outcome::Refused(state)) => {
                 telemetry::store_retried(Retry::Condition);
                 looked = true;
                 gate.context.round_trip.took(begun.elapsed());
                 gate.learn(state.as_ref());
-                refuse(gate, write.batch, state, write.order.planned_at());
+                refuse(gate, write, state);
             }
-            Landing::Busy(error) => {
+            Err(error) if error.is_busy() => {
                 telemetry::store_retried(Retry::Busy);
                 refusals += 1;
                 telemetry::store_call_failed(&gate.key, &error);
@@ -157,9 +160,9 @@ pub(super) async fn fly(mut airborne: Airborne) {
                     }
                 }
             }
-            Landing::Failed(error) => {
+            Err(error) => {
                 telemetry::store_call_failed(&gate.key, &error);
-                let keep = error.kind() == StoreErrorKind::NotApplied;
+                let keep = error.is_not_applied() && error.kind() != StoreErrorKind::Corrupt;
                 if !error.is_not_applied() {
                     let mut state = gate.lock();
                     state.seen = Seen::Unknown;
@@ -174,8 +177,15 @@ pub(super) async fn fly(mut airborne: Airborne) {
     }
 }
 
-fn is_busy(error: &StoreError) -> bool {
-    matches!(error.kind(), StoreErrorKind::Busy | StoreErrorKind::HotKey)
+/// Ends the flight if there is nothing to write.
+fn rest(gate: &Gate) -> bool {
+    let mut state = gate.lock();
+    if state.has_work() {
+        return false;
+    }
+    state.flying = false;
+    state.settle(&gate.context.kinds, gate.context.clock.now());
+    true
 }
 
 /// Tasks that verdicts have woken together may want more of the same bucket: lets them board together, with
@@ -203,7 +213,7 @@ async fn pace(gate: &Gate) {
         let mut state = gate.lock();
         let Some(departs) = state.pace.departs(now) else { return };
         let round_trip = gate.context.round_trip.mean();
-        if state.pace.is_throttled() {
+        if state.pace.is_throttled(now) {
             late = state.overdue(departs + round_trip, Unavailable::Throttled { retry_after: departs - now });
             departs
         } else {

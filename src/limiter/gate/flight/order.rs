@@ -35,6 +35,18 @@ impl Order {
         }
     }
 
+    fn has_written(&self, state: &BucketState) -> bool {
+        state.last_write.as_ref() == Some(self.id())
+    }
+
+    /// Returns how the write ended: one that is refused by its own result has landed, and this is the second answer.
+    fn own(&self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Refused(Some(state)) if self.has_written(&state) => Outcome::Applied(state),
+            outcome => outcome,
+        }
+    }
+
     /// A create needs no guard: if it has landed, there is a bucket.
     fn guard(&mut self) {
         if let Self::Update(update) = self {
@@ -50,15 +62,8 @@ impl Order {
     }
 }
 
-/// How a write ended.
-pub(super) enum Landing {
-    Applied(BucketState),
-    Refused(Option<BucketState>),
-    Busy(StoreError),
-    Failed(StoreError),
-}
-
-pub(super) async fn execute(gate: &Gate, write: &mut Write) -> Landing {
+/// Sends a write, and again if its answer was lost. An error that is busy, or is not applied, has done nothing.
+pub(super) async fn execute(gate: &Gate, write: &mut Write) -> Result<Outcome, StoreError> {
     let order = &mut write.order;
     let gives = write.batch.changes.iter().any(|change| change.give > 0);
     if gives {
@@ -66,34 +71,22 @@ pub(super) async fn execute(gate: &Gate, write: &mut Write) -> Landing {
         order.guard();
     }
     let error = match order.send(gate).await {
-        Ok(Outcome::Applied(state)) => return Landing::Applied(state),
-        // It came twice, and this is the answer to the second one.
-        Ok(Outcome::Refused(Some(state))) if state.last_write.as_ref() == Some(order.id()) => {
-            return Landing::Applied(state);
-        }
-        Ok(Outcome::Refused(state)) => return Landing::Refused(state),
-        Err(error) => error,
+        Err(error) if error.kind() == StoreErrorKind::Unknown => error,
+        answer => return answer.map(|outcome| order.own(outcome)),
     };
-    match error.kind() {
-        StoreErrorKind::Busy | StoreErrorKind::HotKey => return Landing::Busy(error),
-        StoreErrorKind::Unknown => {}
-        _ => return Landing::Failed(error),
-    }
     if gives {
         // Never mint: what is given back is not sent twice. A look tells whether it has landed.
         return match gate.read().await {
-            Ok(Some(state)) if state.last_write.as_ref() == Some(order.id()) => Landing::Applied(state),
-            _ => Landing::Failed(error),
+            Ok(Some(state)) if order.has_written(&state) => Ok(Outcome::Applied(state)),
+            _ => Err(error),
         };
     }
     order.guard();
     telemetry::store_retried(Retry::LostAnswer);
-    match order.send(gate).await {
-        Ok(Outcome::Applied(state)) => Landing::Applied(state),
-        // The first one landed after all.
-        Ok(Outcome::Refused(Some(state))) if state.last_write.as_ref() == Some(order.id()) => Landing::Applied(state),
-        // It may have, before somebody else's write.
-        Ok(Outcome::Refused(_)) | Err(_) => Landing::Failed(error),
+    match order.send(gate).await.map(|outcome| order.own(outcome)) {
+        Ok(Outcome::Applied(state)) => Ok(Outcome::Applied(state)),
+        // It may have landed before somebody else's write.
+        Ok(Outcome::Refused(_)) | Err(_) => Err(error),
     }
 }
 

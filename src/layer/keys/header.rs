@@ -57,7 +57,8 @@ where
     Header { name: header_name(name), form: Form::Secret("ApiKey"), bearer: false }
 }
 
-/// The token of `Authorization: Bearer …`, hashed.
+/// The token of `Authorization: Bearer …`, hashed. A value with white space in it is none: to services that take
+/// the first of two words for the token, each second word would be another key.
 pub fn bearer_token() -> Header {
     Header { name: AUTHORIZATION, form: Form::Secret("Bearer"), bearer: true }
 }
@@ -75,5 +76,6 @@ impl KeyExtractor for Header {
 
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = value.split_at_checked(b"bearer ".len())?;
-    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
+    let token = token.trim_ascii();
+    (scheme.eq_ignore_ascii_case(b"bearer ") && !token.iter().any(u8::is_ascii_whitespace)).then_some(token)
 }

@@ -170,3 +170,16 @@ async fn policies_from_one_builder() {
     assert_eq!(seen, [200, 429, 200, 200, 200, 429]);
     assert_eq!(ask(&small, with_headers(&[("x-user", b"bob"), ("x-free", b"1")])).await.status(), 200);
 }
+
+/// To a service that splits at white space, `Bearer abc x` is the token `abc`, whatever `x` is.
+#[test]
+fn one_bearer_token_has_one_key() {
+    let key = |value: &[u8]| entity(&keys::bearer_token(), &with_headers(&[("authorization", value)])).ok();
+    let expected = EntityId::from_secret("abc").unwrap();
+    for value in [&b"Bearer abc"[..], b"bearer abc", b"BEARER  abc ", b"Bearer \tabc"] {
+        assert_eq!(key(value).as_ref(), Some(&expected), "{value:?}");
+    }
+    for value in [&b"Bearer abc x"[..], b"Bearer abc\tx", b"Bearer", b"Bearer ", b"Basic abc", b"abc"] {
+        assert_eq!(key(value), None, "{value:?}");
+    }
+}

@@ -7,7 +7,7 @@ use super::{
     memory::Brought,
     rate_limiter::{Backend, RateLimiter},
     request::{Request, Source, Subject},
-    resolver::Resolution,
+    resolver::{Resolution, Resolving},
     share::Share,
 };
 use crate::{
@@ -43,7 +43,12 @@ impl RateLimiter {
     /// What was known last of an entity and the resource; `None` where nothing was.
     pub(super) fn last_known(&self, entity: &EntityId, request: &Request) -> Option<Arc<Resolution>> {
         match self.backend() {
-            Backend::Memory(_) | Backend::Scripted(_) => None,
+            Backend::Memory(_) => None,
+            // A script fails requests whose limits were looked up before.
+            Backend::Scripted(_) => match self.resolve(entity, request.key().resource) {
+                Resolving::Known(resolution) => Some(resolution),
+                Resolving::Soon(_) => None,
+            },
             Backend::Gated(gates) => gates.resolver().last_known(entity, request.key().resource),
         }
     }

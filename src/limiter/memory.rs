@@ -124,10 +124,20 @@ impl Place {
                 Brought::Known => Limits::unknown(),
             };
             let (key, memory) = &**new;
-            let entry = memory.store.claim(key, &memory.home, limits, now).map_err(Unavailable::Store)?;
+            let entry = memory.store.claim_or_share(key, &memory.home, limits, now).map_err(Unavailable::Store)?;
             *self = memory.found(entry);
         }
         self.entry().ok_or(Unavailable::ShutDown)
+    }
+
+    /// Claims an entry for good, if there is room for one of its own.
+    pub(super) fn hold(&mut self, now: i64) {
+        if let Self::New(new) = self {
+            let (key, memory) = &**new;
+            if let Ok(entry) = memory.store.claim(key, &memory.home, Limits::unknown(), now) {
+                *self = memory.found(entry);
+            }
+        }
     }
 
     /// The bucket of the same store that has the key.
@@ -147,8 +157,8 @@ impl Place {
         let now = self.home().now();
         match self {
             Self::New(new) => {
-                let (BucketKey { entity, resource, .. }, memory) = &**new;
-                let entry = memory.store.find(entity.as_str(), resource.as_str());
+                let (key, memory) = &**new;
+                let entry = memory.store.find_or_shared(key);
                 Entry::statuses(entry.as_deref(), limits, amounts, now)
             }
             _ => Entry::statuses(self.entry().map(|entry| &**entry), limits, amounts, now),

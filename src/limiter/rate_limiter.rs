@@ -104,7 +104,8 @@ impl RateLimiter {
     }
 
     /// A limiter whose buckets live in this process: for tests, and for services that run alone.
-    /// Room for 500 000 buckets; [`builder`](Self::builder) gives other sizes.
+    /// Room for 500 000 buckets; [`builder`](Self::builder) gives other sizes. If all are in use, a new
+    /// key is refused, unless [`MemoryStore::when_full`] says otherwise.
     pub fn memory() -> Self {
         Self::builder().build_memory(MemoryStore::new())
     }

@@ -14,9 +14,13 @@ use super::{EntityId, Resource};
 
 /// The prefixes of mapped keys. A raw id that begins with one of them is encoded too, so that
 /// nobody can pose as another kind of key.
-const MAPPED: [&str; 5] = ["ip:", "ip6:", "k:", "e:", PAIR];
+const MAPPED: [&str; 6] = ["ip:", "ip6:", "k:", "e:", LONG, PAIR];
 
 const PAIR: &str = "pair:";
+
+/// The prefix of the hash of an id that is too long. It is not that of secrets: an id that holds the bytes of a secret
+/// is not that secret's entity.
+const LONG: &str = "h:";
 
 /// A key from a request that no mapping makes a name: it is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,8 +30,8 @@ pub struct UnusableKey;
 impl EntityId {
     /// An id that a request brought, as it is where it is a name, else encoded.
     ///
-    /// Ids with other characters become `e:` and the base64url of their bytes, or a hash where
-    /// that would be longer than 256 bytes. So do ids that begin like a mapped key.
+    /// Ids with other characters become `e:` and the base64url of their bytes. If that would be longer
+    /// than 256 bytes, they become `h:` and 128 bits of their SHA-256. So do ids that begin like a mapped key.
     ///
     /// ```
     /// use tollgate::EntityId;
@@ -49,7 +53,7 @@ impl EntityId {
         if let Some(name) = plain(bytes).and_then(|text| Self::new(text).ok()) {
             return Ok(name);
         }
-        Self::new(encoded(bytes)).or_else(|_| Self::from_secret(bytes))
+        Ok(Self::new(encoded(bytes)).unwrap_or_else(|_| Self::from_valid(format!("{LONG}{}", digest(bytes)))))
     }
 
     /// A secret (an API key, a bearer token), hashed: `k:` and 128 bits of its SHA-256.
@@ -72,25 +76,27 @@ impl EntityId {
     }
 
     /// A client's address: `ip:203.0.113.7`, or the first 64 bits of an IPv6 address,
-    /// `ip6:2001:db8:1:2`. An IPv4-mapped address counts as IPv4.
+    /// `ip6:2001:db8:1:2`. An IPv6 address that stands for an IPv4 address counts as that: `::ffff:a.b.c.d`,
+    /// `64:ff9b::a.b.c.d` (NAT64) and `::a.b.c.d`. Else all clients behind one translator would be one.
     ///
     /// ```
     /// use tollgate::EntityId;
     ///
     /// assert_eq!(EntityId::from_ip("::ffff:203.0.113.7".parse()?), "ip:203.0.113.7");
+    /// assert_eq!(EntityId::from_ip("64:ff9b::203.0.113.7".parse()?), "ip:203.0.113.7");
     /// assert_eq!(EntityId::from_ip("2001:db8:1:2::5".parse()?), "ip6:2001:db8:1:2");
     /// # Ok::<(), std::net::AddrParseError>(())
     /// ```
     pub fn from_ip(address: IpAddr) -> Self {
-        match address.to_canonical() {
+        match canonical(address) {
             IpAddr::V4(_) => Self::from_ip_prefix(address, 32),
             IpAddr::V6(_) => Self::from_ip_prefix(address, 64),
         }
     }
 
     /// The network of a client's address: its first `bits` bits. All 32 of an IPv4 address and 64
-    /// of an IPv6 address are [`from_ip`](Self::from_ip); other networks end in their length. An
-    /// IPv4-mapped address counts as IPv4, and more bits than there are as all of them.
+    /// of an IPv6 address are [`from_ip`](Self::from_ip); other networks end in their length. More bits than
+    /// there are count as all of them.
     ///
     /// ```
     /// use tollgate::EntityId;
@@ -127,9 +133,24 @@ impl EntityId {
     }
 }
 
+/// Returns the address, or the IPv4 address that it stands for: an IPv4-mapped one, one behind NAT64's well-known
+/// prefix (RFC 6052), or an IPv4-compatible one. `::` and `::1` are no such.
+pub(crate) fn canonical(address: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = address else { return address };
+    match v6.segments() {
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => ipv4(high, low),
+        [0, 0, 0, 0, 0, 0, high, low] if high > 0xff => ipv4(high, low),
+        _ => address,
+    }
+}
+
+fn ipv4(high: u16, low: u16) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
+}
+
 /// Writes the name of a network.
 pub(crate) fn write_network(text: &mut impl Write, address: IpAddr, bits: u8) -> fmt::Result {
-    match address.to_canonical() {
+    match canonical(address) {
         IpAddr::V4(address) => {
             let bits = bits.min(32);
             let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
@@ -254,8 +275,11 @@ mod tests {
     fn long_ids_are_hashed_and_stay_apart() {
         let one = EntityId::from_untrusted("a".repeat(300)).unwrap();
         let other = EntityId::from_untrusted("a".repeat(301)).unwrap();
-        assert!(one.as_str().starts_with("k:") && one.as_str().len() == 24);
+        assert!(one.as_str().starts_with(LONG) && one.as_str().len() == 24);
         assert_ne!(one, other);
+        // Another prefix: its bytes as a secret are somebody else.
+        assert_ne!(one, EntityId::from_secret("a".repeat(300)).unwrap());
+        assert_ne!(one.as_str()[2..], EntityId::from_untrusted(one.as_str()).unwrap().as_str()[2..]);
     }
 
     #[test]
@@ -284,9 +308,26 @@ mod tests {
         assert_eq!(name(0), "ip6:0-0");
         let all: std::collections::HashSet<_> = (0..=128).map(name).collect();
         assert_eq!(all.len(), 129);
-        let mapped: IpAddr = "::ffff:203.0.113.7".parse().unwrap();
-        assert_eq!(EntityId::from_ip_prefix(mapped, 8), "ip:203.0.0.0-8");
-        assert_eq!(EntityId::from_ip_prefix(mapped, 0), "ip:0.0.0.0-0");
+    }
+
+    #[test]
+    fn addresses_that_stand_for_an_ipv4_address() {
+        for text in ["::ffff:203.0.113.7", "64:ff9b::203.0.113.7", "::203.0.113.7", "203.0.113.7"] {
+            let address: IpAddr = text.parse().unwrap();
+            assert_eq!(EntityId::from_ip(address), "ip:203.0.113.7", "{text}");
+            assert_eq!(EntityId::from_ip_prefix(address, 8), "ip:203.0.0.0-8", "{text}");
+            assert_eq!(EntityId::from_ip_prefix(address, 0), "ip:0.0.0.0-0", "{text}");
+        }
+        for (text, name) in [
+            ("::", "ip6:0:0:0:0"),
+            ("::1", "ip6:0:0:0:0"),
+            ("::0.1.2.3", "ip6:0:0:0:0"),
+            ("64:ff9b:1::203.0.113.7", "ip6:64:ff9b:1:0"),
+            ("::fffe:203.0.113.7", "ip6:0:0:0:0"),
+            ("1::203.0.113.7", "ip6:1:0:0:0"),
+        ] {
+            assert_eq!(EntityId::from_ip(text.parse().unwrap()), name, "{text}");
+        }
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub use key::BucketKey;
 pub use limit::{InvalidLimit, Limit, limit_name};
 pub use limits::{IntoLimits, InvalidLimits, Limits};
 pub use mapping::UnusableKey;
-pub(crate) use mapping::write_network;
+pub(crate) use mapping::{canonical, write_network};
 pub use name::{EntityId, IntoName, InvalidName, LimitName, NameKind, NameProblem, NamespaceName, Resource, StackName};
 pub use namespace::{NamespaceInfo, NamespaceStatus};
 pub use now::Now;

@@ -24,7 +24,7 @@ pub mod dynamodb;
 
 pub use diagnostics::Diagnostics;
 pub use error::{StoreError, StoreErrorKind};
-pub use memory::MemoryStore;
+pub use memory::{MemoryStore, WhenFull};
 pub use namespaces::{Namespaces, StatusChange};
 pub use records::{BucketListing, Cursor, LookUp, Page, Records, ResourceListing};
 pub use traits::{Outcome, Store, StoreFuture};

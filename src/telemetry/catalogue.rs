@@ -113,6 +113,12 @@ metrics! {
         "0 closed, 1 probing, 2 open: the store is not asked";
     Gauge GATES {} in "gates",
         "Gates in this process: buckets over a store that it knows something about";
+    Gauge MEMORY_BUCKETS {} in "buckets",
+        "Buckets in the memory stores of this process, told at every sixteenth of a part of a store";
+    Gauge MEMORY_CAPACITY {} in "buckets",
+        "Buckets that the memory stores of this process have room for";
+    Counter MEMORY_FULL { result } in "keys",
+        "New keys of a memory store that was full of buckets in use: `refused`, `shared` the overflow bucket, or `forgot` the fullest bucket";
     Counter BUCKET_SPLITS {} in "splits",
         "Buckets whose shards this process has doubled";
     Counter REFILL_TIMES_AHEAD {} in "writes",

@@ -45,6 +45,7 @@ mod events;
 mod held;
 mod hooks;
 mod layer;
+mod memory;
 #[cfg(feature = "metrics")]
 mod meters;
 mod names;
@@ -72,6 +73,7 @@ pub(crate) use self::{
     held::{LiveGate, PendingSettlement},
     hooks::{BreakerState, Waited, breaker, passed},
     layer::{Degraded, Exempt, degraded, exempt},
+    memory::{MemoryFull, memory_buckets, memory_room, memory_was_full},
     settled::settled,
     store_call::{Answer, Retry, StoreCall, store_retried},
 };

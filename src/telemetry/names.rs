@@ -31,6 +31,9 @@ names! {
     WRITE_UNITS = "write_units_total";
     BREAKER_STATE = "breaker_state";
     GATES = "gates";
+    MEMORY_BUCKETS = "memory_buckets";
+    MEMORY_CAPACITY = "memory_buckets_capacity";
+    MEMORY_FULL = "memory_full_total";
     BUCKET_SPLITS = "bucket_splits_total";
     REFILL_TIMES_AHEAD = "refill_times_ahead_total";
     PREFETCH_REQUESTS = "prefetch_requests_total";

@@ -4,10 +4,13 @@ mod content_length;
 mod learn;
 mod query_parameter;
 
+use std::fmt;
+
 use http::HeaderName;
 
 use super::{
     RequestHead,
+    header_name::header_name,
     settle::{BadAmount, single_amount},
 };
 use crate::telemetry;
@@ -56,11 +59,23 @@ where
 /// with a warning. Clients can set it: settle such a limit by what was really used.
 ///
 /// # Panics
-/// Where `name` is not a lower-case header name.
+/// If `name` is a text that is no header name. A [`HeaderName`] never panics.
 #[track_caller]
-pub fn header_value(name: &'static str) -> impl Estimate {
-    let name = HeaderName::from_static(name);
-    move |head: &RequestHead<'_>| told(name.as_str(), single_amount(head.headers, &name))
+pub fn header_value<N>(name: N) -> HeaderAmount
+where
+    N: TryInto<HeaderName, Error: fmt::Display>,
+{
+    HeaderAmount(header_name(name))
+}
+
+/// See [`header_value`].
+#[derive(Clone, Debug)]
+pub struct HeaderAmount(HeaderName);
+
+impl Estimate for HeaderAmount {
+    fn estimate(&self, head: &RequestHead<'_>) -> Option<u64> {
+        told(self.0.as_str(), single_amount(head.headers, &self.0))
+    }
 }
 
 /// The amount, with a warning where there is something that gives none.

@@ -1,12 +1,14 @@
 //! Keys from headers.
 
+use std::fmt;
+
 use http::{HeaderName, header::AUTHORIZATION};
 
 use super::{
     Key, KeyExtractor, MissingKey,
     form::{Form, only},
 };
-use crate::layer::RequestHead;
+use crate::layer::{RequestHead, header_name::header_name};
 
 /// See [`header`], [`hashed_header`] and [`bearer_token`].
 #[derive(Clone, Debug)]
@@ -19,23 +21,44 @@ pub struct Header {
 /// The value of the header `name` as a plain id: for ids that are no secret. It is stored as it
 /// is where it is a valid name, else encoded.
 ///
+/// ```
+/// use http::HeaderName;
+/// use tollgate::layer::keys;
+///
+/// // Case makes no difference.
+/// let key = keys::header("X-Tenant");
+///
+/// // A name that is not written in the source, checked.
+/// let configured = String::from("X-Tenant-Id");
+/// let key = keys::header(HeaderName::try_from(configured)?);
+/// # tollgate::layer::Policy::builder().entity(key);
+/// # Ok::<(), http::header::InvalidHeaderName>(())
+/// ```
+///
 /// # Panics
-/// Where `name` is not a lower-case header name.
+/// If `name` is a text that is no header name. A [`HeaderName`] never panics.
 #[track_caller]
-pub fn header(name: &'static str) -> Header {
-    Header { name: HeaderName::from_static(name), form: Form::PlainId, bearer: false }
+pub fn header<N>(name: N) -> Header
+where
+    N: TryInto<HeaderName, Error: fmt::Display>,
+{
+    Header { name: header_name(name), form: Form::PlainId, bearer: false }
 }
 
 /// The value of the header `name`, hashed: for API keys.
 ///
 /// # Panics
-/// Where `name` is not a lower-case header name.
+/// As [`header()`].
 #[track_caller]
-pub fn hashed_header(name: &'static str) -> Header {
-    Header { name: HeaderName::from_static(name), form: Form::Secret("ApiKey"), bearer: false }
+pub fn hashed_header<N>(name: N) -> Header
+where
+    N: TryInto<HeaderName, Error: fmt::Display>,
+{
+    Header { name: header_name(name), form: Form::Secret("ApiKey"), bearer: false }
 }
 
-/// The token of `Authorization: Bearer …`, hashed.
+/// The token of `Authorization: Bearer …`, hashed. A value with white space in it is none: to services that take
+/// the first of two words for the token, each second word would be another key.
 pub fn bearer_token() -> Header {
     Header { name: AUTHORIZATION, form: Form::Secret("Bearer"), bearer: true }
 }
@@ -53,5 +76,6 @@ impl KeyExtractor for Header {
 
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = value.split_at_checked(b"bearer ".len())?;
-    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
+    let token = token.trim_ascii();
+    (scheme.eq_ignore_ascii_case(b"bearer ") && !token.iter().any(u8::is_ascii_whitespace)).then_some(token)
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::{HmacSecret, address::Network};
 use crate::{
     error::Invalid,
-    model::{EntityId, InvalidName, Resource},
+    model::{EntityId, InvalidName, Resource, canonical},
 };
 
 /// What an extractor found. How it becomes a name depends on what it is: two processes always
@@ -31,6 +31,36 @@ enum Kind {
 struct Checked {
     entity: Result<EntityId, InvalidName>,
     resource: Result<Resource, InvalidName>,
+}
+
+/// An entity id that the server knows, as a resource too: encoded if it is no resource's name.
+impl From<EntityId> for Key {
+    fn from(id: EntityId) -> Self {
+        let resource =
+            Resource::new(id.as_str()).or_else(|error| Resource::from_untrusted(id.as_str()).map_err(|_| error));
+        Self(Kind::Checked(Box::new(Checked { entity: Ok(id), resource })))
+    }
+}
+
+impl From<&EntityId> for Key {
+    fn from(id: &EntityId) -> Self {
+        id.clone().into()
+    }
+}
+
+/// A resource that the server knows, as an entity id too: encoded if it is none.
+impl From<Resource> for Key {
+    fn from(resource: Resource) -> Self {
+        let entity = EntityId::new(resource.as_str())
+            .or_else(|error| EntityId::from_untrusted(resource.as_str()).map_err(|_| error));
+        Self(Kind::Checked(Box::new(Checked { entity, resource: Ok(resource) })))
+    }
+}
+
+impl From<&Resource> for Key {
+    fn from(resource: &Resource) -> Self {
+        resource.clone().into()
+    }
 }
 
 /// Says what kind it is, and never what it holds: it may be a secret.
@@ -66,7 +96,7 @@ impl Key {
 
     /// A client's address: all of an IPv4 address, 64 bits of an IPv6 address.
     pub fn ip(address: IpAddr) -> Self {
-        Self(Kind::Address(Network::usual(address.to_canonical())))
+        Self(Kind::Address(Network::usual(canonical(address))))
     }
 
     /// The network of a client's address: its first `bits` bits.
@@ -169,6 +199,14 @@ mod tests {
             assert!(key.clone().into_resource().is_ok(), "{key:?}");
         }
         assert!(Key::name("two words").into_entity().is_err());
+        // Names that one of the two cannot have.
+        let (entity, resource) = (EntityId::new("4o@example").unwrap(), Resource::new("openai/gpt-4").unwrap());
+        assert_eq!(Key::from(&entity).into_entity().unwrap(), entity);
+        assert_eq!(Key::from(&resource).into_resource().unwrap(), resource);
+        assert_eq!(Key::from(entity).into_resource().unwrap(), "e:NG9AZXhhbXBsZQ");
+        assert_eq!(Key::from(resource).into_entity().unwrap(), "e:b3BlbmFpL2dwdC00");
+        let hashed = EntityId::from_secret("sk-123").unwrap();
+        assert_eq!(Key::from(&hashed).into_resource().unwrap(), hashed.as_str());
         assert!(Key::untrusted("").into_entity().is_err());
     }
 }

@@ -16,14 +16,19 @@ pub struct Method;
 /// # tollgate::layer::Policy::builder().resource(resource);
 /// ```
 ///
-/// Clients can make methods up, each of which has a bucket of its own. Where routes take any, use
-/// a closure that knows the methods that count.
+/// `HEAD` is `GET`, because it runs the same handlers. Methods that RFC 9110 and RFC 5789 do not define
+/// are all `other`: a client can make up any number of them, and would have a bucket for each. For others
+/// (WebDAV's, say) use a closure that knows them.
 pub fn method() -> Method {
     Method
 }
 
 impl KeyExtractor for Method {
     fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey> {
-        Ok(Key::untrusted(head.method.as_str()))
+        Ok(Key::untrusted(match head.method.as_str() {
+            "GET" | "HEAD" => "GET",
+            known @ ("POST" | "PUT" | "DELETE" | "PATCH" | "OPTIONS" | "CONNECT" | "TRACE") => known,
+            _ => "other",
+        }))
     }
 }

@@ -4,6 +4,8 @@ use std::{net::IpAddr, sync::Arc};
 
 use ipnet::{IpNet, Ipv4Net};
 
+use crate::model::canonical;
+
 /// A list of networks: whom to trust, or whom to let pass. Clones share it.
 ///
 /// ```
@@ -24,6 +26,9 @@ pub enum InvalidNetwork {
     /// Not an address, and no address with a prefix length.
     #[error("{0:?} is no network: a network is an address, or an address and its prefix length, as in 192.0.2.0/24")]
     Cidr(String),
+    /// The prefix of all IPv6 addresses that stand for an IPv4 address. They count as IPv4, so it would be all of that.
+    #[error("{0:?} is all of IPv4, because its addresses count as IPv4 addresses: name the IPv4 network")]
+    AllOfIpv4(String),
     /// A prefix that no address has, or that all have.
     #[error("{bits} is no prefix length: 1 to {most} are")]
     Prefix {
@@ -39,11 +44,16 @@ impl Networks {
     /// spaces around it, and bits behind the prefix, do not count.
     ///
     /// # Errors
-    /// [`InvalidNetwork::Cidr`] says which of them is none.
+    /// [`InvalidNetwork::Cidr`] says which of them is none, [`InvalidNetwork::AllOfIpv4`] which of them is too much.
     pub fn new(cidrs: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, InvalidNetwork> {
         let networks = cidrs.into_iter().map(|cidr| {
             let text = cidr.as_ref().trim();
-            network(text).ok_or_else(|| InvalidNetwork::Cidr(text.to_owned()))
+            match network(text).ok_or_else(|| InvalidNetwork::Cidr(text.to_owned()))? {
+                IpNet::V4(all) if all.prefix_len() == 0 && text.contains(':') => {
+                    Err(InvalidNetwork::AllOfIpv4(text.to_owned()))
+                }
+                network => Ok(network),
+            }
         });
         networks.collect::<Result<Arc<[_]>, _>>().map(Self)
     }
@@ -63,9 +73,10 @@ impl Networks {
         Self(private.into_iter().filter_map(network).collect())
     }
 
-    /// Whether the address is in one of them. An IPv4-mapped address counts as IPv4.
+    /// Returns true if the address is in one of them. An address that stands for an IPv4 address counts as that:
+    /// [`EntityId::from_ip`](crate::EntityId::from_ip).
     pub fn contains(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
+        let address = canonical(address);
         self.0.iter().any(|network| network.contains(&address))
     }
 }
@@ -75,9 +86,10 @@ fn network(text: &str) -> Option<IpNet> {
         Ok(address) => address.into(),
         Err(_) => text.parse().ok()?,
     };
-    if let IpNet::V6(mapped) = network
-        && let Some(address) = mapped.addr().to_ipv4_mapped()
-        && let Some(bits) = mapped.prefix_len().checked_sub(96)
+    // Addresses that stand for IPv4 addresses count as these, so networks of them do, too.
+    if let IpNet::V6(v6) = network
+        && let IpAddr::V4(address) = canonical(v6.addr().into())
+        && let Some(bits) = v6.prefix_len().checked_sub(96)
     {
         return Ipv4Net::new(address, bits).ok().map(IpNet::V4);
     }

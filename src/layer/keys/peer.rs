@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Key, KeyExtractor, MissingKey};
-use crate::layer::RequestHead;
+use crate::{layer::RequestHead, model::canonical};
 
 /// The address of the connection's other end, for servers without axum: put it into the request's
 /// extensions.
@@ -29,7 +29,7 @@ impl KeyExtractor for PeerIp {
     }
 }
 
-/// The peer's address, an IPv4-mapped one as IPv4.
+/// Returns the peer's address, as IPv4 if it stands for an IPv4 address.
 #[inline]
 pub(in crate::layer) fn address(head: &RequestHead<'_>) -> Result<IpAddr, MissingKey> {
     let address = head.extensions.get::<PeerAddr>().map(|PeerAddr(address)| *address);
@@ -38,7 +38,7 @@ pub(in crate::layer) fn address(head: &RequestHead<'_>) -> Result<IpAddr, Missin
         let info = head.extensions.get::<axum::extract::ConnectInfo<SocketAddr>>();
         info.map(|axum::extract::ConnectInfo(address)| *address)
     });
-    address.map(|address| address.ip().to_canonical()).ok_or_else(unknown)
+    address.map(|address| canonical(address.ip())).ok_or_else(unknown)
 }
 
 #[cold]

@@ -1,5 +1,7 @@
 //! What clients are told.
 
+use std::sync::Arc;
+
 use super::{InvalidPolicy, PolicyBuilder, PolicyLimits};
 use crate::layer::{
     Answer, Dialect, Jitter, QuotaUnit, ReportLimits,
@@ -11,7 +13,7 @@ pub(in crate::layer) struct AnswerRules {
     pub(in crate::layer) report: ReportLimits,
     pub(in crate::layer) dialects: Dialects,
     pub(in crate::layer) jitter: Jitter,
-    pub(in crate::layer) custom: Option<Box<dyn Answer>>,
+    pub(in crate::layer) custom: Option<Arc<dyn Answer>>,
 }
 
 impl AnswerRules {
@@ -26,14 +28,14 @@ impl AnswerRules {
 }
 
 /// What a builder was told.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Draft {
     report: ReportLimits,
     dialects: Vec<Dialect>,
     units: Vec<(String, QuotaUnit)>,
     secret: Option<Vec<u8>>,
     jitter: Option<Jitter>,
-    custom: Option<Box<dyn Answer>>,
+    custom: Option<Arc<dyn Answer>>,
 }
 
 impl Draft {
@@ -115,7 +117,7 @@ impl PolicyBuilder {
     /// Answers the requests that are refused. Default: a status and a problem document, or a gRPC
     /// status.
     pub fn answer(mut self, answer: impl Answer) -> Self {
-        self.answers.custom = Some(Box::new(answer));
+        self.answers.custom = Some(Arc::new(answer));
         self
     }
 }

@@ -4,8 +4,17 @@ use std::{fmt, sync::Arc};
 
 use super::{InvalidPolicy, Policy, answers, cost, decision, limits, rules::Rules, settlement, subject};
 
-/// Builds a [`Policy`].
-#[derive(Default)]
+/// Builds a [`Policy`]. Policies that have much in common begin as clones of one builder.
+///
+/// ```
+/// use tollgate::{Limit, layer::{Policy, keys}};
+///
+/// let per_key = Policy::builder().entity(keys::hashed_header("x-api-key"));
+/// let chat = per_key.clone().resource(keys::fixed("chat")).limit(Limit::per_minute("rpm", 20)).build()?;
+/// let api = per_key.resource(keys::fixed("api")).limit(Limit::per_minute("rpm", 600)).build()?;
+/// # Ok::<(), tollgate::layer::InvalidPolicy>(())
+/// ```
+#[derive(Clone, Default)]
 #[must_use = "a builder builds nothing by itself"]
 pub struct PolicyBuilder {
     pub(super) subject: subject::Draft,

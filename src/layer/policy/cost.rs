@@ -1,5 +1,7 @@
 //! What requests cost before they are answered.
 
+use std::sync::Arc;
+
 use super::{InvalidPolicy, PolicyBuilder, PolicyLimits};
 use crate::{
     Lease,
@@ -15,7 +17,7 @@ use crate::{
 #[derive(Default)]
 pub(in crate::layer) struct CostRules {
     pub(in crate::layer) fixed: Cost,
-    estimates: Vec<(LimitName, Box<dyn Estimate>)>,
+    estimates: Vec<(LimitName, Arc<dyn Estimate>)>,
     learned: Vec<(LimitName, Learned)>,
     seen: Seen,
 }
@@ -68,10 +70,10 @@ impl CostRules {
 }
 
 /// What a builder was told.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Draft {
     fixed: Vec<(String, u64)>,
-    estimates: Vec<(String, Box<dyn Estimate>)>,
+    estimates: Vec<(String, Arc<dyn Estimate>)>,
     learned: Vec<(String, Learn)>,
 }
 
@@ -121,7 +123,7 @@ impl PolicyBuilder {
     /// Estimates the cost of a request in tokens of the limit `name` from its head. Where it
     /// gives none, what was [learned](Self::learn) holds, or else the fixed [`cost`](Self::cost).
     pub fn estimate(mut self, name: impl Into<String>, estimate: impl Estimate) -> Self {
-        self.cost.estimates.push((name.into(), Box::new(estimate)));
+        self.cost.estimates.push((name.into(), Arc::new(estimate)));
         self
     }
 

@@ -74,7 +74,7 @@ impl OnUnavailable {
 }
 
 /// What a builder was told.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Draft {
     on_unavailable: OnUnavailable,
     without_parent: bool,

@@ -1,6 +1,6 @@
 //! Who passes unlimited.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use super::PolicyBuilder;
 use crate::{
@@ -11,10 +11,10 @@ use crate::{
     model::EntityId,
 };
 
-type Predicate = Box<dyn Fn(&RequestHead<'_>) -> bool + Send + Sync>;
+type Predicate = Arc<dyn Fn(&RequestHead<'_>) -> bool + Send + Sync>;
 
 /// The requests that pass unlimited.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(in crate::layer) struct ExemptRules {
     heads: Vec<Predicate>,
     networks: Vec<(ClientIp, Networks)>,
@@ -62,7 +62,7 @@ impl PolicyBuilder {
     /// let policy = Policy::builder().exempt(|head: &RequestHead<'_>| head.uri.path() == "/health");
     /// ```
     pub fn exempt(mut self, exempt: impl Fn(&RequestHead<'_>) -> bool + Send + Sync + 'static) -> Self {
-        self.subject.exempt().heads.push(Box::new(exempt));
+        self.subject.exempt().heads.push(Arc::new(exempt));
         self
     }
 

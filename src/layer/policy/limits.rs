@@ -45,7 +45,7 @@ impl PolicyLimits {
 }
 
 /// What a builder was told.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Draft {
     exactly: Vec<Limit>,
     default: Vec<Limit>,

@@ -83,7 +83,7 @@ impl Policy {
     fn per_address(address: impl KeyExtractor, is_peer: bool, limit: Limit) -> Self {
         let limits = PolicyLimits::Exactly(limit.into());
         let rules = Rules::new(
-            Subject::new(Box::new(address), Box::new(fixed("http")), is_peer),
+            Subject::new(Arc::new(address), Arc::new(fixed("http")), is_peer),
             limits.clone(),
             CostRules::default(),
             DecisionRules { without_parent: true, ..DecisionRules::default() },

@@ -109,7 +109,7 @@ impl SettlementRules {
 }
 
 /// What a builder was told.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Draft {
     settle: Vec<(String, Settle)>,
     top_up: Option<TopUp>,

@@ -1,6 +1,6 @@
 //! Who is limited, and what is used.
 
-use std::any::TypeId;
+use std::{any::TypeId, sync::Arc};
 
 use super::{InvalidPolicy, PolicyBuilder, exempt::ExemptRules};
 use crate::{
@@ -11,19 +11,19 @@ use crate::{
 
 /// Who is limited and what is used, and what becomes of requests that do not tell.
 pub(in crate::layer) struct Subject {
-    pub(in crate::layer) entity: Box<dyn KeyExtractor>,
+    pub(in crate::layer) entity: Arc<dyn KeyExtractor>,
     /// Whether that is [`PeerIp`](crate::layer::keys::PeerIp), which then need not be asked in a roundabout way.
     pub(in crate::layer) is_peer: bool,
-    pub(in crate::layer) resource: Box<dyn KeyExtractor>,
+    pub(in crate::layer) resource: Arc<dyn KeyExtractor>,
     /// The resource, where it is the same for all requests.
     pub(in crate::layer) fixed_resource: Option<Resource>,
     pub(in crate::layer) on_missing_key: OnMissingKey,
     pub(in crate::layer) limit_preflights: bool,
-    pub(in crate::layer) exempt: Option<Box<ExemptRules>>,
+    pub(in crate::layer) exempt: Option<Arc<ExemptRules>>,
 }
 
 impl Subject {
-    pub(super) fn new(entity: Box<dyn KeyExtractor>, resource: Box<dyn KeyExtractor>, is_peer: bool) -> Self {
+    pub(super) fn new(entity: Arc<dyn KeyExtractor>, resource: Arc<dyn KeyExtractor>, is_peer: bool) -> Self {
         Self {
             entity,
             is_peer,
@@ -52,19 +52,19 @@ pub enum OnMissingKey {
 }
 
 /// What a builder was told.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Draft {
-    entity: Option<(Box<dyn KeyExtractor>, bool)>,
-    resource: Option<Box<dyn KeyExtractor>>,
+    entity: Option<(Arc<dyn KeyExtractor>, bool)>,
+    resource: Option<Arc<dyn KeyExtractor>>,
     on_missing_key: OnMissingKey,
     limit_preflights: bool,
-    exempt: Option<Box<ExemptRules>>,
+    exempt: Option<Arc<ExemptRules>>,
 }
 
 impl Draft {
     /// The exemptions, to add to.
     pub(super) fn exempt(&mut self) -> &mut ExemptRules {
-        self.exempt.get_or_insert_default()
+        Arc::make_mut(self.exempt.get_or_insert_default())
     }
 
     pub(super) fn check(self) -> Result<Subject, InvalidPolicy> {
@@ -93,13 +93,13 @@ fn is_name<N>(constant: Option<Result<N, Invalid>>) -> Result<(), InvalidPolicy>
 impl PolicyBuilder {
     /// Who is limited.
     pub fn entity<K: KeyExtractor>(mut self, key: K) -> Self {
-        self.subject.entity = Some((Box::new(key), TypeId::of::<K>() == TypeId::of::<PeerIp>()));
+        self.subject.entity = Some((Arc::new(key), TypeId::of::<K>() == TypeId::of::<PeerIp>()));
         self
     }
 
     /// What is used.
     pub fn resource(mut self, key: impl KeyExtractor) -> Self {
-        self.subject.resource = Some(Box::new(key));
+        self.subject.resource = Some(Arc::new(key));
         self
     }
 

@@ -32,8 +32,8 @@ pub enum TemplateProblem {
     /// It has a query or a fragment, which no path has.
     #[error("has a query or a fragment")]
     Query,
-    /// It has empty segments, dot segments, or characters encoded that need not be: no request's
-    /// path is read so.
+    /// It reads in more than one way: it has empty segments, dot segments, a `;`, a control character, or characters
+    /// encoded that need not be. No request would match it in all readings.
     #[error("is not normalised")]
     NotNormalised,
     /// A brace stands where no parameter is: `{{` and `}}` are braces themselves, and a parameter is a

@@ -44,16 +44,22 @@
 //! - The path is the one that the client sent, also in a router that is nested under a prefix
 //!   (feature `axum`; another middleware that shortens it leaves what it left). Host and query do
 //!   not count. Letters are compared as they are: `/API` is another path than `/api`.
-//! - A slash at the end makes no difference, but to [`Route::matched_path`].
+//! - A parameter matches an empty segment, as in axum, but not at the end of the path: `/a//b` is
+//!   like `/a/{name}/b`.
+//! - A slash at the end makes no difference to a limit, so that nobody avoids it by a slash. An
+//!   [unlimited](RoutesBuilder::unlimited) path is exact. To [`Route::matched_path`] two routes that
+//!   differ in a slash are two, as they are to axum.
 //!
 //! # Paths that read in two ways
 //!
 //! `/%61pi`, `//api` and `/x/../api` are `/api` for some servers, and something else for others; so
-//! is `/x%2F..%2Fapi`. Whoever could choose the reading could choose the rule. So such a path is read
-//! both ways: as it was sent, and normalised (percent-encoding undone once, `\` taken as `/`, empty
-//! segments dropped, `.` and `..` resolved). If both fall under one rule, it holds. If not, the
-//! request is answered with 400. Characters that a path has to encode, such as a space, read
-//! in one way only: `Route::path("/a b")` is `/a%20b`.
+//! are `/x%2F..%2Fapi`, `/api;v=1` and `/api%00`. Whoever could choose the reading could choose the
+//! rule. So such a path is read in all ways: as it was sent, with percent-encoding undone once, `\`
+//! taken as `/`, path parameters (from `;` on) dropped, control characters dropped or the path cut at
+//! `%00`, empty segments dropped, `.` and `..` resolved, and each combination of these. If all readings
+//! fall under one rule, it holds. If not, or if there are more than eight, the request is answered with 400.
+//! Characters that a path has to encode, such as a space, read in one way only: `Route::path("/a b")` is
+//! `/a%20b`. Others do not: `/a%3Ab` may be `/a:b`.
 
 mod builder;
 mod handle;

@@ -7,16 +7,20 @@ use super::{InvalidRoutes, TemplateProblem, reading};
 pub(super) struct Pattern {
     segments: Box<[Segment]>,
     tail: Tail,
+    /// True if the template ends with a slash.
+    slash: bool,
+    /// True if a slash at the end of a whole path counts.
+    exact: bool,
 }
 
 #[derive(Debug, PartialEq)]
 enum Segment {
-    /// Decoded.
+    /// Decoded, and not empty.
     Literal(Box<[u8]>),
     Parameter,
 }
 
-/// What may follow the segments.
+/// The part of a path that may follow the segments.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Tail {
     Nothing,
@@ -25,7 +29,7 @@ enum Tail {
     Anything,
 }
 
-/// How a template ends.
+/// The part of a path that a template is for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Ending {
     Whole,
@@ -46,7 +50,7 @@ impl Pattern {
             return Err(TemplateProblem::Query);
         }
         let bytes = template.as_bytes();
-        if !reading::is_plain(bytes) && reading::as_sent(bytes) != reading::normalised(bytes) {
+        if !reading::is_plain(bytes) && reading::readings(bytes).is_none_or(|readings| readings.len() > 1) {
             return Err(TemplateProblem::NotNormalised);
         }
         let mut tail = if ending == Ending::Prefix { Tail::Anything } else { Tail::Nothing };
@@ -55,46 +59,59 @@ impl Pattern {
             if tail == Tail::Something {
                 return Err(TemplateProblem::Wildcard);
             }
-            match segment {
-                [b'{', b'*', name @ .., b'}'] => {
-                    parameter(name)?;
-                    if ending == Ending::Prefix {
-                        return Err(TemplateProblem::Wildcard);
-                    }
-                    tail = Tail::Something;
+            match parts(segment)? {
+                (literal, None) => {
+                    parsed.push(Segment::Literal(reading::as_sent(&unescaped(literal)).as_slice().into()))
                 }
-                [b'{', first, ..] if *first != b'{' => {
-                    let name = segment.strip_prefix(b"{").and_then(|segment| segment.strip_suffix(b"}"));
-                    parameter(name.ok_or(TemplateProblem::Brace)?)?;
-                    parsed.push(Segment::Parameter);
-                }
-                _ => parsed.push(Segment::Literal(reading::as_sent(&unescaped(segment)?).as_slice().into())),
+                (b"", Some(Parameter::Segment)) => parsed.push(Segment::Parameter),
+                (b"", Some(Parameter::Rest)) if ending == Ending::Whole => tail = Tail::Something,
+                (b"", Some(Parameter::Rest)) => return Err(TemplateProblem::Wildcard),
+                (_, Some(_)) => return Err(TemplateProblem::Brace),
             }
         }
-        Ok(Self { segments: parsed.into(), tail })
+        Ok(Self { segments: parsed.into(), tail, slash: template.ends_with('/'), exact: false })
     }
 
-    /// Whether a path, decoded, is like the template.
+    /// Makes a slash at the end count: the path has one if the template has one.
+    pub(super) fn exact(&mut self) {
+        self.exact = true;
+    }
+
+    /// Returns true if a path, decoded, is like the template. As in axum, a parameter may be empty, except at
+    /// the end of the path: `/users//keys` is like `/users/{id}/keys`.
     pub(super) fn matches(&self, path: &[u8]) -> bool {
-        if !path.starts_with(b"/") {
-            // `OPTIONS *`, `CONNECT host:port`.
+        // What stands behind the last slash so far. Others are `OPTIONS *` and `CONNECT host:port`.
+        let mut rest = path.strip_prefix(b"/");
+        if rest.is_none() {
             return false;
         }
-        let mut path = segments(path);
-        let alike = self.segments.iter().all(|segment| match (segment, path.next()) {
-            (Segment::Literal(literal), Some(found)) => **literal == *found,
-            (Segment::Parameter, Some(found)) => !found.is_empty(),
-            (_, None) => false,
-        });
-        alike
-            && match self.tail {
-                Tail::Nothing => path.next().is_none(),
-                Tail::Something => path.next().is_some(),
-                Tail::Anything => true,
+        for segment in &self.segments {
+            let Some(text) = rest else { return false };
+            let (found, after) = match text.iter().position(|byte| *byte == b'/') {
+                Some(slash) => (text.get(..slash).unwrap_or_default(), text.get(slash + 1..)),
+                None => (text, None),
+            };
+            let alike = match segment {
+                Segment::Literal(literal) => **literal == *found,
+                Segment::Parameter => !found.is_empty() || after.is_some(),
+            };
+            if !alike {
+                return false;
             }
+            rest = after;
+        }
+        match self.tail {
+            Tail::Nothing => match rest {
+                Some(rest) => rest.is_empty() && (self.slash || !self.exact),
+                None => !self.slash || !self.exact,
+            },
+            Tail::Something => rest.is_some_and(|rest| !rest.is_empty()),
+            Tail::Anything => true,
+        }
     }
 
-    /// Whether every path that is like `other` is like this.
+    /// Returns true if every path that is like `other` is like this. If only this one is exact, `other` counts as it
+    /// is written: a second row of the same template is a mistake.
     pub(super) fn covers(&self, other: &Self) -> bool {
         let Some((common, more)) = other.segments.split_at_checked(self.segments.len()) else {
             return false;
@@ -102,14 +119,17 @@ impl Pattern {
         let alike = self.segments.iter().zip(common).all(|(own, other)| *own == Segment::Parameter || own == other);
         alike
             && match self.tail {
-                Tail::Nothing => more.is_empty() && other.tail == Tail::Nothing,
+                Tail::Nothing => {
+                    let end = !self.exact || self.slash == other.slash;
+                    more.is_empty() && other.tail == Tail::Nothing && end
+                }
                 Tail::Something => !more.is_empty() || other.tail == Tail::Something,
                 Tail::Anything => true,
             }
     }
 }
 
-/// The segments of a path that begins with a slash. A slash at the end makes no difference.
+/// Returns the segments of a template that begins with a slash. A slash at the end adds none.
 fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let path = path.strip_prefix(b"/").unwrap_or(path);
     let path = path.strip_suffix(b"/").unwrap_or(path);
@@ -117,25 +137,75 @@ fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/').skip(usize::from(path.is_empty()))
 }
 
-fn parameter(name: &[u8]) -> Result<(), TemplateProblem> {
-    if name.is_empty() {
-        return Err(TemplateProblem::NoName);
-    }
-    match name.iter().any(|byte| matches!(byte, b'{' | b'}' | b'*')) {
-        true => Err(TemplateProblem::Brace),
-        false => Ok(()),
+/// A parameter at the end of a segment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Parameter {
+    /// `{name}`
+    Segment,
+    /// `{*name}`
+    Rest,
+}
+
+/// Splits a segment of a template into its literal beginning, still escaped, and its parameter.
+pub(super) fn parts(segment: &[u8]) -> Result<(&[u8], Option<Parameter>), TemplateProblem> {
+    let mut start = 0;
+    loop {
+        match segment.get(start..).unwrap_or_default() {
+            [] => return Ok((segment, None)),
+            [b'{', b'{', ..] | [b'}', b'}', ..] => start += 2,
+            [b'}', ..] => return Err(TemplateProblem::Brace),
+            [b'{', name @ ..] => {
+                let name = name.strip_suffix(b"}").ok_or(TemplateProblem::Brace)?;
+                let (name, parameter) = match name {
+                    [b'*', name @ ..] => (name, Parameter::Rest),
+                    _ => (name, Parameter::Segment),
+                };
+                if name.is_empty() {
+                    return Err(TemplateProblem::NoName);
+                }
+                if name.iter().any(|byte| matches!(byte, b'{' | b'}' | b'*')) {
+                    return Err(TemplateProblem::Brace);
+                }
+                return Ok((segment.get(..start).unwrap_or_default(), Some(parameter)));
+            }
+            _ => start += 1,
+        }
     }
 }
 
-/// A literal segment with its doubled braces as single ones.
-fn unescaped(segment: &[u8]) -> Result<Vec<u8>, TemplateProblem> {
+/// Returns an error if axum's router would not take the template.
+#[cfg(feature = "axum")]
+pub(super) fn check_matched(template: &str) -> Result<(), InvalidRoutes> {
+    let check = || {
+        let path = template.strip_prefix('/').ok_or(TemplateProblem::NoSlash)?;
+        let mut rest = false;
+        for segment in path.split('/') {
+            if rest {
+                return Err(TemplateProblem::Wildcard);
+            }
+            rest = parts(segment.as_bytes())?.1 == Some(Parameter::Rest);
+        }
+        Ok(())
+    };
+    check().map_err(|problem| InvalidRoutes::Template { template: template.to_owned(), problem })
+}
+
+/// Returns true if two of axum's templates differ at most in the names of their parameters.
+#[cfg(feature = "axum")]
+pub(super) fn same_template(one: &str, two: &str) -> bool {
+    let nameless = |template| str::split(template, '/').map(|segment| parts(segment.as_bytes()));
+    one == two || nameless(one).eq(nameless(two))
+}
+
+/// Returns a literal segment with its doubled braces as single ones.
+fn unescaped(segment: &[u8]) -> Vec<u8> {
     let mut literal = Vec::with_capacity(segment.len());
     let mut bytes = segment.iter();
     while let Some(byte) = bytes.next() {
-        if matches!(byte, b'{' | b'}') && bytes.next() != Some(byte) {
-            return Err(TemplateProblem::Brace);
-        }
         literal.push(*byte);
+        if matches!(byte, b'{' | b'}') {
+            bytes.next();
+        }
     }
-    Ok(literal)
+    literal
 }

@@ -1,50 +1,122 @@
-//! How a path can be read.
+//! The ways in which servers read a path.
 
 use smallvec::SmallVec;
 
 /// A path, decoded.
 type Path = SmallVec<[u8; 128]>;
 
-/// Whether the path reads in one way only, and needs no decoding: nearly all do.
+/// The different readings of a path.
+type Readings = SmallVec<[Path; 2]>;
+
+/// The most readings that are compared. A path that has more of them is refused: none that a client writes by
+/// mistake has, and the work for each request stays bounded.
+const MOST_READINGS: usize = 8;
+
+/// Returns true if the path has one reading, which is the path itself. Nearly all paths do.
 pub(super) fn is_plain(path: &[u8]) -> bool {
     let mut before = 0;
     for byte in path {
         match (before, byte) {
-            (_, b'%' | b'\\') | (b'/', b'/' | b'.') => return false,
+            (_, b'%' | b'\\' | b';' | 0..=0x1f | 0x7f) | (b'/', b'/' | b'.') => return false,
             _ => before = *byte,
         }
     }
     true
 }
 
-/// As it was sent: characters that a path must encode are decoded, those that it need not are left,
-/// and so are slashes.
+/// Returns the path as it was sent: characters that a path must encode are decoded. Characters that a path may
+/// contain as they are stay encoded, because axum takes `%3A` and `:` for two different paths.
 pub(super) fn as_sent(path: &[u8]) -> Path {
-    let needless = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/' | b'\\');
-    decoded(path, |byte| !needless(byte))
+    decoded(path, |byte| !may_stand_in_a_path(byte))
 }
 
-/// As a server may read it that undoes all encoding (once), empty segments and dot segments.
-pub(super) fn normalised(path: &[u8]) -> Path {
-    let decoded = decoded(path, |_| true);
-    let mut normal = Path::new();
-    let mut segments = decoded.split(|byte| matches!(byte, b'/' | b'\\')).peekable();
-    let mut open = false;
-    while let Some(segment) = segments.next() {
-        match segment {
-            b"" | b"." => {}
-            b".." => normal.truncate(normal.iter().rposition(|byte| *byte == b'/').unwrap_or(0)),
-            _ => {
-                normal.push(b'/');
-                normal.extend_from_slice(segment);
+/// Returns all readings of a path, the first of them [`as_sent`]. `None`: there are too many.
+///
+/// Servers undo the same peculiarities, but not all servers undo all of them: so each is undone, and each is kept,
+/// in every combination.
+pub(super) fn readings(path: &[u8]) -> Option<Readings> {
+    let mut readings = Readings::new();
+    readings.push(as_sent(path));
+    add(&mut readings, decoded(path, |_| true))?;
+    let undo = [cut_at_nul, without_control_characters, with_slashes, without_parameters];
+    // The order of the last two matters: `/a//../b` is `/a/b` or `/b`.
+    for undo in undo.into_iter().chain([without_dots, without_empty_segments, without_dots]) {
+        for index in 0..readings.len() {
+            if let Some(other) = readings.get(index).map(undo) {
+                add(&mut readings, other)?;
             }
         }
-        open = segments.peek().is_none() && segment.is_empty();
     }
-    if open || normal.is_empty() {
-        normal.push(b'/');
+    Some(readings)
+}
+
+fn add(readings: &mut Readings, path: Path) -> Option<()> {
+    if !readings.contains(&path) {
+        readings.push(path);
     }
-    normal
+    (readings.len() <= MOST_READINGS).then_some(())
+}
+
+/// Returns true for `pchar` of RFC 3986, and for the characters that separate segments.
+fn may_stand_in_a_path(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/\\".contains(&byte)
+}
+
+fn cut_at_nul(path: &Path) -> Path {
+    path.split(|byte| *byte == 0).next().unwrap_or_default().into()
+}
+
+fn without_control_characters(path: &Path) -> Path {
+    path.iter().copied().filter(|byte| !byte.is_ascii_control()).collect()
+}
+
+fn with_slashes(path: &Path) -> Path {
+    path.iter().map(|byte| if *byte == b'\\' { b'/' } else { *byte }).collect()
+}
+
+/// Path parameters stand behind a semicolon: `/a;v=1/b` is `/a/b`.
+fn without_parameters(path: &Path) -> Path {
+    let mut inside = false;
+    let kept = path.iter().filter(|byte| {
+        inside = **byte != b'/' && (inside || **byte == b';');
+        !inside
+    });
+    kept.copied().collect()
+}
+
+fn without_dots(path: &Path) -> Path {
+    let mut resolved = Path::new();
+    let mut segments = segments(path).peekable();
+    while let Some(segment) = segments.next() {
+        match segment {
+            b"." => {}
+            b".." => resolved.truncate(resolved.iter().rposition(|byte| *byte == b'/').unwrap_or(0)),
+            _ => {
+                resolved.push(b'/');
+                resolved.extend_from_slice(segment);
+                continue;
+            }
+        }
+        if segments.peek().is_none() {
+            resolved.push(b'/');
+        }
+    }
+    resolved
+}
+
+fn without_empty_segments(path: &Path) -> Path {
+    let mut merged = Path::new();
+    for byte in path {
+        if *byte != b'/' || merged.last() != Some(&b'/') {
+            merged.push(*byte);
+        }
+    }
+    merged
+}
+
+/// Returns what stands behind each slash.
+fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.split(|byte| *byte == b'/').skip(1)
 }
 
 /// Decodes the encoded bytes that `which` says yes to. What is no encoding stays.
@@ -77,48 +149,70 @@ fn byte_of(high: u8, low: u8) -> Option<u8> {
 mod tests {
     use super::*;
 
+    fn texts(path: &str) -> Vec<String> {
+        let readings = readings(path.as_bytes()).unwrap();
+        readings.iter().map(|path| String::from_utf8_lossy(path).into_owned()).collect()
+    }
+
     #[test]
-    fn plain_paths_read_the_same_in_both_ways() {
-        for path in ["/", "/a", "/a/b/", "/a.b/c..d", "/a;b=c/d", "*", ""] {
+    fn plain_paths_have_one_reading() {
+        for path in ["/", "/a", "/a/b/", "/a.b/c..d", "/a:b@c/d,e=f", "*", ""] {
             assert!(is_plain(path.as_bytes()), "{path}");
             assert_eq!(as_sent(path.as_bytes()).as_slice(), path.as_bytes());
         }
-        for path in ["/", "/a", "/a/b/", "/a.b/c..d"] {
-            assert_eq!(normalised(path.as_bytes()).as_slice(), path.as_bytes());
+        for path in ["/", "/a", "/a/b/", "/a.b/c..d", "/a:b@c/d,e=f"] {
+            assert_eq!(texts(path), [path]);
         }
     }
 
     #[test]
-    fn what_must_be_encoded_reads_in_one_way() {
-        for (path, read) in
-            [("/a%20b", "/a b"), ("/caf%C3%A9", "/café"), ("/caf%c3%a9/", "/café/"), ("/100%25", "/100%")]
-        {
-            assert_eq!(as_sent(path.as_bytes()).as_slice(), read.as_bytes());
-            assert_eq!(normalised(path.as_bytes()).as_slice(), read.as_bytes());
+    fn what_must_be_encoded_has_one_reading() {
+        for (path, read) in [
+            ("/a%20b", "/a b"),
+            ("/caf%C3%A9", "/café"),
+            ("/caf%c3%a9/", "/café/"),
+            ("/100%25", "/100%"),
+            ("/%7Bx%7D", "/{x}"),
+        ] {
+            assert_eq!(texts(path), [read]);
         }
     }
 
     #[test]
-    fn other_paths_read_in_two() {
-        let odd = [
-            ("/%61pi", "/%61pi", "/api"),
-            ("//api", "//api", "/api"),
-            ("/x//api", "/x//api", "/x/api"),
-            ("/./api", "/./api", "/api"),
-            ("/x/../api", "/x/../api", "/api"),
-            ("/../../api", "/../../api", "/api"),
-            ("/x/..", "/x/..", "/"),
-            ("/x%2f..%2Fapi", "/x%2f..%2Fapi", "/api"),
-            ("/x\\api", "/x\\api", "/x/api"),
-            ("/%2e%2e/api", "/%2e%2e/api", "/api"),
-            ("/%", "/%", "/%"),
-            ("/%zz%4", "/%zz%4", "/%zz%4"),
-            ("/%2561pi", "/%61pi", "/%61pi"),
+    fn other_paths_have_more() {
+        let odd: [(&str, &[&str]); 22] = [
+            ("/%61pi", &["/%61pi", "/api"]),
+            ("/a%3Ab", &["/a%3Ab", "/a:b"]),
+            ("//api", &["//api", "/api"]),
+            ("/x//api", &["/x//api", "/x/api"]),
+            ("/./api", &["/./api", "/api"]),
+            ("/api/.", &["/api/.", "/api/"]),
+            ("/x/../api", &["/x/../api", "/api"]),
+            ("/../../api", &["/../../api", "/api"]),
+            ("/x/..", &["/x/..", "/"]),
+            ("/x//../api", &["/x//../api", "/x/api", "/x/../api", "/api"]),
+            ("/x%2f..%2Fapi", &["/x%2f..%2Fapi", "/x/../api", "/api"]),
+            ("/x\\api", &["/x\\api", "/x/api"]),
+            ("/%2e%2e/api", &["/%2e%2e/api", "/../api", "/api"]),
+            ("/%", &["/%"]),
+            ("/%zz%4", &["/%zz%4"]),
+            ("/%2561pi", &["/%61pi"]),
+            ("/api;v=1/x;y", &["/api;v=1/x;y", "/api/x"]),
+            ("/api/;/x", &["/api/;/x", "/api//x", "/api/x"]),
+            ("/api%3Bv", &["/api%3Bv", "/api;v", "/api"]),
+            ("/x/..;/api", &["/x/..;/api", "/x/../api", "/api"]),
+            ("/api%00.png", &["/api\0.png", "/api", "/api.png"]),
+            ("/ap%0Ai", &["/ap\ni", "/api"]),
         ];
-        for (path, sent, normal) in odd {
-            assert!(!is_plain(path.as_bytes()), "{path}");
-            assert_eq!(as_sent(path.as_bytes()).as_slice(), sent.as_bytes(), "{path}");
-            assert_eq!(normalised(path.as_bytes()).as_slice(), normal.as_bytes(), "{path}");
+        for (path, expected) in odd {
+            assert_eq!(texts(path), expected, "{path}");
+            assert!(expected.len() == 1 || !is_plain(path.as_bytes()), "{path}");
         }
+    }
+
+    #[test]
+    fn the_number_of_readings_is_bounded() {
+        assert_eq!(readings(b"/%61//b;c/./d%00e\\f%0ag"), None);
+        assert_eq!(readings(b"/%61//b;c").map(|readings| readings.len()), Some(8));
     }
 }

@@ -6,7 +6,7 @@ use http::Method;
 
 use super::{
     InvalidRoutes,
-    pattern::{Ending, Pattern},
+    pattern::{self, Ending, Pattern},
 };
 use crate::layer::{MissingKey, RequestHead};
 
@@ -55,7 +55,8 @@ impl Route {
     }
 
     /// Requests whose whole path is like `template`: `{name}` is any one segment, `{*name}` at the
-    /// end all that follow, at least one. `{{` and `}}` are braces.
+    /// end all that follow, at least one. `{{` and `}}` are braces. A slash at the end makes no difference,
+    /// except in a row that is [unlimited](super::RoutesBuilder::unlimited).
     pub fn path(template: impl Into<String>) -> Self {
         let template = template.into();
         Self::new(Pattern::parse(&template, Ending::Whole).map(Place::Path), template)
@@ -69,7 +70,8 @@ impl Route {
     }
 
     /// Requests that axum's router has matched to the route `template`: as
-    /// [`axum::extract::MatchedPath`] says, with the prefixes that routers are nested under.
+    /// [`axum::extract::MatchedPath`] says, with the prefixes that routers are nested under. Parameters may
+    /// have other names. Every template that axum takes is one.
     ///
     /// Where there is no router around the layer, requests that come to this row are answered with
     /// 500, and an error event. In `Router::layer` a request that the router has no route for is
@@ -77,7 +79,7 @@ impl Route {
     #[cfg(feature = "axum")]
     pub fn matched_path(template: impl Into<String>) -> Self {
         let template = template.into();
-        let place = Pattern::parse(&template, Ending::Whole).map(|_| Place::MatchedPath(template.clone().into()));
+        let place = pattern::check_matched(&template).map(|()| Place::MatchedPath(template.clone().into()));
         Self::new(place, template)
     }
 
@@ -90,6 +92,14 @@ impl Route {
     /// `HEAD` too.
     pub fn method(mut self, method: Method) -> Self {
         self.methods.push(method);
+        self
+    }
+
+    /// Makes a slash at the end of a whole path count.
+    pub(super) fn exact(mut self) -> Self {
+        if let Ok(Place::Path(pattern)) = &mut self.place {
+            pattern.exact();
+        }
         self
     }
 
@@ -127,7 +137,7 @@ impl Row {
                 (Place::Anywhere, _) => true,
                 (Place::Path(one), Place::Path(two)) => one.covers(two),
                 #[cfg(feature = "axum")]
-                (Place::MatchedPath(one), Place::MatchedPath(two)) => same_template(one, two),
+                (Place::MatchedPath(one), Place::MatchedPath(two)) => pattern::same_template(one, two),
                 _ => false,
             }
     }
@@ -138,7 +148,7 @@ fn matched(template: &str, head: &RequestHead<'_>) -> Result<bool, MissingKey> {
     use axum::extract::{MatchedPath, OriginalUri};
 
     match head.extensions.get::<MatchedPath>() {
-        Some(path) => Ok(same_template(template, path.as_str())),
+        Some(path) => Ok(pattern::same_template(template, path.as_str())),
         // A router has seen it, and has no route for it.
         None if head.extensions.get::<OriginalUri>().is_some() => Ok(false),
         None => Err(MissingKey::setup(
@@ -146,20 +156,6 @@ fn matched(template: &str, head: &RequestHead<'_>) -> Result<bool, MissingKey> {
              or match by Route::path",
         )),
     }
-}
-
-/// Whether two of axum's templates differ in the names of their parameters at most.
-#[cfg(feature = "axum")]
-fn same_template(one: &str, two: &str) -> bool {
-    fn nameless(segment: &str) -> &str {
-        match segment.as_bytes() {
-            [b'{', b'*', .., b'}'] => "{*}",
-            [b'{', b'{', ..] => segment,
-            [b'{', .., b'}'] => "{}",
-            _ => segment,
-        }
-    }
-    one.split('/').map(nameless).eq(two.split('/').map(nameless))
 }
 
 fn fmt_route(methods: &[Method], text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -36,7 +36,7 @@ impl Rule {
 pub(super) struct Table {
     rows: Box<[(Row, Rule)]>,
     otherwise: Rule,
-    /// Whether any row goes by the path as it was sent.
+    /// True if any row goes by the path as it was sent.
     reads_paths: bool,
     /// What the policies of all rows hide together.
     hidden: Hidden,
@@ -72,11 +72,16 @@ impl Table {
         if !self.reads_paths || reading::is_plain(path) {
             return self.first(head, path);
         }
-        let sent = reading::as_sent(path);
-        let normal = reading::normalised(path);
-        let rule = self.first(head, &sent)?;
-        if sent == normal || rule.is(self.first(head, &normal)?) {
-            return Ok(rule);
+        let readings = reading::readings(path).unwrap_or_default();
+        let mut rules = readings.iter().map(|path| self.first(head, path));
+        if let Some(rule) = rules.next().transpose()? {
+            let mut alike = true;
+            for other in rules {
+                alike &= rule.is(other?);
+            }
+            if alike {
+                return Ok(rule);
+            }
         }
         Err(MissingKey::absent("a path that reads in one way only"))
     }

@@ -10,6 +10,7 @@ use std::{fmt, sync::Arc};
 
 use http::HeaderName;
 
+use super::header_name::header_names;
 #[cfg(feature = "usage-body")]
 use super::usage::Usage;
 use crate::model::LimitName;
@@ -77,19 +78,25 @@ impl Settle {
     /// The use is the value of the response header `name`, in decimal digits.
     ///
     /// # Panics
-    /// Where `name` is not a lower-case header name.
+    /// If `name` is a text that is no header name. A [`HeaderName`] never panics.
     #[track_caller]
-    pub fn header(name: &'static str) -> Self {
+    pub fn header<N>(name: N) -> Self
+    where
+        N: TryInto<HeaderName, Error: fmt::Display>,
+    {
         Self::headers([name])
     }
 
     /// The use is the sum of the values of those of the response headers that are there.
     ///
     /// # Panics
-    /// Where a name is not a lower-case header name.
+    /// If a name is a text that is no header name. A [`HeaderName`] never panics.
     #[track_caller]
-    pub fn headers(names: impl IntoIterator<Item = &'static str>) -> Self {
-        Self::new(Source::Headers(names.into_iter().map(HeaderName::from_static).collect()))
+    pub fn headers<N>(names: impl IntoIterator<Item = N>) -> Self
+    where
+        N: TryInto<HeaderName, Error: fmt::Display>,
+    {
+        Self::new(Source::Headers(header_names(names)))
     }
 
     /// The use is what the closure makes of the response's head, in tokens; `None` keeps the
@@ -101,19 +108,25 @@ impl Settle {
     /// The use is the value of the body's trailer `name`, in decimal digits.
     ///
     /// # Panics
-    /// Where `name` is not a lower-case header name.
+    /// If `name` is a text that is no header name. A [`HeaderName`] never panics.
     #[track_caller]
-    pub fn trailer(name: &'static str) -> Self {
+    pub fn trailer<N>(name: N) -> Self
+    where
+        N: TryInto<HeaderName, Error: fmt::Display>,
+    {
         Self::trailers([name])
     }
 
     /// The use is the sum of the values of those of the body's trailers that are there.
     ///
     /// # Panics
-    /// Where a name is not a lower-case header name.
+    /// If a name is a text that is no header name. A [`HeaderName`] never panics.
     #[track_caller]
-    pub fn trailers(names: impl IntoIterator<Item = &'static str>) -> Self {
-        Self::new(Source::Trailers(names.into_iter().map(HeaderName::from_static).collect()))
+    pub fn trailers<N>(names: impl IntoIterator<Item = N>) -> Self
+    where
+        N: TryInto<HeaderName, Error: fmt::Display>,
+    {
+        Self::new(Source::Trailers(header_names(names)))
     }
 
     /// The use is what the closure makes of the bytes of the body that have come so far. It is

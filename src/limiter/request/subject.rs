@@ -52,7 +52,7 @@ impl Subject {
             Self::Memory(mut place) => {
                 let now = place.home().now();
                 // A store that is full of buckets in use has no place for it: it is looked up each time.
-                let _ = place.claim(&Brought::Known, now);
+                place.hold(now);
                 Self::Memory(place)
             }
             Self::Gated(mut gated) => {

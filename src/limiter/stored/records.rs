@@ -82,7 +82,11 @@ impl RateLimiter {
 
     pub(crate) fn stored_on_unavailable(&self) -> Option<StoredOnUnavailable> {
         match self.backend() {
-            Backend::Memory(_) | Backend::Scripted(_) => None,
+            Backend::Memory(_) => None,
+            Backend::Scripted(scripted) => {
+                let found = scripted.memory.home.look_up_now(None, &[ConfigScope::System]);
+                found.configs.into_iter().flatten().find_map(|config| config.on_unavailable)
+            }
             Backend::Gated(gates) => gates.resolver().on_unavailable(),
         }
     }

@@ -17,8 +17,12 @@ use super::{
     holes::{fill_anew, make_room},
     home::Home,
     shape::Recent,
+    when_full::{Setting, WhenFull},
 };
-use crate::model::{BucketKey, BucketState, EntityId, KeyParts, Limits};
+use crate::{
+    model::{BucketKey, BucketState, EntityId, KeyParts, Limits},
+    telemetry::{self, MemoryFull},
+};
 
 /// Locks to spread over, at least: a power of two.
 const PARTS: usize = 64;
@@ -37,6 +41,7 @@ pub(super) struct Buckets {
     hasher: SeedableRandomState,
     /// The most buckets of a part.
     most: usize,
+    when_full: Setting,
 }
 
 /// One part of the map. Locks are taken in the order table, entry, recent.
@@ -58,6 +63,17 @@ struct Table {
     crowd: Option<Box<Crowd>>,
 }
 
+impl Drop for Buckets {
+    fn drop(&mut self) {
+        telemetry::memory_room(-signed(self.capacity()));
+        telemetry::memory_buckets(-signed(self.len()), true);
+    }
+}
+
+fn signed(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 impl Part {
     /// Locked, for as long as a look-up takes.
     #[inline]
@@ -73,11 +89,23 @@ impl Buckets {
         let parts = (most / PART).max(PARTS).next_power_of_two();
         // Without randomness of the system's there is still that of the process's addresses.
         let seed = getrandom::u64().unwrap_or_else(|_| fastrand::u64(..));
+        let most = most.div_ceil(parts).max(1);
+        telemetry::memory_room(signed(parts * most));
         Self {
             parts: (0..parts).map(|_| Part::default()).collect(),
             hasher: SeedableRandomState::with_seed(seed, SharedSeed::global_random()),
-            most: most.div_ceil(parts).max(1),
+            most,
+            when_full: Setting::default(),
         }
+    }
+
+    pub(super) fn when_full(&self) -> &Setting {
+        &self.when_full
+    }
+
+    /// How many entries there can be.
+    pub(super) fn capacity(&self) -> usize {
+        self.parts.len() * self.most
     }
 
     /// The entry of a key.
@@ -88,7 +116,7 @@ impl Buckets {
     }
 
     /// The entry of a key, which is made where there is none; `None` where the store is full, and
-    /// nothing can be forgotten at `now` (epoch ms) without changing a decision.
+    /// nothing can be forgotten at `now` (epoch ms) that its rule allows.
     pub(super) fn claim(&self, key: &BucketKey, home: &Arc<Home>, limits: &Limits, now: i64) -> Option<Arc<Entry>> {
         let wanted = Wanted::from(key.parts());
         let hash = self.hash_of(wanted);
@@ -104,12 +132,42 @@ impl Buckets {
         let entry = Arc::new(Entry::new(key.entity.clone(), key.shard, kin));
         let Table { entries, crowd } = &mut *table;
         if let Some(crowd) = crowd {
+            // Never mint: the key may have used the bucket that new keys share.
+            if let Some(shared) = crowd.overflow.find(&key.resource) {
+                let shared = shared.lock();
+                entry.lock().bucket = shared.bucket.clone().filter(|_| shared.full_at() > now);
+            }
             make_room(entries, self.most, |entry| self.hash(entry));
             self.tidy(crowd, entries);
             crowd.add(&entry);
         }
         entries.insert_unique(hash, entry.clone(), |entry| self.hash(entry));
+        let tell = entries.len() == self.most || entries.len().is_multiple_of(self.most.div_ceil(16));
+        telemetry::memory_buckets(1, tell);
         Some(entry)
+    }
+
+    /// Returns the bucket that new keys of the key's resource share, which is made if there is none.
+    pub(super) fn claim_overflow(
+        &self,
+        key: &BucketKey,
+        home: &Arc<Home>,
+        limits: &Limits,
+        now: i64,
+    ) -> Option<Arc<Entry>> {
+        let part = self.part(self.hash_of(Wanted::from(key.parts())));
+        let make = || {
+            let kin = part.recent.kin(&key.resource, home, limits);
+            Entry::new(EntityId::from_valid("overflow".into()), 0, kin)
+        };
+        let used = |entry: &Arc<Entry>| Arc::strong_count(entry) > 1 || entry.lock().full_at() > now;
+        part.lock().crowd.as_mut()?.overflow.claim(&key.resource, make, used)
+    }
+
+    /// Returns the bucket that the key would share, if it has none of its own.
+    pub(super) fn find_overflow(&self, key: &BucketKey) -> Option<Arc<Entry>> {
+        let part = self.part(self.hash_of(Wanted::from(key.parts())));
+        part.lock().crowd.as_ref()?.overflow.find(&key.resource).cloned()
     }
 
     /// What buckets beside this one have in common with it.
@@ -144,6 +202,7 @@ impl Buckets {
             let mut table = part.lock();
             let Table { entries, crowd } = &mut *table;
             let mut held = Vec::new();
+            let before = entries.len();
             entries.retain(|entry| {
                 if entry.key().entity != entity {
                     return true;
@@ -156,6 +215,7 @@ impl Buckets {
                 }
                 is_held
             });
+            telemetry::memory_buckets(signed(entries.len()) - signed(before), true);
             if let Some(crowd) = crowd {
                 held.iter().for_each(|entry| crowd.hurry(entry));
                 self.tidy(crowd, entries);
@@ -188,16 +248,21 @@ impl Buckets {
             fill_anew(entries, self.most, |entry| self.hash(entry));
             Box::new(Crowd::new(entries.iter(), self.most))
         });
-        let entry = crowd.forgettable(now)?;
+        let forget_fullest = self.when_full.is(WhenFull::ForgetFullest);
+        let entry = crowd.forgettable(now).or_else(|| {
+            let fullest = if forget_fullest { crowd.fullest() } else { None };
+            fullest.inspect(|_| telemetry::memory_was_full(MemoryFull::Forgot))
+        })?;
         let own = entries.find_entry(self.hash(&entry), |own| Arc::ptr_eq(own, &entry)).ok()?;
         own.remove();
+        telemetry::memory_buckets(-1, false);
         self.tidy(crowd, entries);
         Some(())
     }
 
     fn tidy(&self, crowd: &mut Crowd, entries: &HashTable<Arc<Entry>>) {
         if crowd.is_untidy() {
-            *crowd = Crowd::new(entries.iter(), self.most);
+            crowd.begin_anew(entries.iter(), self.most);
         }
     }
 

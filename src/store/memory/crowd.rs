@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use super::{entry::Entry, holes::room};
+use super::{entry::Entry, holes::room, overflow::Overflow};
 
 /// How many of the full buckets that somebody holds are looked at for a new key.
 const GLANCE: usize = 16;
@@ -23,7 +23,8 @@ const HELD: i64 = i64::MIN + 1;
 pub(super) struct Crowd {
     queue: BinaryHeap<Due>,
     held: VecDeque<Weak<Entry>>,
-    /// The most that both hold.
+    pub(super) overflow: Overflow<Entry>,
+    /// The most that the queue and the held ones hold.
     room: usize,
 }
 
@@ -41,7 +42,7 @@ impl Crowd {
         let room = room(most);
         let mut queue = Vec::with_capacity(room);
         queue.extend(entries.map(look));
-        Self { queue: queue.into(), held: VecDeque::new(), room }
+        Self { queue: queue.into(), held: VecDeque::new(), overflow: Overflow::default(), room }
     }
 
     /// Adds a new entry, for which another one was forgotten.
@@ -62,6 +63,37 @@ impl Crowd {
     /// Whether too many looks have been replaced by others, or are at what is gone: it is time to begin anew.
     pub(super) fn is_untidy(&self) -> bool {
         self.queue.len() + self.held.len() >= self.room
+    }
+
+    /// Looks at all entries anew.
+    pub(super) fn begin_anew<'a>(&mut self, entries: impl Iterator<Item = &'a Arc<Entry>>, most: usize) {
+        let overflow = std::mem::take(&mut self.overflow);
+        *self = Self { overflow, ..Self::new(entries, most) };
+    }
+
+    /// Returns the entry that will be full first, if nothing can be forgotten. Nobody holds it. Each look in vain is
+    /// paid for by a spend, or is one of few at entries that somebody holds.
+    pub(super) fn fullest(&mut self) -> Option<Arc<Entry>> {
+        let mut held = Vec::new();
+        let mut found = None;
+        while found.is_none() && held.len() < GLANCE {
+            let Some(due) = self.queue.pop() else { break };
+            let Some(entry) = due.entry.upgrade() else { continue };
+            let (noted, full_at) = {
+                let slot = entry.lock();
+                (slot.due, slot.full_at())
+            };
+            if noted != due.at {
+                continue;
+            }
+            match full_at > due.at {
+                true => self.queue.push(look(&entry)),
+                false if is_held(&entry) => held.push(due),
+                false => found = Some(entry),
+            }
+        }
+        self.queue.extend(held);
+        found
     }
 
     /// An entry that can be forgotten at `now` (epoch ms). Nobody else must get hold of an entry

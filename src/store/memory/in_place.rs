@@ -8,6 +8,7 @@ use super::{
     home::Home,
     state::State,
     store::full,
+    when_full::WhenFull,
 };
 use crate::{
     model::{
@@ -15,6 +16,7 @@ use crate::{
         plan::{self, Changes},
     },
     store::StoreError,
+    telemetry::{self, MemoryFull},
 };
 
 /// What is asked of one limit: told what is left, once it is granted.
@@ -46,6 +48,30 @@ impl MemoryStore {
         now: i64,
     ) -> Result<Arc<Entry>, StoreError> {
         self.buckets.claim(key, home, limits, now).ok_or_else(full)
+    }
+
+    /// The entry of a bucket as [`claim`](Self::claim), or the one that new keys share.
+    ///
+    /// # Errors
+    /// As [`claim`](Self::claim).
+    pub(crate) fn claim_or_share(
+        &self,
+        key: &BucketKey,
+        home: &Arc<Home>,
+        limits: &Limits,
+        now: i64,
+    ) -> Result<Arc<Entry>, StoreError> {
+        self.claim(key, home, limits, now).or_else(|error| {
+            let shared = self.buckets.when_full().is(WhenFull::Share);
+            let shared = shared.then(|| self.buckets.claim_overflow(key, home, limits, now)).flatten();
+            telemetry::memory_was_full(if shared.is_some() { MemoryFull::Shared } else { MemoryFull::Refused });
+            shared.ok_or(error)
+        })
+    }
+
+    /// The entry of a bucket, if there is one, or the one that its key would share.
+    pub(crate) fn find_or_shared(&self, key: &BucketKey) -> Option<Arc<Entry>> {
+        self.buckets.find(key.parts().into()).or_else(|| self.buckets.find_overflow(key))
     }
 }
 

@@ -10,14 +10,17 @@ mod entry;
 mod holes;
 mod home;
 mod in_place;
+mod overflow;
 mod records;
 mod shape;
 mod shards;
 mod state;
 mod store;
 mod tallies;
+mod when_full;
 
 pub use store::MemoryStore;
+pub use when_full::WhenFull;
 
 pub(crate) use entry::Entry;
 pub(crate) use home::Home;

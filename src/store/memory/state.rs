@@ -11,7 +11,7 @@ use super::{
 };
 use crate::model::{BucketState, Level, LimitState, LimitStatus, Limits, plan};
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct State {
     /// When all limits were last refilled: epoch ms.
     refilled_at: i64,

@@ -2,7 +2,7 @@
 
 use std::{fmt, future::ready, sync::Arc};
 
-use super::{buckets::Buckets, home::Home, records::Tables, state::State};
+use super::{WhenFull, buckets::Buckets, home::Home, records::Tables, state::State};
 use crate::{
     clock::Clock,
     model::{
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Buckets in this process's memory, bounded: a new key that would exceed the cap replaces a
-/// bucket that is full again, and where there is none is told that the store is unavailable.
+/// bucket that is full again. If there is none, [`when_full`](Self::when_full) decides.
 ///
 /// Clones share the buckets.
 #[derive(Clone)]
@@ -53,6 +53,14 @@ impl MemoryStore {
         Self { buckets, tables, home }
     }
 
+    /// Sets what becomes of a new key when the store is full of buckets in use, for all clones. Default:
+    /// [`WhenFull::Refuse`].
+    #[must_use]
+    pub fn when_full(self, rule: WhenFull) -> Self {
+        self.buckets.when_full().set(rule);
+        self
+    }
+
     /// Where its buckets live for a limiter with that clock; without one, with the default.
     pub(crate) fn home(&self, clock: Option<Arc<dyn Clock>>) -> Arc<Home> {
         match clock {
@@ -64,6 +72,11 @@ impl MemoryStore {
     /// How many buckets it holds.
     pub fn len(&self) -> usize {
         self.buckets.len()
+    }
+
+    /// How many buckets it can hold. Keys are spread over parts, which may be full earlier.
+    pub fn capacity(&self) -> usize {
+        self.buckets.capacity()
     }
 
     /// Whether it holds no bucket.

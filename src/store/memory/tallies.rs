@@ -14,7 +14,7 @@ pub(super) struct Tally {
 
 /// In the order of the shape's limits. Most buckets have one limit: it stands in place, and costs the
 /// others of them nothing.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Tallies {
     /// Of nothing, in a bucket without limits.
     first: Tally,
@@ -22,7 +22,7 @@ pub(super) struct Tallies {
 }
 
 /// What most buckets do not have.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Rare {
     /// Those after the first.
     others: SmallVec<[Tally; 1]>,

@@ -3,10 +3,13 @@
 use std::collections::HashSet;
 
 use axum::Router;
+use http::HeaderName;
 use tollgate::{
     EntityId, Limit, RateLimiter,
-    layer::{Policy, keys},
+    layer::{Estimate, Policy, RequestHead, Settle, header_value, keys, keys::ClientIp},
 };
+
+use super::{entity, from_peer};
 
 use crate::world::{ask, hello, layer, left, memory, per_user, with_headers};
 
@@ -110,5 +113,73 @@ async fn resources_are_apart_as_well() {
             let got = ask(&app, with_headers(&[("x-model", &model)])).await.status();
             assert_eq!(got, expected, "{:?}", String::from_utf8_lossy(&model));
         }
+    }
+}
+
+/// `keys::header("X-Api-Key")` panicked: names of headers have no case.
+#[test]
+fn names_in_any_case() {
+    let request = from_peer("10.0.0.1", &[("x-user", b"7")]);
+    let outside = || HeaderName::try_from("X-User".to_owned()).unwrap();
+    for key in [keys::header("X-User"), keys::header("x-user"), keys::header(outside())] {
+        assert_eq!(entity(&key, &request).unwrap(), "7");
+    }
+    let secret = EntityId::from_secret("7").unwrap();
+    for key in [keys::hashed_header("X-USER"), keys::hashed_header(outside())] {
+        assert_eq!(entity(&key, &request).unwrap(), secret);
+    }
+    for estimate in [header_value("X-User"), header_value(outside())] {
+        assert_eq!(estimate.estimate(&RequestHead::from(&request)), Some(7));
+    }
+    let proxies = || keys::Networks::private();
+    let request = from_peer("10.0.0.1", &[("x-client", b"192.0.2.1")]);
+    for key in [ClientIp::header("X-Client", proxies()), ClientIp::header(String::from("x-CLIENT"), proxies())] {
+        assert_eq!(entity(&key, &request).unwrap(), "ip:192.0.2.1");
+    }
+    let rules = [Settle::header("X-Used"), Settle::headers([outside()]), Settle::trailer("X-Used")];
+    assert!(rules.iter().all(|rule| format!("{rule:?}").contains("x-us")), "{rules:?}");
+}
+
+#[test]
+#[should_panic(expected = "invalid HTTP header name")]
+fn a_text_that_is_no_name() {
+    let _ = keys::header("x user");
+}
+
+/// Builders that begin alike: each clone goes its own way.
+#[tokio::test]
+async fn policies_from_one_builder() {
+    let (limiter, _) = memory();
+    let base = Policy::builder()
+        .entity(keys::header("x-user"))
+        .cost("rph", 2)
+        .estimate("rph", header_value("x-cost"))
+        .settle("rph", Settle::header("x-used"))
+        .exempt(|head: &RequestHead<'_>| head.headers.contains_key("x-free"));
+    let small = base.clone().resource(keys::fixed("small")).limit(Limit::per_hour("rph", 2));
+    let exempt = base.clone().exempt_entities([EntityId::new("bob").unwrap()]);
+    let large = exempt.resource(keys::fixed("large")).limit(Limit::per_hour("rph", 4));
+    let [small, large] = [small, large].map(|policy| hello(layer(&limiter, policy)));
+    let ask_as = async |app: &Router, user: &[u8]| ask(app, with_headers(&[("x-user", user)])).await.status().as_u16();
+    let mut seen = Vec::new();
+    for (app, user) in
+        [(&small, b"bob"), (&small, b"bob"), (&large, b"bob"), (&large, b"eve"), (&large, b"eve"), (&large, b"eve")]
+    {
+        seen.push(ask_as(app, user).await);
+    }
+    assert_eq!(seen, [200, 429, 200, 200, 200, 429]);
+    assert_eq!(ask(&small, with_headers(&[("x-user", b"bob"), ("x-free", b"1")])).await.status(), 200);
+}
+
+/// To a service that splits at white space, `Bearer abc x` is the token `abc`, whatever `x` is.
+#[test]
+fn one_bearer_token_has_one_key() {
+    let key = |value: &[u8]| entity(&keys::bearer_token(), &with_headers(&[("authorization", value)])).ok();
+    let expected = EntityId::from_secret("abc").unwrap();
+    for value in [&b"Bearer abc"[..], b"bearer abc", b"BEARER  abc ", b"Bearer \tabc"] {
+        assert_eq!(key(value).as_ref(), Some(&expected), "{value:?}");
+    }
+    for value in [&b"Bearer abc x"[..], b"Bearer abc\tx", b"Bearer", b"Bearer ", b"Basic abc", b"abc"] {
+        assert_eq!(key(value), None, "{value:?}");
     }
 }

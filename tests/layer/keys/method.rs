@@ -2,7 +2,7 @@
 
 use http::Method;
 use tollgate::{
-    EntityId, Limit,
+    Limit,
     layer::{KeyExtractor, RequestHead, keys},
 };
 
@@ -13,13 +13,27 @@ use crate::world::{ask, from, hello, layer, memory, per_user};
 async fn each_has_a_bucket_of_its_own() {
     let policy = per_user(Limit::per_hour("rph", 1)).resource(keys::method());
     let app = hello(layer(&memory().0, policy));
-    for method in ["GET", "POST", "get", "M-SEARCH", "~!#$", &"X".repeat(200)] {
+    for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
         for expected in [200, 429] {
             let mut request = from("alice");
             *request.method_mut() = method.parse().unwrap();
             assert_eq!(ask(&app, request).await.status(), expected, "{method}");
         }
     }
+}
+
+/// A client had another bucket for each method that it made up, and for `HEAD` beside `GET`.
+#[tokio::test]
+async fn nobody_has_more_buckets_by_other_methods() {
+    let policy = per_user(Limit::per_hour("rph", 1)).resource(keys::method());
+    let app = hello(layer(&memory().0, policy));
+    let mut granted = 0;
+    for method in ["GET", "HEAD", "get", "M-SEARCH", "~!#$", "other", "OTHER", &"X".repeat(200)] {
+        let mut request = from("alice");
+        *request.method_mut() = method.parse().unwrap();
+        granted += usize::from(ask(&app, request).await.status() == 200);
+    }
+    assert_eq!(granted, 2, "one of GET and HEAD, one of all others");
 }
 
 #[test]
@@ -30,5 +44,5 @@ fn as_it_is_called() {
     let key = keys::method().extract(&RequestHead::from(&request)).unwrap();
     assert_eq!(key.into_resource().unwrap(), "DELETE");
     *request.method_mut() = Method::from_bytes(b"~X").unwrap();
-    assert_eq!(entity(&keys::method(), &request).unwrap(), EntityId::from_untrusted("~X").unwrap());
+    assert_eq!(entity(&keys::method(), &request).unwrap(), "other");
 }

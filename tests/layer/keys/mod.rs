@@ -13,6 +13,7 @@ mod joined;
 mod method;
 mod missing;
 mod networks;
+mod oracles;
 mod path_parameter;
 mod peers;
 mod preflight;

@@ -36,6 +36,22 @@ fn mapped_addresses_are_ipv4() {
 }
 
 #[test]
+fn translated_addresses_are_ipv4() {
+    for prefix in ["64:ff9b::", "::"] {
+        assert!(contains("192.0.2.0/24", &format!("{prefix}192.0.2.1")));
+        assert!(contains(&format!("{prefix}192.0.2.0/120"), "192.0.2.1"));
+        assert!(!contains(&format!("{prefix}192.0.2.0/120"), "192.0.3.1"));
+    }
+    // A translator's whole prefix would be everybody.
+    for all in ["64:ff9b::/96", "::ffff:0:0/96"] {
+        assert_eq!(Networks::new([all]).unwrap_err(), InvalidNetwork::AllOfIpv4(all.to_owned()));
+    }
+    for other in ["::/96", "64:ff9b::/32", "::/0"] {
+        assert!(!contains(other, "192.0.2.1"), "{other}");
+    }
+}
+
+#[test]
 fn what_is_none_is_named() {
     for bad in
         ["", "192.0.2.0/33", "192.0.2.0/", "192.0.2/24", "2001:db8::/129", "localhost", "/8", "10.0.0.0/-1", "a/b"]

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 
 use axum::{Router, extract::ConnectInfo};
 use tollgate::{
-    Limit, RateLimitLayer,
+    Limit, RateLimitLayer, RateLimiter,
     layer::{Policy, keys::PeerAddr},
+    store::{MemoryStore, WhenFull},
 };
 
 use crate::{
@@ -98,4 +99,23 @@ async fn an_unknown_one_is_a_mistake_of_the_server() {
     assert!(!String::from_utf8_lossy(&body).contains("connect_info"), "not the client's business");
     let log = events.text();
     assert!(log.contains("ERROR") && log.contains("into_make_service_with_connect_info"), "{log}");
+}
+
+/// Made-up addresses fill a store, and its choice says what others meet then.
+#[tokio::test]
+async fn in_a_full_store() {
+    for (rule, allowed) in
+        [(WhenFull::Refuse, &[200, 503][..]), (WhenFull::Share, &[200, 429]), (WhenFull::ForgetFullest, &[200])]
+    {
+        let store = MemoryStore::with_capacity(64).when_full(rule);
+        let limiter = RateLimiter::builder().build_memory(store.clone());
+        let app = hello(RateLimitLayer::new(limiter, Policy::per_ip(Limit::per_day("rpd", 5))));
+        let mut seen = std::collections::BTreeSet::new();
+        for number in 0..2000 {
+            let (high, low) = (number / 256, number % 256);
+            seen.insert(from_peer(&app, &format!("198.51.{high}.{low}:1")).await);
+        }
+        assert!(seen.iter().eq(allowed), "{rule:?}: {seen:?}");
+        assert_eq!(store.len(), 64);
+    }
 }

@@ -24,6 +24,9 @@ fn templates() {
         ("/a/../b", Problem::NotNormalised),
         ("/%61", Problem::NotNormalised),
         ("/a%2Fb", Problem::NotNormalised),
+        ("/a%3Ab", Problem::NotNormalised),
+        ("/a;v=1", Problem::NotNormalised),
+        ("/a%00", Problem::NotNormalised),
         ("/{}", Problem::NoName),
         ("/{*}", Problem::NoName),
         ("/{id", Problem::Brace),
@@ -33,7 +36,7 @@ fn templates() {
         ("/x{id}", Problem::Brace),
         ("/{*rest}/x", Problem::Wildcard),
     ] {
-        for route in [Route::path(template), Route::prefix(template), Route::matched_path(template)] {
+        for route in [Route::path(template), Route::prefix(template)] {
             match table([route]) {
                 Err(InvalidRoutes::Template { template: named, problem }) => {
                     assert_eq!(named, template);
@@ -46,6 +49,36 @@ fn templates() {
     }
     assert!(table([Route::path("/a/{*rest}")]).is_ok());
     assert!(table([Route::prefix("/a/{*rest}")]).is_err());
+}
+
+/// Of matched paths the router's word counts, so a template is whatever the router takes.
+#[test]
+fn matched_paths() {
+    let routed = |template: &str| {
+        let add = || axum::Router::<()>::new().route(template, axum::routing::get(async || ()));
+        std::panic::catch_unwind(add).is_ok()
+    };
+    for template in ["/a//b", "/a/../b", "/%61", "/a;v=1", "/a?b", "/v{version}", "/{{x}}", "/{{{x}", "/{*rest}", "/a/"]
+    {
+        assert!(routed(template), "{template}");
+        assert!(table([Route::matched_path(template)]).is_ok(), "{template}");
+    }
+    for (template, expected) in [
+        ("a", Problem::NoSlash),
+        ("", Problem::NoSlash),
+        ("/{}", Problem::NoName),
+        ("/{id", Problem::Brace),
+        ("/id}", Problem::Brace),
+        ("/{a}{b}", Problem::Brace),
+        ("/{id}.json", Problem::Brace),
+        ("/{*rest}/x", Problem::Wildcard),
+    ] {
+        assert!(!routed(template), "{template}");
+        match table([Route::matched_path(template)]) {
+            Err(InvalidRoutes::Template { problem, .. }) => assert_eq!(problem, expected, "{template}"),
+            other => panic!("{template}: {other:?}"),
+        }
+    }
 }
 
 #[test]
@@ -69,6 +102,7 @@ fn rows_that_are_never_reached() {
         [Route::path("/a/{*rest}"), Route::path("/a/b/c")],
         [Route::path("/a/{*rest}"), Route::prefix("/a/b")],
         [Route::matched_path("/{id}"), Route::matched_path("/{name}")],
+        [Route::matched_path("/v{id}"), Route::matched_path("/v{name}")],
     ];
     for rows in unreachable {
         let text = format!("{rows:?}");
@@ -85,12 +119,25 @@ fn rows_that_are_never_reached() {
         [Route::path("/a/{*rest}"), Route::path("/a")],
         [Route::path("/{id}"), Route::matched_path("/{id}")],
         [Route::matched_path("/a"), Route::matched_path("/a/")],
+        [Route::matched_path("/v{id}"), Route::matched_path("/{id}")],
         [Route::matching(|_| true), Route::matching(|_| true)],
     ];
     for rows in reachable {
         let text = format!("{rows:?}");
         assert!(table(rows).is_ok(), "{text}");
     }
+}
+
+/// An unlimited row is exact, so it leaves the other spelling to later rows.
+#[test]
+fn a_slash_at_the_end_of_unlimited_rows() {
+    let rows = |first: &str, second: &str| {
+        Routes::builder().unlimited(Route::path(first)).route(Route::path(second), named("a")).otherwise_unlimited()
+    };
+    assert!(rows("/a", "/a").is_err_and(|error| matches!(error, InvalidRoutes::Unreachable { .. })));
+    assert!(rows("/a/", "/a").is_ok());
+    let unlimited = Routes::builder().unlimited(Route::path("/{x}")).unlimited(Route::path("/a")).otherwise(named("a"));
+    assert!(unlimited.is_err());
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Tables of routes, and routes that change while they serve.
 
+pub(crate) mod generate;
 mod invalid;
 mod nested;
 mod paths;
 mod placements;
+mod router;
 mod swap;
 mod table;
 mod unlimited;

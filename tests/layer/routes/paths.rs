@@ -23,7 +23,8 @@ async fn prefixes_are_whole_segments() {
         ("/t/1/files/a/b", "files"),
         ("/t/1/filesystem", "rest"),
         ("/t/files", "rest"),
-        ("/t//files", "rest"),
+        // An empty tenant to some, none to others.
+        ("/t//files", "400"),
     ] {
         assert_eq!(get(&service, path).await, expected, "{path}");
     }
@@ -63,7 +64,7 @@ async fn templates() {
 }
 
 /// Spellings that some servers take for `/admin/x`, and others for something else.
-const SPELLINGS: [&str; 8] = [
+const SPELLINGS: [&str; 14] = [
     "/%61dmin/x",
     "/admi%6E/x",
     "//admin/x",
@@ -72,6 +73,12 @@ const SPELLINGS: [&str; 8] = [
     "/public/%2e%2e/admin/x",
     "/public%2f..%2Fadmin/x",
     "/public\\..\\admin\\x",
+    "/admin;v=1/x",
+    "/admin%3Bv=1/x",
+    "/public/..;/admin/x",
+    "/ad%0Amin/x",
+    "/admin%00.png",
+    "/a/b/%2e%2e//..;v//admin/x",
 ];
 
 #[tokio::test]
@@ -106,7 +113,10 @@ async fn a_path_whose_readings_fall_under_one_rule_passes() {
         ("/admin//x", "admin"),
         ("/admin/%78", "admin"),
         ("/admin/y/../x", "admin"),
+        ("/admin/x;v=1", "admin"),
+        ("/admin/%00", "admin"),
         ("/other//x", "rest"),
+        ("/other;v=1/a%40b", "rest"),
         ("/other/%61", "rest"),
         ("/100%", "rest"),
     ] {
@@ -120,5 +130,74 @@ async fn tables_that_look_at_no_path_take_every_spelling() {
     for path in SPELLINGS {
         assert_eq!(get(&bare(routes.clone()), path).await, "all", "{path}");
         assert_eq!(get(&bare(named("one").into()), path).await, "one", "{path}");
+    }
+}
+
+/// A parameter in the middle of a path may be empty to axum, so it may be here.
+#[tokio::test]
+async fn empty_segments() {
+    let routes = || {
+        Routes::builder()
+            .route(Route::path("/users/{id}/keys"), named("keys"))
+            .route(Route::path("/t/{tenant}"), named("tenant"))
+            .route(Route::path("/files/{*path}"), named("files"))
+            .route(Route::prefix("/p/{project}/x"), named("project"))
+    };
+    let strict = bare(routes().otherwise_unlimited().unwrap());
+    for path in ["/users//keys", "/users//keys/", "/t//", "/files//", "/p//x", "/p//x/y"] {
+        assert_eq!(get(&strict, path).await, "400", "{path}");
+    }
+    for (path, expected) in [("/users/keys", "unlimited"), ("/t/", "unlimited"), ("/users/7//keys", "400")] {
+        assert_eq!(get(&strict, path).await, expected, "{path}");
+    }
+    // If both readings fall under one rule, it holds.
+    let users = named("users");
+    let routes = Routes::builder().route(Route::path("/users/{id}/keys"), users.clone());
+    let service = bare(routes.route(Route::prefix("/users"), users).otherwise_unlimited().unwrap());
+    assert_eq!(get(&service, "/users//keys").await, "users");
+}
+
+/// Characters that may stand in a path as they are have two spellings. Axum takes them for two paths.
+#[tokio::test]
+async fn characters_that_need_no_encoding() {
+    let routes = Routes::builder()
+        .unlimited(Route::path("/users/@me"))
+        .route(Route::path("/users/{id}"), named("user"))
+        .otherwise(named("rest"))
+        .unwrap();
+    let service = bare(routes);
+    for (path, expected) in [
+        ("/users/@me", "unlimited"),
+        ("/users/%40me", "400"),
+        ("/users/a%40b.example", "user"),
+        ("/users/7;v=2", "user"),
+        ("/users/a%3Ab", "user"),
+    ] {
+        assert_eq!(get(&service, path).await, expected, "{path}");
+    }
+}
+
+/// A slash at the end avoids no limit, and gains no freedom.
+#[tokio::test]
+async fn a_slash_at_the_end() {
+    let routes = Routes::builder()
+        .unlimited(Route::path("/healthz"))
+        .unlimited(Route::path("/static/"))
+        .route(Route::path("/chat"), named("chat"))
+        .route(Route::path("/items/"), named("items"))
+        .otherwise(named("rest"))
+        .unwrap();
+    let service = bare(routes);
+    for (path, expected) in [
+        ("/healthz", "unlimited"),
+        ("/healthz/", "rest"),
+        ("/static/", "unlimited"),
+        ("/static", "rest"),
+        ("/chat", "chat"),
+        ("/chat/", "chat"),
+        ("/items", "items"),
+        ("/items/", "items"),
+    ] {
+        assert_eq!(get(&service, path).await, expected, "{path}");
     }
 }

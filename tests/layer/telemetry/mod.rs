@@ -6,6 +6,8 @@ mod catalogue;
 mod decisions;
 mod documented;
 #[cfg(feature = "metrics")]
+mod memory;
+#[cfg(feature = "metrics")]
 mod observability;
 #[cfg(feature = "metrics")]
 mod outage;

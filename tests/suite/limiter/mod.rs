@@ -24,6 +24,7 @@ mod lease;
 mod ledger;
 mod local;
 mod memory;
+mod memory_full;
 mod outside;
 mod overload;
 mod prefetch;

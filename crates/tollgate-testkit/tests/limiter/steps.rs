@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use axum::{Router, body::to_bytes};
-use tollgate::layer::{OnUnavailable, RateLimitStatus};
+use tollgate::{
+    EntityId, Limit,
+    layer::{OnUnavailable, Policy, RateLimitStatus, keys},
+    limiter::Share,
+    model::{ConfigScope, Entity, StoredConfig, StoredOnUnavailable},
+};
 use tollgate_testkit::{LimitedResponse, Outcome, Step, TestLimiter};
 
 use super::{ask, behind, hello, policy, status};
@@ -85,6 +90,44 @@ async fn the_store_is_down_and_the_policy_lets_pass() {
     for expected in ["true", "false"] {
         let body = to_bytes(ask(&app, "alice").await.into_body(), 100).await.unwrap();
         assert_eq!(body, expected);
+    }
+}
+
+/// A share of stored limits was 503, because a script knew no limits.
+#[tokio::test]
+async fn the_store_is_down_and_the_share_of_stored_limits_decides() {
+    let limiter = TestLimiter::new();
+    let limits = [Limit::per_minute("rpm", 60), Limit::per_minute("tpm", 1000)];
+    let scope = ConfigScope::resource("gpt-4").unwrap();
+    limiter.limiter().config().set(scope, StoredConfig::new(limits)).await.unwrap();
+    let stored = Policy::builder().entity(keys::header("x-user")).resource(keys::fixed("gpt-4")).cost("tpm", 100);
+    let local = stored.on_unavailable(OnUnavailable::Local { share: Share::one_of(2) });
+    let app = behind(&limiter, local, Router::new().fallback(async || "hello"));
+    limiter.then(Step::store_down().always());
+    let response = ask(&app, "alice").await;
+    assert_eq!(response.status(), 200);
+    response.assert_remaining("tpm", 400);
+    for _ in 0..4 {
+        assert_eq!(status(&app, "alice").await, 200);
+    }
+    ask(&app, "alice").await.assert_denied(Duration::from_secs(12));
+    // A parent that is stored is charged, too.
+    let id = |text: &str| EntityId::new(text).unwrap();
+    limiter.limiter().entities().create(Entity::new(id("child")).with_parent(id("alice")).cascading()).await.unwrap();
+    assert_eq!(status(&app, "child").await, 429);
+}
+
+/// As above, of the stored mode.
+#[tokio::test]
+async fn the_store_is_down_and_the_stored_mode_decides() {
+    let limiter = TestLimiter::new();
+    let app = hello(&limiter);
+    limiter.then(Step::store_down().always());
+    assert_eq!(status(&app, "alice").await, 503);
+    for (mode, expected) in [(StoredOnUnavailable::Allow, 200), (StoredOnUnavailable::Block, 503)] {
+        let config = StoredConfig::new([Limit::per_minute("rpm", 60)]).with_on_unavailable(mode);
+        limiter.limiter().config().set(ConfigScope::system(), config).await.unwrap();
+        assert_eq!(status(&app, "alice").await, expected, "{mode:?}");
     }
 }
 

@@ -4,12 +4,12 @@ mod forwarded;
 mod node;
 mod proxies;
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
 use http::{HeaderName, header::FORWARDED};
 
 use super::{InvalidNetwork, Key, KeyExtractor, MissingKey, form::only, peer};
-use crate::layer::RequestHead;
+use crate::layer::{RequestHead, header_name::header_name};
 
 pub use proxies::TrustedProxies;
 
@@ -98,10 +98,13 @@ impl ClientIp {
     /// The header `name`, which holds one address. The proxies must overwrite what clients send.
     ///
     /// # Panics
-    /// Where `name` is not a lower-case header name.
+    /// If `name` is a text that is no header name. A [`HeaderName`] never panics.
     #[track_caller]
-    pub fn header(name: &'static str, proxies: impl Into<TrustedProxies>) -> Self {
-        Self::single(HeaderName::from_static(name), proxies)
+    pub fn header<N>(name: N, proxies: impl Into<TrustedProxies>) -> Self
+    where
+        N: TryInto<HeaderName, Error: fmt::Display>,
+    {
+        Self::single(header_name(name), proxies)
     }
 
     /// `CF-Connecting-IP`: Cloudflare.

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use crate::model::canonical;
+
 /// An address, perhaps with a port (`192.0.2.1:80`, `[2001:db8::1]:80`), and nothing else. An
 /// unspecified address (`0.0.0.0`) is nobody's.
 pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {
@@ -17,7 +19,7 @@ pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {
             is_port(port).then_some(IpAddr::V4(address.parse().ok()?))
         }),
     };
-    address.map(|address| address.to_canonical()).filter(|address| !address.is_unspecified())
+    address.map(canonical).filter(|address| !address.is_unspecified())
 }
 
 /// An address and a port, without brackets for IPv6 too (`2001:db8::1:80`).
@@ -53,6 +55,8 @@ mod tests {
             ("[2001:db8::1]:65535", "2001:db8::1"),
             ("::ffff:192.0.2.1", "192.0.2.1"),
             ("[::ffff:192.0.2.1]:1", "192.0.2.1"),
+            ("[64:ff9b::192.0.2.1]:1", "192.0.2.1"),
+            ("::192.0.2.1", "192.0.2.1"),
         ] {
             assert_eq!(address(text.as_bytes()), Some(expected.parse().unwrap()), "{text}");
         }
@@ -71,6 +75,7 @@ mod tests {
             "192.0.2.01",
             "0.0.0.0",
             "::",
+            "64:ff9b::",
             "[192.0.2.1]",
             "[2001:db8::1",
             "[2001:db8::1]80",

@@ -62,6 +62,34 @@ async fn other_parameters() {
     }
 }
 
+/// The capacity becomes smaller than the cost of the head of the line. The head has spent its tokens already, so
+/// nobody waits for its sleep: those behind it start as told, and who asks for more than the capacity hears so at once.
+#[tokio::test(start_paused = true)]
+async fn a_capacity_below_the_cost_of_the_head() {
+    for limiter in both() {
+        ask(&limiter, 10).await.unwrap().commit().await.unwrap();
+        let starts = Starts::new();
+        let head = starts.wait(0, 10, ask(&limiter, 10).until_ready(LONG));
+        settle().await;
+        let behind = starts.wait(1, 5, ask(&limiter, 5).until_ready(LONG));
+        settle().await;
+        let small = Limit::custom("tokens", 5, 10, Duration::from_secs(1)).unwrap();
+        let ask_less = |cost| limiter.acquire("user", "api").limits(small.clone()).cost("tokens", cost);
+        let later = starts.wait(2, 1, ask_less(1).until_ready(LONG));
+        settle().await;
+        let before = tokio::time::Instant::now();
+        let refused = ask_less(10).until_ready(LONG).await;
+        assert!(matches!(refused, Err(tollgate::Error::ExceedsCapacity(_))), "{refused:?}");
+        assert_eq!(before.elapsed(), Duration::ZERO);
+        all(vec![head, behind, later]).await;
+        let at: Vec<_> = starts.all().iter().map(|start| (start.number, start.at)).collect();
+        for ((number, at), expected) in at.iter().zip([1000, 1500, 1600]) {
+            assert!((expected..=expected + 10).contains(at), "{number} at {at}");
+        }
+        assert!(at.iter().map(|(number, _)| *number).eq(0..3), "{at:?}");
+    }
+}
+
 /// Ten tokens an hour: the bucket would count as gone after seven hours, full again. It owes 20 hours.
 #[tokio::test(start_paused = true)]
 async fn a_bucket_in_debt_does_not_expire_before_it_is_paid() {

@@ -1,0 +1,50 @@
+//! The choice of what becomes of a new key when the store is full of buckets in use.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// Decides what a [`MemoryStore`](super::MemoryStore) does with a new key when it is full and every bucket is in use.
+///
+/// A bucket that is full again is not in use: it is forgotten first, whatever is chosen here, and that changes no
+/// decision. Keys that nothing has checked can be made up, so a client can fill a store.
+///
+/// | | the new key | others | grants beyond a limit |
+/// |---|---|---|---|
+/// | `Refuse` | `Error::Unavailable`: the failure mode decides | keep their buckets | none |
+/// | `Share` | shares a bucket with all other new keys | keep their buckets | none |
+/// | `ForgetFullest` | has a full bucket | one is forgotten | what the forgotten bucket lacked, if its key comes back |
+///
+/// ```
+/// use tollgate::{RateLimiter, store::{MemoryStore, WhenFull}};
+///
+/// let store = MemoryStore::with_capacity(100_000).when_full(WhenFull::Share);
+/// let limiter = RateLimiter::builder().build_memory(store);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// Refuses the new key with [`Error::Unavailable`](crate::Error::Unavailable), until a bucket is full again.
+    #[default]
+    Refuse,
+    /// Lets the new keys of a resource share buckets, the overflow buckets, with the limits of one key. A store has 64
+    /// of them for each resource, or one for each 8192 buckets if it has more room than that. A key that finds room
+    /// later begins with what its overflow bucket holds: nobody gets more than its limits allow. Leases and denials
+    /// name the entity `overflow`.
+    Share,
+    /// Forgets the bucket that would be full again first. If its key comes back, it has a full bucket: it was granted
+    /// more than its limits by what the bucket lacked when it was forgotten.
+    ForgetFullest,
+}
+
+/// A [`WhenFull`] that can be changed while others read it.
+#[derive(Debug, Default)]
+pub(super) struct Setting(AtomicU8);
+
+impl Setting {
+    pub(super) fn set(&self, rule: WhenFull) {
+        self.0.store(rule as u8, Ordering::Relaxed);
+    }
+
+    pub(super) fn is(&self, rule: WhenFull) -> bool {
+        self.0.load(Ordering::Relaxed) == rule as u8
+    }
+}

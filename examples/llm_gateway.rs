@@ -1,48 +1,79 @@
 //! A gateway in front of a language model: every API key and its project have requests and tokens a minute.
 //!
-//! A request is charged an estimate before the model is asked, and what the model says that it used once
-//! the answer has gone by, streamed or not. The model is a fake with a socket of its own, and the embedded
-//! engine is the table, so there is nothing to install.
+//! It speaks OpenAI's chat completions and Anthropic's messages. A request is charged an estimate before the model is
+//! asked, and what the model says that it used once the answer has gone by, streamed or not. A refusal has the headers and
+//! the body that the API's own clients read.
+//!
+//! The model is a fake with a socket of its own, and the embedded engine is the table, so there is nothing to install.
+//! `UPSTREAM=http://127.0.0.1:11434` asks a server of yours instead.
 //!
 //! ```sh
 //! cargo run --example llm_gateway
 //! ```
 
+#[path = "llm_gateway/api.rs"]
+mod api;
+#[path = "llm_gateway/chunks.rs"]
+pub(crate) mod chunks;
+#[path = "llm_gateway/fake_model.rs"]
+mod fake_model;
+#[path = "llm_gateway/tokens.rs"]
+mod tokens;
+#[path = "llm_gateway/upstream.rs"]
+mod upstream;
+
 use std::{collections::HashSet, error::Error, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    body::Body,
-    extract::{Request, State},
-    http::{StatusCode, header},
+    extract::{DefaultBodyLimit, Request, State, rejection::JsonRejection},
+    http::{HeaderMap, StatusCode},
     middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::post,
 };
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::ReceiverStream;
 use tollgate::{
     EntityId, Limit, RateLimitLayer, RateLimiter,
-    layer::{BoundLimiter, InvalidPolicy, Learn, OnUnavailable, OpenAi, Outcome, Policy, Settle, TopUp, Usage, keys},
+    layer::{
+        BoundLimiter, InvalidPolicy, KeyExtractor, Learn, OnUnavailable, Outcome, Policy, RequestHead, Settle, TopUp,
+        Usage, keys,
+    },
     limiter::Share,
     model::{ConfigScope, Entity},
 };
 use tollgate_testkit::Engine;
 
+use api::Api;
+use upstream::Upstream;
+
+pub(crate) use fake_model::fake_model;
+
 /// The body of a request.
 type Chat = Map<String, Value>;
+
+/// The largest body of a request, with its images.
+const LARGEST_BODY: usize = 20 << 20;
+
+/// The tokens of a request whose client does not say how long its answer may be, as long as nothing is learned.
+const TYPICAL: u64 = 100;
+
+/// The longest time that answers under way have when the gateway stops.
+const GRACE: Duration = Duration::from_secs(30);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().with_env_filter("tollgate=info").with_writer(std::io::stderr).init();
-    let model = TcpListener::bind(("127.0.0.1", 0)).await?;
-    let upstream = format!("http://{}/v1/chat/completions", model.local_addr()?);
-    tokio::spawn(async move { axum::serve(model, fake_model()).await });
+    let upstream = match std::env::var("UPSTREAM") {
+        Ok(url) => url,
+        Err(_) => {
+            let model = TcpListener::bind(("127.0.0.1", 0)).await?;
+            let url = format!("http://{}", model.local_addr()?);
+            tokio::spawn(async move { axum::serve(model, fake_model()).await });
+            url
+        }
+    };
 
     // The table lives as long as this variable. Yours: `RateLimiter::open().stack("rate-limits").await?`
     let engine = Engine::start().await;
@@ -52,14 +83,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let port = std::env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(3000);
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     println!("{}", welcome(&format!("http://{}", listener.local_addr()?)));
-    axum::serve(listener, gateway(&limiter, known, upstream)?).await?;
+    let served = axum::serve(listener, gateway(&limiter, known, &upstream)?).with_graceful_shutdown(stopped());
+    tokio::select! {
+        served = served => served?,
+        // Streams can take longer than anybody waits for.
+        () = async { stopped().await; tokio::time::sleep(GRACE).await } => {}
+    }
+    // Writes the settlements that are still on their way.
+    limiter.shutdown().await;
+    println!("Bye: everything is written.");
     Ok(())
 }
 
-/// What an operator does once: a project with two keys, and limits that can be changed while all runs.
+/// Does what an operator does once: a project with two keys, and limits that can be changed while all runs.
 ///
 /// Of a key nobody but its owner knows more than a hash: that is what [`EntityId::from_secret`] makes of it,
-/// and what the layer's `bearer_token` makes of a request's.
+/// and what the layer makes of a request's.
 pub(crate) async fn set_up(limiter: &RateLimiter) -> Result<HashSet<EntityId>, Box<dyn Error>> {
     let (config, entities) = (limiter.config(), limiter.entities());
     let project = EntityId::new("project-search")?;
@@ -78,15 +117,20 @@ pub(crate) async fn set_up(limiter: &RateLimiter) -> Result<HashSet<EntityId>, B
     Ok(known)
 }
 
+/// Where clients have their key: Anthropic's in `x-api-key`, OpenAI's in `Authorization`.
+fn key() -> impl KeyExtractor {
+    keys::hashed_header("x-api-key").or(keys::bearer_token())
+}
+
 /// How requests are limited: by what is stored in the table.
-fn policy() -> Result<Policy, InvalidPolicy> {
+fn policy(api: Api) -> Result<Policy, InvalidPolicy> {
     Policy::builder()
-        .entity(keys::bearer_token())
+        .entity(key())
         .resource(keys::fixed("chat"))
         // The handler acquires: how long an answer may be stands in the body, which a layer does not see.
         .acquire_in_handler()
-        // Where the client does not say it: what earlier requests of this key have used, to begin with 100.
-        .cost("tpm", 100)
+        // If the client does not say it: what earlier requests of this key have used, to begin with this.
+        .cost("tpm", TYPICAL)
         .learn("tpm", Learn::over(20))
         // What was used: while the answer streams the prompt and about a token an event, in the end what the
         // model says. Who goes midway pays for the prompt, and for what has come.
@@ -94,15 +138,15 @@ fn policy() -> Result<Policy, InvalidPolicy> {
         .settle("tpm", Settle::usage(Usage::total()))
         // A stream that uses more than it was charged for gets more, or else it ends.
         .top_up(TopUp::steps(100).end_stream())
-        // Nonsense is a request, but used no tokens. Where the model could not be reached, nothing was used.
+        // Nonsense is a request, but used no tokens. If the model could not be reached, nothing was used.
         .on_status(400..=499, Outcome::refund(["tpm"]))
         .on_status(502..=502, Outcome::Refund)
         // Who is short by a moment need not come back.
         .wait(Duration::from_secs(2))
         // Without the table every process, of which there may be eight, goes by an eighth of the limits.
         .on_unavailable(OnUnavailable::Local { share: Share::one_of(8) })
-        // The headers that OpenAI's clients know: `x-ratelimit-remaining-tokens` and its like.
-        .dialect(OpenAi::new().requests("rpm").tokens("tpm"))
+        // The headers and the errors that the API's clients know.
+        .dialect(api.dialect())
         .build()
 }
 
@@ -110,135 +154,89 @@ fn policy() -> Result<Policy, InvalidPolicy> {
 pub(crate) fn gateway(
     limiter: &RateLimiter,
     known: HashSet<EntityId>,
-    upstream: String,
+    upstream: &str,
 ) -> Result<Router, InvalidPolicy> {
-    Ok(Router::new()
-        .route("/v1/chat/completions", post(complete))
-        .route_layer(RateLimitLayer::new(limiter.clone(), policy()?))
-        // The last one is the outermost: the layer below counts by keys that were checked here.
-        .route_layer(middleware::from_fn_with_state(Arc::new(known), authenticate))
-        .with_state(Upstream { url: upstream.into(), client: Client::builder(TokioExecutor::new()).build_http() }))
+    let known = Arc::new(known);
+    let mut router = Router::new();
+    for api in [Api::OpenAi, Api::Anthropic] {
+        let route = Router::new()
+            .route(api.path(), post(complete))
+            .route_layer(RateLimitLayer::new(limiter.clone(), policy(api)?))
+            // Outside of the layer, which has to see what clients do not.
+            .route_layer(middleware::map_response(chunks::as_asked))
+            // The last one is the outermost: the layer counts by keys that were checked here.
+            .route_layer(middleware::from_fn_with_state((api, known.clone()), authenticate))
+            .with_state(Upstream::new(api, upstream));
+        router = router.merge(route);
+    }
+    Ok(router.layer(DefaultBodyLimit::max(LARGEST_BODY)))
 }
 
 /// Lets in who has a key that was given out. To a limiter every key that somebody makes up is a new client.
-async fn authenticate(State(known): State<Arc<HashSet<EntityId>>>, request: Request, next: Next) -> Response {
-    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let key = header.and_then(|value| value.strip_prefix("Bearer ")).map(EntityId::from_secret);
-    match key {
-        Some(Ok(key)) if known.contains(&key) => next.run(request).await,
-        _ => (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")]).into_response(),
+async fn authenticate(
+    State((api, known)): State<(Api, Arc<HashSet<EntityId>>)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let found = key().extract(&RequestHead::from(&request)).ok().and_then(|key| key.into_entity().ok());
+    if found.is_some_and(|key| known.contains(&key)) {
+        return next.run(request).await;
     }
+    api.error(StatusCode::UNAUTHORIZED, "Missing or invalid API key.")
 }
 
 /// Asks the model, if the key may.
 async fn complete(
     limiter: BoundLimiter,
     State(upstream): State<Upstream>,
-    Json(mut chat): Json<Chat>,
+    headers: HeaderMap,
+    chat: Result<Json<Chat>, JsonRejection>,
 ) -> Result<Response, tollgate::Error> {
-    // About a token for every word.
-    let prompt = Prompt { tokens: words(&chat) };
-    let limiter = match chat.get("max_tokens").and_then(Value::as_u64) {
-        // The answer, and the prompt. More than a full bucket holds is refused.
-        Some(most) => limiter.cost("tpm", most.min(1_000_000) + prompt.tokens),
+    let Json(mut chat) = match chat {
+        Ok(chat) => chat,
+        // Whatever a client sends is a request.
+        Err(rejection) => {
+            let _lease = limiter.cost("tpm", 1).acquire().await?;
+            return Ok(upstream.api.error(rejection.status(), &rejection.body_text()));
+        }
+    };
+    let prompt = Prompt { tokens: tokens::prompt(&chat) };
+    let limiter = match tokens::longest_answer(&chat) {
+        // More than a full bucket holds is refused.
+        Some(answer) => limiter.cost("tpm", prompt.tokens.saturating_add(answer)),
+        None if prompt.tokens > TYPICAL => limiter.cost("tpm", prompt.tokens.saturating_add(TYPICAL)),
         None => limiter,
     };
     // Denied: the error is the answer, a 429 with `Retry-After`. Granted: the layer keeps the lease until
     // the answer has gone by, and settles it. Nothing is left to do with it here.
     let _lease = limiter.acquire().await?;
-    if is_streamed(&chat) {
-        // Else a stream does not say what it used.
-        chat.insert("stream_options".to_owned(), json!({"include_usage": true}));
-    }
-    let mut answer = upstream.ask(&chat).await;
+    let asks_for_usage = upstream.api == Api::Anthropic || chunks::ask_for_usage(&mut chat);
+    let mut answer = upstream.ask(&chat, &headers).await;
     answer.extensions_mut().insert(prompt);
+    if !asks_for_usage {
+        answer.extensions_mut().insert(chunks::HideUsage);
+    }
     Ok(answer)
 }
 
-/// What a request brings, for the settle rule.
+/// The prompt of a request, for the settle rule.
 #[derive(Clone, Copy)]
 struct Prompt {
     tokens: u64,
 }
 
-#[derive(Clone)]
-struct Upstream {
-    url: Arc<str>,
-    client: Client<HttpConnector, Body>,
-}
-
-impl Upstream {
-    /// The model's answer, as it comes.
-    async fn ask(&self, chat: &Chat) -> Response {
-        let json = (header::CONTENT_TYPE, "application/json");
-        let request = Request::post(&*self.url).header(json.0, json.1).body(Body::from(json!(chat).to_string()));
-        let Ok(request) = request else {
-            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-        };
-        let Ok(answer) = self.client.request(request).await else {
-            return StatusCode::BAD_GATEWAY.into_response();
-        };
-        let (head, body) = answer.into_parts();
-        // Not all headers: those of upstream's connection are not for ours.
-        let kind = head.headers.get(header::CONTENT_TYPE).cloned();
-        let mut response = (head.status, Body::new(body)).into_response();
-        if let Some(kind) = kind {
-            response.headers_mut().insert(header::CONTENT_TYPE, kind);
-        }
-        response
-    }
-}
-
-fn is_streamed(chat: &Chat) -> bool {
-    chat.get("stream") == Some(&Value::Bool(true))
-}
-
-/// The words of all messages.
-fn words(chat: &Chat) -> u64 {
-    let messages = chat.get("messages").and_then(Value::as_array).into_iter().flatten();
-    messages.filter_map(|message| message["content"].as_str()).map(|text| text.split_whitespace().count() as u64).sum()
-}
-
-/// A model that answers each word with a word, until `max_tokens` are used up; every word is a token.
-pub(crate) fn fake_model() -> Router {
-    Router::new().route("/v1/chat/completions", post(model))
-}
-
-async fn model(Json(chat): Json<Chat>) -> Response {
-    let prompt = words(&chat);
-    if prompt == 0 {
-        return (StatusCode::BAD_REQUEST, Json(json!({"error": {"message": "Say something."}}))).into_response();
-    }
-    let most = chat.get("max_tokens").and_then(Value::as_u64);
-    let answer = prompt.min(most.unwrap_or(prompt));
-    let usage = json!({"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer});
-    if !is_streamed(&chat) {
-        let content = vec!["word"; answer as usize].join(" ");
-        let choices = json!([{"index": 0, "message": {"role": "assistant", "content": content}}]);
-        return Json(json!({"object": "chat.completion", "choices": choices, "usage": usage})).into_response();
-    }
-    let chunk = |choices: Value, usage: &Value| {
-        let chunk = json!({"object": "chat.completion.chunk", "choices": choices, "usage": usage});
-        format!("data: {chunk}\n\n")
-    };
-    let word = chunk(json!([{"index": 0, "delta": {"content": "word "}}]), &Value::Null);
-    let mut events = vec![word; answer as usize];
-    if chat.get("stream_options").is_some_and(|options| options["include_usage"] == true) {
-        events.push(chunk(json!([]), &usage));
-    }
-    events.push("data: [DONE]\n\n".to_owned());
-
-    let (sender, receiver) = tokio::sync::mpsc::channel(1);
-    tokio::spawn(async move {
-        for event in events {
-            // Nobody listens any more: a client that goes, or a stream that the gateway ends, stops the model.
-            if sender.send(Ok::<_, std::convert::Infallible>(event)).await.is_err() {
-                break;
+/// Waits for ctrl-c, or for the signal with which containers are stopped.
+async fn stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminated) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminated.recv() => {}
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
         }
-    });
-    ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(ReceiverStream::new(receiver))).into_response()
+        Err(_) => std::future::pending().await,
+    }
 }
 
 fn welcome(url: &str) -> String {
@@ -251,26 +249,26 @@ fn welcome(url: &str) -> String {
     format!(
         "Listening on {url}. Try:
 
-  # charged 54, settled to the 8 that were used: see x-ratelimit-remaining-tokens of the next answer
+  # charged 55, settled to the 10 that were used: see x-ratelimit-remaining-tokens of the next answer
   {}
 
-  # the same as a stream, whose last chunk has the usage
+  # the same as a stream
   {}
 
   # a little more than is left of the key's 1000: waits until it is there
   {}
 
-  # more than a full bucket holds: 429
+  # more than a full bucket holds: 429, and no use to try again
   {}
 
   # nobody's key: 401
   {}
 
 Stop with ctrl-c.",
-        ask("sk-alice", "\"max_tokens\": 50"),
-        ask("sk-alice", "\"max_tokens\": 50, \"stream\": true"),
-        ask("sk-alice", "\"max_tokens\": 996"),
-        ask("sk-alice", "\"max_tokens\": 2000"),
-        ask("sk-mallory", "\"max_tokens\": 50"),
+        ask("sk-alice", "\"max_completion_tokens\": 50"),
+        ask("sk-alice", "\"max_completion_tokens\": 50, \"stream\": true"),
+        ask("sk-alice", "\"max_completion_tokens\": 990"),
+        ask("sk-alice", "\"max_completion_tokens\": 2000"),
+        ask("sk-mallory", "\"max_completion_tokens\": 50"),
     )
 }

@@ -136,7 +136,7 @@ impl Subject {
         if let Some(resource) = &self.fixed_resource {
             return Ok(Some(Cow::Borrowed(resource)));
         }
-        let found = self.resource.extract(head).and_then(|key| named("the resource", key.into_resource()));
+        let found = self.resource.extract(head).and_then(|key| named("resource", key.into_resource()));
         match found {
             Ok(resource) => Ok(Some(Cow::Owned(resource))),
             Err(missing) if self.skips(&missing) => Ok(None),
@@ -163,7 +163,7 @@ impl Subject {
     ) -> Result<Option<Entity<'a>>, MissingKey> {
         let found = self.entity.extract(head).and_then(|key| match key.network() {
             Some(network) if text.write(network) => Ok(Entity::Address(text)),
-            _ => named("the entity", key.into_entity()).map(Entity::Id),
+            _ => named("entity", key.into_entity()).map(Entity::Id),
         });
         match (found, &self.on_missing_key) {
             (Ok(entity), _) => Ok(Some(entity)),
@@ -229,7 +229,7 @@ fn named<N>(what: &'static str, name: Result<N, Invalid>) -> Result<N, MissingKe
     name.map_err(|error| match error {
         Invalid::Key(_) => MissingKey::absent(what),
         // A name that the server chose itself.
-        error => MissingKey::setup(format!("{what} key of a rate limit policy: {error}")),
+        error => MissingKey::setup(format!("the {what} key of a rate limit policy: {error}")),
     })
 }
 

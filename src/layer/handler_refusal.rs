@@ -12,6 +12,7 @@ use http::{
 use super::{
     Policy, RequestHead, ResponseHead,
     answer::{self, Form},
+    headers::{RETRY_AFTER_MS, SHOULD_RETRY},
     held::Held,
 };
 use crate::{clock::Clock, error::Error};
@@ -60,13 +61,15 @@ impl KeptHead {
 }
 
 /// What tells of the body, or of the refusal: the answer has its own, or none.
-const OF_THE_ANSWER: [HeaderName; 9] = [
+const OF_THE_ANSWER: [HeaderName; 11] = [
     CACHE_CONTROL,
     CONTENT_ENCODING,
     CONTENT_LENGTH,
     CONTENT_TYPE,
     ETAG,
     RETRY_AFTER,
+    RETRY_AFTER_MS,
+    SHOULD_RETRY,
     TRANSFER_ENCODING,
     TRAILER,
     WWW_AUTHENTICATE,

@@ -62,8 +62,9 @@
 //! | the path reads in two ways that fall under different [routes] | 400 |
 //! | the server is set up wrongly (no peer address, no matched path, no limits stored, a cost of a limit that is not stored) | 500, and an error event that says what is missing |
 //!
-//! gRPC requests get a status instead: `RESOURCE_EXHAUSTED` and its like, in a response without a
-//! body. Clients are told where their limits stand in the IETF draft's headers, or in other
+//! gRPC requests get a status instead: `RESOURCE_EXHAUSTED` and its like, with details. The dialects
+//! [`OpenAi`] and [`Anthropic`] answer with the errors that their clients read. No cache stores an
+//! answer: each is `no-store`. Clients are told where their limits stand in the IETF draft's headers, or in other
 //! [dialects](Dialect); [`Jitter`] spreads those that were denied; an [`Answer`] replaces any of it.
 //! The guide has a page on answers.
 //!

@@ -79,7 +79,7 @@ async fn client(address: SocketAddr, number: usize) {
     let kind = ["text/plain", "application/grpc", "application/problem+json"][number % 3];
     let who = if number.is_multiple_of(7) { String::new() } else { format!("x-user: user-{user}\r\n") };
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: test\r\nx-tokens: {tokens}\r\ncontent-type: {kind}\r\n{who}content-length: 5\r\n"
+        "{method} {path} HTTP/1.1\r\nhost: test\r\nx-tokens: {tokens}\r\ncontent-type: {kind}\r\nte: trailers\r\n{who}content-length: 5\r\n"
     );
     let request = match number % 6 {
         // Gone within the body.

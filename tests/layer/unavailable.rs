@@ -50,7 +50,7 @@ async fn it_is_stopped() {
             "type": "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity",
             "title": "The rate limiter is unavailable",
             "status": 503,
-            "detail": "There was no decision in time. Retry soon.",
+            "detail": "The rate limiter is unavailable. Please try again in 1s.",
         })
     );
     assert!(events.text().contains("limiter unavailable"), "{}", events.text());

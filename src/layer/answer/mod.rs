@@ -29,7 +29,7 @@ pub(super) fn without_policy(head: &RequestHead<'_>, reason: RefusalReason<'_>) 
     }
     let reason = refuse::judged(reason);
     let form = Form::from(head);
-    form.finish(form.answer(reason, refuse::wait(reason)))
+    form.finish(form.answer(reason, refuse::wait(reason), None))
 }
 
 /// The answer where no policy says how: of an error that a handler answers with, past any layer.
@@ -37,7 +37,7 @@ pub(super) fn without_policy(head: &RequestHead<'_>, reason: RefusalReason<'_>) 
 pub(super) fn plain(error: &crate::Error) -> Response<Bytes> {
     RefusalReason::tell(error);
     let reason = RefusalReason::of(error);
-    Form::default().answer(reason, refuse::wait(reason))
+    Form::default().answer(reason, refuse::wait(reason), None)
 }
 
 /// Marks the answer to a denied request, so that layers further out give their own cost back.

@@ -1,33 +1,115 @@
-//! Problem documents: RFC 9457.
+//! The contents of a refusal in every form: a status, a title, a sentence; and problem documents (RFC 9457).
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use http::StatusCode;
 use serde::Serialize;
 
-/// A problem document.
+use super::RefusalReason;
+use crate::{
+    error::ExceedsCapacity,
+    layer::{
+        headers::{go_duration, policy_name},
+        keys::missing::Reason,
+    },
+    model::Denied,
+};
+
+/// A problem document. Other forms tell its sentence, too.
 #[derive(Serialize)]
 pub(super) struct Problem<'a> {
     #[serde(rename = "type")]
-    pub(super) kind: &'static str,
-    pub(super) title: &'static str,
+    kind: &'static str,
+    title: &'static str,
     #[serde(serialize_with = "number")]
     pub(super) status: StatusCode,
     pub(super) detail: String,
     #[serde(rename = "violated-policies", skip_serializing_if = "Vec::is_empty")]
-    pub(super) violated_policies: Vec<Cow<'a, str>>,
+    violated_policies: Vec<Cow<'a, str>>,
 }
 
-pub(super) const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
-pub(super) const REDUCED_CAPACITY: &str = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity";
-pub(super) const COST_EXCEEDS_CAPACITY: &str =
-    "https://docs.rs/tollgate/latest/tollgate/layer/index.html#cost-exceeds-capacity";
-pub(super) const PLAIN: &str = "about:blank";
+const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
+const REDUCED_CAPACITY: &str = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity";
+const COST_EXCEEDS_CAPACITY: &str = "https://docs.rs/tollgate/latest/tollgate/layer/index.html#cost-exceeds-capacity";
+const PLAIN: &str = "about:blank";
 
-impl Problem<'_> {
+impl<'a> Problem<'a> {
+    pub(super) fn of(reason: RefusalReason<'a>, wait: Option<Duration>) -> Self {
+        match reason {
+            RefusalReason::Denied(error) => denied(error, wait),
+            RefusalReason::ExceedsCapacity(error) => exceeds_capacity(error),
+            RefusalReason::Disabled(_) => plain(
+                StatusCode::FORBIDDEN,
+                "Forbidden",
+                "Access to this resource is disabled. Retrying does not help.".to_owned(),
+            ),
+            RefusalReason::Unavailable(_) => Problem {
+                kind: REDUCED_CAPACITY,
+                ..plain(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "The rate limiter is unavailable",
+                    format!("The rate limiter is unavailable. {}", advice(wait)),
+                )
+            },
+            RefusalReason::MissingKey(missing) => match missing.reason() {
+                Reason::Credential { what, .. } => {
+                    plain(StatusCode::UNAUTHORIZED, "Unauthorized", format!("Missing or invalid {what}."))
+                }
+                Reason::Absent(what) => {
+                    plain(StatusCode::BAD_REQUEST, "Bad request", format!("Missing or invalid {what}."))
+                }
+                Reason::Setup(_) => misconfigured(),
+            },
+            RefusalReason::Misconfigured => misconfigured(),
+        }
+    }
+
     pub(super) fn to_json(&self) -> Vec<u8> {
         // A struct of texts and a number: it always serializes.
         serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+fn denied(denied: &Denied, wait: Option<Duration>) -> Problem<'_> {
+    let violated: Vec<_> = denied.violated().map(|status| policy_name(status.owner, status.limit.name())).collect();
+    Problem {
+        kind: QUOTA_EXCEEDED,
+        title: "Rate limit exceeded",
+        status: StatusCode::TOO_MANY_REQUESTS,
+        detail: format!("Rate limit exceeded: {}. {}", violated.join(", "), advice(wait)),
+        violated_policies: violated,
+    }
+}
+
+fn exceeds_capacity(error: &ExceedsCapacity) -> Problem<'_> {
+    let limit = policy_name(error.owner, &error.limit);
+    Problem {
+        kind: COST_EXCEEDS_CAPACITY,
+        title: "The request costs more than its limit holds",
+        status: StatusCode::TOO_MANY_REQUESTS,
+        detail: format!(
+            "Request too large for {limit}: {} requested, {} at most. Retrying does not help.",
+            error.requested, error.capacity
+        ),
+        violated_policies: vec![limit],
+    }
+}
+
+/// The details are in the log, not in the answer.
+fn misconfigured<'a>() -> Problem<'a> {
+    let detail = "The server's rate limit is misconfigured.".to_owned();
+    plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error", detail)
+}
+
+fn plain<'a>(status: StatusCode, title: &'static str, detail: String) -> Problem<'a> {
+    Problem { kind: PLAIN, title, status, detail, violated_policies: Vec::new() }
+}
+
+/// Scripts search for these words, which OpenAI's API uses.
+fn advice(wait: Option<Duration>) -> Cow<'static, str> {
+    match wait {
+        Some(wait) => Cow::Owned(format!("Please try again in {}.", go_duration(wait))),
+        None => Cow::Borrowed("Retrying does not help."),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What an answer is made from.
+//! A refused request, and the trait that answers it.
 
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ pub struct Refusal<'a> {
     pub reason: RefusalReason<'a>,
     /// When it may be tried again, jitter included; `None` where waiting does not help.
     pub retry_after: Option<Duration>,
-    /// What it is answered with where nobody says otherwise: a problem document, or for gRPC
-    /// requests a status. With its headers.
+    /// The answer if nobody says otherwise: a problem document, an error in the shape of the policy's
+    /// [dialect](crate::layer::Dialect), or for gRPC requests a status. With its headers.
     pub response: Response<Bytes>,
 }
 
@@ -59,8 +59,8 @@ impl<'a> RefusalReason<'a> {
 
 /// Answers requests that are refused. Closures do.
 ///
-/// Whatever the answer is, layers further out know it for a refusal and give their own cost back, and
-/// the answer to a `HEAD` request goes without its body.
+/// Whatever the answer is, layers further out know it for a refusal and give their own cost back, the answer to a
+/// `HEAD` request goes without its body, and `Cache-Control: no-store` is added if the answer has no `Cache-Control`.
 ///
 /// ```
 /// use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};

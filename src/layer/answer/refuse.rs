@@ -14,7 +14,7 @@ use crate::{
     model::Denied,
 };
 
-/// When to try again where nothing is known.
+/// The time after which to try again if nothing is known.
 const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
 
 impl Policy {
@@ -30,7 +30,8 @@ impl Policy {
         let answers = &self.rules.answers;
         let reason = judged(reason);
         let wait = wait(reason).map(|wait| answers.jitter.lengthen(wait));
-        let mut response = form.answer(reason, wait);
+        let form = if answers.grpc { form } else { form.without_grpc() };
+        let mut response = form.answer(reason, wait, answers.dialects.errors.as_ref());
         if let RefusalReason::Denied(denied) = reason {
             self.report_denied(now, denied, wait, &mut response);
         }

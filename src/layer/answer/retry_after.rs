@@ -1,12 +1,14 @@
-//! `Retry-After` can stand once in a response: of two, the later one does.
+//! `Retry-After` can stand once in a response: of two, the later one does. So can `retry-after-ms`, which clients
+//! prefer to it.
 
 use std::time::{Duration, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderValue, header::RETRY_AFTER};
 
 use super::{Jitter, refuse::told};
+use crate::layer::headers::{RETRY_AFTER_MS, millis_up};
 
-/// Replaces the `Retry-After` of a response by `wait`, where that is later, and jitter. Where the
+/// Replaces the `Retry-After` of a response by `wait` and jitter, if that is later. If the
 /// response has none, or what it has is not understood, nothing changes. `now` is in epoch ms.
 pub(super) fn keep_later(headers: &mut HeaderMap, wait: Duration, jitter: Jitter, now: i64) {
     if wait.is_zero() {
@@ -17,7 +19,11 @@ pub(super) fn keep_later(headers: &mut HeaderMap, wait: Duration, jitter: Jitter
         return;
     };
     if values.next().is_none() && told(wait) > theirs {
-        headers.insert(RETRY_AFTER, HeaderValue::from(told(jitter.lengthen(wait))));
+        let wait = jitter.lengthen(wait);
+        headers.insert(RETRY_AFTER, HeaderValue::from(told(wait)));
+        if headers.contains_key(RETRY_AFTER_MS) {
+            headers.insert(RETRY_AFTER_MS, HeaderValue::from(millis_up(wait)));
+        }
     }
 }
 

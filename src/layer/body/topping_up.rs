@@ -13,6 +13,7 @@ use crate::{
     error::Error,
     layer::{
         TopUp,
+        headers::{ErrorDialect, ErrorKind, ErrorShape},
         held::{Asked, Held},
         settle::{Ending, Settle},
     },
@@ -98,25 +99,24 @@ impl ToppingUp {
     }
 
     /// What the body is to end with, where it can be told in its format.
-    pub(super) fn last(&self, ending: &Ending, format: Format) -> Option<Last> {
+    pub(super) fn last(&self, ending: &Ending, format: Format, errors: Option<&ErrorDialect>) -> Option<Last> {
         let Some(Over::Denied(limit)) = &self.over else {
             return None;
         };
         match (format, &ending.event) {
             (Format::Events, Some(event)) => Some(Last::Event(event.clone())),
-            (Format::Events, None) => Some(Last::Event(event(limit).into())),
+            (Format::Events, None) => Some(Last::Event(event(limit, errors).into())),
             (Format::Grpc, _) => Some(Last::Trailers(Box::new(trailers(limit)))),
             _ => None,
         }
     }
 }
 
-/// What clients of OpenAI's and of Anthropic's streams take for an error. A limit's name needs no
-/// escapes.
-fn event(limit: &LimitName) -> String {
-    let message = format!("The limit {limit} is reached.");
-    let data = format!(r#"{{"type":"error","error":{{"type":"rate_limit_error","message":"{message}"}}}}"#);
-    format!("event: error\ndata: {data}\n\n")
+/// An error in the shape of the policy's dialect. Without one it has Anthropic's, which OpenAI's clients take for an
+/// error, too.
+fn event(limit: &LimitName, errors: Option<&ErrorDialect>) -> Vec<u8> {
+    let shape = errors.map_or(&ErrorShape::Anthropic, |errors| &errors.shape);
+    shape.event(ErrorKind::RateLimit(Some(limit)), &format!("The limit {limit} is reached."))
 }
 
 /// `RESOURCE_EXHAUSTED`.

@@ -105,7 +105,7 @@ impl Watch {
             return None;
         }
         let ending = self.policy.rules.settlement.top_up.as_ref()?.ending.as_ref()?;
-        self.topping_up.last(ending, self.format)
+        self.topping_up.last(ending, self.format, self.policy.rules.answers.dialects.errors.as_ref())
     }
 
     fn top_up(&mut self, context: &mut Context<'_>) {

@@ -1,8 +1,13 @@
-//! `anthropic-ratelimit-*`, as Anthropic's API has them.
+//! `anthropic-ratelimit-*`, and errors, as Anthropic's API has them.
+
+use std::time::Duration;
 
 use http::HeaderName;
 
-use super::triple::{Reset, Triple};
+use super::{
+    errors::{ErrorDialect, ErrorShape, LONGEST_RETRY},
+    triple::{Reset, Triple},
+};
 use crate::{layer::InvalidPolicy, model::LimitName};
 
 const REQUESTS: [HeaderName; 3] = [
@@ -32,13 +37,31 @@ const OUTPUT_TOKENS: [HeaderName; 3] = [
 /// `anthropic-ratelimit-requests-limit`, `-remaining`, `-reset`, and the same for tokens, input tokens
 /// and output tokens, as Anthropic's API has them. The reset is when the limit is full again, as RFC
 /// 3339 writes times: `2026-01-01T00:00:00Z`.
-#[derive(Clone, Debug, Default)]
+///
+/// Refusals, and [streams that are ended](crate::layer::TopUp::end_stream), tell the error that Anthropic's clients read:
+///
+/// ```json
+/// {"type": "error", "error": {"type": "rate_limit_error", "message":
+///     "Rate limit exceeded: tpm. Please try again in 12s."}}
+/// ```
+///
+/// `retry-after-ms` is the exact wait, and `x-should-retry: false` makes clients give up if waiting does not help, or
+/// takes [long](Self::longest_retry).
+#[derive(Clone, Debug)]
 #[must_use = "a dialect does nothing until a policy has it"]
 pub struct Anthropic {
     requests: Option<String>,
     tokens: Option<String>,
     input_tokens: Option<String>,
     output_tokens: Option<String>,
+    longest_retry: Duration,
+}
+
+impl Default for Anthropic {
+    fn default() -> Self {
+        let (requests, tokens, input_tokens, output_tokens) = (None, None, None, None);
+        Self { requests, tokens, input_tokens, output_tokens, longest_retry: LONGEST_RETRY }
+    }
 }
 
 impl Anthropic {
@@ -69,6 +92,17 @@ impl Anthropic {
     pub fn output_tokens(mut self, name: impl Into<String>) -> Self {
         self.output_tokens = Some(name.into());
         self
+    }
+
+    /// Tells clients to give up, by `x-should-retry: false`, if they would have to wait longer than `wait`. Default: 60
+    /// seconds.
+    pub fn longest_retry(mut self, wait: Duration) -> Self {
+        self.longest_retry = wait;
+        self
+    }
+
+    pub(super) fn errors(&self) -> ErrorDialect {
+        ErrorDialect { shape: ErrorShape::Anthropic, longest_retry: self.longest_retry }
     }
 
     pub(super) fn check(

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName};
 
 use super::{
-    Dialect, PartitionKeys, QuotaUnit, ReportLimits, Standing,
+    Dialect, ErrorDialect, PartitionKeys, QuotaUnit, RETRY_AFTER_MS, ReportLimits, SHOULD_RETRY, Standing,
     ietf::{AloneFields, ListFields, OlderFields},
     triple::Triple,
 };
@@ -20,6 +20,8 @@ pub(in crate::layer) struct Dialects {
     older: Option<OlderFields>,
     triples: Vec<Triple>,
     needs_time: bool,
+    /// Of the first dialect that has errors of its own.
+    pub(in crate::layer) errors: Option<ErrorDialect>,
     pub(in crate::layer) partitions: Option<PartitionKeys>,
 }
 
@@ -30,7 +32,7 @@ impl Dialects {
     }
 
     fn none() -> Self {
-        Self { list: None, older: None, triples: Vec::new(), needs_time: false, partitions: None }
+        Self { list: None, older: None, triples: Vec::new(), needs_time: false, errors: None, partitions: None }
     }
 
     pub(in crate::layer) fn check(
@@ -50,8 +52,14 @@ impl Dialects {
                     next.list = next.older.is_none().then(|| ListFields::new(limits.own(), units.clone()));
                 }
                 Dialect::XRateLimit(dialect) => next.triples.push(dialect.check(known)?),
-                Dialect::OpenAi(dialect) => next.triples = dialect.check(known)?,
-                Dialect::Anthropic(dialect) => next.triples = dialect.check(known)?,
+                Dialect::OpenAi(dialect) => {
+                    next.errors = Some(dialect.errors(known)?);
+                    next.triples = dialect.check(known)?;
+                }
+                Dialect::Anthropic(dialect) => {
+                    next.errors = Some(dialect.errors());
+                    next.triples = dialect.check(known)?;
+                }
             }
             let new = next.names();
             if new.is_empty() {
@@ -69,6 +77,7 @@ impl Dialects {
     fn add(&mut self, more: Self) {
         self.list = self.list.take().or(more.list);
         self.older = self.older.take().or(more.older);
+        self.errors = self.errors.take().or(more.errors);
         self.triples.extend(more.triples);
         self.needs_time = self.triples.iter().any(Triple::needs_time);
     }
@@ -79,6 +88,11 @@ impl Dialects {
         let older = self.older.iter().flat_map(OlderFields::names);
         let triples = self.triples.iter().flat_map(|triple| triple.names.iter().cloned());
         list.chain(older).chain(triples).collect()
+    }
+
+    /// The headers that tell clients when to try again, but for `Retry-After`.
+    pub(in crate::layer) fn retry_names(&self) -> impl Iterator<Item = HeaderName> {
+        self.errors.iter().flat_map(|_| [RETRY_AFTER_MS, SHOULD_RETRY])
     }
 
     /// Whether what it says depends on what time it is.

@@ -6,10 +6,12 @@
 //! | `x_rate_limit` | `X-RateLimit-*` |
 //! | `open_ai`, `anthropic` | those of the language model APIs |
 //! | `triple` | what they have in common but the first: a limit, what remains, when it resets |
+//! | `errors` | the bodies of the errors that their clients read, and `retry-after-ms`, `x-should-retry` |
 
 mod anthropic;
 mod dialect;
 mod dialects;
+mod errors;
 mod ietf;
 mod open_ai;
 mod partition;
@@ -33,9 +35,10 @@ pub use unit::QuotaUnit;
 pub use x_rate_limit::XRateLimit;
 
 pub(super) use dialects::Dialects;
+pub(super) use errors::{ErrorDialect, ErrorKind, ErrorShape, RETRY_AFTER_MS, SHOULD_RETRY};
 pub(super) use ietf::AloneFields;
 pub(super) use partition::{PartitionKey, PartitionKeys};
-pub(super) use time::{millis_up, seconds_up};
+pub(super) use time::{go_duration, millis_up, seconds_up};
 pub(super) use writer::Writer;
 
 /// Where the limits stand that a response tells of.

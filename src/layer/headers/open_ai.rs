@@ -1,8 +1,13 @@
-//! `x-ratelimit-remaining-tokens` and its like, as OpenAI's API has them.
+//! `x-ratelimit-remaining-tokens` and its like, and errors, as OpenAI's API has them.
+
+use std::time::Duration;
 
 use http::HeaderName;
 
-use super::triple::{Reset, Triple};
+use super::{
+    errors::{ErrorDialect, ErrorShape, LONGEST_RETRY},
+    triple::{Reset, Triple},
+};
 use crate::{layer::InvalidPolicy, model::LimitName};
 
 const REQUESTS: [HeaderName; 3] = [
@@ -20,6 +25,16 @@ const TOKENS: [HeaderName; 3] = [
 /// `x-ratelimit-limit-requests`, `-remaining-requests`, `-reset-requests`, and the same for tokens, as
 /// OpenAI's API has them. The reset is the time until the limit is full again: `120ms`, `1s`, `6m0s`.
 ///
+/// Refusals, and [streams that are ended](crate::layer::TopUp::end_stream), tell the error that OpenAI's clients read:
+///
+/// ```json
+/// {"error": {"message": "Rate limit exceeded: tpm. Please try again in 12s.", "type": "tokens", "param": null,
+///     "code": "rate_limit_exceeded"}}
+/// ```
+///
+/// `retry-after-ms` is the exact wait, and `x-should-retry: false` makes clients give up if waiting does not help, or
+/// takes [long](Self::longest_retry).
+///
 /// ```
 /// use tollgate::{Limit, layer::{OpenAi, Policy, keys}};
 ///
@@ -32,11 +47,18 @@ const TOKENS: [HeaderName; 3] = [
 ///     .build()?;
 /// # Ok::<(), tollgate::layer::InvalidPolicy>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[must_use = "a dialect does nothing until a policy has it"]
 pub struct OpenAi {
     requests: Option<String>,
     tokens: Option<String>,
+    longest_retry: Duration,
+}
+
+impl Default for OpenAi {
+    fn default() -> Self {
+        Self { requests: None, tokens: None, longest_retry: LONGEST_RETRY }
+    }
 }
 
 impl OpenAi {
@@ -55,6 +77,22 @@ impl OpenAi {
     pub fn tokens(mut self, name: impl Into<String>) -> Self {
         self.tokens = Some(name.into());
         self
+    }
+
+    /// Tells clients to give up, by `x-should-retry: false`, if they would have to wait longer than `wait`. Default: 60
+    /// seconds.
+    pub fn longest_retry(mut self, wait: Duration) -> Self {
+        self.longest_retry = wait;
+        self
+    }
+
+    pub(super) fn errors(
+        &self,
+        known: impl Fn(String) -> Result<LimitName, InvalidPolicy>,
+    ) -> Result<ErrorDialect, InvalidPolicy> {
+        let limit = |name: &Option<String>| name.clone().map(&known).transpose();
+        let shape = ErrorShape::OpenAi { requests: limit(&self.requests)?, tokens: limit(&self.tokens)? };
+        Ok(ErrorDialect { shape, longest_retry: self.longest_retry })
     }
 
     pub(super) fn check(

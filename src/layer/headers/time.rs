@@ -27,7 +27,7 @@ pub(super) fn timestamp(now: i64, after: Duration) -> String {
 }
 
 /// As Go writes durations: `120ms`, `1s`, `6m0s`, `1h0m0s`. Whole seconds from one second on.
-pub(super) fn go_duration(time: Duration) -> String {
+pub(in crate::layer) fn go_duration(time: Duration) -> String {
     if time.is_zero() {
         return "0s".to_owned();
     }

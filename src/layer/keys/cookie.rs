@@ -45,7 +45,7 @@ impl KeyExtractor for Cookie {
         });
         match only(values) {
             Some(value) => Ok(self.form.key(&Cow::from(percent_decode(value)))),
-            None => Err(self.form.missing(format_args!("the cookie {}", self.name))),
+            None => Err(self.form.missing(format_args!("cookie: {}", self.name))),
         }
     }
 }

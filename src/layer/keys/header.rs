@@ -69,7 +69,7 @@ impl KeyExtractor for Header {
         let value = if self.bearer { value.and_then(bearer) } else { value };
         match value {
             Some(bytes) if !bytes.is_empty() => Ok(self.form.key(bytes)),
-            _ => Err(self.form.missing(format_args!("the header {}", self.name))),
+            _ => Err(self.form.missing(format_args!("header: {}", self.name))),
         }
     }
 }

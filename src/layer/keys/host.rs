@@ -42,11 +42,11 @@ pub fn host_header() -> Host {
 impl KeyExtractor for Host {
     fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey> {
         let (host, what) = match self.0 {
-            Source::Uri => (head.uri.authority().and_then(host), "the host of the URI"),
+            Source::Uri => (head.uri.authority().and_then(host), "host in the URI"),
             Source::Header => {
                 let value = only(head.headers.get_all(HOST).iter());
                 let authority = value.and_then(|value| Authority::try_from(value.as_bytes().trim_ascii()).ok());
-                (authority.as_ref().and_then(host), "the header host")
+                (authority.as_ref().and_then(host), "header: host")
             }
         };
         host.map(Key::untrusted).ok_or_else(|| MissingKey::absent(what))

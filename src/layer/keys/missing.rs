@@ -12,22 +12,23 @@ pub struct MissingKey(Box<Reason>);
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Reason {
-    #[error("{0} is missing or unusable")]
+    #[error("missing or invalid {0}")]
     Absent(Cow<'static, str>),
-    #[error("{what} is missing or unusable")]
+    #[error("missing or invalid {what}")]
     Credential { what: Cow<'static, str>, challenge: HeaderValue },
     #[error("{0}")]
     Setup(Cow<'static, str>),
 }
 
 impl MissingKey {
-    /// The request lacks `what`: by default answered with 400.
+    /// The request lacks `what`: by default answered with 400 and "Missing or invalid `what`." So it needs no article:
+    /// `header: x-api-key`.
     pub fn absent(what: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Reason::Absent(what.into())))
     }
 
-    /// The request lacks a credential: by default answered with 401 and `challenge` as
-    /// `WWW-Authenticate`.
+    /// The request lacks the credential `what`: by default answered with 401, `challenge` as `WWW-Authenticate`, and
+    /// the sentence of [`absent`](Self::absent).
     pub fn credential(what: impl Into<Cow<'static, str>>, challenge: HeaderValue) -> Self {
         Self(Box::new(Reason::Credential { what: what.into(), challenge }))
     }

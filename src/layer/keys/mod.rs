@@ -30,7 +30,7 @@
 //!
 //! // Tenants by subdomain.
 //! let tenant = |head: &RequestHead<'_>| {
-//!     let host = head.uri.host().ok_or_else(|| MissingKey::absent("the host"))?;
+//!     let host = head.uri.host().ok_or_else(|| MissingKey::absent("host"))?;
 //!     Ok(Key::untrusted(host.split('.').next().unwrap_or(host)))
 //! };
 //! # tollgate::layer::Policy::builder().entity(tenant);

@@ -36,7 +36,7 @@ impl KeyExtractor for QueryParameter {
         });
         match only(values) {
             Some(value) => Ok(self.form.key(&value)),
-            None => Err(self.form.missing(format_args!("the query parameter {}", self.name))),
+            None => Err(self.form.missing(format_args!("query parameter: {}", self.name))),
         }
     }
 }

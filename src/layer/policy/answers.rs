@@ -13,6 +13,8 @@ pub(in crate::layer) struct AnswerRules {
     pub(in crate::layer) report: ReportLimits,
     pub(in crate::layer) dialects: Dialects,
     pub(in crate::layer) jitter: Jitter,
+    /// If gRPC requests are answered with a gRPC status.
+    pub(in crate::layer) grpc: bool,
     pub(in crate::layer) custom: Option<Arc<dyn Answer>>,
 }
 
@@ -22,6 +24,7 @@ impl AnswerRules {
             report: ReportLimits::default(),
             dialects: Dialects::usual(limits.own()),
             jitter: Jitter::NONE,
+            grpc: true,
             custom: None,
         }
     }
@@ -35,6 +38,7 @@ pub(super) struct Draft {
     units: Vec<(String, QuotaUnit)>,
     secret: Option<Vec<u8>>,
     jitter: Option<Jitter>,
+    without_grpc: bool,
     custom: Option<Arc<dyn Answer>>,
 }
 
@@ -57,6 +61,7 @@ impl Draft {
             report: self.report,
             dialects: Dialects::check(dialects, units, partitions, limits)?,
             jitter: self.jitter.unwrap_or(Jitter::NONE),
+            grpc: !self.without_grpc,
             custom: self.custom,
         })
     }
@@ -73,6 +78,9 @@ impl PolicyBuilder {
     /// Adds a way to tell clients where their limits stand. Without any it is
     /// [`IetfDraft::Draft11`](crate::layer::IetfDraft::Draft11). Two dialects that have a header in
     /// common make no policy.
+    ///
+    /// A dialect with errors of its own, [`OpenAi`](crate::layer::OpenAi) or [`Anthropic`](crate::layer::Anthropic),
+    /// shapes the bodies of refusals, too. Of several the one that was added first does.
     ///
     /// ```
     /// use tollgate::{Limit, layer::{Anthropic, IetfDraft, Policy, XRateLimit, keys}};
@@ -114,8 +122,18 @@ impl PolicyBuilder {
         self
     }
 
-    /// Answers the requests that are refused. Default: a status and a problem document, or a gRPC
-    /// status.
+    /// Answers gRPC requests that are refused as all others: with an HTTP status and a document. By default they get a
+    /// gRPC status.
+    ///
+    /// A gRPC request is a POST with the `content-type` `application/grpc`, or one that begins with `application/grpc+`,
+    /// over HTTP/2 or with `te: trailers`; or a POST with `application/grpc-web` or `application/grpc-web-text`.
+    pub fn without_grpc_answers(mut self) -> Self {
+        self.answers.without_grpc = true;
+        self
+    }
+
+    /// Answers the requests that are refused. Default: a status and a problem document, an error in the shape of a
+    /// [dialect](Self::dialect), or a gRPC status.
     pub fn answer(mut self, answer: impl Answer) -> Self {
         self.answers.custom = Some(Arc::new(answer));
         self

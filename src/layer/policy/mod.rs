@@ -95,7 +95,7 @@ impl Policy {
 
     /// The headers that responses may have because of the policy, but for those that scripts in
     /// browsers may read anyway: for `Access-Control-Expose-Headers`. Those of gRPC answers, which
-    /// browsers do not ask for, are not among them; nor are those that [answers of your
+    /// browsers do not ask for (gRPC-Web has them in the body), are not among them; nor are those that [answers of your
     /// own](PolicyBuilder::answer) add.
     ///
     /// ```
@@ -107,7 +107,8 @@ impl Policy {
     pub fn exposed_headers(&self) -> Vec<HeaderName> {
         let shadow = self.rules.decision.reports_shadow.then_some(SHADOW);
         let dialects = self.rules.answers.dialects.names();
-        [RETRY_AFTER, WWW_AUTHENTICATE].into_iter().chain(dialects).chain(shadow).collect()
+        let retries = self.rules.answers.dialects.retry_names();
+        [RETRY_AFTER, WWW_AUTHENTICATE].into_iter().chain(retries).chain(dialects).chain(shadow).collect()
     }
 
     /// The limits that the policy brings along; `None` where it goes by stored ones alone.

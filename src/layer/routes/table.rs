@@ -83,7 +83,7 @@ impl Table {
                 return Ok(rule);
             }
         }
-        Err(MissingKey::absent("a path that reads in one way only"))
+        Err(MissingKey::absent("path: it reads in two ways"))
     }
 
     fn first(&self, head: &RequestHead<'_>, path: &[u8]) -> Result<&Rule, MissingKey> {

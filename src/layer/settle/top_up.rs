@@ -48,7 +48,8 @@ impl TopUp {
     /// Ends the stream where the bucket does not have what is lacking. The inner body is dropped,
     /// and what was used until then is charged.
     ///
-    /// A body of server-sent events ends after the event at hand, with one more:
+    /// A body of server-sent events ends after the event at hand, with one more. With the dialect
+    /// [`OpenAi`](crate::layer::OpenAi) it is `data: {"error":{…}}`, as OpenAI's API ends its streams. Otherwise:
     ///
     /// ```text
     /// event: error

@@ -27,7 +27,7 @@ async fn denial(limiter: RateLimiter) {
             "type": "https://iana.org/assignments/http-problem-types#quota-exceeded",
             "title": "Rate limit exceeded",
             "status": 429,
-            "detail": "Not enough left of: rpm. Retry in 12 s.",
+            "detail": "Rate limit exceeded: rpm. Please try again in 12s.",
             "violated-policies": ["rpm"],
         })
     );

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use http::{Request, Response};
+use base64::Engine;
+use http::{Method, Request, Response, Version};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -19,6 +20,8 @@ use crate::{
 };
 
 fn as_grpc(mut request: Request<Body>, kind: &str) -> Request<Body> {
+    *request.method_mut() = Method::POST;
+    *request.version_mut() = Version::HTTP_2;
     request.headers_mut().insert("content-type", kind.parse().unwrap());
     request
 }
@@ -54,7 +57,7 @@ async fn each_reason_has_its_code() {
 #[tokio::test]
 async fn the_limits_are_told_as_always() {
     let response = refused(Why::Denied).await;
-    assert_eq!(text(&response, "grpc-message"), Some("rate limit exceeded: rpm"));
+    assert_eq!(text(&response, "grpc-message"), Some("Rate limit exceeded: rpm. Please try again in 12s."));
     assert_eq!(text(&response, "ratelimit"), Some(r#""rpm";r=0;t=12"#));
     let world = World::new(Why::Denied, |policy| policy.dialect(OpenAi::new().requests("rpm"))).await;
     let response = ask(&world.app, as_grpc(world.request(), "application/grpc+proto")).await;
@@ -75,18 +78,106 @@ async fn which_requests_are() {
         let response = ask(&world.app, as_grpc(world.request(), kind)).await;
         assert_eq!(text(&response, "grpc-status"), Some("8"), "{kind}");
     }
-    for kind in [
-        "application/grpc-web",
-        "application/grpc-web+proto",
-        "application/grpc-web-text",
-        "application/grpcs",
-        "application/grp",
-        "application/json",
-        "",
-    ] {
+    for kind in ["application/grpcs", "application/grp", "application/json", ""] {
         let response = ask(&world.app, as_grpc(world.request(), kind)).await;
         assert_eq!(response.status(), 429, "{kind}");
         assert_eq!(text(&response, "grpc-status"), None, "{kind}");
+    }
+}
+
+/// Guards B3: a content type alone made an answer `200 OK` that caches stored.
+#[tokio::test]
+async fn a_content_type_alone_makes_no_grpc_request() {
+    let world = World::new(Why::Denied, |policy| policy).await;
+    let te = |mut request: Request<Body>, value: &'static str| {
+        request.headers_mut().insert("te", value.parse().unwrap());
+        request
+    };
+    let sent = |method: Method, version: Version, kind: &'static str| {
+        let mut request = as_grpc(world.request(), kind);
+        (*request.method_mut(), *request.version_mut()) = (method, version);
+        request
+    };
+    let (post, one, two) = (Method::POST, Version::HTTP_11, Version::HTTP_2);
+    let grpc = "application/grpc";
+    for request in [
+        sent(Method::GET, one, grpc),
+        sent(Method::GET, two, grpc),
+        te(sent(Method::GET, one, grpc), "trailers"),
+        sent(Method::PUT, two, grpc),
+        sent(Method::HEAD, two, grpc),
+        sent(post.clone(), one, grpc),
+        te(sent(post.clone(), one, grpc), "gzip"),
+        te(sent(post.clone(), one, grpc), "trailersX"),
+        sent(Method::GET, one, "application/grpc-web"),
+        sent(Method::GET, two, "application/grpc-web+proto"),
+    ] {
+        let sent = format!("{request:?}");
+        let response = ask(&world.app, request).await;
+        assert_eq!(response.status(), 429, "{sent}");
+        assert_eq!(text(&response, "grpc-status"), None, "{sent}");
+        assert_eq!(text(&response, "cache-control"), Some("no-store"), "{sent}");
+    }
+    for request in [
+        sent(post.clone(), two, grpc),
+        sent(post.clone(), Version::HTTP_3, grpc),
+        te(sent(post.clone(), one, grpc), "trailers"),
+        te(sent(post.clone(), one, grpc), "gzip, Trailers;q=1"),
+    ] {
+        let sent = format!("{request:?}");
+        let response = ask(&world.app, request).await;
+        assert_eq!((response.status().as_u16(), text(&response, "grpc-status")), (200, Some("8")), "{sent}");
+        assert_eq!(text(&response, "cache-control"), Some("no-store"), "{sent}");
+    }
+}
+
+/// gRPC-Web has the trailers in the body, over any version of HTTP: scripts of other origins do not see headers.
+#[tokio::test]
+async fn grpc_web_ends_with_a_frame_of_trailers() {
+    let world = World::new(Why::Denied, |policy| policy).await;
+    let ask = async |version: Version, kind: &'static str| {
+        let mut request = as_grpc(world.request(), kind);
+        *request.version_mut() = version;
+        let response = ask(&world.app, request).await;
+        assert_eq!((response.status().as_u16(), text(&response, "cache-control")), (200, Some("no-store")), "{kind}");
+        assert_eq!(text(&response, "grpc-status"), None, "{kind}");
+        assert_eq!(text(&response, "ratelimit"), Some(r#""rpm";r=0;t=12"#), "{kind}");
+        let told = text(&response, "content-type").unwrap().to_owned();
+        (told, axum::body::to_bytes(response.into_body(), 10_000).await.unwrap())
+    };
+    let trailers = |frame: &[u8]| {
+        let (head, lines) = frame.split_at(5);
+        assert_eq!(head[0], 0x80, "a frame of trailers");
+        assert_eq!(head[1..], u32::try_from(lines.len()).unwrap().to_be_bytes());
+        let lines = String::from_utf8(lines.to_vec()).unwrap();
+        assert!(lines.ends_with("\r\n"), "{lines}");
+        for line in ["grpc-status:8\r\n", "grpc-retry-pushback-ms:12000\r\n", "grpc-status-details-bin:"] {
+            assert!(lines.contains(line), "{lines}");
+        }
+        let message = "grpc-message:Rate limit exceeded: rpm. Please try again in 12s.\r\n";
+        assert!(lines.contains(message), "{lines}");
+    };
+    for version in [Version::HTTP_11, Version::HTTP_2] {
+        for kind in ["application/grpc-web", "application/grpc-web+proto", "Application/gRPC-Web ; charset=utf-8"] {
+            let (told, body) = ask(version, kind).await;
+            assert_eq!(told, "application/grpc-web+proto");
+            trailers(&body);
+        }
+        for kind in ["application/grpc-web-text", "application/grpc-web-text+proto"] {
+            let (told, body) = ask(version, kind).await;
+            assert_eq!(told, "application/grpc-web-text+proto");
+            trailers(&base64::engine::general_purpose::STANDARD.decode(&body).unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_policy_can_do_without_statuses() {
+    let world = World::new(Why::Denied, |policy| policy.without_grpc_answers()).await;
+    for kind in ["application/grpc", "application/grpc-web"] {
+        let response = ask(&world.app, as_grpc(world.request(), kind)).await;
+        assert_eq!((response.status().as_u16(), text(&response, "grpc-status")), (429, None), "{kind}");
+        assert_eq!(text(&response, "content-type"), Some("application/problem+json"), "{kind}");
     }
 }
 
@@ -137,7 +228,7 @@ async fn over_http_2_nothing_follows_the_headers() {
     let response = client.send_request(request.body(Empty::<bytes::Bytes>::new()).unwrap()).await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["grpc-status"], "8");
-    assert_eq!(response.headers()["grpc-message"], "rate limit exceeded: rpm");
+    assert_eq!(response.headers()["grpc-message"], "Rate limit exceeded: rpm. Please try again in 12s.");
     assert_eq!(response.headers()["grpc-retry-pushback-ms"], "12000");
     // Known before anything more is read: END_STREAM came with the headers.
     assert!(response.body().is_end_stream());

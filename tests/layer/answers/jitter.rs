@@ -22,8 +22,11 @@ async fn told(jitter: Option<Jitter>, count: usize) -> Vec<u64> {
         let seconds = text(&response, "retry-after").expect("Retry-After").to_owned();
         let problem = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
         let problem: serde_json::Value = serde_json::from_slice(&problem).unwrap();
-        assert_eq!(problem["detail"], format!("Not enough left of: rpm. Retry in {seconds} s."));
-        told.push(seconds.parse().unwrap());
+        let seconds: u64 = seconds.parse().unwrap();
+        let minutes = format!("{}m{}s", seconds / 60 % 60, seconds % 60);
+        let wait = if seconds < 3600 { minutes } else { format!("{}h{minutes}", seconds / 3600) };
+        assert_eq!(problem["detail"], format!("Rate limit exceeded: rpm. Please try again in {wait}."));
+        told.push(seconds);
     }
     told
 }

@@ -3,6 +3,7 @@
 mod custom;
 mod denied;
 mod dialects;
+mod errors;
 mod exposed;
 mod fields;
 mod grpc;
@@ -15,4 +16,5 @@ mod reasons;
 mod report;
 mod resets;
 mod retry_after;
+mod table;
 mod units;

@@ -84,7 +84,7 @@ async fn a_parents_limit_is_named_by_its_level_and_the_parent_is_not() {
     assert!(!format!("{response:?}").contains("project"), "{response:?}");
     let document = document(response).await;
     assert_eq!(document["violated-policies"], json!(["parent.rpm"]));
-    assert_eq!(document["detail"], "Not enough left of: parent.rpm. Retry in 20 s.");
+    assert_eq!(document["detail"], "Rate limit exceeded: parent.rpm. Please try again in 20s.");
 
     // More than the parent's bucket ever holds, and less than the entity's own.
     limiter.config().set(ConfigScope::system(), Limit::per_minute("rpm", 9)).await.unwrap();
@@ -92,6 +92,6 @@ async fn a_parents_limit_is_named_by_its_level_and_the_parent_is_not() {
     assert_eq!(response.status(), 429);
     let document = self::document(response).await;
     assert_eq!(document["violated-policies"], json!(["parent.rpm"]));
-    let detail = "It asks for 7 of parent.rpm, which holds 6 when full. Retrying does not help.";
+    let detail = "Request too large for parent.rpm: 7 requested, 6 at most. Retrying does not help.";
     assert_eq!(document["detail"], detail);
 }

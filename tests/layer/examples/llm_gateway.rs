@@ -18,6 +18,8 @@ use crate::{
     world::{Remote, text},
 };
 
+const CHAT: &str = "/v1/chat/completions";
+
 /// The gateway and the model behind it. The clock stands still: no refill, however slow the machine.
 struct World {
     remote: Remote,
@@ -27,15 +29,21 @@ struct World {
 
 impl World {
     async fn start(remote: Remote) -> Self {
-        let url = |address| format!("http://{address}/v1/chat/completions");
+        let url = |address| format!("http://{address}");
         let model = url(serve(example::fake_model()).await);
         let known = example::set_up(&remote.limiter).await.unwrap();
-        let gateway = example::gateway(&remote.limiter, known, model.clone()).unwrap();
-        Self { gateway: url(serve(gateway).await), model, remote }
+        let gateway = url(serve(example::gateway(&remote.limiter, known, &model).unwrap()).await);
+        Self { gateway: gateway + CHAT, model: model + CHAT, remote }
     }
 
     async fn ask(&self, key: &str, chat: &Value) -> Response<String> {
         post(&self.gateway, key, chat).await
+    }
+
+    /// As Anthropic's clients ask.
+    async fn ask_messages(&self, key: &str, chat: &Value) -> Response<String> {
+        let request = Request::post(self.gateway.replace(CHAT, "/v1/messages")).header("x-api-key", key);
+        send(request.header("content-type", "application/json").body(Body::from(chat.to_string())).unwrap()).await
     }
 
     /// Waits until there is so much left of a limit of the key's, and of its project's.
@@ -66,6 +74,10 @@ async fn post(url: &str, key: &str, chat: &Value) -> Response<String> {
         .header("content-type", "application/json")
         .body(Body::from(chat.to_string()))
         .unwrap();
+    send(request).await
+}
+
+async fn send(request: Request<Body>) -> Response<String> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
     let (head, body) = client.request(request).await.unwrap().into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
@@ -92,17 +104,22 @@ async fn what_was_used_is_charged_to_key_and_project() {
     let stream = json!({"messages": prompt(5), "max_tokens": 50, "stream": true});
     let answer = world.ask("sk-alice", &stream).await;
     assert_eq!(text(&answer, "content-type"), Some("text/event-stream"));
-    let mut asked = stream.clone();
-    asked["stream_options"] = json!({"include_usage": true});
-    assert_eq!(*answer.body(), *post(&world.model, "", &asked).await.body());
-    assert!(answer.body().contains("\"total_tokens\":10"), "{}", answer.body());
+    assert_eq!(*answer.body(), *post(&world.model, "", &stream).await.body(), "as the client asked for it");
+    assert!(!answer.body().contains("total_tokens"), "{}", answer.body());
     world.left("sk-alice", "tpm", 980, 1480).await;
     world.left("sk-alice", "rpm", 58, 98).await;
 
+    let mut asked = stream.clone();
+    asked["stream_options"] = json!({"include_usage": true});
+    let answer = world.ask("sk-alice", &asked).await;
+    assert_eq!(*answer.body(), *post(&world.model, "", &asked).await.body());
+    assert!(answer.body().contains("\"total_tokens\":10"), "{}", answer.body());
+    world.left("sk-alice", "tpm", 970, 1470).await;
+
     // Without `max_tokens`: what was learned.
     let answer = world.ask("sk-alice", &json!({"messages": prompt(5)})).await;
-    assert_eq!(text(&answer, "x-ratelimit-remaining-tokens"), Some("970"));
-    world.left("sk-alice", "tpm", 970, 1470).await;
+    assert_eq!(text(&answer, "x-ratelimit-remaining-tokens"), Some("960"));
+    world.left("sk-alice", "tpm", 960, 1460).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -125,7 +142,10 @@ async fn who_has_used_up_is_told_when_to_come_back() {
     // More than a full bucket holds: waiting does not help.
     let answer = world.ask("sk-alice", &json!({"messages": prompt(1), "max_tokens": u64::MAX})).await;
     assert_eq!((answer.status().as_u16(), text(&answer, "retry-after")), (429, None));
-    assert_eq!(world.ask("sk-mallory", &json!({"messages": prompt(1)})).await.status(), 401);
+    assert_eq!((text(&answer, "x-should-retry"), text(&answer, "retry-after-ms")), (Some("false"), None));
+    let answer = world.ask("sk-mallory", &json!({"messages": prompt(1)})).await;
+    assert_eq!(answer.status(), 401);
+    assert!(answer.body().contains("invalid_api_key"), "{}", answer.body());
     world.left("sk-alice", "tpm", 200, 700).await;
     world.left("sk-alice", "rpm", 59, 99).await;
 }
@@ -141,9 +161,10 @@ async fn nonsense_uses_no_tokens_and_no_model_uses_nothing() {
     // A port that nobody listens on.
     let free = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap();
     let known = [EntityId::from_secret("sk-alice").unwrap()].into();
-    let gateway = example::gateway(&world.remote.limiter, known, format!("http://{free}/")).unwrap();
-    let gateway = format!("http://{}/v1/chat/completions", serve(gateway).await);
-    assert_eq!(post(&gateway, "sk-alice", &json!({"messages": prompt(5)})).await.status(), 502);
+    let gateway = example::gateway(&world.remote.limiter, known, &format!("http://{free}")).unwrap();
+    let gateway = format!("http://{}{CHAT}", serve(gateway).await);
+    let answer = post(&gateway, "sk-alice", &json!({"messages": prompt(5)})).await;
+    assert_eq!((answer.status().as_u16(), answer.body().contains("\"message\"")), (502, true));
     world.left("sk-alice", "tpm", 1000, 1500).await;
     world.left("sk-alice", "rpm", 59, 99).await;
 }
@@ -187,7 +208,10 @@ async fn a_stream_that_outruns_its_lease_ends() {
     assert_eq!(answer.status(), 200);
     let events = answer.body().matches("chat.completion.chunk").count();
     assert!((300..700).contains(&events), "{events}");
-    assert!(answer.body().ends_with("The limit tpm is reached.\"}}\n\n"), "{}", answer.body());
+    let last = answer.body().trim_end().lines().last().unwrap();
+    let error: Value = serde_json::from_str(last.strip_prefix("data: ").unwrap()).unwrap();
+    assert_eq!(error["error"]["message"], "The limit tpm is reached.");
+    assert_eq!(error["error"]["code"], "rate_limit_exceeded");
     let answer = world.ask("sk-alice", &json!({"messages": prompt(5), "max_tokens": 50})).await;
     assert_eq!(answer.status(), 429);
 }
@@ -203,4 +227,124 @@ async fn without_the_table_by_a_share_of_the_limits() {
     assert_eq!((answer.status().as_u16(), text(&answer, "x-ratelimit-limit-tokens")), (200, Some("125")));
     let answer = world.ask("sk-alice", &json!({"messages": prompt(5), "max_tokens": 200})).await;
     assert_eq!(answer.status(), 503, "more than the share of a bucket holds");
+}
+
+/// Guards the estimates: a prompt that is a list counted as nothing, and `max_completion_tokens` was not read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn estimates_know_the_shapes_of_requests() {
+    let world = World::start(Remote::start().await).await;
+    let text_part = json!([{"role": "user", "content": [{"text": vec!["how"; 5].join(" "), "type": ""}]}]);
+    let image = json!([{"role": "user", "content": [{"image_url": {"url": "data:image/png;base64,AAAA"}}]}]);
+    for (chat, charged) in [
+        (json!({"messages": prompt(5), "max_completion_tokens": 50}), 55),
+        (json!({"messages": prompt(5), "max_completion_tokens": 50, "max_tokens": 1}), 55),
+        (json!({"messages": prompt(5), "max_tokens": 50, "n": 3}), 155),
+        (json!({"messages": text_part, "max_tokens": 50}), 55),
+        (json!({"messages": prompt(5), "tools": ["abcdefgh"], "max_tokens": 50}), 57),
+        (json!({"messages": prompt(5), "max_tokens": 0}), 5),
+        (json!({"messages": prompt(5), "max_tokens": -7}), 5),
+        // Longer than what is usual: charged as it is, whatever is learned of short ones.
+        (json!({"messages": prompt(300)}), 400),
+    ] {
+        let before = left(&world.remote.limiter, &EntityId::from_secret("sk-alice").unwrap(), "tpm").await;
+        let answer = world.ask("sk-alice", &chat).await;
+        let now: i64 = text(&answer, "x-ratelimit-remaining-tokens").unwrap().parse().unwrap();
+        assert_eq!(before - now, charged, "{chat}");
+        // Until it is settled.
+        let used: Value = serde_json::from_str(answer.body()).unwrap();
+        let used = used["usage"]["total_tokens"].as_i64().unwrap();
+        for _ in 0..1000 {
+            let alice = EntityId::from_secret("sk-alice").unwrap();
+            if left(&world.remote.limiter, &alice, "tpm").await == before - used {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    let answer = world.ask("sk-bob", &json!({"messages": image, "max_tokens": 1})).await;
+    assert_eq!(answer.status(), 429, "an image counts, not as its bytes: {}", answer.body());
+    assert!(answer.body().contains("1001 requested"), "{}", answer.body());
+}
+
+/// Guards the limits: a body that is no request was never charged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bad_bodies_are_requests() {
+    let world = World::start(Remote::start().await).await;
+    let bad = async |kind: &str, body: String| {
+        let request = Request::post(&world.gateway).header("authorization", "Bearer sk-alice");
+        send(request.header("content-type", kind).body(Body::from(body)).unwrap()).await
+    };
+    let json = "application/json";
+    for (kind, body, status) in [
+        (json, "{".to_owned(), 400),
+        (json, "[]".to_owned(), 422),
+        ("text/plain", "{}".to_owned(), 415),
+        (json, format!("{{\"a\":\"{}\"}}", "x".repeat(21 << 20)), 413),
+    ] {
+        let answer = bad(kind, body).await;
+        assert_eq!(answer.status(), status);
+        let error: Value = serde_json::from_str(answer.body()).expect("an error that clients read");
+        assert_eq!(error["error"]["type"], "invalid_request_error", "{error}");
+    }
+    world.left("sk-alice", "rpm", 56, 96).await;
+    world.left("sk-alice", "tpm", 1000, 1500).await;
+    for _ in 0..56 {
+        assert_eq!(bad(json, "{".to_owned()).await.status(), 400);
+    }
+    // The next minute begins with a second, which is waited for: of a clock that stands still never.
+    world.left("sk-alice", "rpm", 0, 40).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_speaks_anthropics_api_too() {
+    let world = World::start(Remote::start().await).await;
+    let chat = json!({"messages": prompt(5), "max_tokens": 50});
+    let answer = world.ask_messages("sk-alice", &chat).await;
+    assert_eq!((answer.status().as_u16(), text(&answer, "anthropic-ratelimit-tokens-remaining")), (200, Some("945")));
+    world.left("sk-alice", "tpm", 990, 1490).await;
+    let mut stream = chat.clone();
+    stream["stream"] = true.into();
+    let answer = world.ask_messages("sk-alice", &stream).await;
+    assert!(answer.body().trim_end().ends_with(r#"data: {"type":"message_stop"}"#), "{}", answer.body());
+    world.left("sk-alice", "tpm", 980, 1480).await;
+    let answer = world.ask("sk-alice", &chat).await;
+    assert_eq!(text(&answer, "x-ratelimit-limit-tokens"), Some("1000"), "one bucket for both");
+    world.left("sk-alice", "tpm", 970, 1470).await;
+
+    for (key, most, status, kind) in
+        [("sk-alice", 5000, 429, "request_too_large"), ("sk-mallory", 1, 401, "authentication_error")]
+    {
+        let answer = world.ask_messages(key, &json!({"messages": prompt(5), "max_tokens": most})).await;
+        let error: Value = serde_json::from_str(answer.body()).unwrap();
+        assert_eq!((answer.status().as_u16(), &error["error"]["type"]), (status, &json!(kind)), "{error}");
+        assert_eq!(error["type"], "error");
+    }
+}
+
+/// However the network cuts a stream into pieces.
+#[tokio::test]
+async fn the_chunk_with_the_usage_is_hidden_from_whom_did_not_ask() {
+    let as_asked = async |stream: &str, piece: usize, hide: bool| {
+        let pieces: Vec<_> = stream.as_bytes().chunks(piece).map(<[u8]>::to_vec).map(Ok::<_, std::io::Error>).collect();
+        let mut response = Response::new(Body::from_stream(tokio_stream::iter(pieces)));
+        if hide {
+            response.extensions_mut().insert(example::chunks::HideUsage);
+        }
+        let body = example::chunks::as_asked(response).await.into_body();
+        String::from_utf8(axum::body::to_bytes(body, 10_000).await.unwrap().to_vec()).unwrap()
+    };
+    let chunk = r#"data: {"choices":[{"delta":{"content":"a\n\nb"}}],"usage":null}"#;
+    let usage = r#"data: {"choices":[],"usage":{"total_tokens":10}}"#;
+    // What Azure begins with.
+    let filter = r#"data: {"choices":[],"prompt_filter_results":[]}"#;
+    for end in ["\n\n", "\r\n\r\n"] {
+        let [chunk, usage, filter, done] = [chunk, usage, filter, "data: [DONE]"].map(|event| format!("{event}{end}"));
+        let (sent, told) = (format!("{filter}{chunk}{chunk}{usage}{done}"), format!("{filter}{chunk}{chunk}{done}"));
+        for piece in [1, 2, 7, 50, 10_000] {
+            assert_eq!(as_asked(&sent, piece, true).await, told);
+            assert_eq!(as_asked(&sent, piece, false).await, sent);
+        }
+        // Cut off: what has come passes.
+        assert_eq!(as_asked(&format!("{chunk}data: [DO"), 3, true).await, format!("{chunk}data: [DO"));
+    }
 }

@@ -38,7 +38,8 @@ fn written(client: &mut Client, last: bool) -> Vec<u8> {
         "x-tokens: 99999999999999999999\r\n\r\n",
         "x-tokens: 1e9\r\nx-tokens: 5\r\n\r\n",
         "origin: null\r\naccess-control-request-method: x\r\n\r\n",
-        "content-type: application/grpc\r\n\r\n",
+        "content-type: application/grpc\r\nte: trailers\r\n\r\n",
+        "content-type: application/grpc-web-text\r\n\r\n",
     ]);
     request.extend(if last { &b"connection: close\r\n"[..] } else { b"" });
     request.extend(end.bytes());

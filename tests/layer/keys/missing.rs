@@ -48,7 +48,7 @@ async fn a_plain_id_is_asked_for_with_400() {
                 "type": "about:blank",
                 "title": "Bad request",
                 "status": 400,
-                "detail": "For its rate limit the request needs more: the header x-user is missing or unusable.",
+                "detail": "Missing or invalid header: x-user.",
             })
         );
     }
@@ -122,7 +122,7 @@ async fn a_shared_entity_is_no_shared_resource() {
     let shared = app(policy().on_missing_key(OnMissingKey::Entity(EntityId::new("anonymous").unwrap())));
     let response = ask(&shared, from("alice")).await;
     assert_eq!(response.status(), 400);
-    assert!(problem(response).await["detail"].as_str().unwrap().contains("the header x-model"));
+    assert!(problem(response).await["detail"].as_str().unwrap().contains("header: x-model"));
     let skipped = app(policy().on_missing_key(OnMissingKey::Skip));
     for _ in 0..2 {
         assert_eq!(ask(&skipped, from("alice")).await.status(), 200);

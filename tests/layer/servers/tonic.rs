@@ -1,8 +1,13 @@
 //! A gRPC server and client.
 
+use std::time::Duration;
+
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
-use tollgate::{Limit, RateLimitLayer};
+use tollgate::{
+    Limit, RateLimitLayer,
+    layer::{ReportLimits, header_value},
+};
 use tonic::{
     Code, Request, Status,
     transport::{Channel, Server},
@@ -11,6 +16,7 @@ use tonic_health::{
     pb::{HealthCheckRequest, health_client::HealthClient},
     server::health_reporter,
 };
+use tonic_types::StatusExt;
 
 use crate::world::{gated, layer, memory, per_user};
 
@@ -64,7 +70,8 @@ async fn calls_are_limited() {
     }
     let denied = check(&mut client, alice).await.unwrap_err();
     assert_eq!(denied.code(), Code::ResourceExhausted, "{denied:?}");
-    assert_eq!(denied.message(), "rate limit exceeded: rpm");
+    let message = denied.message();
+    assert!(message.starts_with("Rate limit exceeded: rpm. Please try again in "), "{message}");
     // One token in 12 seconds, less the time since.
     assert!(pushback(&denied).is_some_and(|ms| (1..=12_000).contains(&ms)), "{denied:?}");
     assert!(denied.metadata().contains_key("ratelimit"), "{denied:?}");
@@ -92,4 +99,53 @@ async fn without_a_store() {
     let status = check(&mut client, Some(("x-user", "alice"))).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable, "{status:?}");
     assert_eq!(pushback(&status), Some(1000));
+}
+
+/// The details of a status, as clients read them.
+#[tokio::test]
+async fn statuses_have_details() {
+    // Two in three seconds, and nothing for the time that the test takes.
+    let limit = Limit::custom("rpm", 2, 2, Duration::from_millis(2_500)).unwrap();
+    let policy = per_user(limit).estimate("rpm", header_value("x-cost"));
+    let mut client = behind(layer(&memory().0, policy)).await;
+    let mut denied = async |cost: &'static str| {
+        let mut request = Request::new(HealthCheckRequest::default());
+        for (name, value) in [("x-user", "alice"), ("x-cost", cost)] {
+            request.metadata_mut().insert(name, value.parse().unwrap());
+        }
+        client.check(request).await.err()
+    };
+    assert!(denied("2").await.is_none());
+    let status = denied("1").await.expect("a status");
+    let details = status.get_error_details();
+    // Sub-second waits are told as they are.
+    assert_eq!(details.retry_info().unwrap().retry_delay, Some(Duration::from_millis(1_250)));
+    let [violation] = &details.quota_failure().unwrap().violations[..] else { panic!("{details:?}") };
+    let told = (violation.subject.as_str(), violation.description.as_str());
+    assert_eq!(told, ("rpm", "1 requested, 0 of 2 left"));
+    assert_eq!((status.code(), pushback(&status)), (Code::ResourceExhausted, Some(1_250)));
+    assert_eq!(status.message(), "Rate limit exceeded: rpm. Please try again in 2s.");
+
+    // No wait helps: there is none to tell.
+    let status = denied("3").await.expect("a status");
+    let details = status.get_error_details();
+    assert!(details.retry_info().is_none());
+    let [violation] = &details.quota_failure().unwrap().violations[..] else { panic!("{details:?}") };
+    assert_eq!(violation.description, "3 requested, 2 at most");
+    assert_eq!(status.metadata().get("grpc-retry-pushback-ms").unwrap(), "-1");
+}
+
+/// More limits than headers have room for, of the longest names and numbers.
+#[tokio::test]
+async fn details_are_bounded() {
+    let name = |index: usize| format!("{index:x>64}");
+    let limit =
+        |index| Limit::custom(name(index), 1, 1, Duration::MAX.min(Duration::from_secs(3_000_000_000))).unwrap();
+    let policy = (1..30).fold(per_user(limit(0)), |policy, index| policy.limit(limit(index)));
+    let mut client = behind(layer(&memory().0, policy.report(ReportLimits::Off))).await;
+    assert_eq!(check(&mut client, Some(("x-user", "alice"))).await.unwrap(), 1);
+    let status = check(&mut client, Some(("x-user", "alice"))).await.unwrap_err();
+    let details = status.get_error_details();
+    assert_eq!(details.quota_failure().unwrap().violations.len(), 16);
+    assert!(details.retry_info().is_some());
 }

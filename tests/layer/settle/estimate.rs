@@ -137,7 +137,7 @@ async fn more_than_the_capacity_never_fits(limiter: RateLimiter) {
                 "type": "https://docs.rs/tollgate/latest/tollgate/layer/index.html#cost-exceeds-capacity",
                 "title": "The request costs more than its limit holds",
                 "status": 429,
-                "detail": format!("It asks for {asked} of tpm, which holds 100 when full. Retrying does not help."),
+                "detail": format!("Request too large for tpm: {asked} requested, 100 at most. Retrying does not help."),
                 "violated-policies": ["tpm"],
             })
         );

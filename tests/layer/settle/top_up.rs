@@ -8,7 +8,7 @@ use http::{Response, header::CONTENT_LENGTH};
 use http_body::{Body as _, Frame};
 use tollgate::{
     RateLimiter,
-    layer::{PolicyBuilder, Settle, TopUp},
+    layer::{Anthropic, OpenAi, PolicyBuilder, Settle, TopUp},
 };
 use tollgate_testkit::{ErrorAnswer, Fault};
 
@@ -135,6 +135,28 @@ async fn a_denied_stream_is_ended_in_memory() {
 #[tokio::test]
 async fn a_denied_stream_is_ended_through_gates() {
     a_denied_stream_is_ended(gated().0).await;
+}
+
+/// As the API ends its streams whose dialect the policy has.
+#[tokio::test]
+async fn the_last_event_is_of_the_dialect() {
+    let last = async |policy: PolicyBuilder| {
+        let policy = policy.top_up(TopUp::steps(30).end_stream());
+        let (mut body, feed) = streaming(&memory().0, policy, "text/event-stream").await;
+        pass(&mut body, &feed, 105).await;
+        String::from_utf8(next(&mut body).await.unwrap().unwrap().to_vec()).unwrap()
+    };
+    assert_eq!(
+        last(by_events().dialect(OpenAi::new().tokens("tpm"))).await,
+        concat!(
+            r#"data: {"error":{"message":"The limit tpm is reached.","type":"tokens","param":null,"#,
+            r#""code":"rate_limit_exceeded"}}"#,
+            "\n\n"
+        )
+    );
+    let error = r#"{"type":"error","error":{"type":"rate_limit_error","message":"The limit tpm is reached."}}"#;
+    let anthropic = last(by_events().dialect(Anthropic::new().tokens("tpm"))).await;
+    assert_eq!(anthropic, format!("event: error\ndata: {error}\n\n"));
 }
 
 #[tokio::test]

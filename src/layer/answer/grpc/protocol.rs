@@ -1,0 +1,90 @@
+//! The gRPC protocols, and which of them a request speaks.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{
+    HeaderMap, Version,
+    header::{CONTENT_TYPE, TE},
+};
+
+/// A gRPC protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::layer::answer) enum Protocol {
+    /// gRPC over HTTP/2. If there are no messages, the trailers are the response's headers.
+    Grpc,
+    /// gRPC-Web over any version of HTTP. The trailers are in the body: scripts of other origins do not see headers
+    /// unless they are exposed to them.
+    Web,
+    /// The same in base64.
+    WebText,
+}
+
+const GRPC: &[u8] = b"application/grpc";
+const WEB: &[u8] = b"-web";
+const TEXT: &[u8] = b"-text";
+
+/// The first byte of a frame that holds trailers.
+const TRAILERS: u8 = 0x80;
+
+impl Protocol {
+    /// Returns the protocol of a POST request, if it is a gRPC request.
+    ///
+    /// Clients can send any `content-type`. gRPC is only what comes over HTTP/2 or says that it reads trailers:
+    /// everything else gets a status that caches, proxies and scripts understand.
+    pub(in crate::layer::answer) fn of(version: Version, headers: &HeaderMap) -> Option<Self> {
+        let rest = after(headers.get(CONTENT_TYPE)?.as_bytes(), GRPC)?;
+        let (protocol, rest) = match after(rest, WEB) {
+            None => (Self::Grpc, rest),
+            Some(rest) => after(rest, TEXT).map_or((Self::Web, rest), |rest| (Self::WebText, rest)),
+        };
+        if !matches!(rest.first(), None | Some(b'+' | b';' | b' ' | b'\t')) {
+            return None;
+        }
+        let reads_trailers = protocol != Self::Grpc || version >= Version::HTTP_2 || says_trailers(headers);
+        reads_trailers.then_some(protocol)
+    }
+
+    pub(super) fn content_type(self) -> &'static str {
+        match self {
+            Self::Grpc => "application/grpc",
+            Self::Web => "application/grpc-web+proto",
+            Self::WebText => "application/grpc-web-text+proto",
+        }
+    }
+
+    /// Returns headers and body of a response that has nothing but trailers.
+    pub(super) fn head_and_body(self, trailers: HeaderMap) -> (HeaderMap, Bytes) {
+        match self {
+            Self::Grpc => (trailers, Bytes::new()),
+            Self::Web => (HeaderMap::new(), frame(&trailers).into()),
+            Self::WebText => (HeaderMap::new(), STANDARD.encode(frame(&trailers)).into()),
+        }
+    }
+}
+
+/// Returns the frame of the trailers: a byte that says so, the length in four bytes, and a line for each.
+fn frame(trailers: &HeaderMap) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for (name, value) in trailers {
+        for part in [name.as_str().as_bytes(), b":", value.as_bytes(), b"\r\n"] {
+            lines.extend_from_slice(part);
+        }
+    }
+    let length = u32::try_from(lines.len()).unwrap_or(u32::MAX);
+    [&[TRAILERS], &length.to_be_bytes()[..], &lines].concat()
+}
+
+/// Returns what follows `start`, in any case.
+fn after<'a>(text: &'a [u8], start: &[u8]) -> Option<&'a [u8]> {
+    let (begin, rest) = text.split_at_checked(start.len())?;
+    begin.eq_ignore_ascii_case(start).then_some(rest)
+}
+
+/// Returns true if `te` lists `trailers`.
+fn says_trailers(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TE).into_iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    codings.any(|coding| {
+        let name = coding.split(|byte| *byte == b';').next().unwrap_or_default();
+        name.trim_ascii().eq_ignore_ascii_case(b"trailers")
+    })
+}

@@ -72,7 +72,7 @@ fn status(reason: RefusalReason<'_>) -> (Code, String) {
             };
             (code, format!("for its rate limit the request needs more: {missing}"))
         }
-        RefusalReason::Misconfigured => (Code::Internal, "the server's rate limit is set up wrongly".to_owned()),
+        RefusalReason::Misconfigured(mistake) => (Code::Internal, mistake.for_clients()),
     }
 }
 

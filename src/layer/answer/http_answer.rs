@@ -41,12 +41,9 @@ pub(super) fn answer(reason: RefusalReason<'_>, wait: Option<Duration>, status: 
             )
         },
         RefusalReason::MissingKey(error) => missing(error),
-        // What is wrong is in the log, not in the answer.
-        RefusalReason::Misconfigured => plain(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "Internal server error",
-            "The server's rate limit is set up wrongly.".to_owned(),
-        ),
+        RefusalReason::Misconfigured(mistake) => {
+            plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error", mistake.for_clients())
+        }
     };
     problem.status = status.unwrap_or(problem.status);
     let mut response = Response::new(Bytes::from(problem.to_json()));

@@ -5,7 +5,9 @@
 //!
 //! The limits live in an embedded engine, unless `AWS_ENDPOINT_URL_DYNAMODB` names another endpoint.
 
-use std::{error::Error, path::PathBuf, time::Duration};
+mod support;
+
+use std::{error::Error, path::PathBuf, process::ExitCode, time::Duration};
 
 use axum::{Router, http::Method, routing::get};
 use serde::Deserialize;
@@ -13,7 +15,6 @@ use tollgate::{
     Limit, RateLimitLayer, RateLimiter,
     layer::{Policy, PolicyBuilder, Route, Routes, RoutesHandle, keys},
 };
-use tollgate_testkit::Engine;
 
 /// What the file holds at first.
 pub(crate) const CONFIG: &str = r#"
@@ -34,17 +35,14 @@ limits = [{ name = "rpm", capacity = 5, refill_amount = 5, refill_period_seconds
 "#;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    support::exit(run().await)
+}
+
+async fn run() -> Result<(), support::Failure> {
     tracing_subscriber::fmt().with_env_filter("tollgate=info,hot_reload=info").with_writer(std::io::stderr).init();
-    // The embedded engine lives as long as this variable.
-    let engine = match std::env::var_os("AWS_ENDPOINT_URL_DYNAMODB") {
-        Some(_) => None,
-        None => Some(Engine::start().await),
-    };
-    let limiter = match &engine {
-        Some(engine) => RateLimiter::open().client(engine.client()).await?,
-        None => RateLimiter::open().await?,
-    };
+    // The embedded engine lives as long as this variable. With a table of yours: `RateLimiter::open().await?`.
+    let (limiter, _engine) = support::open().await?;
 
     let path = match std::env::args_os().nth(1) {
         Some(path) => PathBuf::from(path),
@@ -58,8 +56,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let handle = RoutesHandle::new(routes);
     let app = app(&limiter, &handle);
 
-    let port = std::env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(3000);
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    let listener = support::listen().await?;
     println!("Listening on http://{}. Edit {} and see.", listener.local_addr()?, file.path.display());
     tokio::spawn(async move {
         loop {
@@ -67,7 +64,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             file.reload(&handle);
         }
     });
-    axum::serve(listener, app).await?;
+    axum::serve(listener, app).with_graceful_shutdown(support::stopped()).await?;
+    limiter.shutdown().await;
     Ok(())
 }
 

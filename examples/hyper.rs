@@ -1,6 +1,8 @@
 //! A hyper server without axum, HTTP/1.1 and HTTP/2: any `tower::Service` takes the layer.
 
-use std::convert::Infallible;
+mod support;
+
+use std::{convert::Infallible, process::ExitCode};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -16,11 +18,19 @@ use tollgate::{Limit, RateLimitLayer, layer::keys::PeerAddr};
 use tower::ServiceBuilder;
 
 #[tokio::main]
-async fn main() -> std::io::Result<()> {
-    let port = std::env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(3000);
-    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+async fn main() -> ExitCode {
+    support::exit(run().await)
+}
+
+async fn run() -> Result<(), support::Failure> {
+    let listener = support::listen().await?;
     println!("Listening on http://{}", listener.local_addr()?);
-    serve(listener, RateLimitLayer::per_ip(Limit::per_minute("rpm", 5))).await
+    let limit = RateLimitLayer::per_ip(Limit::per_minute("rpm", 5));
+    tokio::select! {
+        served = serve(listener, limit) => served?,
+        () = support::stopped() => {}
+    }
+    Ok(())
 }
 
 pub(crate) async fn serve(listener: TcpListener, limit: RateLimitLayer) -> std::io::Result<()> {

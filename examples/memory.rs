@@ -1,19 +1,26 @@
 //! One process, no DynamoDB: ten requests a second for every client address, in one line.
 
-use std::net::SocketAddr;
+mod support;
+
+use std::{net::SocketAddr, process::ExitCode};
 
 use axum::{Router, routing::get};
 use tollgate::{Limit, RateLimitLayer};
 
 #[tokio::main]
-async fn main() -> std::io::Result<()> {
+async fn main() -> ExitCode {
+    support::exit(run().await)
+}
+
+async fn run() -> Result<(), support::Failure> {
     let app = Router::new()
         .route("/", get(|| async { "hello\n" }))
         .layer(RateLimitLayer::per_ip(Limit::per_second("rps", 10)));
 
-    let port = std::env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(3000);
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    let listener = support::listen().await?;
     println!("Listening on http://{}", listener.local_addr()?);
     // The layer takes the client's address from the connection.
-    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, app).with_graceful_shutdown(support::stopped()).await?;
+    Ok(())
 }

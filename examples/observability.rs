@@ -3,6 +3,10 @@
 //! `/metrics` is what Prometheus scrapes; `docs/grafana/tollgate.json` is a dashboard for it. The log goes to
 //! stderr: `RUST_LOG=tollgate=debug` shows a span for every decision. The embedded engine is the table.
 
+mod support;
+
+use std::process::ExitCode;
+
 use axum::{
     Router,
     http::HeaderMap,
@@ -16,26 +20,34 @@ use tollgate::{
     limiter::Prefetch,
     telemetry::DURATION_BUCKETS,
 };
-use tollgate_testkit::Engine;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    support::exit(run().await)
+}
+
+async fn run() -> Result<(), support::Failure> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("tollgate=info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // A span is written to the log when it ends.
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_writer(std::io::stderr)
+        .init();
     let recorder = recorder()?;
     let scrape = recorder.handle();
     metrics::set_global_recorder(recorder)?;
 
-    let engine = Engine::start().await;
-    let limiter = RateLimiter::open().client(engine.client()).await?;
-    let port = std::env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(3000);
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    // The embedded engine lives as long as this variable. With a table of yours: `RateLimiter::open().await?`.
+    let (limiter, _engine) = support::open().await?;
+    let listener = support::listen().await?;
     let url = format!("http://{}", listener.local_addr()?);
     println!("Listening on {url}. Try:\n");
     println!("  for i in 1 2 3 4 5 6; do curl -s -H 'x-api-key: alice' {url}/api/ping; done");
     println!("  curl -s {url}/metrics | grep -v '^#'");
-    axum::serve(listener, app(&limiter, scrape)?).await?;
+    axum::serve(listener, app(&limiter, scrape)?).with_graceful_shutdown(support::stopped()).await?;
+    limiter.shutdown().await;
     Ok(())
 }
 
@@ -63,9 +75,10 @@ pub(crate) fn app(limiter: &RateLimiter, scrape: PrometheusHandle) -> Result<Rou
         .build()?;
     let layer = |policy| RateLimitLayer::new(limiter.clone(), policy);
     Ok(Router::new()
-        .route("/api/ping", get(|| async { "pong\n" }).layer(layer(api)))
-        .route("/v1/chat/completions", post(complete).layer(layer(chat)))
-        .route("/events", post(|| async { "ok\n" }).layer(layer(events)))
+        // `route_layer`, not `layer`: what is answered with 405 costs nothing.
+        .route("/api/ping", get(|| async { "pong\n" }).route_layer(layer(api)))
+        .route("/v1/chat/completions", post(complete).route_layer(layer(chat)))
+        .route("/events", post(|| async { "ok\n" }).route_layer(layer(events)))
         // Not limited: Prometheus is no user.
         .route("/metrics", get(move || std::future::ready(scrape.render()))))
 }

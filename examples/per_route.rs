@@ -2,7 +2,9 @@
 //!
 //! The limits live in an embedded engine, unless `AWS_ENDPOINT_URL_DYNAMODB` names another endpoint.
 
-use std::{error::Error, net::SocketAddr};
+mod support;
+
+use std::{error::Error, net::SocketAddr, process::ExitCode};
 
 use axum::{
     Router,
@@ -13,26 +15,21 @@ use tollgate::{
     Limit, RateLimitLayer, RateLimiter,
     layer::{InvalidPolicy, Policy, Route, Routes, keys},
 };
-use tollgate_testkit::Engine;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt().with_env_filter("tollgate=info").with_writer(std::io::stderr).init();
-    // The embedded engine lives as long as this variable.
-    let engine = match std::env::var_os("AWS_ENDPOINT_URL_DYNAMODB") {
-        Some(_) => None,
-        None => Some(Engine::start().await),
-    };
-    let limiter = match &engine {
-        Some(engine) => RateLimiter::open().client(engine.client()).await?,
-        None => RateLimiter::open().await?,
-    };
+async fn main() -> ExitCode {
+    support::exit(run().await)
+}
 
-    let port = std::env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(3000);
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+async fn run() -> Result<(), support::Failure> {
+    tracing_subscriber::fmt().with_env_filter("tollgate=info").with_writer(std::io::stderr).init();
+    // The embedded engine lives as long as this variable. With a table of yours: `RateLimiter::open().await?`.
+    let (limiter, _engine) = support::open().await?;
+    let listener = support::listen().await?;
     println!("Listening on http://{}", listener.local_addr()?);
     let app = app(&limiter)?.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, app).await?;
+    axum::serve(listener, app).with_graceful_shutdown(support::stopped()).await?;
+    limiter.shutdown().await;
     Ok(())
 }
 

@@ -4,6 +4,10 @@
 //! nothing to configure. With it, the limits live in the table behind that endpoint, under the
 //! stack and namespace of `TOLLGATE_STACK` and `TOLLGATE_NAMESPACE`.
 
+mod support;
+
+use std::process::ExitCode;
+
 use axum::{
     Json, Router,
     http::HeaderMap,
@@ -15,29 +19,22 @@ use tollgate::{
     Limit, RateLimitLayer, RateLimiter,
     layer::{InvalidPolicy, Policy, RateLimitStatus, Settle, keys},
 };
-use tollgate_testkit::Engine;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    support::exit(run().await)
+}
+
+async fn run() -> Result<(), support::Failure> {
     tracing_subscriber::fmt().with_env_filter("tollgate=info").with_writer(std::io::stderr).init();
 
-    // The embedded engine lives as long as this variable.
-    let engine = match std::env::var_os("AWS_ENDPOINT_URL_DYNAMODB") {
-        Some(_) => None,
-        None => Some(Engine::start().await),
-    };
-    let open = RateLimiter::open();
-    let limiter = match &engine {
-        Some(engine) => open.client(engine.client()).await?,
-        None => open.await?,
-    };
-
-    let port = std::env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(3000);
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    // The embedded engine lives as long as this variable. With a table of yours: `RateLimiter::open().await?`.
+    let (limiter, _engine) = support::open().await?;
+    let listener = support::listen().await?;
     println!("{}", welcome(&format!("http://{}", listener.local_addr()?)));
 
-    axum::serve(listener, app(&limiter)?).with_graceful_shutdown(ctrl_c()).await?;
-    // Settlements that are still on their way.
+    axum::serve(listener, app(&limiter)?).with_graceful_shutdown(support::stopped()).await?;
+    // Writes the settlements that are still on their way.
     limiter.shutdown().await;
     println!("Bye: everything is written.");
     Ok(())
@@ -95,13 +92,6 @@ async fn complete(headers: HeaderMap) -> impl IntoResponse {
     ([("x-usage-tokens", simulated)], Json(answer))
 }
 
-async fn ctrl_c() {
-    // Without a signal handler the server runs until it is killed.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
 fn welcome(url: &str) -> String {
     format!(
         "\
@@ -113,10 +103,10 @@ Listening on {url}. Try:
   # 5 a minute: the sixth is a 429 that says when to retry
   for i in 1 2 3 4 5 6; do curl -i -H 'x-api-key: alice' {url}/api/ping; done
 
-  # estimated at 100 tokens, settled to the 950 that the answer says
-  curl -i -X POST -H 'x-api-key: alice' -H 'x-simulate-tokens: 950' {url}/v1/chat/completions
+  # 1000 tokens a minute: estimated at 100, settled to the 4000 that the answer says
+  curl -i -X POST -H 'x-api-key: alice' -H 'x-simulate-tokens: 4000' {url}/v1/chat/completions
 
-  # so that this one does not fit any more
+  # so that alice is in debt, and denied for the next three minutes
   curl -i -X POST -H 'x-api-key: alice' {url}/v1/chat/completions
 
   # where you stand

@@ -3,6 +3,11 @@
 //! The service is gRPC's own health check, so there is nothing to generate. Every `x-api-key` may ask five times
 //! a minute; without one there is no key, and the call is refused.
 
+mod support;
+
+use std::process::ExitCode;
+
+use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tollgate::{
     Limit, RateLimitLayer, RateLimiter,
@@ -12,17 +17,25 @@ use tonic::transport::Server;
 use tonic_health::server::health_reporter;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let port = std::env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(3000);
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
-    println!("Listening on {}", listener.local_addr()?);
-    println!("  grpcurl -plaintext -H 'x-api-key: alice' localhost:{port} grpc.health.v1.Health/Check");
-    serve(listener).await
+async fn main() -> ExitCode {
+    support::exit(run().await)
 }
 
-pub(crate) async fn serve(listener: tokio::net::TcpListener) -> Result<(), Box<dyn std::error::Error>> {
+async fn run() -> Result<(), support::Failure> {
+    let listener = support::listen().await?;
+    println!("Listening on {}", listener.local_addr()?);
+    println!(
+        "  grpcurl -plaintext -H 'x-api-key: alice' localhost:{} grpc.health.v1.Health/Check",
+        listener.local_addr()?.port()
+    );
+    serve(listener, support::stopped()).await
+}
+
+/// Serves until `stopped` is ready.
+pub(crate) async fn serve(listener: TcpListener, stopped: impl Future<Output = ()>) -> Result<(), support::Failure> {
     let (_reporter, health) = health_reporter();
-    Server::builder().layer(layer()?).add_service(health).serve_with_incoming(TcpListenerStream::new(listener)).await?;
+    let server = Server::builder().layer(layer()?).add_service(health);
+    server.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped).await?;
     Ok(())
 }
 

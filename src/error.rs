@@ -1,5 +1,7 @@
 //! The one error type.
 
+pub(crate) mod code;
+
 use std::{convert::Infallible, time::Duration};
 
 use crate::{

@@ -46,6 +46,7 @@
 //! |---|---|---|
 //! | `dynamodb` | yes | [`store::dynamodb`] and [`RateLimiter::open`] |
 //! | `axum` | yes | [`extract`], keys from axum's matched path, its parameters and `ConnectInfo` |
+//! | `tower` | yes | `ServiceBuilderExt`: `rate_limit_by` for `tower::ServiceBuilder` |
 //! | `blocking` | no | `blocking`: the limiter for code without async |
 //! | `metrics` | no | counters, gauges and histograms for the `metrics` crate: see [`telemetry`] |
 //! | `usage-body` | no | [`layer::Usage`]: settlement by what JSON and event streams say |
@@ -81,6 +82,8 @@ pub mod telemetry;
 
 pub use error::Error;
 pub use layer::RateLimitLayer;
+#[cfg(feature = "tower")]
+pub use layer::ServiceBuilderExt;
 pub use limiter::{Lease, RateLimiter};
 pub use model::{Cost, Denied, EntityId, Limit, LimitName, Limits, Resource};
 
@@ -94,6 +97,12 @@ struct Readme;
 mod guide {
     #[doc = include_str!("../docs/guide/concepts.md")]
     struct Concepts;
+    #[doc = include_str!("../docs/guide/aws.md")]
+    struct Aws;
+    #[doc = include_str!("../docs/guide/configuration.md")]
+    struct Configuration;
+    #[doc = include_str!("../docs/guide/troubleshooting.md")]
+    struct Troubleshooting;
     #[doc = include_str!("../docs/guide/performance-modes.md")]
     struct PerformanceModes;
     #[doc = include_str!("../docs/guide/keys.md")]

@@ -3,6 +3,8 @@
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 
+use crate::error::code;
+
 /// The request has no lease: the route has no [`RateLimitLayer`](crate::RateLimitLayer), or this
 /// request passed it unlimited. Answered with 500, and an error event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
@@ -12,8 +14,10 @@ pub struct MissingLayer;
 
 impl IntoResponse for MissingLayer {
     fn into_response(self) -> Response {
-        crate::telemetry::setup(&self.to_string());
-        // What is wrong is in the log, not in the answer.
-        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        let message = self.to_string();
+        crate::telemetry::setup(code::NO_LAYER, &message);
+        // What is wrong is in the log. Whoever develops the server sees it in the answer, too.
+        let told = if cfg!(debug_assertions) { format!("{}: {message}\n", code::NO_LAYER) } else { String::new() };
+        (StatusCode::INTERNAL_SERVER_ERROR, told).into_response()
     }
 }

@@ -20,7 +20,7 @@ use super::{
     status::Passed,
 };
 use crate::{
-    error::{Error, Invalid},
+    error::{Error, Invalid, code},
     limiter::{Acquire, RateLimiter, Single, Started},
     model::{EntityId, IntoName, Resource},
     telemetry::{self, Exempt},
@@ -115,8 +115,8 @@ impl Policy {
     }
 
     fn missing_key(&self, limiter: &RateLimiter, head: &RequestHead<'_>, missing: &MissingKey) -> Admission {
-        if let Reason::Setup(message) = missing.reason() {
-            telemetry::setup(message);
+        if let Reason::Setup(mistake) = missing.reason() {
+            telemetry::setup(mistake.code, &mistake.message);
         }
         if self.rules.decision.is_shadow() {
             let status = RateLimitStatus::passed(Passed::Refused, true);
@@ -229,7 +229,7 @@ fn named<N>(what: &'static str, name: Result<N, Invalid>) -> Result<N, MissingKe
     name.map_err(|error| match error {
         Invalid::Key(_) => MissingKey::absent(what),
         // A name that the server chose itself.
-        error => MissingKey::setup(format!("the {what} key of a rate limit policy: {error}")),
+        error => MissingKey::mistake(code::NO_NAME, format!("the {what} key of a rate limit policy: {error}")),
     })
 }
 

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use http::Response;
 
 use super::{
-    Policy, RateLimitStatus, RefusalReason, RequestHead, ShadowVerdict, answer::Form, held::Holder, status::Passed,
+    Misconfiguration, Policy, RateLimitStatus, RefusalReason, RequestHead, ShadowVerdict, answer::Form, held::Holder,
+    status::Passed,
 };
 use crate::{error::Error, limiter::RateLimiter, model::LimitStatus, telemetry};
 
@@ -65,7 +66,7 @@ impl Policy {
                             telemetry::shadow_denial_of(&error.resource, [&error.limit].into_iter());
                         }
                         Error::Disabled(disabled) => telemetry::shadow_denial(&disabled.resource, &[]),
-                        error => telemetry::setup(&error.to_string()),
+                        error => telemetry::setup(Misconfiguration::from(error).code(), &error.to_string()),
                     }
                     Passed::Refused
                 }
@@ -96,8 +97,8 @@ impl Policy {
 impl<'a> RefusalReason<'a> {
     /// Tells of an error that is the server's own mistake: clients are not told what it is.
     pub(super) fn tell(error: &Error) {
-        if matches!(RefusalReason::of(error), RefusalReason::Misconfigured) {
-            telemetry::setup(&error.to_string());
+        if let RefusalReason::Misconfigured(mistake) = RefusalReason::of(error) {
+            telemetry::setup(mistake.code(), &error.to_string());
         }
     }
 
@@ -109,7 +110,7 @@ impl<'a> RefusalReason<'a> {
             Error::ExceedsCapacity(error) => Self::ExceedsCapacity(error),
             Error::Disabled(error) => Self::Disabled(error),
             Error::Unavailable(error) => Self::Unavailable(error),
-            _ => Self::Misconfigured,
+            error => Self::Misconfigured(Misconfiguration::from(error)),
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A [`RateLimitLayer`] is built from a [`RateLimiter`](crate::RateLimiter) and a [`Policy`] and
 //! goes where any tower layer goes: `Router::layer`, `Router::route_layer`, `ServiceBuilder`, a
-//! bare hyper service. Several layers with different policies share one limiter; or one layer has a
+//! bare hyper service. `ServiceBuilderExt` (feature `tower`) adds it to a
+//! `tower::ServiceBuilder`: `.rate_limit_by(limiter, policy)`. Several layers with different policies share one limiter; or one layer has a
 //! [table of routes](routes), which can be changed while it serves.
 //!
 //! ```
@@ -94,13 +95,15 @@ mod rate_limit_layer;
 mod respond;
 pub mod routes;
 mod service;
+#[cfg(feature = "tower")]
+mod service_builder_ext;
 mod settle;
 mod shadow;
 mod status;
 #[cfg(feature = "usage-body")]
 mod usage;
 
-pub use answer::{Answer, Jitter, Refusal, RefusalReason};
+pub use answer::{Answer, Jitter, Misconfiguration, Refusal, RefusalReason};
 pub use body::ResponseBody;
 pub use bound::BoundLimiter;
 pub use cost::{ContentLength, Estimate, HeaderAmount, Learn, content_length, header_value, query_parameter};
@@ -113,6 +116,8 @@ pub use policy::{InvalidPolicy, OnMissingKey, OnUnavailable, Policy, PolicyBuild
 pub use rate_limit_layer::RateLimitLayer;
 pub use routes::{InvalidRoutes, Route, Routes, RoutesHandle};
 pub use service::RateLimit;
+#[cfg(feature = "tower")]
+pub use service_builder_ext::ServiceBuilderExt;
 pub use settle::{Outcome, ResponseHead, Settle, TopUp};
 pub use status::{RateLimitStatus, ShadowVerdict};
 #[cfg(feature = "usage-body")]

@@ -104,6 +104,6 @@ pub(crate) fn caller_unknown(error: &dyn std::fmt::Display) {
     tracing::warn!(target: "tollgate", %error, "caller unknown");
 }
 
-pub(crate) fn setup(message: &str) {
-    tracing::error!(target: "tollgate", message, "request setup");
+pub(crate) fn setup(code: &str, message: &str) {
+    tracing::error!(target: "tollgate", code, message, "request setup");
 }

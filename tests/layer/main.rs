@@ -1,7 +1,9 @@
 //! The tower layer and the axum extractors.
+#![allow(clippy::duplicate_mod, reason = "each example that is tested brings along what all of them share")]
 
 mod answers;
 mod bodies;
+mod configuration;
 mod contract;
 mod events;
 mod examples;
@@ -15,6 +17,7 @@ mod pass_through;
 mod routes;
 mod servers;
 mod settle;
+mod setup_codes;
 mod shadow;
 mod shortcuts;
 mod sockets;

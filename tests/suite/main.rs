@@ -1,6 +1,7 @@
 //! Behaviour through the public API, on the memory store and on the embedded engine.
 
 mod anchor;
+mod aws_policies;
 mod blocking;
 mod engine;
 mod fleet;

@@ -69,6 +69,6 @@ fn error_kind(reason: RefusalReason<'_>) -> ErrorKind<'_> {
             Reason::Absent(_) => ErrorKind::BadRequest,
             Reason::Setup(_) => ErrorKind::Internal,
         },
-        RefusalReason::Misconfigured => ErrorKind::Internal,
+        RefusalReason::Misconfigured(_) => ErrorKind::Internal,
     }
 }

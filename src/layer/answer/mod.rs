@@ -4,6 +4,7 @@ mod form;
 mod grpc;
 mod http_answer;
 mod jitter;
+mod misconfiguration;
 mod problem;
 mod refusal;
 mod refuse;
@@ -18,14 +19,15 @@ use crate::telemetry;
 
 pub(super) use form::Form;
 pub use jitter::Jitter;
+pub use misconfiguration::Misconfiguration;
 pub use refusal::{Answer, Refusal, RefusalReason};
 
 /// The answer to a request that no policy was found for.
 pub(super) fn without_policy(head: &RequestHead<'_>, reason: RefusalReason<'_>) -> Response<Bytes> {
     if let RefusalReason::MissingKey(missing) = reason
-        && let Reason::Setup(message) = missing.reason()
+        && let Reason::Setup(mistake) = missing.reason()
     {
-        telemetry::setup(message);
+        telemetry::setup(mistake.code, &mistake.message);
     }
     let reason = refuse::judged(reason);
     let form = Form::from(head);

@@ -5,7 +5,7 @@ use std::{borrow::Cow, time::Duration};
 use http::StatusCode;
 use serde::Serialize;
 
-use super::RefusalReason;
+use super::{RefusalReason, misconfiguration::Misconfiguration};
 use crate::{
     error::ExceedsCapacity,
     layer::{
@@ -58,9 +58,9 @@ impl<'a> Problem<'a> {
                 Reason::Absent(what) => {
                     plain(StatusCode::BAD_REQUEST, "Bad request", format!("Missing or invalid {what}."))
                 }
-                Reason::Setup(_) => misconfigured(),
+                Reason::Setup(mistake) => misconfigured(mistake.into()),
             },
-            RefusalReason::Misconfigured => misconfigured(),
+            RefusalReason::Misconfigured(mistake) => misconfigured(mistake),
         }
     }
 
@@ -95,10 +95,8 @@ fn exceeds_capacity(error: &ExceedsCapacity) -> Problem<'_> {
     }
 }
 
-/// The details are in the log, not in the answer.
-fn misconfigured<'a>() -> Problem<'a> {
-    let detail = "The server's rate limit is misconfigured.".to_owned();
-    plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error", detail)
+fn misconfigured<'a>(mistake: Misconfiguration<'_>) -> Problem<'a> {
+    plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error", mistake.for_clients())
 }
 
 fn plain<'a>(status: StatusCode, title: &'static str, detail: String) -> Problem<'a> {

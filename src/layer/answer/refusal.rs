@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 
+use super::Misconfiguration;
 use crate::{
     error::{Disabled, ExceedsCapacity, Unavailable},
     layer::{MissingKey, RequestHead},
@@ -43,7 +44,7 @@ pub enum RefusalReason<'a> {
     /// The request does not tell who asks, or for what.
     MissingKey(&'a MissingKey),
     /// The server is set up wrongly; the log says how.
-    Misconfigured,
+    Misconfigured(Misconfiguration<'a>),
 }
 
 impl<'a> RefusalReason<'a> {

@@ -10,6 +10,7 @@ use crate::{
     layer::{
         Policy, ReportLimits, RequestHead,
         headers::{PartitionKeys, Standing, seconds_up},
+        keys::missing::Reason,
     },
     model::Denied,
 };
@@ -65,7 +66,10 @@ impl Policy {
 /// A mistake in the server's own setup is nothing that the request lacks.
 pub(super) fn judged(reason: RefusalReason<'_>) -> RefusalReason<'_> {
     match reason {
-        RefusalReason::MissingKey(missing) if missing.is_setup() => RefusalReason::Misconfigured,
+        RefusalReason::MissingKey(missing) => match missing.reason() {
+            Reason::Setup(mistake) => RefusalReason::Misconfigured(mistake.into()),
+            _ => reason,
+        },
         reason => reason,
     }
 }

@@ -3,7 +3,7 @@
 use std::{any::type_name, fmt, marker::PhantomData};
 
 use super::{Key, KeyExtractor, MissingKey};
-use crate::layer::RequestHead;
+use crate::{error::code, layer::RequestHead};
 
 /// See [`extension`].
 pub struct Extension<T, F> {
@@ -48,10 +48,13 @@ where
     fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey> {
         match head.extensions.get::<T>() {
             Some(value) => Ok((self.key)(value)),
-            None => Err(MissingKey::setup(format!(
-                "the request has no extension {}: the layer that puts it there must be outside the rate limit layer",
-                type_name::<T>()
-            ))),
+            None => Err(MissingKey::mistake(
+                code::NO_EXTENSION,
+                format!(
+                    "the request has no extension {}: the layer that puts it there must be outside the rate limit layer",
+                    type_name::<T>()
+                ),
+            )),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The route that a request matched.
 
 use super::{Key, KeyExtractor, MissingKey};
-use crate::layer::RequestHead;
+use crate::{error::code, layer::RequestHead};
 
 /// See [`matched_path`].
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +18,8 @@ impl KeyExtractor for MatchedPath {
     fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey> {
         match head.extensions.get::<axum::extract::MatchedPath>() {
             Some(path) => Ok(Key::path(path.as_str())),
-            None => Err(MissingKey::setup(
+            None => Err(MissingKey::mistake(
+                code::NO_MATCHED_PATH,
                 "the request has no matched path: add the rate limit layer with Router::route_layer",
             )),
         }

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use http::HeaderValue;
 
+use crate::error::code;
+
 /// Why an extractor found no key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -16,8 +18,16 @@ pub(crate) enum Reason {
     Absent(Cow<'static, str>),
     #[error("missing or invalid {what}")]
     Credential { what: Cow<'static, str>, challenge: HeaderValue },
-    #[error("{0}")]
-    Setup(Cow<'static, str>),
+    #[error(transparent)]
+    Setup(SetupMistake),
+}
+
+/// A mistake in the server's set-up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub(crate) struct SetupMistake {
+    pub(crate) code: &'static str,
+    pub(crate) message: Cow<'static, str>,
 }
 
 impl MissingKey {
@@ -33,9 +43,14 @@ impl MissingKey {
         Self(Box::new(Reason::Credential { what: what.into(), challenge }))
     }
 
-    /// The server is set up wrongly: always answered with 500, and `message` logged.
+    /// The server is set up wrongly: always answered with 500, and `message` is in the log, under the code `TG010`.
     pub fn setup(message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Reason::Setup(message.into())))
+        Self::mistake(code::OWN_EXTRACTOR, message)
+    }
+
+    /// The server is set up wrongly, in a way that the guide tells under `code`.
+    pub(in crate::layer) fn mistake(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Reason::Setup(SetupMistake { code, message: message.into() })))
     }
 
     /// What is missing where neither key is there. A mistake of the server stays one; of

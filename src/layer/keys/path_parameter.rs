@@ -6,7 +6,7 @@ use axum::extract::{MatchedPath, OriginalUri};
 use percent_encoding::percent_decode;
 
 use super::{Key, KeyExtractor, MissingKey};
-use crate::layer::RequestHead;
+use crate::{error::code, layer::RequestHead};
 
 /// See [`path_parameter`].
 #[derive(Clone, Debug)]
@@ -27,22 +27,31 @@ pub fn path_parameter(name: impl Into<Cow<'static, str>>) -> PathParameter {
 impl KeyExtractor for PathParameter {
     fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey> {
         let Some(template) = head.extensions.get::<MatchedPath>().map(MatchedPath::as_str) else {
-            return Err(MissingKey::setup(format!(
-                "the request has no matched path with a parameter {}: add the rate limit layer with Router::route_layer",
-                self.name
-            )));
+            return Err(MissingKey::mistake(
+                code::NO_MATCHED_PATH,
+                format!(
+                    "the request has no matched path with a parameter {}: add the rate limit layer with Router::route_layer",
+                    self.name
+                ),
+            ));
         };
         // Nested routers see the rest of the path, the template is the whole one.
         let uri = head.extensions.get::<OriginalUri>().map_or(head.uri, |OriginalUri(uri)| uri);
         match find(template, uri.path(), &self.name) {
             Ok(Some(value)) => Ok(Key::untrusted(Cow::from(percent_decode(value.as_bytes())))),
-            Ok(None) => Err(MissingKey::setup(format!(
-                "the route {template} has no parameter {}: add the rate limit layer to routes that have it",
-                self.name
-            ))),
-            Err(NoMatch) => Err(MissingKey::setup(format!(
-                "the request's path is not one of the route {template}: no middleware may change it before the rate limit layer"
-            ))),
+            Ok(None) => Err(MissingKey::mistake(
+                code::NO_PATH_PARAMETER,
+                format!(
+                    "the route {template} has no parameter {}: add the rate limit layer to routes that have it",
+                    self.name
+                ),
+            )),
+            Err(NoMatch) => Err(MissingKey::mistake(
+                code::PATH_CHANGED,
+                format!(
+                    "the request's path is not one of the route {template}: no middleware may change it before the rate limit layer"
+                ),
+            )),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Key, KeyExtractor, MissingKey};
-use crate::{layer::RequestHead, model::canonical};
+use crate::{error::code, layer::RequestHead, model::canonical};
 
 /// The address of the connection's other end, for servers without axum: put it into the request's
 /// extensions.
@@ -43,7 +43,8 @@ pub(in crate::layer) fn address(head: &RequestHead<'_>) -> Result<IpAddr, Missin
 
 #[cold]
 fn unknown() -> MissingKey {
-    MissingKey::setup(
+    MissingKey::mistake(
+        code::NO_PEER_ADDRESS,
         "the request has no peer address: serve the router with \
          into_make_service_with_connect_info::<SocketAddr>(), or put a PeerAddr into the request's extensions",
     )

@@ -151,7 +151,8 @@ fn matched(template: &str, head: &RequestHead<'_>) -> Result<bool, MissingKey> {
         Some(path) => Ok(pattern::same_template(template, path.as_str())),
         // A router has seen it, and has no route for it.
         None if head.extensions.get::<OriginalUri>().is_some() => Ok(false),
-        None => Err(MissingKey::setup(
+        None => Err(MissingKey::mistake(
+            crate::error::code::NO_MATCHED_PATH,
             "the request has no matched path: add the rate limit layer with Router::route_layer, \
              or match by Route::path",
         )),

@@ -32,7 +32,7 @@ fn name(reason: RefusalReason<'_>) -> &'static str {
             assert!(missing.to_string().contains("missing"), "{missing}");
             "missing"
         }
-        RefusalReason::Misconfigured => "misconfigured",
+        RefusalReason::Misconfigured(_) => "misconfigured",
         other => panic!("{other:?}"),
     }
 }

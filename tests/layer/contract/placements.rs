@@ -9,7 +9,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::net::TcpListener;
-use tollgate::{Limit, RateLimitLayer};
+use tollgate::{Limit, RateLimitLayer, ServiceBuilderExt};
 use tower::{ServiceBuilder, ServiceExt};
 
 use crate::{
@@ -97,4 +97,14 @@ async fn around_a_service_that_wants_no_body() {
         .service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())));
     let request = from("alice").map(|_: Body| ());
     assert_eq!(service.oneshot(request).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn by_a_method_of_the_service_builder() {
+    let policy = per_user(Limit::per_hour("rph", 1)).build().unwrap();
+    let stack = ServiceBuilder::new().concurrency_limit(8).rate_limit_by(memory().0, policy).concurrency_limit(8);
+    limits(routes().layer(stack.clone())).await;
+    // Clones of the stack share the limit.
+    let denied = stack.service(routes()).oneshot(from("alice")).await.unwrap();
+    assert_eq!(denied.status(), 429);
 }

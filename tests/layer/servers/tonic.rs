@@ -61,7 +61,9 @@ fn pushback(status: &Status) -> Option<u64> {
 #[tokio::test]
 async fn calls_are_limited() {
     let (listener, url) = listener().await;
-    tokio::spawn(async move { example::serve(listener).await.map_err(|error| error.to_string()) });
+    tokio::spawn(
+        async move { example::serve(listener, std::future::pending()).await.map_err(|error| error.to_string()) },
+    );
     let mut client = client(url).await;
 
     let (alice, bob) = (Some(("x-api-key", "alice")), Some(("x-api-key", "bob")));

@@ -66,7 +66,7 @@ fn code(reason: RefusalReason<'_>) -> Code {
             Reason::Absent(_) => Code::InvalidArgument,
             Reason::Setup(_) => Code::Internal,
         },
-        RefusalReason::Misconfigured => Code::Internal,
+        RefusalReason::Misconfigured(_) => Code::Internal,
     }
 }
 

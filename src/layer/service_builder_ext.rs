@@ -1,0 +1,51 @@
+//! Rate limits in a stack of middleware that `tower::ServiceBuilder` builds.
+
+use tower::{ServiceBuilder, layer::util::Stack};
+
+use super::{RateLimitLayer, Routes};
+use crate::limiter::RateLimiter;
+
+/// Adds rate limits to [`tower::ServiceBuilder`] (feature `tower`).
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use tollgate::{Limit, RateLimiter, ServiceBuilderExt, layer::{Policy, keys}};
+/// use tower::ServiceBuilder;
+///
+/// let policy = Policy::builder()
+///     .entity(keys::hashed_header("x-api-key"))
+///     .resource(keys::fixed("api"))
+///     .limit(Limit::per_minute("rpm", 60))
+///     .build()?;
+/// let middleware = ServiceBuilder::new()
+///     // Above the limit: what every request meets, denied ones too.
+///     .rate_limit_by(RateLimiter::memory(), policy)
+///     // Below it: what granted requests meet alone.
+///     .concurrency_limit(100);
+/// let app: Router = Router::new().route("/", get(|| async { "hello" })).layer(middleware);
+/// # Ok::<(), tollgate::layer::InvalidPolicy>(())
+/// ```
+///
+/// Nobody else can implement it, so that it can get more methods.
+pub trait ServiceBuilderExt<L>: sealed::Sealed<L> + Sized {
+    /// Limits requests through `limiter` by `routes`, one [`Policy`](super::Policy) or a
+    /// [table](super::routes), as [`RateLimitLayer::new`] does.
+    fn rate_limit_by(self, limiter: RateLimiter, routes: impl Into<Routes>)
+    -> ServiceBuilder<Stack<RateLimitLayer, L>>;
+}
+
+impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
+    fn rate_limit_by(
+        self,
+        limiter: RateLimiter,
+        routes: impl Into<Routes>,
+    ) -> ServiceBuilder<Stack<RateLimitLayer, L>> {
+        self.layer(RateLimitLayer::new(limiter, routes))
+    }
+}
+
+mod sealed {
+    pub trait Sealed<L> {}
+
+    impl<L> Sealed<L> for tower::ServiceBuilder<L> {}
+}

@@ -193,10 +193,15 @@ fn is_streamed(chat: &Chat) -> bool {
     chat.get("stream") == Some(&Value::Bool(true))
 }
 
-/// The words of all messages.
+/// The words of all messages, whose content is a text or a list of parts.
 fn words(chat: &Chat) -> u64 {
+    let count = |text: &Value| text.as_str().map_or(0, |text| text.split_whitespace().count() as u64);
+    let content = |content: &Value| match content.as_array() {
+        Some(parts) => parts.iter().map(|part| count(&part["text"])).sum(),
+        None => count(content),
+    };
     let messages = chat.get("messages").and_then(Value::as_array).into_iter().flatten();
-    messages.filter_map(|message| message["content"].as_str()).map(|text| text.split_whitespace().count() as u64).sum()
+    messages.map(|message| content(&message["content"])).sum()
 }
 
 /// A model that answers each word with a word, until `max_tokens` are used up; every word is a token.

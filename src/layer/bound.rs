@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{LeaseHandle, Policy, RateLimitStatus, held::Holder};
+use super::{LeaseHandle, Policy, RateLimitStatus, held::Holder, policy::LEAST};
 use crate::{
     error::Error,
     limiter::{Acquire, RateLimiter},
@@ -90,14 +90,16 @@ impl BoundLimiter {
         self
     }
 
-    /// Asks for `tokens` of the limit `name`.
+    /// Asks for `tokens` of the limit `name`, at least 1: what a handler makes of a body is the client's choice. To
+    /// leave a limit alone, let the policy's [`cost`](super::PolicyBuilder::cost) be 0 and name none here.
     pub fn cost(self, name: impl AsRef<str>, tokens: u64) -> Self {
-        self.edit(|acquire| acquire.cost(name, tokens))
+        self.edit(|acquire| acquire.cost(name, tokens.max(LEAST)))
     }
 
-    /// Asks for all amounts of `cost`.
+    /// Asks for all amounts of `cost`, at least 1 of each.
     pub fn costs(self, cost: &Cost) -> Self {
-        self.edit(|acquire| acquire.costs(cost))
+        let asked = cost.iter().map(|(name, tokens)| (name.clone(), tokens.max(LEAST)));
+        self.edit(|acquire| acquire.costs(&asked.collect()))
     }
 
     /// Acquires, once for a request: ask its lease for more with [`LeaseHandle::consume`].

@@ -18,8 +18,8 @@ use crate::{
 ///
 /// What it acquires is the request's lease, as if the layer had: settled by the policy's rules, reported
 /// in the response's headers, committed when the response head is ready, or when the body and the last
-/// [`LeaseHandle`] are gone; rolled back where the handler panics or the inner service fails. A handler
-/// that answers with an error is charged all the same, unless the policy gives back on errors.
+/// [`LeaseHandle`] are gone. A handler that answers with an error, fails or panics is charged all the same, unless
+/// the policy says otherwise.
 ///
 /// ```
 /// use axum::{Router, routing::post};

@@ -10,7 +10,7 @@ use std::{
 use smallvec::SmallVec;
 
 use super::{
-    LeaseHandle, Policy, RateLimitStatus, ShadowVerdict,
+    LeaseHandle, Outcome, Policy, RateLimitStatus, ShadowVerdict,
     headers::{PartitionKey, PartitionKeys},
 };
 use crate::{
@@ -301,6 +301,24 @@ impl Held {
         let state = std::mem::replace(&mut *self.lock(), State::Closed);
         if let State::Lease(told) = state {
             drop(told.lease.rollback());
+        }
+    }
+
+    /// The inner service has failed.
+    pub(super) fn failed(&self) {
+        self.end_by(&self.policy.rules.settlement.on_error);
+    }
+
+    /// The inner service has panicked.
+    pub(super) fn panicked(&self) {
+        self.end_by(&self.policy.rules.settlement.on_panic);
+    }
+
+    fn end_by(&self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Keep => {}
+            Outcome::Refund => self.rollback(),
+            Outcome::RefundLimits(limits) => limits.iter().for_each(|limit| self.refund(limit)),
         }
     }
 

@@ -58,13 +58,4 @@ impl Policy {
     pub(super) fn strip<B>(&self, response: &mut Response<B>) {
         self.rules.settlement.strip_headers(response.headers_mut());
     }
-
-    /// What becomes of the lease where the inner service fails.
-    pub(super) fn fail(&self, lease: &Held) {
-        match &self.rules.settlement.on_error {
-            Outcome::Keep => {}
-            Outcome::Refund => lease.rollback(),
-            Outcome::RefundLimits(limits) => limits.iter().for_each(|limit| lease.refund(limit)),
-        }
-    }
 }

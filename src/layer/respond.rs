@@ -34,7 +34,7 @@ impl Policy {
                 Ok(None) => {}
                 Ok(Some(value)) => {
                     let estimate = lease.consumed(limit.as_str()).unwrap_or(0);
-                    lease.found(limit.as_str(), rule.applied(value, rule.base(limit, head, estimate)));
+                    lease.found(limit, rule.applied(value, rule.base(limit, head, estimate)));
                 }
                 Err(_) => wrong = true,
             }

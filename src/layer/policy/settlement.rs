@@ -15,6 +15,10 @@ use crate::{
     model::LimitName,
 };
 
+/// The most that rules settle a request to, in full buckets, unless the policy says otherwise. A wrong value then locks
+/// a key for that many times the time in which its bucket fills, at worst.
+const MOST_FULL_BUCKETS: u64 = 100;
+
 /// What becomes of the lease when the response is known.
 pub(in crate::layer) struct SettlementRules {
     /// Those that the head is enough for.
@@ -24,6 +28,8 @@ pub(in crate::layer) struct SettlementRules {
     /// Where the body says what was used.
     #[cfg(feature = "usage-body")]
     pub(in crate::layer) usage: Option<Paths>,
+    /// The most that rules settle a request to, in tokens, where the policy says it.
+    at_most: Vec<(LimitName, u64)>,
     pub(in crate::layer) top_up: Option<TopUp>,
     pub(in crate::layer) outcomes: Vec<OutcomeRule>,
     pub(in crate::layer) on_error: Outcome,
@@ -39,6 +45,7 @@ impl Default for SettlementRules {
             body: Vec::new(),
             #[cfg(feature = "usage-body")]
             usage: None,
+            at_most: Vec::new(),
             top_up: None,
             outcomes: Vec::new(),
             on_error: Outcome::Keep,
@@ -52,6 +59,12 @@ impl SettlementRules {
     /// Whether requests cost what they were charged, unless the inner service fails or panics.
     pub(super) fn is_plain(&self) -> bool {
         self.head.is_empty() && self.body.is_empty() && self.outcomes.is_empty() && !self.shares_lease
+    }
+
+    /// Returns the most that rules settle a request of the limit to, in tokens.
+    pub(in crate::layer) fn most(&self, limit: &LimitName, capacity: Option<u64>) -> u64 {
+        let said = self.at_most.iter().rev().find(|(name, _)| name == limit).map(|(_, most)| *most);
+        said.or_else(|| Some(capacity?.saturating_mul(MOST_FULL_BUCKETS))).unwrap_or(u64::MAX)
     }
 
     /// The limits that the head alone tells of, each once.
@@ -114,6 +127,7 @@ impl SettlementRules {
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     settle: Vec<(String, Settle)>,
+    at_most: Vec<(String, u64)>,
     top_up: Option<TopUp>,
     outcomes: Vec<OutcomeRule>,
     on_error: Option<Outcome>,
@@ -134,6 +148,9 @@ impl Draft {
         for (name, rule) in self.settle {
             let into = if rule.source.is_in_head() { &mut rules.head } else { &mut rules.body };
             into.push((limits.known(name)?, rule));
+        }
+        for (name, most) in self.at_most {
+            rules.at_most.push((limits.known(name)?, most));
         }
         let of_failures = [&rules.on_error, &rules.on_panic].into_iter().flat_map(Outcome::names);
         for name in rules.outcomes.iter().flat_map(OutcomeRule::names).chain(of_failures) {
@@ -160,6 +177,17 @@ impl PolicyBuilder {
     /// the largest amount counts that a rule has found so far.
     pub fn settle(mut self, name: impl Into<String>, rule: Settle) -> Self {
         self.settlement.settle.push((name.into(), rule));
+        self
+    }
+
+    /// Sets the most that rules settle a request of the limit `name` to, in tokens. A rule that finds more keeps what was
+    /// known, as for a value that is no number: it is told (`settle value ignored`) and counted as `too_large`. Default:
+    /// 100 times what a full bucket holds.
+    ///
+    /// Without a bound, one wrong number of an upstream locks a key for years. What a handler says through its
+    /// [`LeaseHandle`](crate::layer::LeaseHandle) is not bounded.
+    pub fn settle_at_most(mut self, name: impl Into<String>, tokens: u64) -> Self {
+        self.settlement.at_most.push((name.into(), tokens));
         self
     }
 

@@ -138,7 +138,8 @@ fn policy(api: Api) -> Result<Policy, InvalidPolicy> {
         .settle("tpm", Settle::usage(Usage::total()))
         // A stream that uses more than it was charged for gets more, or else it ends.
         .top_up(TopUp::steps(100).end_stream())
-        // Nonsense is a request, but used no tokens. If the model could not be reached, nothing was used.
+        // Nonsense is a request, but used no tokens. If the model could not be reached, nothing was used. No client can
+        // provoke that by a body that it breaks off: the handler has read the body before it acquires.
         .on_status(400..=499, Outcome::refund(["tpm"]))
         .on_status(502..=502, Outcome::Refund)
         // Who is short by a moment need not come back.

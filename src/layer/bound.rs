@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{LeaseHandle, Policy, RateLimitStatus, held::Holder};
+use super::{LeaseHandle, Policy, RateLimitStatus, held::Holder, policy::LEAST};
 use crate::{
     error::Error,
     limiter::{Acquire, RateLimiter},
@@ -18,8 +18,8 @@ use crate::{
 ///
 /// What it acquires is the request's lease, as if the layer had: settled by the policy's rules, reported
 /// in the response's headers, committed when the response head is ready, or when the body and the last
-/// [`LeaseHandle`] are gone; rolled back where the handler panics or the inner service fails. A handler
-/// that answers with an error is charged all the same, unless the policy gives back on errors.
+/// [`LeaseHandle`] are gone. A handler that answers with an error, fails or panics is charged all the same, unless
+/// the policy says otherwise.
 ///
 /// ```
 /// use axum::{Router, routing::post};
@@ -90,14 +90,16 @@ impl BoundLimiter {
         self
     }
 
-    /// Asks for `tokens` of the limit `name`.
+    /// Asks for `tokens` of the limit `name`, at least 1: what a handler makes of a body is the client's choice. To
+    /// leave a limit alone, let the policy's [`cost`](super::PolicyBuilder::cost) be 0 and name none here.
     pub fn cost(self, name: impl AsRef<str>, tokens: u64) -> Self {
-        self.edit(|acquire| acquire.cost(name, tokens))
+        self.edit(|acquire| acquire.cost(name, tokens.max(LEAST)))
     }
 
-    /// Asks for all amounts of `cost`.
+    /// Asks for all amounts of `cost`, at least 1 of each.
     pub fn costs(self, cost: &Cost) -> Self {
-        self.edit(|acquire| acquire.costs(cost))
+        let asked = cost.iter().map(|(name, tokens)| (name.clone(), tokens.max(LEAST)));
+        self.edit(|acquire| acquire.costs(&asked.collect()))
     }
 
     /// Acquires, once for a request: ask its lease for more with [`LeaseHandle::consume`].

@@ -100,7 +100,7 @@ where
     /// Granted, and with nothing to settle.
     #[inline]
     pub(super) fn plain(service: &mut S, request: Request<ReqBody>, single: Single, policy: &Policy) -> Self {
-        let charge = GivenBackOnPanic(Some(PlainCharge::new(single, policy.clone(), Form::from(&request))));
+        let charge = PlainOnPanic(Some(PlainCharge::new(single, policy.clone(), Form::from(&request))));
         // In one go, where it stays: futures are large. The fields are made in this order.
         Self { state: State::Plain { future: service.call(request), charge: charge.survived() } }
     }
@@ -129,7 +129,7 @@ where
                     request.extensions_mut().insert(handle.clone());
                 }
                 let (form, kept) = (Form::from(&request), policy.keep(&request));
-                let unwinding = RollbackOnPanic(lease.held());
+                let unwinding = OnPanic(lease.held());
                 let future = service.call(request);
                 unwinding.survived();
                 Self::Running { future, lease: Some(Running { lease, form, kept }) }
@@ -139,47 +139,47 @@ where
     }
 }
 
-/// Rolls a lease back where the inner service panics. The panic goes on.
-struct RollbackOnPanic<'a>(&'a Held);
+/// Does with a lease what its policy says if the inner service panics. The panic goes on.
+struct OnPanic<'a>(&'a Held);
 
-impl RollbackOnPanic<'_> {
+impl OnPanic<'_> {
     fn survived(self) {
         std::mem::forget(self);
     }
 }
 
-impl Drop for RollbackOnPanic<'_> {
+impl Drop for OnPanic<'_> {
     fn drop(&mut self) {
-        self.0.rollback();
+        self.0.panicked();
     }
 }
 
-/// As [`RollbackOnPanic`], of a charge with nothing to settle.
-struct GivenBackOnPanic(Option<PlainCharge>);
+/// As [`OnPanic`], of a charge with nothing to settle.
+struct PlainOnPanic(Option<PlainCharge>);
 
-impl GivenBackOnPanic {
+impl PlainOnPanic {
     #[inline]
     fn survived(mut self) -> Option<PlainCharge> {
         self.0.take()
     }
 }
 
-impl Drop for GivenBackOnPanic {
+impl Drop for PlainOnPanic {
     fn drop(&mut self) {
         if let Some(charge) = &self.0 {
-            charge.rollback();
+            charge.panicked();
         }
     }
 }
 
-/// As [`RollbackOnPanic`], of a charge with nothing to settle.
-struct GiveBackOnPanic<'a>(&'a mut Option<PlainCharge>);
+/// As [`PlainOnPanic`], where the charge stays.
+struct PlainOnPanicMut<'a>(&'a mut Option<PlainCharge>);
 
-impl Drop for GiveBackOnPanic<'_> {
+impl Drop for PlainOnPanicMut<'_> {
     fn drop(&mut self) {
         // Once, however often it is polled again.
         if let Some(charge) = self.0.take() {
-            charge.rollback();
+            charge.panicked();
         }
     }
 }
@@ -196,7 +196,7 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         if let StateProjection::Plain { future, charge } = state.as_mut().project() {
-            let unwinding = GiveBackOnPanic(charge);
+            let unwinding = PlainOnPanicMut(charge);
             let polled = future.poll(context);
             let charge = &mut *std::mem::ManuallyDrop::new(unwinding).0;
             return Poll::Ready(match (ready!(polled), charge.take()) {
@@ -204,7 +204,7 @@ where
                 (Ok(response), None) => Ok(response.map(|body| ResponseBody::inner(body, None))),
                 (Err(error), charge) => {
                     if let Some(charge) = charge {
-                        charge.fail();
+                        charge.failed();
                     }
                     Err(error)
                 }
@@ -242,16 +242,16 @@ where
                     self.set(decided);
                 }
                 StateProjection::Running { future, lease } => {
-                    let unwinding = lease.as_ref().map(|running| RollbackOnPanic(running.lease.held()));
+                    let unwinding = lease.as_ref().map(|running| OnPanic(running.lease.held()));
                     let polled = future.poll(context);
-                    // It returned: there is nothing to roll back.
+                    // It returned.
                     std::mem::forget(unwinding);
                     return Poll::Ready(match (ready!(polled), lease.take()) {
                         (Ok(response), None) => Ok(response.map(|body| ResponseBody::inner(body, None))),
                         (Ok(response), Some(running)) => Ok(settled(response, running)),
                         (Err(error), lease) => {
                             if let Some(Running { lease, .. }) = lease {
-                                lease.policy().fail(lease.held());
+                                lease.held().failed();
                             }
                             Err(error)
                         }

@@ -10,13 +10,14 @@ use std::{
 use smallvec::SmallVec;
 
 use super::{
-    LeaseHandle, Policy, RateLimitStatus, ShadowVerdict,
+    LeaseHandle, Outcome, Policy, RateLimitStatus, ShadowVerdict,
     headers::{PartitionKey, PartitionKeys},
 };
 use crate::{
     error::{Error, Invalid},
     limiter::{Lease, More},
     model::{LimitName, LimitStatus, Limits},
+    telemetry::settle_value_absurd,
 };
 
 /// A lease that is committed when it goes.
@@ -45,6 +46,8 @@ struct Told {
     fixed: u32,
     /// Limits whose real use was told.
     known: u32,
+    /// Limits of which a rule has found more than a request can have used.
+    absurd: u32,
 }
 
 /// More that was asked for.
@@ -102,7 +105,7 @@ impl fmt::Debug for Holder {
 
 impl Told {
     fn new(lease: Lease) -> Self {
-        Self { lease, fixed: 0, known: 0 }
+        Self { lease, fixed: 0, known: 0, absurd: 0 }
     }
 
     /// The mark of a limit; none for those beyond the first 32, which rules treat as if nothing was said.
@@ -213,21 +216,41 @@ impl Held {
         self.of_lease(|lease| lease.capacity(name.as_str()))
     }
 
-    /// Sets what a rule found was used, unless rules are to leave the limit alone. Stored limits may
-    /// lack it.
-    pub(super) fn found(&self, name: &str, tokens: u64) {
-        let State::Lease(told) = &mut *self.lock() else { return };
+    /// Sets what a rule found was used, unless rules are to leave the limit alone, or it is more than a request can
+    /// have used. Stored limits may lack it.
+    pub(super) fn found(&self, limit: &LimitName, tokens: u64) {
+        // Told when the lease is free again: listeners may ask for it.
+        if let Some(most) = self.take_found(limit, tokens) {
+            settle_value_absurd(limit, most);
+        }
+    }
+
+    /// Returns the most that a request can have used, if this is more and nobody was told yet.
+    fn take_found(&self, limit: &LimitName, tokens: u64) -> Option<u64> {
+        let name = limit.as_str();
+        let State::Lease(told) = &mut *self.lock() else { return None };
         let bit = told.bit(name);
-        if told.fixed & bit == 0 && told.lease.settle(name, tokens).is_ok() {
+        if told.fixed & bit != 0 {
+            return None;
+        }
+        let most = self.policy.rules.settlement.most(limit, told.lease.capacity(name));
+        if tokens > most {
+            // Once, however often a body that streams by comes to it again.
+            let is_news = told.absurd & bit == 0;
+            told.absurd |= bit;
+            return is_news.then_some(most);
+        }
+        if told.lease.settle(name, tokens).is_ok() {
             told.known |= bit;
         }
+        None
     }
 
     /// Whether nobody has told what was used of the limit, nor given it back.
     pub(super) fn is_untold(&self, name: &LimitName) -> bool {
         let State::Lease(told) = &*self.lock() else { return false };
         let bit = told.bit(name.as_str());
-        bit != 0 && (told.known | told.fixed) & bit == 0
+        bit != 0 && (told.known | told.fixed | told.absurd) & bit == 0
     }
 
     /// A change that a handler makes. Of a request that passed uncharged there is nothing to change.
@@ -301,6 +324,24 @@ impl Held {
         let state = std::mem::replace(&mut *self.lock(), State::Closed);
         if let State::Lease(told) = state {
             drop(told.lease.rollback());
+        }
+    }
+
+    /// The inner service has failed.
+    pub(super) fn failed(&self) {
+        self.end_by(&self.policy.rules.settlement.on_error);
+    }
+
+    /// The inner service has panicked.
+    pub(super) fn panicked(&self) {
+        self.end_by(&self.policy.rules.settlement.on_panic);
+    }
+
+    fn end_by(&self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Keep => {}
+            Outcome::Refund => self.rollback(),
+            Outcome::RefundLimits(limits) => limits.iter().for_each(|limit| self.refund(limit)),
         }
     }
 

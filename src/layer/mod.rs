@@ -34,8 +34,8 @@
 //! | the inner service is not ready | there is none yet |
 //! | a limit is short | none; the inner service is not called |
 //! | the client goes before the decision | none; what a write under way charges is given back |
-//! | the inner future fails | rolled back, unless [`on_error`](PolicyBuilder::on_error) says otherwise; the error goes on |
-//! | the inner future panics | rolled back; the panic goes on |
+//! | the inner future fails | kept, unless [`on_error`](PolicyBuilder::on_error) says otherwise; the error goes on |
+//! | the inner future panics | kept, unless [`on_panic`](PolicyBuilder::on_panic) says otherwise; the panic goes on |
 //! | the client goes before the response head | charged as estimated: else disconnecting would be free |
 //! | the response head is ready, no rule looks at the body, and nobody holds a [`LeaseHandle`] | settled by the rules, committed; the write does not delay the response |
 //! | the response head is ready, and a rule does or somebody does | settled by the rules; committed when the body and the last handle are gone |

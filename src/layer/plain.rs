@@ -40,20 +40,26 @@ impl PlainCharge {
 
     /// The inner service has failed.
     #[cold]
-    pub(super) fn fail(&self) {
-        let limit = self.single.limit().map(|limit| limit.name().as_str());
-        match &self.policy.rules.settlement.on_error {
-            Outcome::Keep => {}
-            Outcome::Refund => self.single.give_back(),
-            Outcome::RefundLimits(limits) if limits.iter().any(|name| Some(name.as_str()) == limit) => {
-                self.single.give_back();
-            }
-            Outcome::RefundLimits(_) => {}
-        }
+    pub(super) fn failed(&self) {
+        self.end_by(&self.policy.rules.settlement.on_error);
     }
 
-    pub(super) fn rollback(&self) {
-        self.single.give_back();
+    /// The inner service has panicked.
+    #[cold]
+    pub(super) fn panicked(&self) {
+        self.end_by(&self.policy.rules.settlement.on_panic);
+    }
+
+    fn end_by(&self, outcome: &Outcome) {
+        let limit = || self.single.limit().map(|limit| limit.name().as_str());
+        let given_back = match outcome {
+            Outcome::Keep => false,
+            Outcome::Refund => true,
+            Outcome::RefundLimits(limits) => limits.iter().any(|name| Some(name.as_str()) == limit()),
+        };
+        if given_back {
+            self.single.give_back();
+        }
     }
 
     #[cold]

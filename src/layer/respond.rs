@@ -34,7 +34,7 @@ impl Policy {
                 Ok(None) => {}
                 Ok(Some(value)) => {
                     let estimate = lease.consumed(limit.as_str()).unwrap_or(0);
-                    lease.found(limit.as_str(), rule.applied(value, rule.base(limit, head, estimate)));
+                    lease.found(limit, rule.applied(value, rule.base(limit, head, estimate)));
                 }
                 Err(_) => wrong = true,
             }
@@ -57,14 +57,5 @@ impl Policy {
     /// Takes out what only the layer is to see.
     pub(super) fn strip<B>(&self, response: &mut Response<B>) {
         self.rules.settlement.strip_headers(response.headers_mut());
-    }
-
-    /// What becomes of the lease where the inner service fails.
-    pub(super) fn fail(&self, lease: &Held) {
-        match &self.rules.settlement.on_error {
-            Outcome::Keep => {}
-            Outcome::Refund => lease.rollback(),
-            Outcome::RefundLimits(limits) => limits.iter().for_each(|limit| lease.refund(limit)),
-        }
     }
 }

@@ -52,6 +52,11 @@ pub(crate) fn settle_value_ignored(limit: &LimitName, source: &str, label: &'sta
     count(names::SETTLE_VALUES_IGNORED, &[("limit", limit.as_str()), ("reason", label)], 1);
 }
 
+/// A rule has found more of the limit than `most`.
+pub(crate) fn settle_value_absurd(limit: &LimitName, most: u64) {
+    settle_value_ignored(limit, "a rule", "too_large", &format!("more than {most}, the most that a rule may say"));
+}
+
 /// A response says nothing of a limit that it should settle. That is no event: some have nothing to say.
 pub(crate) fn settle_value_missing(limit: &LimitName) {
     count(names::SETTLE_VALUES_IGNORED, &[("limit", limit.as_str()), ("reason", "missing")], 1);

@@ -67,8 +67,8 @@ pub(crate) use self::{
     ahead::{HeldAhead, prefetch_filled, prefetch_given_back, prefetch_served},
     events::{
         Dropped, breaker_closed, breaker_opened, bucket_split, decided_locally, estimate_ignored, refill_time_ahead,
-        settle_value_ignored, settle_value_missing, settlement_dropped, setup, shadow_denial, shadow_denial_of,
-        stale_config, store_call_failed, unavailable,
+        settle_value_absurd, settle_value_ignored, settle_value_missing, settlement_dropped, setup, shadow_denial,
+        shadow_denial_of, stale_config, store_call_failed, unavailable,
     },
     held::{LiveGate, PendingSettlement},
     hooks::{BreakerState, Waited, breaker, passed},

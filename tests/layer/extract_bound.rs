@@ -9,7 +9,9 @@ use tollgate::{
     Cost, Error, Limit, RateLimiter,
     error::Invalid,
     extract::MissingLayer,
-    layer::{BoundLimiter, LeaseHandle, OnUnavailable, PolicyBuilder, RateLimitStatus, Settle, ShadowVerdict, keys},
+    layer::{
+        BoundLimiter, LeaseHandle, OnUnavailable, Outcome, PolicyBuilder, RateLimitStatus, Settle, ShadowVerdict, keys,
+    },
 };
 
 use super::{
@@ -132,7 +134,13 @@ async fn an_error_of_the_handlers_own_keeps_the_charge_unless_the_policy_gives_i
 }
 
 #[tokio::test]
-async fn a_panic_gives_it_back_and_a_late_acquire_too() {
+async fn a_panic_keeps_the_charge_unless_the_policy_gives_it_back_and_a_late_acquire_too() {
+    panics_with(bound(), 90, |late| matches!(late, Err(Error::Invalid(Invalid::LeaseHeld)))).await;
+    let refund = bound().on_panic(Outcome::Refund);
+    panics_with(refund, 100, |late| matches!(late, Err(Error::Invalid(Invalid::LeaseClosed)))).await;
+}
+
+async fn panics_with(policy: PolicyBuilder, left: i64, is_refused: fn(Result<LeaseHandle, Error>) -> bool) {
     let (limiter, _) = memory();
     let kept = Arc::new(std::sync::Mutex::new(None));
     let handler = {
@@ -152,13 +160,12 @@ async fn a_panic_gives_it_back_and_a_late_acquire_too() {
             handler(limiter).await;
         }
     };
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, bound()));
+    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, policy));
     let panicked = tokio::spawn(async move { ask(&app, from("alice")).await.status() }).await;
     assert!(panicked.is_err());
-    assert_eq!(alices_tokens(&limiter).await, 100);
     let late = kept.lock().unwrap().take().unwrap();
-    assert!(matches!(late.acquire().await, Err(Error::Invalid(Invalid::LeaseClosed))));
-    assert_eq!(alices_tokens(&limiter).await, 100);
+    assert!(is_refused(late.acquire().await));
+    assert_eq!(alices_tokens(&limiter).await, left);
 }
 
 #[tokio::test]

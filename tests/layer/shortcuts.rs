@@ -107,14 +107,15 @@ fn ways(limit: &Limit, report: ReportLimits, error: &Outcome, inner: fn() -> Inn
     let memory = || RateLimiter::builder().clock(clock.clone()).build_memory(MemoryStore::new());
     let policy = || {
         let policy = Policy::builder().entity(keys::peer_ip()).resource(keys::fixed("api")).limit(limit.clone());
-        policy.without_parent().report(report).on_error(error.clone())
+        policy.without_parent().report(report).on_error(error.clone()).on_panic(error.clone())
     };
     let closure = Policy::builder()
         .entity(|head: &tollgate::layer::RequestHead<'_>| keys::KeyExtractor::extract(&keys::peer_ip(), head))
         .resource(|_: &tollgate::layer::RequestHead<'_>| Ok(keys::Key::name("api")))
         .limit(limit.clone())
         .report(report)
-        .on_error(error.clone());
+        .on_error(error.clone())
+        .on_panic(error.clone());
     let ways = vec![
         // The shortest.
         Way::new(memory(), policy().without_handle(), inner()),
@@ -135,7 +136,8 @@ fn ways(limit: &Limit, report: ReportLimits, error: &Outcome, inner: fn() -> Inn
                 .default_limit(limit.clone())
                 .without_handle()
                 .report(report)
-                .on_error(error.clone()),
+                .on_error(error.clone())
+                .on_panic(error.clone()),
             inner(),
         ),
     ];

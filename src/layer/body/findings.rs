@@ -86,7 +86,7 @@ impl Findings {
             let of_limit = rules.iter().zip(&self.found).zip(&self.bases).filter(|(((other, _), _), _)| other == limit);
             let mut amounts = of_limit.filter_map(|(((_, rule), found), base)| Some(rule.applied((*found)?, *base)));
             if let Some(used) = if over { amounts.next_back() } else { amounts.max() } {
-                lease.found(limit.as_str(), used);
+                lease.found(limit, used);
             }
         }
     }

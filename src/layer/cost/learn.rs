@@ -48,10 +48,10 @@ impl Learn {
         Self { requests: requests.max(1), floor: 1, most: 10_000 }
     }
 
-    /// The least that is estimated, in tokens, of which no more counts than a full bucket holds.
-    /// Default: 1.
+    /// The least that is estimated, in tokens, of which no more counts than a full bucket holds; 0
+    /// counts as 1. Default: 1.
     pub fn floor(self, tokens: u64) -> Self {
-        Self { floor: tokens, ..self }
+        Self { floor: tokens.max(1), ..self }
     }
 
     /// The most entities and resources that are remembered; beyond, those that come least often are

@@ -36,13 +36,15 @@ pub(super) use learn::{Learned, Seen};
 ///     .estimate("results", query_parameter("limit"))
 ///     .cost("tokens", 500)
 ///     .estimate("tokens", content_length().per_token(4))
-///     .estimate("writes", |head: &RequestHead<'_>| Some(u64::from(!head.method.is_safe())))
+///     // Reads do not touch it.
+///     .cost("writes", 0)
+///     .estimate("writes", |head: &RequestHead<'_>| (!head.method.is_safe()).then_some(1))
 ///     .build()?;
 /// # Ok::<(), tollgate::layer::InvalidPolicy>(())
 /// ```
 pub trait Estimate: Send + Sync + 'static {
-    /// The estimate in tokens; `None` where the head does not tell, and the policy's fixed cost
-    /// holds.
+    /// Returns the estimate in tokens; `None` if the head does not tell, and the policy's fixed cost
+    /// holds. 0 counts as 1: a client must not be able to switch a limit off.
     fn estimate(&self, head: &RequestHead<'_>) -> Option<u64>;
 }
 

@@ -13,6 +13,9 @@ use crate::{
     model::{Cost, LimitName, Limits},
 };
 
+/// The least that a request is charged of a limit that it is to pay for, in tokens.
+pub(in crate::layer) const LEAST: u64 = 1;
+
 /// What a request is charged before it is answered.
 #[derive(Default)]
 pub(in crate::layer) struct CostRules {
@@ -33,18 +36,21 @@ impl CostRules {
         if self.learned.is_empty() { 0 } else { self.seen.key(entity(), resource) }
     }
 
-    /// What a request costs: what its head says, else what was learned, else what is fixed.
+    /// Returns what a request costs: what its head says, else what was learned, else what is fixed.
+    ///
+    /// Only what is fixed may be 0. A client chooses what the head says, and has a part in what was learned: at 0 its
+    /// requests would pass however deep the bucket is in debt.
     pub(in crate::layer) fn estimate(&self, key: u64, head: &RequestHead<'_>, limits: Option<&Limits>) -> Cost {
         let mut cost = self.fixed.clone();
         for (limit, learned) in &self.learned {
             let own = limits.and_then(|limits| limits.get(limits.index(limit.as_str())?));
             if let Some(tokens) = learned.estimate(key, own.map(|limit| limit.capacity())) {
-                cost.set(limit.clone(), tokens);
+                cost.set(limit.clone(), tokens.max(LEAST));
             }
         }
         for (limit, estimate) in &self.estimates {
             if let Some(tokens) = estimate.estimate(head) {
-                cost.set(limit.clone(), tokens);
+                cost.set(limit.clone(), tokens.max(LEAST));
             }
         }
         cost
@@ -111,8 +117,8 @@ impl CostRules {
 
 /// Costs.
 impl PolicyBuilder {
-    /// The cost of every request in tokens of the limit `name`. A limit without one costs 1; 0
-    /// leaves it alone.
+    /// The cost of every request in tokens of the limit `name`. A limit without one costs 1. With 0, requests do not
+    /// touch the limit, however deep it is in debt: nothing but this says so.
     ///
     /// Where the limits are stored ones and lack it, requests are answered with 500.
     pub fn cost(mut self, name: impl Into<String>, tokens: u64) -> Self {
@@ -120,8 +126,11 @@ impl PolicyBuilder {
         self
     }
 
-    /// Estimates the cost of a request in tokens of the limit `name` from its head. Where it
-    /// gives none, what was [learned](Self::learn) holds, or else the fixed [`cost`](Self::cost).
+    /// Estimates the cost of a request in tokens of the limit `name` from its head. If it gives none, what was
+    /// [learned](Self::learn) holds, or else the fixed [`cost`](Self::cost). An estimate of 0 counts as 1.
+    ///
+    /// With `.cost(name, 0)` beside it, requests whose head tells nothing do not touch the limit. Say so only if the
+    /// estimate is a closure that decides it: a client can leave a header out.
     pub fn estimate(mut self, name: impl Into<String>, estimate: impl Estimate) -> Self {
         self.cost.estimates.push((name.into(), Arc::new(estimate)));
         self

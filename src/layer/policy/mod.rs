@@ -40,7 +40,7 @@ pub use invalid::InvalidPolicy;
 pub use subject::OnMissingKey;
 
 pub(super) use answers::AnswerRules;
-pub(super) use cost::CostRules;
+pub(super) use cost::{CostRules, LEAST};
 pub(super) use decision::DecisionRules;
 pub(super) use limits::PolicyLimits;
 pub(super) use rules::Rules;

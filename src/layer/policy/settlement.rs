@@ -15,6 +15,10 @@ use crate::{
     model::LimitName,
 };
 
+/// The most that rules settle a request to, in full buckets, unless the policy says otherwise. A wrong value then locks
+/// a key for that many times the time in which its bucket fills, at worst.
+const MOST_FULL_BUCKETS: u64 = 100;
+
 /// What becomes of the lease when the response is known.
 pub(in crate::layer) struct SettlementRules {
     /// Those that the head is enough for.
@@ -24,9 +28,12 @@ pub(in crate::layer) struct SettlementRules {
     /// Where the body says what was used.
     #[cfg(feature = "usage-body")]
     pub(in crate::layer) usage: Option<Paths>,
+    /// The most that rules settle a request to, in tokens, where the policy says it.
+    at_most: Vec<(LimitName, u64)>,
     pub(in crate::layer) top_up: Option<TopUp>,
     pub(in crate::layer) outcomes: Vec<OutcomeRule>,
     pub(in crate::layer) on_error: Outcome,
+    pub(in crate::layer) on_panic: Outcome,
     /// Whether handlers get a handle of the lease.
     pub(in crate::layer) shares_lease: bool,
 }
@@ -38,18 +45,26 @@ impl Default for SettlementRules {
             body: Vec::new(),
             #[cfg(feature = "usage-body")]
             usage: None,
+            at_most: Vec::new(),
             top_up: None,
             outcomes: Vec::new(),
-            on_error: Outcome::Refund,
+            on_error: Outcome::Keep,
+            on_panic: Outcome::Keep,
             shares_lease: true,
         }
     }
 }
 
 impl SettlementRules {
-    /// Whether requests cost what they were charged, unless the inner service fails.
+    /// Whether requests cost what they were charged, unless the inner service fails or panics.
     pub(super) fn is_plain(&self) -> bool {
         self.head.is_empty() && self.body.is_empty() && self.outcomes.is_empty() && !self.shares_lease
+    }
+
+    /// Returns the most that rules settle a request of the limit to, in tokens.
+    pub(in crate::layer) fn most(&self, limit: &LimitName, capacity: Option<u64>) -> u64 {
+        let said = self.at_most.iter().rev().find(|(name, _)| name == limit).map(|(_, most)| *most);
+        said.or_else(|| Some(capacity?.saturating_mul(MOST_FULL_BUCKETS))).unwrap_or(u64::MAX)
     }
 
     /// The limits that the head alone tells of, each once.
@@ -112,9 +127,11 @@ impl SettlementRules {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Draft {
     settle: Vec<(String, Settle)>,
+    at_most: Vec<(String, u64)>,
     top_up: Option<TopUp>,
     outcomes: Vec<OutcomeRule>,
     on_error: Option<Outcome>,
+    on_panic: Option<Outcome>,
     without_handle: bool,
 }
 
@@ -123,7 +140,8 @@ impl Draft {
         let mut rules = SettlementRules {
             top_up: self.top_up,
             outcomes: self.outcomes,
-            on_error: self.on_error.unwrap_or(Outcome::Refund),
+            on_error: self.on_error.unwrap_or(Outcome::Keep),
+            on_panic: self.on_panic.unwrap_or(Outcome::Keep),
             shares_lease: !self.without_handle,
             ..SettlementRules::default()
         };
@@ -131,11 +149,11 @@ impl Draft {
             let into = if rule.source.is_in_head() { &mut rules.head } else { &mut rules.body };
             into.push((limits.known(name)?, rule));
         }
-        let of_error = match &rules.on_error {
-            Outcome::RefundLimits(names) => &names[..],
-            _ => &[],
-        };
-        for name in rules.outcomes.iter().flat_map(OutcomeRule::names).chain(of_error) {
+        for (name, most) in self.at_most {
+            rules.at_most.push((limits.known(name)?, most));
+        }
+        let of_failures = [&rules.on_error, &rules.on_panic].into_iter().flat_map(Outcome::names);
+        for name in rules.outcomes.iter().flat_map(OutcomeRule::names).chain(of_failures) {
             limits.known(name.clone())?;
         }
         #[cfg(feature = "usage-body")]
@@ -159,6 +177,17 @@ impl PolicyBuilder {
     /// the largest amount counts that a rule has found so far.
     pub fn settle(mut self, name: impl Into<String>, rule: Settle) -> Self {
         self.settlement.settle.push((name.into(), rule));
+        self
+    }
+
+    /// Sets the most that rules settle a request of the limit `name` to, in tokens. A rule that finds more keeps what was
+    /// known, as for a value that is no number: it is told (`settle value ignored`) and counted as `too_large`. Default:
+    /// 100 times what a full bucket holds.
+    ///
+    /// Without a bound, one wrong number of an upstream locks a key for years. What a handler says through its
+    /// [`LeaseHandle`](crate::layer::LeaseHandle) is not bounded.
+    pub fn settle_at_most(mut self, name: impl Into<String>, tokens: u64) -> Self {
+        self.settlement.at_most.push((name.into(), tokens));
         self
     }
 
@@ -186,15 +215,30 @@ impl PolicyBuilder {
         self
     }
 
-    /// What becomes of the cost of requests that the inner service fails: gives no response, but
-    /// an error. Default: [`Outcome::Refund`].
+    /// Says what becomes of the cost of requests for which the inner service gives an error instead of a response.
+    /// Default: [`Outcome::Keep`], as for any status.
+    ///
+    /// With a refund, whoever can provoke the error uses the service for nothing. A client can provoke it, if the inner
+    /// service sends the request's body on, as a proxy does: it announces more than it sends, or sends a chunk that is
+    /// none, and the upstream has done its work by then. Give back only if the body was read before the acquire, or let
+    /// a handler that knows that nothing was used give it back: [`LeaseHandle::release`](crate::layer::LeaseHandle::release).
     pub fn on_error(mut self, outcome: Outcome) -> Self {
         self.settlement.on_error = Some(outcome);
         self
     }
 
+    /// Says what becomes of the cost of requests whose handler panics. The panic goes on. Default: [`Outcome::Keep`],
+    /// as for a 5xx: a panic that a request provokes once, it provokes again.
+    pub fn on_panic(mut self, outcome: Outcome) -> Self {
+        self.settlement.on_panic = Some(outcome);
+        self
+    }
+
     /// Gives the cost of requests back whose response is a 5xx. Off by default: a refund on
     /// errors invites retry storms. Short for [`on_status`](Self::on_status).
+    ///
+    /// It opens what [`on_error`](Self::on_error) says, if a 5xx can stand for a request that a client has broken off: a
+    /// proxy's 502, say.
     pub fn refund_server_errors(self) -> Self {
         self.on_status(500..=599, Outcome::Refund)
     }

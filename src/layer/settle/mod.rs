@@ -27,8 +27,8 @@ pub(super) use top_up::Ending;
 
 /// Where the real use of a limit is found in a response.
 ///
-/// A value that is missing, malformed, given twice or absurdly large keeps the estimate, with a
-/// warning for all but the first. What a handler says through its
+/// A value that is missing, malformed, given twice or absurdly large
+/// ([`settle_at_most`](super::PolicyBuilder::settle_at_most)) keeps the estimate, with a warning for all but the first. What a handler says through its
 /// [`LeaseHandle`](super::LeaseHandle) goes before what a rule finds.
 ///
 /// | source | known | holds the lease until |

@@ -40,6 +40,14 @@ impl Outcome {
     pub fn refund<N: Into<String>>(limits: impl IntoIterator<Item = N>) -> Self {
         Self::RefundLimits(limits.into_iter().map(Into::into).collect())
     }
+
+    /// The limits that it names.
+    pub(in crate::layer) fn names(&self) -> &[String] {
+        match self {
+            Self::RefundLimits(names) => names,
+            Self::Keep | Self::Refund => &[],
+        }
+    }
 }
 
 type Judge = dyn Fn(&ResponseHead<'_>) -> Option<Outcome> + Send + Sync;
@@ -90,8 +98,8 @@ impl OutcomeRule {
     /// The limits that it names beforehand.
     pub(in crate::layer) fn names(&self) -> &[String] {
         match self {
-            Self::Status { outcome: Outcome::RefundLimits(names), .. } => names,
-            _ => &[],
+            Self::Status { outcome, .. } => outcome.names(),
+            Self::Closure(_) => &[],
         }
     }
 }

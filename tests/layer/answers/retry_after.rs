@@ -35,22 +35,24 @@ fn arbitrary_limits(random: &mut fastrand::Rng) -> Vec<Limit> {
 }
 
 fn arbitrary_policy(random: &mut fastrand::Rng, limits: &[Limit]) -> PolicyBuilder {
-    let mut policy = per_user(limits[0].clone()).estimate(NAMES[0], header_value(COSTS[0]));
+    let mut policy = per_user(limits[0].clone()).cost(NAMES[0], 0).estimate(NAMES[0], header_value(COSTS[0]));
     for (limit, header) in limits.iter().zip(COSTS).skip(1) {
         // No smaller than the same limit of another layer, but of another rate.
         let limit =
             Limit::custom(limit.name(), limit.capacity(), random.u64(1..=limit.capacity()), limit.refill_period());
         let limit = limit.unwrap();
-        policy = policy.estimate(limit.name().as_str(), header_value(header)).limit(limit);
+        policy =
+            policy.estimate(limit.name().as_str(), header_value(header)).cost(limit.name().as_str(), 0).limit(limit);
     }
     policy.settle(NAMES[0], Settle::header("x-extra").add())
 }
 
 fn arbitrary(random: &mut fastrand::Rng, limiter: &RateLimiter) -> Arbitrary {
     let limits = arbitrary_limits(random);
-    let mut policy = per_user(limits[0].clone()).estimate(NAMES[0], header_value(COSTS[0]));
+    let mut policy = per_user(limits[0].clone()).cost(NAMES[0], 0).estimate(NAMES[0], header_value(COSTS[0]));
     for (limit, header) in limits.iter().zip(COSTS).skip(1) {
-        policy = policy.limit(limit.clone()).estimate(limit.name().as_str(), header_value(header));
+        let name = limit.name().as_str();
+        policy = policy.limit(limit.clone()).cost(name, 0).estimate(name, header_value(header));
     }
     let overdraws = random.u8(0..4) == 0;
     let policy = policy.settle(NAMES[0], Settle::header("x-extra").add());
@@ -67,7 +69,9 @@ impl Arbitrary {
     async fn ask(&self, user: &str, cost: &[u64]) -> http::Response<axum::body::Body> {
         let texts: Vec<_> = cost.iter().map(u64::to_string).collect();
         let mut headers = vec![("x-user", user.as_bytes())];
-        headers.extend(COSTS.into_iter().zip(&texts).map(|(name, text)| (name, text.as_bytes())));
+        // A header that says 0 counts as 1: nothing is asked of a limit whose header is not there.
+        let told = COSTS.into_iter().zip(&texts).filter(|(_, text)| *text != "0");
+        headers.extend(told.map(|(name, text)| (name, text.as_bytes())));
         ask(&self.app, with_headers(&headers)).await
     }
 

@@ -122,6 +122,23 @@ async fn what_was_used_is_charged_to_key_and_project() {
     world.left("sk-alice", "tpm", 960, 1460).await;
 }
 
+/// Fault A1: a content of parts was a prompt of no words.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_prompt_in_parts_counts_as_much_as_one_in_a_text() {
+    let world = World::start(Remote::start().await).await;
+    let image = json!({"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}});
+    let content = json!([{"type": "text", "text": "how are you"}, image, {"type": "text", "text": "today then"}]);
+    let prompt = json!([{"role": "user", "content": content}]);
+    let answer = world.ask("sk-alice", &json!({"messages": prompt, "max_tokens": 50})).await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(text(&answer, "x-ratelimit-remaining-tokens"), Some("945"), "the estimate: 5 and 50");
+    world.left("sk-alice", "tpm", 990, 1490).await;
+    // Asks for nothing, and says nothing: it is a token.
+    let answer = world.ask("sk-alice", &json!({"messages": [], "max_tokens": 0})).await;
+    assert_eq!(text(&answer, "x-ratelimit-remaining-tokens"), Some("990"), "given back by its 400");
+    assert_eq!(answer.status(), 400);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_has_used_up_is_told_when_to_come_back() {
     let world = World::start(Remote::start().await).await;

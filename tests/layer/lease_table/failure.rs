@@ -1,4 +1,5 @@
-//! The inner service fails or panics.
+//! The inner service fails or panics: kept, unless the policy says otherwise. Faults A2 and A4: what a client can
+//! provoke is not free.
 
 use std::{
     convert::Infallible,
@@ -8,10 +9,13 @@ use std::{
 
 use axum::body::Body;
 use http::{Request, Response};
-use tollgate::{RateLimiter, layer::LeaseHandle};
+use tollgate::{
+    RateLimiter,
+    layer::{LeaseHandle, Outcome, PolicyBuilder},
+};
 use tower::{Layer, Service, ServiceExt};
 
-use super::ROLLED_BACK;
+use super::{COMMITTED, ROLLED_BACK};
 use crate::world::{Remote, alices_tokens, from, gated, layer, memory, poll_once, ten_tokens};
 
 /// The request's lease, told that 30 tokens were used.
@@ -21,28 +25,40 @@ fn used_thirty(request: &Request<Body>) -> LeaseHandle {
     lease
 }
 
-async fn an_error_rolls_back(limiter: RateLimiter) {
+/// Policies, and what they leave of a request that fails or panics.
+fn policies() -> [(PolicyBuilder, i64); 2] {
+    let refund = || ten_tokens().on_error(Outcome::Refund).on_panic(Outcome::Refund);
+    [(ten_tokens(), COMMITTED), (refund(), ROLLED_BACK)]
+}
+
+async fn an_error(limiter: RateLimiter, policy: PolicyBuilder, left: i64) {
     let inner = tower::service_fn(async |request: Request<Body>| {
         let _lease = used_thirty(&request);
         Err::<Response<Body>, _>("broken")
     });
-    let service = layer(&limiter, ten_tokens()).layer(inner);
+    let service = layer(&limiter, policy).layer(inner);
     assert_eq!(service.oneshot(from("alice")).await.err(), Some("broken"));
-    assert_eq!(alices_tokens(&limiter).await, ROLLED_BACK);
+    limiter.shutdown().await;
+    assert_eq!(alices_tokens(&limiter).await, left);
 }
 
 #[tokio::test]
-async fn an_error_rolls_back_in_memory() {
-    an_error_rolls_back(memory().0).await;
+async fn an_error_in_memory() {
+    for (policy, left) in policies() {
+        an_error(memory().0, policy, left).await;
+    }
 }
 
 #[tokio::test]
-async fn an_error_rolls_back_over_dynamodb() {
-    an_error_rolls_back(Remote::start().await.limiter).await;
+async fn an_error_over_dynamodb() {
+    for (policy, left) in policies() {
+        let remote = Remote::start().await;
+        an_error(remote.limiter, policy, left).await;
+    }
 }
 
 #[tokio::test]
-async fn a_handle_that_outlives_an_error_is_closed() {
+async fn a_handle_that_outlives_an_error_holds_the_lease() {
     let (limiter, _) = memory();
     let (keep, kept) = std::sync::mpsc::channel();
     let inner = tower::service_fn(move |request: Request<Body>| {
@@ -50,6 +66,23 @@ async fn a_handle_that_outlives_an_error_is_closed() {
         std::future::ready(Err::<Response<Body>, _>("broken"))
     });
     assert!(layer(&limiter, ten_tokens()).layer(inner).oneshot(from("alice")).await.is_err());
+    let lease = kept.recv().unwrap();
+    lease.adjust("tpm", 5).unwrap();
+    assert_eq!(alices_tokens(&limiter).await, 90, "it is open");
+    drop(lease);
+    assert_eq!(alices_tokens(&limiter).await, 65);
+}
+
+#[tokio::test]
+async fn a_handle_that_outlives_a_refunded_error_is_closed() {
+    let (limiter, _) = memory();
+    let (keep, kept) = std::sync::mpsc::channel();
+    let inner = tower::service_fn(move |request: Request<Body>| {
+        keep.send(used_thirty(&request)).unwrap();
+        std::future::ready(Err::<Response<Body>, _>("broken"))
+    });
+    let policy = ten_tokens().on_error(Outcome::Refund);
+    assert!(layer(&limiter, policy).layer(inner).oneshot(from("alice")).await.is_err());
     let lease = kept.recv().unwrap();
     assert!(lease.adjust("tpm", 5).is_err() && lease.consume("tpm", 5).await.is_err());
     assert_eq!(lease.consumed("tpm"), None);
@@ -64,46 +97,64 @@ async fn panics(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     panic!("in the handler, with {:?}", lease.consumed("tpm"))
 }
 
-async fn a_panic_rolls_back(limiter: RateLimiter) {
+async fn a_panic(limiter: RateLimiter, policy: PolicyBuilder, left: i64) {
     // The task catches it, and drops the future on the way.
-    let service = layer(&limiter, ten_tokens()).layer(tower::service_fn(panics));
+    let service = layer(&limiter, policy).layer(tower::service_fn(panics));
     let panic = tokio::spawn(service.oneshot(from("alice"))).await.unwrap_err().into_panic();
     assert_eq!(panic.downcast_ref::<String>().map(String::as_str), Some("in the handler, with Some(30)"));
-    assert_eq!(alices_tokens(&limiter).await, ROLLED_BACK);
+    limiter.shutdown().await;
+    assert_eq!(alices_tokens(&limiter).await, left);
 }
 
 #[tokio::test]
-async fn a_panic_rolls_back_in_memory() {
-    a_panic_rolls_back(memory().0).await;
+async fn a_panic_in_memory() {
+    for (policy, left) in policies() {
+        a_panic(memory().0, policy, left).await;
+    }
 }
 
 #[tokio::test]
-async fn a_panic_rolls_back_over_dynamodb() {
-    a_panic_rolls_back(Remote::start().await.limiter).await;
+async fn a_panic_over_dynamodb() {
+    for (policy, left) in policies() {
+        let remote = Remote::start().await;
+        a_panic(remote.limiter, policy, left).await;
+    }
+}
+
+/// One is told apart from the other.
+#[tokio::test]
+async fn each_has_a_rule_of_its_own() {
+    an_error(memory().0, ten_tokens().on_panic(Outcome::Refund), COMMITTED).await;
+    a_panic(memory().0, ten_tokens().on_error(Outcome::Refund), COMMITTED).await;
+    an_error(memory().0, ten_tokens().on_error(Outcome::refund(["tpm"])), ROLLED_BACK).await;
+    a_panic(memory().0, ten_tokens().on_panic(Outcome::refund(["tpm"])), ROLLED_BACK).await;
 }
 
 #[tokio::test]
 async fn a_future_dropped_by_the_unwinding() {
-    let (limiter, _) = memory();
-    let service = layer(&limiter, ten_tokens()).layer(tower::service_fn(panics));
-    let mut future = Box::pin(service.oneshot(from("alice")));
-    assert!(poll_once(future.as_mut()).is_pending());
-    let panicked = catch_unwind(AssertUnwindSafe(move || poll_once(future.as_mut())));
-    assert!(panicked.is_err());
-    assert_eq!(alices_tokens(&limiter).await, ROLLED_BACK);
+    for (policy, left) in policies() {
+        let (limiter, _) = memory();
+        let service = layer(&limiter, policy).layer(tower::service_fn(panics));
+        let mut future = Box::pin(service.oneshot(from("alice")));
+        assert!(poll_once(future.as_mut()).is_pending());
+        let panicked = catch_unwind(AssertUnwindSafe(move || poll_once(future.as_mut())));
+        assert!(panicked.is_err());
+        assert_eq!(alices_tokens(&limiter).await, left);
+    }
 }
 
 #[tokio::test]
 async fn a_future_that_survives_the_panic() {
-    let (limiter, _) = memory();
-    let service = layer(&limiter, ten_tokens()).layer(tower::service_fn(panics));
-    let mut future = Box::pin(service.oneshot(from("alice")));
-    assert!(poll_once(future.as_mut()).is_pending());
-    let panicked = catch_unwind(AssertUnwindSafe(|| poll_once(future.as_mut())));
-    assert!(panicked.is_err());
-    assert_eq!(alices_tokens(&limiter).await, ROLLED_BACK);
-    drop(future);
-    assert_eq!(alices_tokens(&limiter).await, ROLLED_BACK);
+    for (policy, left) in policies() {
+        let (limiter, _) = memory();
+        let service = layer(&limiter, policy).layer(tower::service_fn(panics));
+        let mut future = Box::pin(service.oneshot(from("alice")));
+        assert!(poll_once(future.as_mut()).is_pending());
+        let panicked = catch_unwind(AssertUnwindSafe(|| poll_once(future.as_mut())));
+        assert!(panicked.is_err());
+        drop(future);
+        assert_eq!(alices_tokens(&limiter).await, left);
+    }
 }
 
 /// Panics before there is a future.
@@ -127,17 +178,24 @@ impl Service<Request<Body>> for PanicsInCall {
 
 #[tokio::test]
 async fn a_panic_of_call_in_memory() {
-    let (limiter, _) = memory();
-    let mut service = layer(&limiter, ten_tokens()).layer(PanicsInCall);
-    service.ready().await.unwrap();
-    assert!(catch_unwind(AssertUnwindSafe(|| service.call(from("alice")))).is_err());
-    assert_eq!(alices_tokens(&limiter).await, ROLLED_BACK);
+    for (policy, left) in policies() {
+        let (limiter, _) = memory();
+        let mut service = layer(&limiter, policy).layer(PanicsInCall);
+        service.ready().await.unwrap();
+        assert!(catch_unwind(AssertUnwindSafe(|| service.call(from("alice")))).is_err());
+        assert_eq!(alices_tokens(&limiter).await, left);
+    }
 }
 
 #[tokio::test]
 async fn a_panic_of_call_after_waiting_for_the_decision() {
-    let (limiter, _) = gated();
-    let mut service = layer(&limiter, ten_tokens()).layer(PanicsInCall);
+    for (policy, left) in policies() {
+        a_panic_of_a_late_call(gated().0, policy, left).await;
+    }
+}
+
+async fn a_panic_of_a_late_call(limiter: RateLimiter, policy: PolicyBuilder, left: i64) {
+    let mut service = layer(&limiter, policy).layer(PanicsInCall);
     let mut future = Box::pin(service.ready().await.unwrap().call(from("alice")));
     let panicked =
         std::future::poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
@@ -146,7 +204,7 @@ async fn a_panic_of_call_after_waiting_for_the_decision() {
             Err(_) => Poll::Ready(true),
         });
     assert!(panicked.await);
-    assert_eq!(alices_tokens(&limiter).await, ROLLED_BACK);
+    assert_eq!(alices_tokens(&limiter).await, left);
     // Whoever polls it again waits in vain, and does not panic.
     let again = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(Waker::noop()))));
     assert!(matches!(again, Ok(Poll::Pending)));

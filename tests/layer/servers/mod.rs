@@ -1,4 +1,5 @@
 //! Servers other than axum: the examples themselves, over real sockets.
 
 mod hyper;
+mod proxy;
 mod tonic;

@@ -1,6 +1,7 @@
 //! Values that cannot be what was used keep the estimate, and are told of.
 
-use tollgate::layer::Settle;
+use axum::body::Body;
+use tollgate::layer::{InvalidPolicy, PolicyBuilder, Settle};
 
 use super::AS_ESTIMATED;
 use crate::{
@@ -69,6 +70,51 @@ async fn a_sum_that_no_limit_can_have_is_none() {
     assert!(events.text().contains("larger than any limit"), "{}", events.text());
 }
 
+/// Returns what is left of 100 after a response that says that so much was used, and whether it was told of.
+async fn left_by(policy: PolicyBuilder, used: &'static str) -> (i64, bool) {
+    let events = Events::collect();
+    let (limiter, _) = memory();
+    let app = app(layer(&limiter, policy), move || [("x-used", used)]);
+    assert_eq!(ask(&app, from("alice")).await.status(), 200);
+    (alices_tokens(&limiter).await, events.text().contains("settle value ignored"))
+}
+
+/// Fault A10: a limit of 1000 a minute was locked for 1.9 million years.
+#[tokio::test]
+async fn more_than_a_request_can_have_used_keeps_the_estimate() {
+    let policy = || ten_tokens().settle("tpm", Settle::header("x-used"));
+    assert_eq!(left_by(policy(), "10000").await, (-9_900, false), "100 full buckets");
+    for absurd in ["10001", "999999999999999"] {
+        assert_eq!(left_by(policy(), absurd).await, (AS_ESTIMATED, true), "{absurd}");
+    }
+    let added = ten_tokens().settle("tpm", Settle::header("x-used").add());
+    assert_eq!(left_by(added, "9991").await, (AS_ESTIMATED, true), "together with the estimate");
+    let closure = ten_tokens().settle("tpm", Settle::head(|_| Some(10_001)));
+    assert_eq!(left_by(closure, "1").await, (AS_ESTIMATED, true));
+    assert_eq!(left_by(policy().settle_at_most("tpm", 50), "50").await, (50, false));
+    assert_eq!(left_by(policy().settle_at_most("tpm", 50), "51").await, (AS_ESTIMATED, true));
+    assert_eq!(left_by(policy().settle_at_most("tpm", 20_000), "10001").await, (-9_901, false));
+    // One that comes after a value that is none stands.
+    let later = policy().settle("tpm", Settle::head(|_| Some(30)));
+    assert_eq!(left_by(later, "999999999999999").await, (70, true));
+    let unknown = ten_tokens().settle_at_most("nonsense", 1).build();
+    assert!(matches!(unknown, Err(InvalidPolicy::UnknownLimit(name)) if name == "nonsense"));
+}
+
+/// What was counted before it became too much stands, and it is told once.
+#[tokio::test]
+async fn a_body_that_streams_beyond_it_is_charged_as_far_as_it_was_counted() {
+    let events = Events::collect();
+    let (limiter, _) = memory();
+    let policy = ten_tokens().settle("tpm", Settle::bytes(|bytes| bytes * 1_000));
+    let pieces = || Body::from_stream(tokio_stream::iter(["12345"; 4].map(Ok::<_, std::convert::Infallible>)));
+    let app = app(layer(&limiter, policy), pieces);
+    let response = ask(&app, from("alice")).await;
+    assert_eq!(axum::body::to_bytes(response.into_body(), 100).await.unwrap().len(), 20);
+    assert_eq!(alices_tokens(&limiter).await, -9_900, "two of the four");
+    assert_eq!(events.text().matches("settle value ignored").count(), 1, "{}", events.text());
+}
+
 #[tokio::test]
 async fn the_largest_is_taken() {
     let (limiter, _) = memory();
@@ -76,7 +122,8 @@ async fn the_largest_is_taken() {
     let policy = ten_tokens()
         .settle("tpm", Settle::header("x-used"))
         .settle("tpm", Settle::header("x-used").add())
-        .settle("tpm", Settle::header("x-extra").add());
+        .settle("tpm", Settle::header("x-extra").add())
+        .settle_at_most("tpm", u64::MAX);
     let app = app(layer(&limiter, policy), largest);
     let response = ask(&app, from("alice")).await;
     assert_eq!(response.status(), 200);

@@ -15,6 +15,7 @@ mod response_head;
 mod top_up;
 mod trailer;
 mod trailer_sockets;
+mod zero;
 
 /// What is left where the estimate stands.
 pub(super) const AS_ESTIMATED: i64 = 90;

@@ -102,6 +102,7 @@ async fn names_are_checked() {
     };
     assert_eq!(unknown(ten_tokens().on_status(400.., Outcome::refund(["nonsense"]))), "nonsense");
     assert_eq!(unknown(ten_tokens().on_error(Outcome::refund(["nonsense"]))), "nonsense");
+    assert_eq!(unknown(ten_tokens().on_panic(Outcome::refund(["nonsense"]))), "nonsense");
 }
 
 /// What is left where the inner service fails.
@@ -113,8 +114,8 @@ async fn left_after_an_error(policy: PolicyBuilder) -> i64 {
 }
 
 #[tokio::test]
-async fn an_inner_error_is_refunded_unless_told_otherwise() {
-    assert_eq!(left_after_an_error(ten_tokens()).await, 100);
+async fn an_inner_error_is_kept_unless_told_otherwise() {
+    assert_eq!(left_after_an_error(ten_tokens()).await, 90, "a client can provoke it by its body: fault A2");
     assert_eq!(left_after_an_error(ten_tokens().on_error(Outcome::Refund)).await, 100);
     assert_eq!(left_after_an_error(ten_tokens().on_error(Outcome::Keep)).await, 90);
     assert_eq!(left_after_an_error(ten_tokens().on_error(Outcome::refund(["tpm"]))).await, 100);

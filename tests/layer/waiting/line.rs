@@ -40,9 +40,11 @@ impl World {
         let most = random.choice([10_000, 120_000]).unwrap();
         let most = Duration::from_millis(random.u64(0..most));
         let waiters = random.usize(1..6);
-        let mut policy: PolicyBuilder = per_user(limits[0].clone()).estimate(NAMES[0], header_value(COSTS[0]));
+        let mut policy: PolicyBuilder =
+            per_user(limits[0].clone()).cost(NAMES[0], 0).estimate(NAMES[0], header_value(COSTS[0]));
         for (limit, header) in limits.iter().zip(COSTS).skip(1) {
-            policy = policy.limit(limit.clone()).estimate(limit.name().as_str(), header_value(header));
+            let name = limit.name().as_str();
+            policy = policy.limit(limit.clone()).cost(name, 0).estimate(name, header_value(header));
         }
         let app = hello(layer(&limiter, policy.wait(most).max_waiters(waiters)));
         Self { limiter, limits, app, most, waiters, granted: Arc::default() }
@@ -90,7 +92,9 @@ fn limit(random: &mut fastrand::Rng, name: &str) -> Limit {
 async fn ask_for(app: &Router, user: &str, cost: &[u64]) -> Response<axum::body::Body> {
     let texts: Vec<_> = cost.iter().map(u64::to_string).collect();
     let mut headers = vec![("x-user", user.as_bytes())];
-    headers.extend(COSTS.into_iter().zip(&texts).map(|(name, text)| (name, text.as_bytes())));
+    // A header that says 0 counts as 1: nothing is asked of a limit whose header is not there.
+    let told = COSTS.into_iter().zip(&texts).filter(|(_, text)| *text != "0");
+    headers.extend(told.map(|(name, text)| (name, text.as_bytes())));
     ask(app, with_headers(&headers)).await
 }
 
@@ -192,7 +196,9 @@ async fn who_asks_for_nothing_of_the_limit_that_others_wait_for_does_not_wait_fo
         let slow = Limit::custom("slow", 10, 1, Duration::from_secs(SLOW / 10)).unwrap();
         let policy = per_user(Limit::custom("quick", 10, 10, Duration::from_secs(10)).unwrap())
             .estimate("quick", header_value(COSTS[0]))
+            .cost("quick", 0)
             .limit(slow)
+            .cost("slow", 0)
             .estimate("slow", header_value(COSTS[1]))
             .wait(Duration::from_secs(60))
             .max_waiters(1);

@@ -203,7 +203,7 @@ impl Bucket {
                 }
                 match place.entry() {
                     Some(entry) => spend(entry, place.home(), place.limits(limits), mode, amounts, now),
-                    None => Asked::Unavailable(Unavailable::ShutDown),
+                    None => Asked::Unavailable(Unavailable::Internal("a claimed bucket that is not there")),
                 }
             }
             Self::Pinned(pinned) => {
@@ -319,7 +319,7 @@ impl Acquiring {
                 Step::Shards(answer) => break answer.as_mut().poll(context),
                 Step::Together(answer) => {
                     let verdict = Pin::new(answer).poll(context);
-                    break verdict.map(|verdict| verdict.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)));
+                    break verdict.map(|verdict| verdict.unwrap_or(Verdict::Unavailable(Unavailable::RuntimeGone)));
                 }
                 Step::One(answer) => match (Pin::new(answer).poll(context), bucket) {
                     // It has turned out to be one of several: the others may hold what it does not.

@@ -127,7 +127,7 @@ impl Place {
             let entry = memory.store.claim(key, &memory.home, limits, now).map_err(Unavailable::Store)?;
             *self = memory.found(entry);
         }
-        self.entry().ok_or(Unavailable::ShutDown)
+        self.entry().ok_or(Unavailable::Internal("a claimed bucket that is not there"))
     }
 
     /// The bucket of the same store that has the key.
@@ -167,6 +167,6 @@ impl Pinned {
 
 /// The store that a home belongs to.
 fn beside(home: &Arc<Home>) -> Result<Arc<Memory>, Unavailable> {
-    let store = home.store().ok_or(Unavailable::ShutDown)?;
+    let store = home.store().ok_or(Unavailable::Internal("a bucket without its store"))?;
     Ok(Arc::new(Memory { store, home: home.clone() }))
 }

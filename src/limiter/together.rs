@@ -133,7 +133,9 @@ async fn begin((first, ask): &Part) -> Verdict {
         Err(Asked::Denied(statuses)) => Verdict::Denied(statuses),
         Err(Asked::Refused(refusal)) => Verdict::Refused(refusal),
         Err(Asked::Unavailable(error)) => Verdict::Unavailable(error),
-        Err(Asked::Granted(..) | Asked::Waiting(_)) => Verdict::Unavailable(Unavailable::ShutDown),
+        Err(Asked::Granted(..) | Asked::Waiting(_)) => {
+            Verdict::Unavailable(Unavailable::Internal("a gate that answers for nothing"))
+        }
     }
 }
 

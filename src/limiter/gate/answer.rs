@@ -25,6 +25,6 @@ impl Future for Answer {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Verdict> {
         let verdict = Pin::new(&mut self.0).poll(context);
-        verdict.map(|verdict| verdict.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)))
+        verdict.map(|verdict| verdict.unwrap_or(Verdict::Unavailable(Unavailable::RuntimeGone)))
     }
 }

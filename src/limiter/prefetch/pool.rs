@@ -71,7 +71,6 @@ impl Pool {
         self.limits.same(limits)
     }
 
-
     /// Returns what all chunks together hold of each limit.
     pub(in crate::limiter) fn held(&self) -> &Amounts {
         &self.held

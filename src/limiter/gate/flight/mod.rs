@@ -159,7 +159,7 @@ pub(super) async fn fly(mut airborne: Airborne) {
             }
             Landing::Failed(error) => {
                 telemetry::store_call_failed(&gate.key, &error);
-                let keep = error.kind() == StoreErrorKind::NotApplied;
+                let keep = matches!(error.kind(), StoreErrorKind::NotApplied | StoreErrorKind::Rejected);
                 if !error.is_not_applied() {
                     let mut state = gate.lock();
                     state.seen = Seen::Unknown;

@@ -26,6 +26,10 @@ pub(crate) const OTHER_SCHEMA: &str = "TG103";
 pub(crate) const CLIENT_TOO_OLD: &str = "TG104";
 pub(crate) const NO_VERSION: &str = "TG105";
 pub(crate) const CALL_FAILED: &str = "TG106";
+pub(crate) const NO_REGION: &str = "TG107";
+pub(crate) const NO_ANSWER: &str = "TG108";
+pub(crate) const NOT_READY: &str = "TG109";
+pub(crate) const NOT_OURS: &str = "TG110";
 
 impl Error {
     /// Returns the stable code of a mistake in the set-up, `TG001` for example: the guide's page on
@@ -67,6 +71,10 @@ impl StackError {
             Self::ClientTooOld { .. } => CLIENT_TOO_OLD,
             Self::InvalidVersion { .. } => NO_VERSION,
             Self::Call { .. } => CALL_FAILED,
+            Self::NoRegion => NO_REGION,
+            Self::Deadline { .. } => NO_ANSWER,
+            Self::NotReady { .. } => NOT_READY,
+            Self::NotOurs { .. } => NOT_OURS,
         }
     }
 }

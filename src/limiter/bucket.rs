@@ -213,7 +213,7 @@ impl Bucket {
                 }
                 match place.entry() {
                     Some(entry) => spend(entry, place.home(), place.limits(limits), mode, amounts, now),
-                    None => Asked::Unavailable(Unavailable::ShutDown),
+                    None => Asked::Unavailable(Unavailable::Internal("a claimed bucket that is not there")),
                 }
             }
             Self::Pinned(pinned) => {

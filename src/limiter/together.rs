@@ -147,7 +147,9 @@ async fn ask_for_nothing(gate: &Arc<Gate>, ask: &Ask) -> Verdict {
         Err(Asked::Denied(statuses)) => Verdict::Denied(statuses),
         Err(Asked::Refused(refusal)) => Verdict::Refused(refusal),
         Err(Asked::Unavailable(error)) => Verdict::Unavailable(error),
-        Err(Asked::Granted(..) | Asked::Waiting(_)) => Verdict::Unavailable(Unavailable::ShutDown),
+        Err(Asked::Granted(..) | Asked::Waiting(_)) => {
+            Verdict::Unavailable(Unavailable::Internal("a gate that answers for nothing"))
+        }
     }
 }
 

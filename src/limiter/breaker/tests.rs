@@ -1,4 +1,5 @@
 use super::*;
+use crate::store::StoreErrorKind;
 
 fn switch() -> Switch {
     Switch::new(Some(Breaker::new().failures(3).cool_down(Duration::from_secs(10))))

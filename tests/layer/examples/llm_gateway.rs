@@ -250,7 +250,7 @@ async fn without_the_table_by_a_share_of_the_limits() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn estimates_know_the_shapes_of_requests() {
     let world = World::start(Remote::start().await).await;
-    let text_part = json!([{"role": "user", "content": [{"text": vec!["how"; 5].join(" "), "type": ""}]}]);
+    let text_part = json!([{"role": "user", "content": [{"text": ["how"; 5].join(" "), "type": ""}]}]);
     let image = json!([{"role": "user", "content": [{"image_url": {"url": "data:image/png;base64,AAAA"}}]}]);
     for (chat, charged) in [
         (json!({"messages": prompt(5), "max_completion_tokens": 50}), 55),

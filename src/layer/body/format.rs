@@ -12,6 +12,9 @@ pub(super) enum Format {
     Events,
     /// JSON, one value or several.
     Json,
+    /// Messages of JSON in Amazon's framing.
+    #[cfg(feature = "usage-body")]
+    Messages,
     /// gRPC messages.
     Grpc,
     /// Something with a content-encoding.
@@ -35,11 +38,23 @@ impl Format {
         };
         match () {
             () if is(essence, "text/event-stream") => Self::Events,
+            #[cfg(feature = "usage-body")]
+            () if is(essence, "application/vnd.amazon.eventstream") => Self::Messages,
             () if is(essence, "application/grpc") || starts("application/grpc+") => Self::Grpc,
             () if any(&["application/json", "application/x-ndjson", "application/jsonl"]) || ends("+json") => {
                 Self::Json
             }
             () => Self::Other,
+        }
+    }
+
+    /// Returns `true` if rules can read it.
+    pub(super) fn is_read(self) -> bool {
+        match self {
+            Self::Events | Self::Json => true,
+            #[cfg(feature = "usage-body")]
+            Self::Messages => true,
+            Self::Grpc | Self::Encoded | Self::Other => false,
         }
     }
 }
@@ -73,6 +88,9 @@ mod tests {
             ("APPLICATION/JSON", Format::Json),
             ("application/vnd.api+json", Format::Json),
             ("application/x-ndjson", Format::Json),
+            #[cfg(feature = "usage-body")]
+            ("application/vnd.amazon.eventstream", Format::Messages),
+            ("application/vnd.amazon.eventstream+x", Format::Other),
             ("application/grpc", Format::Grpc),
             ("application/grpc+proto", Format::Grpc),
             ("application/grpc-web", Format::Other),

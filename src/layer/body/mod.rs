@@ -3,8 +3,12 @@
 mod event_stream;
 mod findings;
 mod format;
+#[cfg(feature = "usage-body")]
+mod messages;
 mod tail;
 mod topping_up;
+#[cfg(feature = "usage-body")]
+mod usage;
 mod watch;
 
 use std::{

@@ -6,12 +6,16 @@ use bytes::Buf;
 use http::{Response, header::CONTENT_LENGTH};
 use http_body::{Body, Frame};
 
+#[cfg(feature = "usage-body")]
+use super::usage::UsageReader;
 use super::{
     event_stream::{EventStream, Part},
     findings::{BODY, Findings},
     format::Format,
     topping_up::{Last, ToppingUp},
 };
+#[cfg(feature = "usage-body")]
+use crate::{layer::Settle, telemetry::UsageBody};
 use crate::{
     layer::{
         Policy, ResponseHead,
@@ -19,11 +23,6 @@ use crate::{
         settle::{Source, sum},
     },
     telemetry,
-};
-#[cfg(feature = "usage-body")]
-use crate::{
-    layer::{Settle, usage::Reader},
-    telemetry::UsageBody,
 };
 
 /// Looks at a body on its way, and tells its lease what was used. Dropped midway, what was counted
@@ -38,7 +37,7 @@ pub(in crate::layer) struct Watch {
     events: u64,
     stream: EventStream,
     #[cfg(feature = "usage-body")]
-    usage: Option<Reader>,
+    usage: Option<UsageReader>,
     topping_up: ToppingUp,
     may_end: bool,
     /// Whether anything depends on what the frames say.
@@ -71,11 +70,7 @@ impl Watch {
             events: 0,
             stream: EventStream::default(),
             #[cfg(feature = "usage-body")]
-            usage: settlement
-                .usage
-                .as_ref()
-                .filter(|_| matches!(format, Format::Events | Format::Json))
-                .map(Reader::new),
+            usage: settlement.usage.as_ref().and_then(|paths| UsageReader::new(format, paths)),
             topping_up: ToppingUp::default(),
             format,
             begun: false,
@@ -170,7 +165,7 @@ impl Watch {
 
     /// Reads a frame's data where it lies.
     fn read(&mut self, data: &impl Buf) {
-        if !self.reads || !matches!(self.format, Format::Events | Format::Json) {
+        if !self.reads || !self.format.is_read() {
             return;
         }
         if data.chunk().len() == data.remaining() {
@@ -202,20 +197,17 @@ impl Watch {
                 }
                 #[cfg(feature = "usage-body")]
                 if let (Some(usage), Some(paths)) = (&mut *usage, paths) {
-                    match part {
-                        Part::Data(data) => usage.read(paths, data),
-                        Part::End => usage.begin_again(),
-                    }
+                    usage.read_part(paths, part);
                 }
             });
+            return;
         }
         #[cfg(feature = "usage-body")]
-        if let (Format::Json, Some(usage), Some(paths)) = (self.format, &mut self.usage, paths) {
-            usage.read(paths, piece);
-            if usage.is_lost() {
-                self.format = Format::Other;
-                self.is_unread("malformed", "it is no JSON, or too deep");
-            }
+        if let (Some(usage), Some(paths)) = (&mut self.usage, paths)
+            && let Err(reason) = usage.read_piece(self.format, paths, piece)
+        {
+            self.format = Format::Other;
+            self.is_unread("malformed", reason);
         }
     }
 
@@ -224,20 +216,22 @@ impl Watch {
     fn count(&mut self, over: bool) {
         let (bytes, events, format) = (self.bytes, self.events, self.format);
         #[cfg(feature = "usage-body")]
+        let has_news = self.usage.as_mut().is_some_and(UsageReader::take_news);
+        #[cfg(feature = "usage-body")]
         let usage = &self.usage;
         self.findings.ask(&self.policy.rules.settlement.body, |rule, _base| match &rule.source {
             Source::Bytes(tokens) if over || bytes > 0 => Some(tokens(bytes)),
             Source::Events(tokens) if format == Format::Events && (over || events > 0) => Some(tokens(events)),
             #[cfg(feature = "usage-body")]
-            Source::Usage(wanted) => {
-                let told = usage.as_ref()?.amount(wanted)?;
+            Source::Usage(wanted) if over || has_news => {
+                let told = usage.as_ref()?.told(wanted)?;
                 // The start of it says more than was estimated, or nothing yet.
                 (over || told.whole || rule.exceeds(told.tokens, _base)).then_some(told.tokens)
             }
             _ => None,
         });
         #[cfg(feature = "usage-body")]
-        if let Some(problem) = self.usage.as_mut().and_then(Reader::take_problem) {
+        if let Some(problem) = self.usage.as_mut().and_then(UsageReader::take_problem) {
             self.is_unread(problem.label(), &problem.to_string());
         }
     }

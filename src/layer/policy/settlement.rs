@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, header::TRAILER};
 
 use super::{InvalidPolicy, PolicyBuilder, PolicyLimits};
 #[cfg(feature = "usage-body")]
-use crate::layer::usage::Paths;
+use crate::layer::usage::{Paths, Usage};
 use crate::{
     layer::{
         Outcome, ResponseHead, Settle, TopUp,
@@ -162,7 +162,7 @@ impl Draft {
                 Source::Usage(usage) => Some(usage),
                 _ => None,
             });
-            rules.usage = Paths::of(usages);
+            rules.usage = Usage::paths(usages);
         }
         Ok(rules)
     }

@@ -1,49 +1,53 @@
-//! What a body says was used.
+//! The usage that a body says.
 
+mod counts;
 mod key;
 mod number;
 mod paths;
+mod pointer;
 mod reader;
 mod scanner;
+mod table;
 #[cfg(test)]
 mod tests;
 
 pub(super) use paths::Paths;
 pub(super) use reader::Reader;
 
-use paths::{Field, Pointer};
+use counts::{Counts, add};
+use pointer::Pointer;
+use table::Field;
 
-/// Where a body says what was used: in JSON, or in server-sent events of JSON (feature
-/// `usage-body`).
+/// A place where a body says what was used: in JSON, or in a stream of JSON (feature `usage-body`).
 ///
-/// [`total`](Self::total), [`input`](Self::input) and [`output`](Self::output) know the `usage`
-/// objects of OpenAI (chat completions, responses, embeddings) and of Anthropic (messages), streamed
-/// or not, and whatever else has the same: at the top, in `message` or in `response`. Others are
-/// found by [`pointer`](Self::pointer).
+/// [`total`](Self::total), [`input`](Self::input), [`input_without_cache_reads`](Self::input_without_cache_reads) and
+/// [`output`](Self::output) know the answers of OpenAI, Azure, Anthropic, Gemini, Bedrock Converse, Cohere, Mistral,
+/// Groq, DeepSeek, xAI, Ollama, vLLM and Voyage, streamed or not, and whatever else has the same fields at the same
+/// places. `docs/guide/streaming.md` lists them. Others are found by [`pointer`](Self::pointer).
 ///
 /// ```
 /// use tollgate::layer::{Settle, Usage};
 ///
 /// let rule = Settle::usage(Usage::total());
-/// let rule = Settle::usage(Usage::pointer("/usageMetadata/totalTokenCount"));
-/// let rule = Settle::usage(Usage::pointers(["/prompt_eval_count", "/eval_count"]));
+/// let rule = Settle::usage(Usage::pointer("/details/generated_tokens"));
+/// let rule = Settle::usage(Usage::pointers(["/tokens_evaluated", "/tokens_predicted"]));
 /// ```
 ///
-/// Of a number that comes several times the last one holds: streams repeat them as they grow. It
-/// has to be a JSON number, whole and not negative. `null` says nothing; anything else is ignored
-/// with one warning for each body.
+/// Of a number that comes several times the largest one holds: streams repeat them as they grow, and one that falls
+/// takes nothing back. It has to be a JSON number, whole and not negative. `null` says nothing; anything else is
+/// ignored with one warning for each body.
 ///
 /// # What is cut off
 /// A stream may break off, or its client go, when only a part has come: Anthropic's begin with the
-/// tokens in. Such a part is charged where it is more than the estimate, which else stands. So nobody
+/// tokens in. Such a part is charged if it is more than the estimate, which else stands. So nobody
 /// pays less for having gone before the rest came. It is a part of `total` without tokens out, of
-/// `output` what a `message` begins with, and of [`pointers`](Self::pointers) less than all of them.
+/// `output` without a number of its own, and of [`pointers`](Self::pointers) less than all of them.
 /// At the end of the body what is there counts.
 ///
 /// # How a body is read
-/// By its `content-type`: `text/event-stream`, or JSON (`application/json`, `…+json`, NDJSON). Any
-/// other is not read, nor is one with a `content-encoding`: compress outside the layer. The
-/// latter is told with a warning.
+/// By its `content-type`: `text/event-stream`, JSON (`application/json`, `…+json`, NDJSON) or
+/// `application/vnd.amazon.eventstream`. Any other is not read, nor is one with a `content-encoding`: compress
+/// outside the layer. The latter is told with a warning.
 ///
 /// Nothing is buffered, delayed or changed: every frame is looked at on its way. At most 1 KiB is
 /// kept of a response, whatever its length. Up to 128 levels are read; what is nested deeper, or is no
@@ -63,25 +67,25 @@ enum What {
 }
 
 impl Usage {
-    /// Tokens in and out: `total_tokens`, or else the sum of [`input`](Self::input) and
-    /// [`output`](Self::output).
+    /// Tokens in and out: the total that the body says, or the sum of [`input`](Self::input) and
+    /// [`output`](Self::output) if it says none, or less.
     pub fn total() -> Self {
         Self { what: What::Total }
     }
 
-    /// Tokens in: `prompt_tokens`, or else the sum of `input_tokens`,
-    /// `cache_creation_input_tokens` and `cache_read_input_tokens`.
+    /// Tokens in, with those that were read from a cache or written to one.
     pub fn input() -> Self {
         Self { what: What::Input { cache_reads: true } }
     }
 
-    /// As [`input`](Self::input), without `cache_read_input_tokens`: Anthropic does not count them
-    /// either.
+    /// Tokens in, without those that were read from a cache. Anthropic, for one, does not count them against its own
+    /// limits.
     pub fn input_without_cache_reads() -> Self {
         Self { what: What::Input { cache_reads: false } }
     }
 
-    /// Tokens out: `completion_tokens`, or else `output_tokens`.
+    /// Tokens out, with those of the model's reasoning: what the total leaves beside the input, if that is more than
+    /// the body says.
     pub fn output() -> Self {
         Self { what: What::Output }
     }
@@ -89,7 +93,7 @@ impl Usage {
     /// The number at a JSON pointer (RFC 6901), such as `/meta/billed_units/tokens`.
     ///
     /// # Panics
-    /// Where it is no JSON pointer to a part of a document, has more than 16 parts, or one of more than
+    /// If it is no JSON pointer to a part of a document, has more than 16 parts, or one of more than
     /// 64 bytes.
     #[track_caller]
     pub fn pointer(pointer: &str) -> Self {
@@ -112,25 +116,28 @@ impl Usage {
         Self { what: What::Pointers(parsed) }
     }
 
-    /// What was told, by what was found in each slot.
-    fn told(&self, found: impl Fn(usize) -> Option<u64>) -> Option<Told> {
-        let field = |field: Field| found(field as usize);
-        let input = |cache_reads: bool| {
-            let read = field(Field::CacheRead).filter(|_| cache_reads);
-            let sum = add([field(Field::Input), field(Field::CacheCreation), read]);
-            field(Field::Prompt).or(sum)
-        };
-        let whole_output = field(Field::Completion).or(field(Field::Output));
-        let output = whole_output.or(field(Field::FirstOutput));
+    /// Paths to what these ask for; `None` if it is nothing.
+    pub(super) fn paths<'a>(usages: impl Iterator<Item = &'a mut Self>) -> Option<Paths> {
+        let (mut pointers, mut table) = (Vec::new(), false);
+        for usage in usages {
+            match &mut usage.what {
+                What::Pointers(some) => pointers.extend(some),
+                _ => table = true,
+            }
+        }
+        Paths::new(pointers.into_iter(), table)
+    }
+
+    /// The amount that a body has told so far.
+    pub(super) fn told(&self, reader: &Reader) -> Option<Told> {
+        let counts = Counts::new(|field: Field| reader.found(field as usize));
         let (tokens, whole) = match &self.what {
-            What::Total => match (field(Field::Total), input(true)) {
-                (Some(total), _) => (Some(total), true),
-                (None, input) => (add([input, output]), input.is_some() && whole_output.is_some()),
-            },
-            What::Input { cache_reads } => (input(*cache_reads), true),
-            What::Output => (output, whole_output.is_some()),
+            What::Total => (counts.total(), counts.has_whole_total()),
+            What::Input { cache_reads: true } => (counts.input(), true),
+            What::Input { cache_reads: false } => (counts.fresh_input(), true),
+            What::Output => (counts.output(), counts.has_whole_output()),
             What::Pointers(pointers) => {
-                let parts = || pointers.iter().map(|pointer| found(pointer.slot()));
+                let parts = || pointers.iter().map(|pointer| reader.found(pointer.slot));
                 (add(parts()), parts().all(|part| part.is_some()))
             }
         };
@@ -138,15 +145,10 @@ impl Usage {
     }
 }
 
-/// What a body has said so far.
+/// An amount that a body has told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Told {
     pub(super) tokens: u64,
-    /// Whether it is all that is to be told, as far as is known.
+    /// `true` if it is all that is to be told, as far as is known.
     pub(super) whole: bool,
-}
-
-/// The sum of those that are there.
-fn add(amounts: impl IntoIterator<Item = Option<u64>>) -> Option<u64> {
-    amounts.into_iter().flatten().reduce(u64::saturating_add)
 }

@@ -27,7 +27,7 @@ enum At {
 }
 
 impl Number {
-    /// Takes a character; `false` where it is not of the number.
+    /// Takes a character; `false` if it is not of the number.
     pub(super) fn take(&mut self, byte: u8) -> bool {
         self.at = match (self.at, byte) {
             (At::Start, b'-') => {
@@ -51,7 +51,7 @@ impl Number {
         true
     }
 
-    /// Whether it could end here.
+    /// Returns `true` if it could end here.
     pub(super) fn is_whole(&self) -> bool {
         matches!(self.at, At::Zero | At::Digits | At::Fraction | At::Power)
     }

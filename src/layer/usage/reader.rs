@@ -1,16 +1,24 @@
-//! What has been found in a body so far.
+//! The numbers that were found in a body so far.
 
 use smallvec::SmallVec;
 
-use super::{Told, Usage, paths::Paths, scanner::Scanner};
+use super::{
+    paths::Paths,
+    scanner::{Read, Scanner},
+    table::{SLOTS, SUMS},
+};
 use crate::layer::settle::BadAmount;
 
 /// Reads a body as it comes.
 #[derive(Debug)]
 pub(in crate::layer) struct Reader {
     scanner: Scanner,
-    /// By slot: the last number.
-    found: SmallVec<[Option<u64>; 10]>,
+    /// By slot: the largest number.
+    found: SmallVec<[Option<u64>; SLOTS]>,
+    /// By slot: the sum over the list at hand.
+    sums: [u64; SUMS],
+    /// `true` if a number has come since that was asked.
+    news: bool,
     problem: Problem,
     /// How much of a byte order mark has come.
     mark: Option<usize>,
@@ -31,6 +39,8 @@ impl Reader {
         Self {
             scanner: Scanner::default(),
             found: SmallVec::from_elem(None, paths.slots()),
+            sums: [0; SUMS],
+            news: false,
             problem: Problem::None,
             mark: Some(0),
         }
@@ -39,15 +49,24 @@ impl Reader {
     /// Reads the next piece of a document.
     pub(in crate::layer) fn read(&mut self, paths: &Paths, piece: &[u8]) {
         let piece = self.without_mark(piece);
-        let Self { scanner, found, problem, .. } = self;
-        scanner.read(paths, piece, &mut |slot, number| match number {
-            Ok(number) => {
-                if let Some(found) = found.get_mut(slot) {
-                    *found = Some(number);
+        let Self { scanner, found, sums, news, problem, .. } = self;
+        scanner.read(paths, piece, &mut |read| match read {
+            Read::Number(node, number) => {
+                *news = true;
+                for slot in paths.slots_of(node) {
+                    let number = sums.get_mut(slot).map_or(number, |sum| {
+                        *sum = sum.saturating_add(number);
+                        *sum
+                    });
+                    // Streams repeat their numbers as they grow. One that falls takes nothing back.
+                    if let Some(found) = found.get_mut(slot) {
+                        *found = (*found).max(Some(number));
+                    }
                 }
             }
-            Err(bad) if matches!(problem, Problem::None) => *problem = Problem::Some(bad),
-            Err(_) => {}
+            Read::List => *sums = [0; SUMS],
+            Read::Bad(bad) if matches!(problem, Problem::None) => *problem = Problem::Some(bad),
+            Read::Bad(_) => {}
         });
     }
 
@@ -57,17 +76,22 @@ impl Reader {
         self.scanner.begin_again();
     }
 
-    /// Whether nothing more can be found in the document.
+    /// Returns `true` if nothing more can be found in the document.
     pub(in crate::layer) fn is_lost(&self) -> bool {
         self.scanner.is_lost()
     }
 
-    /// What was found so far.
-    pub(in crate::layer) fn amount(&self, usage: &Usage) -> Option<Told> {
-        usage.told(|slot| self.found.get(slot).copied().flatten())
+    /// Returns `true` if a number has come since this was asked last.
+    pub(in crate::layer) fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.news)
     }
 
-    /// What was wrong with a number, once.
+    /// The number in a slot.
+    pub(super) fn found(&self, slot: usize) -> Option<u64> {
+        self.found.get(slot).copied().flatten()
+    }
+
+    /// The first thing that was wrong with a number, once.
     pub(in crate::layer) fn take_problem(&mut self) -> Option<BadAmount> {
         match std::mem::replace(&mut self.problem, Problem::Told) {
             Problem::Some(bad) => Some(bad),

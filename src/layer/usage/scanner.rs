@@ -3,15 +3,16 @@
 use super::{
     key::Key,
     number::Number,
-    paths::{MOST_PARTS, Node, Paths},
+    paths::{Node, Paths},
+    pointer::MOST_PARTS,
 };
 use crate::layer::settle::BadAmount;
 
 /// The most levels of a document that are read.
 const MOST_LEVELS: u32 = 128;
 
-/// Finds numbers in JSON documents that come in pieces, one after the other. It keeps where it is
-/// and nothing of what it read, but the key or the number at hand.
+/// Finds numbers in JSON documents that come in pieces, one after the other. It keeps its place and the key or the
+/// number at hand, and nothing else of what it read.
 #[derive(Debug)]
 pub(super) struct Scanner {
     state: State,
@@ -21,14 +22,12 @@ pub(super) struct Scanner {
     objects: u128,
     /// Where the outer ones of them are.
     levels: [Level; MOST_PARTS],
-    /// Where the value is that comes next, or is read.
+    /// The place of the value that comes next, or is read.
     here: Node,
     key: Key,
     number: Number,
-    /// The slot of the number that was read, until what follows shows that it was all.
-    read: Option<usize>,
-    /// The slot of what is there in place of a number.
-    odd: Option<usize>,
+    /// Something that was read, until what follows shows that it was all.
+    read: Option<Read>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +58,7 @@ enum State {
     Lost,
 }
 
-/// What a string is for.
+/// The use of a string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Text {
     /// A key that may be wanted.
@@ -78,8 +77,15 @@ enum Inside {
     Unit(u8, u16),
 }
 
-/// What is found: the slot, and the number.
-pub(super) type Found<'a> = &'a mut dyn FnMut(usize, Result<u64, BadAmount>);
+/// Something that is read at a place that is wanted.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Read {
+    Number(Node, u64),
+    /// Something that gives no amount.
+    Bad(BadAmount),
+    /// The begin of a list whose elements are wanted.
+    List,
+}
 
 impl Default for Scanner {
     fn default() -> Self {
@@ -93,7 +99,6 @@ impl Default for Scanner {
             key: Key::default(),
             number: Number::default(),
             read: None,
-            odd: None,
         }
     }
 }
@@ -105,13 +110,13 @@ impl Scanner {
         self.read = None;
     }
 
-    /// Whether what came is not JSON, or too deep.
+    /// Returns `true` if it is no JSON, or too deep.
     pub(super) fn is_lost(&self) -> bool {
         self.state == State::Lost
     }
 
     /// Reads the next piece.
-    pub(super) fn read(&mut self, paths: &Paths, mut piece: &[u8], found: Found<'_>) {
+    pub(super) fn read(&mut self, paths: &Paths, mut piece: &[u8], found: &mut dyn FnMut(Read)) {
         while let Some((&byte, rest)) = piece.split_first() {
             match self.state {
                 State::Lost => return,
@@ -150,11 +155,8 @@ impl Scanner {
                 _ if matches!(byte, b' ' | b'\t' | b'\r' | b'\n') => piece = rest,
                 state => {
                     self.state = self.next(state, byte, paths);
-                    if let (Some(slot), false) = (self.read.take(), self.is_lost()) {
-                        found(slot, self.number.amount());
-                    }
-                    if let Some(slot) = self.odd.take() {
-                        found(slot, Err(BadAmount::Malformed));
+                    if let (Some(read), false) = (self.read.take(), self.is_lost()) {
+                        found(read);
                     }
                     piece = rest;
                 }
@@ -166,7 +168,7 @@ impl Scanner {
         }
     }
 
-    /// What a character means between strings, numbers and words.
+    /// Takes a character between strings, numbers and words.
     fn next(&mut self, state: State, byte: u8, paths: &Paths) -> State {
         match (state, byte) {
             (State::FirstValue, b']') | (State::FirstKey, b'}') => self.close(),
@@ -189,8 +191,10 @@ impl Scanner {
     }
 
     fn begin_value(&mut self, byte: u8, paths: &Paths) -> State {
-        if matches!(byte, b'{' | b'[' | b'"' | b't' | b'f') {
-            self.odd = paths.slot(self.here);
+        if byte == b'[' && paths.wants_elements(self.here) {
+            self.read = Some(Read::List);
+        } else if matches!(byte, b'{' | b'[' | b'"' | b't' | b'f') && paths.wants(self.here) {
+            self.read = Some(Read::Bad(BadAmount::Malformed));
         }
         match byte {
             b'{' => self.open(true, State::FirstKey),
@@ -235,7 +239,7 @@ impl Scanner {
         self.objects & 1 == 1
     }
 
-    /// The innermost of what is open, where it is not too deep to be wanted.
+    /// The innermost of what is open, if it is not too deep to be wanted.
     fn level(&self) -> Option<&Level> {
         self.levels.get(usize::try_from(self.depth.checked_sub(1)?).ok()?)
     }
@@ -269,7 +273,9 @@ impl Scanner {
         if !self.number.is_whole() {
             return State::Lost;
         }
-        self.read = paths.slot(self.here);
+        if paths.wants(self.here) {
+            self.read = Some(self.number.amount().map_or_else(Read::Bad, |amount| Read::Number(self.here, amount)));
+        }
         State::AfterValue
     }
 

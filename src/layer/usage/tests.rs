@@ -3,7 +3,7 @@
 use proptest::{collection::vec, prelude::*};
 use serde_json::{Map, Value, json};
 
-use super::{Paths, Reader, Usage};
+use super::{Reader, Usage};
 use crate::model::Limit;
 
 const POINTERS: [&str; 9] = [
@@ -18,29 +18,29 @@ const POINTERS: [&str; 9] = [
     "//",
 ];
 
-/// What is found at each pointer of a body that comes in these pieces.
+/// The numbers at each pointer of a body that comes in these pieces.
 fn found<'a>(pointers: &[&str], pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Option<u64>> {
     let mut usages: Vec<_> = pointers.iter().map(|pointer| Usage::pointer(pointer)).collect();
-    let paths = Paths::of(usages.iter_mut()).unwrap();
+    let paths = Usage::paths(usages.iter_mut()).unwrap();
     let mut reader = Reader::new(&paths);
     for piece in pieces {
         reader.read(&paths, piece);
     }
-    usages.iter().map(|usage| Some(reader.amount(usage)?.tokens)).collect()
+    usages.iter().map(|usage| Some(usage.told(&reader)?.tokens)).collect()
 }
 
 /// The same, by one usage.
 fn usage(mut usage: Usage, body: &str) -> Option<u64> {
-    let paths = Paths::of(std::iter::once(&mut usage)).unwrap();
+    let paths = Usage::paths(std::iter::once(&mut usage)).unwrap();
     let mut reader = Reader::new(&paths);
     reader.read(&paths, body.as_bytes());
-    Some(reader.amount(&usage)?.tokens)
+    Some(usage.told(&reader)?.tokens)
 }
 
 fn expected(pointers: &[&str], documents: &[Value]) -> Vec<Option<u64>> {
     let amount = |value: &Value| value.as_u64().filter(|amount| *amount <= Limit::MAX_TOKENS);
-    let last = |pointer: &&str| documents.iter().rev().find_map(|value| amount(value.pointer(pointer)?));
-    pointers.iter().map(last).collect()
+    let largest = |pointer: &&str| documents.iter().filter_map(|value| amount(value.pointer(pointer)?)).max();
+    pointers.iter().map(largest).collect()
 }
 
 fn key() -> impl Strategy<Value = String> {
@@ -140,10 +140,10 @@ proptest! {
         }
         let whole = found(&POINTERS, [&body[..]]);
         prop_assert_eq!(&found(&POINTERS, pieces(&body, &lengths)), &whole);
-        // Where it is still a document, they agree; where numbers stand twice the last one holds.
+        // If it is still a document, they agree. Of a number that stands twice there `serde_json` has the last one.
         if let Ok(document) = serde_json::from_slice::<Value>(&body) {
             for (found, expected) in whole.iter().zip(expected(&POINTERS, &[document])) {
-                prop_assert!(expected.is_none() || *found == expected);
+                prop_assert!(*found >= expected);
             }
         }
     }
@@ -224,9 +224,11 @@ fn a_byte_order_mark_is_skipped() {
 }
 
 #[test]
-fn the_last_number_holds() {
+fn the_largest_number_holds() {
     assert_eq!(usage(Usage::total(), r#"{"usage":{"total_tokens":1,"total_tokens":2}} {"usage":null}"#), Some(2));
     assert_eq!(usage(Usage::total(), r#"{"usage":{"total_tokens":1}}{"usage":{"total_tokens":2}}"#), Some(2));
+    assert_eq!(usage(Usage::total(), r#"{"usage":{"total_tokens":2}}{"usage":{"total_tokens":1}}"#), Some(2));
+    assert_eq!(usage(Usage::pointer("/a"), r#"{"a":2}{"a":1}"#), Some(2));
 }
 
 #[test]

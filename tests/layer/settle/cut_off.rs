@@ -116,6 +116,32 @@ async fn a_part_of_the_usage_lowers_nothing() {
     assert_eq!(charged(&both, 10, None, &["data: {\"in\":5}\n\n"], Over::Ends).await, 5);
 }
 
+/// Gemini's, xAI's and vLLM's streams say with each piece what was used until then.
+#[tokio::test]
+async fn a_usage_that_grows_counts_as_far_as_it_has_come() {
+    let gemini = |usage: &str| format!("data: {{\"usageMetadata\":{{\"promptTokenCount\":12,{usage}}}}}\n\n");
+    let before = gemini("\"totalTokenCount\":12");
+    let reasoned = gemini("\"thoughtsTokenCount\":6,\"totalTokenCount\":18");
+    let first = gemini("\"candidatesTokenCount\":1,\"thoughtsTokenCount\":6,\"totalTokenCount\":19");
+    for (rule, estimate, pieces, expected) in [
+        (Usage::total(), 50, &[&*before, &*reasoned][..], 50),
+        (Usage::total(), 10, &[&*before, &*reasoned], 18),
+        (Usage::total(), 50, &[&*before, &*reasoned, &*first], 19),
+        (Usage::output(), 50, &[&*before, &*reasoned], 50),
+        (Usage::output(), 5, &[&*before, &*reasoned], 6),
+        (Usage::output(), 50, &[&*before, &*reasoned, &*first], 7),
+        (Usage::input(), 50, &[&*before], 12),
+    ] {
+        assert_eq!(cut(&[Settle::usage(rule)], estimate, None, pieces).await, expected, "{estimate} {pieces:?}");
+    }
+    let chunk = |used: u64| {
+        let total = 12 + used;
+        let usage = format!("{{\"prompt_tokens\":12,\"completion_tokens\":{used},\"total_tokens\":{total}}}");
+        format!("data: {{\"usage\":{usage}}}\n\n")
+    };
+    assert_eq!(cut(&total(), 50, None, &[&chunk(0), &chunk(3)]).await, 15);
+}
+
 #[tokio::test]
 async fn nothing_yet_is_not_nothing_used() {
     let rules = [Settle::events(|events| events), Settle::bytes(|bytes| bytes.div_ceil(100))];

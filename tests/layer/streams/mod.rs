@@ -3,6 +3,7 @@
 mod counts;
 mod identity;
 mod kinds;
+mod providers;
 mod usage;
 
 use axum::body::Body;

@@ -92,13 +92,13 @@ async fn an_event_that_is_broken_spoils_no_other() {
 }
 
 #[tokio::test]
-async fn of_a_number_that_grows_the_last_holds() {
+async fn of_a_number_that_comes_several_times_the_largest_holds() {
     let stream = |numbers: &[u64]| {
         let event = |number| format!("data: {{\"usage\":{{\"total_tokens\":{number}}}}}\n\n");
         numbers.iter().map(event).collect::<String>()
     };
     assert_eq!(left_at_the_end(Settle::usage(Usage::total()), EVENTS, &stream(&[1, 20, 30])).await, 70);
-    assert_eq!(left_at_the_end(Settle::usage(Usage::total()), EVENTS, &stream(&[30, 20])).await, 80);
+    assert_eq!(left_at_the_end(Settle::usage(Usage::total()), EVENTS, &stream(&[30, 20])).await, 70);
     assert_eq!(left_at_the_end(Settle::usage(Usage::total()).add(), EVENTS, &stream(&[1, 20])).await, 70);
 }
 
@@ -114,8 +114,10 @@ async fn documents_of_json() {
     let counts = Usage::pointers(["/prompt_eval_count", "/eval_count"]);
     assert_eq!(left_at_the_end(Settle::usage(counts), "application/x-ndjson", lines).await, 70);
     let gemini = "[{\"usageMetadata\":{\"totalTokenCount\":5}}\n,{\"usageMetadata\":{\"totalTokenCount\":30}}]";
-    let elements = Usage::pointer("/1/usageMetadata/totalTokenCount");
-    assert_eq!(left_at_the_end(Settle::usage(elements), JSON, gemini).await, 70);
+    for (element, left) in [(0, 95), (1, 70), (2, 90)] {
+        let element = Usage::pointer(&format!("/{element}/usageMetadata/totalTokenCount"));
+        assert_eq!(left_at_the_end(Settle::usage(element), JSON, gemini).await, left);
+    }
 }
 
 #[tokio::test]
@@ -141,6 +143,37 @@ async fn two_limits_of_one_body() {
     crate::bodies::collect(response.into_body()).await.unwrap();
     assert_eq!(crate::world::alices_tokens(&limiter).await, 70);
     assert_eq!(crate::world::left(&limiter, "alice", &input).await, 60);
+}
+
+/// A pointer to a number that the table has, too, takes it from nobody.
+#[tokio::test]
+async fn a_pointer_beside_the_table() {
+    for (pointer, body, left, pointed) in [
+        ("/usage/total_tokens", r#"{"usage":{"total_tokens":30}}"#, 70, 70),
+        ("/usage/prompt_tokens", r#"{"usage":{"prompt_tokens":20,"completion_tokens":10}}"#, 70, 80),
+        ("/0/usageMetadata/totalTokenCount", r#"[{"usageMetadata":{"totalTokenCount":30}}]"#, 70, 70),
+        ("/1/usageMetadata/totalTokenCount", r#"[{"usageMetadata":{"totalTokenCount":30}}]"#, 70, 90),
+        ("/0", r#"[{"usageMetadata":{"totalTokenCount":30}}]"#, 70, 90),
+        (
+            "/usage/iterations/1/input_tokens",
+            r#"{"usage":{"iterations":[{"input_tokens":10},{"input_tokens":20}]}}"#,
+            70,
+            80,
+        ),
+    ] {
+        let (limiter, _) = crate::world::memory();
+        let other = tollgate::Limit::per_minute("other", 100);
+        let policy = crate::world::ten_tokens()
+            .limit(other.clone())
+            .cost("other", 10)
+            .settle("other", Settle::usage(Usage::pointer(pointer)))
+            .settle("tpm", Settle::usage(Usage::total()));
+        let app = crate::world::app(crate::world::layer(&limiter, policy), move || ([("content-type", JSON)], body));
+        let response = crate::world::ask(&app, crate::world::from("alice")).await;
+        crate::bodies::collect(response.into_body()).await.unwrap();
+        assert_eq!(crate::world::alices_tokens(&limiter).await, left, "{pointer}");
+        assert_eq!(crate::world::left(&limiter, "alice", &other).await, pointed, "{pointer}");
+    }
 }
 
 #[tokio::test]

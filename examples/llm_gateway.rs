@@ -203,8 +203,8 @@ async fn complete(
     };
     let prompt = Prompt { tokens: tokens::prompt(&chat) };
     let limiter = match tokens::longest_answer(&chat) {
-        // More than a full bucket holds is refused.
-        Some(answer) => limiter.cost("tpm", prompt.tokens.saturating_add(answer)),
+        // More than a full bucket holds is refused. Nothing is a token, too.
+        Some(answer) => limiter.cost("tpm", prompt.tokens.saturating_add(answer).max(1)),
         None if prompt.tokens > TYPICAL => limiter.cost("tpm", prompt.tokens.saturating_add(TYPICAL)),
         None => limiter,
     };

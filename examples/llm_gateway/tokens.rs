@@ -4,8 +4,11 @@ use serde_json::Value;
 
 use super::Chat;
 
-/// About what an image is charged.
-const IMAGE: u64 = 1000;
+/// The tokens that an image of about a megapixel uses.
+const IMAGE: u64 = 800;
+
+/// Where a part of a content has an image, a sound or a document.
+const MEDIA: [&str; 4] = ["image_url", "source", "input_audio", "file"];
 
 /// Estimates the tokens of the prompt: messages, whether their content is a text or a list of parts, and tools.
 pub(super) fn prompt(chat: &Chat) -> u64 {
@@ -23,14 +26,20 @@ pub(super) fn longest_answer(chat: &Chat) -> Option<u64> {
     Some(most.saturating_mul(number("n").unwrap_or(1).max(1)))
 }
 
-/// Estimates the tokens of all texts in `value`: about one for four bytes.
+/// Estimates the tokens of all texts in `value`, about one for four bytes, and of what it shows beside them.
 fn of(value: &Value) -> u64 {
     match value {
-        // An image in place, or the base64 of one.
-        Value::String(text) if text.starts_with("data:") || text.len() > 100_000 && !text.contains(' ') => IMAGE,
         Value::String(text) => text.len().div_ceil(4) as u64,
         Value::Array(values) => values.iter().map(of).fold(0, u64::saturating_add),
-        Value::Object(values) => values.values().map(of).fold(0, u64::saturating_add),
+        Value::Object(part) => {
+            let media = MEDIA.iter().filter(|name| part.contains_key(**name)).count() as u64 * IMAGE;
+            let texts = match part.get("text") {
+                Some(text) => of(text),
+                None if media > 0 => 0,
+                None => part.values().map(of).fold(0, u64::saturating_add),
+            };
+            media.saturating_add(texts)
+        }
         _ => 0,
     }
 }

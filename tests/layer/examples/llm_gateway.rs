@@ -250,8 +250,12 @@ async fn without_the_table_by_a_share_of_the_limits() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn estimates_know_the_shapes_of_requests() {
     let world = World::start(Remote::start().await).await;
-    let text_part = json!([{"role": "user", "content": [{"text": ["how"; 5].join(" "), "type": ""}]}]);
-    let image = json!([{"role": "user", "content": [{"image_url": {"url": "data:image/png;base64,AAAA"}}]}]);
+    let part = json!({"type": "text", "text": "how how how how how"});
+    let text_part = json!([{"role": "user", "content": [part]}]);
+    let image = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}});
+    let image = json!([{"role": "user", "content": [part, image]}]);
+    let answer = world.ask("sk-bob", &json!({"messages": image, "max_tokens": 1})).await;
+    assert_eq!(text(&answer, "x-ratelimit-remaining-tokens"), Some("194"), "an image counts, not as its bytes");
     for (chat, charged) in [
         (json!({"messages": prompt(5), "max_completion_tokens": 50}), 55),
         (json!({"messages": prompt(5), "max_completion_tokens": 50, "max_tokens": 1}), 55),
@@ -278,9 +282,6 @@ async fn estimates_know_the_shapes_of_requests() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
-    let answer = world.ask("sk-bob", &json!({"messages": image, "max_tokens": 1})).await;
-    assert_eq!(answer.status(), 429, "an image counts, not as its bytes: {}", answer.body());
-    assert!(answer.body().contains("1001 requested"), "{}", answer.body());
 }
 
 /// Guards the limits: a body that is no request was never charged.

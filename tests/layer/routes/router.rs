@@ -34,13 +34,17 @@ async fn seen(routes: Routes, router: &Router, path: &str) -> Option<Seen> {
     Some(Seen { policy: policy.map(str::to_owned), route: text(&response, "x-route").map(str::to_owned) })
 }
 
-/// A router whose routes tell their templates.
+/// A router whose routes tell their templates, and a fallback.
 fn router<'a>(templates: impl IntoIterator<Item = &'a str>) -> Router {
+    routes(templates).fallback(async || ())
+}
+
+fn routes<'a>(templates: impl IntoIterator<Item = &'a str>) -> Router {
     let add = |router: Router, template: &str| {
         let told = template.to_owned();
         router.route(template, routing::get(async move || AppendHeaders([("x-route", told)])))
     };
-    templates.into_iter().fold(Router::new().fallback(async || ()), add)
+    templates.into_iter().fold(Router::new(), add)
 }
 
 /// The router takes each of these for another path, but no client means another one.
@@ -164,6 +168,31 @@ proptest! {
                 let read = url::Url::parse(&format!("http://example.org{path}")).unwrap();
                 let (sent, read) = (get(&service, path).await, get(&service, read.path()).await);
                 prop_assert!(sent == read || [&sent, &read].contains(&&"400".to_owned()), "{}: {} and {}", path, sent, read);
+            }
+            Ok::<_, TestCaseError>(())
+        })?;
+    }
+
+    /// Whatever comes to a router that is nested under a prefix falls under the row of the prefix.
+    #[test]
+    fn a_prefix_has_all_requests_of_a_nested_router((templates, paths) in templates(1)) {
+        let template = templates[0].trim_end_matches('/');
+        prop_assume!(!template.is_empty() && !template.contains('*'));
+        let router = Router::new().nest(template, routes(["/", "/{*inner}"])).fallback(async || ());
+        run(async {
+            for path in paths.iter().flat_map(|path| [path.clone(), format!("{path}/x"), format!("{path}//")]) {
+                let limited = Routes::builder().route(Route::prefix(template), named("row")).otherwise_unlimited().unwrap();
+                if let Some(Seen { policy, route: Some(_) }) = seen(limited, &router, &path).await {
+                    prop_assert_eq!(policy.as_deref(), Some("row"), "{} under {}", path, template);
+                }
+                let free = Routes::builder().unlimited(Route::prefix(template)).otherwise(named("rest")).unwrap();
+                if let Some(Seen { policy: None, route: None }) = seen(free.clone(), &router, &path).await {
+                    let mut routed = false;
+                    for other in other_spellings(&path) {
+                        routed |= seen(free.clone(), &router, &other).await.is_some_and(|seen| seen.route.is_some());
+                    }
+                    prop_assert!(routed, "{} passes under {}", path, template);
+                }
             }
             Ok::<_, TestCaseError>(())
         })?;

@@ -58,7 +58,8 @@ impl Step {
     }
 
     /// Makes no decision, as if the store did not answer: the layer does what its policy's `on_unavailable`
-    /// says. Nothing waits for a deadline.
+    /// says. Nothing waits for a deadline. What the limiter has stored (`config()`, `entities()`) is what a process
+    /// knew last before the store went down.
     pub fn store_down() -> Self {
         Self::new(ScriptDecision::Fail(Unavailable::Deadline))
     }

@@ -161,22 +161,25 @@ async fn a_bucket_that_was_throttled_long_ago_finds_out_as_well() {
 async fn transactions_that_are_throttled_are_answers() {
     let at = Arc::new(Setting::new(Duration::from_millis(5)));
     at.family().await;
-    at.ask("ann").await.unwrap().commit().await.unwrap();
+    at.ask("ann").in_one_transaction().await.unwrap().commit().await.unwrap();
     at.store.fail("transact", StoreErrorKind::Busy);
-    at.store.take(Duration::from_millis(100));
+    at.store.answer_late("transact", Duration::from_millis(195));
     let mut asked = JoinSet::new();
     for task in 0..10 {
         let at = at.clone();
         // So that one of them is always under way.
         asked.spawn(async move {
-            sleep(Duration::from_millis(task * 11)).await;
+            sleep(Duration::from_millis(task * 20)).await;
             for _ in 0..20 {
-                let error = at.ask("ann").in_one_transaction().await.unwrap_err();
+                let acquire = at.ask("ann").in_one_transaction().deadline(Duration::from_millis(150));
+                let error = acquire.await.unwrap_err();
                 assert!(matches!(error, Error::Unavailable(Unavailable::Deadline)), "{error:?}");
             }
         });
     }
-    asked.join_all().await;
+    while let Some(asked) = asked.join_next().await {
+        asked.unwrap();
+    }
     assert!(at.is_closed());
 }
 

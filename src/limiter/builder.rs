@@ -1,7 +1,10 @@
 //! Building a limiter.
 
 use std::{
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize},
+    },
     time::Duration,
 };
 
@@ -319,7 +322,8 @@ impl Builder {
             places,
             suspicions: AtomicU64::new(0),
             cleared: AtomicU64::new(0),
-            replaced: Mutex::default(),
+            look: Mutex::default(),
+            unanswered: AtomicUsize::new(0),
         };
         let gates = Gates::new(self.gates, context);
         Ok(RateLimiter::new(Backend::Gated(gates), clock, self.limiter, builder))

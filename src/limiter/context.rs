@@ -5,7 +5,7 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     task::Poll,
     time::Duration,
@@ -48,8 +48,10 @@ pub(super) struct Context {
     pub(super) suspicions: AtomicU64,
     /// How many of these were found to be wrong.
     pub(super) cleared: AtomicU64,
-    /// If the table was found to be another one. Only one look at a time.
-    pub(super) replaced: Mutex<bool>,
+    /// The last look at the table. Only one at a time.
+    pub(super) look: Mutex<TableLook>,
+    /// How many flights in a row the store has not answered since the limiter is being shut down.
+    pub(super) unanswered: AtomicUsize,
 }
 
 impl Context {
@@ -76,22 +78,52 @@ impl Context {
         if self.suspicions.load(Ordering::Acquire) == self.cleared.load(Ordering::Acquire) {
             return Ok(());
         }
-        let mut replaced = self.replaced.lock().await;
+        let (mut look, waited) = match self.look.try_lock() {
+            Ok(look) => (look, false),
+            Err(_) => (self.look.lock().await, true),
+        };
         // A suspicion that comes while the store is asked is not cleared by the answer.
         let suspicions = self.suspicions.load(Ordering::Acquire);
-        if *replaced {
-            return Err(Unavailable::Unregistered);
+        match &*look {
+            TableLook::Replaced => return Err(Unavailable::Unregistered),
+            _ if suspicions == self.cleared.load(Ordering::Acquire) => return Ok(()),
+            // Those who have waited for the same look do not look again, one after the other.
+            TableLook::Failed(error) if waited => return Err(Unavailable::Store(error.clone())),
+            TableLook::Failed(_) | TableLook::Fine => {}
         }
-        if suspicions == self.cleared.load(Ordering::Acquire) {
-            return Ok(());
+        match self.in_time(self.store.is_registered()).await {
+            Ok(true) => {
+                *look = TableLook::Fine;
+                self.cleared.store(suspicions, Ordering::Release);
+                Ok(())
+            }
+            Ok(false) => {
+                *look = TableLook::Replaced;
+                Err(Unavailable::Unregistered)
+            }
+            Err(error) => {
+                *look = TableLook::Failed(error.clone());
+                Err(Unavailable::Store(error))
+            }
         }
-        // Ids of namespaces are random: one that is gone does not come back.
-        *replaced = !self.in_time(self.store.is_registered()).await.map_err(Unavailable::Store)?;
-        if *replaced {
-            return Err(Unavailable::Unregistered);
+    }
+
+    /// Notes if the store has answered a flight, or nobody knows. Only counted while the limiter is being shut down.
+    pub(super) fn flew(&self, answered: bool) {
+        if !self.background.is_closed() {
+            return;
         }
-        self.cleared.store(suspicions, Ordering::Release);
-        Ok(())
+        if answered {
+            self.unanswered.store(0, Ordering::Relaxed);
+        } else {
+            self.unanswered.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns `true` if the limiter is being shut down and as many flights in a row as there are places were not
+    /// answered: all others would take as long, one after the other.
+    pub(super) fn gives_up(&self) -> bool {
+        self.background.is_closed() && self.unanswered.load(Ordering::Relaxed) >= self.places.all()
     }
 
     /// Notes that somebody's deadline has passed. The breaker hears of it if the store is silent meanwhile.
@@ -114,6 +146,18 @@ impl Context {
         })
         .await
     }
+}
+
+/// The outcome of a look at the table that may be another one.
+#[derive(Debug, Default)]
+pub(super) enum TableLook {
+    /// It was the one that was opened.
+    #[default]
+    Fine,
+    /// It was another one. Ids of namespaces are random: one that is gone does not come back.
+    Replaced,
+    /// The store did not tell.
+    Failed(StoreError),
 }
 
 #[derive(Clone, Copy, Debug)]

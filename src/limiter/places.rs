@@ -36,6 +36,11 @@ impl Places {
         }
     }
 
+    /// Returns how many there are.
+    pub(super) fn all(&self) -> usize {
+        self.all
+    }
+
     /// Returns `true` if a call is in flight.
     pub(super) fn any_in_flight(&self) -> bool {
         self.free.available_permits() < self.all

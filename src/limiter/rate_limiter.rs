@@ -204,9 +204,10 @@ impl RateLimiter {
     /// Writes what leases have left to write, and waits for it. New acquires over a store are
     /// refused from now on; leases that are still held may be settled.
     ///
-    /// Ends within a few store deadlines: what a dead store does not take by then is dropped,
-    /// with a warning. If nobody drives the runtime that the limiter was built in, it ends after one store deadline, with
-    /// an error event: what is not written by then is written when somebody drives it, or is lost.
+    /// Ends within about four store deadlines if the store does not answer. If it leaves as many writes in a row without
+    /// an answer as may be in flight at once ([`Builder::max_store_calls`]), the rest is dropped without a try, each
+    /// bucket with a warning. If nobody drives the runtime that the limiter was built in, it ends after one store deadline,
+    /// with an error event: what is not written by then is written when somebody drives it, or is lost.
     pub async fn shutdown(&self) {
         if let Backend::Gated(gates) = &self.shared.backend {
             let Context { background, settings, .. } = gates.context();

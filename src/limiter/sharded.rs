@@ -195,8 +195,11 @@ async fn draw(first: Arc<Gate>, ask: Ask) -> Verdict {
     first.spawn({
         let first = first.clone();
         async move {
-            let mut verdicts = together::charge(&[(first, ask)], || !reply.is_closed()).await;
-            let _ = reply.send(verdicts.pop().unwrap_or(Verdict::Unavailable(Unavailable::Internal("no verdict"))));
+            let mut replies = [reply];
+            let verdicts = together::charge(&[(first, ask)], &mut replies).await;
+            for (reply, verdict) in replies.into_iter().zip(verdicts) {
+                let _ = reply.send(verdict);
+            }
         }
     });
     Verdict::or_shut_down(answer.await)

@@ -1,7 +1,7 @@
 //! One transaction for several items: shards of which only all together hold what is asked, and a child's
 //! bucket with its parent's.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
@@ -46,8 +46,8 @@ pub(super) fn start(
     let (to_parent, parent_answer) = oneshot::channel();
     // No caller's drop cancels it: a grant that nobody takes gives itself back.
     first.spawn(async move {
-        let replies = [to_child, to_parent];
-        let verdicts = charge(&[child, parent], || !replies.iter().any(oneshot::Sender::is_closed)).await;
+        let mut replies = [to_child, to_parent];
+        let verdicts = charge(&[child, parent], &mut replies).await;
         for (reply, verdict) in replies.into_iter().zip(verdicts) {
             let _ = reply.send(verdict);
         }
@@ -62,17 +62,16 @@ fn part(charge: &Charge, deadline: Deadline) -> Option<Part> {
     Some((gate.first()?, ask))
 }
 
-/// Charges all of `parts` in one transaction, or none: a verdict for each. Not where nobody wants it any more.
-pub(super) async fn charge(parts: &[Part], wanted: impl Fn() -> bool) -> Vec<Verdict> {
+/// Charges all of `parts` in one transaction, or none: a verdict for each. Nothing is sent after one of those who wait
+/// for `replies` has gone.
+pub(super) async fn charge(parts: &[Part], replies: &mut [oneshot::Sender<Verdict>]) -> Vec<Verdict> {
     let unavailable = |error: Unavailable| parts.iter().map(|_| Verdict::Unavailable(error.clone())).collect();
     let (mut pending, mut carries) = (true, true);
     for attempt in 0..MOST_TRIES {
-        if !wanted() {
-            return unavailable(Unavailable::Deadline);
-        }
-        let sights = match look(parts, attempt > 0).await {
-            Ok(sights) => sights,
-            Err(error) => return unavailable(error),
+        let sights = match unless_gone(replies, look(parts, attempt > 0)).await {
+            Some(Ok(sights)) => sights,
+            Some(Err(error)) => return unavailable(error),
+            None => return unavailable(Unavailable::Deadline),
         };
         if sights.iter().any(Sight::is_incomplete) {
             continue;
@@ -81,10 +80,11 @@ pub(super) async fn charge(parts: &[Part], wanted: impl Fn() -> bool) -> Vec<Ver
             return one_for_all(parts, refused, sights[refused].refusal().map(Verdict::Refused));
         }
         if let Some(missing) = sights.iter().position(|sight| sight.images.is_empty()) {
-            match ask_for_nothing(&parts[missing].0, &parts[missing].1).await {
-                Verdict::Granted(_) => continue,
-                Verdict::Unavailable(error) => return unavailable(error),
-                verdict => return one_for_all(parts, missing, Some(verdict)),
+            match unless_gone(replies, ask_for_nothing(&parts[missing].0, &parts[missing].1)).await {
+                Some(Verdict::Granted(_)) => continue,
+                Some(Verdict::Unavailable(error)) => return unavailable(error),
+                Some(verdict) => return one_for_all(parts, missing, Some(verdict)),
+                None => return unavailable(Unavailable::Deadline),
             }
         }
         let drawn: Option<Vec<_>> = sights.iter().map(Sight::draw).collect();
@@ -94,11 +94,11 @@ pub(super) async fn charge(parts: &[Part], wanted: impl Fn() -> bool) -> Vec<Ver
                 for gate in sights.iter().flat_map(|sight| &sight.gates) {
                     gate.write_pending().await;
                 }
-            } else if sights.iter().any(|sight| sight.outdated().is_some()) && std::mem::take(&mut carries) {
+            } else if sights.iter().any(|sight| !sight.outdated().is_empty()) && std::mem::take(&mut carries) {
                 // A write of the shard's own puts it right.
                 for sight in &sights {
-                    if let Some(gate) = sight.outdated() {
-                        ask_for_nothing(gate, sight.ask).await;
+                    for gate in sight.outdated() {
+                        unless_gone(replies, ask_for_nothing(gate, sight.ask)).await;
                     }
                 }
             } else if attempt > 0 || sights.iter().all(|sight| sight.fresh) {
@@ -106,11 +106,9 @@ pub(super) async fn charge(parts: &[Part], wanted: impl Fn() -> bool) -> Vec<Ver
             }
             continue;
         };
-        // Nothing is written for a caller that has gone while this waited.
-        let place = parts[0].0.place().await;
-        if !wanted() {
+        let Some(place) = unless_gone(replies, parts[0].0.place()).await else {
             return unavailable(Unavailable::Deadline);
-        }
+        };
         let writes: Vec<Planned> = sights.iter().zip(&drawn).flat_map(|(sight, drawn)| sight.writes(drawn)).collect();
         let result = transact(&writes).await;
         drop(place);
@@ -126,6 +124,18 @@ pub(super) async fn charge(parts: &[Part], wanted: impl Fn() -> bool) -> Vec<Ver
         }
     }
     unavailable(Unavailable::Contended)
+}
+
+/// Takes a step. `None` if one of those who wait for `replies` goes before it is done.
+async fn unless_gone<T>(replies: &mut [oneshot::Sender<Verdict>], step: impl Future<Output = T>) -> Option<T> {
+    let mut step = pin!(step);
+    poll_fn(|context| {
+        if replies.iter_mut().any(|reply| reply.poll_closed(context).is_ready()) {
+            return Poll::Ready(None);
+        }
+        step.as_mut().poll(context).map(Some)
+    })
+    .await
 }
 
 /// The verdict of one part, by which the others are not charged.
@@ -209,13 +219,13 @@ impl Sight<'_> {
         self.images.iter().find_map(|image| Refusal::of(&image.bucket))
     }
 
-    /// Returns a shard that says nothing about what there is: a wrong clock has left its refill time far ahead, or it has
-    /// other limits than it should have.
-    fn outdated(&self) -> Option<&Arc<Gate>> {
+    /// Returns the shards that say nothing about what there is: a wrong clock has left their refill time far ahead, or
+    /// they have other limits than they should have.
+    fn outdated(&self) -> Vec<&Arc<Gate>> {
         let outdated = |(gate, image): &(&Arc<Gate>, &Image)| {
             gate.is_far_before(image.bucket.refilled_at) || plan::differs(&image.bucket, &self.ask.limits)
         };
-        self.gates.iter().zip(&self.images).find(outdated).map(|(gate, _)| gate)
+        self.gates.iter().zip(&self.images).filter(outdated).map(|(gate, _)| gate).collect()
     }
 
     /// Whether there is more as soon as what is given back is written.

@@ -1,9 +1,10 @@
-//! A store in memory that takes its time, counts the calls in flight, and notes whom each call was for.
+//! A store in memory that takes its time, counts the calls in flight, and notes whom each call was for; and a limiter
+//! over it.
 
 use std::{
     collections::HashMap,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -11,9 +12,11 @@ use std::{
 
 use tokio::time::Instant;
 use tollgate::{
-    EntityId, Resource,
+    EntityId, Limit, RateLimiter, Resource,
+    limiter::{Acquire, Builder},
     model::{
-        AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Create, Entity, Split, StoredConfig, Update,
+        AuditEvent, AuditSubject, BreakerState, BucketKey, BucketState, ConfigScope, Create, Entity, Split,
+        StoredConfig, Update, WriteId,
     },
     store::{
         BucketListing, Cursor, LookUp, MemoryStore, Outcome, Page, Records, ResourceListing, Store, StoreError,
@@ -21,10 +24,81 @@ use tollgate::{
     },
 };
 
+use super::{
+    fixture::{START, key},
+    flaky::RuntimeClock,
+};
+
+/// A deadline that nobody misses.
+pub(super) const PATIENT: Duration = Duration::from_secs(60);
+
+/// A call that takes so long never ends.
+pub(super) const NEVER: Duration = Duration::from_secs(1_000_000);
+
+/// A limiter over a crowd. One limit of so many tokens an hour is asked for.
+pub(super) struct Setting {
+    pub(super) store: Arc<Crowd>,
+    pub(super) limiter: RateLimiter,
+    pub(super) limit: Limit,
+}
+
+impl Setting {
+    /// Every call takes so long.
+    pub(super) fn new(takes: Duration) -> Self {
+        Self::with(takes, |builder| builder)
+    }
+
+    pub(super) fn with(takes: Duration, change: impl FnOnce(Builder) -> Builder) -> Self {
+        let store = Arc::new(Crowd::taking(takes));
+        let builder = change(RateLimiter::builder().clock(RuntimeClock::start()));
+        let limiter = builder.build_shared(store.clone()).unwrap();
+        Self { store, limiter, limit: Limit::per_hour("tokens", 8000) }
+    }
+
+    pub(super) fn ask(&self, who: &str) -> Acquire {
+        self.limiter.acquire(who, "api").limits(self.limit.clone())
+    }
+
+    /// It looks nothing up.
+    pub(super) fn alone(&self, who: &str) -> Acquire {
+        self.ask(who).without_parent()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.limiter.breaker_state() == BreakerState::Closed
+    }
+
+    pub(super) async fn family(&self) {
+        for kid in ["ann", "bob"] {
+            let kid = Entity::new(kid.try_into().unwrap()).with_parent("org".try_into().unwrap()).cascading();
+            self.limiter.entities().create(kid).await.unwrap();
+        }
+    }
+
+    /// A bucket of 8 shards that the limiter has not seen.
+    pub(super) async fn sharded(&self, who: &str) {
+        let other = RateLimiter::builder().clock(RuntimeClock::start()).build_shared(self.store.clone()).unwrap();
+        let acquire = other.acquire(who, "api").limits(self.limit.clone());
+        acquire.deadline(PATIENT).await.unwrap().commit().await.unwrap();
+        for shard_count in [1, 2, 4] {
+            let split = Split { id: WriteId::from_number(shard_count.into()), now: START, shard_count };
+            assert!(self.store.inner.split(&key(who, "api"), &split).await.unwrap());
+        }
+    }
+
+    /// Millitokens that were consumed of a bucket, as the store has it.
+    pub(super) async fn consumed(&self, who: &str) -> i64 {
+        let state = self.store.inner.read(&key(who, "api")).await.unwrap();
+        state.expect("there is a bucket").limits[0].consumed
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Crowd {
     pub(super) inner: MemoryStore,
     takes: Mutex<Duration>,
+    late: Mutex<HashMap<&'static str, Duration>>,
+    updates: Mutex<Vec<Update>>,
     fails: Mutex<HashMap<&'static str, StoreErrorKind>>,
     flying: AtomicUsize,
     most: AtomicUsize,
@@ -54,6 +128,16 @@ impl Crowd {
 
     pub(super) fn take(&self, time: Duration) {
         *self.takes.lock().unwrap() = time;
+    }
+
+    /// The answers to these calls are so long under way from now on.
+    pub(super) fn answer_late(&self, what: &'static str, time: Duration) {
+        self.late.lock().unwrap().insert(what, time);
+    }
+
+    /// The updates as they were sent, those of transactions too.
+    pub(super) fn updates(&self) -> Vec<Update> {
+        self.updates.lock().unwrap().clone()
     }
 
     /// Fails these calls from now on, or not.
@@ -97,10 +181,15 @@ impl Crowd {
             let takes = *self.takes.lock().unwrap();
             tokio::time::sleep(takes).await;
             let fails = self.fails.lock().unwrap().get(what).copied();
-            match fails {
+            let answer = match fails {
                 Some(kind) => Err(StoreError::new(kind, "the test says so")),
                 None => call().await,
+            };
+            let late = self.late.lock().unwrap().get(what).copied();
+            if let Some(late) = late {
+                tokio::time::sleep(late).await;
             }
+            answer
         })
     }
 
@@ -115,6 +204,7 @@ impl Store for Crowd {
     }
 
     fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+        self.updates.lock().unwrap().push(update.clone());
         self.call("update", bucket.entity.as_str(), move || self.inner.update(bucket, update))
     }
 
@@ -123,11 +213,16 @@ impl Store for Crowd {
     }
 
     fn transact<'a>(&'a self, updates: &'a [(BucketKey, Update)]) -> StoreFuture<'a, bool> {
+        self.updates.lock().unwrap().extend(updates.iter().map(|(_, update)| update.clone()));
         self.call("transact", updates[0].0.entity.as_str(), move || self.inner.transact(updates))
     }
 
     fn split<'a>(&'a self, bucket: &'a BucketKey, split: &'a Split) -> StoreFuture<'a, bool> {
         self.call("split", bucket.entity.as_str(), move || self.inner.split(bucket, split))
+    }
+
+    fn is_registered(&self) -> StoreFuture<'_, bool> {
+        self.call("is_registered", "", || self.inner.is_registered())
     }
 
     fn records(&self) -> Option<&dyn Records> {

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use tollgate::{
     Error, Lease, Limit, RateLimiter,
     clock::{Clock, ManualClock},
+    model::Entity,
 };
 
 use super::fixture::{STACK, START, Table, integer, settings};
@@ -122,6 +123,31 @@ async fn an_anchor_far_ahead_brings_nothing_and_is_put_right() {
             foreign.clock.advance(Duration::from_secs(10));
             assert_eq!(foreign.grants().await, 14, "{rf} {mixed:?}");
         }
+    }
+}
+
+/// As with other requests, a transaction is not denied by it for hours: of a child and its parent, and of two shards
+/// that both are far ahead.
+#[tokio::test]
+async fn an_anchor_far_ahead_is_put_right_where_only_transactions_are_asked_for() {
+    let hours = (START + 7_200_000).to_string();
+    for shards in [false, true] {
+        let foreign = Foreign::with(None, [("rf", Some(hours.as_str())), ("b_rpm_tk", Some("4000"))]).await;
+        let ask = async |cost| {
+            let acquire = foreign.limiter.acquire("user", "api").limits(limit()).cost("rpm", cost);
+            if shards { acquire.await } else { acquire.in_one_transaction().await }
+        };
+        if shards {
+            assert!(foreign.table.split("user", "api", 1).await);
+        } else {
+            let user = Entity::new("user".try_into().unwrap()).with_parent("org".try_into().unwrap()).cascading();
+            foreign.limiter.entities().create(user).await.unwrap();
+        }
+        assert!(ask(40).await.unwrap_err().denied().is_some());
+        assert_eq!(foreign.numbers(["rf", "la"]).await, [START, START], "{shards}");
+        foreign.clock.advance(Duration::from_secs(40));
+        ask(42).await.expect("4 and 40").commit().await.unwrap();
+        assert!(ask(42).await.unwrap_err().denied().is_some());
     }
 }
 

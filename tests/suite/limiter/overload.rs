@@ -6,74 +6,27 @@ use tokio::{
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
-use tollgate::{
-    Error, Lease, Limit, RateLimiter,
-    error::Unavailable,
-    limiter::{Acquire, Builder},
-    model::{Entity, Split, WriteId},
-    store::{Store, StoreErrorKind},
-};
+use tollgate::{Error, Lease, error::Unavailable, limiter::Builder, store::StoreErrorKind};
 
-use super::{crowd::Crowd, fixture::key, flaky::RuntimeClock};
+use super::crowd::{NEVER, PATIENT, Setting};
 
 const CALL: Duration = Duration::from_millis(10);
 
-/// The default.
+/// The defaults.
 const DEADLINE: Duration = Duration::from_millis(250);
+const STORE_DEADLINE: Duration = Duration::from_secs(1);
 
-struct Setting {
-    store: Arc<Crowd>,
-    limiter: RateLimiter,
+fn setting(places: usize, takes: Duration) -> Setting {
+    with(places, takes, |builder| builder)
 }
 
-impl Setting {
-    fn new(places: usize, takes: Duration) -> Self {
-        Self::with(places, takes, |builder| builder)
-    }
-
-    fn with(places: usize, takes: Duration, change: impl Fn(Builder) -> Builder) -> Self {
-        let store = Arc::new(Crowd::taking(takes));
-        let builder = RateLimiter::builder().clock(RuntimeClock::start()).without_breaker().max_store_calls(places);
-        let limiter = change(builder).build_shared(store.clone()).unwrap();
-        Self { store, limiter }
-    }
-
-    fn ask(&self, who: &str) -> Acquire {
-        self.limiter.acquire(who, "api").limits(limit())
-    }
-
-    /// It looks nothing up.
-    fn alone(&self, who: &str) -> Acquire {
-        self.ask(who).without_parent()
-    }
-
-    async fn family(&self) {
-        for kid in ["ann", "bob"] {
-            let kid = Entity::new(kid.try_into().unwrap()).with_parent("org".try_into().unwrap()).cascading();
-            self.limiter.entities().create(kid).await.unwrap();
-        }
-    }
-
-    /// A bucket of 8 shards that the limiter has not seen.
-    async fn sharded(&self, who: &str) {
-        let other = RateLimiter::builder().clock(RuntimeClock::start()).build_shared(self.store.clone()).unwrap();
-        other.acquire(who, "api").limits(limit()).deadline(PATIENT).await.unwrap().commit().await.unwrap();
-        for shard_count in [1, 2, 4] {
-            let split = Split { id: WriteId::from_number(shard_count.into()), now: super::fixture::START, shard_count };
-            assert!(self.store.inner.split(&key(who, "api"), &split).await.unwrap());
-        }
-    }
-}
-
-const PATIENT: Duration = Duration::from_secs(60);
-
-fn limit() -> Limit {
-    Limit::per_hour("tokens", 8000)
+fn with(places: usize, takes: Duration, change: impl Fn(Builder) -> Builder) -> Setting {
+    Setting::with(takes, |builder| change(builder.without_breaker().max_store_calls(places)))
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_more_calls_are_in_flight_than_there_are_places() {
-    let at = Setting::with(4, CALL, |builder| builder.deadline(PATIENT).flush_after(Duration::ZERO));
+    let at = with(4, CALL, |builder| builder.deadline(PATIENT).flush_after(Duration::ZERO));
     at.family().await;
     at.sharded("wide").await;
     let mut asked = JoinSet::new();
@@ -85,9 +38,10 @@ async fn no_more_calls_are_in_flight_than_there_are_places() {
         asked.spawn(at.ask("wide").cost("tokens", 1 + n % 3 * 1200).into_future());
         asked.spawn(at.ask("ann").in_one_transaction().into_future());
         asked.spawn(at.ask("bob").into_future());
-        let (limiter, who) = (at.limiter.clone(), ["wide", "hot"][usize::try_from(n % 2).unwrap()]);
+        let who = ["wide", "hot"][usize::try_from(n % 2).unwrap()];
+        let look = at.limiter.available(who, "api").limits(at.limit.clone()).into_future();
         asked.spawn(async move {
-            limiter.available(who, "api").limits(limit()).await.unwrap();
+            look.await.unwrap();
             Err(Error::Unavailable(Unavailable::Deadline))
         });
     }
@@ -104,7 +58,7 @@ async fn no_more_calls_are_in_flight_than_there_are_places() {
 
 #[tokio::test(start_paused = true)]
 async fn a_split_takes_a_place_too() {
-    let at = Setting::with(1, CALL, |builder| builder.deadline(PATIENT));
+    let at = with(1, CALL, |builder| builder.deadline(PATIENT));
     at.alone("hot").await.unwrap().commit();
     at.store.fail("update", StoreErrorKind::HotKey);
     let hot = tokio::spawn(at.alone("hot").into_future());
@@ -125,7 +79,7 @@ async fn a_split_takes_a_place_too() {
 
 #[tokio::test(start_paused = true)]
 async fn nobody_is_asked_for_who_has_given_up() {
-    let at = Setting::new(1, Duration::from_millis(100));
+    let at = setting(1, Duration::from_millis(100));
     // It takes the place.
     let first = tokio::spawn(at.alone("first").into_future());
     sleep(Duration::from_millis(1)).await;
@@ -133,7 +87,8 @@ async fn nobody_is_asked_for_who_has_given_up() {
     for n in 0..10 {
         gone.spawn(at.alone(&format!("gone-create-{n}")).into_future());
         gone.spawn(at.ask(&format!("gone-look-up-{n}")).into_future());
-        let look = at.limiter.available(format!("gone-read-{n}").as_str(), "api").limits(limit()).into_future();
+        let look =
+            at.limiter.available(format!("gone-read-{n}").as_str(), "api").limits(at.limit.clone()).into_future();
         gone.spawn(async move {
             look.await.unwrap();
             Err(Error::Unavailable(Unavailable::Deadline))
@@ -149,7 +104,7 @@ async fn nobody_is_asked_for_who_has_given_up() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_known_but_too_old_is_not_looked_up_for_nobody() {
-    let at = Setting::with(1, Duration::from_millis(100), |builder| builder.config_ttl(Duration::from_secs(1)));
+    let at = with(1, Duration::from_millis(100), |builder| builder.config_ttl(Duration::from_secs(1)));
     at.ask("gone").deadline(PATIENT).await.unwrap().commit();
     sleep(Duration::from_secs(10)).await;
     let first = tokio::spawn(at.alone("first").into_future());
@@ -167,13 +122,13 @@ async fn what_is_known_but_too_old_is_not_looked_up_for_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn a_look_at_shards_that_nobody_waits_for_is_not_begun() {
-    let at = Setting::new(1, Duration::from_millis(100));
+    let at = setting(1, Duration::from_millis(100));
     at.sharded("wide").await;
     at.ask("wide").deadline(PATIENT).await.unwrap().commit();
     let first = tokio::spawn(at.alone("first").into_future());
     sleep(Duration::from_millis(1)).await;
     let before = at.store.calls_for("wide");
-    let look = tokio::spawn(at.limiter.available("wide", "api").limits(limit()).into_future());
+    let look = tokio::spawn(at.limiter.available("wide", "api").limits(at.limit.clone()).into_future());
     sleep(Duration::from_millis(1)).await;
     look.abort();
     first.await.unwrap().unwrap().commit();
@@ -184,7 +139,7 @@ async fn a_look_at_shards_that_nobody_waits_for_is_not_begun() {
 #[tokio::test(start_paused = true)]
 async fn nobody_is_asked_for_whose_deadline_has_passed() {
     for looks_up in [false, true] {
-        let at = Setting::new(1, Duration::from_millis(100));
+        let at = setting(1, Duration::from_millis(100));
         let mut asked = JoinSet::new();
         for n in 0..50 {
             let who = format!("fresh-{n}");
@@ -209,7 +164,7 @@ async fn nobody_is_asked_for_whose_deadline_has_passed() {
 
 #[tokio::test(start_paused = true)]
 async fn one_place_is_enough_for_everything() {
-    let at = Setting::with(1, CALL, |builder| builder.deadline(PATIENT));
+    let at = with(1, CALL, |builder| builder.deadline(PATIENT));
     at.family().await;
     at.sharded("wide").await;
     let everything = async {
@@ -237,8 +192,7 @@ async fn one_place_is_enough_for_everything() {
     };
     timeout(Duration::from_secs(120), everything).await.expect("nothing waits for itself");
     assert_eq!(at.store.most(), 1);
-    let last = at.store.inner.read(&key("last", "api")).await.unwrap().unwrap();
-    assert_eq!(last.limits[0].consumed, 5_000, "shutting down has written it");
+    assert_eq!(at.consumed("last").await, 5_000, "shutting down has written it");
 }
 
 /// As many grants as the places allow, whatever is asked beside.
@@ -247,7 +201,7 @@ async fn many_more_tasks_than_places_get_nearly_as_much_done_as_there_can_be() {
     const PLACES: usize = 16;
     let time = Duration::from_secs(3);
     for tasks in [PLACES, 40 * PLACES, 100 * PLACES] {
-        let at = Arc::new(Setting::new(PLACES, CALL));
+        let at = Arc::new(setting(PLACES, CALL));
         let until = Instant::now() + time;
         let mut running = JoinSet::new();
         for task in 0..tasks {
@@ -271,5 +225,89 @@ async fn many_more_tasks_than_places_get_nearly_as_much_done_as_there_can_be() {
         let best = time.as_secs_f64() / (CALL.as_secs_f64() + 0.001) * PLACES as f64;
         assert!(f64::from(granted) > 0.9 * best, "{tasks} tasks: {granted} of {best}");
         assert!(at.store.most() <= PLACES);
+    }
+}
+
+/// Look-ups that are throttled sleep between their tries, and have no place meanwhile.
+#[tokio::test(start_paused = true)]
+async fn look_ups_that_are_throttled_leave_the_places_to_others() {
+    let at = setting(4, Duration::from_millis(1));
+    at.alone("known").await.unwrap().commit();
+    at.store.fail("look_up", StoreErrorKind::Busy);
+    let mut asked = JoinSet::new();
+    for n in 0..40 {
+        asked.spawn(at.ask(&format!("fresh-{n}")).deadline(PATIENT).into_future());
+    }
+    let until = Instant::now() + Duration::from_millis(500);
+    let mut granted = 0;
+    while Instant::now() < until {
+        at.alone("known").await.expect("it has its turn").commit();
+        granted += 1;
+    }
+    println!("{granted} grants in 500 ms");
+    assert!(granted >= 50, "{granted}");
+    assert!(at.store.count("look_up") > 400, "{}", at.store.count("look_up"));
+}
+
+/// As with other requests, nothing is sent for a transaction whose caller has gone: of a child and its parent, and of
+/// shards that are drawn from. Neither if the buckets were seen, nor if not.
+#[tokio::test(start_paused = true)]
+async fn no_transaction_is_sent_for_nobody() {
+    for seen in [true, false] {
+        let at = setting(1, Duration::from_millis(100));
+        at.family().await;
+        at.sharded("wide").await;
+        let asks = || [at.ask("ann").in_one_transaction(), at.ask("wide").cost("tokens", 1200)];
+        for ask in asks() {
+            let ask = if seen { ask } else { ask.cost("tokens", 9000) };
+            let _ = ask.deadline(PATIENT).await.map(Lease::commit);
+        }
+        let first = tokio::spawn(at.alone("first").into_future());
+        sleep(Duration::from_millis(1)).await;
+        let before = at.store.calls().len();
+        let mut gone = JoinSet::new();
+        for ask in asks() {
+            gone.spawn(ask.into_future());
+        }
+        sleep(Duration::from_millis(1)).await;
+        gone.shutdown().await;
+        first.await.unwrap().unwrap().commit();
+        sleep(Duration::from_secs(10)).await;
+        assert_eq!(at.store.calls()[before..].len(), 0, "{seen} {:?}", &at.store.calls()[before..]);
+    }
+}
+
+/// What 500 leases have left to write is told to be lost within four store deadlines if the store does not answer, 16
+/// places notwithstanding. If it answers, however slowly, nothing is.
+#[tokio::test(start_paused = true)]
+async fn shutting_down_ends_in_time_and_loses_nothing_while_the_store_answers() {
+    let (slow, fast) = (Duration::from_millis(900), CALL);
+    for (takes, answers, suspects) in
+        [(NEVER, false, false), (NEVER, false, true), (fast, true, false), (fast, true, true), (slow, true, false)]
+    {
+        let at = with(16, Duration::ZERO, |builder| builder.deadline(PATIENT));
+        let mut settled = Vec::new();
+        for n in 0..500 {
+            let mut lease = at.alone(&format!("user-{n}")).await.unwrap();
+            // Half of them give back.
+            lease.settle("tokens", n % 2 * 2).unwrap();
+            settled.push(lease.commit());
+        }
+        if suspects {
+            // It may be another table: that is asked before anything is written.
+            at.store.fail("create", StoreErrorKind::Missing);
+            assert!(at.alone("other").await.is_err());
+        }
+        at.store.take(takes);
+        let begun = Instant::now();
+        at.limiter.shutdown().await;
+        let after = begun.elapsed();
+        let mut written = 0;
+        for settled in settled {
+            written += usize::from(settled.await.is_ok());
+        }
+        assert!(at.store.most() <= 16, "{takes:?}");
+        assert_eq!(written, if answers { 500 } else { 0 }, "{takes:?} {suspects}");
+        assert!(answers || after <= 4 * STORE_DEADLINE, "{after:?}");
     }
 }

@@ -1,10 +1,23 @@
 //! A table that was deleted and made anew under the same name: whoever knew the old one grants nothing by it.
 
-use tollgate::{
-    Error, Lease, Limit, RateLimiter, clock::ManualClock, error::Unavailable, limiter::Builder, model::Entity,
+use std::{
+    future::IntoFuture,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Wake, Waker},
+    time::Duration,
 };
 
-use super::fixture::{STACK, START, Table, settings};
+use tokio::{task::JoinSet, time::sleep};
+use tollgate::{
+    Error, Lease, Limit, RateLimiter, clock::ManualClock, error::Unavailable, limiter::Builder, model::Entity,
+    store::StoreErrorKind,
+};
+
+use super::{
+    crowd::Setting,
+    fixture::{STACK, START, Table, settings},
+};
 
 struct World {
     table: Table,
@@ -206,4 +219,119 @@ async fn a_bucket_that_somebody_deleted_costs_one_read() {
         world.spend(who, 1).await;
     }
     assert_eq!(reads(&world.table, before), 1);
+}
+
+/// The registry is a single item: it is read once, not by every request, nor by all that are under way.
+#[tokio::test]
+async fn the_registry_is_read_once() {
+    for at_once in [false, true] {
+        let world = World::new().await;
+        let who = |n: usize| format!("user-{}", n % 10);
+        for n in 0..10 {
+            world.spend(&who(n), 1).await;
+        }
+        let _new = world.remake().await;
+        let before = world.table.proxy.received("GetItem");
+        let ask = |n| world.limiter.acquire(who(n).as_str(), "api").limits(limit()).without_parent();
+        if at_once {
+            let mut asked: JoinSet<_> = (0..100).map(|n| ask(n).into_future()).collect();
+            while let Some(asked) = asked.join_next().await {
+                assert_unregistered(asked.unwrap());
+            }
+        }
+        for n in 0..100 {
+            assert_unregistered(ask(n).await);
+        }
+        assert_eq!(world.table.proxy.received("GetItem") - before, 1, "{at_once}");
+    }
+}
+
+/// Differences fly soon, and are tried again soon.
+fn quick(builder: Builder) -> Builder {
+    builder.without_breaker().flush_after(Duration::from_millis(10))
+}
+
+/// A limiter over a store that has said once that there is no table, and does not say now if it is the same one; and a
+/// lease.
+async fn doubtful() -> (Setting, Lease) {
+    let at = Setting::with(Duration::from_millis(5), quick);
+    let lease = at.alone("ann").await.unwrap();
+    at.store.fail("update", StoreErrorKind::Missing);
+    assert!(at.alone("ann").await.is_err());
+    at.store.fail("update", None);
+    at.store.fail("is_registered", StoreErrorKind::NotApplied);
+    (at, lease)
+}
+
+/// Nothing is written before it is known.
+#[tokio::test(start_paused = true)]
+async fn differences_wait_until_it_is_known_if_it_is_another_table() {
+    let (at, mut lease) = doubtful().await;
+    let before = at.store.count("update");
+    lease.settle("tokens", 10).unwrap();
+    let committed = tokio::spawn(lease.commit().into_future());
+    sleep(Duration::from_millis(300)).await;
+    let asked = at.store.count("is_registered");
+    assert!((2..10).contains(&asked), "{asked}");
+    assert_eq!(at.store.count("update"), before);
+    at.store.fail("is_registered", None);
+    committed.await.unwrap().unwrap();
+    assert_eq!(at.consumed("ann").await, 10_000);
+}
+
+/// A table that is being restored is missing for a while: what leases took is kept for it.
+#[tokio::test(start_paused = true)]
+async fn differences_wait_for_a_table_that_is_missing() {
+    let at = Setting::with(Duration::from_millis(5), quick);
+    let mut lease = at.alone("ann").await.unwrap();
+    at.store.fail("update", StoreErrorKind::Missing);
+    lease.settle("tokens", 10).unwrap();
+    let committed = tokio::spawn(lease.commit().into_future());
+    sleep(Duration::from_millis(300)).await;
+    assert!(at.store.count("update") > 1);
+    at.store.fail("update", None);
+    committed.await.unwrap().unwrap();
+    assert_eq!(at.consumed("ann").await, 10_000);
+}
+
+/// Asks again as soon as the first answer comes: before whoever brings it goes on.
+struct AskAgain(Mutex<Option<Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>>>);
+
+impl Wake for AskAgain {
+    fn wake(self: Arc<Self>) {
+        if let Some(next) = self.0.lock().unwrap().as_mut() {
+            assert!(next.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+    }
+}
+
+/// Somebody who asks just after the others were told that it is not known, is told so too.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_written_for_those_who_come_between() {
+    let (at, _lease) = doubtful().await;
+    let before = at.store.calls().len();
+    let again = Arc::new(AskAgain(Mutex::new(Some(Box::pin(at.alone("ann").into_future())))));
+    let mut first = Box::pin(at.alone("ann").into_future());
+    let waker = Waker::from(again.clone());
+    assert!(first.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    sleep(Duration::from_millis(20)).await;
+    let second = again.0.lock().unwrap().take().unwrap().await;
+    assert!(matches!(second, Err(Error::Unavailable(Unavailable::Store(_)))), "{second:?}");
+    let since: Vec<_> = at.store.calls()[before..].iter().map(|call| call.what).collect();
+    assert_eq!(since, ["is_registered"; 2]);
+}
+
+/// All buckets that are asked for while the registry is read wait for the same answer, even if it fails.
+#[tokio::test(start_paused = true)]
+async fn nor_is_it_read_by_each_bucket_if_that_fails() {
+    let (at, _lease) = doubtful().await;
+    let before = at.store.count("is_registered");
+    let mut asked: JoinSet<_> = (0..50).map(|n| at.alone(&format!("user-{n}")).into_future()).collect();
+    while let Some(asked) = asked.join_next().await {
+        let asked = asked.unwrap();
+        assert!(matches!(asked, Err(Error::Unavailable(Unavailable::Store(_)))), "{asked:?}");
+    }
+    assert_eq!(at.store.count("is_registered") - before, 1);
+    at.store.fail("is_registered", None);
+    at.alone("ann").await.expect("it is asked again").commit();
 }

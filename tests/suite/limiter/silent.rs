@@ -6,42 +6,9 @@ use tokio::{
     task::JoinSet,
     time::{Instant, sleep},
 };
-use tollgate::{
-    Error, Lease, Limit, RateLimiter,
-    error::Unavailable,
-    limiter::Acquire,
-    model::{BreakerState, Entity},
-    store::StoreErrorKind,
-};
+use tollgate::{Error, Lease, error::Unavailable, limiter::Acquire, store::StoreErrorKind};
 
-use super::{crowd::Crowd, flaky::RuntimeClock};
-
-const NEVER: Duration = Duration::from_secs(1_000_000);
-
-struct Setting {
-    store: Arc<Crowd>,
-    limiter: RateLimiter,
-}
-
-impl Setting {
-    fn new(takes: Duration) -> Self {
-        let store = Arc::new(Crowd::taking(takes));
-        let limiter = RateLimiter::builder().clock(RuntimeClock::start()).build_shared(store.clone()).unwrap();
-        Self { store, limiter }
-    }
-
-    fn ask(&self, who: &str) -> Acquire {
-        self.limiter.acquire(who, "api").limits(Limit::per_hour("tokens", 100_000))
-    }
-
-    fn alone(&self, who: &str) -> Acquire {
-        self.ask(who).without_parent()
-    }
-
-    fn is_closed(&self) -> bool {
-        self.limiter.breaker_state() == BreakerState::Closed
-    }
-}
+use super::crowd::{NEVER, PATIENT, Setting};
 
 fn is_open(result: &Result<Lease, Error>) -> bool {
     matches!(result, Err(Error::Unavailable(Unavailable::BreakerOpen)))
@@ -57,9 +24,11 @@ async fn opens_after(at: &Arc<Setting>, callers: usize, ask: impl Fn(&Setting, &
             asked.spawn(ask(at, &format!("user-{n}")).into_future());
             n += 1;
         }
-        if is_open(&asked.join_next().await.unwrap().unwrap()) {
+        let answer = asked.join_next().await.unwrap().unwrap();
+        if is_open(&answer) {
             return begun.elapsed();
         }
+        assert!(!matches!(answer, Err(Error::Unavailable(Unavailable::Throttled { .. }))), "{answer:?}");
         assert!(begun.elapsed() < Duration::from_secs(5), "it stays closed");
     }
 }
@@ -159,8 +128,7 @@ async fn a_store_that_answers_too_late_is_not_down() {
 #[tokio::test(start_paused = true)]
 async fn transactions_that_fail_by_their_number_do_not_open_it() {
     let at = Setting::new(Duration::from_millis(5));
-    let kid = Entity::new("ann".try_into().unwrap()).with_parent("org".try_into().unwrap()).cascading();
-    at.limiter.entities().create(kid).await.unwrap();
+    at.family().await;
     at.ask("ann").await.unwrap().commit().await.unwrap();
     for kind in [StoreErrorKind::Busy, StoreErrorKind::Unknown, StoreErrorKind::NotApplied] {
         at.store.fail("transact", kind);
@@ -170,4 +138,63 @@ async fn transactions_that_fail_by_their_number_do_not_open_it() {
         }
         assert!(at.is_closed(), "{kind:?}");
     }
+}
+
+/// Throttling of an hour ago says nothing about a store that is silent now: its requests miss their deadlines, and the
+/// breaker hears of it.
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_was_throttled_long_ago_finds_out_as_well() {
+    let at = Arc::new(Setting::new(Duration::from_millis(5)));
+    at.alone("user").await.unwrap().commit();
+    at.store.fail("update", StoreErrorKind::Busy);
+    let error = at.alone("user").await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable(Unavailable::Throttled { .. })), "{error:?}");
+    at.store.fail("update", None);
+    sleep(Duration::from_secs(3600)).await;
+    at.store.take(NEVER);
+    let after = opens_after(&at, 5, |at, _| at.alone("user")).await;
+    assert!(after <= Duration::from_millis(1_300), "{after:?}");
+}
+
+/// A store that throttles answers. It is not silent, however many transactions miss their deadlines meanwhile.
+#[tokio::test(start_paused = true)]
+async fn transactions_that_are_throttled_are_answers() {
+    let at = Arc::new(Setting::new(Duration::from_millis(5)));
+    at.family().await;
+    at.ask("ann").in_one_transaction().await.unwrap().commit().await.unwrap();
+    at.store.fail("transact", StoreErrorKind::Busy);
+    at.store.answer_late("transact", Duration::from_millis(195));
+    let mut asked = JoinSet::new();
+    for task in 0..10 {
+        let at = at.clone();
+        // So that one of them is always under way.
+        asked.spawn(async move {
+            sleep(Duration::from_millis(task * 20)).await;
+            for _ in 0..20 {
+                let acquire = at.ask("ann").in_one_transaction().deadline(Duration::from_millis(150));
+                let error = acquire.await.unwrap_err();
+                assert!(matches!(error, Error::Unavailable(Unavailable::Deadline)), "{error:?}");
+            }
+        });
+    }
+    while let Some(asked) = asked.join_next().await {
+        asked.unwrap();
+    }
+    assert!(at.is_closed());
+}
+
+/// A call that hangs has the only place: a look-up does not wait for it to be told that the breaker is open.
+#[tokio::test(start_paused = true)]
+async fn while_it_is_open_nobody_waits_for_a_place() {
+    let at = Arc::new(Setting::with(NEVER, |builder| builder.max_store_calls(1).store_deadline(PATIENT)));
+    let hung = tokio::spawn(at.alone("hung").deadline(PATIENT).into_future());
+    sleep(Duration::from_millis(1)).await;
+    opens_after(&at, 5, Setting::alone).await;
+    for n in 0..10 {
+        let begun = Instant::now();
+        let answer = at.ask(&format!("fresh-{n}")).await;
+        assert!(is_open(&answer), "{answer:?}");
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+    hung.abort();
 }

@@ -13,7 +13,10 @@ use tollgate::{
 };
 use tollgate_testkit::{ErrorAnswer, Fault};
 
-use super::fixture::{STACK, START, Table, integer, level, settings};
+use super::{
+    crowd::Setting,
+    fixture::{STACK, START, Table, integer, level, settings},
+};
 
 struct World {
     table: Table,
@@ -199,6 +202,15 @@ async fn a_transaction_that_met_another_one_is_repeated() {
     assert_eq!([world.raw("ann").await, world.raw("org").await], [(89_000, 11_000); 2]);
 }
 
+/// A key of the transaction that is used too often is waited for, as with other writes.
+#[tokio::test]
+async fn a_transaction_that_met_a_hot_key_is_repeated() {
+    let world = World::used().await;
+    world.table.proxy.add_fault(Fault::answer(ErrorAnswer::hot_key()).on("TransactWriteItems").once());
+    world.spend("ann", 10).await.unwrap();
+    assert_eq!([world.raw("ann").await, world.raw("org").await], [(89_000, 11_000); 2]);
+}
+
 #[tokio::test]
 async fn what_nobody_waits_for_any_more_is_given_back() {
     let world = World::used().await;
@@ -240,6 +252,19 @@ async fn changed_limits_are_carried() {
         let item = world.item(entity).await;
         assert_eq!([integer(&item, "b_tokens_cp"), integer(&item, "b_tokens_tk")], [40_000, 10_000], "{entity}");
     }
+}
+
+/// A transaction alone would carry them only with what it takes: of a bucket that is short that is nothing.
+#[tokio::test]
+async fn a_faster_refill_reaches_a_bucket_that_is_short() {
+    let world = World::used().await;
+    world.spend("ann", 98).await.unwrap();
+    let fast = Limit::custom("tokens", 100, 50, Duration::from_secs(1)).unwrap();
+    let ask = || world.limiter.acquire("ann", "api").limits(fast.clone()).cost("tokens", 80).in_one_transaction();
+    assert!(ask().await.unwrap_err().denied().is_some());
+    world.clock.advance(Duration::from_secs(2));
+    ask().await.unwrap().commit().await.unwrap();
+    assert_eq!([world.raw("ann").await.0, world.raw("org").await.0], [20_000; 2]);
 }
 
 #[tokio::test]
@@ -343,4 +368,39 @@ async fn transactions_of_a_store_in_memory_do_not_wait_for_each_other() {
     family(&limiter()).await;
     let granted = share_what_the_parent_has((0..4).map(|_| limiter()).collect()).await;
     assert!((90..=100).contains(&granted), "{granted}");
+}
+
+/// One process alone is given no slack: it knows what its own transactions take, however late their answers come, beside
+/// settlements of the same buckets.
+#[tokio::test(start_paused = true)]
+async fn transactions_beside_settlements_are_no_other_process() {
+    for (transact, update) in [(9, 0), (0, 9)] {
+        let clock = ManualClock::at(START);
+        let at = Arc::new(Setting::with(Duration::from_millis(3), |builder| {
+            builder.clock(clock).flush_after(Duration::ZERO)
+        }));
+        at.family().await;
+        at.store.answer_late("transact", Duration::from_millis(transact));
+        at.store.answer_late("update", Duration::from_millis(update));
+        let mut tasks = tokio::task::JoinSet::new();
+        for task in 0..8 {
+            let (at, kid) = (at.clone(), ["ann", "bob"][task % 2]);
+            tasks.spawn(async move {
+                tokio::time::sleep(Duration::from_millis(task as u64)).await;
+                for _ in 0..30 {
+                    if let Ok(mut lease) = at.ask(kid).cost("tokens", 2).in_one_transaction().await {
+                        lease.settle("tokens", 3).unwrap();
+                        lease.commit();
+                    }
+                }
+            });
+        }
+        tasks.join_all().await;
+        at.limiter.shutdown().await;
+        let updates = at.store.updates();
+        assert!(updates.len() > 100, "{}", updates.len());
+        for line in updates.iter().flat_map(|update| &update.lines) {
+            assert!(line.ceiling.is_none_or(|ceiling| ceiling <= 8_000_000), "{line:?}");
+        }
+    }
 }

@@ -1,10 +1,14 @@
 //! How many calls reach the table.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use tollgate::{Limit, RateLimiter, clock::ManualClock};
+use tollgate::{Limit, RateLimiter, clock::ManualClock, store::StoreErrorKind};
 
-use super::fixture::{START, Table, settings};
+use super::{
+    crowd::{Crowd, PATIENT, Setting},
+    fixture::{START, Table, settings},
+    flaky::RuntimeClock,
+};
 
 async fn setting() -> (Table, ManualClock, RateLimiter) {
     let (table, clock) = (Table::create().await, ManualClock::at(START));
@@ -112,4 +116,49 @@ async fn differences_ride_on_the_next_write() {
     let item = table.item("user", "api").await.unwrap();
     assert_eq!(super::fixture::integer(&item, "b_tokens_tk"), 965_000);
     assert_eq!(super::fixture::integer(&item, "b_tokens_tc"), 35_000);
+}
+
+/// Two processes spend in a burst. A minute later the bucket is full, and neither expects that the other one has emptied
+/// it meanwhile. One token a second, 50 ms away.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_seen_once_in_a_while_costs_one_write_each_time() {
+    let store = Arc::new(Crowd::taking(Duration::from_millis(50)));
+    let limiter = || RateLimiter::builder().clock(RuntimeClock::start()).build_shared(store.clone()).unwrap();
+    let limiters = [limiter(), limiter()];
+    let spend = async |limiter: &RateLimiter| {
+        let acquire = limiter.acquire("user", "api").limits(Limit::per_minute("rpm", 60)).without_parent();
+        acquire.await.unwrap().commit().await.unwrap();
+    };
+    for round in 0..5 {
+        for limiter in limiters.iter().cycle().take(8) {
+            spend(limiter).await;
+        }
+        tokio::time::sleep(Duration::from_secs(70)).await;
+        let before = store.count("update");
+        spend(&limiters[round % 2]).await;
+        assert_eq!(store.count("update") - before, 1, "{round}");
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+}
+
+/// After a transaction that was refused, it is not known how old what was seen is: others are not expected to have
+/// spent for ever since.
+#[tokio::test(start_paused = true)]
+async fn nor_does_one_whose_transaction_was_refused_expect_the_worst() {
+    let at = Setting::with(Duration::from_millis(50), |builder| builder.deadline(PATIENT));
+    at.family().await;
+    let other = RateLimiter::builder().clock(RuntimeClock::start()).build_shared(at.store.clone()).unwrap();
+    let parent = |limiter: &RateLimiter| limiter.acquire("org", "api").limits(at.limit.clone()).without_parent();
+    at.ask("ann").in_one_transaction().await.unwrap().commit().await.unwrap();
+    for _ in 0..5 {
+        for limiter in [&at.limiter, &other] {
+            parent(limiter).await.unwrap().commit().await.unwrap();
+        }
+    }
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    at.store.fail("transact", StoreErrorKind::NotApplied);
+    assert!(at.ask("ann").in_one_transaction().await.is_err());
+    let before = at.store.count("update");
+    parent(&at.limiter).await.unwrap().commit().await.unwrap();
+    assert_eq!(at.store.count("update") - before, 1);
 }

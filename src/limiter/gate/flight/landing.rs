@@ -184,6 +184,9 @@ fn starts_at(bucket: &BucketState, waiter: &Waiter, behind: &mut Changes, now: i
 /// Tells a batch's requests that there was no decision, and keeps its differences for later
 /// where that is safe.
 pub(super) fn fail(gate: &Arc<Gate>, batch: Batch, error: &Unavailable, keep: bool) {
+    if matches!(error, Unavailable::Store(error) if error.kind() == StoreErrorKind::Unknown) {
+        gate.context.flew(false);
+    }
     for waiter in batch.waiters {
         let _ = waiter.reply.send(Verdict::Unavailable(error.clone()));
     }

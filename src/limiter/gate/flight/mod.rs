@@ -83,6 +83,11 @@ pub(super) async fn fly(mut airborne: Airborne) {
         if place.waited {
             reject_overdue(gate);
         }
+        if gate.context.gives_up() {
+            let batch = gate.lock().all();
+            fail(gate, batch, &Unavailable::ShutDown, false);
+            continue;
+        }
         if let Err(error) = gate.context.check_table().await {
             drop(place);
             let batch = gate.lock().all();
@@ -126,6 +131,9 @@ pub(super) async fn fly(mut airborne: Airborne) {
         let begun = Instant::now();
         let landing = execute(gate, &mut write).await;
         drop(place);
+        if landing.is_ok() {
+            gate.context.flew(true);
+        }
         match landing {
             Ok(Outcome::Applied(state)) => {
                 refusals = 0;

@@ -1,12 +1,8 @@
 //! What happens to the bucket while somebody waits.
 
-use tollgate::{limiter::Prefetch, store::Store};
+use tollgate::{limiter::Prefetch, model::ConfigScope, store::Store};
 
 use super::*;
-
-fn both() -> [RateLimiter; 2] {
-    [in_memory(1).remove(0), gated(1, Duration::ZERO).0.remove(0)]
-}
 
 /// A lease that uses more than it was granted: who waits already starts as told, who comes later waits for it.
 #[tokio::test(start_paused = true)]
@@ -87,6 +83,38 @@ async fn a_capacity_below_the_cost_of_the_head() {
             assert!((expected..=expected + 10).contains(at), "{number} at {at}");
         }
         assert!(at.iter().map(|(number, _)| *number).eq(0..3), "{at:?}");
+    }
+}
+
+/// The rate is 100 a second, or 10, and another process has changed it since this one has looked it up: as much as is
+/// refilled by the new one in the time that somebody would wait can be owed, and no more.
+#[tokio::test(start_paused = true)]
+async fn a_stored_rate_that_another_process_changes() {
+    for (before, after) in [(100, 10), (10, 100)] {
+        let (limiters, _store) = gated(2, ms(5));
+        let set = async |limiter: &RateLimiter, rate| {
+            let limit = Limit::custom("tokens", 100, rate, Duration::from_secs(1)).unwrap();
+            limiter.config().set(ConfigScope::system(), limit).await.unwrap();
+        };
+        let ask = |limiter: &RateLimiter, cost| limiter.acquire("user", "api").cost("tokens", cost);
+        set(&limiters[0], before).await;
+        ask(&limiters[0], 1).await.unwrap().commit().await.unwrap();
+        tokio::time::sleep(ms(5_000)).await;
+        set(&limiters[1], after).await;
+        ask(&limiters[1], 100).await.unwrap().commit().await.unwrap();
+        let starts = Starts::new();
+        let first = starts.wait(0, 50, ask(&limiters[0], 50).until_ready(ms(1_000)));
+        let second = starts.wait(1, 50, ask(&limiters[0], 50).until_ready(ms(20_000)));
+        let (first, second) = (first.await.unwrap(), second.await.unwrap());
+        second.expect("20 s are enough for both");
+        let told: Vec<(usize, u64)> = starts.all().iter().map(|start| (start.number, start.at)).collect();
+        if after == 10 {
+            assert!(first.is_err_and(|error| error.denied().is_some()), "a second refills 10");
+            assert!(matches!(told[..], [(1, 4_950..=5_050)]), "{told:?}");
+        } else {
+            first.expect("half a second refills 50");
+            assert!(matches!(told[..], [(0, 450..=550), (1, 950..=1_050)]), "{told:?}");
+        }
     }
 }
 

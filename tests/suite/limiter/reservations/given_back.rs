@@ -16,7 +16,7 @@ async fn available(limiter: &RateLimiter) -> i64 {
 
 #[tokio::test(start_paused = true)]
 async fn while_it_sleeps() {
-    for limiter in [in_memory(1).remove(0), gated(1, Duration::ZERO).0.remove(0)] {
+    for limiter in both() {
         let task = waiter(&limiter, 10).await;
         tokio::time::sleep(ms(500)).await;
         assert_eq!(available(&limiter).await, -5);
@@ -86,7 +86,7 @@ async fn who_waits_during_a_shutdown_starts_all_the_same() {
 /// takes what it gave back.
 #[tokio::test(start_paused = true)]
 async fn nobody_is_woken_earlier() {
-    for limiter in [in_memory(1).remove(0), gated(1, Duration::ZERO).0.remove(0)] {
+    for limiter in both() {
         ask(&limiter, 10).await.unwrap().commit().await.unwrap();
         let starts = Starts::new();
         let mut tasks = Vec::new();

@@ -9,10 +9,6 @@ use tollgate::{
 
 use super::*;
 
-fn both() -> [RateLimiter; 2] {
-    [in_memory(1).remove(0), gated(1, Duration::ZERO).0.remove(0)]
-}
-
 async fn family(limiter: &RateLimiter) {
     let parent = EntityId::new("org").unwrap();
     for id in ["ann", "bob"] {

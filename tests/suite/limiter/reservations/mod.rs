@@ -70,6 +70,11 @@ fn gated(count: usize, takes: Duration) -> (Vec<RateLimiter>, Arc<Flaky>) {
     ((0..count).map(|_| builder().build_shared(store.clone()).unwrap()).collect(), store)
 }
 
+/// One limiter in memory, and one with gates.
+fn both() -> [RateLimiter; 2] {
+    [in_memory(1).remove(0), gated(1, Duration::ZERO).0.remove(0)]
+}
+
 /// Lets everybody go as far as they get.
 async fn settle() {
     for _ in 0..50 {

@@ -90,6 +90,13 @@ impl BucketState {
         self.stamps.as_ref().is_some_and(|stamps| stamps.is_soft(limit, now))
     }
 
+    /// Returns the millitokens with which the limit begins that the bucket does not have: its capacity, or nothing if a
+    /// part of it is there.
+    pub fn begins_with(&self, limit: &LimitName, capacity: i64) -> i64 {
+        let incomplete = self.stamps.as_ref().is_some_and(|stamps| stamps.incomplete.contains(limit));
+        if incomplete { 0 } else { capacity }
+    }
+
     /// Returns `true` if a Python client has moved the anchor since a write of this crate did.
     pub fn shows_peer(&self) -> bool {
         self.own_anchor != Some(self.refilled_at)

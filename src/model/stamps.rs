@@ -19,6 +19,8 @@ pub struct Stamps {
     pub valid_until: Option<i64>,
     /// An attribute that changes what the limits mean, in a way that this crate does not understand.
     pub not_understood: Option<String>,
+    /// Limits of which the item has a part only. They begin empty: nobody knows what was spent of them.
+    pub incomplete: SmallVec<[LimitName; 0]>,
 }
 
 impl Stamps {

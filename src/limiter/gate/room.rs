@@ -14,7 +14,7 @@ pub(super) fn fits(state: Option<&BucketState>, wish: Wish<'_>, changes: &Change
 }
 
 /// What more can be granted of each limit, as far as is known: millitokens; `None` if there is no end to
-/// it. A bucket that does not exist, and a limit that it does not have, count as full.
+/// it. A bucket that does not exist, and a limit of which it has nothing, count as full.
 pub(super) struct Room {
     left: SmallVec<[Option<i64>; 2]>,
     shards: u32,
@@ -26,8 +26,9 @@ impl Room {
         let left = |limit: &Limit| {
             let gone = changes.get(limit.name()).map_or(0, plan::Change::debit);
             let wanted = Parameters::from(limit);
-            let Some((state, known)) = state.and_then(|state| Some((state, state.limit(limit.name())?))) else {
-                return Some(wanted.capacity().saturating_sub(gone));
+            let Some(state) = state else { return Some(wanted.capacity().saturating_sub(gone)) };
+            let Some(known) = state.limit(limit.name()) else {
+                return Some(state.begins_with(limit.name(), wanted.capacity()).saturating_sub(gone));
             };
             if state.is_soft(&known.name, now) {
                 return None;

@@ -37,7 +37,15 @@ pub fn create_shard<'a>(
 /// Returns the limits of `wanted` that the bucket lacks.
 pub(super) fn added_limits(state: &BucketState, changes: &Changes, wanted: &[Limit]) -> SmallVec<[NewLimit; 0]> {
     let missing = wanted.iter().filter(|limit| state.limit(limit.name()).is_none());
-    missing.map(|limit| new_limit(limit, changes, (state.shard, state.shard_count))).collect()
+    let new = |limit: &Limit| new_limit(limit, changes, (state.shard, state.shard_count));
+    missing
+        .map(|limit| {
+            let mut new = new(limit);
+            // Never mint: what is left of it says that some of it was spent.
+            new.level.tokens = state.begins_with(limit.name(), new.level.tokens).min(new.level.tokens);
+            new
+        })
+        .collect()
 }
 
 fn new_limit(limit: &Limit, changes: &Changes, (shard, shard_count): (u32, u32)) -> NewLimit {

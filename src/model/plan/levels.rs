@@ -30,7 +30,7 @@ pub fn is_short(state: &BucketState, changes: &Changes, now: i64) -> bool {
 }
 
 /// Returns where every one of `limits` stands for a request that asks for `amounts` (millitokens, in the
-/// order of `limits`). A limit that the bucket does not have yet counts as full.
+/// order of `limits`). A limit that the bucket does not have yet counts as full, unless a part of it is there.
 pub fn statuses(
     state: Option<&BucketState>,
     limits: &[Limit],
@@ -49,7 +49,9 @@ pub fn statuses(
                 Some((state, known)) => (rate_with(state, known, limit), projected(state, known, changes, now)),
                 None => {
                     let rate = Parameters::from(limit).whole();
-                    (rate, Level { tokens: rate.capacity(), remainder: 0 })
+                    let tokens =
+                        state.map_or(rate.capacity(), |state| state.begins_with(limit.name(), rate.capacity()));
+                    (rate, Level { tokens, remainder: 0 })
                 }
             };
             status(limit, rate, level, amount, state.map_or(0, |state| ahead(state, now)))

@@ -72,7 +72,7 @@ fn levels(shards: &[Seen<'_>], limit: &Limit, now: i64) -> Vec<(Rate, Level)> {
         }
         None => {
             let rate = crate::model::Parameters::from(limit).shard(state.shard, state.shard_count).ok()?;
-            Some((rate, Level { tokens: rate.capacity(), remainder: 0 }))
+            Some((rate, Level { tokens: state.begins_with(limit.name(), rate.capacity()), remainder: 0 }))
         }
     };
     shards.iter().filter_map(level).collect()

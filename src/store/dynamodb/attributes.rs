@@ -104,6 +104,11 @@ pub(super) fn limit_of_tokens(attribute: &str) -> Option<&str> {
     attribute.strip_prefix("b_")?.strip_suffix("_tk")
 }
 
+/// The name of the limit whose capacity the attribute holds, if it is one.
+pub(super) fn limit_of_capacity(attribute: &str) -> Option<&str> {
+    attribute.strip_prefix("b_")?.strip_suffix("_cp")
+}
+
 /// A limit's name as an item holds it, unless it is the internal one.
 pub(super) fn user_limit(name: &str) -> Option<LimitName> {
     LimitName::new(name).ok()

@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::attributes::{
     BYPASS, CASCADE, DISABLED, EXPIRES_AT, Field, INCARNATION, LAST_WRITE, NO_SCHEDULE, OWN_ANCHOR, PARENT_ID,
-    PRESSURE, REFILLED_AT, SHARD_COUNT, VALID_UNTIL, is_schedule, limit_attribute, limit_of_soft, limit_of_tokens,
-    user_limit,
+    PRESSURE, REFILLED_AT, SHARD_COUNT, VALID_UNTIL, is_schedule, limit_attribute, limit_of_capacity, limit_of_soft,
+    limit_of_tokens, user_limit,
 };
 use crate::{
     model::{BucketState, EntityId, Level, LimitState, Parameters, Pressure, Split, Stamps, WriteId},
@@ -39,15 +39,15 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
         Some(AttributeValue::S(id)) => Some(WriteId::from_text(id.as_str())),
         _ => None,
     };
-    let stamps = stamps(item)?;
+    let mut stamps = stamps(item)?;
     let scheduled = stamps.not_understood.is_some();
-    state.stamps = (!stamps.is_empty()).then(|| Box::new(stamps));
     let mut names: Vec<&str> = item.keys().filter_map(|attribute| limit_of_tokens(attribute)).collect();
     names.sort_unstable();
     for name in names {
         let mut fields = Fields::new(item, name);
         // Deleting a stored limit may leave tokens without parameters: that is no limit.
-        if fields.integer(Field::Capacity).is_ok_and(|capacity| capacity.is_none()) {
+        if fields.lacks_parameters() {
+            stamps.incomplete.extend(user_limit(name).filter(|_| !scheduled));
             continue;
         }
         let parameters = match fields.parameters() {
@@ -71,8 +71,16 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
         };
         let shards = (shard, state.shard_count);
         let limit = LimitState::new(limit, parameters, shards, level, consumed);
-        state.limits.push(limit.map_err(|error| corrupt(name).with_source(error))?);
+        state.limits.push(limit.map_err(|error| nonsense(name, error))?);
     }
+    // Those that have all but tokens.
+    for name in item.keys().filter_map(|attribute| limit_of_capacity(attribute)) {
+        let complete = state.limits.iter().any(|limit| limit.name == *name) || name == PRESSURE;
+        if !complete && !item.contains_key(&limit_attribute(name, Field::Tokens)) {
+            stamps.incomplete.extend(user_limit(name).filter(|_| !scheduled));
+        }
+    }
+    state.stamps = (!stamps.is_empty()).then(|| Box::new(stamps));
     Ok(state)
 }
 
@@ -133,6 +141,14 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Returns `true` if one of its parameters is missing.
+    fn lacks_parameters(&mut self) -> bool {
+        let item = self.item;
+        [Field::Capacity, Field::RefillAmount, Field::RefillPeriod]
+            .into_iter()
+            .any(|field| !item.contains_key(self.name_of(field)))
+    }
+
     fn name_of(&mut self, field: Field) -> &str {
         self.attribute.truncate(self.field);
         self.attribute.push_str(field.suffix());
@@ -146,7 +162,7 @@ impl<'a> Fields<'a> {
     fn parameters(&mut self) -> Result<Parameters, StoreError> {
         let (capacity, amount) = (self.required(Field::Capacity)?, self.required(Field::RefillAmount)?);
         Parameters::new(capacity, amount, self.required(Field::RefillPeriod)?)
-            .map_err(|error| corrupt(self.name).with_source(error))
+            .map_err(|error| nonsense(self.name, error))
     }
 }
 
@@ -164,4 +180,9 @@ fn integer(item: &Item, attribute: &str) -> Result<Option<i64>, StoreError> {
 
 fn corrupt(attribute: &str) -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, format!("a bucket item's {attribute} is missing or makes no sense"))
+}
+
+fn nonsense(limit: &str, error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    let message = format!("a bucket item's limit {limit} makes no sense: {error}");
+    StoreError::new(StoreErrorKind::Corrupt, message).with_source(error)
 }

@@ -54,8 +54,9 @@ pub(super) fn update(update: &Update) -> Expression {
     }
     for new in &update.added {
         let attribute = |field| limit_attribute(new.limit.as_str(), field);
-        // One of both alone is no limit: deleting and settling at the same time leaves it behind.
-        expression.require_either_absent(&attribute(Field::Tokens), &attribute(Field::Capacity));
+        // A part alone is no limit: deleting and settling at the same time leaves it behind.
+        let parts = [Field::Tokens, Field::Capacity, Field::RefillAmount, Field::RefillPeriod].map(attribute);
+        expression.require_any_absent(parts.iter().map(String::as_str));
         for (field, value) in new_fields(new) {
             expression.set(&attribute(field), number(value));
         }

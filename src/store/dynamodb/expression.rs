@@ -82,10 +82,15 @@ impl Expression {
         self.condition_of(&pieces);
     }
 
-    pub(super) fn require_either_absent(&mut self, one: &str, other: &str) {
-        let (one, other) = (self.name(one), self.name(other));
-        let absent = Text("attribute_not_exists(");
-        self.condition_of(&[Text("("), absent, one, Text(") OR "), absent, other, Text("))")]);
+    pub(super) fn require_any_absent<'a>(&mut self, attributes: impl IntoIterator<Item = &'a str>) {
+        let mut before = "(attribute_not_exists(";
+        for attribute in attributes {
+            let separator = if before.starts_with('(') { AND } else { "" };
+            let pieces = [Text(before), self.name(attribute), Text(")")];
+            append(&mut self.conditions, separator, &pieces);
+            before = " OR attribute_not_exists(";
+        }
+        self.conditions.push(')');
     }
 
     /// The update expression.

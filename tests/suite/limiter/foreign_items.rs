@@ -257,3 +257,26 @@ async fn a_peer_that_was_seen_is_forgotten_after_ten_minutes() {
     assert!(full_at(230_000).await, "just so");
     assert!(!full_at(20_000).await, "ten minutes after it was seen it is forgotten");
 }
+
+/// A13, and E: a limit of which the item has a part only begins empty; the others go on.
+#[tokio::test]
+async fn a_limit_that_has_lost_a_part_of_itself_mints_nothing() {
+    for missing in ["b_rpm_tk", "b_rpm_cp", "b_rpm_ra", "b_rpm_rp"] {
+        let foreign = Foreign::with(None, [(missing, None)]).await;
+        let error = foreign.acquire(1).await.unwrap_err();
+        assert!(error.denied().is_some(), "without {missing}: {error}");
+        // It fills from then on, a token a second.
+        foreign.clock.advance(Duration::from_millis(2500));
+        assert_eq!(foreign.grants().await, 2, "without {missing}");
+        assert_eq!(foreign.numbers(["b_rpm_cp", "b_rpm_ra", "b_rpm_rp"]).await, [60_000, 60_000, 60_000]);
+    }
+}
+
+/// E: one attribute that nobody knows does not make a bucket corrupt.
+#[tokio::test]
+async fn a_part_of_another_limit_is_in_nobodys_way() {
+    for foreign in [[("b_x_tk", Some("7")), ("b_x_cp", Some("9000"))], [("b_x_cp", Some("9000")), ("b_x_rp", None)]] {
+        let foreign = Foreign::with(None, foreign).await;
+        assert_eq!(foreign.grants().await, 50);
+    }
+}

@@ -75,14 +75,18 @@ async fn shards_are_read_with_what_one_of_them_holds() {
 }
 
 #[tokio::test]
-async fn a_limit_counts_only_with_tokens_and_capacity() {
-    for missing in ["b_tpm_tk", "b_tpm_cp"] {
+async fn a_limit_counts_only_whole() {
+    for missing in ["b_tpm_tk", "b_tpm_cp", "b_tpm_ra", "b_tpm_rp"] {
         let table = Table::create().await;
         let store = table.store();
         put(&store, [limit("rpm", 5_000), limit("tpm", 1)]).await;
         table.set([(missing, None), ("b_tpm_fr", n(999))]).await;
         let state = store.read(&key()).await.unwrap().unwrap();
         assert_eq!(state.limit(&name("tpm")), None, "without {missing}");
+        assert_eq!(state.begins_with(&name("tpm"), 10), 0, "without {missing}");
+        assert_eq!(state.begins_with(&name("rpd"), 10), 10);
+        let state = apply(&store, &update([spend("rpm", 1_000)])).await;
+        assert_eq!(held(&state, "rpm"), (4_000, 1_000), "the others go on");
 
         // It can be added, whole.
         let mut adding = update([]);
@@ -118,8 +122,6 @@ async fn nonsense_is_an_error_and_no_panic() {
         ("b_rpm_rp", n(0)),
         ("b_rpm_rp", n(-1)),
         ("b_rpm_cp", n(-1)),
-        ("b_rpm_ra", None),
-        ("b_rpm_rp", None),
         ("b_rpm_tk", s("many")),
         ("b_rpm_cp", s("10000")),
         ("b_rpm_tk", n("1.5")),

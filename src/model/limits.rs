@@ -20,6 +20,9 @@ pub enum InvalidLimits {
     /// Two limits have one name.
     #[error("the limit {0} is given twice")]
     Duplicate(LimitName),
+    /// There are too many: the writes of a bucket grow with them, and DynamoDB takes only so much in one.
+    #[error("{0} limits are too many for one bucket: it takes at most {most}", most = Limits::MOST)]
+    TooMany(usize),
 }
 
 /// The limits of one bucket: at least one, each name once. Clones are cheap.
@@ -37,14 +40,21 @@ pub enum InvalidLimits {
 pub struct Limits(Arc<SmallVec<[Limit; 1]>>);
 
 impl Limits {
-    /// Checks that there is at least one and no name stands twice.
+    /// How many limits one bucket takes. Any write of so many stays within what DynamoDB takes in one expression: 4 KB and
+    /// 300 operators.
+    pub const MOST: usize = 16;
+
+    /// Checks that there is at least one, not more than [`MOST`](Self::MOST), and no name stands twice.
     ///
     /// # Errors
-    /// [`InvalidLimits::Empty`], [`InvalidLimits::Duplicate`].
+    /// [`InvalidLimits::Empty`], [`InvalidLimits::TooMany`], [`InvalidLimits::Duplicate`].
     pub fn new(limits: impl IntoIterator<Item = Limit>) -> Result<Self, InvalidLimits> {
         let limits: SmallVec<[Limit; 1]> = limits.into_iter().collect();
         if limits.is_empty() {
             return Err(InvalidLimits::Empty);
+        }
+        if limits.len() > Self::MOST {
+            return Err(InvalidLimits::TooMany(limits.len()));
         }
         for (index, limit) in limits.iter().enumerate() {
             if limits[..index].iter().any(|earlier| earlier.name() == limit.name()) {

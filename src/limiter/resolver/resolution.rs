@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    model::{ConfigScope, EntityId, Limits, Lineage, ResolvedLimits, StoredConfig},
+    model::{ConfigScope, EntityId, InvalidLimits, Limits, Lineage, ResolvedLimits, StoredConfig},
     store::LookUp,
 };
 
@@ -62,10 +62,14 @@ impl Resolution {
         let Some((scope, config)) = levels().find(|(_, config)| says_something(config)) else {
             return Self { known_at, parent, lineage, shard_count, disabled, ..Self::nothing() };
         };
-        // Names are attribute names: none stands twice.
-        let limits = Limits::new(config.limits.iter().cloned()).ok();
-        let stored = limits.map(|limits| ResolvedLimits { limits, source: scope.source() });
-        let not_understood = config.not_understood.clone();
+        // Names are attribute names: none stands twice. But a peer may have stored more than one bucket takes here.
+        let limits = Limits::new(config.limits.iter().cloned());
+        let too_many = match limits {
+            Err(InvalidLimits::TooMany(limits)) => Some(format!("{limits} limits at once")),
+            _ => None,
+        };
+        let stored = limits.ok().map(|limits| ResolvedLimits { limits, source: scope.source() });
+        let not_understood = config.not_understood.clone().or(too_many);
         Self { known_at, stored, parent, lineage, shard_count, disabled, not_understood }
     }
 }

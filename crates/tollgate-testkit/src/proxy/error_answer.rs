@@ -109,6 +109,35 @@ impl ErrorAnswer {
         }
     }
 
+    /// `AccessDeniedException`, status 400: the credentials lack the permission for `action`, such as
+    /// `dynamodb:UpdateItem`.
+    pub fn access_denied(action: &str) -> Self {
+        let message = format!(
+            "User: arn:aws:sts::000000000000:assumed-role/api/test is not authorized to perform: {action} on resource: \
+             arn:aws:dynamodb:us-east-1:000000000000:table/table because no identity-based policy allows the {action} \
+             action"
+        );
+        Self::plain(StatusCode::BAD_REQUEST, "com.amazon.coral.service#AccessDeniedException".to_owned(), &message)
+    }
+
+    /// `UnrecognizedClientException`, status 400: nobody knows the access key.
+    pub fn unrecognized_client() -> Self {
+        Self::plain(
+            StatusCode::BAD_REQUEST,
+            "com.amazon.coral.service#UnrecognizedClientException".to_owned(),
+            "The security token included in the request is invalid.",
+        )
+    }
+
+    /// `ValidationException`, status 400: the request is not one that DynamoDB carries out.
+    pub fn validation() -> Self {
+        Self::plain(
+            StatusCode::BAD_REQUEST,
+            "com.amazon.coral.validate#ValidationException".to_owned(),
+            "One or more parameter values were invalid.",
+        )
+    }
+
     /// Any other error code, with a status of its own.
     ///
     /// # Panics
@@ -116,6 +145,14 @@ impl ErrorAnswer {
     pub fn other(status: u16, code: &str) -> Self {
         let status = StatusCode::from_u16(status).expect("an HTTP status");
         Self::plain(status, format!("{MODEL}#{code}"), "The test says so.")
+    }
+
+    /// Any other answer: what DynamoDB says and the engine never does.
+    ///
+    /// # Panics
+    /// If `status` is not an HTTP status.
+    pub fn raw(status: u16, body: Value) -> Self {
+        Self { status: StatusCode::from_u16(status).expect("an HTTP status"), body }
     }
 
     fn plain(status: StatusCode, kind: String, message: &str) -> Self {

@@ -16,6 +16,9 @@ use crate::{
 use crate::model::IncompatibleVersion;
 
 /// Everything that an acquire, a lease or opening a limiter can answer instead of success.
+///
+/// The text of every error here is one line and says all there is to say: none repeats its
+/// [`source`](std::error::Error::source), for it has none.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -163,7 +166,7 @@ pub enum Unavailable {
     Deadline,
     /// The store failed, or its memory is full of buckets in use.
     #[error("the store failed: {0}")]
-    Store(#[source] StoreError),
+    Store(StoreError),
     /// The store keeps failing, and is not asked for now: [`Breaker`](crate::limiter::Breaker).
     #[error("the store keeps failing, and is not asked for now")]
     BreakerOpen,
@@ -180,12 +183,34 @@ pub enum Unavailable {
     /// on would grant every limit a second time; open the limiter anew.
     #[error("the namespace is not registered in the table any more: open the limiter anew")]
     Unregistered,
-    /// The limiter, or the runtime that it lives in, was shut down.
+    /// The limiter was [shut down](crate::RateLimiter::shutdown).
     #[error("the limiter was shut down")]
     ShutDown,
+    /// The task that should have answered was dropped with the runtime that the limiter was built in: build or open the
+    /// limiter in one that lives as long as it, or name such a one with
+    /// [`Builder::runtime`](crate::limiter::Builder::runtime). Or the store has panicked.
+    #[error("the runtime that the limiter was built in is gone, or its store has panicked")]
+    RuntimeGone,
+    /// The operating system gives no thread to run a limiter on.
+    #[error("the operating system gives no thread for the limiter")]
+    NoThread,
+    /// The limiter has come to a state that should not be. Nothing was granted.
+    #[error("a mistake of the limiter's own: {0}")]
+    Internal(&'static str),
 }
 
 impl Unavailable {
+    /// Returns `true` if the store is down or busy, so that the same request may be decided later. Returns `false` if
+    /// the failure lasts until somebody mends it: the store refuses the call for good, the table is gone or another one,
+    /// the limiter was shut down. Modes that let requests pass or decide locally are for outages only.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Deadline | Self::BreakerOpen | Self::Contended | Self::Throttled { .. } => true,
+            Self::Store(error) => error.kind().is_outage(),
+            Self::Unregistered | Self::ShutDown | Self::RuntimeGone | Self::NoThread | Self::Internal(_) => false,
+        }
+    }
+
     /// Returns the time until it is worth to try again, if that is known.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -205,7 +230,7 @@ pub enum SettleError {
     Gone,
     /// The write failed, or its answer was lost.
     #[error("the settlement was not written: {0}")]
-    Store(#[source] StoreError),
+    Store(StoreError),
     /// The runtime ended before it was written.
     #[error("the settlement was not written: the runtime was shut down")]
     ShutDown,
@@ -340,13 +365,44 @@ pub enum StackError {
         /// The version of this crate to compare it with.
         supported: &'static str,
     },
+    /// The environment names no region.
+    #[error("no AWS region is known: set AWS_REGION, or give a region to the profile in ~/.aws/config")]
+    NoRegion,
+    /// Opening has a deadline, and the table did not answer in time.
+    #[error("table {table} did not answer within {} s: {action}. Are endpoint and region right, and reachable?", deadline.as_secs_f64())]
+    Deadline {
+        /// The table's name.
+        table: String,
+        /// What was waited for.
+        action: &'static str,
+        /// The deadline.
+        deadline: Duration,
+    },
+    /// The table is in a state in which nobody can use it: it is being made or deleted for too long, or it is archived.
+    #[error("table {table} cannot be used: its status is {status}, after {} s", waited.as_secs())]
+    NotReady {
+        /// The table's name.
+        table: String,
+        /// Its status, as DynamoDB names it.
+        status: String,
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// There is a table of that name, but not one that this crate, or the Python library, has made.
+    #[error("table {table} is not a table of ours: {problem}")]
+    NotOurs {
+        /// The table's name.
+        table: String,
+        /// What is different.
+        problem: String,
+    },
     /// A call failed.
-    #[error("{action} failed: {source}")]
+    #[error("{action} failed: {error}")]
     Call {
         /// What was tried.
         action: &'static str,
         /// Why it failed.
-        source: StoreError,
+        error: StoreError,
     },
 }
 

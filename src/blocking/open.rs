@@ -1,6 +1,6 @@
 //! Joining a stack.
 
-use std::future::IntoFuture;
+use std::{future::IntoFuture, time::Duration};
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
@@ -65,13 +65,18 @@ impl Open {
         Self { settings, ..self }
     }
 
+    /// As [`Open::deadline`](limiter::Open::deadline).
+    pub fn deadline(self, deadline: Duration) -> Self {
+        Self { inner: self.inner.deadline(deadline), ..self }
+    }
+
     /// Joins the stack.
     ///
     /// # Errors
     /// As [`Open`](limiter::Open); [`Error::Unavailable`] where the operating system gives no
     /// thread.
     pub fn open(self) -> Result<RateLimiter, Error> {
-        let runtime = Runtime::start().map_err(|_| Unavailable::ShutDown)?;
+        let runtime = Runtime::start().map_err(|_| Unavailable::NoThread)?;
         let inner = runtime.wait(self.inner.settings(self.settings).into_future())??;
         Ok(RateLimiter { inner, runtime })
     }

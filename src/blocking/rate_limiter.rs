@@ -39,8 +39,8 @@ impl RateLimiter {
     /// # Errors
     /// [`Error::Unavailable`] where the operating system gives no thread.
     pub fn over(settings: Builder, store: Arc<dyn Store>) -> Result<Self, Error> {
-        let runtime = Runtime::start().map_err(|_| Unavailable::ShutDown)?;
-        let handle = runtime.handle().ok_or(Unavailable::ShutDown)?.clone();
+        let runtime = Runtime::start().map_err(|_| Unavailable::NoThread)?;
+        let handle = runtime.handle().ok_or(Unavailable::RuntimeGone)?.clone();
         Ok(Self { inner: settings.runtime(handle).build_shared(store)?, runtime })
     }
 
@@ -144,6 +144,13 @@ impl RateLimiter {
     /// The limiter underneath, to share with async code.
     pub fn as_async(&self) -> &crate::RateLimiter {
         &self.inner
+    }
+
+    /// As [`RateLimiter::flush`](crate::RateLimiter::flush).
+    pub fn flush(&self) {
+        let limiter = self.inner.clone();
+        // It can only be over already.
+        let _ = self.runtime.wait(async move { limiter.flush().await });
     }
 
     /// As [`RateLimiter::shutdown`](crate::RateLimiter::shutdown).

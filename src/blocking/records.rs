@@ -116,6 +116,15 @@ impl Entities {
         self.runtime.wait(async move { inner.create(entity).await })?
     }
 
+    /// As [`Entities::ensure`](limiter::Entities::ensure).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ensure(&self, entity: Entity) -> Result<Entity, Error> {
+        let inner = self.inner.clone();
+        self.runtime.wait(async move { inner.ensure(entity).await })?
+    }
+
     /// As [`Entities::get`](limiter::Entities::get).
     ///
     /// # Errors

@@ -42,10 +42,10 @@ impl Runtime {
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, Unavailable> {
         let (answer, answered) = mpsc::sync_channel(1);
-        let handle = self.handle().ok_or(Unavailable::ShutDown)?;
+        let handle = self.handle().ok_or(Unavailable::RuntimeGone)?;
         handle.spawn(async move {
             let _ = answer.send(work.await);
         });
-        answered.recv().map_err(|_| Unavailable::ShutDown)
+        answered.recv().map_err(|_| Unavailable::RuntimeGone)
     }
 }

@@ -49,7 +49,7 @@ impl Policy {
         let shadow = decision.is_shadow();
         let passed = match error {
             Error::Unavailable(error) => {
-                let allowed = shadow || decision.on_unavailable.allows(limiter.stored_on_unavailable());
+                let allowed = shadow || decision.on_unavailable.allows(error, limiter.stored_on_unavailable());
                 telemetry::unavailable(error, allowed);
                 return allowed.then(|| RateLimitStatus::passed(Passed::Undecided, shadow));
             }

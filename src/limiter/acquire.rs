@@ -210,7 +210,7 @@ fn answer(request: Request, decision: Result<i64, Box<Denied>>, begun: Begun) ->
         Err(denied) => Err(refused(denied, begun)),
         Ok(left) => {
             telemetry::decided_in_memory(begun, request.key().resource, None);
-            request.grant(left).ok_or_else(|| Unavailable::ShutDown.into())
+            request.grant(left).ok_or_else(|| Unavailable::Internal("a grant without a bucket").into())
         }
     }
 }
@@ -235,7 +235,9 @@ fn start_slowly(request: Request, begun: Begun) -> Started {
         Some(Err(denied)) => Started::Done(Err(refused(denied, begun))),
         Some(Ok(shares)) => {
             telemetry::decided_in_memory(begun, request.key().resource, None);
-            Started::Done(request.grant_any(shares).ok_or_else(|| Unavailable::ShutDown.into()))
+            Started::Done(
+                request.grant_any(shares).ok_or_else(|| Unavailable::Internal("a grant without a bucket").into()),
+            )
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Work that outlives the calls that caused it: flights and flushes.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
+    pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
@@ -24,8 +26,12 @@ struct Shared {
     runtime: Handle,
     active: AtomicUsize,
     idle: Notify,
+    /// Differences that are to be written.
+    unwritten: AtomicUsize,
+    written: Notify,
     hurry: Notify,
     closed: AtomicBool,
+    flushes: AtomicU64,
     waits: Arc<Waits>,
 }
 
@@ -55,8 +61,11 @@ impl Background {
                 runtime,
                 active: AtomicUsize::new(0),
                 idle: Notify::new(),
+                unwritten: AtomicUsize::new(0),
+                written: Notify::new(),
                 hurry: Notify::new(),
                 closed: AtomicBool::new(false),
+                flushes: AtomicU64::new(0),
             }),
         }
     }
@@ -81,12 +90,22 @@ impl Background {
         tokio::time::sleep(time)
     }
 
-    /// Waits for `time`, or until the limiter is shut down.
+    /// Waits for `time`, or until the limiter is flushed or shut down.
     pub(super) async fn pause(&self, time: Duration) {
+        self.pause_since(self.flushes(), time).await;
+    }
+
+    /// How often the limiter was flushed.
+    pub(super) fn flushes(&self) -> u64 {
+        self.shared.flushes.load(Ordering::SeqCst)
+    }
+
+    /// As [`pause`](Self::pause); not at all if it was flushed more than `flushes` times.
+    pub(super) async fn pause_since(&self, flushes: u64, time: Duration) {
         let hurry = self.shared.hurry.notified();
         tokio::pin!(hurry);
         hurry.as_mut().enable();
-        if !self.is_closed() {
+        if !self.is_closed() && self.flushes() == flushes {
             // Either way it is over.
             let _ = tokio::time::timeout(time, hurry).await;
         }
@@ -96,19 +115,62 @@ impl Background {
         self.shared.closed.load(Ordering::SeqCst)
     }
 
-    /// Ends all pauses, now and later, and waits until no task is left.
-    pub(super) async fn close(&self) {
+    /// Ends all pauses, now and later, and waits until no task is left. False if the runtime does not run what is given
+    /// to it for `patience`: nobody drives it.
+    pub(super) async fn close(&self, patience: Duration) -> bool {
         self.shared.closed.store(true, Ordering::SeqCst);
         self.shared.hurry.notify_waiters();
+        let drained = self.until(&self.shared.active, &self.shared.idle, patience).await;
+        self.shared.waits.hurry();
+        drained
+    }
+
+    /// Counts a difference that is to be written.
+    pub(super) fn unwritten(&self) -> Unwritten {
+        self.shared.unwritten.fetch_add(1, Ordering::SeqCst);
+        Unwritten(self.shared.clone())
+    }
+
+    /// Ends all pauses, and waits until no difference is left that was not written. False as for
+    /// [`close`](Self::close).
+    pub(super) async fn flush(&self, patience: Duration) -> bool {
+        self.shared.flushes.fetch_add(1, Ordering::SeqCst);
+        self.shared.hurry.notify_waiters();
+        self.until(&self.shared.unwritten, &self.shared.written, patience).await
+    }
+
+    /// Waits until `count` is zero, which `notify` tells.
+    async fn until(&self, count: &AtomicUsize, notify: &Notify, patience: Duration) -> bool {
         loop {
-            let idle = self.shared.idle.notified();
-            tokio::pin!(idle);
-            idle.as_mut().enable();
-            if self.shared.active.load(Ordering::SeqCst) == 0 {
-                self.shared.waits.hurry();
-                return;
+            let zero = notify.notified();
+            tokio::pin!(zero);
+            zero.as_mut().enable();
+            if count.load(Ordering::SeqCst) == 0 {
+                return true;
             }
-            idle.await;
+            let beat = self.shared.runtime.spawn(std::future::ready(()));
+            let mut late = self.deadline(patience);
+            let stands_still = poll_fn(|context| {
+                if zero.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(false);
+                }
+                Pin::new(&mut late).poll(context).map(|()| !beat.is_finished())
+            });
+            if stands_still.await {
+                return false;
+            }
+        }
+    }
+}
+
+/// A difference that is to be written.
+#[derive(Debug)]
+pub(super) struct Unwritten(Arc<Shared>);
+
+impl Drop for Unwritten {
+    fn drop(&mut self) {
+        if self.0.unwritten.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.written.notify_waiters();
         }
     }
 }

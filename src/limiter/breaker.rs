@@ -20,11 +20,11 @@ use crate::{
 /// After 50 ms one acquire asks the store all the same, then another after twice that time, up to the
 /// [`cool_down`](Self::cool_down); when the store answers, the breaker closes.
 ///
-/// A failure is a store call that timed out, whose connection failed, or that the store refused for
-/// good or with an error of its own. An acquire that missed its deadline counts too, if the store was asked and has
+/// A failure is a store call that timed out, whose connection failed, or that the store answered with an error of its
+/// own. An acquire that missed its deadline counts too, if the store was asked and has
 /// answered nothing at all for 400 ms, or four round trips if these are more: so a store that takes connections and
-/// never answers is found out by its first callers. An answer of any other kind is none, a denial or a lost race for
-/// a bucket neither. Throttling does not count, neither way: it mostly strikes one busy bucket, and
+/// never answers is found out by its first callers. An answer of any other kind is none, a denial, a lost race for
+/// a bucket or a refusal for lack of permission neither. Throttling does not count, neither way: it mostly strikes one busy bucket, and
 /// the store is not down. Nor do transactions that fail, which their own number may cause.
 ///
 /// What needs no store call goes on while it is open: grants from tokens taken ahead, denials of
@@ -212,8 +212,8 @@ impl Switch {
     pub(super) fn heard<T>(&self, result: &Result<T, StoreError>, now: impl FnOnce() -> i64) {
         match result {
             Err(error) if error.is_busy() => self.heard_at.store(now(), Ordering::Relaxed),
-            // A corrupt item is an answer.
-            Err(error) if error.kind() != StoreErrorKind::Corrupt => self.failed(now()),
+            Err(error) if error.kind().is_outage() => self.failed(now()),
+            // It answers, although what it holds or what it is asked is wrong.
             _ => {
                 self.heard_at.store(now(), Ordering::Relaxed);
                 self.answered();

@@ -51,9 +51,9 @@ pub(super) enum Verdict {
 }
 
 impl Verdict {
-    /// An answer that never comes, because the runtime that would bring it is gone, is that the limiter was shut down.
-    pub(super) fn or_shut_down(answer: Result<Self, RecvError>) -> Self {
-        answer.unwrap_or(Self::Unavailable(Unavailable::ShutDown))
+    /// An answer that never comes says that the runtime is gone that would bring it.
+    pub(super) fn or_gone(answer: Result<Self, RecvError>) -> Self {
+        answer.unwrap_or(Self::Unavailable(Unavailable::RuntimeGone))
     }
 }
 
@@ -213,7 +213,7 @@ impl Bucket {
                 }
                 match place.entry() {
                     Some(entry) => spend(entry, place.home(), place.limits(limits), mode, amounts, now),
-                    None => Asked::Unavailable(Unavailable::ShutDown),
+                    None => Asked::Unavailable(Unavailable::Internal("a claimed bucket that is not there")),
                 }
             }
             Self::Pinned(pinned) => {
@@ -328,9 +328,9 @@ impl Acquiring {
             match &mut self.step {
                 Step::Shards(answer) => break answer.as_mut().poll(context),
                 Step::Together(answer) => {
-                    break Pin::new(answer).poll(context).map(Verdict::or_shut_down);
+                    break Pin::new(answer).poll(context).map(Verdict::or_gone);
                 }
-                Step::One(answer) => match (Pin::new(answer).poll(context).map(Verdict::or_shut_down), bucket) {
+                Step::One(answer) => match (Pin::new(answer).poll(context).map(Verdict::or_gone), bucket) {
                     // It has turned out to be one of several: the others may hold what it does not.
                     (Poll::Ready(Verdict::Denied(statuses)), Bucket::Gated { gate, limits }) => match split(gate) {
                         Some(first) => self.step = Step::shards(first, limits, mode, amounts, self.late.until()),

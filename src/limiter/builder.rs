@@ -26,6 +26,7 @@ use crate::{
     error::Invalid,
     model::plan::Peers,
     store::{MemoryStore, Store},
+    telemetry::Refusals,
 };
 
 /// Builds a [`RateLimiter`].
@@ -53,6 +54,8 @@ pub struct Builder {
     /// If Python clients spend from the same buckets, as somebody has said.
     mixed_fleet: Option<bool>,
     store_calls: usize,
+    /// The longest that one call for what is stored beside buckets may take, if somebody has said so.
+    call_deadline: Option<Duration>,
 }
 
 impl Default for Builder {
@@ -78,6 +81,7 @@ impl Default for Builder {
             },
             mixed_fleet: None,
             store_calls: 256,
+            call_deadline: None,
         }
     }
 }
@@ -149,6 +153,19 @@ impl Builder {
         self
     }
 
+    /// The longest that one call for stored limits, entities, namespaces, the history or usage waits for the store, the
+    /// retries of the SDK included. Default: 10 s. What deletes or lists much makes many calls.
+    pub fn call_deadline(mut self, deadline: Duration) -> Self {
+        self.call_deadline = Some(deadline);
+        self
+    }
+
+    /// What [`call_deadline`](Self::call_deadline) was told.
+    #[cfg(feature = "dynamodb")]
+    pub(super) fn chosen_call_deadline(&self) -> Option<Duration> {
+        self.call_deadline
+    }
+
     /// When requests stop waiting for a store that keeps failing. Default: after 5 failures in a row,
     /// for a second. See [`Breaker`].
     pub fn breaker(mut self, breaker: Breaker) -> Self {
@@ -218,6 +235,10 @@ impl Builder {
         self
     }
 
+    pub(super) fn longest_call(&self) -> Duration {
+        self.call_deadline.unwrap_or(Duration::from_secs(10))
+    }
+
     pub(super) fn most_remembered(&self) -> usize {
         self.gates
     }
@@ -272,6 +293,7 @@ impl Builder {
         };
         let background = Background::new(runtime);
         let places = Places::new(self.store_calls);
+        let refusals = Arc::<Refusals>::default();
         let resolver = Resolver::new(
             store.clone(),
             background.clone(),
@@ -279,7 +301,7 @@ impl Builder {
             places.clone(),
             self.settings.store_deadline,
             (self.config_ttl, self.gates),
-            breaker.clone(),
+            (breaker.clone(), refusals.clone()),
         );
         let context = Context {
             store,
@@ -292,6 +314,7 @@ impl Builder {
             prefetched: Counters::default(),
             kinds: Kinds::default(),
             breaker,
+            refusals,
             round_trip: RoundTrip::default(),
             places,
             suspicions: AtomicU64::new(0),

@@ -143,7 +143,12 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
         };
         let asked = [(own, own_answer), (parent, parent_answer)].map(|(charge, answer)| {
             let answer = Acquiring::together(&charge.bucket, answer, deadline);
-            (charge, answer.map_or(Answer::Unavailable(Unavailable::ShutDown), |answer| Answer::Coming(answer.into())))
+            (
+                charge,
+                answer.map_or(Answer::Unavailable(Unavailable::Internal("no answer of a transaction")), |answer| {
+                    Answer::Coming(answer.into())
+                }),
+            )
         });
         return Charged::Waiting(Box::new(Charging::new(asked, deadline)));
     }
@@ -233,10 +238,10 @@ impl Charging {
                 }
                 _ => None,
             });
-            return Holdings::new(granted).ok_or(Unavailable::ShutDown.into());
+            return Holdings::new(granted).ok_or(Unavailable::Internal("a grant without a bucket").into());
         }
         let mut statuses: SmallVec<[_; 2]> = SmallVec::new();
-        let mut unavailable = Unavailable::ShutDown;
+        let mut unavailable = Unavailable::Internal("no answer");
         let mut short = false;
         let mut refusal = None;
         for (charge, answer) in self.asked {
@@ -330,6 +335,6 @@ fn denied_among<'a>(charges: impl Iterator<Item = (&'a Charge, Option<Vec<LimitS
     match first {
         Some(bucket) => denied(bucket.key(), limits),
         // A request has a bucket.
-        None => Unavailable::ShutDown.into(),
+        None => Unavailable::Internal("a denial without a bucket").into(),
     }
 }

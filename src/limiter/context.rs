@@ -21,6 +21,7 @@ use crate::{
     error::Unavailable,
     model::{Now, WriteId, plan::Peers},
     store::{Store, StoreError, StoreErrorKind},
+    telemetry::Refusals,
 };
 
 /// A store that says nothing for so long while it is asked counts as silent, ms.
@@ -40,6 +41,7 @@ pub(super) struct Context {
     pub(super) prefetched: Counters,
     pub(super) kinds: Kinds,
     pub(super) breaker: Arc<Switch>,
+    pub(super) refusals: Arc<Refusals>,
     pub(super) round_trip: RoundTrip,
     pub(super) places: Places,
     /// How often the table or a bucket was gone that should be there: the table may have been made anew.

@@ -18,7 +18,7 @@ use crate::{
 
 /// Decides in memory what the store has not decided, for the reason `error`.
 pub(super) fn acquire(request: &Request, share: Share, error: Unavailable) -> Result<Lease, Error> {
-    if matches!(error, Unavailable::ShutDown) {
+    if !error.is_outage() {
         return Err(error.into());
     }
     let decided = request.charge_locally(share);

@@ -127,7 +127,7 @@ impl Place {
             let entry = memory.store.claim_or_share(key, &memory.home, limits, now).map_err(Unavailable::Store)?;
             *self = memory.found(entry);
         }
-        self.entry().ok_or(Unavailable::ShutDown)
+        self.entry().ok_or(Unavailable::Internal("a claimed bucket that is not there"))
     }
 
     /// Claims an entry for good, if there is room for one of its own.
@@ -177,6 +177,6 @@ impl Pinned {
 
 /// The store that a home belongs to.
 fn beside(home: &Arc<Home>) -> Result<Arc<Memory>, Unavailable> {
-    let store = home.store().ok_or(Unavailable::ShutDown)?;
+    let store = home.store().ok_or(Unavailable::Internal("a bucket without its store"))?;
     Ok(Arc::new(Memory { store, home: home.clone() }))
 }

@@ -61,19 +61,7 @@
 //! [`BucketHandle`] keeps a bucket's place. A bucket that a peer has disabled refuses with
 //! [`Error::Disabled`](crate::Error::Disabled).
 //!
-//! | event | round trips | write units |
-//! |---|---|---|
-//! | acquire, steady state | 1 | 1 (shared by the requests that wait together) |
-//! | first acquire of a new bucket | 1 | 1 |
-//! | first acquire by this process of a bucket that exists | 2 | 2 |
-//! | an entity that was not seen with the resource yet: stored limits, parent | 1 more, shared by all who ask; 1 again for a parent not seen yet | 0 (5 read units each) |
-//! | the bucket of a parent too | none more: both at the same time | 1 more |
-//! | commit without a difference | 0 | 0 |
-//! | commit or rollback with one | with the bucket's next write, or 1 within 100 ms | 0 or 1 |
-//! | granted from tokens taken ahead | 0 | 0 (1 for each chunk) |
-//! | drawn from several shards | 1, and a read of those not seen lately | 2 for each shard |
-//! | denied, known to be short or disabled | 0 | 0 |
-//! | other processes have changed the bucket in a way that matters | 1 more for each write that fails | 1 more each |
+//! The guide has every case of what a request costs in round trips and units (`docs/guide/performance-modes.md`).
 
 mod acquire;
 mod background;
@@ -126,5 +114,7 @@ pub(crate) use waiting::Wait;
 
 #[cfg(feature = "dynamodb")]
 mod open;
+#[cfg(feature = "dynamodb")]
+mod opening;
 #[cfg(feature = "dynamodb")]
 pub use open::Open;

@@ -1,19 +1,24 @@
 //! Joining a stack.
 
-use std::{env, future::IntoFuture, pin::Pin, sync::Arc};
+use std::{env, future::IntoFuture, pin::Pin, sync::Arc, time::Duration};
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 
-use super::{builder::Builder, rate_limiter::RateLimiter};
+use super::{
+    builder::Builder,
+    opening::{Opening, told_the_way, way_to},
+    rate_limiter::RateLimiter,
+};
 use crate::{
     clock::{Clock, SystemClock},
     error::{Error, StackError},
     model::{NamespaceName, StackName},
     store::{
-        Namespaces,
+        Namespaces, StoreError, StoreErrorKind,
         dynamodb::{
-            CallerIdentity, CreateTable, DynamoDbStore, Found, Provision, Registry, Stack, asks_for_caller, load_config,
+            CallerIdentity, CreateTable, DynamoDbStore, Found, Provision, Registry, Stack, asks_for_caller,
+            check_definition, load_config,
         },
     },
 };
@@ -24,8 +29,8 @@ use crate::{
 /// Opening what exists costs two consistent reads.
 ///
 /// # Errors
-/// [`Error::Stack`] where the stack cannot be joined or provisioned, [`Error::Invalid`] for wrong
-/// names. A table is refused whose schema has another major version or a minor one above that of this
+/// [`Error::Stack`] where the stack cannot be joined or provisioned, or does not answer within the
+/// [`deadline`](Self::deadline); [`Error::Invalid`] for wrong names. A table is refused whose schema has another major version or a minor one above that of this
 /// crate, and one that asks for a Python client above 0.17.0, which this crate counts as: clients
 /// raise that when they store what older ones would misread.
 #[must_use = "nothing is opened until it is awaited"]
@@ -36,7 +41,11 @@ pub struct Open {
     caller: Option<CallerIdentity>,
     provision: Arc<dyn Provision>,
     builder: Builder,
+    deadline: Duration,
 }
+
+/// What opening does first.
+const READING: &str = "reading the version record";
 
 impl std::fmt::Debug for Open {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -67,6 +76,7 @@ impl RateLimiter {
             caller: None,
             provision: Arc::new(CreateTable::new()),
             builder: Self::builder(),
+            deadline: Duration::from_secs(10),
         }
     }
 }
@@ -121,6 +131,15 @@ impl Open {
         self
     }
 
+    /// The longest that opening may take. Default: 10 s. While it waits, events say what for (`opening waits`, a
+    /// warning, after the first second).
+    ///
+    /// Creating a missing table is not counted: that takes DynamoDB up to some minutes. Each call of it has the deadline.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
     async fn open(self) -> Result<RateLimiter, Error> {
         let name = match self.stack {
             Some(stack) => stack?,
@@ -131,54 +150,83 @@ impl Open {
             None => from_environment(["TOLLGATE_NAMESPACE", "ZAEL_NAMESPACE"], "default").try_into()?,
         };
         let mut caller = self.caller;
+        let mut way = "through the client that was given".to_owned();
         let client = match self.client {
             Some(client) => client,
             None => {
                 let config = load_config().await;
+                let region = config.region().ok_or(StackError::NoRegion)?;
+                way = way_to(region.as_ref());
                 if caller.is_none() && asks_for_caller(&config) {
                     caller = Some(CallerIdentity::new(&config));
                 }
                 Client::new(&config)
             }
         };
-        let stack = Stack::new(client, name);
+        let stack = Stack::new(client, name).with_call_deadline(self.deadline);
+        let mut opening = Opening::begin(stack.table(), self.deadline);
         let registry = Registry::new(&stack, SystemClock.now());
-        let mut found = registry.check_version().await?;
+        let mut found = match opening.step(READING, registry.check_version()).await {
+            Err(error) if is_rejected(&error) => {
+                // Other keys make the call one that is not valid.
+                opening.step("describing the table", check_definition(&stack, false)).await?;
+                return Err(error);
+            }
+            found => found.map_err(|error| told_the_way(error, &way))?,
+        };
         if found == Found::Nothing {
-            self.provision.provision(&stack).await?;
-            found = registry.check_version().await?;
+            opening.provision(self.provision.provision(&stack)).await?;
+            found = opening.step(READING, registry.check_version()).await?;
+        }
+        if found == Found::Table {
+            opening
+                .step("describing the table", check_definition(&stack, self.provision.registers_namespaces()))
+                .await?;
         }
         match found {
             Found::Nothing => return Err(StackError::NotFound { table: stack.table().into() }.into()),
-            Found::Table if self.provision.registers_namespaces() => registry.put_version().await?,
+            Found::Table if self.provision.registers_namespaces() => {
+                opening.step("writing the version record", registry.put_version()).await?;
+            }
             Found::Table | Found::Version { .. } => {}
         }
         let own_table = match found {
             Found::Version { ours } => ours,
             // Its version record was not there yet: it is ours if nobody else has written it meanwhile.
-            _ => matches!(registry.check_version().await?, Found::Version { ours: true }),
+            _ => matches!(opening.step(READING, registry.check_version()).await?, Found::Version { ours: true }),
         };
         let mut table = DynamoDbStore::new(stack.client(), stack.table(), "_");
+        if let Some(deadline) = self.builder.chosen_call_deadline() {
+            table = table.with_call_deadline(deadline);
+        }
         if let Some(caller) = caller {
             table = table.with_caller(caller);
         }
-        let failed = |action| move |source| StackError::Call { action, source };
-        let known = table.find(&namespace).await.map_err(failed("reading the namespace"))?;
-        let namespace = match known {
+        let finding = async { table.find(&namespace).await.map_err(failed("reading the namespace")) };
+        let namespace = match opening.step("reading the namespace", finding).await? {
             Some(namespace) => namespace,
             None if !self.provision.registers_namespaces() => {
                 let table = stack.table().to_owned();
                 return Err(StackError::NamespaceNotFound { table, namespace: namespace.to_string() }.into());
             }
             None => {
+                const ACTION: &str = "registering the namespace";
                 let now = SystemClock.now();
-                table.register(&namespace, now).await.map_err(failed("registering the namespace"))?
+                opening.step(ACTION, async { table.register(&namespace, now).await.map_err(failed(ACTION)) }).await?
             }
         };
         let store = table.scoped(&namespace.id);
         let builder = if own_table { self.builder.own_table() } else { self.builder };
         Ok(builder.build_shared(store)?)
     }
+}
+
+fn is_rejected(error: &Error) -> bool {
+    matches!(error, Error::Stack(StackError::Call { error, .. }) if error.kind() == StoreErrorKind::Rejected)
+}
+
+fn failed(action: &'static str) -> impl FnOnce(StoreError) -> StackError {
+    move |error| StackError::Call { action, error }
 }
 
 /// The first of `variables` that is set and not empty.

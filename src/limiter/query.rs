@@ -1,10 +1,15 @@
 //! Looking without charging.
 
-use std::{future::IntoFuture, pin::Pin, time::Duration};
+use std::{
+    future::{IntoFuture, poll_fn},
+    pin::{Pin, pin},
+    task::Poll,
+    time::Duration,
+};
 
 use super::request::{Request, Source, Subject};
 use crate::{
-    error::Error,
+    error::{Error, Unavailable},
     model::{Availability, Cost, IntoLimits},
 };
 
@@ -28,8 +33,9 @@ pub struct Query {
 pub struct QueryWait(Query);
 
 impl Query {
-    pub(super) fn new(subject: Result<Subject, Error>) -> Self {
-        Self { request: subject.map(|subject| Request::new(subject, Source::Stored, Duration::ZERO.into())) }
+    /// An answer that takes longer than `deadline` is none.
+    pub(super) fn new(subject: Result<Subject, Error>, deadline: Duration) -> Self {
+        Self { request: subject.map(|subject| Request::new(subject, Source::Stored, deadline.into())) }
     }
 
     /// The limits of the bucket, as for [`Acquire::limits`](super::Acquire::limits).
@@ -72,17 +78,30 @@ impl Query {
     }
 
     async fn ask(self) -> Result<Availability, Error> {
-        let mut limits = Vec::new();
-        let charges = self.request?.look_up(false).await?;
-        for charge in charges.iter() {
-            let statuses = charge.bucket.statuses(&charge.amounts).await?;
-            limits.extend(statuses.into_iter().map(|mut status| {
-                status.owner = charge.owner;
-                status
-            }));
-        }
-        Ok(Availability { limits })
+        let request = self.request?;
+        let Some(mut late) = request.timeout() else { return look(request).await };
+        let mut looking = pin!(look(request));
+        poll_fn(|context| {
+            if let Poll::Ready(found) = looking.as_mut().poll(context) {
+                return Poll::Ready(found);
+            }
+            Pin::new(&mut late).poll(context).map(|()| Err(Unavailable::Deadline.into()))
+        })
+        .await
     }
+}
+
+async fn look(request: Request) -> Result<Availability, Error> {
+    let mut limits = Vec::new();
+    let charges = request.look_up(false).await?;
+    for charge in charges.iter() {
+        let statuses = charge.bucket.statuses(&charge.amounts).await?;
+        limits.extend(statuses.into_iter().map(|mut status| {
+            status.owner = charge.owner;
+            status
+        }));
+    }
+    Ok(Availability { limits })
 }
 
 impl QueryWait {

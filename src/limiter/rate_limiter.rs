@@ -11,6 +11,7 @@ use super::{
     bucket::Bucket,
     bucket_handle::BucketHandle,
     builder::Builder,
+    context::Context,
     deadline::Deadline,
     gate::Gate,
     gates::Gates,
@@ -25,6 +26,7 @@ use crate::{
     error::Error,
     model::{BucketKey, EntityId, IntoName, InvalidName, Limits, Resource},
     store::{MemoryStore, Waiters},
+    telemetry,
 };
 
 /// Acquires leases on token buckets that many processes share.
@@ -170,7 +172,7 @@ impl RateLimiter {
         E: TryInto<EntityId, Error: Into<Error>>,
         R: TryInto<Resource, Error: Into<Error>>,
     {
-        Query::new(key(entity, resource).map(|key| self.subject_of(key)))
+        Query::new(key(entity, resource).map(|key| self.subject_of(key)), self.call_deadline())
     }
 
     /// The time until a cost would be granted, without charging anything: zero where it would be
@@ -203,10 +205,49 @@ impl RateLimiter {
     /// refused from now on; leases that are still held may be settled.
     ///
     /// Ends within a few store deadlines: what a dead store does not take by then is dropped,
-    /// with a warning.
+    /// with a warning. If nobody drives the runtime that the limiter was built in, it ends after one store deadline, with
+    /// an error event: what is not written by then is written when somebody drives it, or is lost.
     pub async fn shutdown(&self) {
         if let Backend::Gated(gates) = &self.shared.backend {
-            gates.context().background.close().await;
+            let Context { background, settings, .. } = gates.context();
+            if !background.close(settings.store_deadline).await {
+                telemetry::not_driven("shutdown");
+            }
+        }
+    }
+
+    /// Writes what leases that were settled until now have left to write, and waits for it. The limiter goes on as before:
+    /// for a process that may be frozen or ended after each request, such as an AWS Lambda function.
+    ///
+    /// Leases that are still held are not settled by it, and tokens that were taken ahead stay where they are.
+    ///
+    /// ```
+    /// use tollgate::{Limit, RateLimiter};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// let limit = Limit::per_minute("tpm", 1000);
+    /// let lease = limiter.acquire("user-1", "api").limits(limit).cost("tpm", 100).await?;
+    /// lease.rollback();
+    /// limiter.flush().await;
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// None: what a dead store does not take is dropped with a warning, after the tries that every settlement has, which
+    /// takes some seconds. To wait no longer than a time, drop the future: what is not written is tried on.
+    ///
+    /// # Cost
+    /// One round trip for each bucket that has something to write, all at the same time. None if nothing is to be
+    /// written, and in memory.
+    pub async fn flush(&self) {
+        if let Backend::Gated(gates) = &self.shared.backend {
+            let Context { background, settings, .. } = gates.context();
+            if !background.flush(settings.store_deadline).await {
+                telemetry::not_driven("flush");
+            }
         }
     }
 
@@ -296,6 +337,11 @@ impl RateLimiter {
             let home = store.home(Some(self.shared.clock.clone()));
             Arc::new(Memory { store, home })
         })
+    }
+
+    /// The longest that one call for what is stored beside buckets waits.
+    pub(super) fn call_deadline(&self) -> Duration {
+        self.shared.builder.longest_call()
     }
 
     /// What it was built from.

@@ -196,15 +196,15 @@ async fn draw(first: Arc<Gate>, ask: Ask) -> Verdict {
         let first = first.clone();
         async move {
             let mut verdicts = together::charge(&[(first, ask)], || !reply.is_closed()).await;
-            let _ = reply.send(verdicts.pop().unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)));
+            let _ = reply.send(verdicts.pop().unwrap_or(Verdict::Unavailable(Unavailable::Internal("no verdict"))));
         }
     });
-    Verdict::or_shut_down(answer.await)
+    Verdict::or_gone(answer.await)
 }
 
 async fn ask_one(first: &Gate, gate: &Arc<Gate>, ask: &Ask) -> Verdict {
     let verdict = match gate.acquire(&ask.limits, &ask.mode, &ask.amounts, ask.left()) {
-        Ok(answer) => Verdict::or_shut_down(answer.await),
+        Ok(answer) => Verdict::or_gone(answer.await),
         Err(Asked::Granted(shares, _)) => {
             let bucket = Bucket::Gated { gate: gate.clone(), limits: ask.limits.clone() };
             Verdict::Granted(Grant::new(bucket, shares))
@@ -213,7 +213,7 @@ async fn ask_one(first: &Gate, gate: &Arc<Gate>, ask: &Ask) -> Verdict {
         Err(Asked::Refused(refusal)) => Verdict::Refused(refusal),
         Err(Asked::Unavailable(error)) => Verdict::Unavailable(error),
         // Gates answer at once, or give an answer to wait for: that.
-        Err(Asked::Waiting(_)) => Verdict::Unavailable(Unavailable::ShutDown),
+        Err(Asked::Waiting(_)) => Verdict::Unavailable(Unavailable::Internal("a gate that waits twice")),
     };
     if let Verdict::Granted(_) = verdict {
         first.prefer(gate.key().shard);
@@ -271,7 +271,7 @@ impl Looks {
         for look in self.0 {
             images.push(match look {
                 Ok(image) => Some(image),
-                Err(answer) => answer.await.map_err(|_| Unavailable::ShutDown)?.map_err(Unavailable::Store)?,
+                Err(answer) => answer.await.map_err(|_| Unavailable::RuntimeGone)?.map_err(Unavailable::Store)?,
             });
         }
         Ok(images)

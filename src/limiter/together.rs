@@ -143,11 +143,13 @@ async fn ask_for_nothing(gate: &Arc<Gate>, ask: &Ask) -> Verdict {
     let nothing: Amounts = ask.amounts.iter().map(|_| 0).collect();
     let mode = Mode { prefetch: None, ..ask.mode.clone() };
     match gate.acquire(&ask.limits, &mode, &nothing, ask.left()) {
-        Ok(answer) => Verdict::or_shut_down(answer.await),
+        Ok(answer) => Verdict::or_gone(answer.await),
         Err(Asked::Denied(statuses)) => Verdict::Denied(statuses),
         Err(Asked::Refused(refusal)) => Verdict::Refused(refusal),
         Err(Asked::Unavailable(error)) => Verdict::Unavailable(error),
-        Err(Asked::Granted(..) | Asked::Waiting(_)) => Verdict::Unavailable(Unavailable::ShutDown),
+        Err(Asked::Granted(..) | Asked::Waiting(_)) => {
+            Verdict::Unavailable(Unavailable::Internal("a gate that answers for nothing"))
+        }
     }
 }
 

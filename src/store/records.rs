@@ -90,6 +90,17 @@ pub trait Records: Debug + Send + Sync + 'static {
         shard: Option<&'a BucketKey>,
     ) -> StoreFuture<'a, LookUp>;
 
+    /// As [`look_up`](Self::look_up), but what was written within the last second may be missing, if that costs less. Asked
+    /// for what is remembered for a while anyway. Default: the same.
+    fn look_up_loosely<'a>(
+        &'a self,
+        entity: Option<&'a EntityId>,
+        scopes: &'a [ConfigScope],
+        shard: Option<&'a BucketKey>,
+    ) -> StoreFuture<'a, LookUp> {
+        self.look_up(entity, scopes, shard)
+    }
+
     /// Stores a config in the place of whatever limits and mode the scope had; what others have
     /// stored beside them stays, but for schedules of limits.
     fn put_config<'a>(&'a self, scope: &'a ConfigScope, config: &'a StoredConfig) -> StoreFuture<'a, ()>;

@@ -98,7 +98,7 @@ metrics! {
     Counter TOP_UPS { outcome } in "requests",
         "Requests for more tokens of a lease that is held already, by outcome as for decisions";
     Counter STORE_CALLS { call, result } in "calls",
-        "Calls of the store (`read`, `update`, `create`, `transact`, `split`, `look_up`): `ok`, `refused` where a condition failed, `busy`, `not_applied`, `unknown` where the answer was lost, `corrupt`";
+        "Calls of the store (`read`, `update`, `create`, `transact`, `split`, `look_up`): `ok`, `refused` where a condition failed, `busy`, `not_applied`, `rejected` for good, `missing` table, `unknown` where the answer was lost, `corrupt`";
     Histogram STORE_CALL_DURATION { call } in "seconds",
         "Time that a store call took";
     Counter STORE_RETRIES { reason } in "calls",

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     error::Unavailable,
     model::{BucketKey, LimitName, LimitStatus, Resource},
-    store::StoreError,
+    store::{StoreError, StoreErrorKind},
 };
 
 /// Why differences of leases are dropped.
@@ -32,8 +32,18 @@ pub(crate) fn settlement_dropped(key: &BucketKey, why: Dropped, reason: &str) {
     count(names::SETTLEMENTS_DROPPED, &[("reason", reason)], 1);
 }
 
+/// A failure that lasts is told as `store refuses`.
 pub(crate) fn store_call_failed(key: &BucketKey, error: &StoreError) {
+    if matches!(error.kind(), StoreErrorKind::Rejected | StoreErrorKind::Missing) {
+        return;
+    }
     tracing::warn!(target: "tollgate", resource = %key.resource, kind = ?error.kind(), %error, "store call failed");
+}
+
+/// `untold` times it was the same since this was told last.
+pub(super) fn store_refuses(call: &str, resource: &Resource, error: &StoreError, untold: u64) {
+    let permission = error.missing_permission();
+    tracing::error!(target: "tollgate", call, %resource, permission, untold, %error, "store refuses");
 }
 
 pub(crate) fn refill_time_ahead(key: &BucketKey, millis: i64) {
@@ -105,8 +115,23 @@ pub(crate) fn shadow_denial_of<'a>(resource: &Resource, denied: impl Iterator<It
 }
 
 #[cfg(feature = "dynamodb")]
+pub(crate) fn opening_waits(table: &str, action: &str, waited: std::time::Duration) {
+    let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+    tracing::warn!(target: "tollgate", table, action, waited_ms, "opening waits");
+}
+
+#[cfg(feature = "dynamodb")]
+pub(crate) fn table_not_ready(table: &str, status: &str) {
+    tracing::warn!(target: "tollgate", table, status, "table not ready");
+}
+
+#[cfg(feature = "dynamodb")]
 pub(crate) fn caller_unknown(error: &dyn std::fmt::Display) {
     tracing::warn!(target: "tollgate", %error, "caller unknown");
+}
+
+pub(crate) fn not_driven(action: &str) {
+    tracing::error!(target: "tollgate", action, "runtime not driven");
 }
 
 pub(crate) fn setup(code: &str, message: &str) {

@@ -10,9 +10,12 @@
 //! |---|---|---|
 //! | `settlement dropped` | warn | a lease's difference could not be written: tokens may be lost |
 //! | `store call failed` | warn | a write failed; its requests got an error or another try |
+//! | `store refuses` | error | the store refuses a call for good: `permission` is the one that is missing, if it says so; told once in ten seconds for each kind of `call`, `untold` times between |
 //! | `settle value ignored` | warn | a header, trailer or body that should settle a lease was unusable |
 //! | `estimate ignored` | warn | a header or query parameter that should give a cost was unusable |
 //! | `stored limits not refreshed` | warn | the store failed: what was known is served on |
+//! | `opening waits` | warn | opening a limiter waits for the `table`: for which `action`, and how long (`waited_ms`) |
+//! | `table not ready` | warn | opening waits for a `table` that is being made or deleted: its `status` |
 //! | `caller unknown` | warn | STS did not say who changes limits and entities: the history does not either |
 //! | `limiter unavailable` | warn | a request was answered without the store's decision |
 //! | `breaker opened` | warn | the store keeps failing: requests do not wait for it for now |
@@ -21,6 +24,7 @@
 //! | `shadow denial` | info | limits that only observe would have denied a request |
 //! | `refill time ahead of the clock` | warn | another process's clock has left it: it is put right |
 //! | `bucket split` | info | a bucket has twice as many shards now |
+//! | `runtime not driven` | error | `shutdown` or `flush` (`action`) waited for a runtime that nobody drives: what was not written may be lost |
 //! | `request setup` | error | a key extractor found the server set up wrongly |
 //!
 //! Entity ids are never part of an event or a span above `debug`, nor of a metric's label. Secrets are part
@@ -52,6 +56,7 @@ mod names;
 #[cfg(feature = "metrics")]
 mod outage;
 mod outcome;
+mod refusals;
 #[cfg(feature = "metrics")]
 mod series;
 mod settled;
@@ -66,18 +71,22 @@ pub(crate) use self::{
     acquire::{Begun, Watch, decided_in_memory, topped_up, traces_acquires},
     ahead::{HeldAhead, prefetch_filled, prefetch_given_back, prefetch_served},
     events::{
-        Dropped, breaker_closed, breaker_opened, bucket_split, decided_locally, estimate_ignored, refill_time_ahead,
-        settle_value_absurd, settle_value_ignored, settle_value_missing, settlement_dropped, setup, shadow_denial,
-        shadow_denial_of, stale_config, store_call_failed, unavailable,
+        Dropped, breaker_closed, breaker_opened, bucket_split, decided_locally, estimate_ignored, not_driven,
+        refill_time_ahead, settle_value_absurd, settle_value_ignored, settle_value_missing, settlement_dropped, setup,
+        shadow_denial, shadow_denial_of, stale_config, store_call_failed, unavailable,
     },
     held::{LiveGate, PendingSettlement},
     hooks::{BreakerState, Waited, breaker, passed},
     layer::{Degraded, Exempt, degraded, exempt},
     memory::{MemoryFull, memory_buckets, memory_room, memory_was_full},
+    refusals::Refusals,
     settled::settled,
     store_call::{Answer, Retry, StoreCall, store_retried},
 };
 #[cfg(feature = "dynamodb")]
-pub(crate) use self::{events::caller_unknown, store_call::write_units};
+pub(crate) use self::{
+    events::{caller_unknown, opening_waits, table_not_ready},
+    store_call::write_units,
+};
 
 use self::count::{count, observe, set};

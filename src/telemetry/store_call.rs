@@ -26,7 +26,10 @@ pub(crate) enum StoreCall {
 }
 
 impl StoreCall {
-    fn label(self) -> &'static str {
+    /// How many there are.
+    pub(super) const ALL: usize = 6;
+
+    pub(super) fn label(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::Update => "update",
@@ -92,7 +95,9 @@ impl Watched {
             Ok(_) => ("refused", Some(false)),
             Err(error) => match error.kind() {
                 StoreErrorKind::Busy | StoreErrorKind::HotKey => ("busy", None),
-                StoreErrorKind::NotApplied | StoreErrorKind::Missing => ("not_applied", Some(true)),
+                StoreErrorKind::NotApplied => ("not_applied", Some(true)),
+                StoreErrorKind::Rejected => ("rejected", Some(false)),
+                StoreErrorKind::Missing => ("missing", Some(false)),
                 StoreErrorKind::Unknown => ("unknown", Some(true)),
                 StoreErrorKind::Corrupt => ("corrupt", Some(false)),
             },

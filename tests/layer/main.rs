@@ -14,6 +14,7 @@ mod hostile;
 mod keys;
 mod lease_table;
 mod pass_through;
+mod refused;
 mod routes;
 mod servers;
 mod settle;

@@ -9,6 +9,7 @@ mod health;
 mod interop;
 mod limiter;
 mod open;
+mod open_waits;
 mod plan;
 mod principal;
 mod records;

@@ -430,3 +430,53 @@ async fn names_come_from_the_environment() {
         assert_eq!(named.count(), 1, "{variables:?}");
     }
 }
+
+/// The limiter of the other process of [`what_is_wrong_with_the_environment_is_one_line`].
+#[tokio::test]
+#[ignore = "run by another test, with an environment"]
+async fn says_why_it_does_not_open() {
+    let error = RateLimiter::open().deadline(std::time::Duration::from_secs(5)).await.unwrap_err();
+    println!("\ntext: {error}\ndebug: {error:?}");
+}
+
+/// D12: a region or an endpoint that is missing or wrong.
+#[tokio::test]
+async fn what_is_wrong_with_the_environment_is_one_line() {
+    let keys = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
+    let refused = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = format!("http://{}", refused.local_addr().unwrap());
+    drop(refused);
+    for (variables, told) in [
+        (vec![], &["no AWS region", "AWS_REGION"][..]),
+        (
+            vec![("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL_DYNAMODB", nobody.as_str())],
+            &["AWS_ENDPOINT_URL_DYNAMODB", &nobody],
+        ),
+        (
+            vec![("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL_DYNAMODB", "localhost:8000")],
+            &["AWS_ENDPOINT_URL_DYNAMODB", "localhost:8000"],
+        ),
+        (
+            vec![("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", "http://nowhere.invalid")],
+            &["AWS_ENDPOINT_URL", "nowhere.invalid"],
+        ),
+    ] {
+        let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "open::says_why_it_does_not_open", "--ignored", "--nocapture"]);
+        for (variable, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
+            child.env_remove(variable);
+        }
+        let nothing = std::env::temp_dir().join("tollgate-no-such-home");
+        child.env("HOME", nothing).env("AWS_EC2_METADATA_DISABLED", "true").envs(keys).envs(variables.clone());
+        let output = child.output().await.unwrap();
+        assert!(output.status.success(), "{variables:?}: {output:?}");
+        let output = String::from_utf8(output.stdout).unwrap();
+        let line =
+            |word: &str| output.lines().find_map(|line| line.strip_prefix(word)).unwrap_or_else(|| panic!("{output}"));
+        let text = line("text: ");
+        assert!(told.iter().all(|told| text.contains(told)), "{variables:?}: {text}");
+        // All of it in one line, in `Debug` too: that is how `main` tells it.
+        assert!(line("debug: ").len() < 1000, "{output}");
+        assert!(!text.contains("\\n") && text.len() < 500, "{text}");
+    }
+}

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{InvalidPolicy, PolicyBuilder, PolicyLimits};
 use crate::{
+    error::Unavailable,
     limiter::{Prefetch, Recourse, Shadow, Share, Wait},
     model::{LimitName, StoredOnUnavailable},
 };
@@ -62,14 +63,17 @@ pub enum OnUnavailable {
 }
 
 impl OnUnavailable {
-    /// Whether the request passes, where the stored config says `stored`.
-    pub(in crate::layer) fn allows(self, stored: Option<StoredOnUnavailable>) -> bool {
-        match self {
-            Self::Stored => stored == Some(StoredOnUnavailable::Allow),
-            // What could not be decided locally is not decided.
-            Self::Block | Self::Local { .. } => false,
-            Self::Allow => true,
-        }
+    /// Returns `true` if a request passes that has no decision because of `error`. `stored` is what the stored config
+    /// says.
+    pub(in crate::layer) fn allows(self, error: &Unavailable, stored: Option<StoredOnUnavailable>) -> bool {
+        // A mistake that lasts would switch the limits off for good.
+        error.is_outage()
+            && match self {
+                Self::Stored => stored == Some(StoredOnUnavailable::Allow),
+                // What could not be decided locally is not decided.
+                Self::Block | Self::Local { .. } => false,
+                Self::Allow => true,
+            }
     }
 }
 

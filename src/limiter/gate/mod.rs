@@ -226,7 +226,7 @@ impl Gate {
                 let _ = reply.send(gate.read().await);
             }
         });
-        let bucket = answer.await.map_err(|_| Unavailable::ShutDown)?.map_err(Unavailable::Store)?;
+        let bucket = answer.await.map_err(|_| Unavailable::RuntimeGone)?.map_err(Unavailable::Store)?;
         self.learn(bucket.as_ref());
         let now = self.context.clock.now();
         Ok(self.peek(now, |state| plan::statuses(bucket.as_ref(), limits, amounts, &state.pending, now)))

@@ -7,7 +7,10 @@ use tokio::sync::oneshot;
 use super::{Gate, rest::Locked};
 use crate::{
     error::SettleError,
-    limiter::lease::{Amounts, Settlement},
+    limiter::{
+        background::{Background, Unwritten},
+        lease::{Amounts, Settlement},
+    },
     model::Limits,
     telemetry::{self, Dropped, PendingSettlement},
 };
@@ -34,7 +37,7 @@ impl Gate {
         for (limit, count) in limits.iter().zip(counts).filter(|(_, count)| **count != 0) {
             state.pending.count(limit.name(), *count);
         }
-        state.confirmations.push(Confirmation { confirm, _counted: PendingSettlement::new() });
+        state.confirmations.push(Confirmation::new(confirm, &self.context.background));
         self.flush_later(state, self.context.settings.flush_after);
         Settlement::pending(confirmed)
     }
@@ -47,7 +50,7 @@ impl Gate {
                 return;
             }
             let (confirm, confirmed) = oneshot::channel();
-            state.confirmations.push(Confirmation { confirm, _counted: PendingSettlement::new() });
+            state.confirmations.push(Confirmation::new(confirm, &self.context.background));
             state.flush_now = true;
             self.take_off(state);
             confirmed
@@ -64,8 +67,9 @@ impl Gate {
         state.flush_due = true;
         drop(state);
         let due = Due { gate: self.clone(), over: false };
+        let flushes = self.context.background.flushes();
         self.context.background.spawn(async move {
-            due.gate.context.background.pause(time).await;
+            due.gate.context.background.pause_since(flushes, time).await;
             due.flush();
         });
     }
@@ -117,7 +121,13 @@ impl Drop for Due {
 #[derive(Debug)]
 pub(super) struct Confirmation {
     confirm: oneshot::Sender<Result<(), SettleError>>,
-    _counted: PendingSettlement,
+    _counted: (PendingSettlement, Unwritten),
+}
+
+impl Confirmation {
+    fn new(confirm: oneshot::Sender<Result<(), SettleError>>, background: &Background) -> Self {
+        Self { confirm, _counted: (PendingSettlement::new(), background.unwritten()) }
+    }
 }
 
 /// Tells all that wait for a settlement.

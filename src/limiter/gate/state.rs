@@ -26,8 +26,8 @@ use crate::{
 };
 
 /// For how long limits that were looked up count as younger than a bucket that is seen for the first
-/// time: ms.
-const STILL_YOUNG: i64 = 1000;
+/// time: ms. A look-up may count as a second older than it is.
+const STILL_YOUNG: i64 = 2000;
 
 #[derive(Debug, Default)]
 pub(super) struct GateState {

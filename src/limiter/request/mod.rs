@@ -237,7 +237,7 @@ impl Request {
         Some(match charged {
             Ok(Charged::Done(result)) => result.map(|holdings| Lease::new(holdings, self.deadline())),
             // Nothing in memory waits.
-            Ok(Charged::Waiting(_)) => Err(Unavailable::ShutDown.into()),
+            Ok(Charged::Waiting(_)) => Err(Unavailable::Internal("a local bucket that waits").into()),
             Err(error) => Err(error),
         })
     }

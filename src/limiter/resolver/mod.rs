@@ -30,7 +30,7 @@ use crate::{
     error::Unavailable,
     model::{BucketKey, ConfigScope, EntityId, Resource, StoredOnUnavailable},
     store::{LookUp, Store, StoreErrorKind},
-    telemetry::{self, StoreCall},
+    telemetry::{self, Refusals, StoreCall},
 };
 
 /// Looks configs and entities up, and remembers them.
@@ -43,8 +43,13 @@ pub(super) struct Resolver {
     deadline: Duration,
     cache: Cache,
     breaker: Arc<Switch>,
+    refusals: Arc<Refusals>,
     /// Counts own writes: what was looked up before one is not remembered after it.
     writes: AtomicU64,
+    /// When the last of them was noted: look-ups after it have to see it.
+    wrote: Mutex<Option<Instant>>,
+    /// Nothing that was looked up stays known: somebody wants to know how it is now.
+    strict: bool,
     /// A look-up has found no table.
     missing: AtomicBool,
     /// What the system's config said last: it must be known while the store is down.
@@ -58,12 +63,21 @@ pub(super) enum Resolving {
     Soon(Promise),
 }
 
+/// What a look-up that is not consistent may miss: writes of so many ms before it, says DynamoDB, usually less.
+const LAG: i64 = 1000;
+
+/// For how long after an own write look-ups are consistent.
+const AFTER_WRITE: Duration = Duration::from_secs(10);
+
 /// Whom something is looked up for.
+#[derive(Clone, Copy)]
 enum For {
     /// The requests that wait for it: without them it is not begun.
     Waiters,
     /// The requests that will ask.
     Later,
+    /// Those too, because somebody has changed the limits just now.
+    Doubt,
 }
 
 type Promise = watch::Receiver<Promised>;
@@ -80,7 +94,7 @@ impl Resolver {
         places: Places,
         deadline: Duration,
         (ttl, most): (Duration, usize),
-        breaker: Arc<Switch>,
+        (breaker, refusals): (Arc<Switch>, Arc<Refusals>),
     ) -> Self {
         Self {
             store,
@@ -90,7 +104,10 @@ impl Resolver {
             deadline,
             cache: Cache::new(most, ttl),
             breaker,
+            refusals,
             writes: AtomicU64::new(0),
+            wrote: Mutex::new(None),
+            strict: ttl.is_zero(),
             missing: AtomicBool::new(false),
             on_unavailable: Mutex::new(None),
         }
@@ -115,7 +132,7 @@ impl Resolver {
     pub(super) fn doubt(self: &Arc<Self>, BucketKey { entity, resource, .. }: &BucketKey, since: i64) {
         let key = (entity.clone(), resource.clone());
         if let Some(known) = self.cache.doubt(&key, since) {
-            drop(self.look_up(key, Some(known), For::Later));
+            drop(self.look_up(key, Some(known), For::Doubt));
         }
     }
 
@@ -127,6 +144,7 @@ impl Resolver {
     /// Forgets what an own write has changed.
     pub(super) fn forget(&self, scope: &ConfigScope) {
         self.writes.fetch_add(1, Ordering::SeqCst);
+        *self.wrote.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         match scope {
             ConfigScope::System => self.cache.forget(|_| true),
             ConfigScope::Resource(changed) => self.cache.forget(|(_, resource)| resource == changed),
@@ -158,8 +176,9 @@ impl Resolver {
             let (resolver, key) = (self.clone(), key.clone());
             self.background.spawn(async move {
                 let writes = resolver.writes.load(Ordering::SeqCst);
-                let wanted = || matches!(wanted, For::Later) || !resolver.cache.is_abandoned(&key, &promise);
-                let Some(result) = resolver.ask(&key, wanted).await else { return };
+                let consistent = resolver.strict || matches!(wanted, For::Doubt) || resolver.has_written();
+                let is_wanted = || !matches!(wanted, For::Waiters) || !resolver.cache.is_abandoned(&key, &promise);
+                let Some(result) = resolver.ask(&key, consistent, is_wanted).await else { return };
                 let result = match (result, known) {
                     (Ok(resolution), _) => {
                         if resolver.writes.load(Ordering::SeqCst) == writes {
@@ -182,10 +201,17 @@ impl Resolver {
         })
     }
 
+    /// Returns `true` if this process has changed something so lately that a look-up might miss it.
+    fn has_written(&self) -> bool {
+        let wrote = *self.wrote.lock().unwrap_or_else(PoisonError::into_inner);
+        wrote.is_some_and(|wrote| wrote.elapsed() < AFTER_WRITE)
+    }
+
     /// Asks the store, as long as it throttles and the deadline is not over. `None` if nobody wants it any more.
     async fn ask(
         &self,
         (entity, resource): &Key,
+        consistent: bool,
         wanted: impl Fn() -> bool,
     ) -> Option<Result<Arc<Resolution>, Unavailable>> {
         let Some(records) = self.store.records() else {
@@ -208,7 +234,10 @@ impl Resolver {
                     return Some(Err(Unavailable::BreakerOpen));
                 }
                 let begun = Began::now(&*self.clock);
-                let call = records.look_up(Some(entity), &scopes, Some(&second));
+                let call = match consistent {
+                    true => records.look_up(Some(entity), &scopes, Some(&second)),
+                    false => records.look_up_loosely(Some(entity), &scopes, Some(&second)),
+                };
                 let call = StoreCall::LookUp.watch(resource, call);
                 let found = watch(&self.breaker, &*self.clock, call).await;
                 // Others may have it while this one sleeps.
@@ -222,15 +251,20 @@ impl Resolver {
             }
         };
         let found = tokio::time::timeout(self.deadline, call).await.unwrap_or(Some(Err(Unavailable::Deadline)))?;
-        if let Err(Unavailable::Store(error)) = &found
-            && error.kind() == StoreErrorKind::Missing
-        {
-            self.missing.store(true, Ordering::Release);
+        if let Err(Unavailable::Store(error)) = &found {
+            self.refusals.note(StoreCall::LookUp, resource, error);
+            if error.kind() == StoreErrorKind::Missing {
+                self.missing.store(true, Ordering::Release);
+            }
         }
-        Some(found.map(|(begun, found)| self.resolution(&scopes, found, &begun)))
+        let lag = if consistent { 0 } else { LAG };
+        Some(found.map(|(begun, found)| {
+            let known_at = begun.at(&*self.clock).saturating_sub(lag);
+            self.resolution(&scopes, found, known_at)
+        }))
     }
 
-    fn resolution(&self, scopes: &[ConfigScope], found: LookUp, begun: &Began) -> Arc<Resolution> {
+    fn resolution(&self, scopes: &[ConfigScope], found: LookUp, known_at: i64) -> Arc<Resolution> {
         // The system's config comes last.
         if let Some(system) = found.configs.last() {
             let mode = system.as_ref().and_then(|config| config.on_unavailable);
@@ -238,7 +272,7 @@ impl Resolver {
         }
         let now = self.clock.now();
         let found = LookUp { shard: found.shard.filter(|shard| !shard.is_expired(now)), ..found };
-        Arc::new(Resolution::new(scopes, found, begun.at(&*self.clock)))
+        Arc::new(Resolution::new(scopes, found, known_at))
     }
 }
 
@@ -267,6 +301,6 @@ impl Began {
 
 /// Waits for a promise.
 pub(super) async fn kept(mut promise: Promise) -> Result<Arc<Resolution>, Unavailable> {
-    let kept = promise.wait_for(Option::is_some).await.map_err(|_| Unavailable::ShutDown)?;
-    kept.clone().unwrap_or(Err(Unavailable::ShutDown))
+    let kept = promise.wait_for(Option::is_some).await.map_err(|_| Unavailable::RuntimeGone)?;
+    kept.clone().unwrap_or(Err(Unavailable::Internal("a promise that is empty")))
 }

@@ -2,16 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    listing::Listing,
-    records::{answered, records_of},
-};
+use super::{listing::Listing, records::records_of};
 use crate::{
     error::{Error, Invalid},
     limiter::{rate_limiter::RateLimiter, resolver::CacheStats},
     model::{
-        AuditAction, AuditEvent, AuditSubject, BucketKey, ConfigScope, EntityId, Limit, ResolvedLimits, Resource,
-        StoredConfig, StoredOnUnavailable,
+        AuditAction, AuditEvent, AuditSubject, BucketKey, ConfigScope, EntityId, Limit, Limits, ResolvedLimits,
+        Resource, StoredConfig, StoredOnUnavailable,
     },
     store::ResourceListing,
 };
@@ -54,13 +51,13 @@ impl Config {
     /// buckets that it has, and two for each that they are for.
     ///
     /// # Errors
-    /// [`Invalid::Limits`] for a name that stands twice, [`Invalid::PeriodNotStored`] for a refill
+    /// [`Invalid::Limits`] for a name that stands twice or more limits than a bucket takes, [`Invalid::PeriodNotStored`] for a refill
     /// period with a fraction of a second; [`Error::Unavailable`] where the store fails: the limits
     /// may be stored then, with or without their event, and it can be repeated.
     pub async fn set(&self, scope: ConfigScope, config: impl Into<StoredConfig>) -> Result<(), Error> {
         let config = config.into();
         config.check()?;
-        answered(records_of(&*self.limiter.store())?.put_config(&scope, &config).await)?;
+        self.limiter.asked(records_of(&*self.limiter.store())?.put_config(&scope, &config)).await?;
         self.limiter.forget(&scope);
         let mut event = self.event(&scope, AuditAction::LimitsSet);
         event.details.insert("limits".into(), details(&config));
@@ -77,7 +74,7 @@ impl Config {
     /// [`Error::Unavailable`] where the store fails.
     pub async fn get(&self, scope: &ConfigScope) -> Result<Option<StoredConfig>, Error> {
         let scopes = std::slice::from_ref(scope);
-        let found = answered(records_of(&*self.limiter.store())?.look_up(None, scopes, None).await)?;
+        let found = self.limiter.asked(records_of(&*self.limiter.store())?.look_up(None, scopes, None)).await?;
         Ok(found.configs.into_iter().next().flatten())
     }
 
@@ -89,7 +86,7 @@ impl Config {
     pub async fn delete(&self, scope: &ConfigScope) -> Result<bool, Error> {
         // What everybody had is told in the history.
         let before = if *scope == ConfigScope::System { self.get(scope).await? } else { None };
-        let deleted = answered(records_of(&*self.limiter.store())?.delete_config(scope).await)?;
+        let deleted = self.limiter.asked(records_of(&*self.limiter.store())?.delete_config(scope)).await?;
         self.limiter.forget(scope);
         if deleted {
             let mut event = self.event(scope, AuditAction::LimitsDeleted);
@@ -109,7 +106,7 @@ impl Config {
     /// # Errors
     /// [`Error::Unavailable`] where the store fails.
     pub async fn resources(&self) -> Result<Vec<Resource>, Error> {
-        answered(records_of(&*self.limiter.store())?.list_resources(ResourceListing::WithDefaults).await)
+        self.limiter.asked(records_of(&*self.limiter.store())?.list_resources(ResourceListing::WithDefaults)).await
     }
 
     /// The resources for which some entity has limits of its own, by name. One round trip.
@@ -117,7 +114,7 @@ impl Config {
     /// # Errors
     /// [`Error::Unavailable`] where the store fails.
     pub async fn resources_with_entity_limits(&self) -> Result<Vec<Resource>, Error> {
-        answered(records_of(&*self.limiter.store())?.list_resources(ResourceListing::WithEntityLimits).await)
+        self.limiter.asked(records_of(&*self.limiter.store())?.list_resources(ResourceListing::WithEntityLimits)).await
     }
 
     /// The entities that have limits of their own for `resource`; with `None` those that have some
@@ -169,7 +166,7 @@ impl Config {
             ConfigScope::System | ConfigScope::Resource(_) => Ok(()),
             ConfigScope::EntityResource(entity, resource) => {
                 let key = BucketKey::new(entity.clone(), resource.clone());
-                match answered(self.limiter.store().read(&key).await)? {
+                match self.limiter.asked(self.limiter.store().read(&key)).await? {
                     Some(_) => self.carry_to(key).await,
                     None => Ok(()),
                 }
@@ -242,6 +239,9 @@ fn details(config: &StoredConfig) -> Value {
 
 impl StoredConfig {
     fn check(&self) -> Result<(), Invalid> {
+        if self.limits.len() > Limits::MOST {
+            return Err(crate::model::InvalidLimits::TooMany(self.limits.len()).into());
+        }
         for (index, limit) in self.limits.iter().enumerate() {
             if self.limits[..index].iter().any(|earlier| earlier.name() == limit.name()) {
                 return Err(crate::model::InvalidLimits::Duplicate(limit.name().clone()).into());

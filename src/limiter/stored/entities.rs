@@ -39,7 +39,7 @@ impl Entities {
     pub async fn create(&self, mut entity: Entity) -> Result<Entity, Error> {
         let now = self.limiter.now();
         entity.created_at = now.div_euclid(1000);
-        if !answered(records_of(&*self.limiter.store())?.create_entity(&entity).await)? {
+        if !self.limiter.asked(records_of(&*self.limiter.store())?.create_entity(&entity)).await? {
             return Err(EntityError::Exists(entity.id).into());
         }
         self.limiter.forget(&ConfigScope::Entity(entity.id.clone()));
@@ -57,12 +57,40 @@ impl Entities {
         Ok(entity)
     }
 
+    /// Creates an entity, or returns the one that has its id, as it is: for set-up code that runs at every start. Two
+    /// round trips. Where an entity exists, it keeps its parent and whatever else was said of it.
+    ///
+    /// ```
+    /// use tollgate::{EntityId, RateLimiter, model::Entity};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let entities = RateLimiter::memory().entities();
+    /// let project = Entity::new(EntityId::new("project-1")?);
+    /// let created = entities.ensure(project.clone()).await?;
+    /// assert_eq!(entities.ensure(project).await?, created);
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the store fails: the entity may have been created then, without its event of the
+    /// history. [`EntityError::Exists`] if somebody deletes it at the same time.
+    pub async fn ensure(&self, entity: Entity) -> Result<Entity, Error> {
+        match self.create(entity).await {
+            Err(Error::Entity(EntityError::Exists(id))) => {
+                self.get(&id).await?.ok_or_else(|| EntityError::Exists(id).into())
+            }
+            created => created,
+        }
+    }
+
     /// The entity `id`, if it was created. One round trip.
     ///
     /// # Errors
     /// [`Error::Unavailable`] where the store fails.
     pub async fn get(&self, id: &EntityId) -> Result<Option<Entity>, Error> {
-        Ok(answered(records_of(&*self.limiter.store())?.look_up(Some(id), &[], None).await)?.entity)
+        Ok(self.limiter.asked(records_of(&*self.limiter.store())?.look_up(Some(id), &[], None)).await?.entity)
     }
 
     /// Deletes an entity with its buckets and limits; its history stays. The number of items that

@@ -1,16 +1,14 @@
 //! Whether the store answers, and what it is.
 
 use std::{
-    future::{Future, poll_fn},
-    pin::pin,
-    task::Poll,
+    future::Future,
     time::{Duration, Instant},
 };
 
 use super::records::answered;
 use crate::limiter::rate_limiter::{Backend, RateLimiter};
 use crate::{
-    error::{Error, Unavailable},
+    error::Error,
     model::{BreakerState, BucketKey, EntityId, Resource, Status, StoreStatus},
     store::StoreError,
 };
@@ -76,17 +74,9 @@ impl RateLimiter {
 
     /// The answer to a store call, unless it comes too late.
     async fn in_time<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, Error> {
-        let mut call = pin!(call);
-        let Backend::Gated(gates) = self.backend() else {
-            return answered(call.await);
-        };
-        let mut late = pin!(self.timeout(gates.context().settings.store_deadline));
-        poll_fn(|context| {
-            if let Poll::Ready(answer) = call.as_mut().poll(context) {
-                return Poll::Ready(answered(answer));
-            }
-            late.as_mut().poll(context).map(|()| Err(Unavailable::Deadline.into()))
-        })
-        .await
+        match self.backend() {
+            Backend::Gated(gates) => self.answered_in(gates.context().settings.store_deadline, call).await,
+            Backend::Memory(_) | Backend::Scripted(_) => answered(call.await),
+        }
     }
 }

@@ -37,7 +37,7 @@ impl RateLimiter {
         let name = name.try_into().map_err(Into::into)?;
         let store = self.store();
         let namespaces = namespaces_of(&*store)?;
-        let known = answered(namespaces.find(&name).await)?;
+        let known = self.asked(namespaces.find(&name)).await?;
         let known = known.ok_or_else(|| NamespaceError::NotFound(name.to_string()))?;
         match self.backend() {
             Backend::Memory(_) | Backend::Scripted(_) => Err(Invalid::NoNamespaces.into()),
@@ -53,7 +53,7 @@ impl Namespaces {
     /// [`Invalid::NoNamespaces`]; [`Error::Unavailable`] where the store fails.
     pub async fn register(&self, name: &NamespaceName) -> Result<NamespaceInfo, Error> {
         let store = self.store();
-        answered(namespaces_of(&*store)?.register(name, self.limiter.now()).await)
+        self.limiter.asked(namespaces_of(&*store)?.register(name, self.limiter.now())).await
     }
 
     /// Registers several, one after the other.
@@ -77,7 +77,7 @@ impl Namespaces {
     /// As [`register`](Self::register).
     pub async fn get(&self, name: &NamespaceName) -> Result<Option<NamespaceInfo>, Error> {
         let store = self.store();
-        answered(namespaces_of(&*store)?.find(name).await)
+        self.limiter.asked(namespaces_of(&*store)?.find(name)).await
     }
 
     /// The active namespaces. One round trip a page.
@@ -98,7 +98,7 @@ impl Namespaces {
     /// [`NamespaceError::NotFound`]; else as [`register`](Self::register).
     pub async fn delete(&self, name: &NamespaceName) -> Result<NamespaceInfo, Error> {
         let store = self.store();
-        let deleted = answered(namespaces_of(&*store)?.delete(name, self.limiter.now()).await)?;
+        let deleted = self.limiter.asked(namespaces_of(&*store)?.delete(name, self.limiter.now())).await?;
         deleted.ok_or_else(|| NamespaceError::NotFound(name.to_string()).into())
     }
 
@@ -109,7 +109,7 @@ impl Namespaces {
     /// [`NamespaceError::NameTaken`]; else as [`register`](Self::register).
     pub async fn recover(&self, id: &str) -> Result<NamespaceInfo, Error> {
         let store = self.store();
-        changed(id, answered(namespaces_of(&*store)?.recover(id).await)?)
+        changed(id, self.limiter.asked(namespaces_of(&*store)?.recover(id)).await?)
     }
 
     /// Removes the deleted namespace with that id for good: two round trips, then for each page one
@@ -125,7 +125,7 @@ impl Namespaces {
     pub async fn purge(&self, id: &str) -> Result<u64, Error> {
         let store = self.store();
         let namespaces = namespaces_of(&*store)?;
-        match answered(namespaces.begin_purge(id).await)? {
+        match self.limiter.asked(namespaces.begin_purge(id)).await? {
             StatusChange::NotFound => return Ok(0),
             change => changed(id, change)?,
         };

@@ -1,7 +1,10 @@
 //! What all calls for stored limits, entities and history share.
 
 use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
     sync::{Arc, LazyLock},
+    task::Poll,
     time::Duration,
 };
 
@@ -91,6 +94,31 @@ impl RateLimiter {
         }
     }
 
+    /// The answer to a call for what is stored beside buckets, unless it comes too late.
+    pub(in crate::limiter) async fn asked<T>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, Error> {
+        self.answered_in(self.call_deadline(), call).await
+    }
+
+    /// The answer to a store call, unless it does not come within `deadline`.
+    pub(in crate::limiter) async fn answered_in<T>(
+        &self,
+        deadline: Duration,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, Error> {
+        let Some(mut late) = self.late(deadline) else { return answered(call.await) };
+        let mut call = pin!(call);
+        poll_fn(|context| {
+            if let Poll::Ready(answer) = call.as_mut().poll(context) {
+                return Poll::Ready(answered(answer));
+            }
+            Pin::new(&mut late).poll(context).map(|()| Err(Unavailable::Deadline.into()))
+        })
+        .await
+    }
+
     /// Adds an event to the history.
     pub(in crate::limiter) async fn note(&self, mut event: AuditEvent) -> Result<(), Error> {
         let store = self.store();
@@ -101,7 +129,7 @@ impl RateLimiter {
             None => records.principal().await.unwrap_or_default(),
         };
         let expires_at = event.timestamp.saturating_add(self.audit_retention_seconds());
-        answered(records.append_audit(&event, expires_at).await)
+        self.asked(records.append_audit(&event, expires_at)).await
     }
 }
 

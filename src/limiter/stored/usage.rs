@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    listing::Listing,
-    records::{answered, records_of},
-};
+use super::{listing::Listing, records::records_of};
 use crate::{
     error::Error,
     limiter::rate_limiter::RateLimiter,
@@ -104,7 +101,7 @@ impl Usage {
         let records = records_of(&*store)?;
         let mut parents = Vec::new();
         for capacity in self.capacities(resource, limit).await? {
-            let found = answered(records.look_up(Some(&capacity.entity), &[], None).await)?;
+            let found = self.limiter.asked(records.look_up(Some(&capacity.entity), &[], None)).await?;
             if found.entity.is_some_and(|entity| entity.parent.is_none()) {
                 parents.push(capacity);
             }

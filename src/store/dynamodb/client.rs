@@ -1,7 +1,12 @@
 //! Clients for the table.
 
+use std::time::Duration;
+
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
+use aws_sdk_dynamodb::{
+    Client,
+    config::{retry::RetryConfig, timeout::TimeoutConfig},
+};
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
@@ -30,6 +35,20 @@ pub(crate) fn asks_for_caller(config: &SdkConfig) -> bool {
     };
     let own = endpoint("STS").is_some_and(|sts| everywhere != Some(sts.as_str()));
     own || (everywhere.is_none() && endpoint("DynamoDB").is_none())
+}
+
+/// The same client with a longest time for one call, retries included, unless it has one.
+pub(super) fn in_some_time(client: &Client, deadline: Duration) -> Client {
+    let known = client.config().timeout_config().and_then(TimeoutConfig::operation_timeout);
+    in_time(client, known.unwrap_or(deadline))
+}
+
+/// The same client with a longest time for one call, retries included.
+pub(super) fn in_time(client: &Client, deadline: Duration) -> Client {
+    let config = client.config();
+    let known = config.timeout_config();
+    let timeouts = known.map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
+    Client::from_conf(config.to_builder().timeout_config(timeouts.operation_timeout(deadline).build()).build())
 }
 
 /// The same client without retries: for writes that must not be repeated blindly.

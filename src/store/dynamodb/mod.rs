@@ -18,6 +18,7 @@ mod client;
 mod consumed;
 mod date;
 mod decode;
+mod definition;
 mod diagnostics;
 mod encode;
 mod expression;
@@ -39,4 +40,5 @@ pub use store::DynamoDbStore;
 
 pub(crate) use caller::CallerIdentity;
 pub(crate) use client::asks_for_caller;
+pub(crate) use definition::check_definition;
 pub(crate) use registry::{Found, Registry};

@@ -12,9 +12,9 @@ use super::{
     DynamoDbStore,
     attributes::{INDEX_KEYS, PK, REGISTRY_KEY, SK, namespace_by_id, namespace_by_name},
     expression::text,
-    failure::store_error,
+    failure::{lasting_refusal, store_error},
     records::{Item, Listing, corrupt, delete_batch, page, parse_timestamp, text_of, timestamp, unbuildable},
-    registry::{new_namespace_id, registry_item},
+    registry::{is_namespace_id, new_namespace_id, registry_item},
 };
 use crate::{
     model::{NamespaceInfo, NamespaceName, NamespaceStatus},
@@ -165,12 +165,21 @@ impl Namespaces for DynamoDbStore {
 }
 
 impl DynamoDbStore {
+    /// The namespace that has the name. Every item of it begins with its id: a record that is not in order would open
+    /// the registry itself, another namespace, or one that is deleted.
     async fn by_name(&self, name: &NamespaceName) -> Result<Option<NamespaceInfo>, StoreError> {
-        self.namespace_record(&namespace_by_name(name.as_str())).await
+        let Some(info) = self.namespace_record(&namespace_by_name(name.as_str())).await? else { return Ok(None) };
+        if info.name != name.as_str() {
+            return Err(unusable(name.as_str(), &format!("it is that of {:?}", info.name)));
+        }
+        if info.status != NamespaceStatus::Active {
+            return Err(unusable(name.as_str(), &format!("its status is {}", info.status)));
+        }
+        Ok(Some(info))
     }
 
     pub(super) async fn by_id(&self, id: &str) -> Result<Option<NamespaceInfo>, StoreError> {
-        self.namespace_record(&namespace_by_id(id)).await
+        Ok(self.namespace_record(&namespace_by_id(id)).await?.filter(|info| info.id == id))
     }
 
     async fn namespace_record(&self, sort_key: &str) -> Result<Option<NamespaceInfo>, StoreError> {
@@ -256,12 +265,12 @@ impl DynamoDbStore {
     async fn transact(&self, actions: Vec<TransactWriteItem>) -> Result<bool, StoreError> {
         match self.control.transact_write_items().set_transact_items(Some(actions)).send().await {
             Ok(_) => Ok(true),
-            Err(SdkError::ServiceError(error))
-                if matches!(error.err(), TransactWriteItemsError::TransactionCanceledException(_)) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(store_error(error)),
+            Err(error) => match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                    lasting_refusal(cancelled.cancellation_reasons()).map_or(Ok(false), Err)
+                }
+                _ => Err(store_error(error)),
+            },
         }
     }
 }
@@ -283,7 +292,11 @@ fn encode(sort_key: &str, info: &NamespaceInfo) -> Result<Item, StoreError> {
 
 fn decode(item: &Item) -> Result<NamespaceInfo, StoreError> {
     let required = |attribute: &str| text_of(item, attribute).ok_or_else(|| corrupt(attribute));
-    let mut info = NamespaceInfo::new(required(ID)?, required(NAME)?);
+    let (id, name) = (required(ID)?, required(NAME)?);
+    if !is_namespace_id(id) {
+        return Err(unusable(name, &format!("its id {id:?} is none")));
+    }
+    let mut info = NamespaceInfo::new(id, name);
     info.status = match required(STATUS)? {
         "active" => NamespaceStatus::Active,
         "deleted" => NamespaceStatus::Deleted,
@@ -293,6 +306,11 @@ fn decode(item: &Item) -> Result<NamespaceInfo, StoreError> {
     info.created_at = text_of(item, CREATED_AT).and_then(parse_timestamp);
     info.deleted_at = text_of(item, DELETED_AT).and_then(parse_timestamp);
     Ok(info)
+}
+
+fn unusable(name: &str, problem: &str) -> StoreError {
+    let message = format!("the record of namespace {name:?} makes no sense: {problem}");
+    StoreError::new(StoreErrorKind::Corrupt, message)
 }
 
 fn put_new(table: &str, item: Item) -> Result<TransactWriteItem, StoreError> {

@@ -128,6 +128,12 @@ pub(super) fn new_namespace_id() -> Result<String, StoreError> {
     }
 }
 
+/// Returns `true` for what [`new_namespace_id`] makes, and the Python library.
+pub(super) fn is_namespace_id(text: &str) -> bool {
+    let url_safe = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    text.len() == 11 && !text.starts_with('-') && text.bytes().all(url_safe)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +143,7 @@ mod tests {
         for _ in 0..200 {
             let id = new_namespace_id().unwrap();
             assert!(id.len() == 11 && !id.starts_with('-'), "{id}");
+            assert!(is_namespace_id(&id), "{id}");
         }
     }
 }

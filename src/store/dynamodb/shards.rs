@@ -15,7 +15,7 @@ use super::{
     },
     consumed, decode, encode,
     expression::{Expression, number, text},
-    failure::store_error,
+    failure::{store_error, transaction_failed},
     records::{Item, get_batch, unbuildable},
     store::DynamoDbStore,
 };
@@ -172,12 +172,10 @@ async fn send(
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error.err() else {
         return Err(store_error(SdkError::ServiceError(error)));
     };
-    let mut codes = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
-    match codes.any(|code| code == "ConditionalCheckFailed") {
-        true => {
-            consumed::note(call, &[], least);
-            Ok(false)
-        }
-        false => Err(StoreError::new(StoreErrorKind::Busy, "the transaction met another one, or was throttled")),
+    let reasons = cancelled.cancellation_reasons();
+    if reasons.iter().any(|reason| reason.code() == Some("ConditionalCheckFailed")) {
+        consumed::note(call, &[], least);
+        return Ok(false);
     }
+    Err(transaction_failed(reasons))
 }

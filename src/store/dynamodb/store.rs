@@ -1,6 +1,6 @@
 //! The store.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
@@ -11,8 +11,15 @@ use aws_sdk_dynamodb::{
 };
 
 use super::{
-    attributes, caller::CallerIdentity, client::without_retries, consumed, date::observed, decode, encode,
-    failure::store_error, shards,
+    attributes,
+    caller::CallerIdentity,
+    client::{in_some_time, in_time, without_retries},
+    consumed,
+    date::observed,
+    decode, encode,
+    failure::store_error,
+    shards,
+    stack::CALL_DEADLINE,
 };
 use crate::{
     clock::{MonotonicClock, StoreTime},
@@ -63,7 +70,7 @@ impl DynamoDbStore {
         let control = observed(client, &time);
         Self {
             client: without_retries(&control),
-            control,
+            control: in_some_time(&control, CALL_DEADLINE),
             table: table.into(),
             namespace: namespace.into(),
             registered: false,
@@ -77,6 +84,15 @@ impl DynamoDbStore {
     #[must_use]
     pub fn with_caller_identity(self, config: &SdkConfig) -> Self {
         self.with_caller(CallerIdentity::new(config))
+    }
+
+    /// Limits how long one call for stored limits, entities, namespaces, history or usage may take, with its retries.
+    /// Default: 10 s, or what the client's own configuration says. Calls for buckets have the limiter's
+    /// [`store_deadline`](crate::limiter::Builder::store_deadline).
+    #[must_use]
+    pub fn with_call_deadline(mut self, deadline: Duration) -> Self {
+        self.control = in_time(&self.control, deadline);
+        self
     }
 
     pub(crate) fn with_caller(mut self, caller: CallerIdentity) -> Self {
@@ -193,7 +209,9 @@ fn created(bucket: &BucketKey, create: &Create) -> Result<BucketState, StoreErro
             new.level,
             new.consumed,
         );
-        state.limits.push(limit.map_err(|error| missing("a limit's parameters").with_source(error))?);
+        state
+            .limits
+            .push(limit.map_err(|error| missing(&format!("a limit's parameters: {error}")).with_source(error))?);
     }
     let (capacity, period) = (attributes::PRESSURE_CAPACITY, attributes::PRESSURE_PERIOD);
     if let Ok(pressure) = Parameters::new(capacity, capacity, period) {

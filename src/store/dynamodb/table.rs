@@ -1,6 +1,6 @@
 //! The table's definition, and its creation.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::{
     error::{BuildError, ProvideErrorMetadata, SdkError},
@@ -11,6 +11,8 @@ use aws_sdk_dynamodb::{
     },
 };
 
+use tokio::time::Instant;
+
 use super::{
     attributes::{EXPIRES_AT, INDEX_KEYS, PK, SK},
     failure::store_error,
@@ -20,18 +22,32 @@ use super::{
 use crate::{
     error::StackError,
     store::{StoreError, StoreErrorKind},
+    telemetry,
 };
 
-/// How long a new table may take to become active.
-const ACTIVE_WITHIN: Duration = Duration::from_secs(120);
+/// How long a new table may take to become usable, the deletion of an old one included.
+const USABLE_WITHIN: Duration = Duration::from_secs(120);
 
+/// Makes the table exist, and waits until it can be used. One that is being deleted is made anew when it is gone.
 pub(super) async fn create(stack: &Stack, options: CreateTable) -> Result<(), StackError> {
+    let waiting = Waiting { stack, begun: Instant::now() };
+    loop {
+        let ours = try_create(stack, options).await?;
+        if waiting.until_usable(ours).await? {
+            return switch_expiry_on(stack).await;
+        }
+    }
+}
+
+/// Asks for the table. False if there is one, in whatever state.
+async fn try_create(stack: &Stack, options: CreateTable) -> Result<bool, StackError> {
+    const ACTION: &str = "creating the table";
     let stream = StreamSpecification::builder()
         .stream_enabled(true)
         .stream_view_type(StreamViewType::NewAndOldImages)
         .build()
         .map_err(|error| build_failed(error, "describing the stream"))?;
-    let result = stack
+    let call = stack
         .client()
         .create_table()
         .table_name(stack.table())
@@ -40,41 +56,75 @@ pub(super) async fn create(stack: &Stack, options: CreateTable) -> Result<(), St
         .set_attribute_definitions(Some(attribute_definitions()?))
         .set_global_secondary_indexes(Some(indexes(options)?))
         .set_stream_specification(options.has_stream().then_some(stream))
-        .send()
-        .await;
-    match result {
-        Ok(_) => {}
-        // Somebody else is faster.
-        Err(SdkError::ServiceError(error)) if matches!(error.err(), CreateTableError::ResourceInUseException(_)) => {}
-        Err(error) => return Err(call_failed("creating the table")(store_error(error))),
+        .send();
+    match in_time(stack, ACTION, call).await? {
+        Ok(_) => Ok(true),
+        // Somebody else is faster, or it is being deleted.
+        Err(error) if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) => Ok(false),
+        Err(error) => Err(call_failed(ACTION)(store_error(error))),
     }
-    until_active(stack).await?;
-    switch_expiry_on(stack).await
 }
 
-/// Asks again and again, more patiently each time: the SDK's own waiter asks every 20 seconds.
-async fn until_active(stack: &Stack) -> Result<(), StackError> {
-    const ACTION: &str = "waiting for the table";
-    let begun = Instant::now();
-    let mut pause = Duration::from_millis(100);
-    loop {
-        let output = stack.client().describe_table().table_name(stack.table()).send().await;
-        match output {
-            Ok(output) if output.table().and_then(|table| table.table_status()) == Some(&TableStatus::Active) => {
-                return Ok(());
+/// The wait for a table that is not ready.
+struct Waiting<'a> {
+    stack: &'a Stack,
+    begun: Instant,
+}
+
+impl Waiting<'_> {
+    /// Asks again and again, more patiently each time: the SDK's own waiter asks every 20 seconds. False if the table is
+    /// gone. `ours`: it was created just now, and is perhaps not visible everywhere yet.
+    async fn until_usable(&self, ours: bool) -> Result<bool, StackError> {
+        const ACTION: &str = "describing the table";
+        let (table, mut pause) = (self.stack.table(), Duration::from_millis(100));
+        let mut last = "unknown".to_owned();
+        loop {
+            let call = self.stack.client().describe_table().table_name(table).send();
+            let status = match in_time(self.stack, ACTION, call).await? {
+                Ok(output) => output.table.and_then(|table| table.table_status),
+                Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
+                    if !ours || last == TableStatus::Deleting.as_str() {
+                        return Ok(false);
+                    }
+                    None
+                }
+                Err(error) => return Err(call_failed(ACTION)(store_error(error))),
+            };
+            let name = status.as_ref().map_or("not there yet", TableStatus::as_str);
+            let unready = |status: &str| StackError::NotReady {
+                table: table.to_owned(),
+                status: status.to_owned(),
+                waited: self.begun.elapsed(),
+            };
+            match &status {
+                // Being changed, it can be used.
+                Some(TableStatus::Active | TableStatus::Updating) => return Ok(true),
+                None | Some(TableStatus::Creating | TableStatus::Deleting) => {}
+                // Nothing that goes on by itself.
+                Some(_) => return Err(unready(name)),
             }
-            Ok(_) => {}
-            // Not visible everywhere yet.
-            Err(SdkError::ServiceError(error)) if error.err().is_resource_not_found_exception() => {}
-            Err(error) => return Err(call_failed(ACTION)(store_error(error))),
+            if name != last {
+                telemetry::table_not_ready(table, name);
+                name.clone_into(&mut last);
+            }
+            if self.begun.elapsed() > USABLE_WITHIN {
+                return Err(unready(name));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(2));
         }
-        if begun.elapsed() > ACTIVE_WITHIN {
-            let error = StoreError::new(StoreErrorKind::NotApplied, "it did not become active in time");
-            return Err(call_failed(ACTION)(error));
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(2));
     }
+}
+
+/// The answer to a call, unless it takes longer than the stack's calls may.
+async fn in_time<T, E>(
+    stack: &Stack,
+    action: &'static str,
+    call: impl Future<Output = Result<T, SdkError<E>>>,
+) -> Result<Result<T, SdkError<E>>, StackError> {
+    let deadline = stack.call_deadline();
+    let late = |_| StackError::Deadline { table: stack.table().to_owned(), action, deadline };
+    tokio::time::timeout(deadline, call).await.map_err(late)
 }
 
 async fn switch_expiry_on(stack: &Stack) -> Result<(), StackError> {
@@ -83,14 +133,10 @@ async fn switch_expiry_on(stack: &Stack) -> Result<(), StackError> {
         .enabled(true)
         .build()
         .map_err(|error| build_failed(error, "describing the time to live"))?;
-    let result = stack
-        .client()
-        .update_time_to_live()
-        .table_name(stack.table())
-        .time_to_live_specification(specification)
-        .send()
-        .await;
-    match result {
+    const ACTION: &str = "switching the time to live on";
+    let call =
+        stack.client().update_time_to_live().table_name(stack.table()).time_to_live_specification(specification).send();
+    match in_time(stack, ACTION, call).await? {
         Ok(_) => Ok(()),
         // On already, or being switched by somebody else.
         Err(SdkError::ServiceError(error))
@@ -98,7 +144,7 @@ async fn switch_expiry_on(stack: &Stack) -> Result<(), StackError> {
         {
             Ok(())
         }
-        Err(error) => Err(call_failed("switching the time to live on")(store_error(error))),
+        Err(error) => Err(call_failed(ACTION)(store_error(error))),
     }
 }
 
@@ -134,9 +180,9 @@ fn indexes(options: CreateTable) -> Result<Vec<GlobalSecondaryIndex>, StackError
 }
 
 fn build_failed(error: BuildError, action: &'static str) -> StackError {
-    StackError::Call { action, source: StoreError::new(StoreErrorKind::NotApplied, error.to_string()) }
+    StackError::Call { action, error: StoreError::new(StoreErrorKind::NotApplied, error.to_string()) }
 }
 
 pub(super) fn call_failed(action: &'static str) -> impl FnOnce(StoreError) -> StackError {
-    move |source| StackError::Call { action, source }
+    move |error| StackError::Call { action, error }
 }

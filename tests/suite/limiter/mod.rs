@@ -23,6 +23,7 @@ mod kin;
 mod lease;
 mod ledger;
 mod local;
+mod many_limits;
 mod memory;
 mod memory_full;
 mod outside;

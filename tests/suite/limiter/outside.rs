@@ -15,7 +15,7 @@ use tollgate::{
     store::{MemoryStore, Outcome, Store, StoreFuture},
 };
 
-use super::memory::wait;
+use super::{fixture::key, memory::wait};
 
 fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
@@ -65,10 +65,70 @@ fn after_the_runtimes_end_requests_are_refused_and_nobody_waits() {
     drop(dropped);
     for _ in 0..2 {
         let error = acquire(&limiter, 10).unwrap_err();
-        assert!(matches!(error, Error::Unavailable(Unavailable::ShutDown)), "{error:?}");
-        assert!(matches!(left(&limiter), Err(Error::Unavailable(Unavailable::ShutDown))));
+        // B6: nobody has shut the limiter down.
+        assert!(matches!(error, Error::Unavailable(Unavailable::RuntimeGone)), "{error:?}");
+        assert!(!error.to_string().contains("shut down"), "{error}");
+        assert!(matches!(left(&limiter), Err(Error::Unavailable(Unavailable::RuntimeGone))));
     }
     wait(limiter.shutdown());
+    wait(limiter.flush());
+}
+
+/// C6: a runtime that nobody drives, with something to write.
+#[test]
+fn shutdown_and_flush_end_although_nobody_drives_the_runtime() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let settings = RateLimiter::builder().runtime(runtime.handle().clone()).store_deadline(Duration::from_millis(50));
+    let limiter = settings.build(MemoryStore::new()).unwrap();
+    let ask = || limiter.acquire("user", "api").limits(Limit::per_hour("tokens", 100)).cost("tokens", 10);
+    let lease = runtime.block_on(ask().into_future()).unwrap();
+    let settlement = lease.rollback();
+    let (ended, end) = std::sync::mpsc::channel();
+    let other = limiter.clone();
+    thread::spawn(move || {
+        wait(other.flush());
+        wait(other.shutdown());
+        // Nor does a look keep anybody, in a runtime of its own.
+        ended.send(()).unwrap();
+    });
+    end.recv_timeout(Duration::from_secs(30)).expect("it ends");
+    // Driven again, it is written.
+    runtime.block_on(settlement.into_future()).unwrap();
+}
+
+#[test]
+fn a_look_ends_although_nobody_drives_the_runtime() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let settings = RateLimiter::builder().runtime(runtime.handle().clone()).call_deadline(Duration::from_millis(50));
+    let limiter = settings.build(MemoryStore::new()).unwrap();
+    let (ended, end) = std::sync::mpsc::channel();
+    thread::spawn(move || ended.send(left(&limiter)).unwrap());
+    let seen = end.recv_timeout(Duration::from_secs(30)).expect("it ends");
+    assert!(matches!(seen, Err(Error::Unavailable(Unavailable::Deadline))), "{seen:?}");
+}
+
+/// C7: what was settled is written, and the limiter goes on.
+#[test]
+fn flush_writes_at_once_and_leaves_the_limiter_usable() {
+    let (runtime, store) = (runtime(), MemoryStore::new());
+    // The differences would wait ten minutes.
+    let settings = RateLimiter::builder().runtime(runtime.handle().clone()).flush_after(Duration::from_secs(600));
+    let limiter = settings.build(store.clone()).unwrap();
+    let consumed = || {
+        let bucket = wait(store.read(&key("user", "api"))).unwrap().unwrap();
+        bucket.limits[0].consumed
+    };
+    for round in 0..3 {
+        let (lease, held) = (acquire(&limiter, 30).unwrap(), acquire(&limiter, 10).unwrap());
+        drop(lease.rollback());
+        wait(limiter.flush());
+        assert_eq!(consumed(), 10_000, "round {round}");
+        let settlement = held.rollback();
+        wait(limiter.flush());
+        wait(settlement).unwrap();
+        assert_eq!(consumed(), 0, "round {round}");
+    }
+    wait(limiter.flush());
 }
 
 /// Keeps buckets, and never answers an update.
@@ -108,7 +168,7 @@ fn nobody_waits_for_a_flight_that_ends_with_its_runtime() {
     drop(runtime);
     assert!(matches!(wait(flying), Err(SettleError::ShutDown)));
     assert!(matches!(wait(late), Err(SettleError::ShutDown)));
-    assert!(matches!(wait(request), Err(Error::Unavailable(Unavailable::ShutDown))));
+    assert!(matches!(wait(request), Err(Error::Unavailable(Unavailable::RuntimeGone))));
 }
 
 /// Its timers stand still with it.

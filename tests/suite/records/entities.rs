@@ -4,7 +4,7 @@ use tollgate::{
     Error, RateLimiter,
     clock::ManualClock,
     error::EntityError,
-    model::{ConfigScope, Entity},
+    model::{AuditSubject, ConfigScope, Entity},
 };
 
 use super::fixture::{START, entity, on_both, resource, rpm};
@@ -12,6 +12,7 @@ use super::fixture::{START, entity, on_both, resource, rpm};
 on_both!(
     what_is_created_is_found,
     an_entity_is_created_once,
+    set_up_code_that_runs_twice_finds_what_it_has_created,
     deleting_takes_buckets_and_limits_along,
     deleting_nothing_deletes_nothing,
     children_are_listed,
@@ -39,6 +40,20 @@ async fn an_entity_is_created_once(limiter: RateLimiter, _: ManualClock) {
     let error = entities.create(Entity::new(entity("key")).with_name("another")).await.unwrap_err();
     assert!(matches!(&error, Error::Entity(EntityError::Exists(id)) if *id == entity("key")), "{error:?}");
     assert_eq!(entities.get(&entity("key")).await.unwrap().unwrap().name, "key");
+}
+
+/// D7: the second start of the same process.
+async fn set_up_code_that_runs_twice_finds_what_it_has_created(limiter: RateLimiter, _: ManualClock) {
+    let entities = limiter.entities();
+    let wanted = || Entity::new(entity("key")).with_parent(entity("project")).cascading();
+    let first = entities.ensure(wanted()).await.unwrap();
+    assert_eq!(first.created_at, START / 1000);
+    // Others may have changed their minds: it stays as it is.
+    for again in [wanted(), Entity::new(entity("key")).with_name("another")] {
+        assert_eq!(entities.ensure(again).await.unwrap(), first);
+    }
+    let subject = AuditSubject::Entity(entity("key"));
+    assert_eq!(limiter.audit().events(&subject).all().await.unwrap().len(), 1);
 }
 
 async fn deleting_takes_buckets_and_limits_along(limiter: RateLimiter, _: ManualClock) {

@@ -8,6 +8,7 @@ mod fixture;
 mod history;
 mod items;
 mod listings;
+mod loose_reads;
 mod namespaces;
 mod stale_limits;
 mod stored_limits;

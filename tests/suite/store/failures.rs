@@ -111,11 +111,32 @@ async fn a_server_error_of_any_code_leaves_it_open() {
             assert_eq!(error.kind(), StoreErrorKind::Unknown, "{status}: {error}");
         }
     }
-    for (status, code) in [(400, "ValidationException"), (403, "AccessDenied"), (404, "Unheard"), (429, "TooMany")] {
+    for (status, code) in [(400, "ValidationException"), (403, "AccessDenied"), (404, "Unheard")] {
+        proxy.set_fault(Fault::answer(ErrorAnswer::other(status, code)));
+        for error in errors(&store).await {
+            assert_eq!(error.kind(), StoreErrorKind::Rejected, "{status}: {error}");
+        }
+    }
+    for (status, code) in [(429, "TooMany"), (400, "LimitExceededException")] {
         proxy.set_fault(Fault::answer(ErrorAnswer::other(status, code)));
         for error in errors(&store).await {
             assert_eq!(error.kind(), StoreErrorKind::NotApplied, "{status}: {error}");
         }
+    }
+}
+
+/// A transaction that no repeat makes valid is no race that was lost.
+#[tokio::test]
+async fn a_transaction_that_is_not_valid_is_refused_for_good() {
+    let (_table, proxy, store) = behind_proxy().await;
+    let updates = [(key(), one())];
+    for (codes, kind) in [
+        (["None", "ValidationError"], StoreErrorKind::Rejected),
+        (["TransactionConflict", "None"], StoreErrorKind::Busy),
+        (["ThrottlingError", "None"], StoreErrorKind::Busy),
+    ] {
+        proxy.set_fault(Fault::answer(ErrorAnswer::transaction_canceled(codes)));
+        assert_eq!(store.transact(&updates).await.unwrap_err().kind(), kind, "{codes:?}");
     }
 }
 

@@ -98,6 +98,9 @@ impl Gate {
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let result = which.watch(&self.key.resource, self.context.in_time(call)).await;
+        if let Err(error) = &result {
+            self.context.refusals.note(which, &self.key.resource, error);
+        }
         if result.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Missing) {
             self.context.suspect();
         }

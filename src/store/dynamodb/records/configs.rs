@@ -16,7 +16,7 @@ use super::{
             SK, config_key, entities_with_config_key, system_key,
         },
         expression::{Expression, number, text},
-        failure::store_error,
+        failure::{lasting_refusal, store_error, transaction_failed},
     },
     batch::corrupt,
 };
@@ -85,7 +85,7 @@ fn limit(item: &Item, name: &str) -> Result<Limit, StoreError> {
         }
     };
     Limit::custom(name, read("cp")?, read("ra")?, Duration::from_secs(read("rp")?))
-        .map_err(|error| corrupt(name).with_source(error))
+        .map_err(|error| corrupt(&format!("{name} ({error})")).with_source(error))
 }
 
 fn limit_attribute(name: &str, field: &str) -> String {
@@ -107,9 +107,14 @@ pub(super) async fn put(
         let result = client.transact_write_items().set_transact_items(Some(actions)).send().await;
         match result {
             Ok(_) => return Ok(()),
-            Err(SdkError::ServiceError(error))
-                if matches!(error.err(), TransactWriteItemsError::TransactionCanceledException(_)) => {}
-            Err(error) => return Err(store_error(error)),
+            Err(error) => match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                    if let Some(refusal) = lasting_refusal(cancelled.cancellation_reasons()) {
+                        return Err(refusal);
+                    }
+                }
+                _ => return Err(store_error(error)),
+            },
         }
     }
     Err(StoreError::new(StoreErrorKind::Busy, "the config is written by too many at once"))
@@ -286,11 +291,11 @@ pub(super) async fn delete(
         Ok(_) => {}
         Err(SdkError::ServiceError(error)) => match error.err() {
             TransactWriteItemsError::TransactionCanceledException(cancelled) => {
-                let codes = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
-                if codes.into_iter().any(|code| code == "ConditionalCheckFailed") {
+                let reasons = cancelled.cancellation_reasons();
+                if reasons.iter().any(|reason| reason.code() == Some("ConditionalCheckFailed")) {
                     return Ok(false);
                 }
-                return Err(StoreError::new(StoreErrorKind::Busy, "deleting the config met another transaction"));
+                return Err(transaction_failed(reasons));
             }
             _ => return Err(store_error(SdkError::ServiceError(error))),
         },

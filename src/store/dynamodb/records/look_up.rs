@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::Client;
-
 use super::{
     super::{
+        DynamoDbStore,
         attributes::{META, PK, SK, STATE, bucket_key, config_key, entity_key},
         decode, encode,
     },
@@ -17,21 +16,22 @@ use crate::{
     store::{LookUp, StoreError},
 };
 
+/// A read unit for each item, existing or not; half of one if the read is not `consistent`.
 pub(super) async fn look_up(
-    client: &Client,
-    table: &str,
-    namespace: &str,
+    store: &DynamoDbStore,
     entity: Option<&EntityId>,
     scopes: &[ConfigScope],
     shard: Option<&BucketKey>,
+    consistent: bool,
 ) -> Result<LookUp, StoreError> {
+    let DynamoDbStore { client, table, namespace, .. } = store;
     let mut keys: Vec<_> = scopes.iter().map(|scope| configs::key(namespace, scope)).collect();
     keys.extend(entity.map(|entity| entities::key(namespace, entity)));
     keys.extend(shard.map(|shard| encode::key(namespace, shard)));
     if keys.is_empty() {
         return Ok(LookUp::default());
     }
-    let items = batch::get(client, table, keys, true).await?;
+    let items = batch::get(client, table, keys, consistent).await?;
     let found: HashMap<(&str, &str), _> =
         items.iter().filter_map(|item| Some(((text_of(item, PK)?, text_of(item, SK)?), item))).collect();
     let configs = scopes.iter().map(|scope| {

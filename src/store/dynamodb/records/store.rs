@@ -36,7 +36,16 @@ impl Records for DynamoDbStore {
         scopes: &'a [ConfigScope],
         shard: Option<&'a BucketKey>,
     ) -> StoreFuture<'a, LookUp> {
-        Box::pin(look_up::look_up(&self.client, &self.table, &self.namespace, entity, scopes, shard))
+        Box::pin(look_up::look_up(self, entity, scopes, shard, true))
+    }
+
+    fn look_up_loosely<'a>(
+        &'a self,
+        entity: Option<&'a EntityId>,
+        scopes: &'a [ConfigScope],
+        shard: Option<&'a BucketKey>,
+    ) -> StoreFuture<'a, LookUp> {
+        Box::pin(look_up::look_up(self, entity, scopes, shard, false))
     }
 
     fn put_config<'a>(&'a self, scope: &'a ConfigScope, config: &'a StoredConfig) -> StoreFuture<'a, ()> {

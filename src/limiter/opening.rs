@@ -1,0 +1,96 @@
+//! The time that opening a limiter has, and the way that it goes.
+
+use std::{env, pin::pin, time::Duration};
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    error::{Error, StackError},
+    store::StoreErrorKind,
+    telemetry,
+};
+
+/// How long opening waits before it says so. Then it is told after twice the time, and so on.
+const SAID_AFTER: Duration = Duration::from_secs(1);
+
+/// The longest time between two events.
+const SAID_EVERY: Duration = Duration::from_secs(10);
+
+/// Ends steps that take too long, and says what opening waits for.
+#[derive(Debug)]
+pub(super) struct Opening<'a> {
+    table: &'a str,
+    deadline: Duration,
+    until: Option<Instant>,
+}
+
+impl<'a> Opening<'a> {
+    /// Opening `table` may take `deadline` from now on.
+    pub(super) fn begin(table: &'a str, deadline: Duration) -> Self {
+        // If it is too far away to be a time, it is as good as never.
+        Self { table, deadline, until: Instant::now().checked_add(deadline) }
+    }
+
+    /// Takes a step of opening, in the time that is left.
+    pub(super) async fn step<T, E: Into<Error>>(
+        &self,
+        action: &'static str,
+        step: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Error> {
+        self.watch(action, self.until, step).await
+    }
+
+    /// Brings the table into being. That has bounds of its own, and does not count.
+    pub(super) async fn provision<T, E: Into<Error>>(
+        &mut self,
+        step: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Error> {
+        let begun = Instant::now();
+        let result = self.watch("provisioning the table", None, step).await;
+        self.until = self.until.and_then(|until| until.checked_add(begun.elapsed()));
+        result
+    }
+
+    async fn watch<T, E: Into<Error>>(
+        &self,
+        action: &'static str,
+        until: Option<Instant>,
+        step: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Error> {
+        let (mut step, begun, mut pause) = (pin!(step), Instant::now(), SAID_AFTER);
+        loop {
+            let said = Instant::now() + pause;
+            let next = until.map_or(said, |until| until.min(said));
+            if let Ok(result) = timeout_at(next, &mut step).await {
+                return result.map_err(Into::into);
+            }
+            if until.is_some_and(|until| until <= Instant::now()) {
+                return Err(StackError::Deadline { table: self.table.into(), action, deadline: self.deadline }.into());
+            }
+            telemetry::opening_waits(self.table, action, begun.elapsed());
+            pause = (pause * 2).min(SAID_EVERY);
+        }
+    }
+}
+
+/// Returns what leads to the table by the environment: the endpoint with the variable that names it, or the region.
+pub(super) fn way_to(region: &str) -> String {
+    let named = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"];
+    let endpoint = named.into_iter().find_map(|variable| Some((variable, env::var(variable).ok()?)));
+    match endpoint {
+        Some((variable, endpoint)) => format!("at {endpoint:?}, which {variable} names"),
+        None => format!("in region {region:?}, which AWS_REGION or the profile names"),
+    }
+}
+
+/// The error with what to look at, if the table was not reached.
+pub(super) fn told_the_way(error: Error, way: &str) -> Error {
+    match error {
+        Error::Stack(StackError::Call { action, error })
+            if matches!(error.kind(), StoreErrorKind::NotApplied | StoreErrorKind::Unknown) =>
+        {
+            StackError::Call { action, error: error.with_hint(&format!("DynamoDB was asked {way}")) }.into()
+        }
+        error => error,
+    }
+}

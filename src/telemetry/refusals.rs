@@ -1,0 +1,66 @@
+//! Failures of the store that last until somebody mends them.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::StoreCall;
+use crate::{
+    model::Resource,
+    store::{StoreError, StoreErrorKind},
+};
+
+/// How often the same call is told of: every request may meet the same refusal.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// Tells of calls that the store refuses for good: the first one of each kind of call at once, then one in ten seconds
+/// with the number of those between.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals(Mutex<[Told; StoreCall::ALL]>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    last: Option<Instant>,
+    since: u64,
+}
+
+impl Refusals {
+    /// Notes how a call ended.
+    pub(crate) fn note(&self, call: StoreCall, resource: &Resource, error: &StoreError) {
+        if matches!(error.kind(), StoreErrorKind::Rejected | StoreErrorKind::Missing)
+            && let Some(untold) = self.untold(call, Instant::now())
+        {
+            super::events::store_refuses(call.label(), resource, error, untold);
+        }
+    }
+
+    /// Returns how many were not told of, if this one is.
+    fn untold(&self, call: StoreCall, now: Instant) -> Option<u64> {
+        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = calls.get_mut(call as usize)?;
+        if told.last.is_some_and(|last| now.saturating_duration_since(last) < EVERY) {
+            told.since += 1;
+            return None;
+        }
+        told.last = Some(now);
+        Some(std::mem::take(&mut told.since))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_in_ten_seconds_is_told_for_each_kind_of_call() {
+        let (refusals, start) = (Refusals::default(), Instant::now());
+        let untold = |call, seconds| refusals.untold(call, start + Duration::from_secs(seconds));
+        assert_eq!(untold(StoreCall::Update, 0), Some(0));
+        assert_eq!(untold(StoreCall::Update, 1), None);
+        assert_eq!(untold(StoreCall::Update, 9), None);
+        assert_eq!(untold(StoreCall::LookUp, 9), Some(0));
+        assert_eq!(untold(StoreCall::Update, 10), Some(2));
+        assert_eq!(untold(StoreCall::Update, 19), None);
+    }
+}

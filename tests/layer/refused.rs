@@ -1,0 +1,144 @@
+//! The store refuses what nobody mends by waiting: the role may not write, the credentials are unknown, the table is
+//! gone. Modes for outages do not hold then: they would switch the limits off for good.
+
+use tollgate::{
+    Error, RateLimiter,
+    error::Unavailable,
+    layer::{OnUnavailable, PolicyBuilder},
+    limiter::{Breaker, Share},
+    model::{BreakerState, ConfigScope, StoredConfig, StoredOnUnavailable},
+    store::StoreErrorKind,
+};
+use tollgate_testkit::{ErrorAnswer, Fault};
+
+use super::{
+    events::Events,
+    world::{Remote, alices_tokens, clock, hello, layer, status, ten_tokens, tokens},
+};
+
+/// With a breaker that opens by any failure.
+async fn start() -> Remote {
+    let settings = RateLimiter::builder().clock(clock()).breaker(Breaker::new().failures(1));
+    Remote::exactly(settings).await
+}
+
+fn policies() -> [PolicyBuilder; 4] {
+    [
+        ten_tokens(),
+        ten_tokens().on_unavailable(OnUnavailable::Block),
+        ten_tokens().on_unavailable(OnUnavailable::Allow),
+        ten_tokens().on_unavailable(OnUnavailable::Local { share: Share::one_of(2) }),
+    ]
+}
+
+async fn store_allow(remote: &Remote) {
+    let stored = StoredConfig::new([]).with_on_unavailable(StoredOnUnavailable::Allow);
+    remote.limiter.config().set(ConfigScope::System, stored).await.unwrap();
+    remote.limiter.config().resolve("alice", "api").await.unwrap();
+}
+
+/// A14: a role without `UpdateItem`, and all that is like it, under every mode.
+#[tokio::test]
+async fn a_lasting_refusal_is_answered_with_503_in_every_mode() {
+    let refusals = [
+        ErrorAnswer::access_denied("dynamodb:UpdateItem"),
+        ErrorAnswer::unrecognized_client(),
+        ErrorAnswer::validation(),
+        ErrorAnswer::other(400, "InvalidSignatureException"),
+        ErrorAnswer::other(400, "ExpiredTokenException"),
+        ErrorAnswer::other(403, "AccessDenied"),
+        ErrorAnswer::other(400, "NeverHeardOf"),
+    ];
+    let remote = start().await;
+    store_allow(&remote).await;
+    let apps = policies().map(|policy| hello(layer(&remote.limiter, policy)));
+    assert_eq!(status(&apps[0], "alice").await, 200);
+    for refusal in refusals {
+        for operation in ["PutItem", "UpdateItem"] {
+            remote.proxy.set_fault(Fault::answer(refusal.clone()).on(operation));
+            let who = if operation == "PutItem" { "newcomer" } else { "alice" };
+            for app in &apps {
+                assert_eq!(status(app, who).await, 503, "{refusal:?} of {operation}");
+            }
+        }
+        assert_eq!(remote.limiter.breaker_state(), BreakerState::Closed, "{refusal:?}");
+    }
+    remote.proxy.clear_faults();
+    assert_eq!(status(&apps[0], "alice").await, 200, "as soon as somebody has mended it");
+    assert_eq!(alices_tokens(&remote.limiter).await, 80);
+}
+
+/// The look-up of limits and parents, if nothing is known of the entity yet.
+#[tokio::test]
+async fn a_refused_look_up_is_no_outage_either() {
+    let remote = start().await;
+    store_allow(&remote).await;
+    remote.proxy.set_fault(Fault::answer(ErrorAnswer::access_denied("dynamodb:BatchGetItem")).on("BatchGetItem"));
+    for policy in policies() {
+        assert_eq!(status(&hello(layer(&remote.limiter, policy)), "newcomer").await, 503);
+    }
+    assert_eq!(remote.limiter.breaker_state(), BreakerState::Closed);
+}
+
+#[tokio::test]
+async fn a_table_that_is_gone_is_no_outage() {
+    let remote = start().await;
+    store_allow(&remote).await;
+    let apps = policies().map(|policy| hello(layer(&remote.limiter, policy)));
+    assert_eq!(status(&apps[0], "alice").await, 200);
+    let client = remote.engine.client();
+    let table = client.list_tables().send().await.unwrap().table_names().first().unwrap().clone();
+    client.delete_table().table_name(table).send().await.unwrap();
+    for app in &apps {
+        for who in ["alice", "newcomer"] {
+            assert_eq!(status(app, who).await, 503);
+        }
+    }
+    assert_eq!(remote.limiter.breaker_state(), BreakerState::Closed);
+    // Nor is another table of that name.
+    RateLimiter::open().client(client).await.unwrap();
+    for app in &apps {
+        assert_eq!(status(app, "alice").await, 503);
+    }
+}
+
+/// After `shutdown` there is nothing to wait for.
+#[tokio::test]
+async fn a_limiter_that_was_shut_down_is_no_outage() {
+    let remote = start().await;
+    store_allow(&remote).await;
+    remote.limiter.shutdown().await;
+    for policy in policies() {
+        assert_eq!(status(&hello(layer(&remote.limiter, policy)), "alice").await, 503);
+    }
+}
+
+#[tokio::test]
+async fn the_missing_permission_is_told_once() {
+    let events = Events::collect();
+    let remote = start().await;
+    let app = hello(layer(&remote.limiter, ten_tokens().on_unavailable(OnUnavailable::Allow)));
+    remote.proxy.set_fault(Fault::answer(ErrorAnswer::access_denied("dynamodb:PutItem")).on("PutItem"));
+    for _ in 0..3 {
+        assert_eq!(status(&app, "alice").await, 503);
+    }
+    let text = events.text();
+    assert_eq!(text.matches("store refuses").count(), 1, "{text}");
+    let event = text.lines().find(|line| line.contains("store refuses")).unwrap();
+    assert!(event.contains("ERROR") && event.contains("permission=\"dynamodb:PutItem\""), "{event}");
+    assert!(!text.contains("store call failed"), "{text}");
+
+    let error = remote.limiter.acquire("alice", "api").limits(tokens()).await.unwrap_err();
+    let Error::Unavailable(error @ Unavailable::Store(refusal)) = &error else { panic!("{error:?}") };
+    assert!(!error.is_outage());
+    assert_eq!(refusal.kind(), StoreErrorKind::Rejected);
+    assert_eq!(refusal.missing_permission(), Some("dynamodb:PutItem"));
+}
+
+/// A policy that only observes never refuses.
+#[tokio::test]
+async fn a_shadow_policy_passes_it() {
+    let remote = start().await;
+    remote.proxy.set_fault(Fault::answer(ErrorAnswer::access_denied("dynamodb:PutItem")).on("PutItem"));
+    assert_eq!(status(&hello(layer(&remote.limiter, ten_tokens().shadow())), "alice").await, 200);
+}

@@ -2,6 +2,7 @@
 
 use std::{error::Error as StdError, io};
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
     types::CancellationReason,
@@ -40,8 +41,11 @@ where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
     let kind = match &error {
-        SdkError::ConstructionFailure(_) => StoreErrorKind::NotApplied,
-        SdkError::DispatchFailure(_) if never_connected(&error) => StoreErrorKind::NotApplied,
+        SdkError::ConstructionFailure(_) => lacks_credentials(&error).unwrap_or(StoreErrorKind::NotApplied),
+        SdkError::DispatchFailure(_) => lacks_credentials(&error).unwrap_or(match never_connected(&error) {
+            true => StoreErrorKind::NotApplied,
+            false => StoreErrorKind::Unknown,
+        }),
         // The status decides, for there are more codes than are known here.
         SdkError::ServiceError(service) if refuses(service.raw().status().as_u16()) => match service.err().code() {
             Some(code) if BUSY.contains(&code) && is_hot_key(service.raw().body().bytes()) => StoreErrorKind::HotKey,
@@ -101,6 +105,18 @@ fn never_connected(error: &(dyn StdError + 'static)) -> bool {
     causes(error)
         .filter_map(|error| error.downcast_ref::<io::Error>())
         .any(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+/// Returns what it means that there are no credentials, if that is why nothing was sent: if they cannot be read for now,
+/// they may come back.
+fn lacks_credentials(error: &(dyn StdError + 'static)) -> Option<StoreErrorKind> {
+    let error = causes(error).find_map(|error| error.downcast_ref::<CredentialsError>())?;
+    Some(match error {
+        CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_) => {
+            StoreErrorKind::Rejected
+        }
+        _ => StoreErrorKind::NotApplied,
+    })
 }
 
 /// Returns one line: the code and message of an answer, else all causes, because the SDK's own texts say little.

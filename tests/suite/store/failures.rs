@@ -1,6 +1,9 @@
 //! What is known about a call that failed.
 
+use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError, future};
 use tollgate::{
+    Error,
+    error::{SettleError, StackError, Unavailable},
     model::Update,
     store::{Outcome, Store, StoreError, StoreErrorKind, dynamodb::DynamoDbStore},
 };
@@ -49,6 +52,65 @@ async fn an_engine_that_is_down_has_done_nothing() {
     for error in errors(&store).await {
         assert_eq!(error.kind(), StoreErrorKind::NotApplied, "{error}");
         assert!(error.is_not_applied() && error.cause().is_some(), "{error}");
+    }
+}
+
+/// Has no credentials, for good or for now.
+#[derive(Debug)]
+struct NoCredentials {
+    for_good: bool,
+}
+
+impl ProvideCredentials for NoCredentials {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::ready(Err(match self.for_good {
+            true => CredentialsError::not_loaded("nobody has any"),
+            false => CredentialsError::provider_error("the metadata service does not answer"),
+        }))
+    }
+}
+
+/// Nothing was sent; credentials that cannot be read for now may come back, those that nobody has do not.
+#[tokio::test]
+async fn a_client_without_credentials_has_done_nothing() {
+    let (table, proxy, _) = behind_proxy().await;
+    for (for_good, kind) in [(true, StoreErrorKind::Rejected), (false, StoreErrorKind::NotApplied)] {
+        let config = table.engine.config_through(&proxy).credentials_provider(NoCredentials { for_good });
+        let client = aws_sdk_dynamodb::Client::from_conf(config.build());
+        for error in errors(&DynamoDbStore::new(&client, TABLE, NAMESPACE)).await {
+            assert_eq!(error.kind(), kind, "{error}");
+        }
+    }
+    assert_eq!((tokens(&table).await, proxy.received("UpdateItem")), (5_000, 0));
+}
+
+/// B11: reporters print an error and then its sources.
+#[tokio::test]
+async fn a_chain_of_errors_says_nothing_twice() {
+    let (_table, proxy, store) = behind_proxy().await;
+    for fault in [Fault::answer(ErrorAnswer::access_denied("dynamodb:GetItem")), Fault::refuse()] {
+        proxy.set_fault(fault);
+        for error in errors(&store).await {
+            let said = error.to_string();
+            let cause = error.cause().expect("the SDK's own error").to_string();
+            let wrapped: [Box<dyn std::error::Error>; 4] = [
+                Box::new(error.clone()),
+                Box::new(Error::from(Unavailable::Store(error.clone()))),
+                Box::new(SettleError::Store(error.clone())),
+                Box::new(Error::Stack(StackError::Call { action: "reading", error: error.clone() })),
+            ];
+            for error in wrapped {
+                let chain: Vec<_> = std::iter::successors(Some(&*error), |error| error.source()).collect();
+                let texts: Vec<_> = chain.iter().map(ToString::to_string).collect();
+                assert_eq!(texts.join(": ").matches(&said).count(), 1, "{texts:?}");
+                assert!(!said.starts_with(&cause) || texts.len() == 1, "{texts:?}");
+                // What `main` prints of an error that it returns.
+                assert!(format!("{error:?}").len() < said.len() + 200, "{error:?}");
+            }
+        }
     }
 }
 

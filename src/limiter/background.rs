@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{runtime::Handle, sync::Notify};
+use tokio::{
+    runtime::Handle,
+    sync::{Mutex, Notify},
+};
 
 use super::waits::{Timeout, Waits};
 
@@ -26,9 +29,11 @@ struct Shared {
     runtime: Handle,
     active: AtomicUsize,
     idle: Notify,
-    /// Differences that are to be written.
-    unwritten: AtomicUsize,
+    /// Differences that are to be written: of settlements before the last flush and after it, in turn.
+    unwritten: [AtomicUsize; 2],
     written: Notify,
+    /// One flush at a time.
+    flushing: Mutex<()>,
     hurry: Notify,
     closed: AtomicBool,
     flushes: AtomicU64,
@@ -61,8 +66,9 @@ impl Background {
                 runtime,
                 active: AtomicUsize::new(0),
                 idle: Notify::new(),
-                unwritten: AtomicUsize::new(0),
+                unwritten: [AtomicUsize::new(0), AtomicUsize::new(0)],
                 written: Notify::new(),
+                flushing: Mutex::new(()),
                 hurry: Notify::new(),
                 closed: AtomicBool::new(false),
                 flushes: AtomicU64::new(0),
@@ -127,16 +133,25 @@ impl Background {
 
     /// Counts a difference that is to be written.
     pub(super) fn unwritten(&self) -> Unwritten {
-        self.shared.unwritten.fetch_add(1, Ordering::SeqCst);
-        Unwritten(self.shared.clone())
+        let turn = turn(self.flushes());
+        self.shared.unwritten[turn].fetch_add(1, Ordering::SeqCst);
+        Unwritten(self.shared.clone(), turn)
     }
 
-    /// Ends all pauses, and waits until no difference is left that was not written. False as for
+    /// Ends all pauses, and waits until no difference is left that was to be written before. False as for
     /// [`close`](Self::close).
     pub(super) async fn flush(&self, patience: Duration) -> bool {
-        self.shared.flushes.fetch_add(1, Ordering::SeqCst);
-        self.shared.hurry.notify_waiters();
-        self.until(&self.shared.unwritten, &self.shared.written, patience).await
+        let Shared { flushing, flushes, hurry, unwritten, written, .. } = &*self.shared;
+        let _flushing = flushing.lock().await;
+        let now = turn(flushes.load(Ordering::SeqCst));
+        // What a flush that was given up has left behind comes first: nothing more is counted there.
+        if !self.until(&unwritten[1 - now], written, patience).await {
+            return false;
+        }
+        // What is settled from now on is counted there: under steady traffic, flushing ends all the same.
+        flushes.fetch_add(1, Ordering::SeqCst);
+        hurry.notify_waiters();
+        self.until(&unwritten[now], written, patience).await
     }
 
     /// Waits until `count` is zero, which `notify` tells.
@@ -163,13 +178,18 @@ impl Background {
     }
 }
 
+/// Which of two counts holds after so many flushes.
+fn turn(flushes: u64) -> usize {
+    usize::from(flushes % 2 == 1)
+}
+
 /// A difference that is to be written.
 #[derive(Debug)]
-pub(super) struct Unwritten(Arc<Shared>);
+pub(super) struct Unwritten(Arc<Shared>, usize);
 
 impl Drop for Unwritten {
     fn drop(&mut self) {
-        if self.0.unwritten.fetch_sub(1, Ordering::SeqCst) == 1 {
+        if self.0.unwritten[self.1].fetch_sub(1, Ordering::SeqCst) == 1 {
             self.0.written.notify_waiters();
         }
     }

@@ -119,6 +119,17 @@ pub(super) const TABLE: &[Row] = &[
             (Field::Total, "/totalTokens"),
         ],
     },
+    Row {
+        api: "Bedrock InvokeModel of Nova",
+        places: &["/usage"],
+        fields: &[
+            (Field::Input, "/inputTokens"),
+            (Field::CacheCreation, "/cacheWriteInputTokenCount"),
+            (Field::CacheRead, "/cacheReadInputTokenCount"),
+            (Field::Output, "/outputTokens"),
+            (Field::Total, "/totalTokens"),
+        ],
+    },
     Row { api: "Cohere v2", places: &["/usage", "/delta/usage"], fields: COHERE },
     Row { api: "Cohere v1, embed", places: &["/meta", "/response/meta"], fields: COHERE },
     Row {

@@ -49,6 +49,7 @@ pub(super) fn answers(said: &str) -> Vec<Answer> {
         text("Gemini interactions", EVENTS, INTERACTION_STREAM, [1_470, 1_240, 240, 230]),
         text("Bedrock Converse", JSON, CONVERSE, [1_253, 1_203, 203, 50]),
         Answer { name: "Bedrock Converse", kind: MESSAGES, body: converse, used: [1_253, 1_203, 203, 50].map(Some) },
+        text("Bedrock InvokeModel of Nova", JSON, NOVA, [1_253, 1_203, 203, 50]),
         text("Cohere v2", JSON, COHERE, [504, 466, 450, 38]),
         text("Cohere v2", EVENTS, COHERE_STREAM, [504, 466, 450, 38]),
         text("Cohere v1", JSON, COHERE_V1, [108, 68, 68, 40]),
@@ -228,6 +229,10 @@ const CONVERSE: &str = r#"{"metrics":{"latencyMs":1275},"output":{"message":{"co
 {"input":{"usage":{"totalTokens":9}}}}],"role":"assistant"}},"stopReason":"end_turn","usage":{"inputTokens":3,
 "outputTokens":50,"totalTokens":1253,"cacheReadInputTokens":1000,"cacheWriteInputTokens":200,"cacheDetails":
 [{"ttl":"5m","inputTokens":200}]}}"#;
+
+const NOVA: &str = r#"{"output":{"message":{"content":[{"text":"SAID"}],"role":"assistant"}},"stopReason":"end_turn",
+"usage":{"inputTokens":3,"outputTokens":50,"totalTokens":1253,"cacheReadInputTokenCount":1000,
+"cacheWriteInputTokenCount":200}}"#;
 
 fn converse_stream() -> [(&'static str, &'static str); 5] {
     [

@@ -37,6 +37,8 @@ pub(super) fn as_sent(path: &[u8]) -> Path {
 pub(super) fn readings(path: &[u8]) -> Option<Readings> {
     let mut readings = Readings::new();
     readings.push(as_sent(path));
+    // Some servers split a path before they decode its segments.
+    add(&mut readings, decoded(path, |byte| byte != b'/'))?;
     add(&mut readings, decoded(path, |_| true))?;
     let undo = [cut_at_nul, without_control_characters, with_slashes, without_parameters];
     // The order of the last two matters: `/a//../b` is `/a/b` or `/b`.
@@ -88,9 +90,9 @@ fn without_dots(path: &Path) -> Path {
     let mut resolved = Path::new();
     let mut segments = segments(path).peekable();
     while let Some(segment) = segments.next() {
-        match segment {
-            b"." => {}
-            b".." => resolved.truncate(resolved.iter().rposition(|byte| *byte == b'/').unwrap_or(0)),
+        match dots(segment) {
+            Some(1) => {}
+            Some(2) => resolved.truncate(resolved.iter().rposition(|byte| *byte == b'/').unwrap_or(0)),
             _ => {
                 resolved.push(b'/');
                 resolved.extend_from_slice(segment);
@@ -102,6 +104,19 @@ fn without_dots(path: &Path) -> Path {
         }
     }
     resolved
+}
+
+/// Returns how many dots the segment consists of. Some servers take encoded ones for dots, and decode nothing else.
+fn dots(mut segment: &[u8]) -> Option<usize> {
+    let mut count = 0;
+    while !segment.is_empty() {
+        segment = match segment {
+            [b'.', rest @ ..] | [b'%', b'2', b'e' | b'E', rest @ ..] => rest,
+            _ => return None,
+        };
+        count += 1;
+    }
+    Some(count)
 }
 
 fn without_empty_segments(path: &Path) -> Path {
@@ -180,7 +195,7 @@ mod tests {
 
     #[test]
     fn other_paths_have_more() {
-        let odd: [(&str, &[&str]); 22] = [
+        let odd: [(&str, &[&str]); 25] = [
             ("/%61pi", &["/%61pi", "/api"]),
             ("/a%3Ab", &["/a%3Ab", "/a:b"]),
             ("//api", &["//api", "/api"]),
@@ -194,6 +209,9 @@ mod tests {
             ("/x%2f..%2Fapi", &["/x%2f..%2Fapi", "/x/../api", "/api"]),
             ("/x\\api", &["/x\\api", "/x/api"]),
             ("/%2e%2e/api", &["/%2e%2e/api", "/../api", "/api"]),
+            ("/a%2Fb/%2e%2E", &["/a%2Fb/%2e%2E", "/a%2Fb/..", "/a/b/..", "/", "/a/"]),
+            ("/%61/.%2e", &["/%61/.%2e", "/a/..", "/"]),
+            ("/%61pi/x%2Fy", &["/%61pi/x%2Fy", "/api/x%2Fy", "/api/x/y"]),
             ("/%", &["/%"]),
             ("/%zz%4", &["/%zz%4"]),
             ("/%2561pi", &["/%61pi"]),

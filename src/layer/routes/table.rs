@@ -36,7 +36,7 @@ impl Rule {
 pub(super) struct Table {
     rows: Box<[(Row, Rule)]>,
     otherwise: Rule,
-    /// True if any row goes by the path as it was sent.
+    /// True if any row is compared with the path that was sent.
     reads_paths: bool,
     /// What the policies of all rows hide together.
     hidden: Hidden,

@@ -64,7 +64,7 @@ async fn templates() {
 }
 
 /// Spellings that some servers take for `/admin/x`, and others for something else.
-const SPELLINGS: [&str; 14] = [
+const SPELLINGS: [&str; 15] = [
     "/%61dmin/x",
     "/admi%6E/x",
     "//admin/x",
@@ -79,6 +79,7 @@ const SPELLINGS: [&str; 14] = [
     "/ad%0Amin/x",
     "/admin%00.png",
     "/a/b/%2e%2e//..;v//admin/x",
+    "/public/x%2Fy/%2e%2e/%2e%2e/admin/x",
 ];
 
 #[tokio::test]
@@ -173,6 +174,18 @@ async fn characters_that_need_no_encoding() {
         ("/users/7;v=2", "user"),
         ("/users/a%3Ab", "user"),
     ] {
+        assert_eq!(get(&service, path).await, expected, "{path}");
+    }
+}
+
+/// A server that splits a path before it decodes the segments sees one of `/users/{id}`.
+#[tokio::test]
+async fn a_slash_in_a_segment() {
+    let routes = || Routes::builder().route(Route::path("/users/{id}"), named("user"));
+    let service = bare(routes().otherwise_unlimited().unwrap());
+    for (path, expected) in
+        [("/us%65rs/a%2Fb", "400"), ("/users/a%2Fb", "400"), ("/us%65rs/a", "400"), ("/other/a%2Fb", "unlimited")]
+    {
         assert_eq!(get(&service, path).await, expected, "{path}");
     }
 }

@@ -177,7 +177,9 @@ proptest! {
     #[test]
     fn a_prefix_has_all_requests_of_a_nested_router((templates, paths) in templates(1)) {
         let template = templates[0].trim_end_matches('/');
-        prop_assume!(!template.is_empty() && !template.contains('*'));
+        if template.is_empty() || template.contains('*') {
+            return Ok(());
+        }
         let router = Router::new().nest(template, routes(["/", "/{*inner}"])).fallback(async || ());
         run(async {
             for path in paths.iter().flat_map(|path| [path.clone(), format!("{path}/x"), format!("{path}//")]) {

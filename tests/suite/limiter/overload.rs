@@ -247,6 +247,12 @@ async fn look_ups_that_are_throttled_leave_the_places_to_others() {
     println!("{granted} grants in 500 ms");
     assert!(granted >= 50, "{granted}");
     assert!(at.store.count("look_up") > 400, "{}", at.store.count("look_up"));
+    // Nor are they tried again for nobody.
+    asked.shutdown().await;
+    sleep(Duration::from_millis(50)).await;
+    let before = at.store.count("look_up");
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(at.store.count("look_up"), before);
 }
 
 /// As with other requests, nothing is sent for a transaction whose caller has gone: of a child and its parent, and of

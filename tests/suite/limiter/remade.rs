@@ -295,7 +295,9 @@ async fn differences_wait_for_a_table_that_is_missing() {
 }
 
 /// Asks again as soon as the first answer comes: before whoever brings it goes on.
-struct AskAgain(Mutex<Option<Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>>>);
+struct AskAgain(Mutex<Option<Asking>>);
+
+type Asking = Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>;
 
 impl Wake for AskAgain {
     fn wake(self: Arc<Self>) {
@@ -315,7 +317,8 @@ async fn nothing_is_written_for_those_who_come_between() {
     let waker = Waker::from(again.clone());
     assert!(first.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     sleep(Duration::from_millis(20)).await;
-    let second = again.0.lock().unwrap().take().unwrap().await;
+    let second = again.0.lock().unwrap().take().unwrap();
+    let second = second.await;
     assert!(matches!(second, Err(Error::Unavailable(Unavailable::Store(_)))), "{second:?}");
     let since: Vec<_> = at.store.calls()[before..].iter().map(|call| call.what).collect();
     assert_eq!(since, ["is_registered"; 2]);

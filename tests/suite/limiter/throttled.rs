@@ -1,37 +1,35 @@
 //! A store that throttles every write: a request that the next write would come too late for has no decision, and is
 //! told when to try again. In virtual time.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use tokio::time::Instant;
-use tollgate::{Error, Lease, Limit, RateLimiter, error::Unavailable, limiter::Acquire, store::StoreErrorKind};
+use tollgate::{Error, Lease, Limit, error::Unavailable, limiter::Acquire, store::StoreErrorKind};
 
-use super::flaky::{Flaky, RuntimeClock};
+use super::crowd::Setting;
 
 const ROUND_TRIP: Duration = Duration::from_millis(5);
 
 /// The default.
 const DEADLINE: Duration = Duration::from_millis(250);
 
-struct Setting {
-    store: Arc<Flaky>,
-    limiter: RateLimiter,
+/// 60 tokens, one a second.
+fn setting() -> Setting {
+    Setting { limit: Limit::per_minute("tokens", 60), ..Setting::new(ROUND_TRIP) }
 }
 
-impl Setting {
-    fn new() -> Self {
-        let store = Arc::new(Flaky::default());
-        store.take(ROUND_TRIP);
-        let limiter = RateLimiter::builder().clock(RuntimeClock::start()).build_shared(store.clone()).unwrap();
-        Self { store, limiter }
-    }
+fn ask(at: &Setting, cost: u64) -> Acquire {
+    at.alone("user").cost("tokens", cost)
+}
 
-    fn ask(&self, cost: u64) -> Acquire {
-        self.limiter.acquire("user", "api").limits(Limit::per_minute("tokens", 60)).cost("tokens", cost)
-    }
+async fn spend(at: &Setting, cost: u64) {
+    ask(at, cost).await.unwrap().commit().await.unwrap();
+}
 
-    async fn spend(&self, cost: u64) {
-        self.ask(cost).await.unwrap().commit().await.unwrap();
+/// Throttles writes from now on, or not.
+fn throttle(at: &Setting, throttles: bool) {
+    for what in ["create", "update"] {
+        at.store.fail(what, throttles.then_some(StoreErrorKind::Busy));
     }
 }
 
@@ -50,40 +48,40 @@ async fn throttled(acquire: Acquire) -> (Duration, Duration) {
 #[tokio::test(start_paused = true)]
 async fn what_the_bucket_holds_has_no_decision_before_the_deadline() {
     for (deadline, cost) in [(DEADLINE, 1), (DEADLINE, 50), (Duration::from_millis(60), 1)] {
-        let at = Setting::new();
-        at.spend(10).await;
-        at.store.fail(StoreErrorKind::Busy);
-        let (wait, after) = throttled(at.ask(cost).deadline(deadline)).await;
+        let at = setting();
+        spend(&at, 10).await;
+        throttle(&at, true);
+        let (wait, after) = throttled(ask(&at, cost).deadline(deadline)).await;
         assert!(after <= deadline, "{after:?}");
         assert!(!wait.is_zero() && wait <= Duration::from_millis(750), "{wait:?}");
-        at.store.fail(None);
+        throttle(&at, false);
         tokio::time::sleep(wait).await;
-        at.ask(cost).deadline(deadline).await.unwrap().commit().await.unwrap();
+        ask(&at, cost).deadline(deadline).await.unwrap().commit().await.unwrap();
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_the_bucket_does_not_hold_is_denied_by_arithmetic() {
-    let at = Setting::new();
-    at.spend(60).await;
-    at.store.fail(StoreErrorKind::Busy);
+    let at = setting();
+    spend(&at, 60).await;
+    throttle(&at, true);
     // A token a second: it is known to be short.
     let begun = Instant::now();
-    let denied = at.ask(3).await.unwrap_err();
+    let denied = ask(&at, 3).await.unwrap_err();
     assert!(begun.elapsed().is_zero());
     let wait = denied.denied().unwrap().retry_after().unwrap();
     assert!((2_900..=3_000).contains(&wait.as_millis()), "{wait:?}");
     tokio::time::sleep(wait).await;
     // By then it has what was asked for, but nobody can write.
-    let (_, after) = throttled(at.ask(3)).await;
+    let (_, after) = throttled(ask(&at, 3)).await;
     assert!(after <= DEADLINE, "{after:?}");
 }
 
 /// Of a bucket that was never seen nobody knows when it will have what is asked for.
 #[tokio::test(start_paused = true)]
 async fn what_was_never_seen_is_not_denied() {
-    let at = Setting::new();
-    at.store.fail(StoreErrorKind::Busy);
-    let error = at.ask(1).await.unwrap_err();
+    let at = setting();
+    throttle(&at, true);
+    let error = ask(&at, 1).await.unwrap_err();
     assert!(matches!(error, Error::Unavailable(Unavailable::Throttled { .. })), "{error:?}");
 }

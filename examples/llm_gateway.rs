@@ -5,7 +5,7 @@
 //! the body that the API's own clients read.
 //!
 //! The model is a fake with a socket of its own, and the embedded engine is the table, so there is nothing to install.
-//! `UPSTREAM=http://127.0.0.1:11434` asks a server of yours instead.
+//! `UPSTREAM=http://127.0.0.1:11434` asks a server of yours instead, and `AWS_ENDPOINT_URL_DYNAMODB` names another table.
 //!
 //! ```sh
 //! cargo run --example llm_gateway
@@ -22,7 +22,9 @@ mod tokens;
 #[path = "llm_gateway/upstream.rs"]
 mod upstream;
 
-use std::{collections::HashSet, error::Error, sync::Arc, time::Duration};
+mod support;
+
+use std::{collections::HashSet, error::Error, process::ExitCode, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -43,7 +45,6 @@ use tollgate::{
     limiter::Share,
     model::{ConfigScope, Entity},
 };
-use tollgate_testkit::Engine;
 
 use api::Api;
 use upstream::Upstream;
@@ -63,7 +64,11 @@ const TYPICAL: u64 = 100;
 const GRACE: Duration = Duration::from_secs(30);
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    support::exit(run().await)
+}
+
+async fn run() -> Result<(), support::Failure> {
     tracing_subscriber::fmt().with_env_filter("tollgate=info").with_writer(std::io::stderr).init();
     let upstream = match std::env::var("UPSTREAM") {
         Ok(url) => url,
@@ -75,19 +80,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     };
 
-    // The table lives as long as this variable. Yours: `RateLimiter::open().stack("rate-limits").await?`
-    let engine = Engine::start().await;
-    let limiter = RateLimiter::open().client(engine.client()).await?;
+    // The embedded engine lives as long as this variable. With a table of yours: `RateLimiter::open().await?`.
+    let (limiter, _engine) = support::open().await?;
     let known = set_up(&limiter).await?;
 
-    let port = std::env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(3000);
-    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    let listener = support::listen().await?;
     println!("{}", welcome(&format!("http://{}", listener.local_addr()?)));
-    let served = axum::serve(listener, gateway(&limiter, known, &upstream)?).with_graceful_shutdown(stopped());
+    let gateway = gateway(&limiter, known, &upstream)?;
     tokio::select! {
-        served = served => served?,
+        served = axum::serve(listener, gateway).with_graceful_shutdown(support::stopped()) => served?,
         // Streams can take longer than anybody waits for.
-        () = async { stopped().await; tokio::time::sleep(GRACE).await } => {}
+        () = async { support::stopped().await; tokio::time::sleep(GRACE).await } => {}
     }
     // Writes the settlements that are still on their way.
     limiter.shutdown().await;
@@ -102,12 +105,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
 pub(crate) async fn set_up(limiter: &RateLimiter) -> Result<HashSet<EntityId>, Box<dyn Error>> {
     let (config, entities) = (limiter.config(), limiter.entities());
     let project = EntityId::new("project-search")?;
-    entities.create(Entity::new(project.clone()).with_name("Search")).await?;
+    entities.ensure(Entity::new(project.clone()).with_name("Search")).await?;
     let mut known = HashSet::new();
     for key in ["sk-alice", "sk-bob"] {
         let key = EntityId::from_secret(key)?;
         // `cascading`: whatever is charged to the key is charged to its project, too.
-        entities.create(Entity::new(key.clone()).with_parent(project.clone()).cascading()).await?;
+        entities.ensure(Entity::new(key.clone()).with_parent(project.clone()).cascading()).await?;
         known.insert(key);
     }
     // A key has these; the project has more than a key, and less than both.
@@ -224,20 +227,6 @@ async fn complete(
 #[derive(Clone, Copy)]
 struct Prompt {
     tokens: u64,
-}
-
-/// Waits for ctrl-c, or for the signal with which containers are stopped.
-async fn stopped() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminated) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminated.recv() => {}
-            }
-        }
-        Err(_) => std::future::pending().await,
-    }
 }
 
 fn welcome(url: &str) -> String {

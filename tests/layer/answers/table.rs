@@ -1,7 +1,8 @@
 //! One table of all refusals: every reason in every form, with status, headers and body.
 //!
 //! `table.txt` has what clients are told, to be read by people. A change of an answer is a change of that file:
-//! `UPDATE_TABLE=1 cargo test --test layer answers::table` writes it anew.
+//! `UPDATE_TABLE=1 cargo test --test layer answers::table` writes it anew. The last reason, a mistake in the set-up, is as
+//! debug builds tell it: others do not say which.
 
 use std::fmt::Write;
 
@@ -89,8 +90,10 @@ async fn every_reason_in_every_form() {
         for form in FORMS {
             let answer = answer(why, form).await;
             assert_eq!(answer.headers()["cache-control"], "no-store", "{why:?}, {form:?}");
-            table += &cell(why, form, &answer);
-            table.push('\n');
+            if why != Why::Setup || cfg!(debug_assertions) {
+                table += &cell(why, form, &answer);
+                table.push('\n');
+            }
         }
     }
     if std::env::var_os("UPDATE_TABLE").is_some() {
@@ -100,5 +103,5 @@ async fn every_reason_in_every_form() {
     for (line, (told, expected)) in table.lines().zip(TABLE.lines()).enumerate() {
         assert_eq!(told, expected, "line {} of table.txt", line + 1);
     }
-    assert_eq!(table.len(), TABLE.len());
+    assert!(table.len() == TABLE.len() || !cfg!(debug_assertions));
 }

@@ -21,9 +21,10 @@ pub(crate) async fn open() -> Result<(RateLimiter, Option<Engine>), Failure> {
     match RateLimiter::open().await {
         Ok(limiter) => Ok((limiter, None)),
         Err(error) => Err(format!(
-            "the table behind {ENDPOINT}={} does not open: {}. Check that variable (http://host:port), AWS_REGION and \
+            "the table behind {ENDPOINT}={} does not open ({}): {}. Check that variable (http://host:port), AWS_REGION and \
              the AWS credentials; without {ENDPOINT} an embedded engine is used",
             endpoint.to_string_lossy(),
+            error.code().unwrap_or("no code"),
             root_cause(&error),
         )
         .into()),

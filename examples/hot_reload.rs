@@ -6,6 +6,8 @@
 //! The limits live in an embedded engine, unless `AWS_ENDPOINT_URL_DYNAMODB` names another endpoint.
 
 mod support;
+#[path = "support/table.rs"]
+mod table;
 
 use std::{error::Error, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -42,7 +44,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), support::Failure> {
     tracing_subscriber::fmt().with_env_filter("tollgate=info,hot_reload=info").with_writer(std::io::stderr).init();
     // The embedded engine lives as long as this variable. With a table of yours: `RateLimiter::open().await?`.
-    let (limiter, _engine) = support::open().await?;
+    let (limiter, _engine) = table::open().await?;
 
     let path = match std::env::args_os().nth(1) {
         Some(path) => PathBuf::from(path),

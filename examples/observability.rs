@@ -4,6 +4,8 @@
 //! stderr: `RUST_LOG=tollgate=debug` shows a span for every decision. The embedded engine is the table.
 
 mod support;
+#[path = "support/table.rs"]
+mod table;
 
 use std::process::ExitCode;
 
@@ -40,7 +42,7 @@ async fn run() -> Result<(), support::Failure> {
     metrics::set_global_recorder(recorder)?;
 
     // The embedded engine lives as long as this variable. With a table of yours: `RateLimiter::open().await?`.
-    let (limiter, _engine) = support::open().await?;
+    let (limiter, _engine) = table::open().await?;
     let listener = support::listen().await?;
     let url = format!("http://{}", listener.local_addr()?);
     println!("Listening on {url}. Try:\n");

@@ -3,6 +3,8 @@
 //! The limits live in an embedded engine, unless `AWS_ENDPOINT_URL_DYNAMODB` names another endpoint.
 
 mod support;
+#[path = "support/table.rs"]
+mod table;
 
 use std::{error::Error, net::SocketAddr, process::ExitCode};
 
@@ -24,7 +26,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), support::Failure> {
     tracing_subscriber::fmt().with_env_filter("tollgate=info").with_writer(std::io::stderr).init();
     // The embedded engine lives as long as this variable. With a table of yours: `RateLimiter::open().await?`.
-    let (limiter, _engine) = support::open().await?;
+    let (limiter, _engine) = table::open().await?;
     let listener = support::listen().await?;
     println!("Listening on http://{}", listener.local_addr()?);
     let app = app(&limiter)?.into_make_service_with_connect_info::<SocketAddr>();

@@ -5,6 +5,8 @@
 //! stack and namespace of `TOLLGATE_STACK` and `TOLLGATE_NAMESPACE`.
 
 mod support;
+#[path = "support/table.rs"]
+mod table;
 
 use std::process::ExitCode;
 
@@ -29,7 +31,7 @@ async fn run() -> Result<(), support::Failure> {
     tracing_subscriber::fmt().with_env_filter("tollgate=info").with_writer(std::io::stderr).init();
 
     // The embedded engine lives as long as this variable. With a table of yours: `RateLimiter::open().await?`.
-    let (limiter, _engine) = support::open().await?;
+    let (limiter, _engine) = table::open().await?;
     let listener = support::listen().await?;
     println!("{}", welcome(&format!("http://{}", listener.local_addr()?)));
 

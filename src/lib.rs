@@ -38,7 +38,8 @@
 //! | the arithmetic | [`model`] |
 //! | logs, spans and metrics | [`telemetry`] |
 //!
-//! The guide in the repository's `docs/guide` has a page on each topic, and a cookbook.
+//! The [guide](crate::guide) has a page on each topic, a cookbook, every setting with its default, and what to do when
+//! something goes wrong.
 //!
 //! # Features
 //!
@@ -63,6 +64,7 @@
 //! - Dropping is safe anywhere; [`layer`] and [`Lease`] say what each drop means.
 //! - No request waits for the store longer than its deadline, nor for capacity unless it is told to, and
 //!   nothing on its path panics.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(all(feature = "axum", feature = "dynamodb", feature = "usage-body")),
     allow(rustdoc::broken_intra_doc_links)
@@ -74,6 +76,8 @@ pub mod clock;
 pub mod error;
 #[cfg(feature = "axum")]
 pub mod extract;
+#[cfg(all(doc, not(doctest)))]
+pub mod guide;
 pub mod layer;
 pub mod limiter;
 pub mod model;
@@ -86,58 +90,3 @@ pub use layer::RateLimitLayer;
 pub use layer::ServiceBuilderExt;
 pub use limiter::{Lease, RateLimiter};
 pub use model::{Cost, Denied, EntityId, Limit, LimitName, Limits, Resource};
-
-/// The README's examples compile.
-#[cfg(all(doctest, feature = "axum", feature = "dynamodb"))]
-#[doc = include_str!("../README.md")]
-struct Readme;
-
-/// The guide's examples hold what they say.
-#[cfg(all(doctest, feature = "axum", feature = "blocking", feature = "dynamodb"))]
-mod guide {
-    #[doc = include_str!("../docs/guide/concepts.md")]
-    struct Concepts;
-    #[doc = include_str!("../docs/guide/aws.md")]
-    struct Aws;
-    #[doc = include_str!("../docs/guide/configuration.md")]
-    struct Configuration;
-    #[doc = include_str!("../docs/guide/troubleshooting.md")]
-    struct Troubleshooting;
-    #[doc = include_str!("../docs/guide/performance-modes.md")]
-    struct PerformanceModes;
-    #[doc = include_str!("../docs/guide/keys.md")]
-    struct Keys;
-    #[doc = include_str!("../docs/guide/routes.md")]
-    struct Routes;
-    #[doc = include_str!("../docs/guide/stored-limits.md")]
-    struct StoredLimits;
-    #[doc = include_str!("../docs/guide/hierarchy.md")]
-    struct Hierarchy;
-    #[doc = include_str!("../docs/guide/settlement.md")]
-    struct Settlement;
-    #[cfg(feature = "usage-body")]
-    #[doc = include_str!("../docs/guide/streaming.md")]
-    struct Streaming;
-    #[doc = include_str!("../docs/guide/namespaces.md")]
-    struct Namespaces;
-    #[doc = include_str!("../docs/guide/failure-modes.md")]
-    struct FailureModes;
-    #[doc = include_str!("../docs/guide/waiting.md")]
-    struct Waiting;
-    #[doc = include_str!("../docs/guide/shadow.md")]
-    struct ShadowMode;
-    #[doc = include_str!("../docs/guide/sharing-a-table-with-python.md")]
-    struct SharingATableWithPython;
-    #[doc = include_str!("../docs/guide/answers.md")]
-    struct Answers;
-    #[doc = include_str!("../docs/guide/blocking.md")]
-    struct Blocking;
-    #[doc = include_str!("../docs/guide/telemetry.md")]
-    struct Telemetry;
-    #[doc = include_str!("../docs/guide/migrating.md")]
-    struct Migrating;
-    #[doc = include_str!("../docs/guide/testing.md")]
-    struct Testing;
-    #[doc = include_str!("../docs/guide/cookbook.md")]
-    struct Cookbook;
-}

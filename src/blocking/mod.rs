@@ -5,8 +5,8 @@
 //! task it would block the task's thread, as any blocking call does.
 //!
 //! Decisions that need no store call are made on the calling thread. The types are those of
-//! [`limiter`](crate::limiter), whose documentation says what their calls do and cost; the guide in
-//! the repository's `docs/guide/blocking.md` compares the two.
+//! [`limiter`](crate::limiter), whose documentation says what their calls do and cost; the guide's
+//! [page on it](crate::guide::blocking) compares the two.
 //!
 //! ```
 //! use tollgate::{Limit, blocking::RateLimiter};

@@ -23,8 +23,8 @@
 //! ```
 //!
 //! A policy without limits goes by those that are [stored](crate::limiter::Config);
-//! [`default_limit`](PolicyBuilder::default_limit) fills in where none are. The guide in the
-//! repository's `docs/guide` has a page on stored limits. With [`prefetch`](PolicyBuilder::prefetch)
+//! [`default_limit`](PolicyBuilder::default_limit) fills in where none are. The guide has a page on
+//! [stored limits](crate::guide::stored_limits). With [`prefetch`](PolicyBuilder::prefetch)
 //! busy keys are granted without a round trip.
 //!
 //! # What happens to the lease
@@ -47,7 +47,7 @@
 //! | the request passed without a decision, or a policy that only observes would have denied it | one that charges nothing: adjusting it is accepted and does nothing |
 //! | the process ends | charged as far as written; refill heals it |
 //!
-//! The guide in the repository's `docs/guide` has pages on settlement and on streaming.
+//! The guide has pages on [settlement](crate::guide::settlement) and on [streaming](crate::guide::streaming).
 //!
 //! # Answers
 //!
@@ -67,7 +67,7 @@
 //! [`OpenAi`] and [`Anthropic`] answer with the errors that their clients read. No cache stores an
 //! answer: each is `no-store`. Clients are told where their limits stand in the IETF draft's headers, or in other
 //! [dialects](Dialect); [`Jitter`] spreads those that were denied; an [`Answer`] replaces any of it.
-//! The guide has a page on answers.
+//! The guide has a page on [answers](crate::guide::answers).
 //!
 //! ## Cost exceeds capacity
 //!
@@ -103,10 +103,12 @@ mod status;
 #[cfg(feature = "usage-body")]
 mod usage;
 
-pub use answer::{Answer, Jitter, Misconfiguration, Refusal, RefusalReason};
+pub use answer::{Answer, Jitter, Misconfiguration, Refusal, RefusalReason, answer_fn};
 pub use body::ResponseBody;
 pub use bound::BoundLimiter;
-pub use cost::{ContentLength, Estimate, HeaderAmount, Learn, content_length, header_value, query_parameter};
+pub use cost::{
+    ContentLength, Estimate, HeaderAmount, Learn, content_length, estimate_fn, header_value, query_parameter,
+};
 pub use future::ResponseFuture;
 pub use handle::LeaseHandle;
 pub use head::RequestHead;

@@ -32,16 +32,17 @@
 //! [`RateLimiter::namespace`]. What was used and what is left: [`RateLimiter::usage`]. How the store
 //! does: [`RateLimiter::ping`], [`RateLimiter::status`].
 //!
-//! The guide has a page for each: `stored-limits.md`, `hierarchy.md` and `namespaces.md` in the
-//! repository's `docs/guide`, and `concepts.md` and `performance-modes.md` for what stands here.
+//! The guide has a page for each: [stored limits](crate::guide::stored_limits), [hierarchy](crate::guide::hierarchy) and
+//! [namespaces](crate::guide::namespaces), and [concepts](crate::guide::concepts) and [what a request
+//! costs](crate::guide::performance_modes) for what stands here.
 //!
 //! # Not simply granted
 //!
 //! [`Acquire::until_ready`] takes its place in the bucket and waits for capacity, first come first served over all
 //! processes; [`Acquire::or_locally`] decides by
 //! this process's [`Share`] of the limits while the store is down, which a [`Breaker`] finds out;
-//! [`Acquire::shadow`] lets a limit only observe. The pages `waiting.md`, `failure-modes.md` and
-//! `shadow.md` of the guide go into each.
+//! [`Acquire::shadow`] lets a limit only observe. The guide's pages on [waiting](crate::guide::waiting),
+//! [failure](crate::guide::failure_modes) and [shadow mode](crate::guide::shadow) go into each.
 //!
 //! # Gates
 //!

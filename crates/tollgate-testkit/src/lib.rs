@@ -67,6 +67,7 @@
 //!
 //! Engine and proxy speak over real sockets. On a tokio clock that is paused, waiting for a socket lets the clock run
 //! ahead to the next timer, the SDK's own timeouts included: keep paused clocks to tests without a store.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "engine")]
 mod background;

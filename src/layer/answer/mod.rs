@@ -20,7 +20,7 @@ use crate::telemetry;
 pub(super) use form::Form;
 pub use jitter::Jitter;
 pub use misconfiguration::Misconfiguration;
-pub use refusal::{Answer, Refusal, RefusalReason};
+pub use refusal::{Answer, Refusal, RefusalReason, answer_fn};
 
 /// The answer to a request that no policy was found for.
 pub(super) fn without_policy(head: &RequestHead<'_>, reason: RefusalReason<'_>) -> Response<Bytes> {

@@ -82,9 +82,33 @@ impl<'a> RefusalReason<'a> {
 ///     .build()?;
 /// # Ok::<(), tollgate::layer::InvalidPolicy>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not answer requests that are refused",
+    label = "expected a closure from a `Refusal` to a `Response<Bytes>`",
+    note = "a closure needs the type of its parameter: `|refusal: Refusal<'_>| ...`, or `answer_fn(|refusal| ...)`"
+)]
 pub trait Answer: Send + Sync + 'static {
     /// The answer. [`Refusal::response`] with or without changes, or any other.
     fn answer(&self, refusal: Refusal<'_>) -> Response<Bytes>;
+}
+
+/// An answer by a closure, whose parameter needs no type.
+///
+/// ```
+/// use http::StatusCode;
+/// use tollgate::layer::{Policy, answer_fn};
+///
+/// let policy = Policy::builder().answer(answer_fn(|refusal| {
+///     let mut response = refusal.response;
+///     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+///     response
+/// }));
+/// ```
+pub fn answer_fn<F>(answer: F) -> F
+where
+    F: Fn(Refusal<'_>) -> Response<Bytes> + Send + Sync + 'static,
+{
+    answer
 }
 
 impl<F> Answer for F

@@ -42,10 +42,30 @@ pub(super) use learn::{Learned, Seen};
 ///     .build()?;
 /// # Ok::<(), tollgate::layer::InvalidPolicy>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not estimate a cost",
+    label = "expected an estimate, such as `content_length().per_token(4)` or `header_value(\"x-tokens\")`",
+    note = "a fixed amount is given by `cost`",
+    note = "a closure needs the type of its parameter: `|head: &RequestHead<'_>| ...`, or `estimate_fn(|head| ...)`"
+)]
 pub trait Estimate: Send + Sync + 'static {
     /// Returns the estimate in tokens; `None` if the head does not tell, and the policy's fixed cost
     /// holds. 0 counts as 1: a client must not be able to switch a limit off.
     fn estimate(&self, head: &RequestHead<'_>) -> Option<u64>;
+}
+
+/// An estimate by a closure, whose parameter needs no type.
+///
+/// ```
+/// use tollgate::layer::{Policy, estimate_fn};
+///
+/// let policy = Policy::builder().estimate("writes", estimate_fn(|head| (!head.method.is_safe()).then_some(1)));
+/// ```
+pub fn estimate_fn<F>(estimate: F) -> F
+where
+    F: Fn(&RequestHead<'_>) -> Option<u64> + Send + Sync + 'static,
+{
+    estimate
 }
 
 impl<F> Estimate for F

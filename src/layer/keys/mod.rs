@@ -75,7 +75,7 @@ pub use networks::{InvalidNetwork, Networks};
 pub use or::Or;
 pub use peer::{PeerAddr, PeerIp, peer_ip};
 pub use query_parameter::{QueryParameter, hashed_query_parameter, query_parameter};
-pub use traits::KeyExtractor;
+pub use traits::{KeyExtractor, from_fn};
 
 #[cfg(feature = "axum")]
 pub use matched_path::{MatchedPath, matched_path};

@@ -3,7 +3,12 @@
 use super::{And, Hmac, HmacSecret, Key, MissingKey, Or};
 use crate::layer::RequestHead;
 
-/// Takes a key out of a request's head. Closures are extractors.
+/// Takes a key out of a request's head. Closures are extractors; [`from_fn`] knows the type of their parameter.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say where a request's key is found",
+    label = "expected a key, such as `keys::header(\"x-api-key\")` or `keys::fixed(\"api\")`",
+    note = "a closure needs the type of its parameter: `|head: &RequestHead<'_>| ...`, or `keys::from_fn(|head| ...)`"
+)]
 pub trait KeyExtractor: Send + Sync + 'static {
     /// The key, or why there is none.
     ///
@@ -58,6 +63,24 @@ pub trait KeyExtractor: Send + Sync + 'static {
     {
         Hmac::new(self, secret)
     }
+}
+
+/// A key from a closure, whose parameter needs no type.
+///
+/// ```
+/// use tollgate::layer::{Key, MissingKey, Policy, keys};
+///
+/// let tenant = keys::from_fn(|head| match head.headers.get("x-tenant") {
+///     Some(tenant) => Ok(Key::untrusted(tenant.as_bytes())),
+///     None => Err(MissingKey::absent("the header x-tenant")),
+/// });
+/// # Policy::builder().entity(tenant);
+/// ```
+pub fn from_fn<F>(extract: F) -> F
+where
+    F: Fn(&RequestHead<'_>) -> Result<Key, MissingKey> + Send + Sync + 'static,
+{
+    extract
 }
 
 impl<F> KeyExtractor for F

@@ -4,9 +4,11 @@ use std::{borrow::Cow, fmt};
 
 use http::Method;
 
+#[cfg(feature = "axum")]
+use super::pattern;
 use super::{
     InvalidRoutes,
-    pattern::{self, Ending, Pattern},
+    pattern::{Ending, Pattern},
 };
 use crate::layer::{MissingKey, RequestHead};
 

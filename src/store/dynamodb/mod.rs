@@ -6,8 +6,8 @@
 //! | [`Provision`], [`CreateTable`], [`JoinOnly`] | what [`RateLimiter::open`](crate::RateLimiter::open) does where the table is missing |
 //! | [`Stack`] | a table and a client for it |
 //!
-//! The table's format is shared with the Python library zae-limiter: the guide in the repository's
-//! `docs/guide/sharing-a-table-with-python.md` says what that means.
+//! The table's format is shared with the Python library zae-limiter: the guide's page on
+//! [sharing a table](crate::guide::sharing_a_table_with_python) says what that means.
 //!
 //! Bucket writes are sent once: the SDK's own retries are off for them, because a blind repeat of
 //! an addition charges or refunds twice. The limiter repeats them where that is safe.

@@ -2,6 +2,7 @@
 
 mod document;
 mod recorder;
+mod template;
 
 use std::time::Duration;
 

@@ -1,94 +1,168 @@
-//! Curves over the size of the fleet, as SVG.
+//! Curves over the size of the fleet, as SVG: a panel for each scenario, a line for each mode.
+//!
+//! They are drawn from `fleet.json`, so that a change of the drawing needs no run.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
+use std::{fmt::Write as _, fs, path::Path};
 
-use tollgate_testkit::fleet::Outcome;
+use serde_json::Value;
 
-use crate::{
-    report::{Row, no_verdict},
-    scenario::MODES,
-};
+use crate::scenario::{MODES, SCENARIOS};
 
-const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 360.0;
-/// Left, right, top, bottom.
-const MARGINS: [f64; 4] = [60.0, 170.0, 40.0, 40.0];
-const COLOURS: [&str; 6] = ["#1f6feb", "#d1242f", "#1a7f37", "#9a6700", "#8250df", "#57606a"];
+const COLUMNS: usize = 3;
+/// A panel with its title, axis and labels.
+const PANEL: (f64, f64) = (262.0, 196.0);
+/// The part of a panel that has the lines: left, right, top, bottom.
+const INSET: [f64; 4] = [40.0, 74.0, 28.0, 38.0];
+const HEAD: f64 = 44.0;
 
-/// A curve for every scenario and mode: points of fleet size and value.
-type Curves<'a> = BTreeMap<String, Vec<(f64, f64)>>;
+/// Light, and dark where the reader prefers that. Dashes tell the modes apart without colours.
+const STYLE: &str = "\
+text{font:12px sans-serif;fill:#1f2328}.title{font-weight:bold;font-size:14px}.panel{font-weight:bold}.small{fill:#59636e}\
+.back{fill:#fff}.grid{stroke:#d1d9e0}line,polyline{fill:none}polyline{stroke-width:2}\
+.m0{stroke:#0969da}.m1{stroke:#bc4c00;stroke-dasharray:5 3}text.m0{fill:#0969da;stroke:none}text.m1{fill:#bc4c00;stroke:none}\
+@media (prefers-color-scheme:dark){text{fill:#f0f6fc}.small{fill:#9198a1}.back{fill:#0d1117}.grid{stroke:#3d444d}\
+.m0{stroke:#4493f8}.m1{stroke:#f0883e}text.m0{fill:#4493f8}text.m1{fill:#f0883e}}";
 
-/// What a curve shows.
-type Measure = fn(&Outcome) -> f64;
+/// A chart: its measure of a row, and how it is shown.
+struct Chart {
+    name: &'static str,
+    title: &'static str,
+    /// The least that the axis reaches to: small differences are not made large.
+    least: f64,
+    value: fn(&Value) -> f64,
+}
 
-pub(crate) fn write_all(folder: &Path, rows: &[Row]) {
-    let charts: [(&str, &str, Measure); 4] = [
-        ("utilisation", "Utilisation, percent of what could be granted", |outcome| outcome.utilisation * 100.0),
-        ("write-units", "Write units per second on the hottest item", |outcome| outcome.per_second(outcome.hottest)),
-        ("p99", "99th percentile of a granted request, ms", |outcome| outcome.grants.p99.as_millis() as f64),
-        ("no-verdict", "Requests without a verdict, percent", no_verdict),
-    ];
-    for (name, title, value) in charts {
-        let mut curves = Curves::new();
-        for row in rows {
-            let curve = curves.entry(format!("{}, {}", row.scenario, row.mode)).or_default();
-            curve.push((row.outcome.processes as f64, value(&row.outcome)));
+const CHARTS: [Chart; 4] = [
+    Chart {
+        name: "utilisation",
+        title: "Lost: percent of what could be granted and was not",
+        least: 1.0,
+        value: |row| (100.0 - number(row, "/utilisation") * 100.0).max(0.0),
+    },
+    Chart {
+        name: "write-units",
+        title: "Write units per second on the hottest item",
+        least: 1000.0,
+        value: |row| number(row, "/hottest_item_write_units") / number(row, "/seconds"),
+    },
+    Chart {
+        name: "p99",
+        title: "99th percentile of a granted request, ms",
+        least: 100.0,
+        value: |row| number(row, "/grants/p99_ms"),
+    },
+    Chart {
+        name: "no-verdict",
+        title: "Requests without a verdict, percent",
+        least: 1.0,
+        value: |row| number(row, "/no_verdict") * 100.0 / number(row, "/requests").max(1.0),
+    },
+];
+
+/// Draws the charts of the `fleet.json` that is in `folder`.
+pub(crate) fn draw_all(folder: &Path) {
+    let text = fs::read_to_string(folder.join("fleet.json")).expect("the folder has a fleet.json");
+    let rows: Vec<Value> = serde_json::from_str(&text).expect("rows");
+    for chart in CHARTS {
+        fs::write(folder.join(format!("fleet-{}.svg", chart.name)), chart.draw(&rows)).expect("the folder takes files");
+    }
+}
+
+fn number(row: &Value, pointer: &str) -> f64 {
+    row.pointer(pointer).and_then(Value::as_f64).unwrap_or_else(|| panic!("a row has {pointer}"))
+}
+
+impl Chart {
+    fn draw(&self, rows: &[Value]) -> String {
+        let scenarios: Vec<&str> = SCENARIOS
+            .iter()
+            .map(|scenario| scenario.name)
+            .filter(|name| rows.iter().any(|row| row["scenario"] == *name))
+            .collect();
+        let size = (PANEL.0 * COLUMNS as f64, HEAD + PANEL.1 * scenarios.len().div_ceil(COLUMNS) as f64);
+        let mut svg = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">\n<style>{STYLE}</style>\n\
+             <rect class=\"back\" width=\"100%\" height=\"100%\"/>\n<text class=\"title\" x=\"12\" y=\"24\">{}</text>\n",
+            size.0, size.1, self.title, self.title
+        );
+        for (index, scenario) in scenarios.iter().enumerate() {
+            let at = (PANEL.0 * (index % COLUMNS) as f64, HEAD + PANEL.1 * (index / COLUMNS) as f64);
+            let _ = writeln!(svg, "<g transform=\"translate({} {})\">", at.0, at.1);
+            self.panel(&mut svg, scenario, rows);
+            svg.push_str("</g>\n");
         }
-        fs::write(folder.join(format!("fleet-{name}.svg")), draw(title, &curves)).expect("the folder takes files");
+        svg + "</svg>\n"
+    }
+
+    /// One scenario. Every panel has a scale of its own, because they differ by orders of magnitude.
+    fn panel(&self, svg: &mut String, scenario: &str, rows: &[Value]) {
+        let of = |mode: &str| -> Vec<(f64, f64)> {
+            let rows = rows.iter().filter(|row| row["scenario"] == scenario && row["mode"] == mode);
+            rows.map(|row| (number(row, "/processes"), (self.value)(row))).collect()
+        };
+        let curves: Vec<_> = MODES.iter().map(|mode| (mode.name, of(mode.name))).collect();
+        let points = || curves.iter().flat_map(|(_, curve)| curve);
+        let most = points().map(|(size, _)| *size).fold(2.0, f64::max);
+        let top = nice(points().map(|(_, value)| *value).fold(self.least, f64::max));
+        let [left, right, above, below] = INSET;
+        let (end, bottom) = (PANEL.0 - right, PANEL.1 - below);
+        let x = |size: f64| left + (end - left) * size.ln() / most.ln();
+        let y = |value: f64| bottom - (bottom - above) * value / top;
+
+        let _ = writeln!(svg, "<text class=\"panel\" x=\"{left}\" y=\"14\">{scenario}</text>");
+        for part in 0..=2 {
+            let value = top * f64::from(part) / 2.0;
+            let y = y(value);
+            let _ = writeln!(svg, "<line class=\"grid\" x1=\"{left}\" x2=\"{end}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>");
+            let (at, middle) = (left - 6.0, y + 4.0);
+            let _ =
+                writeln!(svg, "<text class=\"small\" x=\"{at}\" y=\"{middle:.1}\" text-anchor=\"end\">{value}</text>");
+        }
+        let mut sizes: Vec<f64> = points().map(|(size, _)| *size).collect();
+        sizes.sort_by(f64::total_cmp);
+        sizes.dedup();
+        for size in &sizes {
+            let (x, below) = (x(*size), bottom + 16.0);
+            let _ =
+                writeln!(svg, "<text class=\"small\" x=\"{x:.1}\" y=\"{below}\" text-anchor=\"middle\">{size}</text>");
+        }
+        let (middle, lowest) = ((left + end) / 2.0, bottom + 30.0);
+        let _ = writeln!(
+            svg,
+            "<text class=\"small\" x=\"{middle}\" y=\"{lowest}\" text-anchor=\"middle\">processes</text>"
+        );
+        for (mode, (_, curve)) in curves.iter().enumerate() {
+            let points: Vec<_> =
+                curve.iter().map(|(size, value)| format!("{:.1},{:.1}", x(*size), y(*value))).collect();
+            let _ = writeln!(svg, "<polyline class=\"m{mode}\" points=\"{}\"/>", points.join(" "));
+        }
+        let ends: Vec<_> =
+            curves.iter().map(|(_, curve)| curve.last().map_or(bottom, |(_, value)| y(*value))).collect();
+        let heights = apart(&ends, bottom - 8.0);
+        for (mode, (name, _)) in curves.iter().enumerate() {
+            let (at, beside) = (end + 8.0, heights[mode] + 4.0);
+            let _ = writeln!(svg, "<text class=\"m{mode}\" x=\"{at}\" y=\"{beside:.1}\">{name}</text>");
+        }
     }
 }
 
-fn draw(title: &str, curves: &Curves<'_>) -> String {
-    let points = || curves.values().flatten();
-    let most_x = points().map(|(x, _)| *x).fold(2.0, f64::max);
-    let top = nice(points().map(|(_, y)| *y).fold(1.0, f64::max));
-    let [left, right, above, below] = MARGINS;
-    let x = |size: f64| left + (WIDTH - left - right) * size.ln() / most_x.ln();
-    let y = |value: f64| HEIGHT - below - (HEIGHT - above - below) * value / top;
-
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" \
-         font-size=\"12\" fill=\"#24292f\">\n<rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"#ffffff\"/>\n\
-         <text x=\"{left}\" y=\"22\" font-size=\"14\" font-weight=\"bold\">{title}</text>\n"
-    );
-    let mut line = |text: std::fmt::Arguments<'_>| {
-        let _ = svg.write_fmt(text);
-        svg.push('\n');
-    };
-    for part in 0..=4 {
-        let value = top * f64::from(part) / 4.0;
-        let (y, end, label) = (y(value), WIDTH - right, left - 8.0);
-        line(format_args!("<line x1=\"{left}\" x2=\"{end}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"#d0d7de\"/>"));
-        line(format_args!("<text x=\"{label}\" y=\"{:.1}\" text-anchor=\"end\">{value}</text>", y + 4.0));
+/// Returns the heights of the lines' labels: beside their ends, one below the other, and none below `lowest`.
+fn apart(ends: &[f64], lowest: f64) -> Vec<f64> {
+    const GAP: f64 = 14.0;
+    let mut order: Vec<_> = (0..ends.len()).collect();
+    order.sort_by(|one, other| ends[*other].total_cmp(&ends[*one]));
+    let mut heights = vec![0.0; ends.len()];
+    let mut free = lowest;
+    for index in order {
+        heights[index] = ends[index].min(free);
+        free = heights[index] - GAP;
     }
-    let mut sizes: Vec<f64> = points().map(|(x, _)| *x).collect();
-    sizes.sort_by(f64::total_cmp);
-    sizes.dedup();
-    for size in sizes {
-        line(format_args!("<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{size}</text>", x(size), HEIGHT - 22.0));
-    }
-    let middle = (left + WIDTH - right) / 2.0;
-    line(format_args!("<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">processes</text>", HEIGHT - 6.0));
-    for (index, (name, curve)) in curves.iter().enumerate() {
-        // A colour for each scenario, dashes for the mode.
-        let colour = COLOURS[index / MODES.len() % COLOURS.len()];
-        let dashes = ["6 4", "none"][index % 2];
-        let points: Vec<String> =
-            curve.iter().map(|(size, value)| format!("{:.1},{:.1}", x(*size), y(*value))).collect();
-        let points = points.join(" ");
-        line(format_args!(
-            "<polyline points=\"{points}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dashes}\"/>"
-        ));
-        let (at, beside) = (WIDTH - right + 14.0, above + 10.0 + 20.0 * index as f64);
-        line(format_args!("<rect x=\"{at}\" y=\"{}\" width=\"14\" height=\"3\" fill=\"{colour}\"/>", beside - 5.0));
-        line(format_args!("<text x=\"{}\" y=\"{beside}\">{name}</text>", at + 20.0));
-    }
-    svg + "</svg>\n"
+    heights
 }
 
-/// The next number above that divides well by four.
+/// The next number above that divides well by two.
 fn nice(most: f64) -> f64 {
     let unit = 10f64.powf(most.log10().floor());
-    let steps = [1.0, 1.2, 1.6, 2.0, 2.4, 3.2, 4.0, 6.0, 8.0, 10.0];
+    let steps = [1.0, 1.2, 1.6, 2.0, 2.4, 3.0, 4.0, 6.0, 8.0, 10.0];
     steps.iter().map(|step| step * unit).find(|top| *top >= most).unwrap_or(10.0 * unit)
 }

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Prints a table for each scenario. `--quick` runs up to 256 processes for a shorter time; `--out` writes
-//! `fleet.json` and the curves of `docs/fleet.md` to a folder; any other word picks the scenarios of that name.
+//! `fleet.json` and the curves of `docs/fleet.md` to a folder; `--draw` runs nothing, and draws the curves of the
+//! `fleet.json` that a folder has; any other word picks the scenarios of that name.
 
 mod chart;
 mod distance;
@@ -28,6 +29,7 @@ fn main() {
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--quick" => quick = true,
+            "--draw" => return chart::draw_all(&PathBuf::from(arguments.next().expect("--draw names a folder"))),
             "--out" => out = Some(PathBuf::from(arguments.next().expect("--out names a folder"))),
             _ => only.push(argument),
         }
@@ -54,7 +56,7 @@ fn main() {
     }
     if let Some(out) = out {
         report::write_json(&out, &rows);
-        chart::write_all(&out, &rows);
+        chart::draw_all(&out);
     }
     let minted = rows.iter().filter(|row| row.outcome.over_admitted + row.outcome.unpaid > 0).count();
     assert_eq!(minted, 0, "{minted} fleets were granted more than there was");

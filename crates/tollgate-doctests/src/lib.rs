@@ -1,0 +1,36 @@
+//! Compiles and runs the examples of the README and of the guide, which use more crates than `tollgate` depends on.
+#![cfg(doctest)]
+
+/// Makes a place of each page, whose examples are tests then.
+macro_rules! pages {
+    ($($page:ident: $file:literal,)*) => {$(
+        #[doc = include_str!(concat!("../../../", $file))]
+        struct $page;
+    )*};
+}
+
+pages! {
+    Readme: "README.md",
+    Answers: "docs/guide/answers.md",
+    Aws: "docs/guide/aws.md",
+    Blocking: "docs/guide/blocking.md",
+    Concepts: "docs/guide/concepts.md",
+    Configuration: "docs/guide/configuration.md",
+    Cookbook: "docs/guide/cookbook.md",
+    FailureModes: "docs/guide/failure-modes.md",
+    Hierarchy: "docs/guide/hierarchy.md",
+    Keys: "docs/guide/keys.md",
+    Migrating: "docs/guide/migrating.md",
+    Namespaces: "docs/guide/namespaces.md",
+    PerformanceModes: "docs/guide/performance-modes.md",
+    Routes: "docs/guide/routes.md",
+    Settlement: "docs/guide/settlement.md",
+    Shadow: "docs/guide/shadow.md",
+    SharingATableWithPython: "docs/guide/sharing-a-table-with-python.md",
+    StoredLimits: "docs/guide/stored-limits.md",
+    Streaming: "docs/guide/streaming.md",
+    Telemetry: "docs/guide/telemetry.md",
+    Testing: "docs/guide/testing.md",
+    Troubleshooting: "docs/guide/troubleshooting.md",
+    Waiting: "docs/guide/waiting.md",
+}

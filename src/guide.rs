@@ -1,0 +1,36 @@
+#![doc = include_str!("guide/links.md")]
+#![doc = include_str!("../docs/guide/README.md")]
+
+/// Makes a module of each page. The links before a page lead to modules in place of files.
+macro_rules! pages {
+    ($($page:ident: $file:literal,)*) => {$(
+        #[doc = include_str!("guide/links.md")]
+        #[doc = include_str!(concat!("../docs/guide/", $file))]
+        pub mod $page {}
+    )*};
+}
+
+pages! {
+    answers: "answers.md",
+    aws: "aws.md",
+    blocking: "blocking.md",
+    concepts: "concepts.md",
+    configuration: "configuration.md",
+    cookbook: "cookbook.md",
+    failure_modes: "failure-modes.md",
+    hierarchy: "hierarchy.md",
+    keys: "keys.md",
+    migrating: "migrating.md",
+    namespaces: "namespaces.md",
+    performance_modes: "performance-modes.md",
+    routes: "routes.md",
+    settlement: "settlement.md",
+    shadow: "shadow.md",
+    sharing_a_table_with_python: "sharing-a-table-with-python.md",
+    stored_limits: "stored-limits.md",
+    streaming: "streaming.md",
+    telemetry: "telemetry.md",
+    testing: "testing.md",
+    troubleshooting: "troubleshooting.md",
+    waiting: "waiting.md",
+}

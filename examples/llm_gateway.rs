@@ -23,6 +23,8 @@ mod tokens;
 mod upstream;
 
 mod support;
+#[path = "support/table.rs"]
+mod table;
 
 use std::{collections::HashSet, error::Error, process::ExitCode, sync::Arc, time::Duration};
 
@@ -81,7 +83,7 @@ async fn run() -> Result<(), support::Failure> {
     };
 
     // The embedded engine lives as long as this variable. With a table of yours: `RateLimiter::open().await?`.
-    let (limiter, _engine) = support::open().await?;
+    let (limiter, _engine) = table::open().await?;
     let known = set_up(&limiter).await?;
 
     let listener = support::listen().await?;

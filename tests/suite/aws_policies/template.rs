@@ -13,8 +13,9 @@ fn code(language: &str) -> &'static str {
 
 /// The values of `key` in `text`, in their order: of `key: value`, `{ key: value }` and `key = value`.
 fn values<'a>(text: &'a str, key: &str, sign: &str) -> Vec<&'a str> {
-    let values = text.split(&format!("{key}{sign}")).skip(1);
-    values
+    let beginning = format!("{key}{sign}");
+    text.split(&beginning)
+        .skip(1)
         .map(|rest| rest.trim_start().split(['\n', ',', ' ', '}']).next().expect("a value").trim_matches('"'))
         .collect()
 }

@@ -35,7 +35,7 @@ pub(super) const PATIENT: Duration = Duration::from_secs(60);
 /// A call that takes so long never ends.
 pub(super) const NEVER: Duration = Duration::from_secs(1_000_000);
 
-/// A limiter over a crowd. One limit of so many tokens an hour is asked for.
+/// A limiter over a crowd, and the limit that is asked for.
 pub(super) struct Setting {
     pub(super) store: Arc<Crowd>,
     pub(super) limiter: RateLimiter,

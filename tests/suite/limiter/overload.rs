@@ -283,8 +283,8 @@ async fn no_transaction_is_sent_for_nobody() {
     }
 }
 
-/// What 500 leases have left to write is told to be lost within four store deadlines if the store does not answer, 16
-/// places notwithstanding. If it answers, however slowly, nothing is.
+/// 500 leases have something left to write, and there are 16 places. If the store does not answer, they are told within
+/// four store deadlines that it is lost. If the store answers, however slowly, nothing is lost.
 #[tokio::test(start_paused = true)]
 async fn shutting_down_ends_in_time_and_loses_nothing_while_the_store_answers() {
     let (slow, fast) = (Duration::from_millis(900), CALL);

@@ -33,7 +33,7 @@
 //! |---|---|
 //! | the inner service is not ready | there is none yet |
 //! | a limit is short | none; the inner service is not called |
-//! | the client goes before the decision | none; what a write under way charges is given back |
+//! | the client goes before the decision | none; what a write under way charges is given back, for 16 requests of a bucket in the time in which it fills; beyond, it stays |
 //! | the inner future fails | kept, unless [`on_error`](PolicyBuilder::on_error) says otherwise; the error goes on |
 //! | the inner future panics | kept, unless [`on_panic`](PolicyBuilder::on_panic) says otherwise; the panic goes on |
 //! | the client goes before the response head | charged as estimated: else disconnecting would be free |
@@ -44,7 +44,7 @@
 //! | a layer further in denied the request | rolled back |
 //! | the handler acquires ([`BoundLimiter`]) | as above, from then on |
 //! | the handler answers with an [`Error`](crate::Error) (feature `axum`) | as for any other response: the handler has run |
-//! | the request passed without a decision, or a policy that only observes would have denied it | one that charges nothing: adjusting it is accepted and does nothing |
+//! | the request is exempt or unlimited, passed without a decision, or a policy that only observes would have denied it | one that charges nothing: adjusting it is accepted and does nothing |
 //! | the process ends | charged as far as written; refill heals it |
 //!
 //! The guide has pages on [settlement](crate::guide::settlement) and on [streaming](crate::guide::streaming).
@@ -87,7 +87,6 @@ mod head;
 mod header_name;
 mod headers;
 mod held;
-mod hidden;
 pub mod keys;
 mod plain;
 mod policy;
@@ -100,6 +99,7 @@ mod service_builder_ext;
 mod settle;
 mod shadow;
 mod status;
+mod unlimited;
 #[cfg(feature = "usage-body")]
 mod usage;
 

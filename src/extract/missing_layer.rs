@@ -5,8 +5,8 @@ use http::StatusCode;
 
 use crate::error::code;
 
-/// The request has no lease: the route has no [`RateLimitLayer`](crate::RateLimitLayer), or this
-/// request passed it unlimited. Answered with 500, and an error event.
+/// The request has no lease: the route has no [`RateLimitLayer`](crate::RateLimitLayer), or one whose policy gives
+/// handlers none. Answered with 500, and an error event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("no RateLimitLayer has handled the request: add one to the route, or extract an Option")]
 #[non_exhaustive]

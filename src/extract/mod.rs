@@ -9,8 +9,8 @@
 //! | [`BoundLimiter`](crate::layer::BoundLimiter) | the means to acquire when the handler knows what it costs | 500, as above |
 //! | `Option<BoundLimiter>` | the same | `None` |
 //!
-//! A request that passed without a decision of the store has a `LeaseHandle` too: one that
-//! [is degraded](crate::layer::LeaseHandle::is_degraded). Where it passed uncharged, adjusting it does
+//! An exempt or unlimited request has all of them, and so has one that passed without a decision of the store: its
+//! `LeaseHandle` [is degraded](crate::layer::LeaseHandle::is_degraded). Where it passed uncharged, adjusting it does
 //! nothing.
 //!
 //! Handlers may answer with [`Error`](crate::Error): what [`LeaseHandle::consume`](crate::layer::LeaseHandle::consume)

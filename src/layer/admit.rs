@@ -121,7 +121,7 @@ impl Policy {
         if self.rules.decision.is_shadow() {
             let status = RateLimitStatus::passed(Passed::Refused, true);
             if self.rules.decision.in_handler {
-                return Admission::Bind(Box::new(BoundLimiter::uncharged(status, limiter.clone(), self.clone())));
+                return Admission::Bind(Box::new(BoundLimiter::uncharged(status, self.clone())));
             }
             return Admission::Uncharged(Box::new(Holder::uncharged(status, self.clone())));
         }

@@ -1,8 +1,12 @@
 //! Acquiring by the handler.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use super::{LeaseHandle, Policy, RateLimitStatus, held::Holder, policy::LEAST};
+use super::{
+    LeaseHandle, Policy, RateLimitStatus,
+    held::{Held, Holder},
+    policy::LEAST,
+};
 use crate::{
     error::Error,
     limiter::{Acquire, RateLimiter},
@@ -47,17 +51,21 @@ use crate::{
 #[must_use = "a bound limiter asks for nothing by itself"]
 pub struct BoundLimiter {
     ask: Ask,
-    limiter: RateLimiter,
-    policy: Policy,
     handle: LeaseHandle,
 }
 
 /// What it asks for.
 #[derive(Clone)]
 enum Ask {
-    Limiter(Acquire),
+    Limiter {
+        acquire: Acquire,
+        limiter: RateLimiter,
+        policy: Policy,
+    },
     /// Nothing: the policy only observes, and there is nobody to charge.
     Nobody(Box<RateLimitStatus>),
+    /// Nothing: the request is unlimited.
+    Nothing,
 }
 
 /// Says no more: behind it stands the whole limiter.
@@ -70,22 +78,28 @@ impl fmt::Debug for BoundLimiter {
 impl BoundLimiter {
     /// One for a request, and the place for its lease.
     pub(super) fn new(acquire: Acquire, limiter: RateLimiter, policy: Policy) -> (Self, Holder) {
-        Self::asking(Ask::Limiter(acquire), limiter, policy)
+        let held = Held::open(policy.clone());
+        Self::asking(Ask::Limiter { acquire, limiter, policy }, held)
     }
 
     /// One for a request that passes uncharged.
-    pub(super) fn uncharged(status: RateLimitStatus, limiter: RateLimiter, policy: Policy) -> (Self, Holder) {
-        Self::asking(Ask::Nobody(Box::new(status)), limiter, policy)
+    pub(super) fn uncharged(status: RateLimitStatus, policy: Policy) -> (Self, Holder) {
+        Self::asking(Ask::Nobody(Box::new(status)), Held::open(policy))
     }
 
-    fn asking(ask: Ask, limiter: RateLimiter, policy: Policy) -> (Self, Holder) {
-        let handle = LeaseHandle::open(policy.clone());
-        (Self { ask, limiter, policy, handle: handle.clone() }, Holder::Shared(handle))
+    fn asking(ask: Ask, held: Held) -> (Self, Holder) {
+        let held = Arc::new(held);
+        (Self { ask, handle: LeaseHandle::new(held.clone()) }, Holder::Shared(held))
+    }
+
+    /// One for a request that passes unlimited: its leases charge nothing.
+    pub(super) fn unlimited() -> Self {
+        Self { ask: Ask::Nothing, handle: LeaseHandle::of_nothing() }
     }
 
     fn edit(mut self, change: impl FnOnce(Acquire) -> Acquire) -> Self {
-        if let Ask::Limiter(acquire) = self.ask {
-            self.ask = Ask::Limiter(change(acquire));
+        if let Ask::Limiter { acquire, limiter, policy } = self.ask {
+            self.ask = Ask::Limiter { acquire: change(acquire), limiter, policy };
         }
         self
     }
@@ -104,8 +118,8 @@ impl BoundLimiter {
 
     /// Acquires, once for a request: ask its lease for more with [`LeaseHandle::consume`].
     ///
-    /// Where the policy lets requests pass that the store gives no decision for, or only observes, the
-    /// lease is one that charges nothing.
+    /// Where the request is exempt or unlimited, and where the policy lets requests pass that the store gives no
+    /// decision for, or only observes, the lease is one that charges nothing.
     ///
     /// # Errors
     /// As an [`Acquire`]. With the feature `axum` a handler can answer with the error: the client gets what
@@ -115,13 +129,14 @@ impl BoundLimiter {
     /// # Cost
     /// As an [`Acquire`].
     pub async fn acquire(self) -> Result<LeaseHandle, Error> {
-        let Self { ask, limiter, policy, handle } = self;
-        let acquire = match ask {
-            Ask::Limiter(acquire) => acquire,
+        let Self { ask, handle } = self;
+        let (acquire, limiter, policy) = match ask {
+            Ask::Limiter { acquire, limiter, policy } => (acquire, limiter, policy),
             Ask::Nobody(status) => {
                 handle.fill_uncharged(*status)?;
                 return Ok(handle);
             }
+            Ask::Nothing => return Ok(handle),
         };
         match acquire.await {
             Ok(lease) => handle.fill(lease)?,

@@ -13,14 +13,14 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    Policy, RequestHead, ResponseBody,
+    LeaseHandle, Policy, RequestHead, ResponseBody,
     answer::Form,
     body::Tail,
     decide::Decision,
     handler_refusal::KeptHead,
     held::{Held, Holder},
-    hidden::Hidden,
     plain::PlainCharge,
+    unlimited::Unlimited,
 };
 use crate::limiter::{AcquireFuture, RateLimiter, Single};
 
@@ -72,13 +72,13 @@ where
     S: Service<Request<ReqBody>>,
 {
     pub(super) fn pass(service: &mut S, mut request: Request<ReqBody>, policy: &Policy) -> Self {
-        Hidden::by(policy).hide(request.extensions_mut());
+        Unlimited::by(policy).extend(request.extensions_mut());
         Self { state: State::unlimited(service, request, policy) }
     }
 
     /// The inner service's own: the layer has no policy for it.
-    pub(super) fn without_policy(service: &mut S, mut request: Request<ReqBody>, hidden: Hidden) -> Self {
-        hidden.hide(request.extensions_mut());
+    pub(super) fn without_policy(service: &mut S, mut request: Request<ReqBody>, unlimited: Unlimited) -> Self {
+        unlimited.extend(request.extensions_mut());
         Self { state: State::Running { future: service.call(request), lease: None } }
     }
 
@@ -125,8 +125,8 @@ where
     fn decided(decision: Decision, service: &mut S, mut request: Request<ReqBody>, policy: &Policy) -> Self {
         match decision {
             Decision::Granted(lease) => {
-                if let Holder::Shared(handle) = &lease {
-                    request.extensions_mut().insert(handle.clone());
+                if let Holder::Shared(held) = &lease {
+                    request.extensions_mut().insert(LeaseHandle::new(held.clone()));
                 }
                 let (form, kept) = (Form::from(&request), policy.keep(&request));
                 let unwinding = OnPanic(lease.held());

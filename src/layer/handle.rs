@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{Policy, RateLimitStatus, held::Held};
+use super::{RateLimitStatus, held::Held};
 use crate::{
     error::{Error, Invalid},
     limiter::Lease,
@@ -21,12 +21,13 @@ use crate::{
 /// that limit alone. Where an [outcome](super::Outcome) gives it back, only what is said after the
 /// response's head counts.
 ///
-/// Where the request passed uncharged (without a decision of the store, or because its policy only
+/// Where the request passed uncharged (exempt or unlimited, without a decision of the store, or because its policy only
 /// observes) the handle stands for no lease: everything is accepted and does nothing.
 /// [`is_degraded`](Self::is_degraded) and [`status`](Self::status) tell.
 #[derive(Clone)]
 pub struct LeaseHandle {
-    held: Arc<Held>,
+    /// `None`: the request is unlimited.
+    held: Option<Arc<Held>>,
 }
 
 /// Says no more: behind the lease stands the whole limiter.
@@ -37,38 +38,33 @@ impl fmt::Debug for LeaseHandle {
 }
 
 impl LeaseHandle {
-    pub(super) fn new(held: Held) -> Self {
-        Self { held: Arc::new(held) }
+    pub(super) fn new(held: Arc<Held>) -> Self {
+        Self { held: Some(held) }
     }
 
-    /// One whose lease the handler acquires.
-    pub(super) fn open(policy: Policy) -> Self {
-        Self::new(Held::open(policy))
-    }
-
-    pub(super) fn held(&self) -> &Held {
-        &self.held
-    }
-
-    /// Whether anybody else holds one.
-    pub(super) fn is_shared(&self) -> bool {
-        Arc::strong_count(&self.held) > 1
+    /// That of a request that passes unlimited.
+    pub(super) fn of_nothing() -> Self {
+        Self { held: None }
     }
 
     /// Holds the lease that the handler has acquired.
     pub(super) fn fill(&self, lease: Lease) -> Result<(), Invalid> {
-        self.held.fill(lease)
+        self.held.as_ref().map_or(Ok(()), |held| held.fill(lease))
     }
 
     /// The request passes uncharged.
     pub(super) fn fill_uncharged(&self, status: RateLimitStatus) -> Result<(), Invalid> {
-        self.held.fill_uncharged(status)
+        self.held.as_ref().map_or(Ok(()), |held| held.fill_uncharged(status))
+    }
+
+    fn told(&self, name: &str, change: impl FnOnce(&mut Lease) -> Result<(), Invalid>) -> Result<(), Invalid> {
+        self.held.as_ref().map_or(Ok(()), |held| held.told(name, change))
     }
 
     /// Whether the store gave no decision: the request passed without one, or this process decided by its
     /// share of the limits.
     pub fn is_degraded(&self) -> bool {
-        self.held.is_degraded()
+        self.held.as_ref().is_some_and(|held| held.is_degraded())
     }
 
     /// Corrects what was used of the limit `name` by a difference in tokens. Local: no round trip,
@@ -77,7 +73,7 @@ impl LeaseHandle {
     /// # Errors
     /// [`Invalid::UnknownLimit`]; [`Invalid::LeaseClosed`] where it was rolled back.
     pub fn adjust(&self, name: &str, tokens: i64) -> Result<(), Invalid> {
-        self.held.told(name, |lease| lease.adjust(name, tokens))
+        self.told(name, |lease| lease.adjust(name, tokens))
     }
 
     /// Sets what was really used of the limit `name`, in tokens. Local.
@@ -85,7 +81,7 @@ impl LeaseHandle {
     /// # Errors
     /// As [`adjust`](Self::adjust).
     pub fn settle(&self, name: &str, tokens: u64) -> Result<(), Invalid> {
-        self.held.told(name, |lease| lease.settle(name, tokens))
+        self.told(name, |lease| lease.settle(name, tokens))
     }
 
     /// Gives back `tokens` of the limit `name` that the request does not need. Local.
@@ -93,7 +89,7 @@ impl LeaseHandle {
     /// # Errors
     /// As [`adjust`](Self::adjust).
     pub fn release(&self, name: &str, tokens: u64) -> Result<(), Invalid> {
-        self.held.told(name, |lease| lease.release(name, tokens))
+        self.told(name, |lease| lease.release(name, tokens))
     }
 
     /// Asks for `tokens` more of the limit `name`, of the parent too where it is charged, and fails
@@ -106,22 +102,21 @@ impl LeaseHandle {
     /// meanwhile too: nothing stays charged then. With the feature `axum` a handler can answer with the
     /// error: the client gets what the layer itself would have answered, and the lease is committed.
     pub async fn consume(&self, name: &str, tokens: u64) -> Result<(), Error> {
-        let Some(more) = self.held.ask(name, tokens)? else {
-            return Ok(());
-        };
-        self.held.absorb(more.await?)?;
+        let Some(held) = &self.held else { return Ok(()) };
+        let Some(more) = held.ask(name, tokens)? else { return Ok(()) };
+        held.absorb(more.await?)?;
         Ok(())
     }
 
     /// Tokens of the limit `name` that the lease counts as used; `None` where there is no such
-    /// limit, or the lease was rolled back.
+    /// limit, the request passed uncharged, or the lease was rolled back.
     pub fn consumed(&self, name: &str) -> Option<u64> {
-        self.held.consumed(name)
+        self.held.as_ref()?.consumed(name)
     }
 
     /// Where the limits stood when the lease was granted, less what was adjusted since. Without
     /// limits, and marked as degraded, where the lease was rolled back.
     pub fn status(&self) -> RateLimitStatus {
-        self.held.status()
+        self.held.as_ref().map_or_else(RateLimitStatus::open, |held| held.status())
     }
 }

@@ -3,14 +3,14 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use smallvec::SmallVec;
 
 use super::{
-    LeaseHandle, Outcome, Policy, RateLimitStatus, ShadowVerdict,
+    Outcome, Policy, RateLimitStatus, ShadowVerdict,
     headers::{PartitionKey, PartitionKeys},
 };
 use crate::{
@@ -56,7 +56,7 @@ pub(super) type Asked = Pin<Box<dyn Future<Output = Result<More, Error>> + Send>
 /// The lease of a request whose inner service runs.
 pub(super) enum Holder {
     /// Handlers may hold it too.
-    Shared(LeaseHandle),
+    Shared(Arc<Held>),
     /// Nobody else knows of it.
     Own(Held),
 }
@@ -74,12 +74,12 @@ impl Holder {
     fn of(state: State, policy: Policy) -> Self {
         let shared = policy.rules.settlement.shares_lease;
         let held = Held { state: Mutex::new(state), policy };
-        if shared { Self::Shared(LeaseHandle::new(held)) } else { Self::Own(held) }
+        if shared { Self::Shared(Arc::new(held)) } else { Self::Own(held) }
     }
 
     pub(super) fn held(&self) -> &Held {
         match self {
-            Self::Shared(handle) => handle.held(),
+            Self::Shared(held) => held,
             Self::Own(held) => held,
         }
     }
@@ -88,10 +88,10 @@ impl Holder {
         &self.held().policy
     }
 
-    /// The handle, where anybody else holds one.
-    pub(super) fn still_shared(self) -> Option<LeaseHandle> {
+    /// The lease, if anybody else holds it too.
+    pub(super) fn still_shared(self) -> Option<Arc<Held>> {
         match self {
-            Self::Shared(handle) if handle.is_shared() => Some(handle),
+            Self::Shared(held) if Arc::strong_count(&held) > 1 => Some(held),
             _ => None,
         }
     }

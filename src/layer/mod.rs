@@ -44,7 +44,7 @@
 //! | a layer further in denied the request | rolled back |
 //! | the handler acquires ([`BoundLimiter`]) | as above, from then on |
 //! | the handler answers with an [`Error`](crate::Error) (feature `axum`) | as for any other response: the handler has run |
-//! | the request passed without a decision, or a policy that only observes would have denied it | one that charges nothing: adjusting it is accepted and does nothing |
+//! | the request is exempt or unlimited, passed without a decision, or a policy that only observes would have denied it | one that charges nothing: adjusting it is accepted and does nothing |
 //! | the process ends | charged as far as written; refill heals it |
 //!
 //! The guide has pages on [settlement](crate::guide::settlement) and on [streaming](crate::guide::streaming).
@@ -87,7 +87,6 @@ mod head;
 mod header_name;
 mod headers;
 mod held;
-mod hidden;
 pub mod keys;
 mod plain;
 mod policy;
@@ -100,6 +99,7 @@ mod service_builder_ext;
 mod settle;
 mod shadow;
 mod status;
+mod unlimited;
 #[cfg(feature = "usage-body")]
 mod usage;
 

@@ -114,8 +114,8 @@ impl<S> RateLimit<S> {
             Ok(Some(policy)) => policy,
             Ok(None) => {
                 telemetry::passed(true);
-                let hidden = loaded.routes().hidden();
-                return ResponseFuture::without_policy(inner, request, hidden);
+                let unlimited = loaded.routes().unlimited();
+                return ResponseFuture::without_policy(inner, request, unlimited);
             }
             Err(missing) => {
                 let response = answer::without_policy(&head, RefusalReason::MissingKey(&missing));

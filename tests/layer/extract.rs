@@ -118,10 +118,12 @@ async fn the_layer_stands_further_in() {
 }
 
 #[tokio::test]
-async fn a_request_that_passed_unlimited_has_none() {
+async fn a_request_that_passed_unlimited_has_one_that_charges_nothing() {
     let (limiter, _) = memory();
-    let handler = async |lease: Option<LeaseHandle>, status: Option<RateLimitStatus>| {
-        assert!(lease.is_none() && status.is_none());
+    let handler = async |lease: LeaseHandle, status: RateLimitStatus| {
+        assert!(status.limits.is_empty() && status.entity.is_none() && !status.degraded);
+        lease.consume("tpm", 1_000_000).await.unwrap();
+        assert_eq!(lease.status(), status);
     };
     let policy = ten_tokens().on_missing_key(OnMissingKey::Skip);
     let app = Router::new().route("/", get(handler)).layer(layer(&limiter, policy));

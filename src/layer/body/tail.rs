@@ -1,18 +1,21 @@
 //! What a body carries to its end.
 
-use std::task::Context;
+use std::{sync::Arc, task::Context};
 
 use bytes::Buf;
 use http::{Response, StatusCode};
 use http_body::{Body, Frame};
 
 use super::{topping_up::Last, watch::Watch};
-use crate::layer::{LeaseHandle, Policy, held::Holder};
+use crate::layer::{
+    Policy,
+    held::{Held, Holder},
+};
 
 /// What a body carries to its end. Dropped, it commits the lease unless others hold it.
 pub(in crate::layer) enum Tail {
     /// A lease that somebody else holds too.
-    Handle(#[allow(dead_code, reason = "it is there to be dropped")] LeaseHandle),
+    Handle(#[allow(dead_code, reason = "it is there to be dropped")] Arc<Held>),
     /// Rules that look at the body.
     Watch(Box<Watch>),
 }

@@ -8,8 +8,8 @@
 //! | [`bearer_token`] | the token of `Authorization: Bearer`, hashed | 401 |
 //! | [`cookie`], [`hashed_cookie`] | a cookie's value, a plain id or hashed | 400, 401 |
 //! | [`query_parameter`], [`hashed_query_parameter`] | a query parameter's value, decoded; a plain id or hashed | 400, 401 |
-//! | [`path_parameter`] | what stands for `{id}` in the path, decoded (feature `axum`) | 500 |
-//! | [`matched_path`] | the route's path, `/users/{id}` as `users/:id` (feature `axum`) | 500 |
+//! | [`path_parameter`] | what stands for `{id}` in the path, decoded (feature `axum`) | 500; 400 if no route matches |
+//! | [`matched_path`] | the route's path, `/users/{id}` as `users/:id` (feature `axum`) | 500; 400 if no route matches |
 //! | [`method`] | the method | never |
 //! | [`uri_host`], [`host_header`] | the host, as one or the other says | 400 |
 //! | [`extension`] | from what earlier middleware has put into the request | 500 |

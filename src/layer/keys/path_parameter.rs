@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use axum::extract::{MatchedPath, OriginalUri};
 use percent_encoding::percent_decode;
 
-use super::{Key, KeyExtractor, MissingKey};
+use super::{Key, KeyExtractor, MissingKey, matched_path::UNMATCHED};
 use crate::{error::code, layer::RequestHead};
 
 /// See [`path_parameter`].
@@ -18,15 +18,19 @@ pub struct PathParameter {
 /// `id`, of `/files/{*rest}` the `rest`. In nested routers the whole path counts, wherever the
 /// layer stands.
 ///
-/// Use it with `Router::route_layer`, on routes that have the parameter: elsewhere it is a mistake
-/// of the server, answered with 500.
+/// Use it with `Router::route_layer`, on routes that have the parameter: on others it is a mistake
+/// of the server, answered with 500. In `Router::layer`, a request that matches no route lacks the key.
 pub fn path_parameter(name: impl Into<Cow<'static, str>>) -> PathParameter {
     PathParameter { name: name.into() }
 }
 
 impl KeyExtractor for PathParameter {
     fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey> {
+        let original = head.extensions.get::<OriginalUri>();
         let Some(template) = head.extensions.get::<MatchedPath>().map(MatchedPath::as_str) else {
+            if original.is_some() {
+                return Err(MissingKey::absent(UNMATCHED));
+            }
             return Err(MissingKey::mistake(
                 code::NO_MATCHED_PATH,
                 format!(
@@ -36,7 +40,7 @@ impl KeyExtractor for PathParameter {
             ));
         };
         // Nested routers see the rest of the path, the template is the whole one.
-        let uri = head.extensions.get::<OriginalUri>().map_or(head.uri, |OriginalUri(uri)| uri);
+        let uri = original.map_or(head.uri, |OriginalUri(uri)| uri);
         match find(template, uri.path(), &self.name) {
             Ok(Some(value)) => Ok(Key::untrusted(Cow::from(percent_decode(value.as_bytes())))),
             Ok(None) => Err(MissingKey::mistake(

@@ -48,10 +48,9 @@ impl ExemptRules {
 
 /// Exemptions.
 ///
-/// Requests that are exempt pass as if there were no layer: nothing is charged or reported, and
-/// handlers find neither a [`LeaseHandle`](crate::layer::LeaseHandle) nor a
-/// [`RateLimitStatus`](crate::layer::RateLimitStatus), not even those of a layer further out unless
-/// the policy is [`without_handle`](Self::without_handle). They should extract an `Option`.
+/// Requests that are exempt pass as if there were no layer: nothing is charged or reported. Handlers find a
+/// [`LeaseHandle`](crate::layer::LeaseHandle) that charges nothing, instead of one of a layer further out, unless the
+/// policy is [`without_handle`](Self::without_handle).
 impl PolicyBuilder {
     /// Lets requests pass unlimited that a closure says so of. It is asked before any key is looked
     /// for.

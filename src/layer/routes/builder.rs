@@ -23,9 +23,8 @@ impl RoutesBuilder {
 
     /// Lets the requests of `route` pass unlimited, unless an earlier row matches them. A
     /// [`path`](Route::path) is exact: `/healthz/` is not `/healthz`, and goes on to later rows. Their handlers
-    /// find neither a [`LeaseHandle`](crate::layer::LeaseHandle) nor a
-    /// [`RateLimitStatus`](crate::layer::RateLimitStatus), not even those of a layer further out unless
-    /// all policies of the table are [`without_handle`](crate::layer::PolicyBuilder::without_handle).
+    /// find a [`LeaseHandle`](crate::layer::LeaseHandle) that charges nothing, instead of one of a layer further out,
+    /// unless all policies of the table are [`without_handle`](crate::layer::PolicyBuilder::without_handle).
     pub fn unlimited(mut self, route: Route) -> Self {
         self.rows.push((route.exact(), Rule::Unlimited));
         self

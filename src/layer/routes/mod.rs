@@ -73,7 +73,7 @@ use std::{fmt, sync::Arc};
 
 use http::HeaderName;
 
-use super::{MissingKey, Policy, RequestHead, hidden::Hidden};
+use super::{MissingKey, Policy, RequestHead, unlimited::Unlimited};
 use table::Table;
 
 pub use builder::RoutesBuilder;
@@ -159,11 +159,11 @@ impl Routes {
 }
 
 impl Routes {
-    /// What requests that pass unlimited do not find of layers further out.
-    pub(super) fn hidden(&self) -> Hidden {
+    /// What handlers of requests that pass unlimited find.
+    pub(super) fn unlimited(&self) -> Unlimited {
         match &self.0 {
-            Kind::One(policy) => Hidden::by(policy),
-            Kind::Table(table) => table.hidden(),
+            Kind::One(policy) => Unlimited::by(policy),
+            Kind::Table(table) => table.unlimited(),
         }
     }
 }

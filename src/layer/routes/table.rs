@@ -6,7 +6,7 @@ use super::{
     reading,
     route::{Place, Row},
 };
-use crate::layer::{MissingKey, Policy, RequestHead, hidden::Hidden};
+use crate::layer::{MissingKey, Policy, RequestHead, unlimited::Unlimited};
 
 /// What becomes of a request.
 #[derive(Clone, Debug)]
@@ -38,20 +38,20 @@ pub(super) struct Table {
     otherwise: Rule,
     /// True if any row is compared with the path that was sent.
     reads_paths: bool,
-    /// What the policies of all rows hide together.
-    hidden: Hidden,
+    /// What handlers find of the policies of all rows together.
+    unlimited: Unlimited,
 }
 
 impl Table {
     pub(super) fn new(rows: Vec<(Row, Rule)>, otherwise: Rule) -> Self {
         let reads_paths = rows.iter().any(|(row, _)| matches!(row.place, Place::Path(_)));
         let policies = rows.iter().map(|(_, rule)| rule).chain([&otherwise]).filter_map(Rule::policy);
-        let hidden = policies.map(Hidden::by).fold(Hidden::default(), Hidden::or);
-        Self { rows: rows.into(), otherwise, reads_paths, hidden }
+        let unlimited = policies.map(Unlimited::by).fold(Unlimited::default(), Unlimited::or);
+        Self { rows: rows.into(), otherwise, reads_paths, unlimited }
     }
 
-    pub(super) fn hidden(&self) -> Hidden {
-        self.hidden
+    pub(super) fn unlimited(&self) -> Unlimited {
+        self.unlimited
     }
 
     pub(super) fn policy(&self, head: &RequestHead<'_>) -> Result<Option<&Policy>, MissingKey> {

@@ -1,15 +1,23 @@
 //! Path parameters, by axum's template.
 
-use axum::{Router, body::to_bytes, routing::get};
+use std::convert::Infallible;
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    routing::get,
+};
+use http::{Request, Response};
 use tollgate::{
     EntityId, Limit, RateLimitLayer,
     layer::{RateLimitStatus, keys},
 };
+use tower::{Layer, ServiceExt};
 
 use super::for_uri;
 use crate::{
     events::Events,
-    world::{ask, hello, layer, memory, per_user},
+    world::{ask, layer, memory, per_user},
 };
 
 fn by(name: &'static str) -> RateLimitLayer {
@@ -83,8 +91,12 @@ async fn a_route_without_it_is_a_mistake_of_the_server() {
 }
 
 #[tokio::test]
-async fn so_is_a_layer_that_no_route_leads_to() {
-    is_a_mistake(hello(by("id")), "/users/alice", "Router::route_layer").await;
+async fn so_is_a_layer_that_no_router_is_around() {
+    let inner = tower::service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
+    let events = Events::collect();
+    let response = by("id").layer(inner).oneshot(Request::new(Body::empty())).await.unwrap();
+    assert_eq!(response.status(), 500);
+    assert!(events.text().contains("Router::route_layer"), "{}", events.text());
 }
 
 #[tokio::test]

@@ -1,11 +1,15 @@
 //! Keys that the server itself must provide.
 
-use axum::{Extension, Router, routing::get};
+use std::convert::Infallible;
+
+use axum::{Extension, Router, body::Body, routing::get};
+use http::{Request, Response, StatusCode};
 use tollgate::{
     EntityId, Limit,
-    layer::{InvalidPolicy, Key, OnMissingKey, Policy, keys},
+    layer::{InvalidPolicy, Key, KeyExtractor, OnMissingKey, Policy, keys},
     model::NameKind,
 };
+use tower::{Layer, ServiceExt};
 
 use crate::{
     events::Events,
@@ -97,9 +101,46 @@ async fn the_matched_path() {
 }
 
 #[tokio::test]
-async fn where_no_path_matched_the_layer_stands_wrong() {
+async fn where_no_router_is_around_it_the_layer_stands_wrong() {
     let events = Events::collect();
-    let app = hello(layer(&memory().0, per_path()));
-    assert_eq!(ask(&app, from("alice")).await.status(), 500);
+    let inner = tower::service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
+    let app = layer(&memory().0, per_path()).layer(inner);
+    assert_eq!(app.oneshot(from("alice")).await.unwrap().status(), 500);
     assert!(events.text().contains("Router::route_layer"), "{}", events.text());
+}
+
+/// Fault C2: which paths a client asks for is its choice, not a mistake of the server.
+#[tokio::test]
+async fn a_path_that_no_route_matches_lacks_the_key() {
+    let by_path = || per_user(Limit::per_hour("rph", 9)).resource(keys::matched_path());
+    let by_id = || per_user(Limit::per_hour("rph", 9)).entity(keys::path_parameter("id"));
+    let or = per_user(rph()).resource(keys::matched_path().or(keys::fixed("unmatched")));
+    let shared = OnMissingKey::Entity(EntityId::new("anonymous").unwrap());
+    for (policy, answers) in [
+        (by_path(), [400, 400]),
+        (by_id(), [400, 400]),
+        (by_path().on_missing_key(OnMissingKey::Skip), [404, 404]),
+        (by_id().on_missing_key(OnMissingKey::Skip), [404, 404]),
+        (by_id().limit(Limit::per_hour("one", 1)).on_missing_key(shared), [404, 429]),
+        (or, [404, 429]),
+    ] {
+        let events = Events::collect();
+        let (limiter, _) = memory();
+        let routes =
+            || Router::new().route("/users/{id}", get(|| async {})).fallback(|| async { StatusCode::NOT_FOUND });
+        let whole = routes().layer(layer(&limiter, policy));
+        let nested = Router::new().nest("/api", whole.clone());
+        for (app, path) in [(whole, "/favicon.ico"), (nested, "/api/favicon.ico")] {
+            let mut asked = Vec::new();
+            for _ in 0..2 {
+                let mut request = from("alice");
+                *request.uri_mut() = path.parse().unwrap();
+                asked.push(ask(&app, request).await.status().as_u16());
+            }
+            // The second router asks the same buckets.
+            let expected = if path.starts_with("/api") { [answers[1]; 2] } else { answers };
+            assert_eq!(asked, expected, "{path}");
+        }
+        assert!(!events.text().contains("request setup"), "{}", events.text());
+    }
 }

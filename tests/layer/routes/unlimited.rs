@@ -1,5 +1,5 @@
-//! What handlers of unlimited requests find: nothing of a layer further out that they would take for the
-//! table's.
+//! Handlers of unlimited requests find a lease that charges nothing, not one of a layer further out that they would take
+//! for the table's. Fault C5.
 
 use std::sync::mpsc;
 
@@ -15,20 +15,40 @@ fn rph() -> PolicyBuilder {
     per_user(Limit::per_hour("rph", 9))
 }
 
-/// What there is of lease, status and limiter.
-type Found = (bool, bool, bool);
+/// Whether lease, status and limiter, as far as there are such, are those of a bucket.
+type Found = (Option<bool>, Option<bool>, Option<bool>);
+
+const FREE: Option<bool> = Some(false);
+const OUTER: Option<bool> = Some(true);
 
 /// What a handler finds behind `table`, with a layer of `outer` around it.
 async fn found(table: RateLimitLayer, outer: PolicyBuilder) -> Found {
     let (send, receive) = mpsc::channel();
     let handler =
         async move |lease: Option<LeaseHandle>, status: Option<RateLimitStatus>, limiter: Option<BoundLimiter>| {
-            send.send((lease.is_some(), status.is_some(), limiter.is_some())).unwrap();
+            let limiter = match limiter {
+                Some(limiter) => Some(limiter.cost("rph", 1).acquire().await.unwrap()),
+                None => None,
+            };
+            let charges = |lease: Option<LeaseHandle>| lease.map(|lease| charges(&lease));
+            let status = status.map(|status| status.entity.is_some());
+            send.send((charges(lease), status, charges(limiter))).unwrap();
         };
     let outer = layer(&memory().0, outer.resource(keys::fixed("outer")));
     let app = Router::new().route("/", get(handler)).layer(table).layer(outer);
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
     receive.recv().unwrap()
+}
+
+/// Whether the lease is one of a bucket. If not, it accepts everything.
+fn charges(lease: &LeaseHandle) -> bool {
+    if lease.status().limits.is_empty() {
+        lease.settle("rph", 7).unwrap();
+        lease.adjust("nonsense", -7).unwrap();
+        assert_eq!((lease.consumed("rph"), lease.is_degraded()), (None, false));
+        return false;
+    }
+    true
 }
 
 fn table(otherwise: PolicyBuilder) -> Routes {
@@ -45,43 +65,43 @@ async fn as_with_a_policy_that_exempts_them() {
     let exempt = || rph().exempt(|_: &tollgate::layer::RequestHead<'_>| true);
     let acquiring = || rph().acquire_in_handler();
     for (inner, outer, expected) in [
-        (rph(), rph(), (false, false, false)),
+        (rph(), rph(), (FREE, FREE, None)),
         // A table that gives handlers nothing takes nothing away.
-        (rph().without_handle(), rph(), (true, true, false)),
+        (rph().without_handle(), rph(), (OUTER, OUTER, None)),
         // The limiter of a layer further out can only be mistaken for one where this layer has them.
-        (rph(), acquiring(), (false, false, true)),
-        (acquiring(), acquiring(), (false, false, false)),
-        (acquiring().without_handle(), acquiring(), (false, false, false)),
-        (rph().without_handle(), acquiring(), (true, true, true)),
+        (rph(), acquiring(), (FREE, FREE, OUTER)),
+        (acquiring(), acquiring(), (FREE, FREE, FREE)),
+        (acquiring().without_handle(), acquiring(), (FREE, FREE, FREE)),
+        (rph().without_handle(), acquiring(), (OUTER, FREE, OUTER)),
     ] {
         let of_row = found(by(table(inner)), outer).await;
         assert_eq!(of_row, expected);
     }
-    assert_eq!(found(by(exempt().build().unwrap()), rph()).await, (false, false, false));
-    assert_eq!(found(by(exempt().without_handle().build().unwrap()), rph()).await, (true, true, false));
+    assert_eq!(found(by(exempt().build().unwrap()), rph()).await, (FREE, FREE, None));
+    assert_eq!(found(by(exempt().without_handle().build().unwrap()), rph()).await, (OUTER, OUTER, None));
     let exempt = exempt().acquire_in_handler().build().unwrap();
-    assert_eq!(found(by(exempt), acquiring()).await, (false, false, false));
+    assert_eq!(found(by(exempt), acquiring()).await, (FREE, FREE, FREE));
 }
 
 #[tokio::test]
 async fn whatever_row_says_so() {
     let of_row =
         Routes::builder().route(Route::path("/elsewhere"), rph().build().unwrap()).otherwise_unlimited().unwrap();
-    assert_eq!(found(by(of_row), rph()).await, (false, false, false));
+    assert_eq!(found(by(of_row), rph()).await, (FREE, FREE, None));
     let one_of_two = Routes::builder()
         .route(Route::path("/elsewhere"), rph().build().unwrap())
         .unlimited(Route::path("/"))
         .otherwise(rph().without_handle().build().unwrap());
-    assert_eq!(found(by(one_of_two.unwrap()), rph()).await, (false, false, false));
+    assert_eq!(found(by(one_of_two.unwrap()), rph()).await, (FREE, FREE, None));
     let none = Routes::builder().otherwise_unlimited().unwrap();
-    assert_eq!(found(by(none), rph()).await, (true, true, false), "no policy gives any");
+    assert_eq!(found(by(none), rph()).await, (OUTER, OUTER, None), "no policy gives any");
 }
 
 #[tokio::test]
 async fn by_the_routes_that_hold_now() {
     let handle = RoutesHandle::new(table(rph().without_handle()));
     let swappable = || RateLimitLayer::swappable(memory().0, &handle);
-    assert_eq!(found(swappable(), rph()).await, (true, true, false));
+    assert_eq!(found(swappable(), rph()).await, (OUTER, OUTER, None));
     handle.swap(table(rph()));
-    assert_eq!(found(swappable(), rph()).await, (false, false, false));
+    assert_eq!(found(swappable(), rph()).await, (FREE, FREE, None));
 }

@@ -30,6 +30,12 @@ use crate::{
 /// granted, [`Error::Unavailable`] where the store gave no answer in time, [`Error::Invalid`]
 /// where an argument is wrong.
 ///
+/// # Dropping
+/// If the future is dropped before there is an answer, what a write under way charges is given back, by another write.
+/// That is not without bound: in the time in which a bucket fills, a limiter gives back 16 such requests of it; what
+/// others were charged stays. Whoever cancels could else make it write for nothing, as often as they like. Requests that
+/// miss their deadline are always given back, and in memory all are.
+///
 /// # Cost
 /// One round trip and one write unit, shared with other requests of the bucket that wait at the
 /// same time; none where the bucket is known to be short, or lives in memory.

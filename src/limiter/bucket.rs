@@ -6,10 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::{
-    sync::oneshot::{self, error::RecvError},
-    time::Instant,
-};
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     charge::Mode,
@@ -51,9 +48,44 @@ pub(super) enum Verdict {
 }
 
 impl Verdict {
+    /// Tells whoever waits for it, until `until` if that is known. If nobody does any more before that, the request was
+    /// cancelled.
+    pub(super) fn tell(self, reply: oneshot::Sender<Self>, until: Option<Instant>) {
+        if let Err(Self::Granted(mut grant)) = reply.send(self)
+            && until.is_some_and(|until| Instant::now() < until)
+        {
+            grant.cancel();
+        }
+    }
+}
+
+/// An answer to wait for. Dropped before: what is granted is given back, but not without bound.
+#[derive(Debug)]
+pub(super) struct Answer(oneshot::Receiver<Verdict>);
+
+impl Answer {
+    pub(super) fn new(verdict: oneshot::Receiver<Verdict>) -> Self {
+        Self(verdict)
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.0.close();
+        // The answer has come, and was not taken.
+        if let Ok(Verdict::Granted(mut grant)) = self.0.try_recv() {
+            grant.cancel();
+        }
+    }
+}
+
+impl Future for Answer {
+    type Output = Verdict;
+
     /// An answer that never comes, because the runtime that would bring it is gone, is that the limiter was shut down.
-    pub(super) fn or_shut_down(answer: Result<Self, RecvError>) -> Self {
-        answer.unwrap_or(Self::Unavailable(Unavailable::ShutDown))
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Verdict> {
+        let verdict = Pin::new(&mut self.0).poll(context);
+        verdict.map(|verdict| verdict.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)))
     }
 }
 
@@ -202,6 +234,15 @@ impl Bucket {
         }
     }
 
+    /// Returns `true` if what a cancelled request was charged is given back. In memory it always is: that costs no
+    /// write.
+    pub(super) fn forgives(&self) -> bool {
+        match self {
+            Self::Gated { gate, limits } => gate.forgives(limits),
+            Self::Memory { .. } | Self::Pinned(_) | Self::Scripted(_) => true,
+        }
+    }
+
     /// Asks for `amounts`, all or nothing.
     #[inline]
     pub(super) fn acquire(&mut self, mode: &Mode, amounts: &Amounts, deadline: Deadline) -> Asked {
@@ -228,7 +269,7 @@ impl Bucket {
                         (Step::shards(first, limits, mode, amounts, late.until()), late)
                     }
                     None => match gate.acquire(limits, mode, amounts, deadline) {
-                        Ok(answer) => (Step::One(answer), late()),
+                        Ok(answer) => (Step::One(Answer::new(answer)), late()),
                         Err(asked) => return asked,
                     },
                 };
@@ -284,9 +325,9 @@ pub(super) struct Acquiring {
 /// Whom a request waits for.
 enum Step {
     /// The only shard of a bucket, as far as was known.
-    One(oneshot::Receiver<Verdict>),
+    One(Answer),
     /// The bucket of a child or a parent, with the other one's.
-    Together(oneshot::Receiver<Verdict>),
+    Together(Answer),
     /// Several shards.
     Shards(Pin<Box<dyn Future<Output = Verdict> + Send>>),
 }
@@ -312,7 +353,7 @@ impl Acquiring {
     /// Of a bucket that is asked with another one. `None` where it needs no asking.
     pub(super) fn together(bucket: &Bucket, answer: oneshot::Receiver<Verdict>, deadline: Deadline) -> Option<Self> {
         let Bucket::Gated { gate, .. } = bucket else { return None };
-        Some(Self { step: Step::Together(answer), late: gate.deadline(deadline.into()) })
+        Some(Self { step: Step::Together(Answer::new(answer)), late: gate.deadline(deadline.into()) })
     }
 
     /// The verdict, once there is one. The bucket was asked with the same `mode` and `amounts`: a crowd that
@@ -327,10 +368,8 @@ impl Acquiring {
         let verdict = loop {
             match &mut self.step {
                 Step::Shards(answer) => break answer.as_mut().poll(context),
-                Step::Together(answer) => {
-                    break Pin::new(answer).poll(context).map(Verdict::or_shut_down);
-                }
-                Step::One(answer) => match (Pin::new(answer).poll(context).map(Verdict::or_shut_down), bucket) {
+                Step::Together(answer) => break Pin::new(answer).poll(context),
+                Step::One(answer) => match (Pin::new(answer).poll(context), bucket) {
                     // It has turned out to be one of several: the others may hold what it does not.
                     (Poll::Ready(Verdict::Denied(statuses)), Bucket::Gated { gate, limits }) => match split(gate) {
                         Some(first) => self.step = Step::shards(first, limits, mode, amounts, self.late.until()),

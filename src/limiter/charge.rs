@@ -167,7 +167,7 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
     }
 }
 
-/// A request on its way. Dropped: what was granted is given back.
+/// A request on its way. Dropped: what was granted is given back, but not without bound.
 #[derive(Debug)]
 pub(super) struct Charging {
     /// The entity's bucket first.
@@ -230,9 +230,10 @@ impl Charging {
     }
 
     /// All grants; or none, and those there are go back.
-    fn conclude(self) -> Result<Holdings, Error> {
-        if self.asked.iter().all(|(_, answer)| matches!(answer, Answer::Granted(_))) {
-            let granted = self.asked.into_iter().filter_map(|(charge, answer)| match answer {
+    fn conclude(mut self) -> Result<Holdings, Error> {
+        let asked = std::mem::take(&mut self.asked);
+        if asked.iter().all(|(_, answer)| matches!(answer, Answer::Granted(_))) {
+            let granted = asked.into_iter().filter_map(|(charge, answer)| match answer {
                 Answer::Granted(grant) => {
                     Some(Holding::new(grant, charge.owner, charge.mode.own).together(charge.mode.together))
                 }
@@ -244,7 +245,7 @@ impl Charging {
         let mut unavailable = Unavailable::Internal("no answer");
         let mut short = false;
         let mut refusal = None;
-        for (charge, answer) in self.asked {
+        for (charge, answer) in asked {
             let status = match answer {
                 Answer::Granted(grant) => Some(grant.statuses()),
                 Answer::Denied(status) => {
@@ -269,6 +270,16 @@ impl Charging {
         match short {
             true => Err(denied_among(statuses.iter_mut().map(|(charge, status)| (&*charge, status.take())))),
             false => Err(unavailable.into()),
+        }
+    }
+}
+
+impl Drop for Charging {
+    fn drop(&mut self) {
+        for (_, answer) in &mut self.asked {
+            if let Answer::Granted(grant) = answer {
+                grant.cancel();
+            }
         }
     }
 }

@@ -14,7 +14,12 @@ use std::{
 use tokio::sync::Mutex;
 
 use super::{
-    background::Background, breaker::Switch, gate::Kinds, places::Places, prefetch::Counters, resolver::Resolver,
+    background::Background,
+    breaker::Switch,
+    gate::{Forgiveness, Kinds},
+    places::Places,
+    prefetch::Counters,
+    resolver::Resolver,
 };
 use crate::{
     clock::{Clock, StoreTime},
@@ -44,6 +49,8 @@ pub(super) struct Context {
     pub(super) refusals: Arc<Refusals>,
     pub(super) round_trip: RoundTrip,
     pub(super) places: Places,
+    /// Whom a cancelled charge was given back.
+    pub(super) forgiveness: Forgiveness,
     /// How often the table or a bucket was gone that should be there: the table may have been made anew.
     pub(super) suspicions: AtomicU64,
     /// How many of these were found to be wrong.

@@ -34,6 +34,11 @@ pub(super) struct Gates {
 }
 
 impl Gates {
+    /// Whether the gate is one of these.
+    pub(super) fn are_those_of(&self, gate: &Gate) -> bool {
+        gate.is_in(&self.context)
+    }
+
     /// At most about `most` gates that have nothing to write.
     pub(super) fn new(most: usize, context: Context) -> Self {
         let cache = Cache::with(most, most as u64, UnitWeighter, RandomState::new(), KeepBusy);

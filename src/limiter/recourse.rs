@@ -122,7 +122,8 @@ impl Acquire {
     /// starts when both buckets are refilled. Limits that only observe are not waited for.
     ///
     /// The [deadline](Self::deadline) is that of the store call, and not of the wait. If the future is dropped, its place
-    /// is given back. That wakes nobody earlier: requests that come later find the tokens.
+    /// is given back, [not without bound](Self#dropping). That wakes nobody earlier: requests that come later find the
+    /// tokens.
     ///
     /// ```
     /// use std::time::Duration;

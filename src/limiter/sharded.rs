@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    bucket::{Asked, Bucket, Verdict},
+    bucket::{Answer, Asked, Bucket, Verdict},
     charge::Mode,
     deadline::Deadline,
     gate::{Gate, Image},
@@ -190,24 +190,25 @@ fn told(all: Vec<LimitStatus>, one: Vec<LimitStatus>) -> Vec<LimitStatus> {
 
 /// Draws what is asked from several shards.
 async fn draw(first: Arc<Gate>, ask: Ask) -> Verdict {
-    // No caller's drop cancels it: a grant that nobody takes gives itself back.
+    // No caller's drop cancels it: a grant that nobody takes gives itself back, or is kept.
     let (reply, answer) = oneshot::channel();
+    let until = ask.until;
     first.spawn({
         let first = first.clone();
         async move {
             let mut replies = [reply];
             let verdicts = together::charge(&[(first, ask)], &mut replies).await;
             for (reply, verdict) in replies.into_iter().zip(verdicts) {
-                let _ = reply.send(verdict);
+                verdict.tell(reply, Some(until));
             }
         }
     });
-    Verdict::or_shut_down(answer.await)
+    Answer::new(answer).await
 }
 
 async fn ask_one(first: &Gate, gate: &Arc<Gate>, ask: &Ask) -> Verdict {
     let verdict = match gate.acquire(&ask.limits, &ask.mode, &ask.amounts, ask.left()) {
-        Ok(answer) => Verdict::or_shut_down(answer.await),
+        Ok(answer) => Answer::new(answer).await,
         Err(Asked::Granted(shares, _)) => {
             let bucket = Bucket::Gated { gate: gate.clone(), limits: ask.limits.clone() };
             Verdict::Granted(Grant::new(bucket, shares))

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use super::{
-    bucket::{Asked, Bucket, Refusal, Verdict},
+    bucket::{Answer, Asked, Bucket, Refusal, Verdict},
     charge::{Charge, Mode},
     deadline::Deadline,
     gate::{Gate, Image, Planned, transact},
@@ -44,12 +44,13 @@ pub(super) fn start(
     }
     let (to_child, child_answer) = oneshot::channel();
     let (to_parent, parent_answer) = oneshot::channel();
-    // No caller's drop cancels it: a grant that nobody takes gives itself back.
+    let until = child.1.until;
+    // No caller's drop cancels it: a grant that nobody takes gives itself back, or is kept.
     first.spawn(async move {
         let mut replies = [to_child, to_parent];
         let verdicts = charge(&[child, parent], &mut replies).await;
         for (reply, verdict) in replies.into_iter().zip(verdicts) {
-            let _ = reply.send(verdict);
+            verdict.tell(reply, Some(until));
         }
     });
     Some(Ok([child_answer, parent_answer]))
@@ -153,7 +154,7 @@ async fn ask_for_nothing(gate: &Arc<Gate>, ask: &Ask) -> Verdict {
     let nothing: Amounts = ask.amounts.iter().map(|_| 0).collect();
     let mode = Mode { prefetch: None, ..ask.mode.clone() };
     match gate.acquire(&ask.limits, &mode, &nothing, ask.left()) {
-        Ok(answer) => Verdict::or_shut_down(answer.await),
+        Ok(answer) => Answer::new(answer).await,
         Err(Asked::Denied(statuses)) => Verdict::Denied(statuses),
         Err(Asked::Refused(refusal)) => Verdict::Refused(refusal),
         Err(Asked::Unavailable(error)) => Verdict::Unavailable(error),

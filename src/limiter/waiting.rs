@@ -8,7 +8,7 @@
 //! |---|---|
 //! | the bucket has the tokens, or will have them in time | those of an acquire |
 //! | it will not | none if that is known, else those of an acquire |
-//! | the request is dropped while it waits | its place is given back with the bucket's next write |
+//! | the request is dropped while it waits | its place is given back with the bucket's next write, but not without bound |
 
 use std::{sync::Arc, time::Duration};
 
@@ -68,9 +68,28 @@ async fn wait_for(
             return Err(Invalid::NoRuntime.into());
         }
         let waited = telemetry::Waited::begin();
+        let place = Place(Some(lease));
         request.timer(Duration::from_millis(millis)).await;
         waited.end();
+        lease = place.taken()?;
         lease.has_waited(wait);
     }
     Ok(lease)
+}
+
+/// The lease of a request that waits. Dropped: the request was cancelled.
+struct Place(Option<Lease>);
+
+impl Place {
+    fn taken(mut self) -> Result<Lease, Error> {
+        self.0.take().ok_or_else(|| Invalid::LeaseClosed.into())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(lease) = self.0.take() {
+            lease.cancel();
+        }
+    }
 }

@@ -13,6 +13,7 @@
 mod ahead;
 mod batch;
 mod flight;
+mod forgiveness;
 mod growth;
 mod others;
 mod pacing;
@@ -37,6 +38,7 @@ use self::{
     state::{GateState, Waiter},
 };
 pub(super) use self::{
+    forgiveness::Forgiveness,
     record::Kinds,
     rest::Resting,
     shards::{Image, Planned, transact},
@@ -83,6 +85,10 @@ impl Gate {
 
     fn with_shards(key: BucketKey, context: Arc<Context>, shards: Shards) -> Self {
         Self { shards: Box::new(shards).into(), ..Self::new(key, context) }
+    }
+
+    pub(super) fn is_in(&self, context: &Arc<Context>) -> bool {
+        Arc::ptr_eq(&self.context, context)
     }
 
     pub(super) fn key(&self) -> &BucketKey {
@@ -266,6 +272,11 @@ impl Gate {
             drop(state);
             self.context.background.spawn(flight::fly(Airborne::new(self.clone())));
         }
+    }
+
+    /// Returns `true` if what a cancelled request was charged is given back.
+    pub(super) fn forgives(&self, limits: &Limits) -> bool {
+        self.context.forgiveness.forgive(self.key.parts(), limits, self.context.clock.now())
     }
 
     fn bucket(self: &Arc<Self>, limits: Limits) -> Bucket {

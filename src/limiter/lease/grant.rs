@@ -239,6 +239,15 @@ impl Grant {
         self.settled.then(|| self.shares.iter().map(|share| share.charged).collect())
     }
 
+    /// Gives back what a request was charged that was cancelled before it had its answer, or keeps it, if its bucket has
+    /// forgiven too many.
+    pub(in crate::limiter) fn cancel(&mut self) {
+        if !self.bucket.forgives() {
+            self.shares.iter_mut().for_each(|share| share.used = share.charged);
+            self.settled = true;
+        }
+    }
+
     /// Charges what was really used instead, and ends the grant.
     #[inline]
     pub(in crate::limiter) fn settle(&mut self) -> Settlement {

@@ -12,8 +12,10 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     error::{Error, Invalid},
     limiter::{
+        bucket::Bucket,
         charge::{Charged, Charges, charge},
         deadline::Deadline,
+        rate_limiter::{Backend, RateLimiter},
         recourse::Recourse,
     },
     model::{EntityId, KeyParts, LimitName, LimitStatus, Limits, MILLI, Owner, Resource, to_milli},
@@ -74,6 +76,21 @@ impl Lease {
         }
     }
 
+    /// Whether a bucket of the limiter granted it. Not for the request path: it copies a reference to the bucket.
+    pub(crate) fn is_of(&self, limiter: &RateLimiter) -> bool {
+        let bucket = match &self.held {
+            Held::Few(few) => few.bucket(),
+            Held::Any(any) => Some(any.holdings.own.grant().bucket().clone()),
+        };
+        match (limiter.backend(), bucket) {
+            (Backend::Memory(memory), Some(Bucket::Memory { place, .. })) => Arc::ptr_eq(place.home(), &memory.home),
+            (Backend::Memory(memory), Some(Bucket::Pinned(pinned))) => Arc::ptr_eq(&pinned.home, &memory.home),
+            (Backend::Gated(gates), Some(Bucket::Gated { gate, .. })) => gates.are_those_of(&gate),
+            (Backend::Scripted(_), Some(Bucket::Scripted(_))) => true,
+            _ => false,
+        }
+    }
+
     /// Returns when the request may start, for one that waits: epoch ms. 0: at once.
     pub(in crate::limiter) fn starts_at(&self) -> i64 {
         match &self.held {
@@ -86,6 +103,13 @@ impl Lease {
     pub(in crate::limiter) fn has_waited(&mut self, millis: i64) {
         if let Some(any) = self.any_mut() {
             any.holdings.iter_mut().for_each(|holding| holding.grant_mut().has_waited(millis));
+        }
+    }
+
+    /// Ends one whose request was cancelled while it waited: given back, but not without bound.
+    pub(in crate::limiter) fn cancel(mut self) {
+        if let Held::Any(any) = &mut self.held {
+            any.holdings.iter_mut().for_each(|holding| holding.grant_mut().cancel());
         }
     }
 

@@ -3,6 +3,7 @@
 mod all_histories;
 mod all_shards_told;
 mod breaker;
+mod cancelled;
 mod cascade;
 mod clocks;
 mod connections;

@@ -154,12 +154,11 @@ pub(super) fn land(gate: &Arc<Gate>, Write { batch, order }: Write, bucket: Buck
             let starts_at = if waits { starts_at(&bucket, &waiter, &mut behind, now) } else { 0 };
             let charged = gate.bucket(waiter.limits);
             let grant = if batch.bypassed { Grant::bypassed } else { Grant::of };
-            (waiter.reply, grant(charged, &waiter.amounts, left).starting_at(starts_at))
+            (waiter.reply, waiter.until, grant(charged, &waiter.amounts, left).starting_at(starts_at))
         })
         .collect();
-    for (reply, grant) in grants.into_iter().rev() {
-        // Nobody waits for it any more: dropping it gives it back.
-        let _ = reply.send(Verdict::Granted(grant));
+    for (reply, until, grant) in grants.into_iter().rev() {
+        Verdict::Granted(grant).tell(reply, until);
     }
     confirm(batch.confirmations, &Ok(()));
 }

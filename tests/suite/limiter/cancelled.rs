@@ -1,0 +1,100 @@
+//! Requests that are dropped before their decision: fault A3. In virtual time.
+
+use std::{future::IntoFuture, pin::pin, sync::Arc, task::Poll, time::Duration};
+
+use tokio::time::sleep;
+use tollgate::{Limit, RateLimiter, limiter::Acquire};
+
+use super::flaky::{Flaky, RuntimeClock};
+
+/// The time that a call of the store takes.
+const ROUND_TRIP: Duration = Duration::from_millis(10);
+
+fn limit() -> Limit {
+    Limit::per_hour("rph", 50)
+}
+
+fn limiter() -> (RateLimiter, Arc<Flaky>) {
+    let store = Arc::new(Flaky::default());
+    store.take(ROUND_TRIP);
+    let settings =
+        RateLimiter::builder().clock(RuntimeClock::start()).deadline(Duration::from_secs(5)).without_breaker();
+    (settings.build_shared(store.clone()).unwrap(), store)
+}
+
+fn acquire(limiter: &RateLimiter) -> Acquire {
+    limiter.acquire("user", "api").limits(limit()).without_parent()
+}
+
+async fn left(limiter: &RateLimiter) -> i64 {
+    limiter.available("user", "api").limits(limit()).await.unwrap().get("rph").unwrap().available
+}
+
+/// Asks, and is gone before there is an answer.
+async fn cancel(acquire: Acquire, after: Duration) {
+    let mut acquire = pin!(acquire.into_future());
+    let mut gone = pin!(sleep(after));
+    std::future::poll_fn(|context| match acquire.as_mut().poll(context) {
+        Poll::Ready(answer) => {
+            // Denied from memory: it costs nothing.
+            assert!(answer.is_err(), "{answer:?}");
+            Poll::Ready(())
+        }
+        Poll::Pending => gone.as_mut().poll(context),
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_few_are_given_back() {
+    let (limiter, _) = limiter();
+    acquire(&limiter).await.unwrap().commit();
+    for _ in 0..16 {
+        cancel(acquire(&limiter), ROUND_TRIP / 2).await;
+        sleep(ROUND_TRIP * 2).await;
+    }
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(left(&limiter).await, 49);
+}
+
+#[tokio::test(start_paused = true)]
+async fn beyond_the_charge_stays() {
+    let (limiter, store) = limiter();
+    acquire(&limiter).await.unwrap().commit();
+    for _ in 0..500 {
+        cancel(acquire(&limiter), Duration::from_millis(4)).await;
+    }
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(left(&limiter).await, 0, "500 of 50 were asked for");
+    assert!(store.writes() < 100, "{} writes", store.writes());
+    // What is refilled is granted as ever.
+    sleep(Duration::from_secs(3600)).await;
+    assert_eq!(left(&limiter).await, 50);
+    acquire(&limiter).await.unwrap().commit();
+}
+
+/// So does the place of a request that waits.
+#[tokio::test(start_paused = true)]
+async fn beyond_the_place_stays() {
+    let (limiter, _) = limiter();
+    acquire(&limiter).cost("rph", 50).await.unwrap().commit();
+    for _ in 0..30 {
+        cancel(acquire(&limiter).until_ready(Duration::from_secs(3600)), ROUND_TRIP * 3).await;
+    }
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(left(&limiter).await, -14, "16 of the 30 were given back");
+}
+
+/// Nobody pays for a store that is slow.
+#[tokio::test(start_paused = true)]
+async fn what_misses_its_deadline_is_given_back_however_often() {
+    let (limiter, store) = limiter();
+    acquire(&limiter).await.unwrap().commit();
+    store.take(ROUND_TRIP * 4);
+    for _ in 0..40 {
+        assert!(acquire(&limiter).deadline(ROUND_TRIP).await.is_err());
+        sleep(ROUND_TRIP * 20).await;
+    }
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(left(&limiter).await, 49);
+}

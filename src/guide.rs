@@ -24,6 +24,7 @@ pages! {
     namespaces: "namespaces.md",
     performance_modes: "performance-modes.md",
     routes: "routes.md",
+    security: "security.md",
     settlement: "settlement.md",
     shadow: "shadow.md",
     sharing_a_table_with_python: "sharing-a-table-with-python.md",

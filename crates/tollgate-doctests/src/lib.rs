@@ -24,6 +24,7 @@ pages! {
     Namespaces: "docs/guide/namespaces.md",
     PerformanceModes: "docs/guide/performance-modes.md",
     Routes: "docs/guide/routes.md",
+    Security: "docs/guide/security.md",
     Settlement: "docs/guide/settlement.md",
     Shadow: "docs/guide/shadow.md",
     SharingATableWithPython: "docs/guide/sharing-a-table-with-python.md",

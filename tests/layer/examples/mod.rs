@@ -6,6 +6,7 @@
 mod hot_reload;
 mod llm_gateway;
 mod per_route;
+mod two_layers;
 
 use axum::{Router, body::Body, extract::ConnectInfo};
 use http::{Method, Request};

@@ -9,7 +9,7 @@ use http::{
 };
 
 use super::{
-    BoundLimiter, MissingKey, OnMissingKey, Policy, RateLimitStatus, RefusalReason, RequestHead,
+    BoundLimiter, LeaseHandle, MissingKey, OnMissingKey, Policy, RateLimitStatus, RefusalReason, RequestHead,
     held::Holder,
     keys::{
         address::{AddressText, Network},
@@ -35,6 +35,8 @@ pub(super) enum Admission {
     Answer(Response<Bytes>),
     /// It passes uncharged: the policy only observes, and there is nobody to charge.
     Uncharged(Box<Holder>),
+    /// It passes: it holds the lease already, from the same layer further out.
+    Held,
     /// Its handler acquires.
     Bind(Box<(BoundLimiter, Holder)>),
     /// It is granted, in the simplest way.
@@ -60,13 +62,23 @@ impl Policy {
         limiter.take_one(text.as_bytes(), resource, limits)
     }
 
-    /// Asks for what the request needs.
-    pub(super) fn admit(&self, limiter: &RateLimiter, head: &RequestHead<'_>) -> Admission {
-        let rules = &*self.rules;
-        if !rules.subject.limit_preflights && is_preflight(head) {
-            telemetry::exempt(Exempt::Preflight);
-            return Admission::Pass;
+    /// Asks for what the request needs. Returns the policy that it falls under, too: preflights may have their own.
+    pub(super) fn admit(&self, limiter: &RateLimiter, head: &RequestHead<'_>) -> (&Self, Admission) {
+        let subject = &self.rules.subject;
+        if subject.limit_preflights && subject.preflights.is_none() || !is_preflight(head) {
+            return (self, self.admit_any(limiter, head));
         }
+        match &subject.preflights {
+            Some(policy) => (policy, policy.admit_any(limiter, head)),
+            None => {
+                telemetry::exempt(Exempt::Preflight);
+                (self, Admission::Pass)
+            }
+        }
+    }
+
+    fn admit_any(&self, limiter: &RateLimiter, head: &RequestHead<'_>) -> Admission {
+        let rules = &*self.rules;
         let exempt = rules.subject.exempt.as_deref();
         if let Some(exempt) = exempt {
             match exempt.head(head) {
@@ -93,6 +105,12 @@ impl Policy {
             Ok(None) => return without_key(),
             Err(missing) => return self.missing_key(limiter, head, &missing),
         };
+        // One request, one bucket, one charge: routers that are nested may bring the same layer twice.
+        if let Some(handle) = head.extensions.get::<LeaseHandle>()
+            && handle.is_for(self, limiter, entity.as_text(), resource.as_str())
+        {
+            return Admission::Held;
+        }
         if rules.plain.decision
             && let Some(limits) = rules.limits.own()
             && let Some(decision) = limiter.take_one(entity.as_bytes(), &resource, limits)

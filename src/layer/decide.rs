@@ -1,5 +1,7 @@
 //! What a decision means for the request.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::Response;
 
@@ -90,7 +92,19 @@ impl Policy {
             Error::QueueFull(full) => full.denied.limits.retain(enforced),
             _ => {}
         }
-        self.refuse(now, form, head, RefusalReason::of(&error))
+        let mut response = self.refuse(now, form, head, RefusalReason::of(&error));
+        response.extensions_mut().insert(RefusedBy::new(self));
+        response
+    }
+}
+
+/// The policy that refused a request, for layers further out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct RefusedBy(usize);
+
+impl RefusedBy {
+    pub(super) fn new(policy: &Policy) -> Self {
+        Self(Arc::as_ptr(&policy.rules).addr())
     }
 }
 

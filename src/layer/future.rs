@@ -76,6 +76,11 @@ where
         Self { state: State::unlimited(service, request, policy) }
     }
 
+    /// The inner service's own: a layer further out settles its lease.
+    pub(super) fn held(service: &mut S, request: Request<ReqBody>) -> Self {
+        Self { state: State::Running { future: service.call(request), lease: None } }
+    }
+
     /// The inner service's own: the layer has no policy for it.
     pub(super) fn without_policy(service: &mut S, mut request: Request<ReqBody>, unlimited: Unlimited) -> Self {
         unlimited.extend(request.extensions_mut());

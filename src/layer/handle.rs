@@ -2,10 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{RateLimitStatus, held::Held};
+use super::{Policy, RateLimitStatus, held::Held};
 use crate::{
     error::{Error, Invalid},
-    limiter::Lease,
+    limiter::{Lease, RateLimiter},
 };
 
 /// The lease of the request at hand.
@@ -55,6 +55,11 @@ impl LeaseHandle {
     /// The request passes uncharged.
     pub(super) fn fill_uncharged(&self, status: RateLimitStatus) -> Result<(), Invalid> {
         self.held.as_ref().map_or(Ok(()), |held| held.fill_uncharged(status))
+    }
+
+    /// See [`Held::is_for`].
+    pub(super) fn is_for(&self, policy: &Policy, limiter: &RateLimiter, entity: &str, resource: &str) -> bool {
+        self.held.as_ref().is_some_and(|held| held.is_for(policy, limiter, entity, resource))
     }
 
     fn told(&self, name: &str, change: impl FnOnce(&mut Lease) -> Result<(), Invalid>) -> Result<(), Invalid> {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::{Error, Invalid},
-    limiter::{Lease, More},
+    limiter::{Lease, More, RateLimiter},
     model::{LimitName, LimitStatus, Limits},
     telemetry::settle_value_absurd,
 };
@@ -127,6 +127,15 @@ impl Drop for Held {
 }
 
 impl Held {
+    /// Whether it is the lease of the policy and the limiter for the same bucket: the request meets a layer again.
+    pub(super) fn is_for(&self, policy: &Policy, limiter: &RateLimiter, entity: &str, resource: &str) -> bool {
+        Arc::ptr_eq(&self.policy.rules, &policy.rules)
+            && matches!(&*self.lock(), State::Lease(told) if {
+                let lease = &told.lease;
+                lease.entity().as_str() == entity && lease.resource().as_str() == resource && lease.is_of(limiter)
+            })
+    }
+
     /// One whose lease the handler acquires.
     pub(super) fn open(policy: Policy) -> Self {
         Self { state: Mutex::new(State::Open), policy }

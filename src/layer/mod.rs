@@ -33,7 +33,7 @@
 //! |---|---|
 //! | the inner service is not ready | there is none yet |
 //! | a limit is short | none; the inner service is not called |
-//! | the client goes before the decision | none; what a write under way charges is given back |
+//! | the client goes before the decision | none; what a write under way charges is given back, for 16 requests of a bucket in the time in which it fills; beyond, it stays |
 //! | the inner future fails | kept, unless [`on_error`](PolicyBuilder::on_error) says otherwise; the error goes on |
 //! | the inner future panics | kept, unless [`on_panic`](PolicyBuilder::on_panic) says otherwise; the panic goes on |
 //! | the client goes before the response head | charged as estimated: else disconnecting would be free |

@@ -2,14 +2,17 @@
 
 use http::Response;
 
-use super::{Outcome, Policy, ResponseHead, answer::Refused, held::Held, shadow};
-use crate::telemetry::settle_value_missing;
+use super::{Outcome, Policy, ResponseHead, answer::Refused, decide::RefusedBy, held::Held, shadow};
+use crate::telemetry::{same_policy_twice, settle_value_missing};
 
 impl Policy {
     /// Settles the lease by the response's head, and reports the limits in it.
     pub(super) fn settle<B>(&self, lease: &Held, response: &mut Response<B>) {
         let rules = &*self.rules;
         if response.extensions().get::<Refused>().is_some() {
+            if response.extensions().get() == Some(&RefusedBy::new(self)) {
+                same_policy_twice();
+            }
             // A layer further in has denied the request: it leaves every limit as it found it.
             lease.refund_all();
             self.report(lease, response);

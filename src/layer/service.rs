@@ -123,7 +123,7 @@ impl<S> RateLimit<S> {
                 return ResponseFuture::answer(response);
             }
         };
-        let admission = policy.admit(limiter, &head);
+        let (policy, admission) = policy.admit(limiter, &head);
         carry_out(admission, inner, request, limiter, policy)
     }
 }
@@ -142,6 +142,7 @@ where
 {
     match admission {
         Admission::Pass => ResponseFuture::pass(inner, request, policy),
+        Admission::Held => ResponseFuture::held(inner, request),
         Admission::Answer(response) => {
             give_up_readiness(inner);
             ResponseFuture::answer(response)

@@ -2,7 +2,7 @@
 //!
 //! | span | level | fields |
 //! |---|---|---|
-//! | `acquire` | debug | `entity`, `resource`, `outcome`, `path`, `wait_ms`, `degraded` |
+//! | `acquire` | debug | `tollgate.entity`, `tollgate.resource`, `tollgate.outcome`, `tollgate.path`, `tollgate.wait_ms`, `tollgate.degraded` |
 
 use tracing::{Level, Span, field::Empty};
 
@@ -58,12 +58,12 @@ impl Watch {
         let span = tracing::debug_span!(
             target: "tollgate",
             "acquire",
-            entity = %key.entity,
-            resource = %key.resource,
-            outcome = Empty,
-            path = Empty,
-            wait_ms = Empty,
-            degraded = Empty,
+            tollgate.entity = %key.entity,
+            tollgate.resource = %key.resource,
+            tollgate.outcome = Empty,
+            tollgate.path = Empty,
+            tollgate.wait_ms = Empty,
+            tollgate.degraded = Empty,
         );
         Self { span, begun, resource: key.resource.clone(), in_memory, observed, over: false }
     }
@@ -81,13 +81,13 @@ impl Watch {
         let outcome = if passes { Outcome::Granted } else { Outcome::of(error) };
         let path = Path::of(self.in_memory, waited, degraded, Outcome::of(error));
         if !self.span.is_disabled() {
-            self.span.record("outcome", outcome.label());
-            self.span.record("path", path.label());
-            self.span.record("degraded", degraded);
+            self.span.record("tollgate.outcome", outcome.label());
+            self.span.record("tollgate.path", path.label());
+            self.span.record("tollgate.degraded", degraded);
             if let Some(Error::Denied(denied)) = error
                 && let Some(wait) = denied.retry_after()
             {
-                self.span.record("wait_ms", u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+                self.span.record("tollgate.wait_ms", u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
             }
         }
         record(self.begun, &self.resource, outcome, path, error.filter(|_| !passes));
@@ -98,7 +98,7 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         if !self.over {
-            self.span.record("outcome", Outcome::Cancelled.label());
+            self.span.record("tollgate.outcome", Outcome::Cancelled.label());
             record(self.begun, &self.resource, Outcome::Cancelled, Path::Write, None);
         }
     }

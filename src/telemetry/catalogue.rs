@@ -89,6 +89,8 @@ metrics! {
         "Difference between what was charged and what was used: `up` was charged more, `down` was given back; whole tokens of each lease";
     Counter SETTLE_VALUES_IGNORED { limit, reason } in "values",
         "Values of a response that should have settled a lease: `missing`, `malformed`, `repeated`, `too_large` or `encoded`";
+    Counter ESTIMATES_IGNORED { source, reason } in "values",
+        "Values of requests that should have given their cost, by the header or parameter: `malformed`, `repeated` or `too_large`";
     Counter SETTLEMENTS_DROPPED { reason } in "settlements",
         "Differences that could not be written: `gone`, `store` or `shut_down`; tokens may be lost";
     Gauge SETTLEMENTS_PENDING {} in "settlements",

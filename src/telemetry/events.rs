@@ -4,6 +4,7 @@ use super::{
     count,
     hooks::{self, BreakerState, breaker},
     names,
+    sampled::Sampled,
 };
 use crate::{
     error::Unavailable,
@@ -58,7 +59,10 @@ pub(crate) fn bucket_split(key: &BucketKey, shards: u32) {
 
 /// `label` is the reason in a word, of few.
 pub(crate) fn settle_value_ignored(limit: &LimitName, source: &str, label: &'static str, reason: &str) {
-    tracing::warn!(target: "tollgate", %limit, source, reason, "settle value ignored");
+    static LINES: Sampled = Sampled::new();
+    if let Some(left_out) = LINES.line() {
+        tracing::warn!(target: "tollgate", %limit, source, reason, left_out, "settle value ignored");
+    }
     count(names::SETTLE_VALUES_IGNORED, &[("limit", limit.as_str()), ("reason", label)], 1);
 }
 
@@ -72,12 +76,25 @@ pub(crate) fn settle_value_missing(limit: &LimitName) {
     count(names::SETTLE_VALUES_IGNORED, &[("limit", limit.as_str()), ("reason", "missing")], 1);
 }
 
-pub(crate) fn estimate_ignored(source: &str, reason: &str) {
-    tracing::warn!(target: "tollgate", source, reason, "estimate ignored");
+/// `label` is the reason in a word, of few.
+pub(crate) fn estimate_ignored(source: &str, label: &'static str, reason: &str) {
+    static LINES: Sampled = Sampled::new();
+    if let Some(left_out) = LINES.line() {
+        tracing::warn!(target: "tollgate", source, reason, left_out, "estimate ignored");
+    }
+    count(names::ESTIMATES_IGNORED, &[("source", source), ("reason", label)], 1);
+}
+
+/// A policy settles the limit, and nothing says what its requests cost until then.
+pub(crate) fn settled_without_cost(limit: &LimitName) {
+    tracing::warn!(target: "tollgate", %limit, "settled limit without a cost");
 }
 
 pub(crate) fn unavailable(error: &Unavailable, allowed: bool) {
-    tracing::warn!(target: "tollgate", %error, allowed, "limiter unavailable");
+    static LINES: Sampled = Sampled::new();
+    if let Some(left_out) = LINES.line() {
+        tracing::warn!(target: "tollgate", %error, allowed, left_out, "limiter unavailable");
+    }
     super::degraded(if allowed { super::Degraded::Allow } else { super::Degraded::Block });
 }
 
@@ -134,6 +151,17 @@ pub(crate) fn not_driven(action: &str) {
     tracing::error!(target: "tollgate", action, "runtime not driven");
 }
 
+/// A policy has denied a request that it has granted already.
+pub(crate) fn same_policy_twice() {
+    static LINES: Sampled = Sampled::new();
+    if let Some(left_out) = LINES.line() {
+        tracing::warn!(target: "tollgate", left_out, "same policy twice");
+    }
+}
+
 pub(crate) fn setup(code: &str, message: &str) {
-    tracing::error!(target: "tollgate", code, message, "request setup");
+    static LINES: Sampled = Sampled::new();
+    if let Some(left_out) = LINES.line() {
+        tracing::error!(target: "tollgate", code, message, left_out, "request setup");
+    }
 }

@@ -3,8 +3,8 @@
 //!
 //! | span | level | fields |
 //! |---|---|---|
-//! | `acquire` | debug | `entity`, `resource`, `outcome`, `path`, `wait_ms` (of a denial), `degraded` (the store gave no decision) |
-//! | `store_call` | debug | `call`, `resource`, `result` |
+//! | `acquire` | debug | `tollgate.entity`, `tollgate.resource`, `tollgate.outcome`, `tollgate.path`, `tollgate.wait_ms` (of a denial), `tollgate.degraded` (the store gave no decision) |
+//! | `store_call` | debug | `tollgate.call`, `tollgate.resource`, `tollgate.result` |
 //!
 //! | event | level | when |
 //! |---|---|---|
@@ -13,6 +13,7 @@
 //! | `store refuses` | error | the store refuses a call for good: `permission` is the one that is missing, if it says so; told once in ten seconds for each kind of `call`, `untold` times between |
 //! | `settle value ignored` | warn | a header, trailer or body that should settle a lease was unusable |
 //! | `estimate ignored` | warn | a header or query parameter that should give a cost was unusable |
+//! | `settled limit without a cost` | warn | a policy was built that bounds nothing at once: see [`PolicyBuilder::settle`](crate::layer::PolicyBuilder::settle) |
 //! | `stored limits not refreshed` | warn | the store failed: what was known is served on |
 //! | `opening waits` | warn | opening a limiter waits for the `table`: for which `action`, and how long (`waited_ms`) |
 //! | `table not ready` | warn | opening waits for a `table` that is being made or deleted: its `status` |
@@ -25,7 +26,11 @@
 //! | `refill time ahead of the clock` | warn | another process's clock has left it: it is put right |
 //! | `bucket split` | info | a bucket has twice as many shards now |
 //! | `runtime not driven` | error | `shutdown` or `flush` (`action`) waited for a runtime that nobody drives: what was not written may be lost |
+//! | `same policy twice` | warn | a policy denied a request that it had granted already: the layer is there twice |
 //! | `request setup` | error | a key extractor found the server set up wrongly |
+//!
+//! Of `settle value ignored`, `estimate ignored`, `limiter unavailable`, `same policy twice` and `request setup`, which requests provoke, the
+//! first 100 are written, then one a second; `left_out` says how many were not. The metrics count all of them.
 //!
 //! Entity ids are never part of an event or a span above `debug`, nor of a metric's label. Secrets are part
 //! of nothing: API keys are hashed before they are entity ids, unless a policy takes them for plain ids.
@@ -57,6 +62,7 @@ mod names;
 mod outage;
 mod outcome;
 mod refusals;
+mod sampled;
 #[cfg(feature = "metrics")]
 mod series;
 mod settled;
@@ -72,8 +78,9 @@ pub(crate) use self::{
     ahead::{HeldAhead, prefetch_filled, prefetch_given_back, prefetch_served},
     events::{
         Dropped, breaker_closed, breaker_opened, bucket_split, decided_locally, estimate_ignored, not_driven,
-        refill_time_ahead, settle_value_absurd, settle_value_ignored, settle_value_missing, settlement_dropped, setup,
-        shadow_denial, shadow_denial_of, stale_config, store_call_failed, unavailable,
+        refill_time_ahead, same_policy_twice, settle_value_absurd, settle_value_ignored, settle_value_missing,
+        settled_without_cost, settlement_dropped, setup, shadow_denial, shadow_denial_of, stale_config,
+        store_call_failed, unavailable,
     },
     held::{LiveGate, PendingSettlement},
     hooks::{BreakerState, Waited, breaker, passed},

@@ -19,6 +19,7 @@ names! {
     WAITERS = "waiters";
     SETTLED_TOKENS = "settled_tokens_total";
     SETTLE_VALUES_IGNORED = "settle_values_ignored_total";
+    ESTIMATES_IGNORED = "estimates_ignored_total";
     SETTLEMENTS_DROPPED = "settlements_dropped_total";
     SETTLEMENTS_PENDING = "settlements_pending";
     USAGE_BODIES = "usage_bodies_total";

@@ -2,7 +2,7 @@
 //!
 //! | span | level | fields |
 //! |---|---|---|
-//! | `store_call` | debug | `call`, `resource`, `result` |
+//! | `store_call` | debug | `tollgate.call`, `tollgate.resource`, `tollgate.result` |
 
 use std::{future::Future, time::Instant};
 
@@ -46,8 +46,7 @@ impl StoreCall {
         resource: &Resource,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let span =
-            tracing::debug_span!(target: "tollgate", "store_call", call = self.label(), %resource, result = Empty);
+        let span = tracing::debug_span!(target: "tollgate", "store_call", tollgate.call = self.label(), tollgate.resource = %resource, tollgate.result = Empty);
         let watched = Watched { call: self, span: span.clone(), begun: Instant::now(), over: false };
         let result = call.instrument(span).await;
         watched.answered(&result);
@@ -106,7 +105,7 @@ impl Watched {
     }
 
     fn end(&self, result: &'static str, down: Option<bool>) {
-        self.span.record("result", result);
+        self.span.record("tollgate.result", result);
         count(names::STORE_CALLS, &[("call", self.call.label()), ("result", result)], 1);
         observe(names::STORE_CALL_DURATION, &[("call", self.call.label())], self.begun.elapsed());
         if let Some(down) = down {

@@ -102,5 +102,8 @@ impl Estimate for HeaderAmount {
 
 /// The amount, with a warning where there is something that gives none.
 fn told(source: &str, found: Result<Option<u64>, BadAmount>) -> Option<u64> {
-    found.inspect_err(|problem| telemetry::estimate_ignored(source, &problem.to_string())).ok().flatten()
+    found
+        .inspect_err(|problem| telemetry::estimate_ignored(source, problem.label(), &problem.to_string()))
+        .ok()
+        .flatten()
 }

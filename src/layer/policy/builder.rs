@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{InvalidPolicy, Policy, answers, cost, decision, limits, rules::Rules, settlement, subject};
+use crate::telemetry;
 
 /// Builds a [`Policy`]. Policies that have much in common begin as clones of one builder.
 ///
@@ -43,6 +44,10 @@ impl PolicyBuilder {
         let decision = self.decision.check(&limits)?;
         let settlement = self.settlement.check(&limits)?;
         let answers = self.answers.check(&limits)?;
+        // A handler says what it costs, or more is asked for as a body streams by.
+        if !decision.in_handler && settlement.top_up.is_none() {
+            settlement.limits().filter(|limit| !cost.names(limit)).for_each(telemetry::settled_without_cost);
+        }
         let rules = Rules::new(subject, limits, cost, decision, settlement, answers);
         Ok(Policy { rules: Arc::new(rules) })
     }

@@ -31,6 +31,17 @@ impl CostRules {
         self.estimates.is_empty() && self.learned.is_empty()
     }
 
+    /// Whether anything says what requests cost of the limit.
+    pub(super) fn names(&self, limit: &LimitName) -> bool {
+        self.fixed.get(limit.as_str()).is_some()
+            || self
+                .estimates
+                .iter()
+                .map(|(name, _)| name)
+                .chain(self.learned.iter().map(|(name, _)| name))
+                .any(|name| name == limit)
+    }
+
     /// What is known of an entity and a resource goes by this.
     pub(in crate::layer) fn key<'a>(&self, entity: impl FnOnce() -> &'a str, resource: &str) -> u64 {
         if self.learned.is_empty() { 0 } else { self.seen.key(entity(), resource) }

@@ -67,6 +67,14 @@ impl SettlementRules {
         said.or_else(|| Some(capacity?.saturating_mul(MOST_FULL_BUCKETS))).unwrap_or(u64::MAX)
     }
 
+    /// The limits that rules settle, each once.
+    pub(super) fn limits(&self) -> impl Iterator<Item = &LimitName> {
+        let limits = self.head.iter().chain(&self.body).map(|(limit, _)| limit).enumerate();
+        limits
+            .filter(|(index, limit)| !self.head.iter().chain(&self.body).take(*index).any(|(other, _)| other == *limit))
+            .map(|(_, limit)| limit)
+    }
+
     /// The limits that the head alone tells of, each once.
     pub(in crate::layer) fn only_in_head(&self) -> impl Iterator<Item = &LimitName> {
         let limits = self.head.iter().map(|(limit, _)| limit).enumerate();
@@ -172,6 +180,11 @@ impl Draft {
 impl PolicyBuilder {
     /// Finds the real use of the limit `name` in the response. Stored limits that lack it are left
     /// alone.
+    ///
+    /// A rule bounds nothing at once: until it finds something, a request has been charged what it costs at first. If
+    /// nothing says what that is, it is 1, and as many requests as the bucket has tokens run at the same time, whatever
+    /// they use. So [`build`](Self::build) warns (`settled limit without a cost`) of a limit that has a rule, but neither
+    /// a [`cost`](Self::cost) nor an [`estimate`](Self::estimate), nor [`learn`](Self::learn).
     ///
     /// Of several rules of one limit the last one that finds something holds. While a body goes on,
     /// the largest amount counts that a rule has found so far.

@@ -2,7 +2,7 @@
 
 use std::{any::TypeId, sync::Arc};
 
-use super::{InvalidPolicy, PolicyBuilder, exempt::ExemptRules};
+use super::{InvalidPolicy, Policy, PolicyBuilder, exempt::ExemptRules};
 use crate::{
     error::Invalid,
     layer::{Key, KeyExtractor, keys::PeerIp},
@@ -19,6 +19,8 @@ pub(in crate::layer) struct Subject {
     pub(in crate::layer) fixed_resource: Option<Resource>,
     pub(in crate::layer) on_missing_key: OnMissingKey,
     pub(in crate::layer) limit_preflights: bool,
+    /// The policy that CORS preflights fall under.
+    pub(in crate::layer) preflights: Option<Policy>,
     pub(in crate::layer) exempt: Option<Arc<ExemptRules>>,
 }
 
@@ -31,6 +33,7 @@ impl Subject {
             resource,
             on_missing_key: OnMissingKey::default(),
             limit_preflights: false,
+            preflights: None,
             exempt: None,
         }
     }
@@ -58,6 +61,7 @@ pub(super) struct Draft {
     resource: Option<Arc<dyn KeyExtractor>>,
     on_missing_key: OnMissingKey,
     limit_preflights: bool,
+    preflights: Option<Policy>,
     exempt: Option<Arc<ExemptRules>>,
 }
 
@@ -75,6 +79,7 @@ impl Draft {
         Ok(Subject {
             on_missing_key: self.on_missing_key,
             limit_preflights: self.limit_preflights,
+            preflights: self.preflights,
             exempt: self.exempt,
             ..Subject::new(entity, resource, is_peer)
         })
@@ -112,6 +117,25 @@ impl PolicyBuilder {
     /// Limits CORS preflight requests too, which pass by default.
     pub fn limit_preflights(mut self) -> Self {
         self.subject.limit_preflights = true;
+        self
+    }
+
+    /// Limits CORS preflight requests by a policy of their own: a small bucket for each address, say. Preflights have no
+    /// credentials, so a policy that goes by these finds no key in them.
+    ///
+    /// ```
+    /// use tollgate::{Limit, layer::{Policy, keys}};
+    ///
+    /// let policy = Policy::builder()
+    ///     .entity(keys::bearer_token())
+    ///     .resource(keys::fixed("api"))
+    ///     .limit(Limit::per_minute("rpm", 600))
+    ///     .limit_preflights_by(Policy::per_ip(Limit::per_minute("preflights", 30)))
+    ///     .build()?;
+    /// # Ok::<(), tollgate::layer::InvalidPolicy>(())
+    /// ```
+    pub fn limit_preflights_by(mut self, policy: Policy) -> Self {
+        self.subject.preflights = Some(policy);
         self
     }
 }

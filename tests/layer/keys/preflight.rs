@@ -2,9 +2,12 @@
 
 use axum::body::Body;
 use http::{Method, Request};
-use tollgate::Limit;
+use tollgate::{
+    Limit,
+    layer::{Policy, keys},
+};
 
-use crate::world::{ask, hello, layer, memory, per_user, text, with_headers};
+use crate::world::{ask, from, hello, layer, memory, per_user, text, with_headers};
 
 fn preflight() -> Request<Body> {
     let mut request = with_headers(&[("origin", b"https://example.com"), ("access-control-request-method", b"POST")]);
@@ -30,6 +33,28 @@ async fn unless_the_policy_wants_them() {
         request.headers_mut().insert("x-user", "alice".parse().unwrap());
         assert_eq!(ask(&app, request).await.status(), expected);
     }
+}
+
+/// A bucket of their own, where the users' is left alone.
+#[tokio::test]
+async fn or_has_a_policy_for_them_alone() {
+    let (limiter, _) = memory();
+    let own = Policy::builder().entity(keys::fixed("everybody")).resource(keys::fixed("preflights"));
+    let own = own.limit(Limit::per_hour("preflights", 2)).build().unwrap();
+    let policy = || per_user(Limit::per_hour("rph", 1)).limit_preflights_by(own.clone());
+    for policy in [policy(), policy().limit_preflights()] {
+        let app = hello(layer(&limiter, policy));
+        let mut statuses = Vec::new();
+        for _ in 0..3 {
+            let mut request = preflight();
+            request.headers_mut().insert("x-user", "alice".parse().unwrap());
+            statuses.push(ask(&app, request).await.status().as_u16());
+        }
+        assert!([[200, 200, 429], [429; 3]].contains(&[statuses[0], statuses[1], statuses[2]]), "{statuses:?}");
+    }
+    let limited = ask(&hello(layer(&limiter, policy())), preflight()).await;
+    assert_eq!(text(&limited, "ratelimit"), Some(r#""preflights";r=0;t=1800"#));
+    assert_eq!(ask(&hello(layer(&limiter, policy())), from("alice")).await.status(), 200);
 }
 
 #[tokio::test]

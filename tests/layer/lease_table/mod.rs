@@ -3,6 +3,7 @@
 //! A request costs 10 of 100 tokens; an open lease is told that it was 30. What is left then says
 //! what became of it: 100 rolled back, 90 open, 70 committed.
 
+mod again;
 mod body;
 mod connection;
 mod decision;

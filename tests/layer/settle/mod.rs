@@ -15,6 +15,7 @@ mod response_head;
 mod top_up;
 mod trailer;
 mod trailer_sockets;
+mod without_cost;
 mod zero;
 
 /// What is left where the estimate stands.

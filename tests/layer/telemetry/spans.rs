@@ -48,10 +48,12 @@ async fn tell(limiter: RateLimiter, granted_on: &str, denied_on: &str) {
     let log = written(limiter, Level::DEBUG).await;
     let spans = acquires(&log);
     let [granted, denied] = spans[..] else { panic!("{log}") };
-    for field in ["entity=alice", "resource=api", "outcome=\"granted\"", "degraded=false"] {
+    for field in
+        ["tollgate.entity=alice", "tollgate.resource=api", "tollgate.outcome=\"granted\"", "tollgate.degraded=false"]
+    {
         assert!(granted.contains(field), "{field}: {granted}");
     }
-    assert!(granted.contains(&format!("path=\"{granted_on}\"")), "{granted}");
+    assert!(granted.contains(&format!("tollgate.path=\"{granted_on}\"")), "{granted}");
     assert!(!granted.contains("wait_ms"), "{granted}");
     for field in ["outcome=\"denied\"", "wait_ms=3600000"] {
         assert!(denied.contains(field), "{field}: {denied}");

@@ -1,0 +1,90 @@
+//! A request that meets the same layer twice: fault A5.
+
+use axum::{Router, routing::get};
+use http::Request;
+use tollgate::{
+    Limit, RateLimitLayer,
+    layer::{LeaseHandle, PolicyBuilder, Settle, keys},
+};
+
+use crate::{
+    events::Events,
+    world::{Remote, alices_tokens, ask, from, gated, left_of, memory, per_user, ten_tokens},
+};
+
+/// A router that is nested in another one, both with the same layer.
+fn nested(layer: RateLimitLayer) -> Router {
+    let inner = Router::new().route("/", get(async || [("x-used", "30")])).layer(layer.clone());
+    Router::new().nest("/in", inner).layer(layer)
+}
+
+fn inside() -> Request<axum::body::Body> {
+    let mut request = from("alice");
+    *request.uri_mut() = "/in".parse().unwrap();
+    request
+}
+
+async fn status(app: &Router) -> u16 {
+    ask(app, inside()).await.status().as_u16()
+}
+
+#[tokio::test]
+async fn it_is_charged_once() {
+    let remote = Remote::start().await;
+    for limiter in [memory().0, gated().0, remote.limiter.clone()] {
+        let policy = per_user(Limit::per_hour("rph", 1)).build().unwrap();
+        let app = nested(RateLimitLayer::new(limiter.clone(), policy));
+        assert_eq!((status(&app).await, status(&app).await), (200, 429));
+    }
+}
+
+#[tokio::test]
+async fn and_settled_and_reported_once() {
+    let (limiter, _) = memory();
+    let policy = ten_tokens().settle("tpm", Settle::header("x-used")).build().unwrap();
+    let response = ask(&nested(RateLimitLayer::new(limiter.clone(), policy)), inside()).await;
+    assert_eq!(response.headers().get_all("ratelimit").iter().count(), 1);
+    assert_eq!(alices_tokens(&limiter).await, 70);
+}
+
+/// Both charge: another policy, another limiter, another entity.
+#[tokio::test]
+async fn another_one_charges_too() {
+    let (one, two) = (memory().0, memory().0);
+    let policy = ten_tokens().build().unwrap();
+    let inner = Router::new().route("/", get(async || {})).layer(RateLimitLayer::new(two.clone(), policy.clone()));
+    let app = inner.layer(RateLimitLayer::new(one.clone(), policy));
+    assert_eq!(ask(&app, from("alice")).await.status(), 200);
+    assert_eq!((alices_tokens(&one).await, alices_tokens(&two).await), (90, 90));
+
+    let (limiter, _) = memory();
+    let layer = |policy: PolicyBuilder| RateLimitLayer::new(limiter.clone(), policy.build().unwrap());
+    let app = Router::new().route("/", get(async || {})).layer(layer(ten_tokens())).layer(layer(ten_tokens()));
+    assert_eq!(ask(&app, from("alice")).await.status(), 200);
+    assert_eq!(alices_tokens(&limiter).await, 80);
+
+    // Between the two, middleware has said who it is.
+    let (limiter, _) = memory();
+    let layer = RateLimitLayer::new(limiter.clone(), ten_tokens().build().unwrap());
+    let rename = async |mut request: axum::extract::Request, next: axum::middleware::Next| {
+        request.headers_mut().insert("x-user", "bob".parse().unwrap());
+        next.run(request).await
+    };
+    let handler = async |lease: LeaseHandle| assert_eq!(lease.status().entity.unwrap().as_str(), "bob");
+    let app = Router::new().route("/", get(handler)).layer(layer.clone());
+    let app = app.layer(axum::middleware::from_fn(rename)).layer(layer);
+    assert_eq!(ask(&app, from("alice")).await.status(), 200);
+    assert_eq!(alices_tokens(&limiter).await, 90);
+    assert_eq!(left_of(&limiter, "bob", "api", &crate::world::tokens()).await, 90);
+}
+
+#[tokio::test]
+async fn without_a_handle_it_warns() {
+    let events = Events::collect();
+    let policy = per_user(Limit::per_hour("rph", 3)).resource(keys::fixed("api")).without_handle();
+    let app = nested(RateLimitLayer::new(memory().0, policy.build().unwrap()));
+    assert_eq!(status(&app).await, 200);
+    assert!(!events.text().contains("same policy twice"));
+    assert_eq!(status(&app).await, 429, "it has charged three times");
+    assert!(events.text().contains("same policy twice"), "{}", events.text());
+}

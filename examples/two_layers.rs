@@ -13,6 +13,8 @@
 //! too: then no made-up key gets as far as this.
 
 mod support;
+#[path = "support/table.rs"]
+mod table;
 
 use std::{net::SocketAddr, process::ExitCode};
 
@@ -30,7 +32,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), support::Failure> {
     tracing_subscriber::fmt().with_env_filter("tollgate=info").with_writer(std::io::stderr).init();
     // The embedded engine lives as long as this variable. With a table of yours: `RateLimiter::open().await?`.
-    let (shared, _engine) = support::open().await?;
+    let (shared, _engine) = table::open().await?;
     // For every process by itself: eight processes let eight times as much reach the table.
     let own = RateLimiter::memory();
 

@@ -14,11 +14,7 @@ use std::{
 use tokio::sync::Mutex;
 
 use super::{
-    background::Background,
-    breaker::Switch,
-    gate::{Forgiveness, Kinds},
-    places::Places,
-    prefetch::Counters,
+    background::Background, breaker::Switch, forgiveness::Forgiveness, gate::Kinds, places::Places, prefetch::Counters,
     resolver::Resolver,
 };
 use crate::{

@@ -74,6 +74,7 @@ mod charge;
 mod context;
 mod deadline;
 mod fallback;
+mod forgiveness;
 mod gate;
 mod gates;
 mod lease;

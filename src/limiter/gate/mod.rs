@@ -13,7 +13,6 @@
 mod ahead;
 mod batch;
 mod flight;
-mod forgiveness;
 mod growth;
 mod others;
 mod pacing;
@@ -38,7 +37,6 @@ use self::{
     state::{GateState, Waiter},
 };
 pub(super) use self::{
-    forgiveness::Forgiveness,
     record::Kinds,
     rest::Resting,
     shards::{Image, Planned, transact},

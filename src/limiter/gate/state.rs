@@ -49,7 +49,6 @@ pub(super) struct GateState {
     pub(super) pending: Changes,
     /// Who waits for them.
     pub(super) confirmations: Vec<Confirmation>,
-    /// Whether a flight is under way.
     pub(super) flying: bool,
     /// Whether a timer runs that will let the pending differences fly alone.
     pub(super) flush_due: bool,
@@ -69,9 +68,7 @@ pub(super) struct GateState {
     pub(super) takes_refused: u32,
     /// The most that one request has asked of each limit: millitokens.
     pub(super) most_asked: SmallVec<[(LimitName, i64); 2]>,
-    /// What was taken ahead.
     pub(super) ahead_of: Option<Box<Pool>>,
-    /// How flights are spaced.
     pub(super) pace: Pace,
     /// Whether the store has just shown the bucket because somebody asks for it.
     pub(super) shown: bool,

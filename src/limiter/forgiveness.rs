@@ -23,7 +23,7 @@ const SLOTS: usize = 1024;
 
 /// Whom a process has given a cancelled charge back.
 #[derive(Debug)]
-pub(in crate::limiter) struct Forgiveness {
+pub(super) struct Forgiveness {
     /// When all that a slot's buckets were given back will be forgotten: epoch ms.
     forgotten_at: Box<[AtomicI64]>,
     hash: RandomState,

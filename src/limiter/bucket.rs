@@ -85,7 +85,7 @@ impl Future for Answer {
     /// An answer that never comes, because the runtime that would bring it is gone, is that the limiter was shut down.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Verdict> {
         let verdict = Pin::new(&mut self.0).poll(context);
-        verdict.map(|verdict| verdict.unwrap_or(Verdict::Unavailable(Unavailable::ShutDown)))
+        verdict.map(|verdict| verdict.unwrap_or(Verdict::Unavailable(Unavailable::RuntimeGone)))
     }
 }
 

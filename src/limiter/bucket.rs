@@ -82,7 +82,7 @@ impl Drop for Answer {
 impl Future for Answer {
     type Output = Verdict;
 
-    /// An answer that never comes, because the runtime that would bring it is gone, is that the limiter was shut down.
+    /// An answer that never comes says that the runtime is gone that would bring it.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Verdict> {
         let verdict = Pin::new(&mut self.0).poll(context);
         verdict.map(|verdict| verdict.unwrap_or(Verdict::Unavailable(Unavailable::RuntimeGone)))

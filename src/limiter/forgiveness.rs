@@ -42,11 +42,13 @@ impl Forgiveness {
         let fill = i64::try_from(fill).unwrap_or(i64::MAX / 2).clamp(MOST, i64::MAX / 2);
         let hash = self.hash.hash_one((entity.as_str(), resource.as_str()));
         let Some(slot) = self.forgotten_at.get(hash as usize % SLOTS) else { return false };
-        let next = |forgotten_at: i64| {
-            let next = forgotten_at.clamp(now, now.saturating_add(fill)).saturating_add(fill / MOST);
-            (next <= now.saturating_add(fill)).then_some(next)
-        };
-        slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
+        let most = now.saturating_add(fill);
+        // A clock that was set back must not leave a slot full for as long as it was ahead.
+        let next = |forgotten_at: i64| forgotten_at.clamp(now, most).saturating_add(fill / MOST);
+        let noted = |forgotten_at| Some(next(forgotten_at).min(most));
+        match slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, noted) {
+            Ok(before) | Err(before) => next(before) <= most,
+        }
     }
 }
 

@@ -114,7 +114,11 @@ pub(super) async fn charge(parts: &[Part], replies: &mut [oneshot::Sender<Verdic
         let result = transact(&writes).await;
         drop(place);
         match result {
-            Ok(true) => return sights.into_iter().zip(drawn).map(|(sight, drawn)| sight.grant(drawn)).collect(),
+            Ok(true) => {
+                let grants = sights.into_iter().zip(drawn).map(|(sight, drawn)| sight.grant(drawn));
+                let paired = |grant: Grant| if parts.len() > 1 { grant.paired() } else { grant };
+                return grants.map(paired).map(Verdict::Granted).collect();
+            }
             Ok(false) => {}
             Err(error) if error.is_busy() => {}
             Err(error) => return unavailable(Unavailable::Store(error)),
@@ -319,7 +323,7 @@ impl Sight<'_> {
         })
     }
 
-    fn grant(self, drawn: Drawn) -> Verdict {
+    fn grant(self, drawn: Drawn) -> Grant {
         let Ask { limits, amounts, .. } = self.ask;
         let left = statuses(&self.images, limits, &[], self.now);
         let left = left.iter().zip(amounts);
@@ -339,6 +343,6 @@ impl Sight<'_> {
                     .unwrap_or_else(|| Grant::of(first, amounts, left))
             }
         };
-        Verdict::Granted(grant.starting_at(starts_at))
+        grant.starting_at(starts_at)
     }
 }

@@ -95,6 +95,8 @@ pub(in crate::limiter) struct Grant {
     /// What was charged; of a bypassed bucket, what was counted as if it had been.
     shares: Shares,
     settled: bool,
+    /// One of two that are given back together.
+    is_paired: bool,
     /// When what it made the bucket owe is refilled: epoch ms. 0: it owes nothing.
     starts_at: i64,
     parts: Option<Box<Parts>>,
@@ -112,7 +114,7 @@ struct Parts {
 impl Grant {
     #[inline]
     pub(in crate::limiter) fn new(bucket: Bucket, shares: Shares) -> Self {
-        Self { bucket, shares, settled: false, starts_at: 0, parts: None }
+        Self { bucket, shares, settled: false, is_paired: false, starts_at: 0, parts: None }
     }
 
     /// `left` is what the bucket held after the charge.
@@ -140,6 +142,12 @@ impl Grant {
         // Without others it is a grant as any.
         grant.parts = (!elsewhere.is_empty()).then(|| Box::new(Parts { elsewhere, ..Parts::default() }));
         Some(grant)
+    }
+
+    /// Makes it one of a pair: if it is cancelled, it is given back as the other one is, however often.
+    pub(in crate::limiter) fn paired(mut self) -> Self {
+        self.is_paired = true;
+        self
     }
 
     pub(in crate::limiter) fn starting_at(mut self, starts_at: i64) -> Self {
@@ -242,7 +250,7 @@ impl Grant {
     /// Gives back what a request was charged that was cancelled before it had its answer, or keeps it, if its bucket has
     /// forgiven too many.
     pub(in crate::limiter) fn cancel(&mut self) {
-        if !self.bucket.forgives() {
+        if !self.is_paired && !self.bucket.forgives() {
             self.shares.iter_mut().for_each(|share| share.used = share.charged);
             self.settled = true;
         }

@@ -59,8 +59,8 @@ pub(crate) fn bucket_split(key: &BucketKey, shards: u32) {
 
 /// `label` is the reason in a word, of few.
 pub(crate) fn settle_value_ignored(limit: &LimitName, source: &str, label: &'static str, reason: &str) {
-    static LINES: Sampled = Sampled::new();
-    if let Some(left_out) = LINES.line() {
+    thread_local!(static LINES: Sampled = const { Sampled::new() });
+    if let Some(left_out) = LINES.with(Sampled::line) {
         tracing::warn!(target: "tollgate", %limit, source, reason, left_out, "settle value ignored");
     }
     count(names::SETTLE_VALUES_IGNORED, &[("limit", limit.as_str()), ("reason", label)], 1);
@@ -78,8 +78,8 @@ pub(crate) fn settle_value_missing(limit: &LimitName) {
 
 /// `label` is the reason in a word, of few.
 pub(crate) fn estimate_ignored(source: &str, label: &'static str, reason: &str) {
-    static LINES: Sampled = Sampled::new();
-    if let Some(left_out) = LINES.line() {
+    thread_local!(static LINES: Sampled = const { Sampled::new() });
+    if let Some(left_out) = LINES.with(Sampled::line) {
         tracing::warn!(target: "tollgate", source, reason, left_out, "estimate ignored");
     }
     count(names::ESTIMATES_IGNORED, &[("source", source), ("reason", label)], 1);
@@ -91,8 +91,8 @@ pub(crate) fn settled_without_cost(limit: &LimitName) {
 }
 
 pub(crate) fn unavailable(error: &Unavailable, allowed: bool) {
-    static LINES: Sampled = Sampled::new();
-    if let Some(left_out) = LINES.line() {
+    thread_local!(static LINES: Sampled = const { Sampled::new() });
+    if let Some(left_out) = LINES.with(Sampled::line) {
         tracing::warn!(target: "tollgate", %error, allowed, left_out, "limiter unavailable");
     }
     super::degraded(if allowed { super::Degraded::Allow } else { super::Degraded::Block });
@@ -153,15 +153,15 @@ pub(crate) fn not_driven(action: &str) {
 
 /// A policy has denied a request that it has granted already.
 pub(crate) fn same_policy_twice() {
-    static LINES: Sampled = Sampled::new();
-    if let Some(left_out) = LINES.line() {
+    thread_local!(static LINES: Sampled = const { Sampled::new() });
+    if let Some(left_out) = LINES.with(Sampled::line) {
         tracing::warn!(target: "tollgate", left_out, "same policy twice");
     }
 }
 
 pub(crate) fn setup(code: &str, message: &str) {
-    static LINES: Sampled = Sampled::new();
-    if let Some(left_out) = LINES.line() {
+    thread_local!(static LINES: Sampled = const { Sampled::new() });
+    if let Some(left_out) = LINES.with(Sampled::line) {
         tracing::error!(target: "tollgate", code, message, left_out, "request setup");
     }
 }

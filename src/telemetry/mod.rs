@@ -30,7 +30,7 @@
 //! | `request setup` | error | a key extractor found the server set up wrongly |
 //!
 //! Of `settle value ignored`, `estimate ignored`, `limiter unavailable`, `same policy twice` and `request setup`, which requests provoke, the
-//! first 100 are written, then one a second; `left_out` says how many were not. The metrics count all of them.
+//! first 100 of each thread are written, then one a second; `left_out` says how many were not. The metrics count all of them.
 //!
 //! Entity ids are never part of an event or a span above `debug`, nor of a metric's label. Secrets are part
 //! of nothing: API keys are hashed before they are entity ids, unless a policy takes them for plain ids.

@@ -1,12 +1,6 @@
-//! Lines of the log that clients can provoke: the first ones, then one a second.
+//! Lines of the log that clients can provoke: the first ones, then one a second, in each thread.
 
-use std::{
-    sync::{
-        LazyLock,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Instant,
-};
+use std::{cell::Cell, sync::LazyLock, time::Instant};
 
 /// Lines of a kind that are written at once.
 const BURST: u64 = 100;
@@ -16,18 +10,18 @@ const EVERY: u64 = 1000;
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// The lines of one kind. Whoever can make a process write one with each request fills its disk, and hides what else
+/// The lines of one kind that a thread writes. Threads are few, and share nothing for it. Whoever can make a process write one with each request fills its disk, and hides what else
 /// there is to read.
 #[derive(Debug)]
 pub(super) struct Sampled {
     /// When the last line counts as written, ms since the start.
-    written_at: AtomicU64,
-    left_out: AtomicU64,
+    written_at: Cell<u64>,
+    left_out: Cell<u64>,
 }
 
 impl Sampled {
     pub(super) const fn new() -> Self {
-        Self { written_at: AtomicU64::new(0), left_out: AtomicU64::new(0) }
+        Self { written_at: Cell::new(0), left_out: Cell::new(0) }
     }
 
     /// Returns how many lines were left out since the last one, if this one is written.
@@ -38,15 +32,13 @@ impl Sampled {
     fn line_at(&self, now: u64) -> Option<u64> {
         // It begins with a whole burst.
         let now = now.saturating_add(BURST * EVERY);
-        let next = |written_at: u64| {
-            let next = written_at.max(now - BURST * EVERY) + EVERY;
-            (next <= now).then_some(next)
-        };
-        if self.written_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok() {
-            return Some(self.left_out.swap(0, Ordering::Relaxed));
+        let next = self.written_at.get().max(now - BURST * EVERY) + EVERY;
+        if next > now {
+            self.left_out.set(self.left_out.get().saturating_add(1));
+            return None;
         }
-        self.left_out.fetch_add(1, Ordering::Relaxed);
-        None
+        self.written_at.set(next);
+        Some(self.left_out.take())
     }
 }
 

@@ -27,7 +27,7 @@ pub use self::{
     create::{create, create_shard},
     levels::{differs, is_short, limits_of, projected, same_parameters, status, statuses},
     shards::{Seen, draw, statuses_of_shards},
-    update::{take_anyway, update},
+    update::{take_anyway, take_overdue, update},
     wanted::{Others, Peers, Wanted},
 };
 

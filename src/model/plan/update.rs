@@ -82,6 +82,18 @@ pub fn take_anyway(state: &BucketState, changes: &Changes, now: i64, id: WriteId
     }
 }
 
+/// Returns the update of [`take_anyway`], if no limit has more tokens than the image shows.
+///
+/// A give-back that was delayed may come between the image and this write. The tokens that it brings to a full bucket are
+/// not in the overflow of the image, so they would stay.
+pub fn take_overdue(state: &BucketState, changes: &Changes, now: i64, id: WriteId) -> Update {
+    let mut update = take_anyway(state, changes, now, id);
+    for line in &mut update.lines {
+        line.ceiling = state.limit(&line.limit).map(|known| known.level.tokens);
+    }
+    update
+}
+
 struct Planner<'a> {
     state: &'a BucketState,
     changes: &'a Changes,

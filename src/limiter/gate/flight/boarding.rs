@@ -22,8 +22,10 @@ use crate::{
     telemetry::{self, StoreCall},
 };
 
-/// How often in a row what leases take may be refused before it is written without a condition.
+/// How often in a row what leases take may be refused before it is written whatever else changes the bucket; and before
+/// it is written even if tokens have come.
 const MOST_REFUSED_TAKES: u32 = 3;
+const MOST_REFUSED_OVERDUE: u32 = 10;
 
 /// What a flight does next.
 pub(super) enum Boarding {
@@ -106,8 +108,8 @@ fn take_anyway(gate: &Gate, state: &mut GateState, now: i64) -> Option<Write> {
     let most = if gate.context.background.is_closed() { 1 } else { MOST_REFUSED_TAKES };
     state.seen.live(now)?;
     let batch = state.overdue_takes(most)?;
-    let known = state.seen.live(now)?;
-    let update = plan::take_anyway(known, &batch.changes, now, gate.context.write_ids.next());
+    let plan = if state.takes_refused < MOST_REFUSED_OVERDUE { plan::take_overdue } else { plan::take_anyway };
+    let update = plan(state.seen.live(now)?, &batch.changes, now, gate.context.write_ids.next());
     Some(Write { batch, order: Order::Update(Box::new(update)) })
 }
 

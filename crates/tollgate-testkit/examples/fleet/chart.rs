@@ -123,8 +123,10 @@ impl Chart {
         sizes.dedup();
         for size in &sizes {
             let (x, below) = (x(*size), bottom + 16.0);
+            // Short ones do not run into each other.
+            let label = if *size < 1000.0 { size.to_string() } else { format!("{}k", size / 1000.0) };
             let _ =
-                writeln!(svg, "<text class=\"small\" x=\"{x:.1}\" y=\"{below}\" text-anchor=\"middle\">{size}</text>");
+                writeln!(svg, "<text class=\"small\" x=\"{x:.1}\" y=\"{below}\" text-anchor=\"middle\">{label}</text>");
         }
         let (middle, lowest) = ((left + end) / 2.0, bottom + 30.0);
         let _ = writeln!(

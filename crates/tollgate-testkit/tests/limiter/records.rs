@@ -45,7 +45,8 @@ async fn refunded() {
 #[tokio::test]
 async fn rolled_back_as_the_inner_service_fails() {
     let limiter = TestLimiter::new();
-    let layer = tollgate::RateLimitLayer::new(limiter.limiter(), policy().build().unwrap());
+    let policy = policy().on_error(tollgate::layer::Outcome::Refund).build().unwrap();
+    let layer = tollgate::RateLimitLayer::new(limiter.limiter(), policy);
     let broken =
         layer.layer(tower::service_fn(async |_| Err::<axum::response::Response, _>(std::io::Error::other("broken"))));
     let request = axum::http::Request::get("/").header("x-user", "alice").body(axum::body::Body::empty()).unwrap();

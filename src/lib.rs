@@ -38,7 +38,7 @@
 //! | the arithmetic | [`model`] |
 //! | logs, spans and metrics | [`telemetry`] |
 //!
-//! The [guide](crate::guide) has a page on each topic, a cookbook, every setting with its default, and what to do when
+//! The [guide] has a page on each topic, a cookbook, every setting with its default, and what to do when
 //! something goes wrong.
 //!
 //! # Features

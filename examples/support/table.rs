@@ -13,17 +13,16 @@ const ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 /// Opens a limiter over the table that `AWS_ENDPOINT_URL_DYNAMODB` leads to. Without that variable the table lives in
 /// an embedded engine, as long as the second value does.
 pub(crate) async fn open() -> Result<(RateLimiter, Option<Engine>), Failure> {
-    let Some(endpoint) = env::var_os(ENDPOINT) else {
+    if env::var_os(ENDPOINT).is_none() {
         let engine = Engine::start().await;
         let limiter = RateLimiter::open().client(engine.client()).await?;
         return Ok((limiter, Some(engine)));
-    };
+    }
     match RateLimiter::open().await {
         Ok(limiter) => Ok((limiter, None)),
         Err(error) => Err(format!(
-            "the table behind {ENDPOINT}={} does not open ({}): {}. Check that variable (http://host:port), AWS_REGION and \
-             the AWS credentials; without {ENDPOINT} an embedded engine is used",
-            endpoint.to_string_lossy(),
+            "the table does not open ({}): {}. Check {ENDPOINT} (http://host:port), AWS_REGION and the AWS credentials; \
+             without {ENDPOINT} an embedded engine is used",
             error.code().unwrap_or("no code"),
             root_cause(&error),
         )

@@ -185,31 +185,39 @@ impl Watch {
     }
 
     fn read_piece(&mut self, piece: &[u8]) {
-        #[cfg(feature = "usage-body")]
-        let paths = self.policy.rules.settlement.usage.as_ref();
-        if self.format == Format::Events {
-            let events = &mut self.events;
-            #[cfg(feature = "usage-body")]
-            let usage = &mut self.usage;
-            self.stream.feed(piece, |part| {
-                if part == Part::End {
-                    *events = events.saturating_add(1);
-                }
-                #[cfg(feature = "usage-body")]
-                if let (Some(usage), Some(paths)) = (&mut *usage, paths) {
-                    usage.read_part(paths, part);
-                }
-            });
-            return;
+        match self.format {
+            Format::Events => self.read_events(piece),
+            _ => self.read_usage(piece),
         }
+    }
+
+    fn read_events(&mut self, piece: &[u8]) {
         #[cfg(feature = "usage-body")]
-        if let (Some(usage), Some(paths)) = (&mut self.usage, paths)
+        let (usage, paths) = (&mut self.usage, self.policy.rules.settlement.usage.as_ref());
+        let events = &mut self.events;
+        self.stream.feed(piece, |part| {
+            if part == Part::End {
+                *events = events.saturating_add(1);
+            }
+            #[cfg(feature = "usage-body")]
+            if let (Some(usage), Some(paths)) = (&mut *usage, paths) {
+                usage.read_part(paths, part);
+            }
+        });
+    }
+
+    #[cfg(feature = "usage-body")]
+    fn read_usage(&mut self, piece: &[u8]) {
+        if let (Some(usage), Some(paths)) = (&mut self.usage, self.policy.rules.settlement.usage.as_ref())
             && let Err(reason) = usage.read_piece(self.format, paths, piece)
         {
             self.format = Format::Other;
             self.is_unread("malformed", reason);
         }
     }
+
+    #[cfg(not(feature = "usage-body"))]
+    fn read_usage(&self, _piece: &[u8]) {}
 
     /// What the rules make of what has come so far. Nothing so far is no amount: a body that is cut off
     /// before it began has not told that nothing was used.

@@ -110,7 +110,7 @@ pub(super) struct Switch {
     failures: AtomicU32,
     /// Which of the last calls have failed: the last one is the lowest bit.
     failed: AtomicU64,
-    /// Whether somebody asks the store to find out whether it answers again.
+    /// A probe is on its way, which finds out if the store answers again.
     probing: AtomicBool,
     /// How many have, in vain, since it has opened.
     probes: AtomicU32,
@@ -149,7 +149,7 @@ impl Switch {
         }
     }
 
-    /// Whether it can open.
+    /// Returns `true` if the breaker can open.
     pub(super) fn is_on(&self) -> bool {
         self.settings.is_some()
     }
@@ -162,7 +162,7 @@ impl Switch {
         }
     }
 
-    /// Whether the store may be asked. `now` (epoch ms) is only read while it is open.
+    /// Returns `true` if the store may be asked. `now` (epoch ms) is only read while it is open.
     #[inline]
     pub(super) fn admits(&self, now: impl FnOnce() -> i64) -> bool {
         match self.retry_at.load(Ordering::Relaxed) {
@@ -246,7 +246,7 @@ impl Switch {
         }
     }
 
-    /// Whether an answer closes it. Where it has opened because part of the calls fail, others that were
+    /// Returns `true` if an answer closes it. If it has opened because part of the calls fail, others that were
     /// under way answer all the time: only once somebody was sent to find out.
     fn is_convincing(&self) -> bool {
         self.settings.is_none_or(|settings| settings.rate.is_none()) || self.probing.load(Ordering::Acquire)

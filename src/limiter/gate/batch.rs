@@ -1,4 +1,4 @@
-//! Who flies next, first come first served, and what goes back where a write has not been done.
+//! The next batch of requests, first come first served, and the requests that go back if a write has not been done.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -18,12 +18,12 @@ use crate::{
     },
 };
 
-/// What the next write does, for whom.
+/// The changes of the next write, and the requests that it serves.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    /// What it brings the bucket's parameters to.
+    /// The limits that the write brings the bucket to.
     pub(super) wanted: Option<Limits>,
-    /// Whether these are the entity's own, where that is known.
+    /// `true` if these are the entity's own; `None` if nobody knows.
     pub(super) own: Option<bool>,
     /// The entity's parent, where one of them knows it.
     pub(super) lineage: Option<Arc<Lineage>>,
@@ -31,14 +31,14 @@ pub(super) struct Batch {
     pub(super) changes: Changes,
     /// The pending differences alone.
     pub(super) pending: Changes,
-    /// Whether the bucket admits the waiters without charging them.
+    /// The bucket admits the waiters without charging them.
     pub(super) bypassed: bool,
     pub(super) waiters: Vec<Waiter>,
     pub(super) confirmations: Vec<Confirmation>,
 }
 
 impl Batch {
-    /// What it brings the bucket to.
+    /// Returns the limits and the parent that the write brings the bucket to.
     pub(super) fn wanted(&self, others: Others) -> Wanted<'_> {
         let limits = self.wanted.as_deref().unwrap_or_default();
         Wanted { limits, own: self.own, lineage: self.lineage.as_deref(), others }

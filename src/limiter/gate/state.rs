@@ -1,4 +1,4 @@
-//! What a gate knows, and what it decides from that. No I/O, no time of its own.
+//! The state of a gate, and the decisions that follow from it alone. No I/O, no time of its own.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -39,28 +39,28 @@ pub(super) struct GateState {
     pub(super) denied_at: i64,
     /// When it was first seen with the parameters that it has, epoch ms.
     pub(super) changed_at: i64,
-    /// Whether requests came with limits that were looked up before.
+    /// Requests came with limits that were looked up before the bucket got its parameters.
     pub(super) doubtful: bool,
-    /// Whether a wrong clock has left its refill time far ahead: nothing is denied by it.
+    /// A wrong clock has left the bucket's refill time far ahead: nothing is denied by it.
     pub(super) ahead: bool,
     /// Requests without a verdict, first come first.
     pub(super) queue: VecDeque<Waiter>,
     /// Differences of settled leases that are not on their way yet.
     pub(super) pending: Changes,
-    /// Who waits for them.
+    /// The settlements that wait for these differences.
     pub(super) confirmations: Vec<Confirmation>,
     pub(super) flying: bool,
-    /// Whether a timer runs that will let the pending differences fly alone.
+    /// A timer runs that will let the pending differences fly alone.
     pub(super) flush_due: bool,
-    /// Whether they may fly alone now.
+    /// The pending differences may fly alone now.
     pub(super) flush_now: bool,
     /// How often in a row the pending differences could not be written.
     pub(super) failures: u32,
     /// When the bucket was split last, or tried to be: epoch ms.
     pub(super) split_at: i64,
-    /// Whether the item is written as often as it can be.
+    /// The pressure on the item: if it is written as often as it can be.
     pub(super) pressed: Pressed,
-    /// Who else writes to the bucket.
+    /// The other writers of the bucket.
     pub(super) others: Others,
     /// When the last write was planned, if it found too little: epoch ms.
     pub(super) found_at: Option<i64>,
@@ -70,7 +70,7 @@ pub(super) struct GateState {
     pub(super) most_asked: SmallVec<[(LimitName, i64); 2]>,
     pub(super) ahead_of: Option<Box<Pool>>,
     pub(super) pace: Pace,
-    /// Whether the store has just shown the bucket because somebody asks for it.
+    /// The store has just shown the bucket because somebody asks for it.
     pub(super) shown: bool,
 }
 
@@ -93,7 +93,7 @@ pub(super) struct Waiter {
     pub(super) limits: Limits,
     /// When they were looked up, epoch ms.
     pub(super) known_at: i64,
-    /// Whether the limits are the entity's own, where that is known.
+    /// `true` if the limits are the entity's own; `None` if nobody knows.
     pub(super) own: Option<bool>,
     /// The entity's parent, where it is known to have one.
     pub(super) lineage: Option<Arc<Lineage>>,

@@ -1,4 +1,4 @@
-//! What is asked of the fleet.
+//! The load: the requests that the callers make.
 
 /// Requests of all processes together.
 ///

@@ -1,7 +1,7 @@
 //! Thousands of processes in one, on a clock that does not wait.
 //!
 //! A [`Fleet`] runs many limiters, each as a process of its own would have it, over one store that is some
-//! milliseconds away, takes so many writes per second for each item, and may lose answers. Nothing of the
+//! milliseconds away, takes a given number of writes per second for each item, and may lose answers. Nothing of the
 //! limiter is simulated: only the store's way, the clocks and the callers are. Time runs from timer to timer,
 //! so a minute of 16 processes takes a second or so, and the same seed gives the same run.
 //!

@@ -24,8 +24,8 @@ pub struct Outcome {
     /// Tokens, as a part of what could have been granted: of every bucket what was asked of it, or what it
     /// gains in that time, whichever is less.
     pub utilisation: f64,
-    /// Millitokens that were granted beyond the rule, from the very beginning, of the bucket where that is
-    /// most: over any interval at most the capacity, and the refill of the interval widened by
+    /// Millitokens that were granted beyond the rule since the beginning, of the bucket that has most of
+    /// them. The rule is: over any interval at most the capacity, and the refill of the interval widened by
     /// [`widening`](Self::widening) and, if there are several processes, by the slack that they allow each other.
     pub over_admitted: i64,
     /// The same over the times at which granted requests started: requests that wait are charged before.
@@ -57,7 +57,7 @@ pub struct Outcome {
     pub of_processes: Vec<ProcessOutcome>,
 }
 
-/// What one process of a fleet has done within the time that is measured.
+/// The requests and answers of one process within the time that is measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProcessOutcome {

@@ -47,7 +47,7 @@ struct Tally {
     granted: i64,
     /// Requests for each key within the window.
     asked: Vec<u64>,
-    /// What was started of each key, from the very beginning.
+    /// Millitokens of the requests that have started for each key, since the beginning.
     starts: Vec<Account>,
     grants: Vec<Duration>,
     denials: Vec<Duration>,

@@ -20,7 +20,7 @@ use super::{account::Account, clock::VirtualClock, latency::Latency, throttle::T
 /// Consistent reads per second that one item takes, where it takes one write unit in the third of that.
 const READS_PER_WRITE: f64 = 3.0;
 
-/// What the store is like.
+/// The settings of the store.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Manners {
     /// Write units per second that one item takes.
@@ -29,7 +29,7 @@ pub(super) struct Manners {
     pub(super) loss: f64,
 }
 
-/// What it was asked within the time that is measured.
+/// The calls within the time that is measured, by kind.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     pub(super) applied: u64,
@@ -67,7 +67,7 @@ struct Item {
     units: u64,
 }
 
-/// What becomes of a call.
+/// The way in which a call ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Answered,
@@ -112,7 +112,7 @@ impl SimulatedStore {
         self.state().items.values().map(|item| item.units).max().unwrap_or(0)
     }
 
-    /// What the account of every bucket says.
+    /// Returns the accounts of all buckets.
     pub(super) fn accounts<T>(&self, mut tell: impl FnMut(&BucketKey, &Account) -> T) -> Vec<T> {
         self.state().accounts.iter().map(|(key, account)| tell(key, account)).collect()
     }
@@ -132,7 +132,7 @@ impl SimulatedStore {
         (there, back, fate)
     }
 
-    /// Does it where the store is, some time away, and tells of it unless that is lost.
+    /// Executes a call after its way to the store, and returns the answer after the way back, unless that is lost.
     async fn away<T>(&self, latency: Latency, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
         let (there, back, fate) = self.draw(latency);
         sleep(there).await;
@@ -253,7 +253,7 @@ impl State {
     }
 }
 
-/// What an update consumes of all limits together: there is one.
+/// Returns the tokens that an update consumes. A bucket here has one limit.
 fn consumed(update: &Update) -> i64 {
     let lines = update.lines.iter().map(|line| line.consumed);
     lines.chain(update.added.iter().map(|new| new.consumed)).sum()

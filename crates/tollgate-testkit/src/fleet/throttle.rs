@@ -1,4 +1,4 @@
-//! What one item of the store takes.
+//! The throttle of one item of the store.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ impl Throttle {
         Self { per_second, tokens: per_second / 10.0, at: Duration::ZERO }
     }
 
-    /// Whether so many more are taken at `now`.
+    /// Returns `true` if the item takes that many more at `now`.
     pub(super) fn admits(&mut self, units: u32, now: Duration) -> bool {
         let more = now.saturating_sub(self.at).as_secs_f64() * self.per_second;
         self.tokens = (self.tokens + more).min(self.per_second / 10.0);

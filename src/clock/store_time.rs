@@ -65,7 +65,7 @@ impl StoreTime {
         self.most.store(most, Ordering::Release);
     }
 
-    /// Whether any answer was observed.
+    /// Returns `true` if any answer was observed.
     pub fn is_known(&self) -> bool {
         self.most.load(Ordering::Acquire) != i64::MAX
     }

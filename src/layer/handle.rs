@@ -66,7 +66,7 @@ impl LeaseHandle {
         self.held.as_ref().map_or(Ok(()), |held| held.told(name, change))
     }
 
-    /// Whether the store gave no decision: the request passed without one, or this process decided by its
+    /// Returns `true` if the store gave no decision: the request passed without one, or this process decided by its
     /// share of the limits.
     pub fn is_degraded(&self) -> bool {
         self.held.as_ref().is_some_and(|held| held.is_degraded())

@@ -255,7 +255,7 @@ impl Held {
         None
     }
 
-    /// Whether nobody has told what was used of the limit, nor given it back.
+    /// Returns `true` if nobody has told what was used of the limit, nor given it back.
     pub(super) fn is_untold(&self, name: &LimitName) -> bool {
         let State::Lease(told) = &*self.lock() else { return false };
         let bit = told.bit(name.as_str());

@@ -21,7 +21,7 @@ pub struct RateLimitStatus {
     /// Every limit of the bucket, and then of the parent's. Those of a degraded decision are this
     /// process's share.
     pub limits: Vec<LimitStatus>,
-    /// Whether the store gave no decision: the request passed without one, or by this process's share of
+    /// `true` if the store gave no decision: the request passed without one, or by this process's share of
     /// the limits.
     pub degraded: bool,
     /// What limits that only observe would have done; `None` where all are enforced.

@@ -262,7 +262,7 @@ fn start_watching(request: Request, begun: Begun) -> Started {
     }
 }
 
-/// Whether the store has not decided.
+/// Returns `true` if the store has not decided.
 fn is_degraded(result: &Result<Lease, Error>) -> bool {
     match result {
         Ok(lease) => lease.is_degraded(),

@@ -183,7 +183,7 @@ impl Bucket {
         }
     }
 
-    /// Whether `amounts` do not fit as far as was ever seen, however long ago.
+    /// Returns `true` if `amounts` do not fit as far as was ever seen, however long ago.
     pub(super) fn seems_short(&self, mode: &Mode, amounts: &[i64]) -> bool {
         match self {
             Self::Memory { .. } | Self::Pinned(_) | Self::Scripted(_) => false,

@@ -47,7 +47,7 @@ use crate::{
 #[must_use = "a builder builds nothing by itself"]
 pub struct Builder {
     clock: Option<Arc<dyn Clock>>,
-    /// Whether the store's time corrects it.
+    /// `true` if the store's time corrects it.
     corrected: bool,
     runtime: Option<Handle>,
     gates: usize,

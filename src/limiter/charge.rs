@@ -37,12 +37,12 @@ pub(super) struct Charge {
 pub(super) struct Mode {
     /// When the limits were looked up, epoch ms; the end of time where they are the caller's.
     pub(super) known_at: i64,
-    /// Whether the limits are the entity's own: its bucket never counts as gone then.
+    /// `true` if the limits are the entity's own: its bucket never counts as gone then.
     pub(super) own: bool,
     /// The parent of the bucket's entity, where it is known to have one.
     pub(super) lineage: Option<Arc<Lineage>>,
     pub(super) prefetch: Option<Prefetch>,
-    /// Whether a child and its parent are charged in one transaction.
+    /// `true` if a child and its parent are charged in one transaction.
     pub(super) together: bool,
     /// Of a request that waits.
     pub(super) patience: Option<Box<Patience>>,

@@ -63,7 +63,7 @@ impl Context {
         Now { at: self.clock.now(), error: self.clock.error() }
     }
 
-    /// Whether nobody knows yet how far the clock is off.
+    /// Returns `true` if nobody knows yet how far the clock is off.
     pub(super) fn is_timeless(&self) -> bool {
         self.time.as_ref().is_some_and(|time| !time.is_known())
     }

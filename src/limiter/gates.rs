@@ -34,7 +34,7 @@ pub(super) struct Gates {
 }
 
 impl Gates {
-    /// Whether the gate is one of these.
+    /// Returns `true` if the gate is one of these.
     pub(super) fn are_those_of(&self, gate: &Gate) -> bool {
         gate.is_in(&self.context)
     }

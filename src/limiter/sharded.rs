@@ -64,7 +64,7 @@ pub(super) fn known_denial(
     is_short(&statuses, patience).then_some(statuses)
 }
 
-/// Whether all shards together were short when they were seen last, however long ago, and none of them holds
+/// Returns `true` if all shards together were short when they were seen last, however long ago, and none of them holds
 /// enough that was taken ahead.
 pub(super) fn seems_short(first: &Arc<Gate>, limits: &Limits, mode: &Mode, amounts: &[i64]) -> bool {
     let gates = first.all();

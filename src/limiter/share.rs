@@ -31,7 +31,7 @@ impl Share {
         Self { parts: percent, of: 100 }
     }
 
-    /// Whether it is a part at all: more than nothing, and no more than the whole.
+    /// Returns `true` if it is a part at all: more than nothing, and no more than the whole.
     pub const fn is_valid(self) -> bool {
         self.parts > 0 && self.parts <= self.of
     }

@@ -177,7 +177,7 @@ struct Sight<'a> {
     images: Vec<Image>,
     /// How many were looked for.
     shards: usize,
-    /// Whether they were seen so short a time ago that requests may be denied by it.
+    /// `true` if they were seen so short a time ago that requests may be denied by it.
     fresh: bool,
     now: i64,
 }
@@ -215,7 +215,7 @@ async fn look<'a>(parts: &'a [Part], anew: bool) -> Result<Vec<Sight<'a>>, Unava
 }
 
 impl Sight<'_> {
-    /// Whether the bucket has turned out to have more shards.
+    /// Returns `true` if the bucket has turned out to have more shards.
     fn is_incomplete(&self) -> bool {
         self.first.shard_count() as usize > self.shards
     }
@@ -233,7 +233,7 @@ impl Sight<'_> {
         self.gates.iter().zip(&self.images).filter(outdated).map(|(gate, _)| gate).collect()
     }
 
-    /// Whether there is more as soon as what is given back is written.
+    /// Returns `true` if there is more as soon as what is given back is written.
     fn awaits_more(&self) -> bool {
         self.images.iter().any(|image| image.pending.iter().any(|change| change.give > 0))
     }

@@ -96,7 +96,7 @@ impl Waits {
         place
     }
 
-    /// Whether it is not the caller who drives the runtime, so that perhaps nobody does.
+    /// Returns `true` if it is not the caller who drives the runtime, so that perhaps nobody does.
     fn may_stand_still(&self) -> bool {
         let lonely = matches!(self.runtime.runtime_flavor(), RuntimeFlavor::CurrentThread);
         lonely && Handle::try_current().map_or(true, |current| current.id() != self.runtime.id())

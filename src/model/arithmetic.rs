@@ -176,7 +176,7 @@ impl Rate {
         if (0..self.divisor).contains(&remainder) { remainder } else { 0 }
     }
 
-    /// Whether it is known without a division that the level is at the capacity after `elapsed` milliseconds:
+    /// Returns `true` if it is known without a division that the level is at the capacity after `elapsed` milliseconds:
     /// most buckets are, and a product takes a tenth of the time.
     #[inline]
     fn fills(self, level: Level, elapsed: i64) -> bool {

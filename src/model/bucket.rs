@@ -10,7 +10,7 @@ use super::{EntityId, InvalidParameters, Level, LimitName, Parameters, Rate, Sta
 pub struct Lineage {
     /// The entity's parent.
     pub parent: EntityId,
-    /// Whether the parent's bucket is charged too.
+    /// `true` if the parent's bucket is charged too.
     pub cascade: bool,
 }
 
@@ -30,11 +30,11 @@ pub struct BucketState {
     pub shard: u32,
     /// Among how many.
     pub shard_count: u32,
-    /// Whether the parent's bucket is charged too.
+    /// `true` if the parent's bucket is charged too.
     pub cascade: bool,
     /// The entity's parent.
     pub parent: Option<EntityId>,
-    /// Whether a peer says on it whose it is: such stamps are left to peers.
+    /// `true` if a peer says on it whose it is: such stamps are left to peers.
     pub stamped: bool,
     /// The id of the last write of ours.
     pub last_write: Option<WriteId>,
@@ -75,17 +75,17 @@ impl BucketState {
         self.parent.is_none() && !self.stamped
     }
 
-    /// Whether the bucket counts as gone at `now` (epoch ms), deleted or not.
+    /// Returns `true` if the bucket counts as gone at `now` (epoch ms), deleted or not.
     pub fn is_expired(&self, now: i64) -> bool {
         self.expires_at.is_some_and(|seconds| seconds <= now.div_euclid(1000))
     }
 
-    /// Whether acquires are admitted and only counted at `now` (epoch ms).
+    /// Returns `true` if acquires are admitted and only counted at `now` (epoch ms).
     pub fn is_bypassed(&self, now: i64) -> bool {
         self.stamps.as_ref().is_some_and(|stamps| stamps.is_bypassed(now))
     }
 
-    /// Whether the limit is charged but refuses nothing at `now` (epoch ms).
+    /// Returns `true` if the limit is charged but refuses nothing at `now` (epoch ms).
     pub fn is_soft(&self, limit: &LimitName, now: i64) -> bool {
         self.stamps.as_ref().is_some_and(|stamps| stamps.is_soft(limit, now))
     }

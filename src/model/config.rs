@@ -94,7 +94,7 @@ pub enum ConfigSource {
 }
 
 impl ConfigSource {
-    /// Whether the limits are the entity's own: its buckets never count as gone then.
+    /// Returns `true` if the limits are the entity's own: its buckets never count as gone then.
     pub fn is_own(self) -> bool {
         matches!(self, Self::EntityResource | Self::Entity)
     }

@@ -89,7 +89,7 @@ impl Cost {
         self.iter().find(|(known, _)| *known == name).map(|(_, amount)| amount)
     }
 
-    /// Whether the cost names no limit.
+    /// Returns `true` if the cost names no limit.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         matches!(self.amounts, Amounts::None)

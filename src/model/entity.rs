@@ -26,7 +26,7 @@ pub struct Entity {
     pub name: String,
     /// Its parent.
     pub parent: Option<EntityId>,
-    /// Whether what it is charged is charged to its parent too.
+    /// `true` if what it is charged is charged to its parent too.
     pub cascade: bool,
     /// Anything else.
     pub metadata: BTreeMap<String, String>,

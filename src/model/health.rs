@@ -48,7 +48,7 @@ pub enum BreakerState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Status {
-    /// Whether the store answers.
+    /// `true` if the store answers.
     pub available: bool,
     /// How long it took to; `None` where it does not.
     #[serde(rename = "latency_seconds", serialize_with = "seconds")]

@@ -69,13 +69,13 @@ impl Limits {
         self.0.iter().position(|limit| *limit.name() == name)
     }
 
-    /// Whether both are the same, mostly told by the pointer alone.
+    /// Returns `true` if both are the same, mostly told by the pointer alone.
     #[inline]
     pub(crate) fn same(&self, other: &Self) -> bool {
         self.is(other) || self == other
     }
 
-    /// Whether one is a clone of the other.
+    /// Returns `true` if one is a clone of the other.
     #[inline]
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

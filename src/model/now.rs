@@ -14,7 +14,7 @@ pub struct Now {
 }
 
 impl Now {
-    /// Whether `time` (epoch ms) lies further ahead than clocks that are kept right can be apart.
+    /// Returns `true` if `time` (epoch ms) lies further ahead than clocks that are kept right can be apart.
     pub fn is_far_before(self, time: i64) -> bool {
         self.error.is_some_and(|error| time.saturating_sub(self.at) > error.saturating_add(OTHERS_ERROR))
     }

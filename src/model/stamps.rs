@@ -24,22 +24,22 @@ pub struct Stamps {
 }
 
 impl Stamps {
-    /// Whether there are none.
+    /// Returns `true` if there are none.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether acquires are admitted and only counted at `now` (epoch ms).
+    /// Returns `true` if acquires are admitted and only counted at `now` (epoch ms).
     pub fn is_bypassed(&self, now: i64) -> bool {
         self.bypassed_until.is_some_and(|until| until > now)
     }
 
-    /// Whether the limit refuses nothing at `now` (epoch ms).
+    /// Returns `true` if the limit refuses nothing at `now` (epoch ms).
     pub fn is_soft(&self, limit: &LimitName, now: i64) -> bool {
         self.soft_until.iter().any(|(name, until)| name == limit && *until > now)
     }
 
-    /// Whether the level has to be cut to the capacity before anything is spent at `now` (epoch ms).
+    /// Returns `true` if the level has to be cut to the capacity before anything is spent at `now` (epoch ms).
     pub fn is_outdated(&self, now: i64) -> bool {
         self.valid_until.is_some_and(|until| until <= now)
     }
@@ -59,7 +59,7 @@ pub struct StampGuard {
 }
 
 impl StampGuard {
-    /// Whether `stamps` are as required at `now` (epoch ms).
+    /// Returns `true` if `stamps` are as required at `now` (epoch ms).
     pub fn holds(&self, stamps: &Stamps, now: i64) -> bool {
         let valid = match self.validity {
             Validity::Any => true,

@@ -40,7 +40,7 @@ pub struct LimitStatus {
 }
 
 impl LimitStatus {
-    /// Whether the request asks for more than there is.
+    /// Returns `true` if the request asks for more than there is.
     pub fn exceeded(&self) -> bool {
         self.retry_after != Some(Duration::ZERO)
     }
@@ -78,7 +78,7 @@ impl Availability {
         self.limits.iter().find(|status| *status.limit.name() == name)
     }
 
-    /// Whether the request would be granted.
+    /// Returns `true` if the request would be granted.
     pub fn is_available(&self) -> bool {
         !self.limits.iter().any(LimitStatus::exceeded)
     }
@@ -101,7 +101,7 @@ pub struct Denied {
     pub resource: Resource,
     /// Every limit of the bucket, passed and violated. Those of a degraded decision are this process's share.
     pub limits: Vec<LimitStatus>,
-    /// Whether the store gave no decision: this process has decided by its share of the limits.
+    /// `true` if the store gave no decision: this process has decided by its share of the limits.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub degraded: bool,
 }

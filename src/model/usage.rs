@@ -140,7 +140,7 @@ impl UsageQuery {
         Self { subject, window: None, since: None, until: None }
     }
 
-    /// Whether the snapshot is asked for.
+    /// Returns `true` if the snapshot is asked for.
     pub fn matches(&self, snapshot: &UsageSnapshot) -> bool {
         let is_subject = match &self.subject {
             UsageSubject::Entity(entity) => snapshot.entity == *entity,

@@ -74,7 +74,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// Whether floor and ceiling hold for `tokens` (millitokens).
+    /// Returns `true` if floor and ceiling hold for `tokens` (millitokens).
     pub fn holds(&self, tokens: i64) -> bool {
         self.floor.is_none_or(|floor| tokens >= floor) && self.ceiling.is_none_or(|ceiling| tokens <= ceiling)
     }

@@ -29,7 +29,7 @@ impl Begun {
     }
 }
 
-/// Whether anybody wants a span for each acquire. A load and a comparison where nobody does.
+/// Returns `true` if anybody wants a span for each acquire. A load and a comparison where nobody does.
 #[inline]
 pub(crate) fn traces_acquires() -> bool {
     tracing::enabled!(target: "tollgate", Level::DEBUG)
@@ -48,7 +48,7 @@ pub(crate) struct Watch {
     begun: Begun,
     resource: Resource,
     in_memory: bool,
-    /// Whether it passes where it is denied.
+    /// `true` if it passes where it is denied.
     observed: bool,
     over: bool,
 }

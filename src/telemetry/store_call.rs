@@ -56,7 +56,7 @@ impl StoreCall {
 
 /// What a store answers.
 pub(crate) trait Answer {
-    /// Whether all conditions held.
+    /// Returns `true` if all conditions held.
     fn applied(&self) -> bool {
         true
     }

@@ -22,7 +22,7 @@ use http::{Response, StatusCode, header::RETRY_AFTER};
 /// response.assert_denied(Duration::from_secs(30));
 /// ```
 pub trait LimitedResponse {
-    /// Whether it is a 429.
+    /// Returns `true` if it is a 429.
     fn is_denied(&self) -> bool;
 
     /// When to try again: `Retry-After`, where it gives seconds.

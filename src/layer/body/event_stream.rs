@@ -75,7 +75,7 @@ impl EventStream {
         }
     }
 
-    /// Whether a line of another event may follow.
+    /// Returns `true` if a line of another event may follow.
     pub(super) fn is_between_events(&self) -> bool {
         matches!(self.at, At::Start | At::Line) && !self.begun
     }

@@ -73,7 +73,7 @@ impl Findings {
         self.wrong = true;
     }
 
-    /// Whether one of the rules that `which` says yes to has found something.
+    /// Returns `true` if one of the rules that `which` says yes to has found something.
     #[cfg(feature = "usage-body")]
     pub(super) fn any(&self, rules: &Rules, which: impl Fn(&Settle) -> bool) -> bool {
         rules.iter().zip(&self.found).any(|((_, rule), found)| which(rule) && found.is_some())

@@ -63,7 +63,7 @@ impl Tail {
     }
 }
 
-/// Whether there is a body that the policy looks at. After an upgrade there is none: what follows is
+/// Returns `true` if there is a body that the policy looks at. After an upgrade there is none: what follows is
 /// no HTTP.
 fn watches<B>(policy: &Policy, response: &Response<B>) -> bool {
     !policy.rules.settlement.body.is_empty() && response.status() != StatusCode::SWITCHING_PROTOCOLS

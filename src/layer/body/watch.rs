@@ -40,11 +40,11 @@ pub(in crate::layer) struct Watch {
     usage: Option<UsageReader>,
     topping_up: ToppingUp,
     may_end: bool,
-    /// Whether anything depends on what the frames say.
+    /// `true` if anything depends on what the frames say.
     reads: bool,
-    /// Whether some of it has come.
+    /// `true` if some of it has come.
     begun: bool,
-    /// Whether all was told that there is to tell.
+    /// `true` if all was told that there is to tell.
     over: bool,
 }
 

@@ -95,7 +95,7 @@ impl Dialects {
         self.errors.iter().flat_map(|_| [RETRY_AFTER_MS, SHOULD_RETRY])
     }
 
-    /// Whether what it says depends on what time it is.
+    /// Returns `true` if what it says depends on what time it is.
     pub(in crate::layer) fn needs_time(&self) -> bool {
         self.needs_time
     }

@@ -44,7 +44,7 @@ pub(super) use writer::Writer;
 /// Where the limits stand that a response tells of.
 pub(super) struct Standing<'a> {
     pub(super) statuses: &'a [LimitStatus],
-    /// Whether the request was denied for want of tokens.
+    /// `true` if the request was denied for want of tokens.
     pub(super) refused: bool,
     /// What a denial tells to wait, in seconds, where that helps.
     pub(super) retry_after: Option<i64>,

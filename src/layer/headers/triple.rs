@@ -52,7 +52,7 @@ impl Triple {
         kinds.into_iter().filter_map(triple).collect()
     }
 
-    /// Whether it reads the time.
+    /// Returns `true` if it reads the time.
     pub(super) fn needs_time(&self) -> bool {
         matches!(self.reset, Reset::UnixTime | Reset::Timestamp)
     }

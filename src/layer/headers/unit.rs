@@ -31,7 +31,7 @@ impl QuotaUnit {
         }
     }
 
-    /// Whether a field can hold it as it is.
+    /// Returns `true` if a field can hold it as it is.
     pub(in crate::layer) fn is_valid(&self) -> bool {
         let name = self.as_str();
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);

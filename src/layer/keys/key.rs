@@ -114,7 +114,7 @@ impl Key {
         Self(Kind::Pair(Box::new((first, second))))
     }
 
-    /// Whether there is nothing in it: it is a key that is missing.
+    /// Returns `true` if there is nothing in it: it is a key that is missing.
     pub(super) fn is_empty(&self) -> bool {
         match &self.0 {
             Kind::Untrusted(bytes) | Kind::Secret(bytes) => bytes.is_empty(),

@@ -68,7 +68,7 @@ impl MissingKey {
         }))
     }
 
-    /// Whether the server is set up wrongly.
+    /// Returns `true` if the server is set up wrongly.
     pub(in crate::layer) fn is_setup(&self) -> bool {
         matches!(*self.0, Reason::Setup(_))
     }

@@ -26,12 +26,12 @@ pub(in crate::layer) struct CostRules {
 }
 
 impl CostRules {
-    /// Whether every request costs the same.
+    /// Returns `true` if every request costs the same.
     pub(in crate::layer) fn is_fixed(&self) -> bool {
         self.estimates.is_empty() && self.learned.is_empty()
     }
 
-    /// Whether anything says what requests cost of the limit.
+    /// Returns `true` if anything says what requests cost of the limit.
     pub(super) fn names(&self, limit: &LimitName) -> bool {
         self.fixed.get(limit.as_str()).is_some()
             || self

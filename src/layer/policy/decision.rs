@@ -16,26 +16,26 @@ pub(in crate::layer) struct DecisionRules {
     pub(in crate::layer) without_parent: bool,
     pub(in crate::layer) prefetch: Option<Prefetch>,
     pub(in crate::layer) together: bool,
-    /// Whether the handler acquires.
+    /// `true` if the handler acquires.
     pub(in crate::layer) in_handler: bool,
-    /// Whether responses tell what limits that only observe would have done.
+    /// `true` if responses tell what limits that only observe would have done.
     pub(in crate::layer) reports_shadow: bool,
     /// What is done where the request is not simply granted.
     pub(in crate::layer) recourse: Option<Arc<Recourse>>,
 }
 
 impl DecisionRules {
-    /// Whether requests are granted or denied, and that is all.
+    /// Returns `true` if requests are granted or denied, and that is all.
     pub(super) fn is_plain(&self) -> bool {
         !self.in_handler && self.recourse.is_none()
     }
 
-    /// Whether the policy only observes.
+    /// Returns `true` if the policy only observes.
     pub(in crate::layer) fn is_shadow(&self) -> bool {
         self.recourse.as_ref().is_some_and(|recourse| matches!(recourse.shadow, Shadow::All))
     }
 
-    /// Whether the limit only observes.
+    /// Returns `true` if the limit only observes.
     pub(in crate::layer) fn observes(&self, limit: &LimitName) -> bool {
         self.recourse.as_ref().is_some_and(|recourse| recourse.shadow.covers(limit))
     }

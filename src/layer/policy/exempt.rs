@@ -40,7 +40,7 @@ impl ExemptRules {
         Ok(false)
     }
 
-    /// Whether the entity's requests pass.
+    /// Returns `true` if the entity's requests pass.
     pub(in crate::layer) fn entity(&self, entity: &str) -> bool {
         self.entities.contains(entity)
     }

@@ -34,7 +34,7 @@ pub(in crate::layer) struct SettlementRules {
     pub(in crate::layer) outcomes: Vec<OutcomeRule>,
     pub(in crate::layer) on_error: Outcome,
     pub(in crate::layer) on_panic: Outcome,
-    /// Whether handlers get a handle of the lease.
+    /// `true` if handlers get a handle of the lease.
     pub(in crate::layer) shares_lease: bool,
 }
 
@@ -56,7 +56,7 @@ impl Default for SettlementRules {
 }
 
 impl SettlementRules {
-    /// Whether requests cost what they were charged, unless the inner service fails or panics.
+    /// Returns `true` if requests cost what they were charged, unless the inner service fails or panics.
     pub(super) fn is_plain(&self) -> bool {
         self.head.is_empty() && self.body.is_empty() && self.outcomes.is_empty() && !self.shares_lease
     }
@@ -85,7 +85,7 @@ impl SettlementRules {
         only.map(|(_, limit)| limit)
     }
 
-    /// Whether responses without a lease have something to be taken out.
+    /// Returns `true` if responses without a lease have something to be taken out.
     pub(in crate::layer) fn strips(&self) -> bool {
         self.head.iter().chain(&self.body).any(|(_, rule)| rule.strip)
     }

@@ -12,7 +12,7 @@ use crate::{
 /// Who is limited and what is used, and what becomes of requests that do not tell.
 pub(in crate::layer) struct Subject {
     pub(in crate::layer) entity: Arc<dyn KeyExtractor>,
-    /// Whether that is [`PeerIp`](crate::layer::keys::PeerIp), which then need not be asked in a roundabout way.
+    /// `true` if that is [`PeerIp`](crate::layer::keys::PeerIp), which then need not be asked in a roundabout way.
     pub(in crate::layer) is_peer: bool,
     pub(in crate::layer) resource: Arc<dyn KeyExtractor>,
     /// The resource, where it is the same for all requests.

@@ -130,7 +130,7 @@ impl Row {
             || (*method == Method::HEAD && self.methods.contains(&Method::GET))
     }
 
-    /// Whether every request that `other` matches is matched here.
+    /// Returns `true` if every request that `other` matches is matched here.
     pub(super) fn covers(&self, other: &Self) -> bool {
         let methods = self.methods.is_empty()
             || (!other.methods.is_empty() && other.methods.iter().all(|method| self.allows(method)));

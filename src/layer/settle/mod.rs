@@ -188,7 +188,7 @@ impl Settle {
         }
     }
 
-    /// Whether the value is more than what was estimated, or comes on top of it.
+    /// Returns `true` if the value is more than what was estimated, or comes on top of it.
     #[cfg(feature = "usage-body")]
     pub(super) fn exceeds(&self, value: u64, base: u64) -> bool {
         match self.mode {

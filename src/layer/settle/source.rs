@@ -25,12 +25,12 @@ pub(in crate::layer) enum Source {
 }
 
 impl Source {
-    /// Whether the head tells.
+    /// Returns `true` if the head tells.
     pub(in crate::layer) fn is_in_head(&self) -> bool {
         matches!(self, Self::Headers(_) | Self::Head(_))
     }
 
-    /// Whether it reads what the body says.
+    /// Returns `true` if it reads what the body says.
     pub(in crate::layer) fn reads(&self) -> bool {
         match self {
             Self::Events(_) => true,

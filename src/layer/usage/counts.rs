@@ -63,7 +63,7 @@ impl<F: Fn(Field) -> Option<u64>> Counts<F> {
         output.or(self.field(Field::FirstOutput)).or(self.field(Field::BilledOutput))
     }
 
-    /// Whether the tokens out are those of a whole answer, as far as is known.
+    /// Returns `true` if the tokens out are those of a whole answer, as far as is known.
     pub(super) fn has_whole_output(&self) -> bool {
         [Field::Output, Field::IterationOutput, Field::BilledOutput]
             .into_iter()
@@ -75,7 +75,7 @@ impl<F: Fn(Field) -> Option<u64>> Counts<F> {
         self.field(Field::Total).max(add([self.input(), self.output()]))
     }
 
-    /// Whether the total is that of a whole answer, as far as is known.
+    /// Returns `true` if the total is that of a whole answer, as far as is known.
     pub(super) fn has_whole_total(&self) -> bool {
         let (total, input) = (self.field(Field::Total), self.input());
         if self.has_whole_output() { total.or(input).is_some() } else { total.is_some() && input.is_none() }

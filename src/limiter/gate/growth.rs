@@ -35,7 +35,7 @@ pub(super) struct Pressed {
 }
 
 impl Pressed {
-    /// Whether it was so a short time ago.
+    /// Returns `true` if it was so a short time ago.
     pub(super) fn is_recent(self, now: i64) -> bool {
         let last = if self.hot_since == 0 { self.last } else { self.last.max(self.counted_at) };
         now.saturating_sub(last) <= SUBSIDED
@@ -117,7 +117,7 @@ impl GateState {
         (due && understood && may_double).then_some(count)
     }
 
-    /// Whether each of so many `parts` would still hold what is `asked` of each limit at once.
+    /// Returns `true` if each of so many `parts` would still hold what is `asked` of each limit at once.
     fn holds_in_parts(&self, now: i64, asked: &[(LimitName, i64)], parts: u32) -> bool {
         let enough = |limit: &LimitState| {
             let asked = asked.iter().find(|(name, _)| *name == limit.name).map_or(0, |(_, most)| *most);

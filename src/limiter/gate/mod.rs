@@ -133,7 +133,7 @@ impl Gate {
         Some(denial)
     }
 
-    /// Whether `amounts` do not fit as far as was ever seen, and were not taken ahead either.
+    /// Returns `true` if `amounts` do not fit as far as was ever seen, and were not taken ahead either.
     pub(super) fn seems_short(&self, limits: &Limits, mode: &Mode, amounts: &[i64]) -> bool {
         let now = self.context.clock.now();
         self.peek(now, |state| {
@@ -236,7 +236,7 @@ impl Gate {
         Ok(self.peek(now, |state| plan::statuses(bucket.as_ref(), limits, amounts, &state.pending, now)))
     }
 
-    /// Whether the gate knows nothing that would be lost with it.
+    /// Returns `true` if the gate knows nothing that would be lost with it.
     pub(super) fn is_idle(&self) -> bool {
         let idle = self.slot().is_idle();
         idle && self.shards.get().is_none_or(|shards| shards.are_idle())

@@ -28,7 +28,7 @@ pub(super) struct Slot {
     /// `None` if nothing was ever heard of the bucket.
     record: Option<Box<Record>>,
     awake: Option<Box<GateState>>,
-    /// Whether somebody has used it since that was asked last.
+    /// `true` if somebody has used it since that was asked last.
     used: bool,
 }
 
@@ -44,7 +44,7 @@ impl Slot {
         Self { record, ..Self::default() }
     }
 
-    /// Whether nothing is under way: at rest, nothing is.
+    /// Returns `true` if nothing is under way: at rest, nothing is.
     pub(super) fn is_idle(&self) -> bool {
         self.awake.as_ref().is_none_or(|state| state.is_idle())
     }
@@ -74,7 +74,7 @@ impl Gate {
         self.is_at_rest()
     }
 
-    /// Whether its record is all there is of it. What it knows of other shards, and what these know of it, is
+    /// Returns `true` if its record is all there is of it. What it knows of other shards, and what these know of it, is
     /// in no record.
     pub(in crate::limiter) fn is_at_rest(&self) -> bool {
         self.shards.get().is_none() && self.slot().awake.is_none()
@@ -92,7 +92,7 @@ impl Gate {
 }
 
 impl GateState {
-    /// Whether nothing is under way.
+    /// Returns `true` if nothing is under way.
     fn is_idle(&self) -> bool {
         let empty = self.ahead_of.as_ref().is_none_or(|pool| pool.is_drained() && !pool.filling);
         empty && !self.flying && self.queue.is_empty() && self.pending.is_empty()

@@ -142,7 +142,7 @@ impl Gate {
         self.shards().preferred.store(shard, Ordering::Relaxed);
     }
 
-    /// Whether it is time to look at shards that were not seen for long: for one request at a time.
+    /// Returns `true` if it is time to look at shards that were not seen for long: for one request at a time.
     pub(in crate::limiter) fn explores(&self) -> bool {
         let trusted_for = i64::try_from(self.context.settings.deny_from_memory.as_millis()).unwrap_or(i64::MAX);
         let (now, last) = (self.context.clock.now(), self.shards().explored_at.load(Ordering::Relaxed));
@@ -247,13 +247,13 @@ impl Gate {
         Ok(self.image())
     }
 
-    /// Whether what was taken ahead of the shard has enough of all.
+    /// Returns `true` if what was taken ahead of the shard has enough of all.
     pub(in crate::limiter) fn holds_ahead(&self, limits: &Limits, amounts: &[i64]) -> bool {
         let now = self.context.clock.now();
         self.peek(now, |state| state.holds_ahead(limits, amounts, now))
     }
 
-    /// Whether the shard may hold `amounts`, as far as is known.
+    /// Returns `true` if the shard may hold `amounts`, as far as is known.
     pub(in crate::limiter) fn may_grant(self: &Arc<Self>, limits: &Limits, mode: &Mode, amounts: &[i64]) -> bool {
         let now = self.context.clock.now();
         let special = self.peek(now, |state| state.seen.live(now).is_some_and(|state| state.stamps.is_some()));

@@ -10,11 +10,11 @@ use crate::{
 /// What most leases have nothing of: one of few limits never has it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Aside {
-    /// Whether this process has decided alone.
+    /// `true` if this process has decided alone.
     pub(super) degraded: bool,
     /// Which limits only observe.
     pub(super) recourse: Option<Arc<Recourse>>,
-    /// Whether all of those are left alone: they would have denied the request.
+    /// `true` if all of those are left alone: they would have denied the request.
     pub(super) outside: bool,
     /// Those that were short.
     pub(super) short: Vec<LimitStatus>,
@@ -26,12 +26,12 @@ impl Aside {
         shadow.is_some_and(|shadow| LimitName::new(name).is_ok_and(|name| shadow.covers(&name)))
     }
 
-    /// Whether nothing at all is to be refused.
+    /// Returns `true` if nothing at all is to be refused.
     pub(super) fn covers_all(&self) -> bool {
         self.recourse.as_ref().is_some_and(|recourse| matches!(recourse.shadow, Shadow::All))
     }
 
-    /// Whether what is used of the limit is not charged.
+    /// Returns `true` if what is used of the limit is not charged.
     pub(super) fn leaves_alone(&self, name: &str) -> bool {
         (self.outside && self.covers(name)) || self.short.iter().any(|status| *status.limit.name() == name)
     }

@@ -18,9 +18,9 @@ use crate::{
 pub(in crate::limiter) struct Holding {
     grant: Grant,
     owner: Owner,
-    /// Whether the limits are the entity's own.
+    /// `true` if the limits are the entity's own.
     own: bool,
-    /// Whether more is asked of a child and its parent in one transaction.
+    /// `true` if more is asked of a child and its parent in one transaction.
     together: bool,
 }
 

@@ -165,7 +165,7 @@ impl Lease {
         }
     }
 
-    /// Whether the store gave no decision, and this process decided by its share of the limits:
+    /// Returns `true` if the store gave no decision, and this process decided by its share of the limits:
     /// [`Acquire::or_locally`](crate::limiter::Acquire::or_locally). What is used is not charged to the store then.
     pub fn is_degraded(&self) -> bool {
         self.aside().is_some_and(|aside| aside.degraded)
@@ -178,7 +178,7 @@ impl Lease {
         self.aside().map_or(&[], |aside| &aside.short)
     }
 
-    /// Whether some of the limits only observe.
+    /// Returns `true` if some of the limits only observe.
     pub(crate) fn is_observed(&self) -> bool {
         self.aside().is_some_and(|aside| aside.recourse.is_some())
     }

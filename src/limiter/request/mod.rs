@@ -278,7 +278,7 @@ impl Request {
         request.charges(&own, parent, check)
     }
 
-    /// Whether there is nothing to go by but the request's own limits.
+    /// Returns `true` if there is nothing to go by but the request's own limits.
     fn nothing_stored(&self) -> bool {
         (self.is_exact() && !self.terms.parent) || self.subject.home().is_some_and(|home| !home.has_records())
     }

@@ -32,7 +32,7 @@ pub(in crate::limiter) struct Gated {
     pub(in crate::limiter) key: BucketKey,
     pub(in crate::limiter) gate: Option<Arc<Gate>>,
     pub(in crate::limiter) prefetch: Option<Prefetch>,
-    /// Whether a child and its parent are charged in one transaction.
+    /// `true` if a child and its parent are charged in one transaction.
     pub(in crate::limiter) together: bool,
 }
 

@@ -21,7 +21,7 @@ pub(in crate::limiter) struct Resolution {
     pub(in crate::limiter) lineage: Option<Arc<Lineage>>,
     /// How many shards the bucket has, by what its second one says; 1 where it has none.
     pub(in crate::limiter) shard_count: u32,
-    /// Whether the resource is disabled for the entity.
+    /// `true` if the resource is disabled for the entity.
     pub(in crate::limiter) disabled: bool,
     /// The attribute that makes the stored limits mean something that this crate does not
     /// understand.

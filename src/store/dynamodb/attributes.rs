@@ -48,7 +48,7 @@ pub(super) fn limit_of_soft(attribute: &str) -> Option<&str> {
     attribute.strip_prefix("b_")?.strip_suffix("_soft")
 }
 
-/// Whether the attribute of a bucket speaks of a schedule or a quota window.
+/// Returns `true` if the attribute of a bucket speaks of a schedule or a quota window.
 pub(super) fn is_schedule(attribute: &str) -> bool {
     match attribute.strip_prefix("b_") {
         Some(_) => LIMIT_SCHEDULES.iter().any(|end| attribute.ends_with(end)),

@@ -23,7 +23,7 @@ pub async fn load_config() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).load().await
 }
 
-/// Whether the owner of the credentials may be asked for: not where another endpoint than AWS is
+/// Returns `true` if the owner of the credentials may be asked for: not where another endpoint than AWS is
 /// named for DynamoDB, unless one of its own is named for STS.
 pub(crate) fn asks_for_caller(config: &SdkConfig) -> bool {
     let everywhere = config.endpoint_url();

@@ -13,7 +13,7 @@ pub trait Provision: Send + Sync + 'static {
     /// Makes the stack's table exist and be active. Others may do the same at the same time.
     fn provision<'a>(&'a self, stack: &'a Stack) -> ProvisionFuture<'a>;
 
-    /// Whether a namespace that is not registered yet is to be. Default: yes.
+    /// Returns `true` if a namespace that is not registered yet is to be. Default: yes.
     fn registers_namespaces(&self) -> bool {
         true
     }

@@ -52,7 +52,7 @@ pub(super) struct Buckets {
 struct Part {
     table: Mutex<Table>,
     recent: Recent,
-    /// Whether the part was ever full, so that it is known what can be forgotten.
+    /// `true` if the part was ever full, so that it is known what can be forgotten.
     crowded: AtomicBool,
 }
 

@@ -60,7 +60,7 @@ impl Crowd {
         }
     }
 
-    /// Whether too many looks have been replaced by others, or are at what is gone: it is time to begin anew.
+    /// Returns `true` if too many looks have been replaced by others, or are at what is gone: it is time to begin anew.
     pub(super) fn is_untidy(&self) -> bool {
         self.queue.len() + self.held.len() >= self.room
     }
@@ -139,7 +139,7 @@ fn is_full(entry: &Entry, now: i64) -> bool {
     entry.lock().full_at() <= now
 }
 
-/// Whether anybody holds the entry beside the store and the caller.
+/// Returns `true` if anybody holds the entry beside the store and the caller.
 fn is_held(entry: &Arc<Entry>) -> bool {
     Arc::strong_count(entry) > 2
 }

@@ -105,7 +105,7 @@ impl PartialEq<Entry> for Wanted<'_> {
     }
 }
 
-/// Whether two short texts are the same, by words that overlap where the length is no multiple of theirs: the
+/// Returns `true` if two short texts are the same, by words that overlap where the length is no multiple of theirs: the
 /// C library's comparison, which is called for slices, takes as long as the rest of a look-up.
 #[inline]
 fn same(one: &[u8], other: &[u8]) -> bool {

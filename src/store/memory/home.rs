@@ -65,7 +65,7 @@ impl Home {
         &self.waiters
     }
 
-    /// Whether limits or entities were ever stored.
+    /// Returns `true` if limits or entities were ever stored.
     #[inline]
     pub(crate) fn has_records(&self) -> bool {
         !self.tables.is_empty()

@@ -34,7 +34,7 @@ struct Inner {
 }
 
 impl Tables {
-    /// Whether anything was ever stored.
+    /// Returns `true` if anything was ever stored.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         !self.written.load(Ordering::Acquire)

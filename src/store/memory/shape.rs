@@ -39,7 +39,7 @@ impl Shape {
         &self.known
     }
 
-    /// Whether the bucket's limits begin with `limits`: mostly told by the pointer alone.
+    /// Returns `true` if the bucket's limits begin with `limits`: mostly told by the pointer alone.
     #[inline]
     pub(super) fn begins_with(&self, limits: &Limits) -> bool {
         self.limits.as_ref().is_some_and(|own| own.same(limits))
@@ -49,7 +49,7 @@ impl Shape {
         self.known.iter().position(|known| known.name == *name)
     }
 
-    /// Whether some of `limits` is missing, or has other parameters.
+    /// Returns `true` if some of `limits` is missing, or has other parameters.
     pub(super) fn differs(&self, limits: &Limits) -> bool {
         limits.iter().any(|limit| match self.position(limit.name()) {
             Some(index) => self.known[index].parameters != Parameters::from(limit),

@@ -44,7 +44,7 @@ impl State {
         }
     }
 
-    /// Whether some of `limits` is missing, or has other parameters.
+    /// Returns `true` if some of `limits` is missing, or has other parameters.
     #[inline]
     pub(super) fn differs(&self, limits: &Limits) -> bool {
         !self.shape.begins_with(limits) && self.shape.differs(limits)

@@ -79,7 +79,7 @@ impl MemoryStore {
         self.buckets.capacity()
     }
 
-    /// Whether it holds no bucket.
+    /// Returns `true` if it holds no bucket.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -179,7 +179,7 @@ impl Diagnostics for MemoryStore {
     }
 }
 
-/// Whether every condition of the update holds.
+/// Returns `true` if every condition of the update holds.
 pub(super) fn holds(state: &BucketState, update: &Update) -> bool {
     let guarded = match &update.guard {
         Guard::None => true,

@@ -26,7 +26,7 @@ impl Plan {
         Some(spend(&mut faults, index))
     }
 
-    /// Whether a connection is refused before its first request is known: only if no other fault could
+    /// Returns `true` if a connection is refused before its first request is known: only if no other fault could
     /// apply to that request instead.
     pub(super) fn refuses_connection(&self) -> bool {
         let mut faults = self.faults();

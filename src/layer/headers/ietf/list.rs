@@ -143,7 +143,7 @@ pub(super) fn append(headers: &mut HeaderMap, left: HeaderValue) {
     }
 }
 
-/// Whether the field is that of revision 7: it would be readable neither way with a list behind it.
+/// Returns `true` if the field is that of revision 7: it would be readable neither way with a list behind it.
 fn is_dictionary(value: &HeaderValue) -> bool {
     let text = value.as_bytes().trim_ascii_start();
     let key = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.*".contains(byte);

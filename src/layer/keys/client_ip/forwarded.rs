@@ -24,7 +24,7 @@ pub(super) fn elements(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Whether an odd number of backslashes stands before it.
+/// Returns `true` if an odd number of backslashes stands before it.
 fn is_escaped(line: &[u8], at: usize) -> bool {
     line.iter().take(at).rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }

@@ -69,7 +69,7 @@ pub(super) fn decode(item: &Item) -> Result<StoredConfig, StoreError> {
     Ok(config)
 }
 
-/// Whether an attribute of a newer peer makes the limits mean something else: schedules, and
+/// Returns `true` if an attribute of a newer peer makes the limits mean something else: schedules, and
 /// limits of session windows.
 fn changes_meaning(attribute: &str, value: &AttributeValue) -> bool {
     let unscheduled = matches!(value, AttributeValue::S(text) if text == "-");
@@ -179,7 +179,7 @@ fn fields(limit: &Limit) -> Result<[i64; 3], StoreError> {
     Ok(numbers.map(|number| i64::try_from(number).unwrap_or(i64::MAX)))
 }
 
-/// Whether the attribute speaks of a limit that the config does not have, or of a schedule that
+/// Returns `true` if the attribute speaks of a limit that the config does not have, or of a schedule that
 /// the config's limits do not have.
 fn is_gone(attribute: &str, config: &StoredConfig) -> bool {
     let of_a_limit = attribute.starts_with("l_") || attribute.starts_with("w_");

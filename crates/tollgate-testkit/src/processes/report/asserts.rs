@@ -1,4 +1,4 @@
-//! Assertions for tests: of counts, never of times.
+//! Assertions for tests.
 
 use std::ops::RangeInclusive;
 
@@ -60,25 +60,38 @@ impl Report {
     /// Asserts that each worker was granted at least this part of its requests.
     #[track_caller]
     pub fn assert_each_served(&self, part: f64) {
+        self.expect(self.serves_each(part), &format!("each worker is granted {part} of its requests"));
+    }
+
+    /// Returns true if each worker was granted at least this part of its requests.
+    pub fn serves_each(&self, part: f64) -> bool {
         let is_served = |asked: u64, granted: u64| granted as f64 >= asked as f64 * part;
-        let all = self.workers.iter().all(|worker| is_served(worker.asked - worker.unanswered, worker.granted));
-        self.expect(all && self.granted() > 0, &format!("each worker is granted {part} of its requests"));
+        self.granted() > 0
+            && self.workers.iter().all(|worker| is_served(worker.asked - worker.unanswered, worker.granted))
     }
 
     /// Asserts that at least this part of what each bucket could grant was granted.
     #[track_caller]
     pub fn assert_used(&self, part: f64) {
-        let all = self.buckets.iter().all(|bucket| bucket.used() >= part);
-        self.expect(all, &format!("{part} of what there was is used"));
+        self.expect(self.uses(part), &format!("{part} of what there was is used"));
+    }
+
+    /// Returns true if at least this part of what each bucket could grant was granted.
+    pub fn uses(&self, part: f64) -> bool {
+        self.buckets.iter().all(|bucket| bucket.used() >= part)
     }
 
     /// Asserts that the grants of each process lie within these multiples of their mean.
     #[track_caller]
     pub fn assert_shares(&self, shares: RangeInclusive<f64>) {
+        self.expect(self.shares_lie_in(&shares), &format!("shares lie within {shares:?} of the mean"));
+    }
+
+    /// Returns true if the grants of each process lie within these multiples of their mean.
+    pub fn shares_lie_in(&self, shares: &RangeInclusive<f64>) -> bool {
         let granted = self.granted_of_processes();
         let mean = self.granted() as f64 / granted.len().max(1) as f64;
-        let all = granted.iter().all(|granted| shares.contains(&(*granted as f64 / mean.max(1.0))));
-        self.expect(all, &format!("shares lie within {shares:?} of the mean"));
+        granted.iter().all(|granted| shares.contains(&(*granted as f64 / mean.max(1.0))))
     }
 
     #[track_caller]

@@ -116,7 +116,8 @@ pub(super) async fn charge(parts: &[Part], replies: &mut [oneshot::Sender<Verdic
         match result {
             Ok(true) => {
                 let grants = sights.into_iter().zip(drawn).map(|(sight, drawn)| sight.grant(drawn));
-                let paired = |grant: Grant| if parts.len() > 1 { grant.paired() } else { grant };
+                let forgiven = Arc::default();
+                let paired = |grant: Grant| if parts.len() > 1 { grant.paired(&forgiven) } else { grant };
                 return grants.map(paired).map(Verdict::Granted).collect();
             }
             Ok(false) => {}

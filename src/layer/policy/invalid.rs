@@ -48,6 +48,9 @@ pub enum InvalidPolicy {
     /// A unit that no field can hold as it is.
     #[error("{0:?} is no quota unit: 1 to 64 ASCII letters, digits and -_.:/")]
     QuotaUnit(String),
+    /// A settle rule looks for a number at a place that is not a JSON pointer.
+    #[error("{0:?} is not a JSON pointer of 1 to 16 parts of at most 64 bytes")]
+    Pointer(String),
     /// A secret that can be guessed.
     #[error("a secret for partition keys needs {shortest} bytes, not {length}")]
     ShortSecret {

@@ -154,6 +154,12 @@ impl Draft {
             ..SettlementRules::default()
         };
         for (name, rule) in self.settle {
+            #[cfg(feature = "usage-body")]
+            if let Source::Usage(usage) = &rule.source
+                && let Some(pointer) = usage.invalid_pointer()
+            {
+                return Err(InvalidPolicy::Pointer(pointer.to_owned()));
+            }
             let into = if rule.source.is_in_head() { &mut rules.head } else { &mut rules.body };
             into.push((limits.known(name)?, rule));
         }

@@ -64,6 +64,8 @@ enum What {
     Input { cache_reads: bool },
     Output,
     Pointers(Vec<Pointer>),
+    /// Not a JSON pointer. Building the policy fails.
+    Invalid(String),
 }
 
 impl Usage {
@@ -90,30 +92,28 @@ impl Usage {
         Self { what: What::Output }
     }
 
-    /// The number at a JSON pointer (RFC 6901), such as `/meta/billed_units/tokens`.
+    /// The number at a JSON pointer (RFC 6901), such as `/meta/billed_units/tokens`: 1 to 16 parts of at most 64 bytes.
     ///
-    /// # Panics
-    /// If it is no JSON pointer to a part of a document, has more than 16 parts, or one of more than
-    /// 64 bytes.
-    #[track_caller]
+    /// [`PolicyBuilder::build`](super::PolicyBuilder::build) fails with
+    /// [`InvalidPolicy::Pointer`](super::InvalidPolicy::Pointer) if the text is not such a pointer.
     pub fn pointer(pointer: &str) -> Self {
         Self::pointers([pointer])
     }
 
-    /// The sum of those of the numbers that are there.
-    ///
-    /// # Panics
-    /// As [`pointer`](Self::pointer).
-    #[track_caller]
+    /// The sum of the numbers at several [pointers](Self::pointer). A number that is absent counts as 0, unless all are
+    /// absent.
     pub fn pointers<'a>(pointers: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut parsed = Vec::new();
-        for pointer in pointers {
-            match Pointer::parse(pointer) {
-                Some(pointer) => parsed.push(pointer),
-                None => panic!("not a JSON pointer of 1 to 16 parts of at most 64 bytes: {pointer:?}"),
-            }
+        let parse = |pointer: &str| Pointer::parse(pointer).ok_or_else(|| pointer.to_owned());
+        let parsed: Result<_, _> = pointers.into_iter().map(parse).collect();
+        Self { what: parsed.map_or_else(What::Invalid, What::Pointers) }
+    }
+
+    /// Returns the first text that is not a JSON pointer.
+    pub(super) fn invalid_pointer(&self) -> Option<&str> {
+        match &self.what {
+            What::Invalid(pointer) => Some(pointer),
+            _ => None,
         }
-        Self { what: What::Pointers(parsed) }
     }
 
     /// Paths to what these ask for; `None` if it is nothing.
@@ -122,6 +122,7 @@ impl Usage {
         for usage in usages {
             match &mut usage.what {
                 What::Pointers(some) => pointers.extend(some),
+                What::Invalid(_) => {}
                 _ => table = true,
             }
         }
@@ -140,6 +141,7 @@ impl Usage {
                 let parts = || pointers.iter().map(|pointer| reader.found(pointer.slot));
                 (add(parts()), parts().all(|part| part.is_some()))
             }
+            What::Invalid(_) => return None,
         };
         Some(Told { tokens: tokens?, whole })
     }

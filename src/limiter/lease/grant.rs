@@ -1,6 +1,9 @@
 //! What a bucket has granted, until it is settled.
 
-use std::ops::{Deref, DerefMut};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::{Arc, OnceLock},
+};
 
 use smallvec::SmallVec;
 
@@ -95,8 +98,9 @@ pub(in crate::limiter) struct Grant {
     /// What was charged; of a bypassed bucket, what was counted as if it had been.
     shares: Shares,
     settled: bool,
-    /// One of two that are given back together.
-    is_paired: bool,
+    /// Shared by the two grants of a transaction, which are given back together or not at all: the first one that is
+    /// cancelled decides for both.
+    forgiven: Option<Arc<OnceLock<bool>>>,
     /// When what it made the bucket owe is refilled: epoch ms. 0: it owes nothing.
     starts_at: i64,
     parts: Option<Box<Parts>>,
@@ -114,7 +118,7 @@ struct Parts {
 impl Grant {
     #[inline]
     pub(in crate::limiter) fn new(bucket: Bucket, shares: Shares) -> Self {
-        Self { bucket, shares, settled: false, is_paired: false, starts_at: 0, parts: None }
+        Self { bucket, shares, settled: false, forgiven: None, starts_at: 0, parts: None }
     }
 
     /// `left` is what the bucket held after the charge.
@@ -144,9 +148,9 @@ impl Grant {
         Some(grant)
     }
 
-    /// Makes it one of a pair: if it is cancelled, it is given back as the other one is, however often.
-    pub(in crate::limiter) fn paired(mut self) -> Self {
-        self.is_paired = true;
+    /// Makes it one of a pair: if the request is cancelled, both are given back, or both stay.
+    pub(in crate::limiter) fn paired(mut self, forgiven: &Arc<OnceLock<bool>>) -> Self {
+        self.forgiven = Some(forgiven.clone());
         self
     }
 
@@ -250,7 +254,11 @@ impl Grant {
     /// Gives back what a request was charged that was cancelled before it had its answer, or keeps it, if its bucket has
     /// forgiven too many.
     pub(in crate::limiter) fn cancel(&mut self) {
-        if !self.is_paired && !self.bucket.forgives() {
+        let forgiven = match &self.forgiven {
+            None => self.bucket.forgives(),
+            Some(forgiven) => *forgiven.get_or_init(|| self.bucket.forgives()),
+        };
+        if !forgiven {
             self.shares.iter_mut().for_each(|share| share.used = share.charged);
             self.settled = true;
         }

@@ -211,6 +211,21 @@ async fn a_transaction_that_met_a_hot_key_is_repeated() {
     assert_eq!([world.raw("ann").await, world.raw("org").await], [(89_000, 11_000); 2]);
 }
 
+/// Fault A3: cancelled requests write for nothing, so a bucket gives back 16 of them at once. Both buckets of a transaction
+/// do the same.
+#[tokio::test]
+async fn beyond_sixteen_cancelled_requests_both_charges_stay() {
+    let world = World::used().await;
+    world.table.proxy.add_fault(Fault::delay(Duration::from_millis(40)).on("TransactWriteItems"));
+    for _ in 0..20 {
+        let asking = tokio::time::timeout(Duration::from_millis(20), world.acquire("ann", 1));
+        assert!(asking.await.is_err());
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+    world.limiter.shutdown().await;
+    assert_eq!([world.raw("ann").await, world.raw("org").await], [(95_000, 5_000); 2]);
+}
+
 #[tokio::test]
 async fn what_nobody_waits_for_any_more_is_given_back() {
     let world = World::used().await;

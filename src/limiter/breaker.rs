@@ -16,10 +16,10 @@ use crate::{model::BreakerState, store::StoreError, telemetry};
 /// asks the store as a probe. If the probe fails, another one follows after twice that time, up to the
 /// [`cool_down`](Self::cool_down). When the store answers, the breaker closes.
 ///
-/// A failure is a store call that timed out, whose connection failed, or that the store answered with an error of its
-/// own. An acquire that missed its deadline is a failure too, if the store was asked and has answered nothing at all
-/// for 400 ms, or for four round trips if these are longer. So the first callers find out that a store takes
-/// connections and never answers. Any other answer is no failure: a denial, a lost race for a bucket, a refusal for
+/// A failure is a store call that timed out, whose connection failed, or that the store answered with a server error.
+/// An acquire that missed its deadline is a failure too, if the store was asked and has answered nothing at all for 400
+/// ms, or for four round trips if these are longer. So the first callers of a store that accepts connections and never
+/// answers already open the breaker. Any other answer is no failure: a denial, a lost race for a bucket, a refusal for
 /// lack of permission. Throttling counts neither as a failure nor as an answer: it mostly affects one busy bucket, and
 /// the store is not down. Transactions that fail do not count either, because too many transactions may be the cause.
 ///
@@ -56,7 +56,7 @@ impl Rate {
 }
 
 impl Breaker {
-    /// Creates settings that open after 5 failures in a row, and ask the store again after a second at most.
+    /// Creates settings that open after 5 failures in a row, with a cool-down of at most a second.
     pub const fn new() -> Self {
         Self { failures: 5, rate: None, cool_down: Duration::from_secs(1) }
     }

@@ -21,7 +21,7 @@ use crate::{
 /// The changes of the next write, and the requests that it serves.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    /// The limits that the bucket has after the write.
+    /// The limits that the bucket has after the write; `None` if they stay as they are.
     pub(super) wanted: Option<Limits>,
     /// `true` if these limits are the entity's own; `None` if that is not known.
     pub(super) own: Option<bool>,

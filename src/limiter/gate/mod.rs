@@ -144,7 +144,7 @@ impl Gate {
         })
     }
 
-    /// Writes the tokens that settled leases take at once, if there are any.
+    /// Writes at once the tokens that settled leases take, if there are any.
     pub(super) fn write_debts(self: &Arc<Self>) {
         self.write_debt(self.lock());
     }

@@ -24,8 +24,8 @@ const REMEMBERED: f64 = 500.0;
 /// write was seen.
 const WRITERS_FOR: i64 = 2000;
 
-/// The smallest and the largest slack, ms; in between, the slack is three round trips. With less than 100 ms, writes of
-/// 64 processes fail often, even at a distance of 1 ms.
+/// The smallest and the largest [`slack`](plan::Others::slack), ms; in between, it is three round trips. With less than
+/// 100 ms, writes of 64 processes fail often, even at a distance of 1 ms.
 const SLACK: (i64, i64) = (100, 250);
 
 /// The other writers of a bucket, as far as they are known. Times in epoch ms, amounts in millitokens.

@@ -71,7 +71,7 @@ pub(super) struct GateState {
     pub(super) most_asked: SmallVec<[(LimitName, i64); 2]>,
     pub(super) ahead_of: Option<Box<Pool>>,
     pub(super) pace: Pace,
-    /// `true` if a read or a refused write has just shown the bucket, for the requests that wait.
+    /// `true` if the store has just shown the bucket for the requests that wait.
     pub(super) shown: bool,
 }
 
@@ -94,7 +94,7 @@ pub(super) struct Waiter {
     pub(super) limits: Limits,
     /// When the limits were looked up, epoch ms.
     pub(super) known_at: i64,
-    /// `true` if the limits are the entity's own; `None` if nobody knows.
+    /// `true` if the limits are the entity's own; `None` if that is not known.
     pub(super) own: Option<bool>,
     /// The entity's parent, if the entity is known to have one.
     pub(super) lineage: Option<Arc<Lineage>>,

@@ -15,8 +15,8 @@ use crate::{limiter::gate::Gate, model::BucketKey};
 /// The number of gates that may stay awake. The memory that they take is not worth saving.
 pub(super) const AWAKE: usize = 1024;
 
-/// The number of gates that are looked at for each gate that is woken. Every gate needs two looks before it rests; the
-/// others are for gates that are busy for longer.
+/// The number of gates that are looked at for each gate that is woken. A gate that was used needs two looks before it
+/// rests; the other two are for gates that are busy for longer.
 pub(super) const LOOKS: usize = 4;
 
 /// The number of shared key parts that are kept.

@@ -122,8 +122,8 @@ impl Cache {
         self.entries.insert(key, Arc::new(Entry { resolution, at: now, refreshing: AtomicBool::new(false) }));
     }
 
-    /// Keeps an entry that could not be refreshed for a little longer, so that nobody waits for a store that is down.
-    /// The next try follows within a second, in the background.
+    /// Extends the life of an entry that could not be refreshed, so that nobody waits for a store that is down. The
+    /// next try follows within a second, in the background.
     pub(super) fn put_stale(&self, key: Key, resolution: Arc<Resolution>, now: i64) {
         self.stale.fetch_add(1, Ordering::Relaxed);
         self.put(key, resolution, now.saturating_sub(self.ttl).saturating_add(STALE_FOR.min(self.ttl)));

@@ -48,7 +48,7 @@ pub(super) struct Resolver {
     writes: AtomicU64,
     /// When the last own write was noted. Look-ups after it must see it.
     wrote: Mutex<Option<Instant>>,
-    /// `true` if nothing is cached, because callers want to know the current state.
+    /// `true` if nothing is cached: every look-up must show the current state.
     strict: bool,
     /// `true` if a look-up has found no table.
     missing: AtomicBool,

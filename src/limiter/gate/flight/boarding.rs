@@ -42,9 +42,9 @@ pub(super) enum Boarding {
 /// store has just shown the bucket.
 pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
     loop {
-        // Never mint tokens. By a clock that is fast, a live bucket looks expired; by a clock that is slow, a new
-        // bucket begins in the past. Any answer of the store, to another gate too, shows how far the clock is off. So
-        // ask this before the clock is read.
+        // Never mint tokens. By a clock that is ahead, a live bucket looks expired; by a clock that is behind, a new
+        // bucket begins in the past. Any answer of the store, to another gate too, shows how far the clock is off, and
+        // may come at any time. So check this before the time is read.
         let timeless = gate.context.is_timeless();
         let time = gate.context.now();
         let now = time.at;
@@ -134,7 +134,7 @@ pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
     let count = witness.map_or(1, |state| state.shard_count);
     gate.set_shards(count);
     if count <= gate.key.shard {
-        // There is no such shard: nobody gets anything from it.
+        // There is no such shard, so its requests are denied.
         for waiter in std::mem::take(&mut batch.waiters) {
             let _ = waiter.reply.send(Verdict::Denied(Vec::new()));
         }

@@ -90,7 +90,7 @@ fn deny_short(bucket: &BucketState, batch: &mut Batch, (at, now): (i64, i64)) ->
             batch.waiters.push(waiter);
         } else {
             let mut statuses = plan::statuses(Some(bucket), &waiter.limits, &waiter.amounts, &taken, at);
-            // The available tokens count as of `at`, the wait as of `now`. A wait of zero would be no denial.
+            // The available tokens count as of `at`, the wait from `now` on. A wait of zero would be no denial.
             let later = plan::statuses(Some(bucket), &waiter.limits, &waiter.amounts, &taken, now);
             for (status, later) in statuses.iter_mut().zip(later).filter(|(status, _)| status.exceeded()) {
                 status.retry_after = later.retry_after.map(|wait| wait.max(LEAST_WAIT));
@@ -113,7 +113,7 @@ fn refill_of(bucket: &BucketState, batch: &Batch) -> f64 {
     most.unwrap_or(0) as f64
 }
 
-/// Handles a write that was done: grants the requests of its batch, and confirms its settlements.
+/// Handles a write that was done: grants the requests of its batch and confirms its settlements.
 pub(super) fn land(gate: &Arc<Gate>, Write { batch, order }: Write, bucket: BucketState) {
     let time = gate.context.now();
     let now = time.at;
@@ -165,7 +165,7 @@ pub(super) fn land(gate: &Arc<Gate>, Write { batch, order }: Write, bucket: Buck
 }
 
 /// Returns when a granted request may start, epoch ms; 0 if at once. It starts when the debt that it caused is
-/// refilled. `behind` has the amounts that were granted after it, and gets its own amounts.
+/// refilled. `behind` sums up what was granted behind it in the batch; its own amounts are added.
 fn starts_at(bucket: &BucketState, waiter: &Waiter, behind: &mut Changes, now: i64) -> i64 {
     let mut starts = 0;
     for (limit, amount) in waiter.limits.iter().zip(&waiter.amounts).filter(|(_, amount)| **amount > 0) {
@@ -181,8 +181,8 @@ fn starts_at(bucket: &BucketState, waiter: &Waiter, behind: &mut Changes, now: i
     starts
 }
 
-/// Answers the requests of a batch with no decision. If `keep`, keeps its differences for a later write: that must be
-/// safe.
+/// Tells the requests of a batch that there is no decision. `keep` keeps its differences for a later write; the failed
+/// write must not have been done.
 pub(super) fn fail(gate: &Arc<Gate>, batch: Batch, error: &Unavailable, keep: bool) {
     if matches!(error, Unavailable::Store(error) if error.kind() == StoreErrorKind::Unknown) {
         gate.context.flew(false);

@@ -37,7 +37,8 @@ const THROTTLED: u32 = 3;
 /// The number of busy answers in a row after which the requests that wait get no decision.
 const MOST_REFUSALS: u32 = 50;
 
-/// The divisor of the last round trip: for that long, a loop collects the next requests of the tasks that it has woken.
+/// The part of the last round trip, as its divisor, for which the loop waits for requests of the tasks that it has
+/// woken.
 const GATHER: u32 = 4;
 
 /// Cleans up if the write loop is dropped before it has ended, or before it has begun: then its runtime was shut down.

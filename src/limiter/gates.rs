@@ -1,7 +1,7 @@
-//! The gates of a limiter: one per bucket in use, bounded.
+//! The gates of a limiter: a bounded cache with one gate for each bucket in use.
 //!
-//! Of a gate that nobody uses or holds a record is kept in its [`place`], and it is made anew from that when
-//! somebody asks. [`rounds`] say when.
+//! If nobody uses or holds a gate, the cache keeps only a record of it in its [`place`]. The next request for the
+//! bucket makes the gate again from that record. [`rounds`] decides which gates come to rest.
 
 mod place;
 mod rounds;
@@ -22,30 +22,30 @@ use self::{
 use super::{context::Context, gate::Gate, resolver::Resolver};
 use crate::model::BucketKey;
 
-/// Finds and keeps gates. A gate that is forgotten takes no decision with it: it knew an image
-/// of its bucket, and the next write brings another. A gate that has something to write is kept.
+/// Finds and caches gates. Evicting a gate loses no decision: the gate only had an image of its bucket, and the next
+/// write returns a new image. A gate that has something to write is not evicted.
 #[derive(Debug)]
 pub(super) struct Gates {
     cache: Cache<Key, Place, UnitWeighter, RandomState, KeepBusy>,
     context: Arc<Context>,
-    /// Whoever makes or wakes a gate, or lets one rest, holds it: nobody gets a second gate for a bucket
-    /// meanwhile. Taken before the cache's own locks, and those before a gate's.
+    /// Locked by every thread that creates a gate, wakes one or puts one to rest, so that a bucket never has two gates.
+    /// Lock order: this lock, then the cache's own locks, then the lock of a gate.
     rounds: Mutex<Rounds>,
 }
 
 impl Gates {
-    /// Returns `true` if the gate is one of these.
+    /// Returns `true` if `gate` belongs to this limiter.
     pub(super) fn are_those_of(&self, gate: &Gate) -> bool {
         gate.is_in(&self.context)
     }
 
-    /// At most about `most` gates that have nothing to write.
+    /// Creates a cache for at most about `most` gates that have nothing to write.
     pub(super) fn new(most: usize, context: Context) -> Self {
         let cache = Cache::with(most, most as u64, UnitWeighter, RandomState::new(), KeepBusy);
         Self { cache, context: Arc::new(context), rounds: Mutex::default() }
     }
 
-    /// The gate of a bucket.
+    /// Returns the gate of a bucket.
     #[inline]
     pub(super) fn get(&self, key: BucketKey) -> Arc<Gate> {
         match self.cache.get(&key) {
@@ -54,13 +54,13 @@ impl Gates {
         }
     }
 
-    /// The gate of a bucket that has none, or whose gate is at rest.
+    /// Returns the gate of a bucket that has no awake gate: wakes it from its record, or creates it.
     #[cold]
     fn wake(&self, key: BucketKey) -> Arc<Gate> {
         let mut rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
         let known = self.cache.peek(&key);
         if let Some(Place::Awake(gate)) = known {
-            // Somebody was faster.
+            // Another thread was faster.
             return gate;
         }
         let own = rounds.key(&key);
@@ -77,9 +77,10 @@ impl Gates {
         gate
     }
 
-    /// Puts a gate to rest that nobody uses or holds. The gate again, if it is to be looked at later.
+    /// Puts a gate to rest if nobody uses or holds it. Returns the gate if it stays awake and must be looked at again
+    /// later.
     fn rest(&self, key: &Key, gate: Arc<Gate>, now: i64) -> Option<Arc<Gate>> {
-        // The cache has it, and this one.
+        // One reference is in the cache, the other one is `gate`.
         if !gate.try_rest(now) || Arc::strong_count(&gate) > 2 {
             return Some(gate);
         }
@@ -89,19 +90,19 @@ impl Gates {
                 drop(gate);
                 match own.into_resting() {
                     Ok(resting) => (Place::Resting(resting), None),
-                    // Somebody got it before it was taken.
+                    // Somebody got a reference before the gate was taken out of the cache.
                     Err(own) => (Place::Awake(own.clone()), Some(own)),
                 }
             }
-            // It was forgotten, and there is another one by now.
+            // The cache has evicted the gate, and has another entry for the bucket by now.
             other => (other, None),
         };
         self.put(key.clone(), place);
         again
     }
 
-    /// What is in a place, which is taken until something is put there: who comes meanwhile waits for
-    /// [`rounds`](Self::rounds).
+    /// Takes the entry of a bucket out of its place, and marks the place as taken until something is put there. A
+    /// thread that asks for the same bucket meanwhile waits for the lock of [`rounds`](Self::rounds).
     fn take(&self, key: Key) -> Option<Place> {
         let mut before = None;
         self.cache.replace_with_lifecycle(key, Place::Taken, true, &mut before).ok()?;
@@ -109,7 +110,7 @@ impl Gates {
     }
 
     fn put(&self, key: Key, place: Place) {
-        // As if nobody had touched it: neither counts as a use.
+        // A soft replacement, as in `take`: the cache does not count it as a use of the entry.
         if let Err((key, place)) = self.cache.replace(key, place, true) {
             self.cache.insert(key, place);
         }

@@ -42,18 +42,18 @@ fn opens_where_too_many_of_the_last_calls_have_failed() {
         true => switch.timed_out(0),
         false => switch.heard(&Ok::<_, StoreError>(()), || 0),
     };
-    // Every third call: never half of the last ten.
+    // Every third call fails: never half of the last ten.
     let switch = rated(50, 10);
     (0..300).for_each(|call| hear(&switch, call % 3 == 0));
     assert_eq!(switch.state(), BreakerState::Closed);
-    // Every other one: the fifth failure is within the last ten calls.
+    // Every other call fails: the fifth failure is among the last ten calls.
     let switch = rated(50, 10);
     for call in 0..9 {
         assert_eq!(switch.state(), BreakerState::Closed, "{call}");
         hear(&switch, call % 2 == 0);
     }
     assert_eq!(switch.state(), BreakerState::Open);
-    // Throttling is no call.
+    // A throttled call does not count.
     let switch = rated(100, 3);
     for kind in [StoreErrorKind::Unknown, StoreErrorKind::Busy, StoreErrorKind::Unknown, StoreErrorKind::Busy] {
         switch.heard(&failure(kind), || 0);
@@ -109,9 +109,9 @@ fn one_at_a_time_asks_soon_and_then_less_and_less_often() {
     assert_eq!(switch.state(), BreakerState::HalfOpen);
     assert!(!switch.admits(|| 75));
     switch.heard(&failure(StoreErrorKind::Unknown), || 80);
-    // Twice as long.
+    // The pause is twice as long.
     assert!(switch.state() == BreakerState::Open && !switch.admits(|| 179));
-    // A probe that nobody hears of again is followed by another one.
+    // If a probe never ends, another one follows.
     assert!(switch.admits(|| 230) && !switch.admits(|| 231));
     assert!(switch.admits(|| 380));
     switch.heard(&Ok::<_, StoreError>(()), || 400);
@@ -170,7 +170,7 @@ fn without_settings_it_never_opens() {
     assert!(switch.admits(|| 0) && !switch.is_on());
 }
 
-/// Of a store that fails partly, calls are under way that succeed.
+/// If a store fails partly, calls that are in flight may succeed.
 #[test]
 fn what_was_under_way_does_not_close_it() {
     let switch = Switch::new(Some(Breaker::new().failure_rate(50, 4).cool_down(Duration::from_secs(10))));

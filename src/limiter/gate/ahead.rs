@@ -1,4 +1,4 @@
-//! Grants from tokens that were taken ahead, and the chunks that a gate takes for that.
+//! Grants from tokens that were taken ahead, and takes the chunks for that.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,11 +17,12 @@ use super::{
 };
 use crate::model::{Limit, Limits, Resource, plan};
 
-/// The least time between two looks for chunks that nobody uses.
+/// The shortest time between two checks for chunks that nobody uses.
 const LEAST_PERIOD: Duration = Duration::from_millis(1);
 
 impl GateState {
-    /// Grants from what was taken ahead. Returns what is left then, and how many chunks were given back.
+    /// Grants `amounts` from the tokens that were taken ahead. Returns what is left afterwards, or `None` if there is
+    /// not enough; and the number of chunks that were given back.
     fn serve(
         &mut self,
         resource: &Resource,
@@ -47,37 +48,37 @@ impl GateState {
         (Some(limits.iter().zip(&held).map(left).collect()), released)
     }
 
-    /// Returns what the bucket holds of a limit as it was seen: millitokens.
+    /// Returns the tokens that the bucket holds of a limit by the last image, millitokens.
     fn stored(&self, limit: &Limit, now: i64) -> Option<i64> {
         let state = self.seen.live(now)?;
         Some(plan::projected(state, state.limit(limit.name())?, &self.pending, now).tokens)
     }
 
-    /// Returns what to take ahead now, if anything.
+    /// Returns the chunk to take ahead now, if one is due.
     fn chunk(&self, amounts: &[i64], prefetch: Prefetch, now: i64) -> Option<(Limits, Amounts)> {
         let pool = self.ahead_of.as_ref()?;
-        // The stamps of a Python client may change what tokens are worth.
+        // Stamps of a Python client may change what tokens are worth.
         self.seen.live(now).filter(|state| state.stamps.is_none())?;
         let share = i128::from(prefetch.percent());
         pool.chunk(amounts, |limit| Some(i128::from(self.stored(limit, now)?.max(0)) * share / 100))
     }
 
-    /// Settles with what was taken ahead, as far as that goes. The rest is left in `differences`.
+    /// Settles differences with the tokens that were taken ahead, as far as possible. The rest stays in `differences`.
     pub(super) fn settle_ahead(&mut self, limits: &Limits, differences: &mut Amounts) {
         if let Some(pool) = self.ahead_of.as_mut().filter(|pool| pool.is_of(limits)) {
             pool.settle(differences);
         }
     }
 
-    /// Returns `true` if what was taken ahead has enough of all.
+    /// Returns `true` if the tokens that were taken ahead cover all `amounts`.
     pub(super) fn holds_ahead(&self, limits: &Limits, amounts: &[i64], now: i64) -> bool {
         self.ahead_of.as_ref().is_some_and(|pool| pool.holds(limits, amounts, now))
     }
 }
 
 impl Gate {
-    /// Grants `amounts` from what was taken ahead, and takes more if that will soon run out. Returns what is left
-    /// then; the lock again if there is not enough.
+    /// Grants `amounts` from the tokens that were taken ahead, and takes another chunk if they will soon run out.
+    /// Returns what is left afterwards, or the lock if there is not enough.
     pub(super) fn serve_ahead<'a>(
         self: &'a Arc<Self>,
         mut state: Locked<'a>,
@@ -93,13 +94,13 @@ impl Gate {
             self.flush_later(state, self.context.settings.flush_after);
             state = self.lock();
         }
-        // Without tokens at hand the request is on its way itself: the chunk rides along after it.
+        // Without enough tokens here, the request goes to the store itself, and the caller queues the chunk after it.
         let Some(left) = left else { return Err(state) };
         self.take_ahead(state, mode, amounts, prefetch, now);
         Ok(left)
     }
 
-    /// Takes a chunk, if one is due.
+    /// Takes a chunk ahead, if one is due.
     pub(super) fn take_ahead(
         self: &Arc<Self>,
         mut state: Locked<'_>,
@@ -126,7 +127,7 @@ impl Gate {
         });
     }
 
-    /// Holds a chunk that has come, if it has.
+    /// Adds a chunk to the pool if it was granted.
     fn hold(self: &Arc<Self>, limits: &Limits, granted: Option<Amounts>, prefetch: Prefetch) {
         let now = self.context.clock.now();
         let mut state = self.lock();
@@ -134,7 +135,7 @@ impl Gate {
         pool.filling = false;
         let Some(granted) = granted else { return };
         if !pool.is_of(limits) {
-            // Of limits that hold no more.
+            // The pool has other limits by now: give the chunk back.
             for (limit, amount) in limits.iter().zip(&granted) {
                 state.pending.settle(limit.name(), amount.saturating_neg());
             }
@@ -148,9 +149,9 @@ impl Gate {
     }
 }
 
-/// Gives back what nobody uses, until nothing is left.
+/// Gives back the chunks that nobody uses or that are too old, until none is left.
 async fn keep(gate: Arc<Gate>, prefetch: Prefetch) {
-    // Nothing is kept for longer than it is granted from, however long an interval is.
+    // No chunk is kept for longer than its lifetime, even if the interval is longer.
     let period = prefetch.interval_or_default().min(prefetch.lifetime_or_default()).max(LEAST_PERIOD);
     loop {
         gate.context.background.pause(period).await;

@@ -1,4 +1,4 @@
-//! The next batch of requests, first come first served, and the requests that go back if a write has not been done.
+//! Selects the next batch of requests, first come, first served, and puts requests back if a write was not done.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -21,24 +21,24 @@ use crate::{
 /// The changes of the next write, and the requests that it serves.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    /// The limits that the write brings the bucket to.
+    /// The limits that the bucket has after the write; `None` if they stay as they are.
     pub(super) wanted: Option<Limits>,
-    /// `true` if these are the entity's own; `None` if nobody knows.
+    /// `true` if these limits are the entity's own; `None` if that is not known.
     pub(super) own: Option<bool>,
-    /// The entity's parent, where one of them knows it.
+    /// The entity's parent, if one of the requests knows it.
     pub(super) lineage: Option<Arc<Lineage>>,
-    /// Spends of the waiters and pending differences together.
+    /// The spends of the waiters and the pending differences together.
     pub(super) changes: Changes,
     /// The pending differences alone.
     pub(super) pending: Changes,
-    /// The bucket admits the waiters without charging them.
+    /// `true` if the bucket admits the waiters without charging them.
     pub(super) bypassed: bool,
     pub(super) waiters: Vec<Waiter>,
     pub(super) confirmations: Vec<Confirmation>,
 }
 
 impl Batch {
-    /// Returns the limits and the parent that the write brings the bucket to.
+    /// Returns the limits and the parent that the bucket has after the write, and the `others` to expect.
     pub(super) fn wanted(&self, others: Others) -> Wanted<'_> {
         let limits = self.wanted.as_deref().unwrap_or_default();
         Wanted { limits, own: self.own, lineage: self.lineage.as_deref(), others }
@@ -46,8 +46,9 @@ impl Batch {
 }
 
 impl GateState {
-    /// Requests whose limits were looked up before the bucket came to have other parameters go by what it
-    /// has: two processes, one of which knows the old limits, would write theirs over each other's.
+    /// Replaces the limits of requests that were looked up before the bucket got its current parameters: these requests
+    /// follow the bucket. Otherwise two processes, one of them with the old limits, would overwrite each other's
+    /// parameters.
     fn follow(&mut self, now: i64) {
         let Some(state) = self.seen.live(now) else { return };
         for waiter in self.queue.iter_mut().filter(|waiter| waiter.known_at < self.changed_at) {
@@ -63,8 +64,8 @@ impl GateState {
         }
     }
 
-    /// Everything that waits, if the bucket as it was seen grants nothing but may have been seen too
-    /// long ago: nothing can be planned before it is looked at again.
+    /// Takes everything that waits, if the last image grants nothing but may be too old. No write can be planned before
+    /// the bucket is read again.
     pub(super) fn suspended(&mut self, now: i64, trusted_for: Duration) -> Option<Batch> {
         let known = self.shown || self.is_fresh(now, trusted_for);
         if self.queue.is_empty() || known || self.refusal(now).is_none() {
@@ -73,12 +74,12 @@ impl GateState {
         Some(self.all())
     }
 
-    /// Returns `true` if somebody waits for a write, or differences are to be written now.
+    /// Returns `true` if a request waits, or differences are to be written now.
     pub(super) fn has_work(&self) -> bool {
         !self.queue.is_empty() || (self.flush_now && !self.pending.is_empty())
     }
 
-    /// Everything that waits.
+    /// Takes all requests and differences that wait.
     pub(super) fn all(&mut self) -> Batch {
         self.flush_now = false;
         let waiters = std::mem::take(&mut self.queue).into();
@@ -86,8 +87,8 @@ impl GateState {
         Batch { changes: pending.clone(), pending, waiters, confirmations, ..Batch::default() }
     }
 
-    /// Takes the next batch off the queue. Requests that are known not to fit go to `denied`, those that nobody
-    /// waits for any more are dropped. `None` if nothing is left to do.
+    /// Takes the next batch off the queue. Requests that are known not to fit go to `denied`, and requests that nobody
+    /// waits for any more are dropped. Returns `None` if there is nothing to write.
     pub(super) fn next(
         &mut self,
         now: i64,
@@ -110,7 +111,8 @@ impl GateState {
             true => admit(changes, waiter),
             false => spend(changes, waiter, shards),
         };
-        // After a write that found too little, no more than what was there: what is refilled since, others may take.
+        // After a write that found too few tokens, grant no more than there was then: others may take what was refilled
+        // since.
         let first_fits = |at: &i64| self.queue.front().is_some_and(|first| fits(state, first.wish(), &changes, *at));
         let room_at = self.found_at.filter(first_fits).unwrap_or(now);
         let mut room = Room::new(state, wanted.as_ref(), &changes, room_at);
@@ -120,7 +122,7 @@ impl GateState {
                 denied.push((waiter, Verdict::Refused(refusal.clone())));
                 continue;
             }
-            // One write carries one set of parameters; others have their turn in the next one.
+            // One write carries one set of parameters. Requests with other limits wait for the next write.
             let together = wanted.as_ref().is_some_and(|wanted| wanted.same(&waiter.limits));
             let first = waiters.is_empty() && later.is_empty();
             if together && (room.take(waiter.wish()) || (first && self.fits(&waiter, &changes, now))) {
@@ -139,8 +141,7 @@ impl GateState {
             _ => false,
         };
         if waiters.is_empty() && !carries {
-            // What is known is too old to deny from, or of other parameters: ask for the first one
-            // alone.
+            // The image is too old to deny by, or has other parameters: ask for the first request alone.
             if let Some(waiter) = self.queue.pop_front() {
                 wanted = Some(waiter.limits.clone());
                 own = waiter.own;
@@ -148,7 +149,7 @@ impl GateState {
                 waiters.push(waiter);
             }
         }
-        // How long to wait counts from the time at which a debt is written: that is now.
+        // The wait of a denied request counts from the time at which a debt is written, so write the debt now.
         self.flush_now |= !denied.is_empty() && self.pending.takes();
         let flushes = self.flush_now && !self.pending.is_empty();
         if waiters.is_empty() && !carries && !flushes {
@@ -164,8 +165,8 @@ impl GateState {
         fits(self.seen.live(now), waiter.wish(), changes, now)
     }
 
-    /// Takes what leases take off the pending differences, to be written whatever the bucket holds: it was
-    /// refused too often.
+    /// Takes the part of the pending differences that takes tokens, if writes of it were refused at least `most` times
+    /// in a row. It is then written whatever the bucket holds.
     pub(super) fn overdue_takes(&mut self, most: u32) -> Option<Batch> {
         if self.takes_refused < most || !self.pending.takes() {
             return None;
@@ -177,16 +178,15 @@ impl GateState {
         Some(Batch { changes: takes.clone(), pending: takes, confirmations, ..Batch::default() })
     }
 
-    /// Puts a batch that was not written back to where it came from.
+    /// Puts the requests and the differences of a batch that was not written back.
     pub(super) fn put_back(&mut self, batch: Batch) {
         self.await_turn(batch.waiters);
         self.keep_pending(batch.pending, batch.confirmations);
-        // Where the timer has run out meanwhile, nothing else would bring them on their way.
+        // If the timer has fired meanwhile, nothing else would start the write of these differences.
         self.flush_now |= !self.flush_due;
     }
 
-    /// Takes those off the queue whose deadline comes before `back`: there is no decision for them, for the reason
-    /// `why`.
+    /// Takes the requests off the queue whose deadline is before `back`. They get no decision, for the reason `why`.
     pub(super) fn overdue(&mut self, back: Instant, why: Unavailable) -> Vec<(Waiter, Verdict)> {
         let is_late = |waiter: &Waiter| waiter.until.is_some_and(|until| until < back);
         if !self.queue.iter().any(is_late) {
@@ -198,26 +198,26 @@ impl GateState {
         late.into_iter().map(|waiter| (waiter, Verdict::Unavailable(why.clone()))).collect()
     }
 
-    /// Puts requests back to the head of the queue.
+    /// Puts requests back at the head of the queue.
     pub(super) fn await_turn(&mut self, waiters: Vec<Waiter>) {
         for waiter in waiters.into_iter().rev() {
             self.queue.push_front(waiter);
         }
     }
 
-    /// Takes the pending differences, and who waits for them.
+    /// Takes the pending differences, and the confirmations of those who wait for them.
     pub(super) fn take_pending(&mut self) -> (Changes, Vec<Confirmation>) {
         (std::mem::take(&mut self.pending), std::mem::take(&mut self.confirmations))
     }
 
-    /// Keeps differences that were not written for a later write.
+    /// Keeps differences that were not written, for a later write.
     pub(super) fn keep_pending(&mut self, pending: Changes, confirmations: Vec<Confirmation>) {
         self.pending.merge(&pending);
         self.confirmations.extend(confirmations);
     }
 }
 
-/// Adds what a waiter is granted to a batch, after those before it.
+/// Adds the amounts that a waiter is granted to the changes of a batch.
 pub(super) fn spend(changes: &mut Changes, waiter: &Waiter, shards: u32) {
     let wish = waiter.wish();
     for (index, (limit, amount)) in waiter.limits.iter().zip(&waiter.amounts).enumerate() {

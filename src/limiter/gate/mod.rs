@@ -1,14 +1,16 @@
-//! This process's agent for one bucket: what it knows, what it holds, what it is about to write.
+//! The agent of this process for one bucket: it keeps the last image of the bucket, the tokens that were taken ahead,
+//! and the changes that are not written yet.
 //!
-//! One write of a bucket flies at a time. Requests that come meanwhile queue; when it lands, the
-//! next one carries all of them that fit, first come first served, together with the differences
-//! of leases that were settled since.
+//! A gate has at most one write in flight. Requests that come meanwhile wait in a queue. When the write is answered,
+//! the next write carries all queued requests that fit, first come, first served, together with the differences of the
+//! leases that were settled since.
 //!
-//! [`state`] is what the gate knows and decides, without I/O ([`batch`]: who flies next; [`room`]: how many that
-//! is; [`others`]: who else writes); while nobody asks it comes to [`rest`], and a [`record`] of it is kept. [`flight`]
-//! carries it to the store, and [`pacing`] says when that is worth it; [`answer`] is what a request waits for. Differences of settled leases
-//! come through [`settling`], tokens that were taken ahead lie in [`ahead`]. A bucket of several shards has a gate
-//! for each: [`shards`] finds them, [`growth`] makes more.
+//! [`state`] has what the gate knows, and decides without I/O: [`batch`] selects the requests of the next write,
+//! [`room`] says how many fit, [`others`] estimates the other writers. While nobody uses the gate it is at [`rest`],
+//! and only a [`record`] of it is kept. [`flight`] is the write loop, and [`pacing`] delays its next write.
+//! [`settling`] brings the differences of settled leases, and [`ahead`] grants from tokens that were taken ahead. A
+//! bucket with several shards has a gate for each of them: [`shards`] finds them, [`growth`] splits the bucket into
+//! more.
 
 mod ahead;
 mod batch;
@@ -57,7 +59,7 @@ use crate::{
     telemetry::{LiveGate, StoreCall},
 };
 
-/// The least wait that a refusal tells: at once would be none.
+/// The shortest wait that a refusal reports. A wait of zero would mean that the request may try again at once.
 const LEAST_WAIT: Duration = Duration::from_millis(1);
 
 #[derive(Debug)]
@@ -65,7 +67,7 @@ pub(super) struct Gate {
     key: BucketKey,
     context: Arc<Context>,
     state: Mutex<Slot>,
-    /// Nothing where the bucket has one shard, as far as was ever seen.
+    /// Empty if the bucket has one shard, as far as was ever seen.
     shards: OnceLock<Box<Shards>>,
     counted: LiveGate,
 }
@@ -75,7 +77,7 @@ impl Gate {
         Self { key, context, state: Mutex::default(), shards: OnceLock::new(), counted: LiveGate::new() }
     }
 
-    /// The gate that was at rest.
+    /// Creates the gate again from its record.
     pub(super) fn wake(key: BucketKey, context: Arc<Context>, resting: Resting) -> Self {
         let Resting { record, counted } = resting;
         Self { key, context, state: Mutex::new(Slot::resting(record)), shards: OnceLock::new(), counted }
@@ -93,19 +95,19 @@ impl Gate {
         &self.key
     }
 
-    /// A deadline of the limiter's runtime, wherever it is made.
+    /// Starts a timeout on the limiter's runtime. The caller may be in another runtime, or in none.
     pub(super) fn deadline(&self, time: Duration) -> Timeout {
         self.context.background.deadline(time)
     }
 
-    /// Notes that somebody's deadline has passed before the store answered. Returns why.
+    /// Notes that a request has missed its deadline before the store answered. Returns the reason.
     pub(super) fn missed_deadline(&self) -> Unavailable {
         self.context.missed_deadline();
         let throttled = self.peek(self.context.clock.now(), |state| state.pace.throttled_for(Instant::now()));
         throttled.map_or(Unavailable::Deadline, |wait| Unavailable::Throttled { retry_after: wait.max(LEAST_WAIT) })
     }
 
-    /// Why the bucket grants nothing, if that is known.
+    /// Returns why the bucket grants nothing, if a fresh image shows that.
     pub(super) fn known_refusal(&self) -> Option<Refusal> {
         let now = self.context.clock.now();
         let mut state = self.lock();
@@ -114,8 +116,8 @@ impl Gate {
         Some(refusal)
     }
 
-    /// Where the limits stand, if it is known that `amounts` do not fit, and the request may not have them
-    /// from what was taken ahead.
+    /// Returns the statuses of the limits if a fresh image shows that `amounts` do not fit, and the request cannot be
+    /// served from tokens that were taken ahead.
     pub(super) fn known_denial(
         self: &Arc<Self>,
         limits: &Limits,
@@ -133,7 +135,7 @@ impl Gate {
         Some(denial)
     }
 
-    /// Returns `true` if `amounts` do not fit as far as was ever seen, and were not taken ahead either.
+    /// Returns `true` if `amounts` do not fit by the last image, however old that is, and were not taken ahead either.
     pub(super) fn seems_short(&self, limits: &Limits, mode: &Mode, amounts: &[i64]) -> bool {
         let now = self.context.clock.now();
         self.peek(now, |state| {
@@ -142,12 +144,12 @@ impl Gate {
         })
     }
 
-    /// Writes at once what settled leases take, if there is any.
+    /// Writes at once the tokens that settled leases take, if there are any.
     pub(super) fn write_debts(self: &Arc<Self>) {
         self.write_debt(self.lock());
     }
 
-    /// How long a denied request has to wait counts from the time at which a debt is written: that is now.
+    /// Writes the debt of settled leases at once, if there is one. The wait of a denied request counts from that write.
     fn write_debt(self: &Arc<Self>, mut state: Locked<'_>) {
         if state.pending.takes() {
             state.flush_now = true;
@@ -155,14 +157,14 @@ impl Gate {
         }
     }
 
-    /// Where the limits stand in view of `amounts`, as far as it is known.
+    /// Returns the statuses of the limits for `amounts`, as far as they are known.
     pub(super) fn glance(&self, limits: &Limits, amounts: &[i64]) -> Vec<LimitStatus> {
         let now = self.context.clock.now();
         self.peek(now, |state| plan::statuses(state.seen.live(now), limits, amounts, &state.pending, now))
     }
 
-    /// Asks for `amounts`: an answer to wait for, no longer than for `deadline`, or what is known at once. If the answer
-    /// is dropped, a grant is given back.
+    /// Asks for `amounts`. Returns a receiver for the verdict, which the caller awaits for at most `deadline`, or as an
+    /// `Err` the answer that is known at once. If the receiver is dropped, a grant is given back.
     pub(super) fn acquire(
         self: &Arc<Self>,
         limits: &Limits,
@@ -215,13 +217,13 @@ impl Gate {
         Ok(verdict)
     }
 
-    /// Where `limits` stand, after a fresh read. One round trip, no write unit.
+    /// Returns the statuses of `limits` after a fresh read. One round trip, no write unit.
     pub(super) async fn statuses(
         self: &Arc<Self>,
         limits: &Limits,
         amounts: &[i64],
     ) -> Result<Vec<LimitStatus>, Unavailable> {
-        // In the limiter's own runtime: the caller may live in another one, or in none.
+        // In the limiter's own runtime: the caller may be in another runtime, or in none.
         let (reply, answer) = oneshot::channel();
         let gate = self.clone();
         self.context.background.spawn(async move {
@@ -236,7 +238,7 @@ impl Gate {
         Ok(self.peek(now, |state| plan::statuses(bucket.as_ref(), limits, amounts, &state.pending, now)))
     }
 
-    /// Returns `true` if the gate knows nothing that would be lost with it.
+    /// Returns `true` if the gate can be evicted without losing anything.
     pub(super) fn is_idle(&self) -> bool {
         let idle = self.slot().is_idle();
         idle && self.shards.get().is_none_or(|shards| shards.are_idle())
@@ -246,25 +248,25 @@ impl Gate {
         self.call(StoreCall::Read, self.context.store.read(&self.key)).await
     }
 
-    /// Notes a bucket that is gone before its time: somebody has deleted it, or the whole table.
+    /// Notes if a bucket is gone before it has expired: somebody has deleted it, or the whole table.
     fn miss(&self, state: &GateState, shown: Option<&BucketState>) {
         if shown.is_none() && state.seen.live(self.context.clock.now()).is_some() {
             self.context.suspect();
         }
     }
 
-    /// Returns what a write expects of others.
+    /// Returns what a write expects of the other writers.
     fn others(&self, state: &GateState, now: i64) -> plan::Others {
         let Context { round_trip, settings, .. } = &*self.context;
         state.others.expected(state.seen_at, now, round_trip.millis(), settings.peers)
     }
 
-    /// Returns when a write that was answered at `now` reached the store, about. Epoch ms.
+    /// Returns about when a write that was answered at `now` reached the store, epoch ms.
     fn written_at(&self, now: i64) -> i64 {
         now.saturating_sub(self.context.round_trip.millis() / 2)
     }
 
-    /// Starts a flight unless one is under way.
+    /// Starts the write loop unless it runs already.
     fn take_off(self: &Arc<Self>, mut state: Locked<'_>) {
         if !std::mem::replace(&mut state.flying, true) {
             drop(state);
@@ -272,7 +274,7 @@ impl Gate {
         }
     }
 
-    /// Returns `true` if what a cancelled request was charged is given back.
+    /// Returns `true` if the charge of a cancelled request is given back.
     pub(super) fn forgives(&self, limits: &Limits) -> bool {
         self.context.forgiveness.forgive(self.key.parts(), limits, self.context.clock.now())
     }
@@ -285,13 +287,13 @@ impl Gate {
         Locked::new(self.slot())
     }
 
-    /// Looks at what it knows, without waking it for longer than that.
+    /// Reads the state without keeping the gate awake.
     fn peek<T>(&self, now: i64, look: impl FnOnce(&GateState) -> T) -> T {
         rest::peek(self.slot(), &self.context.kinds, now, look)
     }
 
     fn slot(&self) -> MutexGuard<'_, Slot> {
-        // Nothing panics while it is held; and if it did, what is known is still true.
+        // Nothing panics while the lock is held. Even if something did, what the gate knows would still be true.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,7 @@
-//! The others who write to a bucket, by what its images show.
+//! The other writers of a bucket, as far as images of the bucket show them.
 //!
-//! Every image carries how much was ever consumed. What this process has not consumed itself, others have: that
-//! tells if there are any, and how fast they spend. The id of the last write tells who wrote it.
+//! Every image carries the total consumption of each limit. Others have consumed what this process has not: this shows
+//! if there are other writers, and how fast they spend. The id of the last write shows which process sent it.
 
 use smallvec::SmallVec;
 
@@ -10,49 +10,50 @@ use crate::model::{
     plan::{self, Changes, Peers},
 };
 
-/// Others count as there for so long after they spent, ms.
+/// How long other writers count as present after they spent, ms.
 const SPENT_RECENTLY: i64 = 60_000;
 
-/// Python clients count as there for so long after one was seen, ms.
+/// How long Python clients count as present after one was seen, ms.
 const PEER_RECENTLY: i64 = 600_000;
 
-/// A rate is measured over so long at least, and remembered for about so long, ms.
+/// The shortest time over which a rate is measured, and about how long a rate is remembered, ms.
 const LEAST_SAMPLE: i64 = 20;
 const REMEMBERED: f64 = 500.0;
 
-/// Writers count as there for so long after their last write was seen, twice at most, ms.
+/// The length of the window in which writers are counted, ms. A writer counts for one to two windows after its last
+/// write was seen.
 const WRITERS_FOR: i64 = 2000;
 
-/// The least and the most that the slack is, ms. Less than 100 ms fails often with 64 processes even if they are
-/// 1 ms away; it is three round trips in between.
+/// The smallest and the largest [`slack`](plan::Others::slack), ms; in between, it is three round trips. With less than
+/// 100 ms, writes of 64 processes fail often, even at a distance of 1 ms.
 const SLACK: (i64, i64) = (100, 250);
 
 /// The other writers of a bucket, as far as they are known. Times in epoch ms, amounts in millitokens.
 #[derive(Debug, Default)]
 pub(super) struct Others {
-    /// The consumption of each limit of the bucket in the last image that a write of this gate brought.
+    /// The consumption of each limit in the last image that a write of this gate returned.
     pub(super) consumed: SmallVec<[i64; 2]>,
-    /// When others were seen to have spent, last.
+    /// When it was last seen that others had spent.
     spent_at: i64,
-    /// When a Python client was seen to have written, last.
+    /// When it was last seen that a Python client had written.
     pub(super) peer_at: i64,
-    /// Own writes under way that bring no image.
+    /// The number of own writes in flight that return no image.
     unseen: u32,
     rates: Rates,
     writers: Writers,
 }
 
-/// How fast others spend.
+/// The rates at which others spend.
 #[derive(Debug, Default)]
 struct Rates {
     since: i64,
-    /// Spent of each limit since then.
+    /// The amount of each limit that others have spent since `since`.
     spent: SmallVec<[i64; 2]>,
-    /// Of each limit in a millisecond.
+    /// The rate of each limit per millisecond.
     per_ms: SmallVec<[f64; 2]>,
 }
 
-/// How many processes write: one bit for each, by chance the same for two.
+/// Counts the processes that write. Each process sets one of 64 bits, and two processes may set the same one.
 #[derive(Debug, Default)]
 struct Writers {
     since: i64,
@@ -61,7 +62,8 @@ struct Writers {
 }
 
 impl Others {
-    /// Notes what a write of this process that did `own` has shown. It reached the store at about `at`.
+    /// Notes the image that a write of this process has returned. The write did `own`, and reached the store at about
+    /// `at`.
     pub(super) fn saw(&mut self, bucket: &BucketState, own: &Changes, own_id: &WriteId, at: i64) {
         if bucket.shows_peer() {
             self.peer_at = at;
@@ -90,8 +92,8 @@ impl Others {
         self.rates.add(&spent, at);
     }
 
-    /// Notes that a write of this process begins that brings no image: until it has ended, nobody knows which images
-    /// show what it consumes.
+    /// Notes the start of a write of this process that returns no image. Until it ends, nobody knows which images show
+    /// what it consumes.
     pub(super) fn begin_unseen(&mut self) {
         self.unseen += 1;
     }
@@ -101,22 +103,22 @@ impl Others {
         self.forget();
     }
 
-    /// Forgets what was consumed: it is not known what this process has consumed since.
+    /// Forgets the consumption in the last image, because it is not known what this process has consumed since.
     pub(super) fn forget(&mut self) {
         self.consumed.clear();
     }
 
-    /// Returns `true` if others have spent a short time ago.
+    /// Returns `true` if others have spent recently.
     pub(super) fn are_there(&self, now: i64) -> bool {
         now.saturating_sub(self.spent_at) < SPENT_RECENTLY
     }
 
-    /// Returns what a write planned at `now` from an image of `seen_at` expects of others.
+    /// Returns what a write that is planned at `now` from an image of `seen_at` expects of the others.
     pub(super) fn expected(&self, seen_at: i64, now: i64, round_trip: i64, peers: Peers) -> plan::Others {
         let peer_seen = now.saturating_sub(self.peer_at) < PEER_RECENTLY;
         let slack = if self.are_there(now) { round_trip.saturating_mul(3).clamp(SLACK.0, SLACK.1) } else { 0 };
-        // The item was read half a round trip before its image arrived. A rate that is remembered for so short a time
-        // says nothing about an image that is older.
+        // The store read the item half a round trip before the image arrived. The rates are remembered for a short
+        // time, and say nothing about an image that is older than that.
         let age = now.saturating_sub(seen_at).saturating_add(round_trip / 2).clamp(0, REMEMBERED as i64);
         let taken = self.rates.per_ms.iter().map(|rate| (rate * age as f64) as i64);
         let peers = if peer_seen { Peers::Present } else { peers };
@@ -129,7 +131,7 @@ impl Others {
     }
 }
 
-/// Returns what `changes` consume of a limit.
+/// Returns the amount of a limit that `changes` consume.
 fn consumed(changes: &Changes, limit: &crate::LimitName) -> i64 {
     changes.get(limit).map_or(0, |change| change.debit().saturating_sub(change.give).saturating_add(change.count))
 }
@@ -164,7 +166,7 @@ impl Writers {
         self.now |= 1 << (id.writer() % u64::from(u64::BITS));
     }
 
-    /// Returns how many processes set so many bits (linear counting).
+    /// Estimates the number of processes from the number of bits that they have set (linear counting).
     fn count(&self) -> f64 {
         let free = (self.now | self.before).count_zeros().max(1);
         f64::from(u64::BITS) * (f64::from(u64::BITS) / f64::from(free)).ln()

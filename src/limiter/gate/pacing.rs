@@ -1,55 +1,57 @@
-//! When the next write of a bucket is worth it.
+//! Delays the next write of a bucket until it is worth sending.
 //!
-//! Two things are paced, and neither keeps a request past its deadline:
+//! Two cases are paced, and neither delays a request past its deadline:
 //!
-//! - *A bucket that is short.* Every process asks again when the arithmetic says that there is enough, and all but
-//!   one of them find nothing. So a process that finds nothing pauses, twice as long each time, up to the time in
-//!   which one request of each process is refilled. A grant shortens the pause.
-//! - *A store that throttles.* The gap between two writes grows while it does, and shrinks with every write that
-//!   lands. A request that the next write would come too late for has no decision, and is told when to try again.
+//! - *The bucket is short.* Every process asks again as soon as enough is refilled by its arithmetic, and all but one
+//!   of them find nothing. So a process that finds nothing pauses, twice as long each time, up to the time in which one
+//!   request of each process is refilled. A grant shortens the pause.
+//! - *The store throttles.* The gap between two writes grows with every throttled write and shrinks with every write
+//!   that is done. If the next write would be too late for a request, the request has no decision and is told when to
+//!   try again.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Factors of the gap: after a throttled write, and after a write that lands.
+/// The factors of the gap: after a throttled write, and after a write that is done.
 const THROTTLED: f64 = 1.5;
 const LANDED: f64 = 0.9;
 
-/// Factor of the pause after a write that found enough.
+/// The factor of the pause after a write that found enough.
 const GRANTED: f64 = 0.8;
 
-/// The gap begins with so much of a round trip, and grows to so many ms: 100 processes ask an item as often then as it
-/// can take.
+/// The smallest gap as a part of the round trip, and the largest gap in ms. With the largest gap, 100 processes write
+/// an item as often as it can take.
 const LEAST_GAP: f64 = 0.5;
 const MOST_GAP: f64 = 100.0;
 
-/// Below this gap there is none, ms.
+/// A smaller gap counts as none, ms.
 const NO_GAP: f64 = 0.5;
 
-/// The least pause, and the most, ms.
+/// The shortest and the longest pause, ms.
 const PAUSE: (f64, f64) = (0.5, 50.0);
 
-/// Processes that together ask no more often than once in so many ms need no pause: a fifth of what an item takes.
+/// Processes that together ask at most once in this many ms need no pause. That is a fifth of the writes that an item
+/// takes.
 const SELDOM: f64 = 5.0;
 
-/// A pause that ended so long ago is forgotten.
+/// The time after which a pause that has ended is forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(2);
 
-/// When the next write of a bucket departs.
+/// Decides when the next write of a bucket starts.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     departs: Option<Instant>,
-    /// After a write that found too little, ms.
+    /// The pause after a write that found too few tokens, ms.
     pause: f64,
-    /// Between two writes while the store throttles, ms.
+    /// The gap between two writes while the store throttles, ms.
     gap: f64,
-    /// How often in a row the store has throttled a write.
+    /// The number of throttled writes in a row.
     throttled: u32,
 }
 
 impl Pace {
-    /// Returns when the next write departs, if it has to wait.
+    /// Returns when the next write may start, if it has to wait.
     pub(super) fn departs(&self, now: Instant) -> Option<Instant> {
         self.departs.filter(|departs| *departs > now)
     }
@@ -65,7 +67,7 @@ impl Pace {
             .then(|| self.departs.map_or(Duration::ZERO, |departs| departs.saturating_duration_since(now)))
     }
 
-    /// Returns `true` if nothing is remembered that the next write needs.
+    /// Returns `true` if no pause and no gap is remembered that the next write must respect.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         self.departs.is_none_or(|departs| now.saturating_duration_since(departs) > FORGOTTEN_AFTER)
     }
@@ -76,7 +78,7 @@ impl Pace {
         }
     }
 
-    /// Notes that a write has landed; if it granted anything.
+    /// Notes that a write was done, and if it `granted` anything.
     pub(super) fn landed(&mut self, granted: bool, now: Instant) {
         self.forget_old(now);
         if granted {
@@ -94,7 +96,8 @@ impl Pace {
         self.departs = (wait > 0.0).then(|| now + spread(wait));
     }
 
-    /// Notes that a write found too little. One request is refilled in `refill` ms, and `processes` write.
+    /// Notes that a write found too few tokens. One request is refilled in `refill` ms, and `processes` processes
+    /// write.
     pub(super) fn found_too_little(&mut self, refill: f64, processes: f64, now: Instant) {
         if refill > processes * SELDOM {
             return;
@@ -105,7 +108,7 @@ impl Pace {
         self.departs = Some(now + spread(self.pause.max(self.gap)));
     }
 
-    /// Notes that the store has throttled a write. Returns how often in a row it has.
+    /// Notes that the store has throttled a write. Returns the number of throttled writes in a row.
     pub(super) fn throttled(&mut self, round_trip: Duration, now: Instant) -> u32 {
         self.forget_old(now);
         let round_trip = round_trip.as_secs_f64() * 1000.0;
@@ -117,7 +120,7 @@ impl Pace {
     }
 }
 
-/// Returns about `millis`: processes must not keep step.
+/// Returns about `millis`, at random, so that processes do not write in step.
 fn spread(millis: f64) -> Duration {
     Duration::from_secs_f64(millis * (0.5 + fastrand::f64()) / 1000.0)
 }

@@ -1,5 +1,5 @@
-//! The numbers of a bucket, which are kept of a gate at rest. Names, parameters and the parent are shared with
-//! others of its kind.
+//! The record of a gate at rest: the numbers of its bucket. Names, parameters and the parent are shared with other
+//! buckets of the same kind.
 
 #[cfg(test)]
 mod tests;
@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::state::{GateState, Seen};
 use crate::model::{BucketState, Level, LimitState};
 
-/// The things that buckets have in common: one of them, without its numbers.
+/// The part that buckets have in common: a bucket without its numbers.
 type Kind = Arc<BucketState>;
 
 /// The number of kinds that are kept to be shared.
 const KINDS: usize = 16;
 
-/// The kinds that gates came to rest with last.
+/// The kinds of the gates that came to rest last.
 #[derive(Debug, Default)]
 pub(in crate::limiter) struct Kinds(Mutex<Vec<Kind>>);
 
@@ -37,7 +37,7 @@ impl Kinds {
 /// The numbers of a bucket. Times are epoch ms unless they say otherwise, amounts millitokens.
 #[derive(Debug)]
 pub(in crate::limiter) struct Record {
-    /// `None` if there was no bucket, or nobody knows if there is one.
+    /// `None` if there was no bucket, or if that is not known.
     kind: Option<Kind>,
     absent: bool,
     seen_at: i64,
@@ -45,43 +45,44 @@ pub(in crate::limiter) struct Record {
     refilled_at: i64,
     /// Epoch seconds.
     expires_at: i64,
-    /// When a Python client was seen: epoch seconds.
+    /// When a Python client was seen, epoch seconds.
     peer_at: u32,
-    /// The most that one request has asked, as a [`part`] of a limit's capacity: the greatest part of all limits.
+    /// The largest amount that one request has asked, as a [`part`] of a limit's capacity: the largest part of all
+    /// limits.
     most_asked: u32,
     first: Numbers,
-    /// Of the limits after the first.
+    /// The numbers of the limits after the first.
     others: Box<[Numbers]>,
 }
 
-/// The level of a limit, and its consumption as the gate's own writes have shown it.
+/// The level of a limit, and its consumption in the last image that a write of the gate returned.
 type Numbers = (Level, i64);
 
-/// The end of a bucket that has none.
+/// The expiry of a bucket that never expires.
 const NEVER: i64 = i64::MIN;
 
-/// The consumption of a limit that no write of the gate's own has shown.
+/// The consumption of a limit that no write of the gate has shown.
 const UNKNOWN: i64 = i64::MIN;
 
-/// The whole of a capacity. A power of two, as shard counts are: nothing is lost where a capacity is
-/// exactly so many times what is asked.
+/// The part that stands for the whole capacity. It is a power of two, like shard counts, so nothing is lost if a
+/// capacity is the amount times such a number.
 const WHOLE: i64 = 1 << 31;
 
-/// The part of `capacity` that `amount` is, rounded up.
+/// Returns the part of `capacity` that `amount` is, rounded up.
 fn part(amount: i64, capacity: i64) -> u32 {
     let (amount, capacity) = (i128::from(amount.max(0)), i128::from(capacity.max(1)));
     let part = (amount * i128::from(WHOLE) + capacity - 1) / capacity;
     u32::try_from(part.min(i128::from(WHOLE))).unwrap_or(u32::MAX)
 }
 
-/// That part of `capacity`, rounded up.
+/// Returns the amount that is `part` of `capacity`, rounded up.
 fn amount(part: u32, capacity: i64) -> i64 {
     let amount = (i128::from(part) * i128::from(capacity.max(0)) + i128::from(WHOLE) - 1) / i128::from(WHOLE);
     i64::try_from(amount).unwrap_or(i64::MAX)
 }
 
 impl Record {
-    /// Keeps what a gate knows. `before` is what was kept the last time, mostly of the same kind.
+    /// Creates the record of a gate. `before` is the last record of the same gate, mostly of the same kind.
     pub(super) fn of(mut state: GateState, before: Option<&Self>, kinds: &Kinds) -> Self {
         let mut record = Self {
             kind: None,
@@ -110,7 +111,7 @@ impl Record {
         bucket.last_write = None;
         bucket.own_anchor = None;
         if let Some(pressure) = &mut bucket.pressure {
-            // Measured anew, by whoever writes it often.
+            // Gates that write the item often measure this again.
             pressure.level = Level { tokens: pressure.rate.capacity(), remainder: 0 };
             pressure.consumed = 0;
         }
@@ -119,7 +120,7 @@ impl Record {
         record
     }
 
-    /// Returns what the gate knew.
+    /// Returns the state that the record keeps.
     pub(super) fn wake(&self) -> GateState {
         let (seen_at, changed_at) = (self.seen_at, self.changed_at);
         let mut state = GateState { seen_at, changed_at, ..GateState::default() };

@@ -1,8 +1,9 @@
-//! A gate that rests: what comes of its state while nobody asks.
+//! Puts a gate that nobody uses to rest, and wakes it again.
 //!
-//! Awake, a gate has all of [`GateState`]. At rest it has a [`Record`], and shares what buckets have in common:
-//! names, parameters, the parent. A lock wakes it, the end of a flight lets it rest again. A gate at rest that
-//! nobody holds is not even needed itself: its record is enough to make it anew.
+//! An awake gate has the whole [`GateState`]. A gate at rest has a [`Record`] instead; gates at rest share what their
+//! buckets have in common: names, parameters, the parent. Locking the state wakes a gate, and the end of its write loop
+//! puts it to rest again. If nobody holds a gate at rest, the gate itself is dropped and can be made again from its
+//! record.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -18,21 +19,21 @@ use super::{
 };
 use crate::telemetry::LiveGate;
 
-/// For how long a gate that denies from memory stays awake, ms: a flood of denials is to wake it once, not
-/// again and again.
+/// How long a gate stays awake after it has denied a request from memory, ms. Otherwise every request of a flood of
+/// denials would wake the gate again.
 const DENIES: i64 = 1000;
 
-/// A gate's state, awake or not.
+/// The state of a gate, awake or at rest.
 #[derive(Debug, Default)]
 pub(super) struct Slot {
-    /// `None` if nothing was ever heard of the bucket.
+    /// `None` until the gate comes to rest for the first time.
     record: Option<Box<Record>>,
     awake: Option<Box<GateState>>,
-    /// `true` if somebody has used it since that was asked last.
+    /// `true` if somebody has locked the state since [`Gate::try_rest`] was last called.
     used: bool,
 }
 
-/// What there is instead of a gate while nobody asks.
+/// The record of a gate that was dropped while it was at rest.
 #[derive(Debug)]
 pub(in crate::limiter) struct Resting {
     pub(super) record: Option<Box<Record>>,
@@ -44,7 +45,7 @@ impl Slot {
         Self { record, ..Self::default() }
     }
 
-    /// Returns `true` if nothing is under way: at rest, nothing is.
+    /// Returns `true` if nothing is under way. This is always so for a gate at rest.
     pub(super) fn is_idle(&self) -> bool {
         self.awake.as_ref().is_none_or(|state| state.is_idle())
     }
@@ -54,7 +55,7 @@ impl Slot {
         awake.get_or_insert_with(|| Box::new(record.as_ref().map_or_else(GateState::default, |record| record.wake())))
     }
 
-    /// Lets it rest, if nothing is known or under way that a gate at rest does not keep.
+    /// Puts the gate to rest if nothing is under way and the record keeps everything that the gate knows.
     fn settle(&mut self, kinds: &Kinds, now: i64) {
         let Some(state) = self.awake.take_if(|state| state.may_rest(now)) else { return };
         self.record = Some(Box::new(Record::of(*state, self.record.as_deref(), kinds)));
@@ -62,8 +63,8 @@ impl Slot {
 }
 
 impl Gate {
-    /// Lets it rest unless somebody has used it since this was tried last. Whether it rests, and its record is
-    /// all there is of it.
+    /// Puts the gate to rest unless somebody has used it since the last call. Returns `true` if the record is then all
+    /// that the gate has.
     pub(in crate::limiter) fn try_rest(&self, now: i64) -> bool {
         let mut slot = self.slot();
         if std::mem::take(&mut slot.used) {
@@ -74,13 +75,13 @@ impl Gate {
         self.is_at_rest()
     }
 
-    /// Returns `true` if its record is all there is of it. What it knows of other shards, and what these know of it, is
-    /// in no record.
+    /// Returns `true` if the record is all that the gate has. This is never so for a gate that knows other shards of
+    /// its bucket: a record does not keep the links between the gates of shards.
     pub(in crate::limiter) fn is_at_rest(&self) -> bool {
         self.shards.get().is_none() && self.slot().awake.is_none()
     }
 
-    /// What stays of a gate at rest, if nobody else has it.
+    /// Turns a gate at rest into its record. Returns the gate if it is awake, or if somebody else holds it.
     pub(in crate::limiter) fn into_resting(mut self: Arc<Self>) -> Result<Resting, Arc<Self>> {
         if !Arc::get_mut(&mut self).is_some_and(|gate| gate.is_at_rest()) {
             return Err(self);
@@ -107,7 +108,7 @@ impl GateState {
     }
 }
 
-/// A gate's state under lock. Awake.
+/// The locked state of a gate. Locking wakes the gate.
 pub(super) struct Locked<'a>(MutexGuard<'a, Slot>);
 
 impl<'a> Locked<'a> {
@@ -117,13 +118,13 @@ impl<'a> Locked<'a> {
         Self(slot)
     }
 
-    /// Lets it rest, if it can. Whoever changes it later wakes it.
+    /// Puts the gate to rest if it may rest. A later change through this guard wakes it again.
     pub(super) fn settle(&mut self, kinds: &Kinds, now: i64) {
         self.0.settle(kinds, now);
     }
 }
 
-/// Looks at a gate's state, and leaves it as awake as it was.
+/// Reads the state of a gate. If the gate was at rest, it rests again afterwards.
 pub(super) fn peek<T>(
     mut slot: MutexGuard<'_, Slot>,
     kinds: &Kinds,
@@ -142,7 +143,7 @@ impl Deref for Locked<'_> {
     type Target = GateState;
 
     fn deref(&self) -> &GateState {
-        /// What nothing is known of. Only for a gate that has come to rest under this lock.
+        /// An empty state. It is read only if the gate has come to rest under this lock.
         static NOTHING: LazyLock<GateState> = LazyLock::new(GateState::default);
 
         self.0.awake.as_deref().unwrap_or_else(|| &NOTHING)

@@ -1,4 +1,4 @@
-//! What more a bucket can grant.
+//! Computes how much more a bucket can grant.
 
 use smallvec::SmallVec;
 
@@ -8,13 +8,13 @@ use crate::model::{
     plan::{self, Changes},
 };
 
-/// Returns `true` if every limit has what is asked of it, as far as is known.
+/// Returns `true` if the bucket can grant all of `wish`, as far as is known.
 pub(super) fn fits(state: Option<&BucketState>, wish: Wish<'_>, changes: &Changes, now: i64) -> bool {
     Room::new(state, Some(wish.limits), changes, now).take(wish)
 }
 
-/// What more can be granted of each limit, as far as is known: millitokens; `None` if there is no end to
-/// it. A bucket that does not exist, and a limit of which it has nothing, count as full.
+/// The amount of each limit that can still be granted, as far as is known: millitokens; `None` if it is unlimited. A
+/// bucket that does not exist counts as full, and so does a limit of which the bucket has nothing.
 pub(super) struct Room {
     left: SmallVec<[Option<i64>; 2]>,
     shards: u32,
@@ -33,7 +33,7 @@ impl Room {
             if state.is_soft(&known.name, now) {
                 return None;
             }
-            // A write that lowers the capacity cuts what is there to it before it spends.
+            // A write that lowers the capacity first reduces the tokens to it, and spends then.
             let capacity = wanted.shard(state.shard, state.shard_count).unwrap_or(known.rate).capacity();
             Some(capacity.saturating_sub(gone).min(plan::projected(state, known, changes, now).tokens))
         };
@@ -42,7 +42,7 @@ impl Room {
         Self { left, shards: state.map_or(1, |state| state.shard_count) }
     }
 
-    /// Takes what is asked, if there is room for all of it.
+    /// Takes the amounts of `wish` if there is room for all of them. Returns `false` if not.
     pub(super) fn take(&mut self, wish: Wish<'_>) -> bool {
         let fits = |(index, (left, amount)): (usize, (&Option<i64>, &i64))| {
             let held = left.map(|left| left.saturating_add(wish.debt(index, self.shards)));

@@ -1,4 +1,4 @@
-//! Differences of leases that were settled: they ride on the bucket's next write, or fly alone.
+//! Adds the differences of settled leases to the bucket's next write, or has them written alone.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,8 +16,9 @@ use crate::{
 };
 
 impl Gate {
-    /// Notes differences (millitokens, in the order of `limits`): they ride on the bucket's next
-    /// write, or are written alone after a short time. `counts` are consumption that no tokens stand for.
+    /// Notes differences (millitokens, in the order of `limits`). The bucket's next write carries them; if there is
+    /// none in a short time, they are written alone. `counts` are amounts that count as consumed without any tokens
+    /// being taken.
     pub(in crate::limiter) fn settle(
         self: &Arc<Self>,
         limits: &Limits,
@@ -55,11 +56,12 @@ impl Gate {
             self.take_off(state);
             confirmed
         };
-        // Either way it is not pending any more.
+        // Written or dropped: it is not pending any more.
         let _ = confirmed.await;
     }
 
-    /// Lets the pending differences fly alone in `time`, if nothing takes them along before.
+    /// Starts a timer that has the pending differences written alone after `time`, unless another write carries them
+    /// before.
     pub(super) fn flush_later(self: &Arc<Self>, mut state: Locked<'_>, time: Duration) {
         if state.flush_due {
             return;
@@ -74,8 +76,8 @@ impl Gate {
         });
     }
 
-    /// Gives up what nothing will write any more, unless a timer is still there for it: who waits
-    /// for it is told that the limiter was shut down.
+    /// Drops pending differences that nothing will write any more, unless a timer for them is still there. Settlements
+    /// that wait for them get the error that the limiter was shut down.
     pub(super) fn abandon(&self, mut state: Locked<'_>) {
         if state.flush_due {
             return;
@@ -89,7 +91,7 @@ impl Gate {
     }
 }
 
-/// A timer that will let the pending differences fly. Dropped before: its runtime was shut down.
+/// A timer that will have the pending differences written. If it is dropped before it fires, its runtime was shut down.
 struct Due {
     gate: Arc<Gate>,
     over: bool,
@@ -117,7 +119,7 @@ impl Drop for Due {
     }
 }
 
-/// Who waits for a settlement.
+/// Confirms a settlement to the one that waits for it.
 #[derive(Debug)]
 pub(super) struct Confirmation {
     confirm: oneshot::Sender<Result<(), SettleError>>,
@@ -130,10 +132,10 @@ impl Confirmation {
     }
 }
 
-/// Tells all that wait for a settlement.
+/// Sends the result to all that wait for a settlement.
 pub(super) fn confirm(confirmations: Vec<Confirmation>, result: &Result<(), SettleError>) {
     for Confirmation { confirm, .. } in confirmations {
-        // Nobody has to wait.
+        // The settlement may have been dropped.
         let _ = confirm.send(result.clone());
     }
 }

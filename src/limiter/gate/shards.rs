@@ -1,4 +1,4 @@
-//! The gates of a bucket that has several shards: the first one's gate finds the others.
+//! The gates of a bucket that has several shards. The gate of the first shard keeps the others.
 
 use std::sync::{
     Arc, Mutex, PoisonError, Weak,
@@ -20,30 +20,31 @@ use crate::{
     telemetry::StoreCall,
 };
 
-/// A shard as it was seen, and what is to be written to it.
+/// The last image of a shard, and the changes that are not written to it yet.
 #[derive(Clone, Debug)]
 pub(in crate::limiter) struct Image {
     pub(in crate::limiter) bucket: BucketState,
     pub(in crate::limiter) pending: Changes,
 }
 
-/// A write of a shard that goes with others.
+/// A write of one shard in a transaction.
 #[derive(Debug)]
 pub(in crate::limiter) struct Planned {
     gate: Arc<Gate>,
-    /// The shard, as it was planned from.
+    /// The image of the shard that the write was planned from.
     from: BucketState,
     update: Update,
 }
 
-/// Executes writes of several shards, all or none. Returns `false` if one was refused. The caller has a place.
+/// Executes the writes of several shards, all or none. Returns `false` if one of them was refused. The caller holds a
+/// place among the store calls in flight.
 pub(in crate::limiter) async fn transact(writes: &[Planned]) -> Result<bool, StoreError> {
     let Some(Planned { gate, update, .. }) = writes.first() else { return Ok(true) };
     let updates: Vec<_> = writes.iter().map(|write| (write.gate.key.clone(), write.update.clone())).collect();
     writes.iter().for_each(|write| write.gate.lock().others.begin_unseen());
     let mut result = gate.call(StoreCall::Transact, gate.context.store.transact(&updates)).await;
     if result.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Unknown) {
-        // Its answer was lost: one of the items tells whether it has landed.
+        // The answer was lost: one of the items shows if the transaction was done.
         let read = gate.call(StoreCall::Read, gate.context.store.read(&gate.key)).await;
         if matches!(read, Ok(Some(state)) if state.last_write.as_ref() == Some(&update.id)) {
             result = Ok(true);
@@ -54,29 +55,29 @@ pub(in crate::limiter) async fn transact(writes: &[Planned]) -> Result<bool, Sto
     result
 }
 
-/// What a gate knows of the other shards of its bucket.
+/// The links from a gate to the other shards of its bucket.
 #[derive(Debug)]
 pub(super) struct Shards {
-    /// How many there are, as far as any of their gates has seen.
+    /// The number of shards, as far as any gate of the bucket has seen. All these gates share it.
     count: Arc<AtomicU32>,
-    /// The gate of the first shard, for the gates of the others.
+    /// The gate of the first shard. Empty in the gate of the first shard itself.
     first: Weak<Gate>,
-    /// The gates of the others, for the gate of the first.
+    /// The gates of the other shards. Empty in all gates but that of the first shard.
     others: Mutex<Vec<Arc<Gate>>>,
     /// The shard that granted last.
     preferred: AtomicU32,
-    /// When all shards were looked at last, epoch ms.
+    /// When all shards were last looked at, epoch ms.
     explored_at: AtomicI64,
 }
 
 impl Shards {
-    /// For the gate of a first shard.
+    /// Creates the links for the gate of a first shard.
     pub(super) fn first() -> Self {
         Self::new(Arc::new(AtomicU32::new(1)), Weak::new())
     }
 
     fn new(count: Arc<AtomicU32>, first: Weak<Gate>) -> Self {
-        // Processes begin at different shards.
+        // A random shard is preferred, so that processes begin at different shards.
         Self {
             count,
             first,
@@ -86,12 +87,12 @@ impl Shards {
         }
     }
 
-    /// Notes how many shards the bucket has.
+    /// Notes that the bucket has at least `count` shards.
     pub(super) fn learn(&self, count: u32) {
         self.count.fetch_max(count.min(Split::MOST_SHARDS), Ordering::AcqRel);
     }
 
-    /// Notes how many there are, and no more.
+    /// Notes that the bucket has exactly `count` shards.
     pub(super) fn set(&self, count: u32) {
         self.count.store(count.min(Split::MOST_SHARDS), Ordering::Release);
     }
@@ -102,12 +103,12 @@ impl Shards {
 }
 
 impl Gate {
-    /// How many shards the bucket has, as far as is known.
+    /// Returns the number of shards of the bucket, as far as is known.
     pub(in crate::limiter) fn shard_count(&self) -> u32 {
         self.shards.get().map_or(1, |shards| shards.count.load(Ordering::Acquire))
     }
 
-    /// Notes how many shards the bucket has, unless it is known better.
+    /// Notes that the bucket has at least `count` shards, unless an image of it is known.
     pub(in crate::limiter) fn has_shards(&self, count: u32) {
         let now = self.context.clock.now();
         let known = self.peek(now, |state| state.seen.live(now).is_some());
@@ -116,12 +117,12 @@ impl Gate {
         }
     }
 
-    /// The gate of the bucket's first shard, unless it was forgotten.
+    /// Returns the gate of the bucket's first shard, unless it was evicted.
     pub(in crate::limiter) fn first(self: &Arc<Self>) -> Option<Arc<Self>> {
         if self.key.shard == 0 { Some(self.clone()) } else { self.shards.get()?.first.upgrade() }
     }
 
-    /// The gates of all shards; of the first one's gate.
+    /// Returns the gates of all shards. Must be called on the gate of the first shard.
     pub(in crate::limiter) fn all(self: &Arc<Self>) -> Vec<Arc<Self>> {
         let shards = self.shards();
         let mut others = shards.others.lock().unwrap_or_else(PoisonError::into_inner);
@@ -133,7 +134,7 @@ impl Gate {
         std::iter::once(self.clone()).chain(others.iter().cloned()).collect()
     }
 
-    /// Where to ask first: the shard that granted last.
+    /// Returns the shard to ask first: the one that granted last. The caller takes it modulo the number of shards.
     pub(in crate::limiter) fn preferred(&self) -> usize {
         self.shards().preferred.load(Ordering::Relaxed) as usize
     }
@@ -142,7 +143,8 @@ impl Gate {
         self.shards().preferred.store(shard, Ordering::Relaxed);
     }
 
-    /// Returns `true` if it is time to look at shards that were not seen for long: for one request at a time.
+    /// Returns `true` if it is time to look at shards that were not seen for long. Only one request at a time gets
+    /// `true`.
     pub(in crate::limiter) fn explores(&self) -> bool {
         let trusted_for = i64::try_from(self.context.settings.deny_from_memory.as_millis()).unwrap_or(i64::MAX);
         let (now, last) = (self.context.clock.now(), self.shards().explored_at.load(Ordering::Relaxed));
@@ -150,8 +152,8 @@ impl Gate {
         due && self.shards().explored_at.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// Returns how much more than `amounts` the shard seems to hold after those who are in its queue: millitokens of
-    /// the limit that has least. A shard that was not seen may hold anything.
+    /// Returns how much more than `amounts` the shard seems to hold after the requests in its queue: millitokens of the
+    /// scarcest limit. A shard that was not seen may hold any amount.
     pub(in crate::limiter) fn headroom(&self, limits: &Limits, amounts: &[i64]) -> i64 {
         let now = self.context.clock.now();
         let state = self.lock();
@@ -164,32 +166,32 @@ impl Gate {
         limits.iter().zip(amounts).filter_map(left).min().unwrap_or(i64::MAX)
     }
 
-    /// Notes what an item says of the other shards.
+    /// Notes the number of shards that an item states.
     pub(super) fn learn(&self, bucket: Option<&BucketState>) {
         match bucket {
-            // The first one decides.
+            // The item of the first shard is authoritative.
             Some(bucket) if self.key.shard == 0 => self.set_shards(bucket.shard_count),
             Some(bucket) => self.learn_shards(bucket.shard_count),
             None => {}
         }
     }
 
-    /// Notes that there are so many shards at least.
+    /// Notes that the bucket has at least `count` shards.
     pub(super) fn learn_shards(&self, count: u32) {
         if count > self.shard_count() {
             self.shards().learn(count);
         }
     }
 
-    /// Notes how many there are, and no more.
+    /// Notes that the bucket has exactly `count` shards.
     pub(super) fn set_shards(&self, count: u32) {
         if count != self.shard_count() {
             self.shards().set(count);
         }
     }
 
-    /// Returns how much all shards together hold of each of `limits` at `now`, as far as they were seen; this one holds `bucket`.
-    /// Millitokens.
+    /// Returns how much all shards together hold of each of `limits` at `now`, millitokens. This shard holds `bucket`;
+    /// the others count by their last images.
     pub(super) fn left(self: &Arc<Self>, bucket: &BucketState, limits: &Limits, now: i64) -> Amounts {
         let none = Changes::new();
         let held = |state: &BucketState, limit: &Limit, changes: &Changes| {
@@ -215,7 +217,7 @@ impl Gate {
         self.shards.get_or_init(|| Box::new(Shards::first()))
     }
 
-    /// The shard, if it was seen and has not expired.
+    /// Returns the last image of the shard, unless it has expired.
     pub(in crate::limiter) fn image(&self) -> Option<Image> {
         let now = self.context.clock.now();
         self.peek(now, |state| {
@@ -224,7 +226,7 @@ impl Gate {
         })
     }
 
-    /// The shard, if it was seen so short a time ago that requests may be denied by it.
+    /// Returns the image of the shard if it is fresh enough to deny requests by it.
     pub(in crate::limiter) fn fresh_image(&self) -> Option<Image> {
         let (now, trusted_for) = (self.context.clock.now(), self.context.settings.deny_from_memory);
         let fresh = self.peek(now, |state| state.is_fresh(now, trusted_for));
@@ -236,7 +238,7 @@ impl Gate {
         self.context.places.take().await
     }
 
-    /// The shard as the store has it. One round trip.
+    /// Reads the shard from the store. One round trip.
     pub(in crate::limiter) async fn look(&self) -> Result<Option<Image>, StoreError> {
         let bucket = self.read().await?;
         self.learn(bucket.as_ref());
@@ -247,17 +249,17 @@ impl Gate {
         Ok(self.image())
     }
 
-    /// Returns `true` if what was taken ahead of the shard has enough of all.
+    /// Returns `true` if the tokens that were taken ahead from the shard cover all `amounts`.
     pub(in crate::limiter) fn holds_ahead(&self, limits: &Limits, amounts: &[i64]) -> bool {
         let now = self.context.clock.now();
         self.peek(now, |state| state.holds_ahead(limits, amounts, now))
     }
 
-    /// Returns `true` if the shard may hold `amounts`, as far as is known.
+    /// Returns `true` if the shard may grant `amounts`, as far as is known.
     pub(in crate::limiter) fn may_grant(self: &Arc<Self>, limits: &Limits, mode: &Mode, amounts: &[i64]) -> bool {
         let now = self.context.clock.now();
         let special = self.peek(now, |state| state.seen.live(now).is_some_and(|state| state.stamps.is_some()));
-        // What a peer has stamped may admit more than there is.
+        // Stamps of a Python client may admit more than the shard holds.
         special || (self.may_hold(limits, amounts) && self.known_denial(limits, mode, amounts).is_none())
     }
 
@@ -270,7 +272,7 @@ impl Gate {
         })
     }
 
-    /// Notes what is asked of the bucket, where that may go past this shard's own queue.
+    /// Notes the amounts that are asked of the bucket, for requests that may not pass this shard's own queue.
     pub(in crate::limiter) fn note_asked(&self, limits: &Limits, amounts: &[i64]) {
         let noted = |state: &GateState| {
             limits.iter().zip(amounts).all(|(limit, amount)| state.most_asked(limit.name()) >= *amount)
@@ -280,7 +282,7 @@ impl Gate {
         }
     }
 
-    /// Whether the store may be asked.
+    /// Returns an error if the store may not be asked: the limiter is shut down, or the breaker is open.
     pub(in crate::limiter) fn admits(&self) -> Result<(), Unavailable> {
         if self.context.background.is_closed() {
             return Err(Unavailable::ShutDown);
@@ -291,7 +293,7 @@ impl Gate {
         }
     }
 
-    /// The write that does `changes` to the shard as it is seen in `from`.
+    /// Plans the write that does `changes` to the shard, from its image `from`.
     pub(in crate::limiter) fn plan(
         self: &Arc<Self>,
         from: BucketState,
@@ -304,7 +306,7 @@ impl Gate {
             let state = self.lock();
             let others = self.others(&state, time.at);
             match mode.known_at < state.changed_at {
-                // Its parameters stand.
+                // The request's limits are older than the bucket's parameters, which stay as they are.
                 true => Wanted { others, ..Wanted::default() },
                 false => Wanted { limits, own: Some(mode.own), lineage: mode.lineage.as_deref(), others },
             }
@@ -313,15 +315,15 @@ impl Gate {
         Planned { gate: self.clone(), from, update }
     }
 
-    /// What came of a write that was planned.
+    /// Notes the result of a planned write.
     fn transacted(&self, Planned { from, update, .. }: &Planned, done: bool) {
         let mut state = self.lock();
         state.others.end_unseen();
         let mut after = from.clone();
-        // Unless somebody has changed it meanwhile.
+        // Only if the image is still the one that the write was planned from.
         let known = matches!(&state.seen, Seen::Present(seen) if seen == from);
         let seen_at = if known && done && apply(&mut after, update).is_ok() {
-            // It was not shown: what is known is as old as before.
+            // The store has not shown this image, so it counts as old as the image before.
             let seen_at = state.seen_at;
             state.saw(Some(after), self.context.now());
             seen_at
@@ -335,7 +337,7 @@ impl Gate {
         self.context.background.spawn(task);
     }
 
-    /// Returns `true` if a time lies further ahead than clocks that are kept right can be apart.
+    /// Returns `true` if `time` is further in the future than clocks that are kept right can differ.
     pub(in crate::limiter) fn is_far_before(&self, time: i64) -> bool {
         self.context.now().is_far_before(time)
     }

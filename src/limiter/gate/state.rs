@@ -1,4 +1,4 @@
-//! The state of a gate, and the decisions that follow from it alone. No I/O, no time of its own.
+//! The state of a gate, and the decisions that depend on this state alone. No I/O, and no clock is read.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -25,52 +25,53 @@ use crate::{
     },
 };
 
-/// For how long limits that were looked up count as younger than a bucket that is seen for the first
-/// time: ms. A look-up may count as a second older than it is.
+/// Limits that were looked up at most this long before the bucket was first seen count as younger than its parameters,
+/// ms. The time of a look-up may be recorded as up to a second too early.
 const STILL_YOUNG: i64 = 2000;
 
 #[derive(Debug, Default)]
 pub(super) struct GateState {
     /// The bucket as the store last showed it.
     pub(super) seen: Seen,
-    /// When it did: epoch ms.
+    /// When the store showed it, epoch ms.
     pub(super) seen_at: i64,
-    /// When somebody was denied by that alone: epoch ms.
+    /// When the gate last denied or refused a request from memory, epoch ms.
     pub(super) denied_at: i64,
-    /// When it was first seen with the parameters that it has, epoch ms.
+    /// When the bucket was first seen with its current parameters, epoch ms.
     pub(super) changed_at: i64,
-    /// Requests came with limits that were looked up before the bucket got its parameters.
+    /// `true` if requests came with limits that were looked up before the bucket got its current parameters.
     pub(super) doubtful: bool,
-    /// A wrong clock has left the bucket's refill time far ahead: nothing is denied by it.
+    /// `true` if a wrong clock has left the bucket's refill time far in the future. No request is denied by such an
+    /// image.
     pub(super) ahead: bool,
-    /// Requests without a verdict, first come first.
+    /// Requests without a verdict, first come, first served.
     pub(super) queue: VecDeque<Waiter>,
-    /// Differences of settled leases that are not on their way yet.
+    /// Differences of settled leases that no write carries yet.
     pub(super) pending: Changes,
     /// The settlements that wait for these differences.
     pub(super) confirmations: Vec<Confirmation>,
     pub(super) flying: bool,
-    /// A timer runs that will let the pending differences fly alone.
+    /// `true` if a timer runs that will have the pending differences written alone.
     pub(super) flush_due: bool,
-    /// The pending differences may fly alone now.
+    /// `true` if the pending differences may be written alone now.
     pub(super) flush_now: bool,
-    /// How often in a row the pending differences could not be written.
+    /// The number of failed tries in a row to write the pending differences.
     pub(super) failures: u32,
-    /// When the bucket was split last, or tried to be: epoch ms.
+    /// When the bucket was last split, or a split was last tried, epoch ms.
     pub(super) split_at: i64,
-    /// The pressure on the item: if it is written as often as it can be.
+    /// The write pressure on the item: shows if the item is written as often as it can be.
     pub(super) pressed: Pressed,
     /// The other writers of the bucket.
     pub(super) others: Others,
-    /// When the last write was planned, if it found too little: epoch ms.
+    /// When the last write was planned, if it was refused because the bucket had too few tokens; epoch ms.
     pub(super) found_at: Option<i64>,
-    /// How often in a row a write of what leases take was refused.
+    /// The number of refusals in a row of writes that take tokens for settled leases.
     pub(super) takes_refused: u32,
-    /// The most that one request has asked of each limit: millitokens.
+    /// The largest amount that one request has asked of each limit, millitokens.
     pub(super) most_asked: SmallVec<[(LimitName, i64); 2]>,
     pub(super) ahead_of: Option<Box<Pool>>,
     pub(super) pace: Pace,
-    /// The store has just shown the bucket because somebody asks for it.
+    /// `true` if the store has just shown the bucket for the requests that wait.
     pub(super) shown: bool,
 }
 
@@ -78,37 +79,37 @@ pub(super) struct GateState {
 #[derive(Debug, Default)]
 #[expect(clippy::large_enum_variant, reason = "nearly every gate has seen its bucket")]
 pub(super) enum Seen {
-    /// Not at all, or a write's answer was lost.
+    /// It is not known: the store has not shown it yet, or the answer to a write was lost.
     #[default]
     Unknown,
-    /// There was none.
+    /// The store had no such bucket.
     Absent,
-    /// There it was.
+    /// The store had this bucket.
     Present(BucketState),
 }
 
-/// A request without a verdict.
+/// A request that waits for its verdict.
 #[derive(Debug)]
 pub(super) struct Waiter {
     pub(super) limits: Limits,
-    /// When they were looked up, epoch ms.
+    /// When the limits were looked up, epoch ms.
     pub(super) known_at: i64,
-    /// `true` if the limits are the entity's own; `None` if nobody knows.
+    /// `true` if the limits are the entity's own; `None` if that is not known.
     pub(super) own: Option<bool>,
-    /// The entity's parent, where it is known to have one.
+    /// The entity's parent, if the entity is known to have one.
     pub(super) lineage: Option<Arc<Lineage>>,
     pub(super) amounts: Amounts,
-    /// Of a request that waits until what the bucket owes is refilled.
+    /// Set for a request that waits until the debt that it causes is refilled.
     pub(super) patience: Option<Box<Patience>>,
-    /// Until when somebody waits, if anybody does.
+    /// The deadline of the caller; `None` if there is none.
     pub(super) until: Option<Instant>,
-    /// How often a write of it was refused because others had written.
+    /// The number of writes with this request that were refused because others had written the item.
     pub(super) races: u32,
     pub(super) reply: oneshot::Sender<Verdict>,
 }
 
 impl Waiter {
-    /// It waits until `until`, or for ever.
+    /// Creates a waiter with the deadline `until`, or without one.
     pub(super) fn new(
         limits: &Limits,
         mode: &Mode,
@@ -127,12 +128,12 @@ impl Waiter {
     }
 }
 
-/// The tokens that a request asks of a bucket: `amounts`, in the order of `limits`. Millitokens.
+/// The tokens that a request asks of a bucket: `amounts` in the order of `limits`, millitokens.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::limiter) struct Wish<'a> {
     pub(in crate::limiter) limits: &'a Limits,
     pub(in crate::limiter) amounts: &'a [i64],
-    /// The most that the bucket may owe of each then. Of a bucket that has several shards, all of them together.
+    /// The most that the bucket may owe of each limit after the grant; all shards together, if it has several.
     pub(in crate::limiter) debts: Option<&'a [i64]>,
 }
 
@@ -141,14 +142,14 @@ impl<'a> Wish<'a> {
         Self { limits, amounts, debts: mode.patience.as_deref().map(|patience| &patience.debts[..]) }
     }
 
-    /// Returns what one of `shards` may owe of the limit at `index`.
+    /// Returns the most that each of `shards` shards may owe of the limit at `index`.
     pub(super) fn debt(&self, index: usize, shards: u32) -> i64 {
         self.debts.and_then(|debts| debts.get(index)).map_or(0, |debt| debt / i64::from(shards.max(1)))
     }
 }
 
 impl Seen {
-    /// The bucket, unless it counts as gone.
+    /// Returns the bucket unless it is unknown, absent or expired.
     pub(super) fn live(&self, now: i64) -> Option<&BucketState> {
         match self {
             Self::Present(state) if !state.is_expired(now) => Some(state),
@@ -158,7 +159,7 @@ impl Seen {
 }
 
 impl GateState {
-    /// Notes what a request asks for.
+    /// Notes the amounts that a request asks for.
     pub(super) fn asked(&mut self, limits: &Limits, amounts: &[i64]) {
         for (limit, amount) in limits.iter().zip(amounts) {
             match self.most_asked.iter_mut().find(|(name, _)| name == limit.name()) {
@@ -168,12 +169,12 @@ impl GateState {
         }
     }
 
-    /// The most that one request has asked of a limit: millitokens.
+    /// Returns the largest amount that one request has asked of a limit, millitokens.
     pub(super) fn most_asked(&self, limit: &LimitName) -> i64 {
         self.most_asked.iter().find(|(name, _)| name == limit).map_or(0, |(_, most)| *most)
     }
 
-    /// Notes what the store has shown.
+    /// Notes the bucket as the store has shown it.
     pub(super) fn saw(&mut self, bucket: Option<BucketState>, now: Now) {
         match (&self.seen, &bucket) {
             (Seen::Present(before), Some(after)) if plan::same_parameters(before, after) => {}
@@ -186,29 +187,30 @@ impl GateState {
         self.seen_at = now.at;
     }
 
-    /// Since when the limits that requests come with may be too old, if they are: epoch ms.
+    /// Returns when the bucket got its current parameters (epoch ms), if requests came with limits that were looked up
+    /// before. Clears that mark.
     pub(super) fn take_doubt(&mut self) -> Option<i64> {
         std::mem::take(&mut self.doubtful).then_some(self.changed_at)
     }
 
-    /// Notes what the store has shown when it was asked or refused a write: the requests that wait
-    /// are decided by it, however short what is known may be trusted.
+    /// Notes the bucket as a read or a refused write has shown it. This image decides the requests that wait, however
+    /// short the time is for which an image counts as fresh.
     pub(super) fn was_shown(&mut self, bucket: Option<BucketState>, now: Now) {
         self.saw(bucket, now);
         self.shown = true;
     }
 
-    /// Why the bucket grants nothing, if that is known.
+    /// Returns why the bucket grants nothing, if a fresh image shows that.
     pub(super) fn refuse_from_memory(&self, now: i64, trusted_for: Duration) -> Option<Refusal> {
         self.refusal(now).filter(|_| self.is_fresh(now, trusted_for))
     }
 
-    /// Why the bucket as it was seen grants nothing.
+    /// Returns why the bucket grants nothing, if the last image shows that.
     pub(super) fn refusal(&self, now: i64) -> Option<Refusal> {
         Refusal::of(self.seen.live(now)?)
     }
 
-    /// Where the limits stand, if the request is known not to fit.
+    /// Returns the statuses of the limits if a fresh image shows that the request does not fit.
     pub(super) fn deny_from_memory(&self, wish: Wish<'_>, now: i64, trusted_for: Duration) -> Option<Vec<LimitStatus>> {
         if !self.is_fresh(now, trusted_for) {
             return None;
@@ -221,7 +223,7 @@ impl GateState {
         (0..i64::try_from(trusted_for.as_millis()).unwrap_or(i64::MAX)).contains(&age)
     }
 
-    /// Where the limits stand, if the bucket as it was seen has them and one of them is short.
+    /// Returns the statuses of the limits if the last image has these limits and the request does not fit.
     pub(super) fn denial(&self, wish: Wish<'_>, changes: &Changes, now: i64) -> Option<Vec<LimitStatus>> {
         let state = self.seen.live(now)?;
         if self.ahead || plan::differs(state, wish.limits) || fits(Some(state), wish, changes, now) {

@@ -1,4 +1,4 @@
-//! Where a bucket's gate stands, or what is kept of it.
+//! The entry of a bucket in the gate cache: an awake gate, or the record of a gate at rest.
 
 use std::{
     hash::{Hash, Hasher},
@@ -12,14 +12,14 @@ use crate::{
     model::{BucketKey, EntityId, Resource},
 };
 
-/// A bucket's key, as small as it can be.
+/// A bucket's key that needs little memory: many keys share their resource and shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     pub(super) entity: EntityId,
     pub(super) kin: Arc<Kin>,
 }
 
-/// What keys have in common: one of it for many.
+/// The part that many keys have in common. They share one copy of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Kin {
     pub(super) resource: Resource,
@@ -39,7 +39,7 @@ impl Key {
 }
 
 impl Hash for Key {
-    /// As [`BucketKey`]'s: either finds the other.
+    /// Hashes like [`BucketKey`], so that a bucket key finds the entry of this key.
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.entity.hash(state);
         self.kin.resource.hash(state);
@@ -53,17 +53,18 @@ impl Equivalent<Key> for BucketKey {
     }
 }
 
-/// What there is of a bucket's gate.
+/// A bucket's entry in the gate cache.
 #[derive(Debug)]
 pub(super) enum Place {
     Awake(Arc<Gate>),
     Resting(Resting),
-    /// Nothing for the moment: it is being woken, or put to rest.
+    /// The place is reserved: a thread is waking the gate or putting it to rest.
     Taken,
 }
 
 impl Clone for Place {
-    /// Only who takes what rests has it: of that, a copy says no more than that it is not awake.
+    /// Clones `Resting` as `Taken`: a record has one owner, the thread that takes it out of the cache. A clone only
+    /// shows that the gate is not awake.
     fn clone(&self) -> Self {
         match self {
             Self::Awake(gate) => Self::Awake(gate.clone()),
@@ -76,7 +77,7 @@ impl Clone for Place {
 pub(super) struct KeepBusy;
 
 impl Lifecycle<Key, Place> for KeepBusy {
-    /// What was replaced, or the first that was forgotten.
+    /// The entry that was replaced, or the first one that was evicted.
     type RequestState = Option<Place>;
 
     fn on_evict(&self, first: &mut Option<Place>, _: Key, place: Place) {

@@ -1,8 +1,8 @@
-//! Which gates come to rest.
+//! Selects the gates that come to rest.
 //!
-//! Whoever wakes a gate looks at a few of those that have waited longest for a look. What was used since its last
-//! one stays awake, and has its next turn after all others: a flood of keys that come once puts to rest what
-//! comes once. A gate that may not rest ([`Gate::try_rest`]) has its next turn later, too.
+//! A thread that wakes a gate also looks at a few awake gates, those whose last look is longest ago. A gate that was
+//! used since its last look stays awake and goes to the end of the queue, and so does a gate that may not rest
+//! ([`Gate::try_rest`]). So a flood of keys that are used once puts only the gates of such keys to rest.
 
 use std::{
     collections::VecDeque,
@@ -12,25 +12,25 @@ use std::{
 use super::place::{Key, Kin};
 use crate::{limiter::gate::Gate, model::BucketKey};
 
-/// So many may stay awake: it is not worth while to save what they take.
+/// The number of gates that may stay awake. The memory that they take is not worth saving.
 pub(super) const AWAKE: usize = 1024;
 
-/// How many are looked at for one that is woken: it needs two looks itself, and the others are for those
-/// that are under way longer.
+/// The number of gates that are looked at for each gate that is woken. A gate that was used needs two looks before it
+/// rests; the other two are for gates that are busy for longer.
 pub(super) const LOOKS: usize = 4;
 
-/// How many of what keys have in common are kept to be shared.
+/// The number of shared key parts that are kept.
 const KINS: usize = 32;
 
 #[derive(Debug, Default)]
 pub(super) struct Rounds {
-    /// Every gate that is awake, once; the one that waits for its look longest comes first.
+    /// Every awake gate once. The gate whose last look is longest ago comes first.
     awake: VecDeque<Awake>,
-    /// Those of the last keys.
+    /// The shared parts of the last keys.
     kins: Vec<Arc<Kin>>,
 }
 
-/// A gate that is awake, unless it was forgotten.
+/// An awake gate, unless the cache has evicted it.
 #[derive(Debug)]
 struct Awake {
     key: Key,
@@ -38,7 +38,7 @@ struct Awake {
 }
 
 impl Rounds {
-    /// The key of a bucket, with what others have in common with it where that is known.
+    /// Returns the key of a bucket. It shares the common part with other keys, if that part is still kept.
     pub(super) fn key(&mut self, key: &BucketKey) -> Key {
         let kin = match self.kins.iter().find(|kin| kin.is_of(key)) {
             Some(kin) => kin.clone(),
@@ -54,19 +54,19 @@ impl Rounds {
         Key { entity: key.entity.clone(), kin }
     }
 
-    /// Notes that a gate is awake.
+    /// Adds an awake gate to the queue.
     pub(super) fn join(&mut self, key: Key, gate: &Arc<Gate>) {
         self.awake.push_back(Awake { key, gate: Arc::downgrade(gate) });
     }
 
-    /// How many there are to be looked at.
+    /// Returns the number of gates in the queue.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.awake.len()
     }
 
-    /// Lets `rest` look at the next few, which gives those back that stay awake. It alone has the gate that it
-    /// gets, beside whoever uses it.
+    /// Passes the next few gates to `rest`, which returns those that stay awake. Apart from the cache and the users of
+    /// a gate, only `rest` holds a reference to it.
     pub(super) fn go(&mut self, rest: impl Fn(&Key, Arc<Gate>) -> Option<Arc<Gate>>) {
         for _ in 0..LOOKS.min(self.awake.len().saturating_sub(AWAKE)) {
             let Some(Awake { key, gate }) = self.awake.pop_front() else { return };

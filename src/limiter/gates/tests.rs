@@ -16,7 +16,7 @@ use crate::{
     store::MemoryStore,
 };
 
-/// Many more than stay awake however seldom they are used.
+/// Many more gates than may stay awake without being used.
 const MANY: usize = 3000;
 
 const START: i64 = 1_900_000_000_000;
@@ -39,13 +39,13 @@ fn key(number: usize) -> BucketKey {
     BucketKey::new(EntityId::new(format!("user-{number}")).unwrap(), Resource::new("api").unwrap())
 }
 
-/// How many gates are awake, of how many.
+/// Returns the number of awake gates, and the number of all gates.
 fn awake(gates: &Gates) -> (usize, usize) {
     let awake = gates.cache.iter().filter(|(_, place)| matches!(place, Place::Awake(_)));
     (awake.count(), gates.cache.len())
 }
 
-/// Asks for others until whatever may rest does.
+/// Asks for other gates until every gate that may rest is at rest.
 fn flood(gates: &Gates) {
     (MANY..3 * MANY).for_each(|number| drop(gates.get(key(number))));
 }
@@ -57,7 +57,7 @@ fn few_stay_awake_of_a_flood() {
         for number in 0..MANY {
             let acquire = limiter.acquire(format!("user-{number}"), "api").limits(Limit::per_minute("rpm", 60));
             acquire.await.unwrap().commit();
-            // Flights end after their answer.
+            // A write loop ends after it has sent its answers.
             tokio::task::yield_now().await;
         }
     });
@@ -106,13 +106,14 @@ fn those_that_deny_stay_awake() {
 fn nobody_gets_a_second_gate_of_a_bucket() {
     let (_runtime, limiter) = limiter(|settings| settings);
     let gates = gates(&limiter);
-    // Whose gate somebody has: where it lies, and how many have it.
+    // For each key: the address of its gate, and the number of threads that hold the gate.
     let held: Vec<Mutex<(usize, usize)>> = (0..2 * MANY).map(|_| Mutex::default()).collect();
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
                 for _ in 0..20_000 {
-                    // Of a few all the time, and of many others, so that they come to rest in between.
+                    // A few keys are used all the time, and many others seldom, so that their gates come to rest in
+                    // between.
                     let number = if fastrand::bool() { fastrand::usize(..8) } else { fastrand::usize(..2 * MANY) };
                     let gate = gates.get(key(number));
                     {
@@ -169,7 +170,7 @@ fn one_of_several_shards_is_not_made_anew() {
     let second = first.all().remove(1);
     let at = Arc::as_ptr(&first);
     drop(first);
-    // How many there are is known of this one, and no more.
+    // This gate knows the number of its shards and nothing else.
     gates.get(key(2)).has_shards(2);
     flood(gates);
     assert_eq!(gates.get(key(2)).shard_count(), 2);

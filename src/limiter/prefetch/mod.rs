@@ -1,4 +1,4 @@
-//! Tokens that are taken ahead of the requests for them: the settings, and the pool that holds them.
+//! Prefetch: settings for taking tokens ahead of the requests for them, and the pool that holds these tokens.
 
 mod pool;
 
@@ -12,23 +12,22 @@ use serde::Serialize;
 pub(super) use self::pool::Pool;
 use crate::telemetry;
 
-/// Takes tokens ahead, and grants from memory what was taken.
+/// Takes tokens ahead of the requests for them, and grants requests from memory.
 ///
-/// A chunk follows the rate at which this process asks: what it needs in one
-/// [`interval`](Self::interval), but no more than a [`share`](Self::share) of what the bucket holds, so
-/// that a bucket that runs short is shared as exactly as without. It is filled up in the background
-/// before it runs out, and given back where nobody asks any more and at
-/// [`shutdown`](crate::RateLimiter::shutdown).
+/// The size of a chunk follows the rate at which this process asks: what the process needs in one
+/// [`interval`](Self::interval), but no more than a [`share`](Self::share) of what the bucket holds. So a bucket that
+/// runs short is shared as exactly as without prefetch. The next chunk is taken in the background before the last one
+/// runs out. Unused tokens are given back when nobody asks any more, and at [`shutdown`](crate::RateLimiter::shutdown).
 ///
-/// # What it costs
-/// A write unit for each chunk: one or two in an interval, and more where the share makes chunks smaller
-/// than what an interval needs (eight a second for 800 requests a second from a bucket of 1000 tokens, as
-/// simulated). A grant from memory takes no round trip. The price: up to one chunk per process is not there for others, and is lost where the process
-/// crashes. Within a [`lifetime`](Self::lifetime), a burst can be one chunk per process larger than
-/// without, because what was taken ahead is used later; never more is granted than was taken.
+/// # Costs
+/// Each chunk costs a write unit: one or two chunks in an interval, and more if the share makes chunks smaller than
+/// what an interval needs (eight a second for 800 requests a second from a bucket of 1000 tokens, in a simulation). A
+/// grant from memory needs no round trip. In return, up to one chunk per process is not available to others, and is
+/// lost if the process crashes. Within a [`lifetime`](Self::lifetime), a burst can be one chunk per process larger than
+/// without prefetch, because tokens are used later than they are taken. Never more is granted than was taken.
 ///
-/// It pays where a process asks for the same bucket several times in an interval. Fewer than three requests
-/// in an interval take nothing ahead: each is a write, as without.
+/// Prefetch is worth it if a process asks for the same bucket several times in an interval. With fewer than three
+/// requests in an interval nothing is taken ahead: each request is a write, as without prefetch.
 ///
 /// ```
 /// use std::time::Duration;
@@ -46,31 +45,32 @@ pub struct Prefetch {
 }
 
 impl Prefetch {
-    /// A chunk for a second, of at most 10 % of what the bucket holds, good for three seconds.
+    /// Creates settings for chunks that last a second, take at most 10 % of what the bucket holds, and expire after
+    /// three seconds.
     pub fn new() -> Self {
         Self { interval: Duration::from_secs(1), share: 10, lifetime: None }
     }
 
-    /// The time that a chunk is to last. Default: a second; at least a millisecond.
+    /// Sets the time that a chunk is to last. Default: a second; at least a millisecond.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval.max(Duration::from_millis(1));
         self
     }
 
-    /// The most of what the bucket holds that one chunk takes: percent, from 1 to 100. Default: 10.
+    /// Sets the largest part of what the bucket holds that one chunk takes: percent, from 1 to 100. Default: 10.
     pub fn share(mut self, percent: u8) -> Self {
         self.share = percent.clamp(1, 100);
         self
     }
 
-    /// How long after it was taken a chunk is granted from; what is left of it then is given back.
-    /// Default: three intervals.
+    /// Sets how long a chunk is used for grants. What is left of it after this time is given back. Default: three
+    /// intervals.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
         self
     }
 
-    /// How long a chunk is granted from.
+    /// Returns how long a chunk is used for grants.
     pub fn lifetime_or_default(self) -> Duration {
         self.lifetime.unwrap_or(self.interval.saturating_mul(3))
     }
@@ -98,19 +98,19 @@ impl Default for Prefetch {
     }
 }
 
-/// What taking ahead has done since the limiter was built.
+/// The counters of the prefetch since the limiter was built.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PrefetchStats {
-    /// Requests that were granted from memory.
+    /// The number of requests that were granted from memory.
     pub served: u64,
-    /// Requests that asked for it and had to go to the store, or were denied.
+    /// The number of requests with prefetch that had to go to the store, or were denied.
     pub missed: u64,
-    /// Chunks that were taken.
+    /// The number of chunks that were taken.
     pub chunks: u64,
-    /// Chunks that were refused, because the bucket had less by then.
+    /// The number of chunks that were refused, because the bucket had less by then.
     pub refused: u64,
-    /// Chunks of which something was given back.
+    /// The number of chunks of which something was given back.
     pub given_back: u64,
 }
 

@@ -9,33 +9,33 @@ use crate::{
     telemetry::HeldAhead,
 };
 
-/// The least number of requests in an interval for which tokens are taken ahead. With fewer, most of a chunk goes back
-/// unused: two writes instead of one. If thousands of processes do that, it is the whole throughput of an item
-/// (`docs/fleet.md`).
+/// The least number of requests in an interval for which tokens are taken ahead. With fewer requests, most of a chunk
+/// goes back unused: two writes instead of one. If thousands of processes do that, it uses the whole throughput of an
+/// item (`docs/fleet.md`).
 const ASKED_OFTEN: u32 = 3;
 
-/// The tokens that are held for one bucket, and the demand that says how many to hold. Amounts are in millitokens, in
-/// the order of the limits; times are epoch ms.
+/// The tokens that are held for one bucket, and the demand that decides how many to hold. Amounts are in millitokens,
+/// in the order of the limits; times are epoch ms.
 #[derive(Debug)]
 pub(in crate::limiter) struct Pool {
     limits: Limits,
-    /// Oldest first.
+    /// The chunks, oldest first.
     chunks: VecDeque<Chunk>,
     /// The sum of all chunks.
     held: Amounts,
-    /// The last chunk when it came.
+    /// The amounts of the last chunk when it came.
     last: Amounts,
-    /// Asked for since `since`, and in the interval before.
+    /// The amounts asked for since `since`, and in the interval before.
     asked: Amounts,
     before: Amounts,
-    /// The number of requests in both.
+    /// The number of requests in each of the two.
     requests: u32,
     requests_before: u32,
     since: i64,
     used_at: i64,
-    /// A chunk is on its way.
+    /// `true` if a chunk is on its way.
     pub(in crate::limiter) filling: bool,
-    /// A task gives back what nobody uses.
+    /// `true` if a task runs that gives back what nobody uses.
     pub(in crate::limiter) kept: bool,
     reported: HeldAhead,
 }
@@ -66,7 +66,7 @@ impl Pool {
         }
     }
 
-    /// Returns `true` if its amounts are of these limits.
+    /// Returns `true` if the pool holds tokens of these limits.
     pub(in crate::limiter) fn is_of(&self, limits: &Limits) -> bool {
         self.limits.same(limits)
     }
@@ -81,18 +81,18 @@ impl Pool {
         self.chunks.is_empty()
     }
 
-    /// Returns `true` if nobody has asked for an interval.
+    /// Returns `true` if nobody has asked for tokens during the last interval.
     pub(in crate::limiter) fn is_unused(&self, prefetch: Prefetch, now: i64) -> bool {
         now.saturating_sub(self.used_at) >= prefetch.interval_millis()
     }
 
-    /// Begins with other limits: nothing is held of these yet.
+    /// Starts again with other limits, of which nothing is held yet.
     pub(in crate::limiter) fn begin_anew(&mut self, resource: &Resource, limits: &Limits, now: i64) {
         let (filling, kept) = (self.filling, self.kept);
         *self = Self { filling, kept, ..Self::new(resource, limits, now) };
     }
 
-    /// Notes a request, and takes `amounts` from the oldest chunks. Returns `false` if there is not enough of all.
+    /// Notes a request, and takes `amounts` from the oldest chunks. Returns `false` if a limit has too few tokens.
     pub(in crate::limiter) fn serve(&mut self, amounts: &[i64], prefetch: Prefetch, now: i64) -> bool {
         self.note(amounts, prefetch, now);
         let served = self.take(amounts);
@@ -103,7 +103,7 @@ impl Pool {
     fn note(&mut self, amounts: &[i64], prefetch: Prefetch, now: i64) {
         let passed = now.saturating_sub(self.since);
         if passed >= prefetch.interval_millis() {
-            // If two intervals have passed, nobody asked in the one before.
+            // If two intervals have passed, nobody asked in the last one.
             let recent = passed < prefetch.interval_millis().saturating_mul(2);
             let none = self.asked.iter().map(|_| 0).collect();
             self.before = if recent { std::mem::replace(&mut self.asked, none) } else { none };
@@ -139,7 +139,7 @@ impl Pool {
         true
     }
 
-    /// Returns `true` if chunks that are still good at `now` have enough of all.
+    /// Returns `true` if the chunks that have not expired at `now` cover all `amounts`.
     pub(in crate::limiter) fn holds(&self, limits: &Limits, amounts: &[i64], now: i64) -> bool {
         let chunks = || self.chunks.iter().filter(|chunk| chunk.until > now);
         let held = |index: usize| chunks().map(|chunk| chunk.left[index]).sum::<i64>();
@@ -147,17 +147,17 @@ impl Pool {
         self.limits.same(limits) && chunks().next().is_some() && enough()
     }
 
-    /// Adds a chunk that is good until `until`.
+    /// Adds a chunk that expires at `until`.
     pub(in crate::limiter) fn put(&mut self, amounts: Amounts, until: i64) {
         add(&mut self.held, &amounts);
-        // A limit of which nothing had to be taken: its chunk is what is held.
+        // If nothing of a limit had to be taken, its chunk is what is held.
         let last = amounts.iter().zip(&self.held).map(|(amount, held)| if *amount > 0 { *amount } else { *held });
         self.last = last.collect();
         self.chunks.push_back(Chunk { left: amounts, until });
         self.reported.set(&self.held);
     }
 
-    /// Gives back the chunks that are too old at `now`, or `all` of them. Returns their number.
+    /// Gives back the chunks that have expired at `now`, or all chunks if `all`. Returns their number.
     pub(in crate::limiter) fn release(&mut self, pending: &mut Changes, now: i64, all: bool) -> u64 {
         let mut released = 0;
         while self.chunks.front().is_some_and(|chunk| all || chunk.until <= now) {
@@ -172,13 +172,13 @@ impl Pool {
         released
     }
 
-    /// Settles `differences` with what is held, as far as that goes: no more is kept than a chunk. The rest stays in
-    /// `differences`.
+    /// Settles `differences` with what is held, as far as possible. What is given back is kept up to the size of a
+    /// chunk. The rest stays in `differences`.
     pub(in crate::limiter) fn settle(&mut self, differences: &mut Amounts) {
         let Some(newest) = self.chunks.back_mut() else { return };
         let chunks = self.held.iter_mut().zip(&mut newest.left).zip(&self.last);
         for (difference, ((held, left), last)) in differences.iter_mut().zip(chunks) {
-            // From the newest chunk, or into it: it lives longest.
+            // Take from the newest chunk, or put into it: it expires last.
             let room = last.saturating_sub(*held).max(0);
             let taken = (*difference).clamp(-room, (*left).max(0));
             *left -= taken;
@@ -188,8 +188,8 @@ impl Pool {
         self.reported.set(&self.held);
     }
 
-    /// Returns the chunk to take now from a bucket that has `room` for each limit; `None` if none is due, or it would
-    /// not serve a request of `amounts`.
+    /// Returns the chunk to take now from a bucket that has `room` for each limit. Returns `None` if no chunk is due,
+    /// or if it would not serve a request of `amounts`.
     pub(in crate::limiter) fn chunk(
         &self,
         amounts: &[i64],
@@ -198,7 +198,7 @@ impl Pool {
         if self.requests.max(self.requests_before) < ASKED_OFTEN || !self.runs_out() {
             return None;
         }
-        // The same share of what every limit needs: as much as the scarcest has room for.
+        // Take the same share of what each limit needs. The scarcest limit decides the share.
         let (mut part, mut whole) = (1i128, 1i128);
         let wants: Amounts =
             self.need().iter().zip(&self.held).map(|(need, held)| need.saturating_sub(*held).max(0)).collect();
@@ -210,13 +210,13 @@ impl Pool {
         }
         let scaled = |want: &i64| i64::try_from(i128::from(*want) * part / whole).unwrap_or(0);
         let chunk: Amounts = wants.iter().map(scaled).collect();
-        // Less than one request is of no use, with what there is of it already.
+        // A chunk is of no use if it does not serve one request together with what is held.
         let together = chunk.iter().zip(&self.held).map(|(chunk, held)| chunk.saturating_add(*held));
         let useful = together.zip(amounts).all(|(together, amount)| together >= *amount);
         (useful && chunk.iter().any(|chunk| *chunk > 0)).then(|| (self.limits.clone(), chunk))
     }
 
-    /// Returns what an interval needs, by what was asked for in this one and in the one before.
+    /// Returns the amounts that an interval needs, by what was asked for in this interval and in the one before.
     fn need(&self) -> Amounts {
         self.asked.iter().zip(&self.before).map(|(asked, before)| *asked.max(before)).collect()
     }

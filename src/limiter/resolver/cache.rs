@@ -1,4 +1,4 @@
-//! What was looked up, for a while.
+//! A cache of stored limits that were looked up, and the look-ups in progress.
 
 use std::{
     collections::HashMap,
@@ -17,29 +17,29 @@ use serde::Serialize;
 use super::{Promise, Promised, Resolution};
 use crate::model::{EntityId, Resource};
 
-/// An entity, and the resource that its limits are wanted for.
+/// An entity, and the resource for which its limits are looked up.
 pub(super) type Key = (EntityId, Resource);
 
-/// How the cache of stored limits does.
+/// The counters of the cache of stored limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CacheStats {
-    /// Acquires that found what they needed.
+    /// The number of acquires that found what they needed.
     pub hits: u64,
-    /// Acquires that had to wait for the store.
+    /// The number of acquires that had to wait for the store.
     pub misses: u64,
-    /// Look-ups in the background, before anybody had to wait.
+    /// The number of look-ups in the background, before anybody had to wait.
     pub refreshes: u64,
-    /// Times that old entries were served because the store failed.
+    /// The number of times that an old entry was kept because the store failed.
     pub stale: u64,
-    /// Entries.
+    /// The number of entries.
     pub entries: u64,
 }
 
-/// How long an entry that could not be refreshed is served on before the next try: ms.
+/// How long an entry that could not be refreshed is served before the next try, ms.
 const STALE_FOR: i64 = 1000;
 
-/// A bounded cache, and the look-ups that are under way.
+/// A bounded cache, and the look-ups in progress.
 #[derive(Debug)]
 pub(super) struct Cache {
     entries: QuickCache<Key, Arc<Entry>, UnitWeighter, RandomState, DefaultLifecycle<Key, Arc<Entry>>>,
@@ -58,13 +58,14 @@ struct Entry {
     refreshing: AtomicBool,
 }
 
-/// What the cache knows about a key.
+/// The cached entry of a key.
 pub(super) enum Found {
-    /// It.
+    /// The entry is current.
     Fresh(Arc<Resolution>),
-    /// It, but it should be looked up again soon: the first one who is told so does it.
+    /// The entry is current, but should be refreshed soon. Only the first caller gets this answer, and refreshes the
+    /// entry.
     Aging(Arc<Resolution>),
-    /// What it was some time ago.
+    /// The entry has outlived its time to live.
     Old(Arc<Resolution>),
     Nothing,
 }
@@ -82,7 +83,7 @@ impl Cache {
         }
     }
 
-    /// What is known about `key` at `now` (epoch ms).
+    /// Returns the entry of `key` at `now` (epoch ms).
     pub(super) fn find(&self, key: &Key, now: i64) -> Found {
         let Some(entry) = self.entries.get(key) else {
             self.misses.fetch_add(1, Ordering::Relaxed);
@@ -101,7 +102,8 @@ impl Cache {
         Found::Fresh(entry.resolution.clone())
     }
 
-    /// What is known about `key`, if it was looked up before `since` and nobody looks it up again yet.
+    /// Returns the entry of `key` if it was looked up before `since` and nobody refreshes it yet. The caller must
+    /// refresh it.
     pub(super) fn doubt(&self, key: &Key, since: i64) -> Option<Arc<Resolution>> {
         let entry = self.entries.peek(key)?;
         if entry.resolution.known_at >= since || entry.refreshing.swap(true, Ordering::AcqRel) {
@@ -111,7 +113,7 @@ impl Cache {
         Some(entry.resolution.clone())
     }
 
-    /// What was put last, however old it is: for when nothing can be looked up.
+    /// Returns the last entry of `key`, however old it is, for the time when nothing can be looked up.
     pub(super) fn last_known(&self, key: &Key) -> Option<Arc<Resolution>> {
         self.entries.get(key).map(|entry| entry.resolution.clone())
     }
@@ -120,14 +122,14 @@ impl Cache {
         self.entries.insert(key, Arc::new(Entry { resolution, at: now, refreshing: AtomicBool::new(false) }));
     }
 
-    /// Keeps what could not be looked up again for a little longer, so that nobody waits for a
-    /// store that is down: the next try comes within a second, in the background.
+    /// Extends the life of an entry that could not be refreshed, so that nobody waits for a store that is down. The
+    /// next try follows within a second, in the background.
     pub(super) fn put_stale(&self, key: Key, resolution: Arc<Resolution>, now: i64) {
         self.stale.fetch_add(1, Ordering::Relaxed);
         self.put(key, resolution, now.saturating_sub(self.ttl).saturating_add(STALE_FOR.min(self.ttl)));
     }
 
-    /// The look-up of `key` that is under way, or the one that `start` starts.
+    /// Returns the look-up of `key` that is in progress, or the one that `start` starts.
     pub(super) fn flight(&self, key: &Key, start: impl FnOnce() -> Promise) -> Promise {
         let mut flights = self.flights();
         if let Some(promise) = flights.get(key).filter(|promise| promise.has_changed().is_ok()) {
@@ -138,11 +140,11 @@ impl Cache {
         promise
     }
 
-    /// Returns `true` if nobody waits for a look-up that has not begun, and nobody can join it any more.
+    /// Returns `true` if nobody waits for a look-up that has not begun. Then nobody can join it any more.
     pub(super) fn is_abandoned(&self, key: &Key, promise: &tokio::sync::watch::Sender<Promised>) -> bool {
         let mut flights = self.flights();
         let kept = flights.get(key).is_some_and(|current| current.same_channel(&promise.subscribe()));
-        // The one that is kept here waits for nothing.
+        // The receiver in this map waits for nothing.
         let abandoned = promise.receiver_count() <= usize::from(kept);
         if abandoned && kept {
             flights.remove(key);
@@ -150,7 +152,7 @@ impl Cache {
         abandoned
     }
 
-    /// A look-up is over.
+    /// Removes a look-up that is over.
     pub(super) fn landed(&self, key: &Key, promise: &Promise) {
         let mut flights = self.flights();
         if flights.get(key).is_some_and(|current| current.same_channel(promise)) {
@@ -158,7 +160,7 @@ impl Cache {
         }
     }
 
-    /// Forgets entries, and lets nobody join a look-up of theirs that is under way.
+    /// Removes entries, and lets nobody join the look-ups of their keys that are in progress.
     pub(super) fn forget(&self, changed: impl Fn(&Key) -> bool) {
         self.flights().retain(|key, _| !changed(key));
         self.entries.retain(|key, _| !changed(key));

@@ -1,10 +1,10 @@
-//! Which limits an acquire goes by, and whose bucket it charges too: looked up once, then known.
+//! Looks up the limits that apply to an acquire and the parent that is charged too, and caches them.
 //!
 //! | case | round trips |
 //! |---|---|
-//! | known, younger than its time to live | 0; in the last fifth of it, one in the background |
-//! | known, but too old | 1, shared by all who ask meanwhile; what is known where the store fails |
-//! | not known | 1, shared by all who ask meanwhile |
+//! | cached, younger than its time to live | 0; in the last fifth of this time, one in the background |
+//! | cached, but too old | 1, shared by all who ask meanwhile; if the store fails, the old entry is used |
+//! | not cached | 1, shared by all who ask meanwhile |
 //! | in memory | 0 |
 
 mod cache;
@@ -33,7 +33,7 @@ use crate::{
     telemetry::{self, Refusals, StoreCall},
 };
 
-/// Looks configs and entities up, and remembers them.
+/// Looks up configs and entities, and caches them.
 #[derive(Debug)]
 pub(super) struct Resolver {
     store: Arc<dyn Store>,
@@ -44,15 +44,16 @@ pub(super) struct Resolver {
     cache: Cache,
     breaker: Arc<Switch>,
     refusals: Arc<Refusals>,
-    /// Counts own writes: what was looked up before one is not remembered after it.
+    /// The number of own writes. A look-up that began before an own write is not cached after it.
     writes: AtomicU64,
-    /// When the last of them was noted: look-ups after it have to see it.
+    /// When the last own write was noted. Look-ups after it must see it.
     wrote: Mutex<Option<Instant>>,
-    /// Nothing that was looked up stays known: somebody wants to know how it is now.
+    /// `true` if nothing is cached: every look-up must show the current state.
     strict: bool,
-    /// A look-up has found no table.
+    /// `true` if a look-up has found no table.
     missing: AtomicBool,
-    /// What the system's config said last: it must be known while the store is down.
+    /// The last known setting of the system's config for an unavailable store. It must be known while the store is
+    /// down.
     on_unavailable: Mutex<Option<StoredOnUnavailable>>,
 }
 
@@ -63,20 +64,20 @@ pub(super) enum Resolving {
     Soon(Promise),
 }
 
-/// What a look-up that is not consistent may miss: writes of the last second, says DynamoDB, usually less.
+/// How much an eventually consistent look-up may miss: DynamoDB says the writes of the last second, usually less.
 const LAG: Duration = Duration::from_secs(1);
 
-/// For how long after an own write look-ups are consistent.
+/// How long look-ups are strongly consistent after an own write.
 const AFTER_WRITE: Duration = Duration::from_secs(10);
 
-/// Whom something is looked up for.
+/// The purpose of a look-up.
 #[derive(Clone, Copy)]
 enum For {
-    /// The requests that wait for it: without them it is not begun.
+    /// Requests wait for it. If none waits any more, it does not begin.
     Waiters,
-    /// The requests that will ask.
+    /// Later requests will use it.
     Later,
-    /// Those too, because somebody has changed the limits just now.
+    /// Later requests will use it, and somebody has just changed the limits.
     Doubt,
 }
 
@@ -86,7 +87,7 @@ type Promise = watch::Receiver<Promised>;
 type Promised = Option<Result<Arc<Resolution>, Unavailable>>;
 
 impl Resolver {
-    /// `ttl` is how long what was looked up stays known; zero looks up every time.
+    /// Creates a resolver. `ttl` is how long a look-up is cached; with zero, every acquire looks up.
     pub(super) fn new(
         store: Arc<dyn Store>,
         background: Background,
@@ -113,7 +114,7 @@ impl Resolver {
         }
     }
 
-    /// What holds for `entity` and `resource`.
+    /// Returns the resolution for `entity` and `resource`, or the promise of it.
     pub(super) fn resolve(self: &Arc<Self>, entity: &EntityId, resource: &Resource) -> Resolving {
         let key = (entity.clone(), resource.clone());
         match self.cache.find(&key, self.clock.now()) {
@@ -127,8 +128,8 @@ impl Resolver {
         }
     }
 
-    /// Somebody has changed a bucket's parameters, first seen at `since` (epoch ms): looks its limits
-    /// up again in the background, unless what is known is younger than that.
+    /// Looks up the limits of a bucket again in the background, because somebody has changed the bucket's parameters.
+    /// The change was first seen at `since` (epoch ms). Does nothing if the cached limits are younger.
     pub(super) fn doubt(self: &Arc<Self>, BucketKey { entity, resource, .. }: &BucketKey, since: i64) {
         let key = (entity.clone(), resource.clone());
         if let Some(known) = self.cache.doubt(&key, since) {
@@ -136,12 +137,12 @@ impl Resolver {
         }
     }
 
-    /// What was known last, however old it is.
+    /// Returns the last known resolution, however old it is.
     pub(super) fn last_known(&self, entity: &EntityId, resource: &Resource) -> Option<Arc<Resolution>> {
         self.cache.last_known(&(entity.clone(), resource.clone()))
     }
 
-    /// Forgets what an own write has changed.
+    /// Removes the entries from the cache that an own write has changed.
     pub(super) fn forget(&self, scope: &ConfigScope) {
         self.writes.fetch_add(1, Ordering::SeqCst);
         *self.wrote.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
@@ -164,12 +165,12 @@ impl Resolver {
         self.cache.stats()
     }
 
-    /// What the system's config says about an unavailable store, as far as it was ever seen.
+    /// Returns the setting of the system's config for an unavailable store, as it was last seen.
     pub(super) fn on_unavailable(&self) -> Option<StoredOnUnavailable> {
         *self.on_unavailable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks a key up, in a task of its own: whoever asked first may give up, others wait on.
+    /// Looks up a key in a task of its own: if the first caller gives up, the others still wait for it.
     fn look_up(self: &Arc<Self>, key: Key, known: Option<Arc<Resolution>>, wanted: For) -> Promise {
         self.cache.flight(&key, || {
             let (promise, promised) = watch::channel(None);
@@ -201,13 +202,15 @@ impl Resolver {
         })
     }
 
-    /// Returns `true` if this process has changed something so lately that a look-up might miss it.
+    /// Returns `true` if this process has changed something so recently that an eventually consistent look-up might
+    /// miss it.
     fn has_written(&self) -> bool {
         let wrote = *self.wrote.lock().unwrap_or_else(PoisonError::into_inner);
         wrote.is_some_and(|wrote| wrote.elapsed() < AFTER_WRITE)
     }
 
-    /// Asks the store, as long as it throttles and the deadline is not over. `None` if nobody wants it any more.
+    /// Asks the store, and again while it throttles and the deadline is not over. Returns `None` if nobody wants the
+    /// answer any more.
     async fn ask(
         &self,
         (entity, resource): &Key,
@@ -217,12 +220,13 @@ impl Resolver {
         let Some(records) = self.store.records() else {
             return Some(Ok(Arc::new(Resolution::nothing())));
         };
-        // Before a place is waited for: calls that hang may have all of them.
+        // Ask the breaker before waiting for a place: calls that hang may hold all places.
         if self.breaker.refuses(self.clock.now()) {
             return Some(Err(Unavailable::BreakerOpen));
         }
         let scopes = ConfigScope::levels(entity, resource);
-        // Without it, a bucket whose first shard is gone would begin full beside the others.
+        // The second shard shows that there are several. Otherwise a bucket whose first shard is gone would begin full
+        // beside the others.
         let second = BucketKey { shard: 1, ..BucketKey::new(entity.clone(), resource.clone()) };
         let call = async {
             loop {
@@ -240,7 +244,7 @@ impl Resolver {
                 };
                 let call = StoreCall::LookUp.watch(resource, call);
                 let found = watch(&self.breaker, &*self.clock, call).await;
-                // Others may have it while this one sleeps.
+                // Give the place back, so that others can use it during the sleep.
                 drop(place);
                 match found {
                     Err(error) if error.is_busy() => {
@@ -261,7 +265,7 @@ impl Resolver {
     }
 
     fn resolution(&self, scopes: &[ConfigScope], found: LookUp, begun: &Began, consistent: bool) -> Arc<Resolution> {
-        // The system's config comes last.
+        // The system's config is the last one.
         if let Some(system) = found.configs.last() {
             let mode = system.as_ref().and_then(|config| config.on_unavailable);
             *self.on_unavailable.lock().unwrap_or_else(PoisonError::into_inner) = mode;
@@ -274,8 +278,8 @@ impl Resolver {
     }
 }
 
-/// When a look-up began. Its answer may be the first that tells how far the clock is off: the time that the
-/// clock showed before would make what was found newer than any bucket.
+/// The time at which a look-up began. The answer may be the first one that shows how far the clock is off. The time
+/// that the clock showed before could make the result look newer than any bucket.
 struct Began {
     known: bool,
     showed: i64,
@@ -287,7 +291,7 @@ impl Began {
         Self { known: clock.error().is_some(), showed: clock.now(), since: Instant::now() }
     }
 
-    /// By what is known now: epoch ms.
+    /// Returns the time by what is known of the clock now, epoch ms.
     fn at(&self, clock: &dyn Clock) -> i64 {
         if self.known || clock.error().is_none() {
             return self.showed;

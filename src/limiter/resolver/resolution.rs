@@ -1,4 +1,4 @@
-//! What was found for an entity and a resource.
+//! The result of a look-up for an entity and a resource.
 
 use std::sync::Arc;
 
@@ -7,29 +7,28 @@ use crate::{
     store::LookUp,
 };
 
-/// What holds for an entity and a resource.
+/// The limits and settings that apply to an entity and a resource.
 #[derive(Clone, Debug)]
 pub(in crate::limiter) struct Resolution {
-    /// When the look-up began, epoch ms: it knows of every change before. The end of time where
-    /// nothing had to be looked up.
+    /// When the look-up began, epoch ms: it includes every change before that. `i64::MAX` if nothing had to be looked
+    /// up.
     pub(in crate::limiter) known_at: i64,
-    /// The stored limits; `None` where no level has any.
+    /// The stored limits; `None` if no level has any.
     pub(in crate::limiter) stored: Option<ResolvedLimits>,
-    /// The entity whose bucket is charged too.
+    /// The parent, if its bucket is charged too.
     pub(in crate::limiter) parent: Option<EntityId>,
-    /// What is known of its parent, charged or not.
+    /// The entity's parent if it is known, charged or not.
     pub(in crate::limiter) lineage: Option<Arc<Lineage>>,
-    /// How many shards the bucket has, by what its second one says; 1 where it has none.
+    /// The number of shards of the bucket, as its second shard says; 1 if it has no second shard.
     pub(in crate::limiter) shard_count: u32,
     /// `true` if the resource is disabled for the entity.
     pub(in crate::limiter) disabled: bool,
-    /// The attribute that makes the stored limits mean something that this crate does not
-    /// understand.
+    /// The attribute that gives the stored limits a meaning that this crate does not understand.
     pub(in crate::limiter) not_understood: Option<String>,
 }
 
 impl Resolution {
-    /// Nothing is stored.
+    /// Returns a resolution for the case that nothing is stored.
     pub(in crate::limiter) const fn nothing() -> Self {
         Self {
             known_at: i64::MAX,
@@ -42,10 +41,10 @@ impl Resolution {
         }
     }
 
-    /// What a look-up that began at `known_at` has found.
+    /// Creates a resolution from a look-up that began at `known_at`.
     ///
-    /// The first of `scopes` that has limits gives them, the first that says whether the resource is
-    /// disabled or the parent is charged decides that.
+    /// The limits come from the first of `scopes` that has any. The first scope that says if the resource is disabled,
+    /// or if the parent is charged, decides that.
     pub(in crate::limiter) fn new(scopes: &[ConfigScope], found: LookUp, known_at: i64) -> Self {
         let LookUp { entity, configs, shard } = found;
         let shard_count = shard.map_or(1, |shard| shard.shard_count);
@@ -62,7 +61,8 @@ impl Resolution {
         let Some((scope, config)) = levels().find(|(_, config)| says_something(config)) else {
             return Self { known_at, parent, lineage, shard_count, disabled, ..Self::nothing() };
         };
-        // Names are attribute names: none stands twice. But a peer may have stored more than one bucket takes here.
+        // Names of limits are attribute names, so no name occurs twice. But a peer may have stored more limits than a
+        // bucket takes here.
         let limits = Limits::new(config.limits.iter().cloned());
         let too_many = match limits {
             Err(InvalidLimits::TooMany(limits)) => Some(format!("{limits} limits at once")),

@@ -1,25 +1,25 @@
-//! What was changed, by whom.
+//! The history of changes.
 
 use super::listing::Listing;
 use crate::limiter::rate_limiter::RateLimiter;
 use crate::model::{AuditEvent, AuditSubject};
 
-/// The history of changes: [`RateLimiter::audit`].
+/// The history of changes. Returned by [`RateLimiter::audit`].
 #[derive(Clone, Debug)]
 pub struct Audit {
     limiter: RateLimiter,
 }
 
 impl RateLimiter {
-    /// The history of changes.
+    /// Returns the history of changes.
     pub fn audit(&self) -> Audit {
         Audit { limiter: self.clone() }
     }
 }
 
 impl Audit {
-    /// The events of a subject, newest first. One round trip a page. A table keeps them for
-    /// [`Builder::audit_retention`](crate::limiter::Builder::audit_retention), a memory store until it is
+    /// Lists the events of a subject, newest first. One round trip per page. A table keeps events for
+    /// [`Builder::audit_retention`](crate::limiter::Builder::audit_retention), a memory store keeps them until it is
     /// dropped.
     pub fn events(&self, subject: &AuditSubject) -> Listing<AuditEvent> {
         let subject = subject.clone();

@@ -1,4 +1,4 @@
-//! Stored limits: to set, to read, to list.
+//! Stored limits: set, read and list them.
 
 use serde_json::{Value, json};
 
@@ -13,11 +13,11 @@ use crate::{
     store::ResourceListing,
 };
 
-/// The limits that are stored in the table, on four levels: [`RateLimiter::config`].
+/// The limits that are stored in the table, on four levels. Returned by [`RateLimiter::config`].
 ///
-/// A change reaches every bucket with its next write: at once for acquires of this limiter, within
-/// the cache's time to live for those of others. An entity's own reach its buckets at once: the
-/// Python client goes by what a bucket says for as long as the bucket is there.
+/// A change reaches a bucket with the bucket's next write: at once for acquires of this limiter, within the cache's
+/// time to live for acquires of others. Limits of an entity are also written to its buckets at once, because the Python
+/// client uses the limits in a bucket as long as the bucket exists.
 ///
 /// ```
 /// use tollgate::{Limit, RateLimiter, model::{ConfigScope, ConfigSource}};
@@ -46,14 +46,14 @@ impl Config {
         Self { limiter }
     }
 
-    /// Stores limits for a scope, in the place of those it had. Three round trips: a read, a
-    /// transaction, the event of the history; for an entity's limits, one more for every hundred
-    /// buckets that it has, and two for each that they are for.
+    /// Stores limits for a scope, and replaces the limits that it had. Three round trips: a read, a transaction, the
+    /// event of the history. For limits of an entity, one more for every hundred buckets that the entity has, and two
+    /// for each bucket to which the limits apply.
     ///
     /// # Errors
-    /// [`Invalid::Limits`] for a name that stands twice or more limits than a bucket takes, [`Invalid::PeriodNotStored`] for a refill
-    /// period with a fraction of a second; [`Error::Unavailable`] where the store fails: the limits
-    /// may be stored then, with or without their event, and it can be repeated.
+    /// [`Invalid::Limits`] for a name that occurs twice or more limits than a bucket takes,
+    /// [`Invalid::PeriodNotStored`] for a refill period with a fraction of a second. [`Error::Unavailable`] if the
+    /// store fails: then the limits may be stored, with or without their event, and the call can be repeated.
     pub async fn set(&self, scope: ConfigScope, config: impl Into<StoredConfig>) -> Result<(), Error> {
         let config = config.into();
         config.check()?;
@@ -68,23 +68,23 @@ impl Config {
         self.carry(&scope).await
     }
 
-    /// What a scope has. One round trip, past the cache.
+    /// Returns the config of a scope. One round trip: the cache is not used.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where the store fails.
+    /// [`Error::Unavailable`] if the store fails.
     pub async fn get(&self, scope: &ConfigScope) -> Result<Option<StoredConfig>, Error> {
         let scopes = std::slice::from_ref(scope);
         let found = self.limiter.asked(records_of(&*self.limiter.store())?.look_up(None, scopes, None)).await?;
         Ok(found.configs.into_iter().next().flatten())
     }
 
-    /// Deletes what a scope has. False where there is nothing. Up to four round trips, and for an
-    /// entity's limits those that [`set`](Self::set) makes for its buckets.
+    /// Deletes the config of a scope. Returns `false` if there is none. Up to four round trips, and for limits of an
+    /// entity those that [`set`](Self::set) makes for its buckets.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where the store fails.
+    /// [`Error::Unavailable`] if the store fails.
     pub async fn delete(&self, scope: &ConfigScope) -> Result<bool, Error> {
-        // What everybody had is told in the history.
+        // The history says which limits everybody had.
         let before = if *scope == ConfigScope::System { self.get(scope).await? } else { None };
         let deleted = self.limiter.asked(records_of(&*self.limiter.store())?.delete_config(scope)).await?;
         self.limiter.forget(scope);
@@ -101,24 +101,24 @@ impl Config {
         Ok(deleted)
     }
 
-    /// The resources that have limits for everybody, by name. One round trip.
+    /// Returns the resources that have limits for everybody, by name. One round trip.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where the store fails.
+    /// [`Error::Unavailable`] if the store fails.
     pub async fn resources(&self) -> Result<Vec<Resource>, Error> {
         self.limiter.asked(records_of(&*self.limiter.store())?.list_resources(ResourceListing::WithDefaults)).await
     }
 
-    /// The resources for which some entity has limits of its own, by name. One round trip.
+    /// Returns the resources for which some entity has limits of its own, by name. One round trip.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where the store fails.
+    /// [`Error::Unavailable`] if the store fails.
     pub async fn resources_with_entity_limits(&self) -> Result<Vec<Resource>, Error> {
         self.limiter.asked(records_of(&*self.limiter.store())?.list_resources(ResourceListing::WithEntityLimits)).await
     }
 
-    /// The entities that have limits of their own for `resource`; with `None` those that have some
-    /// for every resource at once ([`ConfigScope::Entity`]). One round trip a page.
+    /// Lists the entities that have limits of their own for `resource`; with `None`, the entities that have limits for
+    /// all resources at once ([`ConfigScope::Entity`]). One round trip per page.
     pub fn entities_with_limits(&self, resource: Option<Resource>) -> Listing<EntityId> {
         Listing::of_records(self.limiter.store(), move |records, from| {
             let resource = resource.clone();
@@ -126,13 +126,13 @@ impl Config {
         })
     }
 
-    /// The limits that an acquire without limits of its own goes by, and where they come from.
-    /// `None` where no level has any. No round trip where they are known, one where not.
+    /// Returns the limits that apply to an acquire without limits of its own, and their source. Returns `None` if no
+    /// level has any. No round trip if the limits are cached, otherwise one.
     ///
-    /// It shows limits that an acquire would refuse with [`Invalid::NotUnderstood`], too.
+    /// It also returns limits that an acquire would refuse with [`Invalid::NotUnderstood`].
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where the store fails, [`Error::Invalid`] for names that are none.
+    /// [`Error::Unavailable`] if the store fails, [`Error::Invalid`] for invalid names.
     pub async fn resolve<E, R>(&self, entity: E, resource: R) -> Result<Option<ResolvedLimits>, Error>
     where
         E: TryInto<EntityId, Error: Into<Error>>,
@@ -143,24 +143,23 @@ impl Config {
         Ok(self.limiter.resolution(&entity, &resource).await?.stored.clone())
     }
 
-    /// What was stored for the time when the store is unavailable, as the last look-up saw it. No
-    /// round trip. `None` where nothing is stored, where this limiter has looked nothing up yet, and
-    /// in memory.
+    /// Returns the stored setting for an unavailable store, as the last look-up saw it. No round trip. Returns `None`
+    /// if nothing is stored, if this limiter has looked nothing up yet, and in memory.
     pub fn on_unavailable(&self) -> Option<StoredOnUnavailable> {
         self.limiter.stored_on_unavailable()
     }
 
-    /// How the cache does. All zero in memory, where nothing is cached.
+    /// Returns the counters of the cache. All are zero in memory, because nothing is cached there.
     pub fn cache_stats(&self) -> CacheStats {
         self.limiter.cache_stats()
     }
 
-    /// Forgets what is cached: the next acquires look limits up again.
+    /// Empties the cache: the next acquires look up their limits again.
     pub fn invalidate(&self) {
         self.limiter.forget(&ConfigScope::System);
     }
 
-    /// Brings the buckets that an entity's limits are for to what holds for them now.
+    /// Writes the limits that apply now to the buckets of an entity.
     async fn carry(&self, scope: &ConfigScope) -> Result<(), Error> {
         match scope {
             ConfigScope::System | ConfigScope::Resource(_) => Ok(()),
@@ -184,7 +183,7 @@ impl Config {
         }
     }
 
-    /// A write that takes nothing brings the limits along.
+    /// Writes the current limits to a bucket, with an acquire that takes nothing.
     async fn carry_to(&self, key: BucketKey) -> Result<(), Error> {
         let BucketKey { entity, resource, .. } = key;
         let Some(resolved) = self.resolve(entity.clone(), resource.clone()).await? else {
@@ -197,7 +196,7 @@ impl Config {
                 lease.commit();
                 Ok(())
             }
-            // It grants nothing, whatever its limits are: they come along once it does.
+            // The bucket grants nothing, whatever its limits are. It gets them once it grants again.
             Err(Error::Disabled(_) | Error::Invalid(Invalid::NotUnderstood(_))) => Ok(()),
             Err(error) => Err(error),
         }
@@ -219,7 +218,7 @@ impl Config {
 }
 
 impl RateLimiter {
-    /// The stored limits.
+    /// Returns the stored limits.
     pub fn config(&self) -> Config {
         Config::new(self.clone())
     }

@@ -1,4 +1,4 @@
-//! Entities: to create, to find, to delete.
+//! Entities: create, find and delete them.
 
 use serde_json::{Value, json};
 
@@ -13,29 +13,28 @@ use crate::{
     store::BucketListing,
 };
 
-/// The entities that were created: [`RateLimiter::entities`].
+/// The entities that were created. Returned by [`RateLimiter::entities`].
 ///
-/// One that was not can be limited all the same, as an entity without a parent. Create those that
-/// have a parent to be charged too, or that you want to list.
+/// An entity that was not created can be limited too, as an entity without a parent. Create the entities that have a
+/// parent to be charged too, or that you want to list.
 #[derive(Clone, Debug)]
 pub struct Entities {
     limiter: RateLimiter,
 }
 
 impl RateLimiter {
-    /// The entities that were created.
+    /// Returns the entities that were created.
     pub fn entities(&self) -> Entities {
         Entities { limiter: self.clone() }
     }
 }
 
 impl Entities {
-    /// Creates an entity, dated now. Two round trips: the entity, the event of the history. Its
-    /// parent need not exist.
+    /// Creates an entity, with the current time as its creation time. Two round trips: the entity, and the event of the
+    /// history. Its parent need not exist.
     ///
     /// # Errors
-    /// [`EntityError::Exists`]; [`Error::Unavailable`] where the store fails: the entity may have
-    /// been created then.
+    /// [`EntityError::Exists`]; [`Error::Unavailable`] if the store fails: then the entity may have been created.
     pub async fn create(&self, mut entity: Entity) -> Result<Entity, Error> {
         let now = self.limiter.now();
         entity.created_at = now.div_euclid(1000);
@@ -57,8 +56,8 @@ impl Entities {
         Ok(entity)
     }
 
-    /// Creates an entity, or returns the one that has its id, as it is: for set-up code that runs at every start. Two
-    /// round trips. Where an entity exists, it keeps its parent and whatever else was said of it.
+    /// Creates an entity, or returns the existing one with its id unchanged. This is for set-up code that runs at every
+    /// start. Two round trips. An existing entity keeps its parent and all its other fields.
     ///
     /// ```
     /// use tollgate::{EntityId, RateLimiter, model::Entity};
@@ -74,8 +73,8 @@ impl Entities {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where the store fails: the entity may have been created then, without its event of the
-    /// history. [`EntityError::Exists`] if somebody deletes it at the same time.
+    /// [`Error::Unavailable`] if the store fails: then the entity may have been created, without its event of the
+    /// history. [`EntityError::Exists`] if somebody deletes the entity at the same time.
     pub async fn ensure(&self, entity: Entity) -> Result<Entity, Error> {
         match self.create(entity).await {
             Err(Error::Entity(EntityError::Exists(id))) => {
@@ -85,20 +84,20 @@ impl Entities {
         }
     }
 
-    /// The entity `id`, if it was created. One round trip.
+    /// Returns the entity `id`, if it was created. One round trip.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where the store fails.
+    /// [`Error::Unavailable`] if the store fails.
     pub async fn get(&self, id: &EntityId) -> Result<Option<Entity>, Error> {
         Ok(self.limiter.asked(records_of(&*self.limiter.store())?.look_up(Some(id), &[], None)).await?.entity)
     }
 
-    /// Deletes an entity with its buckets and limits; its history stays. The number of items that
-    /// are gone: 0 where there was nothing. Several round trips: it looks again until nothing new
-    /// shows. An interrupted deletion can be repeated.
+    /// Deletes an entity with its buckets and limits. Its history stays. Returns the number of deleted items, 0 if
+    /// there was nothing. Several round trips: it searches again until it finds nothing new. An interrupted deletion
+    /// can be repeated.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where the store fails.
+    /// [`Error::Unavailable`] if the store fails.
     pub async fn delete(&self, id: &EntityId) -> Result<u64, Error> {
         let deleted = answered(records_of(&*self.limiter.store())?.delete_entity(id).await)?;
         self.limiter.forget(&ConfigScope::Entity(id.clone()));
@@ -112,8 +111,8 @@ impl Entities {
         Ok(deleted)
     }
 
-    /// The children of an entity, whether or not it was created itself, and whether or not they
-    /// cascade. One round trip a page.
+    /// Lists the children of an entity, even if the entity itself was not created, and even if the children do not
+    /// cascade. One round trip per page.
     pub fn children(&self, parent: &EntityId) -> Listing<Entity> {
         let parent = parent.clone();
         Listing::of_records(self.limiter.store(), move |records, from| {
@@ -122,8 +121,8 @@ impl Entities {
         })
     }
 
-    /// The entity's buckets, shard by shard, as they were last written: what has refilled since is
-    /// not in them. One round trip a page, and one more for every hundred buckets.
+    /// Lists the entity's buckets, shard by shard, as they were last written: without what was refilled since. One
+    /// round trip per page, and one more for every hundred buckets.
     pub fn buckets(&self, id: &EntityId) -> Listing<(BucketKey, BucketState)> {
         let listing = BucketListing::OfEntity(id.clone());
         Listing::of_records(self.limiter.store(), move |records, from| {

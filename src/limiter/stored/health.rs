@@ -1,4 +1,4 @@
-//! Whether the store answers, and what it is.
+//! Health of the store: if it answers, and what it is.
 
 use std::{
     future::Future,
@@ -14,8 +14,8 @@ use crate::{
 };
 
 impl RateLimiter {
-    /// Asks the store for as little as there is: the time that its answer took. One round trip,
-    /// within the store's deadline; none in memory.
+    /// Asks the store for as little as possible, and returns the time that its answer took. One round trip, within the
+    /// store deadline; none in memory.
     ///
     /// ```
     /// use tollgate::RateLimiter;
@@ -28,14 +28,14 @@ impl RateLimiter {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where the store fails or does not answer in time.
+    /// [`Error::Unavailable`] if the store fails or does not answer in time.
     pub async fn ping(&self) -> Result<Duration, Error> {
         let store = self.store();
         let begun = Instant::now();
         match store.diagnostics() {
             Some(diagnostics) => self.in_time(diagnostics.ping()).await?,
             None => {
-                // A bucket that hardly anybody has: what counts is the answer.
+                // A bucket that hardly anybody has: only the answer counts.
                 let key = BucketKey::new(EntityId::new("ping")?, Resource::new("ping")?);
                 self.in_time(store.read(&key)).await?;
             }
@@ -43,12 +43,12 @@ impl RateLimiter {
         Ok(begun.elapsed())
     }
 
-    /// How the store does, and what it is. Three round trips over DynamoDB; the table's state and
-    /// size are left out where the credentials do not allow `DescribeTable`.
+    /// Returns the state of the store, and what it is. Three round trips with DynamoDB. The table's state and size are
+    /// left out if the credentials do not allow `DescribeTable`.
     ///
-    /// It always answers: a store that does not shows as [`available`](Status::available) false, and
-    /// what could not be found out as [`problem`](StoreStatus::problem). What belongs to the stack
-    /// beside the table (functions, roles) is not the limiter's to know.
+    /// This method does not fail. If the store does not answer, [`available`](Status::available) is false.
+    /// [`problem`](StoreStatus::problem) says what could not be found out. The limiter does not know the other parts of
+    /// the stack (functions, roles).
     pub async fn status(&self) -> Status {
         let problem = |error: Error| StoreStatus { problem: Some(error.to_string()), ..StoreStatus::default() };
         let latency = match self.ping().await {
@@ -63,8 +63,8 @@ impl RateLimiter {
         Status::new(Some(latency), self.breaker_state(), described)
     }
 
-    /// Whether requests ask the store, or the [`Breaker`](crate::limiter::Breaker) keeps them from it. No round
-    /// trip; always closed in memory.
+    /// Returns the state of the [`Breaker`](crate::limiter::Breaker), which decides if requests may ask the store. No
+    /// round trip; always closed in memory.
     pub fn breaker_state(&self) -> BreakerState {
         match self.backend() {
             Backend::Gated(gates) => gates.context().breaker.state(),
@@ -72,7 +72,7 @@ impl RateLimiter {
         }
     }
 
-    /// The answer to a store call, unless it comes too late.
+    /// Makes a store call with the store deadline.
     async fn in_time<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, Error> {
         match self.backend() {
             Backend::Gated(gates) => self.answered_in(gates.context().settings.store_deadline, call).await,

@@ -1,4 +1,4 @@
-//! Rows that come page by page.
+//! Listings: rows that are fetched page by page.
 
 use std::{
     collections::VecDeque,
@@ -16,9 +16,9 @@ use crate::{
     store::{Cursor, Namespaces, Page, Records, Store, StoreError, StoreFuture},
 };
 
-/// A listing: a stream of rows, fetched page by page as they are taken. One round trip a page.
+/// A stream of rows that are fetched page by page as they are taken. One round trip per page.
 ///
-/// After an error the stream goes on with the page that failed.
+/// After an error, the stream continues with the page that failed.
 ///
 /// ```
 /// use tollgate::{RateLimiter, EntityId, model::Entity};
@@ -39,7 +39,7 @@ use crate::{
 #[must_use = "a listing fetches nothing until rows are taken"]
 pub struct Listing<T> {
     store: Arc<dyn Store>,
-    /// Why the store has no such rows, until it is told.
+    /// The reason why the store has no such rows, until it is returned.
     missing: Option<Invalid>,
     fetch: Fetch<T>,
     rows: VecDeque<T>,
@@ -52,7 +52,7 @@ type Fetch<T> = Arc<dyn for<'a> Fn(&'a dyn Store, Option<&'a Cursor>) -> StoreFu
 
 type PageFuture<T> = Pin<Box<dyn Future<Output = Result<Page<T>, StoreError>> + Send>>;
 
-/// Where the listing goes on.
+/// The position at which the listing continues.
 #[derive(Clone, Debug)]
 enum From {
     Start,
@@ -66,11 +66,11 @@ impl<T> fmt::Debug for Listing<T> {
     }
 }
 
-// No part of it is pinned in place.
+// No part of the listing is pinned in place.
 impl<T> Unpin for Listing<T> {}
 
 impl<T: Send + 'static> Listing<T> {
-    /// Rows of a store's records.
+    /// Creates a listing of a store's records.
     pub(in crate::limiter) fn of_records<F>(store: Arc<dyn Store>, fetch: F) -> Self
     where
         F: for<'a> Fn(&'a dyn Records, Option<&'a Cursor>) -> StoreFuture<'a, Page<T>> + Send + Sync + 'static,
@@ -82,7 +82,7 @@ impl<T: Send + 'static> Listing<T> {
         })
     }
 
-    /// Rows of a store's namespaces.
+    /// Creates a listing of a store's namespaces.
     pub(in crate::limiter) fn of_namespaces<F>(store: Arc<dyn Store>, fetch: F) -> Self
     where
         F: for<'a> Fn(&'a dyn Namespaces, Option<&'a Cursor>) -> StoreFuture<'a, Page<T>> + Send + Sync + 'static,
@@ -101,12 +101,12 @@ impl<T: Send + 'static> Listing<T> {
         Self { store, missing, fetch: Arc::new(fetch), rows: VecDeque::new(), from: From::Start, page: None }
     }
 
-    /// The next row; `None` after the last.
+    /// Returns the next row; `None` after the last.
     pub async fn next(&mut self) -> Option<Result<T, Error>> {
         std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
-    /// All rows: for listings that are short.
+    /// Returns all rows. This is for short listings.
     ///
     /// # Errors
     /// The first error; the rows before it are dropped.

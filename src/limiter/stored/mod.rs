@@ -1,5 +1,5 @@
-//! What is stored beside the buckets, and what is told of both: limits, entities, namespaces, the history,
-//! usage, and how the store does.
+//! Calls for what is stored beside the buckets (limits, entities, namespaces, the history, usage), and for the health
+//! of the store.
 
 mod audit;
 mod config;

@@ -10,26 +10,26 @@ use crate::{
     store::{Namespaces as NamespaceStore, StatusChange, Store},
 };
 
-/// The namespaces of the limiter's table: [`RateLimiter::namespaces`].
+/// The namespaces of the limiter's table. Returned by [`RateLimiter::namespaces`].
 ///
-/// Nothing of one namespace is readable or chargeable from another.
+/// Nothing of one namespace can be read or charged from another.
 #[derive(Clone, Debug)]
 pub struct Namespaces {
     limiter: RateLimiter,
 }
 
 impl RateLimiter {
-    /// The namespaces of the limiter's table.
+    /// Returns the namespaces of the limiter's table.
     pub fn namespaces(&self) -> Namespaces {
         Namespaces { limiter: self.clone() }
     }
 
-    /// A limiter for another namespace of the same table, with the same settings. It shares the
-    /// connection and nothing else; shut it down by itself. One round trip.
+    /// Returns a limiter for another namespace of the same table, with the same settings. The two limiters share the
+    /// connection and nothing else, so each needs its own shutdown. One round trip.
     ///
     /// # Errors
-    /// [`NamespaceError::NotFound`] where it is not registered, [`Invalid::NoNamespaces`] over a
-    /// store without namespaces, [`Error::Unavailable`] where the store fails.
+    /// [`NamespaceError::NotFound`] if the namespace is not registered, [`Invalid::NoNamespaces`] if the store has no
+    /// namespaces, [`Error::Unavailable`] if the store fails.
     pub async fn namespace<N>(&self, name: N) -> Result<Self, Error>
     where
         N: TryInto<NamespaceName, Error: Into<Error>>,
@@ -47,19 +47,19 @@ impl RateLimiter {
 }
 
 impl Namespaces {
-    /// Registers a namespace, or finds the active one of that name. Up to two round trips.
+    /// Registers a namespace, or returns the active one with that name. Up to two round trips.
     ///
     /// # Errors
-    /// [`Invalid::NoNamespaces`]; [`Error::Unavailable`] where the store fails.
+    /// [`Invalid::NoNamespaces`]; [`Error::Unavailable`] if the store fails.
     pub async fn register(&self, name: &NamespaceName) -> Result<NamespaceInfo, Error> {
         let store = self.store();
         self.limiter.asked(namespaces_of(&*store)?.register(name, self.limiter.now())).await
     }
 
-    /// Registers several, one after the other.
+    /// Registers several namespaces, one after the other.
     ///
     /// # Errors
-    /// As [`register`](Self::register), at the first that fails; those before it are registered.
+    /// The errors of [`register`](Self::register), at the first name that fails. The names before it are registered.
     pub async fn register_all(
         &self,
         names: impl IntoIterator<Item = NamespaceName>,
@@ -71,31 +71,31 @@ impl Namespaces {
         Ok(registered)
     }
 
-    /// The active namespace `name`. One round trip.
+    /// Returns the active namespace `name`. One round trip.
     ///
     /// # Errors
-    /// As [`register`](Self::register).
+    /// The errors of [`register`](Self::register).
     pub async fn get(&self, name: &NamespaceName) -> Result<Option<NamespaceInfo>, Error> {
         let store = self.store();
         self.limiter.asked(namespaces_of(&*store)?.find(name)).await
     }
 
-    /// The active namespaces. One round trip a page.
+    /// Lists the active namespaces. One round trip per page.
     pub fn list(&self) -> Listing<NamespaceInfo> {
         Listing::of_namespaces(self.store(), |namespaces, from| namespaces.list(true, from))
     }
 
-    /// The namespaces that were deleted and are not purged yet, or not wholly:
-    /// [`recover`](Self::recover) or [`purge`](Self::purge) them. One round trip a page.
+    /// Lists the namespaces that were deleted and are not purged yet, or not completely. [`recover`](Self::recover) or
+    /// [`purge`](Self::purge) them. One round trip per page.
     pub fn orphans(&self) -> Listing<NamespaceInfo> {
         Listing::of_namespaces(self.store(), |namespaces, from| namespaces.list(false, from))
     }
 
-    /// Deletes a namespace: its name is free at once, its items stay until it is purged. Limiters
-    /// that have joined it go on. Two round trips.
+    /// Deletes a namespace. Its name is free at once, and its items stay until it is purged. Limiters that have joined
+    /// it continue to work. Two round trips.
     ///
     /// # Errors
-    /// [`NamespaceError::NotFound`]; else as [`register`](Self::register).
+    /// [`NamespaceError::NotFound`]; otherwise the errors of [`register`](Self::register).
     pub async fn delete(&self, name: &NamespaceName) -> Result<NamespaceInfo, Error> {
         let store = self.store();
         let deleted = self.limiter.asked(namespaces_of(&*store)?.delete(name, self.limiter.now())).await?;
@@ -105,23 +105,22 @@ impl Namespaces {
     /// Makes the deleted namespace with that id active again, under its name. Two round trips.
     ///
     /// # Errors
-    /// [`NamespaceError::NotFound`]; [`NamespaceError::Status`] where it is active or being purged;
-    /// [`NamespaceError::NameTaken`]; else as [`register`](Self::register).
+    /// [`NamespaceError::NotFound`]; [`NamespaceError::Status`] if it is active or being purged;
+    /// [`NamespaceError::NameTaken`]; otherwise the errors of [`register`](Self::register).
     pub async fn recover(&self, id: &str) -> Result<NamespaceInfo, Error> {
         let store = self.store();
         changed(id, self.limiter.asked(namespaces_of(&*store)?.recover(id)).await?)
     }
 
-    /// Removes the deleted namespace with that id for good: two round trips, then for each page one
-    /// to read it and one for every 25 items to delete. The number of items that are gone. An
-    /// interrupted purge is taken up by calling this again; one of a namespace that is not there
-    /// does nothing.
+    /// Removes the deleted namespace with that id for good, and returns the number of deleted items. Two round trips,
+    /// then for each page one to read it and one for every 25 items to delete. Call it again to continue an interrupted
+    /// purge. If there is no such namespace, it does nothing.
     ///
-    /// Shut limiters down first that have joined it: what they write later belongs to no namespace
-    /// that is listed.
+    /// First shut down the limiters that have joined the namespace: what they write later belongs to no namespace that
+    /// is listed.
     ///
     /// # Errors
-    /// [`NamespaceError::Status`] where it is active; else as [`register`](Self::register).
+    /// [`NamespaceError::Status`] if it is active; otherwise the errors of [`register`](Self::register).
     pub async fn purge(&self, id: &str) -> Result<u64, Error> {
         let store = self.store();
         let namespaces = namespaces_of(&*store)?;

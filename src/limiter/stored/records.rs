@@ -1,4 +1,4 @@
-//! What all calls for stored limits, entities and history share.
+//! Code that all calls for stored limits, entities and history share.
 
 use std::{
     future::poll_fn,
@@ -21,7 +21,7 @@ use crate::{
 };
 
 impl RateLimiter {
-    /// The store.
+    /// Returns the store.
     pub(in crate::limiter) fn store(&self) -> Arc<dyn Store> {
         match self.backend() {
             Backend::Memory(memory) => Arc::new(memory.store.clone()),
@@ -30,7 +30,7 @@ impl RateLimiter {
         }
     }
 
-    /// What holds for an entity and a resource.
+    /// Returns the resolution for an entity and a resource.
     pub(in crate::limiter) async fn resolution(
         &self,
         entity: &EntityId,
@@ -42,8 +42,7 @@ impl RateLimiter {
         }
     }
 
-    /// What holds for an entity and a resource, or the promise of it; without a resource, whether
-    /// the entity has a parent that is charged too.
+    /// Returns the resolution for an entity and a resource, or the promise of it.
     pub(in crate::limiter) fn resolve(&self, entity: &EntityId, resource: &Resource) -> Resolving {
         match self.backend() {
             Backend::Memory(memory) => resolve(&memory.home, entity, resource),
@@ -53,7 +52,7 @@ impl RateLimiter {
         }
     }
 
-    /// A wait for the store that ends in `time`; in memory nobody waits for it.
+    /// Returns a timeout for a wait for the store. Returns `None` in memory: nobody waits there.
     pub(in crate::limiter) fn late(&self, time: Duration) -> Option<Timeout> {
         match self.backend() {
             Backend::Memory(_) | Backend::Scripted(_) => None,
@@ -61,7 +60,7 @@ impl RateLimiter {
         }
     }
 
-    /// A timer, wherever it is made.
+    /// Returns a timer; if the limiter has a runtime of its own, a timer of that runtime.
     pub(in crate::limiter) fn timeout(&self, time: Duration) -> tokio::time::Sleep {
         match self.backend() {
             Backend::Memory(_) | Backend::Scripted(_) => tokio::time::sleep(time),
@@ -69,7 +68,7 @@ impl RateLimiter {
         }
     }
 
-    /// Forgets what an own write has changed.
+    /// Removes the entries from the cache that an own write has changed.
     pub(in crate::limiter) fn forget(&self, scope: &ConfigScope) {
         if let Backend::Gated(gates) = self.backend() {
             gates.resolver().forget(scope);
@@ -94,7 +93,7 @@ impl RateLimiter {
         }
     }
 
-    /// The answer to a call for what is stored beside buckets, unless it comes too late.
+    /// Makes a call for what is stored beside buckets, with the call deadline.
     pub(in crate::limiter) async fn asked<T>(
         &self,
         call: impl Future<Output = Result<T, StoreError>>,
@@ -102,7 +101,7 @@ impl RateLimiter {
         self.answered_in(self.call_deadline(), call).await
     }
 
-    /// The answer to a store call, unless it does not come within `deadline`.
+    /// Makes a store call. Returns an error if its answer does not come within `deadline`.
     pub(in crate::limiter) async fn answered_in<T>(
         &self,
         deadline: Duration,
@@ -125,7 +124,7 @@ impl RateLimiter {
         let records = records_of(&*store)?;
         event.principal = match self.principal() {
             Some(principal) => Some(principal.to_owned()),
-            // The event counts more than who it names.
+            // An event without a principal is better than none.
             None => records.principal().await.unwrap_or_default(),
         };
         let expires_at = event.timestamp.saturating_add(self.audit_retention_seconds());
@@ -133,21 +132,21 @@ impl RateLimiter {
     }
 }
 
-/// No limits and no parents are known.
+/// A resolution without limits and without a parent.
 pub(in crate::limiter) static NOTHING: Resolution = Resolution::nothing();
 
-/// The same, made once.
+/// Returns the same resolution, shared.
 pub(in crate::limiter) fn nothing() -> Resolving {
     static SHARED: LazyLock<Arc<Resolution>> = LazyLock::new(|| Arc::new(Resolution::nothing()));
     Resolving::Known(SHARED.clone())
 }
 
-/// The records of a store that keeps some.
+/// Returns the records of a store, or an error if it keeps none.
 pub(in crate::limiter) fn records_of(store: &dyn Store) -> Result<&dyn Records, Error> {
     store.records().ok_or_else(|| Invalid::NoRecords.into())
 }
 
-/// A store's answer as the caller gets it.
+/// Converts a store's error to the caller's error.
 pub(in crate::limiter) fn answered<T>(result: Result<T, StoreError>) -> Result<T, Error> {
     result.map_err(|error| Unavailable::Store(error).into())
 }

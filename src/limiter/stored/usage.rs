@@ -1,4 +1,4 @@
-//! What was used, and what is left.
+//! Usage: what was consumed, and what is left.
 
 use std::collections::BTreeMap;
 
@@ -13,15 +13,15 @@ use crate::{
     store::BucketListing,
 };
 
-/// What was used, window by window, and what is left: [`RateLimiter::usage`].
+/// The consumption in windows of time, and what is left. Returned by [`RateLimiter::usage`].
 ///
-/// Snapshots are written by the stack's aggregator. Without one there are none.
+/// The stack's aggregator writes the snapshots. Without an aggregator there are none.
 #[derive(Clone, Debug)]
 pub struct Usage {
     limiter: RateLimiter,
 }
 
-/// Snapshots that are being asked for.
+/// A query for snapshots of usage.
 #[derive(Clone, Debug)]
 #[must_use = "a question asks nothing by itself"]
 pub struct Snapshots {
@@ -30,7 +30,7 @@ pub struct Snapshots {
 }
 
 impl RateLimiter {
-    /// What was used, and what is left.
+    /// Returns the usage: what was consumed, and what is left.
     ///
     /// ```
     /// use tollgate::{EntityId, Limit, LimitName, RateLimiter, Resource, model::UsageWindow};
@@ -56,18 +56,18 @@ impl RateLimiter {
 }
 
 impl Usage {
-    /// What an entity used, of all resources.
+    /// Queries the consumption of an entity, of all resources.
     pub fn of_entity(&self, entity: EntityId) -> Snapshots {
         self.of(UsageSubject::Entity(entity))
     }
 
-    /// What all entities used of a resource.
+    /// Queries the consumption of a resource, by all entities.
     pub fn of_resource(&self, resource: Resource) -> Snapshots {
         self.of(UsageSubject::Resource(resource))
     }
 
-    /// The buckets of a resource, shard by shard. Two round trips a page and more: the index may
-    /// hold keys alone.
+    /// Lists the buckets of a resource, shard by shard. Two or more round trips per page: the index may hold only the
+    /// keys.
     pub fn buckets(&self, resource: &Resource) -> Listing<(BucketKey, BucketState)> {
         let listing = BucketListing::OfResource(resource.clone());
         Listing::of_records(self.limiter.store(), move |records, from| {
@@ -76,22 +76,21 @@ impl Usage {
         })
     }
 
-    /// Where a limit stands over all entities that have a bucket of `resource`, refilled to now;
-    /// shards are added up, and buckets that have expired left out. Reads every bucket of the
-    /// resource, and holds a row for each entity.
+    /// Returns the state of a limit over all entities that have a bucket of `resource`, refilled to now. Shards are
+    /// added up, and expired buckets are left out. Reads every bucket of the resource, and holds a row for each entity.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where the store fails.
+    /// [`Error::Unavailable`] if the store fails.
     pub async fn resource_capacity(&self, resource: &Resource, limit: &LimitName) -> Result<ResourceCapacity, Error> {
         let entities = self.capacities(resource, limit).await?;
         Ok(ResourceCapacity::new(resource.clone(), limit.clone(), entities))
     }
 
-    /// The same over those entities that were created without a parent. One more round trip for
-    /// each entity.
+    /// Returns the same, but only over the entities that were created without a parent. One more round trip for each
+    /// entity.
     ///
     /// # Errors
-    /// As [`resource_capacity`](Self::resource_capacity).
+    /// The errors of [`resource_capacity`](Self::resource_capacity).
     pub async fn resource_capacity_of_parents(
         &self,
         resource: &Resource,
@@ -116,7 +115,7 @@ impl Usage {
     async fn capacities(&self, resource: &Resource, limit: &LimitName) -> Result<Vec<EntityCapacity>, Error> {
         let now = self.limiter.now();
         let mut buckets = self.buckets(resource);
-        // Millitokens: capacity of the whole bucket, and what its shards hold.
+        // Millitokens: the capacity of the whole bucket, and what its shards hold.
         let mut held: BTreeMap<EntityId, (i64, i64)> = BTreeMap::new();
         while let Some(row) = buckets.next().await {
             let (key, state) = row?;
@@ -136,7 +135,7 @@ impl Usage {
 }
 
 impl Snapshots {
-    /// Only those of a resource.
+    /// Restricts the query to a resource.
     pub fn resource(mut self, resource: Resource) -> Self {
         self.query.subject = match self.query.subject {
             UsageSubject::Entity(entity) | UsageSubject::EntityResource(entity, _) => {
@@ -147,27 +146,26 @@ impl Snapshots {
         self
     }
 
-    /// Only windows of that length.
+    /// Restricts the query to windows of that length.
     pub fn window(mut self, window: UsageWindow) -> Self {
         self.query.window = Some(window);
         self
     }
 
-    /// Only windows that begin at `time` (epoch seconds) or later.
+    /// Restricts the query to windows that begin at `time` (epoch seconds) or later.
     pub fn since(mut self, time: i64) -> Self {
         self.query.since = Some(time);
         self
     }
 
-    /// Only windows that begin at `time` (epoch seconds) or earlier.
+    /// Restricts the query to windows that begin at `time` (epoch seconds) or earlier.
     pub fn until(mut self, time: i64) -> Self {
         self.query.until = Some(time);
         self
     }
 
-    /// The snapshots, the newest windows first; of an entity without a resource, resource by
-    /// resource. A round trip a page, two for the snapshots of a resource. What is no snapshot is
-    /// passed over.
+    /// Lists the snapshots, the newest windows first; for an entity without a resource, resource by resource. One round
+    /// trip per page, two for the snapshots of a resource. Items that are no snapshots are skipped.
     pub fn list(self) -> Listing<UsageSnapshot> {
         let query = self.query;
         Listing::of_records(self.limiter.store(), move |records, from| {
@@ -176,10 +174,10 @@ impl Snapshots {
         })
     }
 
-    /// The snapshots in one, however many they are.
+    /// Returns the sum of all snapshots, however many there are.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where the store fails.
+    /// [`Error::Unavailable`] if the store fails.
     pub async fn summary(self) -> Result<UsageSummary, Error> {
         let mut tally = Tally::default();
         let mut snapshots = self.list();

@@ -1,4 +1,4 @@
-//! What a flight does next, and for whom.
+//! Decides the next step of a write loop, and for which requests.
 
 use std::sync::Arc;
 
@@ -22,28 +22,29 @@ use crate::{
     telemetry::{self, StoreCall},
 };
 
-/// How often in a row what leases take may be refused before it is written whatever else changes the bucket; and before
-/// it is written even if tokens have come.
+/// The number of refusals in a row after which a write that takes tokens for settled leases has one condition left,
+/// that no tokens were added since the image; and the number after which it has no condition at all.
 const MOST_REFUSED_TAKES: u32 = 3;
 const MOST_REFUSED_OVERDUE: u32 = 10;
 
-/// What a flight does next.
+/// The next step of a write loop.
 pub(super) enum Boarding {
     Write(Write),
-    /// Finds out how the bucket of these differences and requests is by now.
+    /// Reads the bucket again before anything is decided for this batch.
     Look(Batch),
-    /// Begins a shard that is missing beside others.
+    /// Creates a shard that is missing although other shards exist.
     Begin(Batch),
-    /// There was nothing to write.
+    /// There is nothing to write.
     Nothing,
 }
 
-/// Takes the next batch, answers what is known to be short, and plans the write. `looked`: the
+/// Takes the next batch, answers the requests that are known not to fit, and plans the write. `looked` is `true` if the
 /// store has just shown the bucket.
 pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
     loop {
-        // Never mint: by a clock that is ahead a live bucket counts as gone, and one that is behind begins a
-        // bucket in the past. Any answer tells, to another gate too: so this comes before the time.
+        // Never mint tokens. By a clock that is ahead, a live bucket looks expired; by a clock that is behind, a new
+        // bucket begins in the past. Any answer of the store, to another gate too, shows how far the clock is off, and
+        // may come at any time. So check this before the time is read.
         let timeless = gate.context.is_timeless();
         let time = gate.context.now();
         let now = time.at;
@@ -66,10 +67,10 @@ pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
             None => Boarding::Nothing,
             Some(batch) if batch.wanted.is_none() && state.seen.live(now).is_none() => {
                 if !looked {
-                    // Unknown, or gone by an image that others may have made old.
+                    // The bucket is unknown, or expired by an image that writes of others may have made old.
                     return Boarding::Look(batch);
                 }
-                // Differences of a bucket that is gone, and nobody who wants a new one.
+                // The bucket is gone, and nobody asks for a new one.
                 drop(state);
                 drop_pending(gate, batch);
                 continue;
@@ -103,7 +104,8 @@ pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
     }
 }
 
-/// The write of what leases take that was refused too often: it is done whatever the bucket holds.
+/// Returns the write that takes tokens for settled leases, if it was refused too often. It is done whatever the bucket
+/// holds.
 fn take_anyway(gate: &Gate, state: &mut GateState, now: i64) -> Option<Write> {
     let most = if gate.context.background.is_closed() { 1 } else { MOST_REFUSED_TAKES };
     state.seen.live(now)?;
@@ -113,11 +115,12 @@ fn take_anyway(gate: &Gate, state: &mut GateState, now: i64) -> Option<Write> {
     Some(Write { batch, order: Order::Update(Box::new(update)) })
 }
 
-/// The write that begins a shard that is missing beside others: empty, because nobody knows whether it
-/// has ever been, or full, because it has not been used for longer than it takes to fill. Nothing where
-/// there are no others any more.
+/// Returns the write that creates a shard that is missing although other shards exist. A shard that was never seen
+/// begins empty, because its tokens may be spent already. A shard that was seen and has expired begins full, because it
+/// was unused for longer than it takes to fill. Returns `None` if there are no other shards any more, or the read
+/// fails.
 pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
-    // The first shard says how many there are; where it is missing itself, the second one does.
+    // The first shard says how many shards there are. If this is the first shard, ask the second one.
     let witness = BucketKey { shard: u32::from(gate.key.shard == 0), ..gate.key.clone() };
     let read = gate.call(StoreCall::Read, gate.context.store.read(&witness)).await;
     let witness = match read {
@@ -131,7 +134,7 @@ pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
     let count = witness.map_or(1, |state| state.shard_count);
     gate.set_shards(count);
     if count <= gate.key.shard {
-        // There is no such shard: nobody gets anything from it.
+        // There is no such shard, so its requests are denied.
         for waiter in std::mem::take(&mut batch.waiters) {
             let _ = waiter.reply.send(Verdict::Denied(Vec::new()));
         }
@@ -148,7 +151,7 @@ pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
     let wanted = batch.wanted(Others::default());
     let shard = (gate.key.shard, count);
     let create = plan::create_shard(&batch.pending, wanted, shard, full, now, gate.context.write_ids.next());
-    // They are decided by what it holds then.
+    // The contents of the new shard decide these requests.
     state.await_turn(std::mem::take(&mut batch.waiters));
     Some(Write { batch, order: Order::Create(Box::new(create)) })
 }

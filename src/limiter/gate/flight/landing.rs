@@ -1,4 +1,4 @@
-//! What came of a batch, for those who wait and for what is pending.
+//! Handles the result of a write: answers the requests of its batch, and keeps or drops its differences.
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,27 +29,27 @@ use crate::{
     telemetry::{self, Dropped},
 };
 
-/// How often in a row pending differences are tried before they are dropped.
+/// The number of failures in a row after which pending differences are dropped.
 const MOST_FAILURES: u32 = 10;
 
-/// The step of the pauses between these tries, where differences are to be written at once.
+/// The smallest step of the pauses between these tries. It is used if differences are to be written at once.
 const LEAST_PAUSE: Duration = Duration::from_millis(10);
 
-/// How many races in a row a request may lose before it is told so.
+/// The number of lost races in a row after which a request gets no decision.
 const MOST_RACES: u32 = 50;
 
-/// Handles a write that was refused: keeps the image that came back, denies the requests that did not fit, and puts
-/// the others back. They counted on the refill up to when the write was planned.
+/// Handles a write that was refused: keeps the image that came back, denies the requests that did not fit, and puts the
+/// others back. A request fits by the refill up to the time at which the write was planned.
 pub(super) fn refuse(gate: &Gate, Write { mut batch, order }: Write, bucket: Option<BucketState>) {
-    // Not by the refill until the write arrived: others take that before a second try comes. Simulated, 64 processes that
-    // are 20 ms away ask for twice the limit: 73 % of the writes failed instead of 44 %, and nearly half of the requests
-    // had no decision in time.
+    // The refill up to the arrival of the write does not count: others take it before a second try arrives. In a
+    // simulation that counted it, 64 processes at a distance of 20 ms asked for twice the limit: 73 % of the writes
+    // failed instead of 44 %, and nearly half of the requests had no decision in time.
     let planned_at = order.planned_at();
     let time = gate.context.now();
     let mut state = gate.lock();
     gate.miss(&state, bucket.as_ref());
     let mut verdicts = Vec::new();
-    // Nothing is denied by an anchor that a wrong clock has left far ahead, nor by limits that somebody has changed.
+    // Deny nothing if a wrong clock has left the refill time far in the future, or if somebody has changed the limits.
     let limits = batch.wanted.as_deref().unwrap_or_default();
     let shows = |bucket: &&BucketState| !time.is_far_before(bucket.refilled_at) && !plan::differs(bucket, limits);
     match bucket.as_ref().filter(shows).filter(|bucket| plan::is_short(bucket, &batch.changes, planned_at)) {
@@ -78,7 +78,7 @@ pub(super) fn refuse(gate: &Gate, Write { mut batch, order }: Write, bucket: Opt
     answer(verdicts);
 }
 
-/// Denies those of a batch that did not fit, by the refill that they counted on. The others go first next time.
+/// Denies the requests of a batch that do not fit by the refill up to `at`. The others stay in the batch.
 fn deny_short(bucket: &BucketState, batch: &mut Batch, (at, now): (i64, i64)) -> Vec<(Waiter, Verdict)> {
     let Some(limits) = &batch.wanted else { return Vec::new() };
     let mut taken = batch.pending.clone();
@@ -90,7 +90,7 @@ fn deny_short(bucket: &BucketState, batch: &mut Batch, (at, now): (i64, i64)) ->
             batch.waiters.push(waiter);
         } else {
             let mut statuses = plan::statuses(Some(bucket), &waiter.limits, &waiter.amounts, &taken, at);
-            // What there was counts as of then, the wait from now on: at once would be no denial.
+            // The available tokens count as of `at`, the wait from `now` on. A wait of zero would be no denial.
             let later = plan::statuses(Some(bucket), &waiter.limits, &waiter.amounts, &taken, now);
             for (status, later) in statuses.iter_mut().zip(later).filter(|(status, _)| status.exceeded()) {
                 status.retry_after = later.retry_after.map(|wait| wait.max(LEAST_WAIT));
@@ -102,7 +102,7 @@ fn deny_short(bucket: &BucketState, batch: &mut Batch, (at, now): (i64, i64)) ->
     denied
 }
 
-/// Returns in how many ms the first request of a batch is refilled.
+/// Returns the time in which the first request of a batch is refilled, ms.
 fn refill_of(bucket: &BucketState, batch: &Batch) -> f64 {
     let Some(waiter) = batch.waiters.first() else { return 0.0 };
     let refill = |(limit, amount): (&Limit, &i64)| {
@@ -113,17 +113,18 @@ fn refill_of(bucket: &BucketState, batch: &Batch) -> f64 {
     most.unwrap_or(0) as f64
 }
 
-/// Tells everybody whose wish the write has fulfilled.
+/// Handles a write that was done: grants the requests of its batch and confirms its settlements.
 pub(super) fn land(gate: &Arc<Gate>, Write { batch, order }: Write, bucket: BucketState) {
     let time = gate.context.now();
     let now = time.at;
     let mut state = gate.lock();
-    // Limits that were carried alone, for those who still wait: they are decided by what it shows, however short
-    // what is known may be trusted. Processes that carry different ones would never come to an end.
+    // The write carried limits alone, for requests that still wait. This image decides them, however short the time is
+    // for which an image counts as fresh. Otherwise processes with different limits would replace each other's limits
+    // for ever.
     let carried = batch.waiters.is_empty() && batch.wanted.is_some();
     state.pace.landed(!batch.waiters.is_empty(), Instant::now());
     if matches!(order, Order::Create(_)) {
-        // Of another item.
+        // What is known of the other writers belongs to another item.
         state.others.forget();
     }
     state.others.saw(&bucket, &batch.changes, order.id(), gate.written_at(now));
@@ -133,10 +134,10 @@ pub(super) fn land(gate: &Arc<Gate>, Write { batch, order }: Write, bucket: Buck
     state.saw(Some(bucket.clone()), time);
     state.shown |= carried && !state.queue.is_empty();
     drop(state);
-    // Mostly they have the same limits.
+    // Most waiters have the same limits.
     let mut last: Option<(Limits, Amounts)> = None;
     let waits = !batch.bypassed && batch.waiters.iter().any(|waiter| waiter.patience.is_some());
-    // What those behind in the batch took: they start after those before.
+    // The amounts of the waiters behind this one in the batch, which start after it.
     let mut behind = Changes::new();
     let grants: Vec<_> = batch
         .waiters
@@ -163,8 +164,8 @@ pub(super) fn land(gate: &Arc<Gate>, Write { batch, order }: Write, bucket: Buck
     confirm(batch.confirmations, &Ok(()));
 }
 
-/// Returns when a granted request may start: when what it made the bucket owe is refilled. Epoch ms; 0 at once.
-/// `behind` is what those took who were granted after it.
+/// Returns when a granted request may start, epoch ms; 0 if at once. It starts when the debt that it caused is
+/// refilled. `behind` sums up what was granted behind it in the batch; its own amounts are added.
 fn starts_at(bucket: &BucketState, waiter: &Waiter, behind: &mut Changes, now: i64) -> i64 {
     let mut starts = 0;
     for (limit, amount) in waiter.limits.iter().zip(&waiter.amounts).filter(|(_, amount)| **amount > 0) {
@@ -180,8 +181,8 @@ fn starts_at(bucket: &BucketState, waiter: &Waiter, behind: &mut Changes, now: i
     starts
 }
 
-/// Tells a batch's requests that there was no decision, and keeps its differences for later
-/// where that is safe.
+/// Tells the requests of a batch that there is no decision. `keep` keeps its differences for a later write; the failed
+/// write must not have been done.
 pub(super) fn fail(gate: &Arc<Gate>, batch: Batch, error: &Unavailable, keep: bool) {
     if matches!(error, Unavailable::Store(error) if error.kind() == StoreErrorKind::Unknown) {
         gate.context.flew(false);
@@ -194,13 +195,13 @@ pub(super) fn fail(gate: &Arc<Gate>, batch: Batch, error: &Unavailable, keep: bo
     }
     let mut state = gate.lock();
     if !state.flush_due {
-        // Requests that fail meanwhile do not count: only the settlements' own tries do.
+        // Count only the tries of the settlements themselves, not the requests that fail while the timer runs.
         state.failures += 1;
     }
     let give_up = state.failures >= MOST_FAILURES || (gate.context.background.is_closed() && state.failures > 1);
     if keep && !give_up {
         state.keep_pending(batch.pending, batch.confirmations);
-        // Not at once: the flight would turn in circles while the store is down.
+        // Not at once: the write loop would spin while the store is down.
         let step = gate.context.settings.flush_after.max(LEAST_PAUSE);
         let pause = step.saturating_mul(2u32.saturating_pow(state.failures.min(6)));
         gate.flush_later(state, pause);
@@ -216,7 +217,7 @@ pub(super) fn fail(gate: &Arc<Gate>, batch: Batch, error: &Unavailable, keep: bo
     confirm(batch.confirmations, &Err(SettleError::Store(lost)));
 }
 
-/// Drops the differences of a batch: there is no bucket for them any more.
+/// Drops the differences of a batch whose bucket is gone.
 pub(super) fn drop_pending(gate: &Gate, batch: Batch) {
     if !batch.pending.is_empty() {
         telemetry::settlement_dropped(&gate.key, Dropped::Gone, "the bucket is gone");

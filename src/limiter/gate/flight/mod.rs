@@ -1,10 +1,10 @@
-//! Carries batches to the store, one at a time, until nothing is left to do.
+//! The write loop of a gate: writes batches to the store, one at a time, until nothing is left to write.
 //!
-//! It runs in a task of its own: no caller's drop cancels it, and nobody depends on a caller that is not
-//! polled. A caller that has given up by the time its batch lands drops the grant that
-//! it is sent, which gives it back.
+//! The loop runs in a task of its own. So a caller that is dropped cancels no write, and no request depends on a caller
+//! that is not polled. If a caller has given up before its batch is answered, its grant is dropped, which gives the
+//! grant back.
 //!
-//! [`boarding`] takes a batch and plans its write, [`order`] sends it, [`landing`] says what came of it.
+//! [`boarding`] takes a batch and plans its write, [`order`] sends the write, [`landing`] handles the result.
 
 mod boarding;
 mod landing;
@@ -31,17 +31,17 @@ use crate::{
     telemetry::{self, Retry},
 };
 
-/// How often in a row the store may throttle a hot key before its bucket is split.
+/// The number of throttled writes in a row after which the bucket of a hot key is split.
 const THROTTLED: u32 = 3;
 
-/// How often in a row a call may be refused for now before those who wait are told so.
+/// The number of busy answers in a row after which the requests that wait get no decision.
 const MOST_REFUSALS: u32 = 50;
 
-/// Who was woken together boards together within this part of the last round trip.
+/// The part of the last round trip, as its divisor, for which the loop waits for requests of the tasks that it has
+/// woken.
 const GATHER: u32 = 4;
 
-/// Puts the gate down if the flight ends before it has landed, or before it has begun: its runtime
-/// was shut down.
+/// Cleans up if the write loop is dropped before it has ended, or before it has begun: then its runtime was shut down.
 pub(super) struct Airborne {
     gate: Arc<Gate>,
     landed: bool,
@@ -58,7 +58,7 @@ impl Drop for Airborne {
         if !self.landed {
             let mut state = self.gate.lock();
             state.flying = false;
-            // Their senders go: whoever waits is told that the limiter was shut down.
+            // Dropping the queue drops the reply senders, which tells the requests that their runtime is gone.
             let queue = std::mem::take(&mut state.queue);
             self.gate.abandon(state);
             drop(queue);
@@ -69,16 +69,16 @@ impl Drop for Airborne {
 pub(super) async fn fly(mut airborne: Airborne) {
     let gate = &airborne.gate.clone();
     let mut refusals = 0;
-    // Whether the store has just shown the bucket, or that there is none.
+    // `true` if the store has just shown the bucket, or that there is none.
     let mut looked = false;
     loop {
         if rest(gate) {
-            // The gate is down, and may have taken off again.
+            // This loop is over. The gate may have started another one already.
             airborne.landed = true;
             return;
         }
         pace(gate).await;
-        // What to write is decided once there is a place: who has given up by then is not written for.
+        // Plan the write after a place is free: nothing is written for requests that have given up by then.
         let place = gate.context.places.take().await;
         if place.waited {
             reject_overdue(gate);
@@ -126,7 +126,7 @@ pub(super) async fn fly(mut airborne: Airborne) {
             Boarding::Nothing => continue,
         };
         looked = false;
-        // How many, all at once.
+        // The number of tasks that this write wakes at once.
         let mut woken = 0;
         let begun = Instant::now();
         let landing = execute(gate, &mut write).await;
@@ -185,7 +185,7 @@ pub(super) async fn fly(mut airborne: Airborne) {
     }
 }
 
-/// Ends the flight if there is nothing to write.
+/// Ends the loop if there is nothing to write. Returns `true` if it is over.
 fn rest(gate: &Gate) -> bool {
     let mut state = gate.lock();
     if state.has_work() {
@@ -196,9 +196,10 @@ fn rest(gate: &Gate) -> bool {
     true
 }
 
-/// Tasks that verdicts have woken together may want more of the same bucket: lets them board together, with
-/// those who wait already, as long as more of them come and not for longer than `most`. Otherwise those who
-/// come first take off alone, the others wait for the flight after that, and they never meet again.
+/// Waits for tasks that verdicts have woken together and that may ask for the same bucket again, so that the next write
+/// carries all their requests and those in the queue. Waits while more requests come, and at most for `most`. Otherwise
+/// the first task would start a write alone, the others would wait for the write after it, and they would stay apart
+/// for ever.
 async fn gather(gate: &Gate, woken: usize, most: Duration) {
     let until = Instant::now() + most;
     let mut waiting = gate.lock().queue.len();
@@ -212,8 +213,8 @@ async fn gather(gate: &Gate, woken: usize, most: Duration) {
     }
 }
 
-/// Waits until the next write is worth it. Nobody waits past a deadline: a write that somebody needs departs
-/// early enough for it, or if the store throttles, who needs it earlier is told so.
+/// Waits until the next write is worth sending, but not past a deadline: a write starts early enough for the requests
+/// that need it. If the store throttles, requests that need it earlier are told so instead.
 async fn pace(gate: &Gate) {
     let now = Instant::now();
     let mut late = Vec::new();
@@ -237,15 +238,15 @@ async fn pace(gate: &Gate) {
     }
 }
 
-/// Tells those whose deadline comes before a write can be back that there is no decision: it would be done for
-/// nobody.
+/// Answers the requests whose deadline is before a write can be back: there is no decision. Otherwise the write would
+/// be done for nobody.
 fn reject_overdue(gate: &Gate) {
     let back = Instant::now() + gate.context.round_trip.mean() / 2;
     let late = gate.lock().overdue(back, Unavailable::Deadline);
     answer(late);
 }
 
-/// Not under the lock: a reply that nobody takes ends up in the gate again.
+/// Sends verdicts. It must not be called under the lock: if nobody takes a grant, it goes back to the gate.
 fn answer(verdicts: Vec<(Waiter, Verdict)>) {
     for (waiter, verdict) in verdicts {
         let _ = waiter.reply.send(verdict);

@@ -1,4 +1,4 @@
-//! A write, and how it ends.
+//! Sends a write, and finds out how it ended.
 
 use super::super::{Gate, batch::Batch};
 use crate::{
@@ -27,7 +27,7 @@ impl Order {
         }
     }
 
-    /// Returns the time that it was planned for: epoch ms.
+    /// Returns the time for which the write was planned, epoch ms.
     pub(super) fn planned_at(&self) -> i64 {
         match self {
             Self::Update(update) => update.now,
@@ -39,7 +39,8 @@ impl Order {
         state.last_write.as_ref() == Some(self.id())
     }
 
-    /// Returns how the write ended: one that is refused by its own result has landed, and this is the second answer.
+    /// Returns how the write ended. If it was refused and the item shows its own id, it was done before, and this is
+    /// the second answer.
     fn own(&self, outcome: Outcome) -> Outcome {
         match outcome {
             Outcome::Refused(Some(state)) if self.has_written(&state) => Outcome::Applied(state),
@@ -47,7 +48,7 @@ impl Order {
         }
     }
 
-    /// A create needs no guard: if it has landed, there is a bucket.
+    /// Adds the condition that the write was not done before. A create needs none: if it was done, the bucket exists.
     fn guard(&mut self) {
         if let Self::Update(update) = self {
             update.guard = Guard::NotLanded(update.id.clone());
@@ -62,12 +63,12 @@ impl Order {
     }
 }
 
-/// Sends a write, and again if its answer was lost. An error that is busy, or is not applied, has done nothing.
+/// Sends a write, and sends it again if its answer was lost. A write that is busy or not applied has changed nothing.
 pub(super) async fn execute(gate: &Gate, write: &mut Write) -> Result<Outcome, StoreError> {
     let order = &mut write.order;
     let gives = write.batch.changes.iter().any(|change| change.give > 0);
     if gives {
-        // Never mint: a network that delivers it twice gives nothing back twice.
+        // Never mint tokens: if the network delivers this write twice, it must not give back twice.
         order.guard();
     }
     let error = match order.send(gate).await {
@@ -75,7 +76,7 @@ pub(super) async fn execute(gate: &Gate, write: &mut Write) -> Result<Outcome, S
         answer => return answer.map(|outcome| order.own(outcome)),
     };
     if gives {
-        // Never mint: what is given back is not sent twice. A look tells whether it has landed.
+        // Never mint tokens: a write that gives tokens back is not sent twice. A read shows if it was done.
         return match gate.read().await {
             Ok(Some(state)) if order.has_written(&state) => Ok(Outcome::Applied(state)),
             _ => Err(error),
@@ -85,13 +86,13 @@ pub(super) async fn execute(gate: &Gate, write: &mut Write) -> Result<Outcome, S
     telemetry::store_retried(Retry::LostAnswer);
     match order.send(gate).await.map(|outcome| order.own(outcome)) {
         Ok(Outcome::Applied(state)) => Ok(Outcome::Applied(state)),
-        // It may have landed before somebody else's write.
+        // The write may have been done before another write replaced its id.
         Ok(Outcome::Refused(_)) | Err(_) => Err(error),
     }
 }
 
 impl Gate {
-    /// A store call that ends in time, one way or another.
+    /// Makes a store call, with the store deadline.
     pub(in crate::limiter::gate) async fn call<T: Answer>(
         &self,
         which: StoreCall,

@@ -5,7 +5,7 @@ fn level(random: &mut fastrand::Rng) -> Level {
     Level { tokens: random.i64(-5_000..20_000), remainder: random.i64(..1_000) }
 }
 
-/// Any bucket that a store may show.
+/// Returns a bucket that a store may show.
 fn bucket(random: &mut fastrand::Rng) -> BucketState {
     let mut bucket = BucketState::new(random.i64(..));
     bucket.expires_at = match random.u8(..8) {
@@ -31,7 +31,7 @@ fn bucket(random: &mut fastrand::Rng) -> BucketState {
     bucket
 }
 
-/// However it changes from one time to the next.
+/// Checked for many changes from one record to the next.
 #[test]
 fn all_that_decides_is_kept() {
     let mut random = fastrand::Rng::with_seed(7);
@@ -64,7 +64,7 @@ fn all_that_decides_is_kept() {
         assert_eq!((state.seen_at, state.changed_at), (seen_at, changed_at));
         assert_eq!(state.others.consumed, known);
         assert!(!seen || state.others.peer_at == peer_at);
-        // What nobody decides by.
+        // No decision depends on these fields.
         for limit in before.iter_mut().flat_map(|bucket| &mut bucket.limits) {
             limit.consumed = 0;
             assert_eq!(state.most_asked(&limit.name), limit.parameters.capacity());

@@ -1,7 +1,7 @@
-//! The gates of a limiter: one per bucket in use, bounded.
+//! The gates of a limiter: one for each bucket in use, up to a bound.
 //!
-//! Of a gate that nobody uses or holds a record is kept in its [`place`], and it is made anew from that when
-//! somebody asks. [`rounds`] say when.
+//! If no request uses a gate or holds a reference to it, the gate can rest: its [`place`] then keeps only a compact
+//! record, from which the gate is made again at the next request. The [`rounds`] decide which gates rest.
 
 mod place;
 mod rounds;
@@ -22,30 +22,30 @@ use self::{
 use super::{context::Context, gate::Gate, resolver::Resolver};
 use crate::model::BucketKey;
 
-/// Finds and keeps gates. A gate that is forgotten takes no decision with it: it knew an image
-/// of its bucket, and the next write brings another. A gate that has something to write is kept.
+/// Finds and keeps gates. A gate can be forgotten without changing a decision: it only cached the state of its bucket,
+/// and the next write returns that again. A gate that has something to write is not forgotten.
 #[derive(Debug)]
 pub(super) struct Gates {
     cache: Cache<Key, Place, UnitWeighter, RandomState, KeepBusy>,
     context: Arc<Context>,
-    /// Whoever makes or wakes a gate, or lets one rest, holds it: nobody gets a second gate for a bucket
-    /// meanwhile. Taken before the cache's own locks, and those before a gate's.
+    /// Locked while a gate is made, woken or put to rest, so that a bucket never gets a second gate meanwhile. Lock
+    /// order: this lock, then the cache's own locks, then a gate's.
     rounds: Mutex<Rounds>,
 }
 
 impl Gates {
-    /// Returns `true` if the gate is one of these.
+    /// Returns `true` if `gate` belongs to this limiter.
     pub(super) fn are_those_of(&self, gate: &Gate) -> bool {
         gate.is_in(&self.context)
     }
 
-    /// At most about `most` gates that have nothing to write.
+    /// Keeps at most about `most` gates that have nothing to write.
     pub(super) fn new(most: usize, context: Context) -> Self {
         let cache = Cache::with(most, most as u64, UnitWeighter, RandomState::new(), KeepBusy);
         Self { cache, context: Arc::new(context), rounds: Mutex::default() }
     }
 
-    /// The gate of a bucket.
+    /// Returns the gate of a bucket.
     #[inline]
     pub(super) fn get(&self, key: BucketKey) -> Arc<Gate> {
         match self.cache.get(&key) {
@@ -54,13 +54,13 @@ impl Gates {
         }
     }
 
-    /// The gate of a bucket that has none, or whose gate is at rest.
+    /// Returns the gate of a bucket that has none, or whose gate rests.
     #[cold]
     fn wake(&self, key: BucketKey) -> Arc<Gate> {
         let mut rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
         let known = self.cache.peek(&key);
         if let Some(Place::Awake(gate)) = known {
-            // Somebody was faster.
+            // Another thread was faster.
             return gate;
         }
         let own = rounds.key(&key);
@@ -77,9 +77,9 @@ impl Gates {
         gate
     }
 
-    /// Puts a gate to rest that nobody uses or holds. The gate again, if it is to be looked at later.
+    /// Puts a gate to rest if it is not in use. Returns the gate if it is to be checked again later.
     fn rest(&self, key: &Key, gate: Arc<Gate>, now: i64) -> Option<Arc<Gate>> {
-        // The cache has it, and this one.
+        // Two references are expected: that of the cache, and this one.
         if !gate.try_rest(now) || Arc::strong_count(&gate) > 2 {
             return Some(gate);
         }
@@ -89,19 +89,19 @@ impl Gates {
                 drop(gate);
                 match own.into_resting() {
                     Ok(resting) => (Place::Resting(resting), None),
-                    // Somebody got it before it was taken.
+                    // Another thread has got the gate before its place was marked as taken.
                     Err(own) => (Place::Awake(own.clone()), Some(own)),
                 }
             }
-            // It was forgotten, and there is another one by now.
+            // The gate was forgotten meanwhile, and the place belongs to another one.
             other => (other, None),
         };
         self.put(key.clone(), place);
         again
     }
 
-    /// What is in a place, which is taken until something is put there: who comes meanwhile waits for
-    /// [`rounds`](Self::rounds).
+    /// Takes the content of a place. Until something is put there again, the place is marked as taken, and others who
+    /// want the gate wait for the lock of [`rounds`](Self::rounds).
     fn take(&self, key: Key) -> Option<Place> {
         let mut before = None;
         self.cache.replace_with_lifecycle(key, Place::Taken, true, &mut before).ok()?;
@@ -109,7 +109,7 @@ impl Gates {
     }
 
     fn put(&self, key: Key, place: Place) {
-        // As if nobody had touched it: neither counts as a use.
+        // A soft replacement, which does not count as a use of the entry.
         if let Err((key, place)) = self.cache.replace(key, place, true) {
             self.cache.insert(key, place);
         }

@@ -1,4 +1,4 @@
-//! Stops asking a store that keeps failing.
+//! The circuit breaker: it stops requests from asking a store that keeps failing.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering},
@@ -7,25 +7,25 @@ use std::{
 
 use crate::{model::BreakerState, store::StoreError, telemetry};
 
-/// When a limiter stops waiting for a store that keeps failing:
+/// Settings of the circuit breaker, which stops requests from waiting for a store that keeps failing:
 /// [`Builder::breaker`](super::Builder::breaker).
 ///
-/// After so many [`failures`](Self::failures) in a row, or where so great a part of the last calls has failed
-/// as [`failure_rate`](Self::failure_rate) says, the breaker is open: acquires that would have
-/// to ask the store fail at once, with [`Unavailable::BreakerOpen`](crate::error::Unavailable::BreakerOpen).
-/// After 50 ms one acquire asks the store all the same, then another after twice that time, up to the
-/// [`cool_down`](Self::cool_down); when the store answers, the breaker closes.
+/// The breaker opens after a number of [`failures`](Self::failures) in a row, or if the share of failures in the last
+/// calls reaches the [`failure_rate`](Self::failure_rate). While it is open, acquires that need the store fail at once
+/// with [`Unavailable::BreakerOpen`](crate::error::Unavailable::BreakerOpen). After 50 ms one acquire asks the store as
+/// a probe, and after each failed probe the pause doubles, up to the [`cool_down`](Self::cool_down). When the store
+/// answers, the breaker closes.
 ///
-/// A failure is a store call that timed out, whose connection failed, or that the store answered with an error of its
-/// own. An acquire that missed its deadline counts too, if the store was asked and has
-/// answered nothing at all for 400 ms, or four round trips if these are more: so a store that takes connections and
-/// never answers is found out by its first callers. An answer of any other kind is none, a denial, a lost race for
-/// a bucket or a refusal for lack of permission neither. Throttling does not count, neither way: it mostly strikes one busy bucket, and
-/// the store is not down. Nor do transactions that fail, which their own number may cause.
+/// A store call counts as a failure if it timed out, its connection failed, or the store answered with a server error.
+/// An acquire that missed its deadline also counts if the store was asked and has answered nothing at all for 400 ms,
+/// or for four round trips if that is longer. So the first callers already detect a store that accepts connections and
+/// never answers. No other answer is a failure: not a denial, a lost race for a bucket or a missing permission.
+/// Throttling counts neither as a failure nor as a success, because it mostly affects one busy bucket while the store
+/// is up. Failed transactions do not count either, because they may fail by their own number.
 ///
-/// What needs no store call goes on while it is open: grants from tokens taken ahead, denials of
-/// buckets known to be short. Settlements are tried as ever, and when one is written, the breaker
-/// closes.
+/// While the breaker is open, all that needs no store call works on: grants from prefetched tokens, and denials of
+/// buckets that are known to be short. Settlements are still tried. If one is written, the breaker closes, unless there
+/// is a failure rate: then only a probe closes it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -41,11 +41,11 @@ pub struct Breaker {
     cool_down: Duration,
 }
 
-/// So many of the last calls.
+/// A number of failures among the last calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Rate {
     failures: u32,
-    /// One bit for each call.
+    /// A mask with one bit for each call that counts.
     calls: u64,
 }
 
@@ -56,22 +56,23 @@ impl Rate {
 }
 
 impl Breaker {
-    /// Opens after 5 failures in a row, for a second at the most before it is tried again.
+    /// Returns the default settings: opens after 5 failures in a row, and pauses for up to a second before a probe.
     pub const fn new() -> Self {
         Self { failures: 5, rate: None, cool_down: Duration::from_secs(1) }
     }
 
-    /// How many store calls in a row must fail. Default: 5; at least 1.
+    /// Sets how many store calls in a row must fail. Default: 5; at least 1.
     pub fn failures(mut self, failures: u32) -> Self {
         self.failures = failures.max(1);
         self
     }
 
-    /// Opens as well where at least `percent` of the last `calls` store calls have failed, in whatever order: a
-    /// store that answers every other call never fails often in a row. Up to 64 calls are looked at; calls
-    /// from before it has closed count no more. Off by default. It closes only when a probe is answered.
+    /// Also opens the breaker if at least `percent` of the last `calls` store calls have failed, in any order: if a
+    /// store answers every other call, failures in a row never reach the bound. At most 64 calls are counted, and none
+    /// from before the breaker last closed. Off by default. With this setting, only a probe that is answered closes the
+    /// breaker.
     ///
-    /// While it is open, nothing is decided by the store: a store that fails seldom does less harm than that.
+    /// While the breaker is open, the store decides nothing: a low failure rate does less harm than that.
     ///
     /// ```
     /// use tollgate::limiter::Breaker;
@@ -85,9 +86,9 @@ impl Breaker {
         self
     }
 
-    /// The longest that the store is left alone before it is asked again, by the limiter's clock; up to half
-    /// as long again, at random, so that processes do not ask all at once. The first times are shorter: 50 ms, then
-    /// twice as long each time. Default: a second.
+    /// Sets the longest pause before the store is asked again, by the limiter's clock. Up to half of the pause is added
+    /// at random, so that processes do not all ask at the same time. The first pauses are shorter: 50 ms, then twice as
+    /// long each time. Default: a second.
     pub fn cool_down(mut self, time: Duration) -> Self {
         self.cool_down = time;
         self
@@ -104,19 +105,19 @@ impl Default for Breaker {
 #[derive(Debug)]
 pub(super) struct Switch {
     settings: Option<Breaker>,
-    /// When the store may be asked again, epoch ms; [`CLOSED`] while it is asked as ever.
+    /// The time at which the store may be asked again, epoch ms; [`CLOSED`] while the breaker is closed.
     retry_at: AtomicI64,
-    /// Failures in a row.
+    /// The number of failures in a row.
     failures: AtomicU32,
-    /// Which of the last calls have failed: the last one is the lowest bit.
+    /// The outcomes of the last calls: a bit is 1 for a failure. The lowest bit is the last call.
     failed: AtomicU64,
-    /// A probe is on its way, which finds out if the store answers again.
+    /// `true` while a probe asks the store if it answers again.
     probing: AtomicBool,
-    /// How many have, in vain, since it has opened.
+    /// The number of failed probes since the breaker opened.
     probes: AtomicU32,
-    /// When the store has answered last, or was asked after it had answered everything: epoch ms.
+    /// The time of the store's last answer, or of the first call after all calls were answered: epoch ms.
     heard_at: AtomicI64,
-    /// How many calls have no answer yet.
+    /// The number of calls without an answer yet.
     unanswered: AtomicU32,
 }
 
@@ -131,11 +132,11 @@ impl Drop for Unanswered<'_> {
     }
 }
 
-/// How long after it has opened the store is asked again, ms; twice as long each time.
+/// The first pause after the breaker has opened, ms. Each further pause is twice as long.
 const FIRST_PAUSE: i64 = 50;
 
 impl Switch {
-    /// Without settings it never opens.
+    /// Creates a breaker. Without settings it never opens.
     pub(super) fn new(settings: Option<Breaker>) -> Self {
         Self {
             settings,
@@ -162,7 +163,7 @@ impl Switch {
         }
     }
 
-    /// Returns `true` if the store may be asked. `now` (epoch ms) is only read while it is open.
+    /// Returns `true` if the store may be asked. `now` (epoch ms) is read only while the breaker is open.
     #[inline]
     pub(super) fn admits(&self, now: impl FnOnce() -> i64) -> bool {
         match self.retry_at.load(Ordering::Relaxed) {
@@ -171,22 +172,22 @@ impl Switch {
         }
     }
 
-    /// Returns `true` if nobody may ask the store at `now` (epoch ms), not even to find out if it answers again.
+    /// Returns `true` if no request may ask the store at `now` (epoch ms), not even as a probe.
     pub(super) fn refuses(&self, now: i64) -> bool {
         let retry_at = self.retry_at.load(Ordering::Relaxed);
-        // A clock that was set back must not keep it open for longer than twice the pause.
+        // If the clock was set back, the breaker must not stay open for longer than twice the pause.
         retry_at != CLOSED && now < retry_at && retry_at <= now.saturating_add(self.cool_down().saturating_mul(2))
     }
 
-    /// Returns `true` if the caller is the one who finds out.
+    /// Returns `true` if the caller is the one to probe.
     #[cold]
     fn admits_probe(&self, retry_at: i64, now: i64) -> bool {
         if self.refuses(now) {
             return false;
         }
         let next = self.next(now);
-        // One at a time: whoever is later finds the next time. A probe that gets lost is followed by
-        // another one after as long.
+        // Only one thread wins: the others find the next time here. If a probe gets lost, another one follows after the
+        // same pause.
         let won = self.retry_at.compare_exchange(retry_at, next, Ordering::AcqRel, Ordering::Relaxed).is_ok();
         if won {
             self.probing.store(true, Ordering::Release);
@@ -195,21 +196,21 @@ impl Switch {
         won
     }
 
-    /// Notes that the store is asked something. Dropped: that this call is over.
+    /// Counts a call to the store, until the returned guard is dropped.
     pub(super) fn asks(&self, now: impl FnOnce() -> i64) -> Unanswered<'_> {
         if self.unanswered.fetch_add(1, Ordering::Relaxed) == 0 {
-            // Nothing was heard before because nobody has asked.
+            // The store was silent because it was not asked.
             self.heard_at.store(now(), Ordering::Relaxed);
         }
         Unanswered(self)
     }
 
-    /// Notes how a store call ended.
+    /// Records the outcome of a store call.
     pub(super) fn heard<T>(&self, result: &Result<T, StoreError>, now: impl FnOnce() -> i64) {
         match result {
             Err(error) if error.is_busy() => self.heard_at.store(now(), Ordering::Relaxed),
             Err(error) if error.kind().is_outage() => self.failed(now()),
-            // It answers, although what it holds or what it is asked is wrong.
+            // The store answers, although its data or the call is wrong.
             _ => {
                 self.heard_at.store(now(), Ordering::Relaxed);
                 self.answered();
@@ -217,12 +218,12 @@ impl Switch {
         }
     }
 
-    /// Notes that a store call did not end in time.
+    /// Records that a store call did not end in time.
     pub(super) fn timed_out(&self, now: i64) {
         self.failed(now);
     }
 
-    /// Notes that an acquire has missed its deadline, which is a failure if the store has been silent for longer than
+    /// Records that an acquire has missed its deadline. This is a failure if the store has been silent for longer than
     /// `patience` (ms).
     pub(super) fn missed(&self, now: i64, patience: i64) {
         if now.saturating_sub(self.heard_at.load(Ordering::Relaxed)) > patience {
@@ -246,8 +247,8 @@ impl Switch {
         }
     }
 
-    /// Returns `true` if an answer closes it. If it has opened because part of the calls fail, others that were
-    /// under way answer all the time: only once somebody was sent to find out.
+    /// Returns `true` if an answer may close the breaker. With a failure rate it may only while a probe is in flight:
+    /// some of the other calls that are still in flight succeed all the time.
     fn is_convincing(&self) -> bool {
         self.settings.is_none_or(|settings| settings.rate.is_none()) || self.probing.load(Ordering::Acquire)
     }
@@ -268,7 +269,7 @@ impl Switch {
         }
     }
 
-    /// Notes one call more, where anybody looks at them. Which of the last ones have failed.
+    /// Records the outcome of a call if there is a failure rate, and returns the outcomes of the last calls.
     fn note(&self, failed: bool) -> u64 {
         if self.settings.is_none_or(|settings| settings.rate.is_none()) {
             return 0;
@@ -279,7 +280,7 @@ impl Switch {
         }
     }
 
-    /// When the store may be asked next: epoch ms.
+    /// Returns the time at which the store may be asked next: epoch ms.
     fn next(&self, now: i64) -> i64 {
         let longer = FIRST_PAUSE.saturating_mul(1 << self.probes.load(Ordering::Relaxed).min(30));
         let pause = self.cool_down().min(longer);

@@ -110,7 +110,7 @@ impl Error {
 pub struct QueueFull {
     /// The number of requests that wait.
     pub waiters: usize,
-    /// The denial, with the exact time until the request would be granted after all that wait.
+    /// The denial, with the exact time until the request would be granted after all requests that wait.
     pub denied: Denied,
 }
 

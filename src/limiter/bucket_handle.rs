@@ -92,7 +92,7 @@ impl BucketHandle {
     /// Sets limits for every acquire for which none are stored at its time.
     ///
     /// # Errors
-    /// As [`limits`](Self::limits).
+    /// Those of [`limits`](Self::limits).
     pub fn default_limits<L>(self, limits: L) -> Result<Self, Error>
     where
         L: TryInto<Limits, Error: Into<Error>>,

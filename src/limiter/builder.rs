@@ -276,7 +276,7 @@ impl Builder {
     /// Builds a limiter like [`build`](Self::build), over a store that is shared with others.
     ///
     /// # Errors
-    /// As [`build`](Self::build).
+    /// Those of [`build`](Self::build).
     pub fn build_shared(self, store: Arc<dyn Store>) -> Result<RateLimiter, Invalid> {
         let runtime = match &self.runtime {
             Some(runtime) => runtime.clone(),

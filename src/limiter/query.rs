@@ -104,22 +104,22 @@ async fn look(request: Request) -> Result<Availability, Error> {
 }
 
 impl QueryWait {
-    /// As [`Query::limits`].
+    /// See [`Query::limits`].
     pub fn limits(self, limits: impl IntoLimits) -> Self {
         Self(self.0.limits(limits))
     }
 
-    /// As [`Query::default_limits`].
+    /// See [`Query::default_limits`].
     pub fn default_limits(self, limits: impl IntoLimits) -> Self {
         Self(self.0.default_limits(limits))
     }
 
-    /// As [`Query::cost`].
+    /// See [`Query::cost`].
     pub fn cost(self, name: impl AsRef<str>, tokens: u64) -> Self {
         Self(self.0.cost(name, tokens))
     }
 
-    /// As [`Query::costs`].
+    /// See [`Query::costs`].
     pub fn costs(self, cost: &Cost) -> Self {
         Self(self.0.costs(cost))
     }

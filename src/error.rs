@@ -70,7 +70,7 @@ pub enum ErrorCategory {
     Validation,
     /// The stack is missing, or could not be provisioned.
     Infrastructure,
-    /// The table belongs to a version that this crate does not understand.
+    /// The table has a version that this crate does not support.
     Version,
 }
 
@@ -133,9 +133,9 @@ pub struct ExceedsCapacity {
     pub owner: Owner,
     /// The limit whose capacity the cost exceeds.
     pub limit: LimitName,
-    /// Tokens asked for.
+    /// The tokens that were requested.
     pub requested: u64,
-    /// Tokens that a full bucket holds.
+    /// The capacity of the limit in tokens.
     pub capacity: u64,
 }
 
@@ -348,7 +348,7 @@ pub enum StackError {
         table: String,
         /// The oldest Python client that may use the table.
         required: String,
-        /// The Python client that this crate counts as.
+        /// The version of the Python client that this crate is equivalent to.
         equivalent: &'static str,
     },
     /// A version of the table is invalid.

@@ -41,7 +41,7 @@
 //!
 //! # Features
 //!
-//! | feature | default | brings |
+//! | feature | default | adds |
 //! |---|---|---|
 //! | `dynamodb` | yes | [`store::dynamodb`] and [`RateLimiter::open`] |
 //! | `axum` | yes | [`extract`], keys from axum's matched path, its parameters and `ConnectInfo` |
@@ -52,11 +52,11 @@
 //!
 //! # Guarantees
 //!
-//! - Over any time, all processes together are granted at most a bucket's capacity, its refill in that time, and what
-//!   was given back, to the thousandth of a token. In case of doubt tokens are lost, never minted. The time is that of
-//!   the writing processes' clocks, each corrected by the store's answers. Their differences (about a second at most)
-//!   and the time that a write is in flight widen the time that counts. [Prefetched](limiter::Prefetch) tokens widen it
-//!   too, if prefetch is used.
+//! - Over any interval, all processes together are granted at most a bucket's capacity, its refill in that interval,
+//!   and what was given back, to the thousandth of a token. In case of doubt tokens are lost, never minted. The refill
+//!   follows the clocks of the writing processes, each corrected by the store's answers. So the interval that counts is
+//!   longer by the difference of these clocks (about a second at most) and by the time that a write is in flight. With
+//!   [prefetch](limiter::Prefetch), it is also longer by the lifetime of prefetched tokens.
 //! - A denied request leaves every limit as it was.
 //! - Dropping is safe anywhere. The documentation of [`layer`] and [`Lease`] describes the effect of each drop.
 //! - No request waits for the store beyond its deadline, or waits for capacity unless it is told to. No code on its

@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn every_answer_narrows_the_bounds() {
         let (time, monotonic) = time();
-        // The store's clock is 300 ms behind the full second.
+        // At the monotonic time 0 the store's next second begins in 300 ms.
         for (sent, date) in [(0, NOON), (250, NOON), (310, NOON + 1), (700, NOON + 1)] {
             monotonic.set(sent);
             time.observe(date, sent, sent + 10);

@@ -83,7 +83,7 @@ struct Shared {
 /// The settings of a limiter.
 #[derive(Clone, Debug)]
 pub(super) struct LimiterSettings {
-    /// The longest that an acquire waits for the store.
+    /// The longest time that an acquire waits for the store.
     pub(super) deadline: Deadline,
     /// The name that the history records for changes of stored limits and entities.
     pub(super) principal: Option<String>,

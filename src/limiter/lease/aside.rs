@@ -7,7 +7,7 @@ use crate::{
     model::{LimitName, LimitStatus},
 };
 
-/// The data that most leases do not have. An inline lease (`Few`) never has it.
+/// The data that most leases do not have.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Aside {
     /// `true` if this process decided without the store.

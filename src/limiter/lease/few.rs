@@ -36,7 +36,7 @@ pub(in crate::limiter) struct Few {
     deadline: Marked,
 }
 
-/// A bucket in memory that needs no allocation.
+/// A bucket in memory, found or pinned.
 #[derive(Clone, Debug)]
 pub(in crate::limiter) enum Alone {
     /// With the limits that it was made with.

@@ -1,4 +1,4 @@
-//! Where the time comes from.
+//! Clocks: the sources of the time.
 
 mod store_time;
 
@@ -15,12 +15,12 @@ pub use store_time::StoreTime;
 
 pub(crate) use store_time::CorrectedClock;
 
-/// Tells the time that buckets are refilled by.
+/// A clock that gives the time for the refill of buckets.
 pub trait Clock: Debug + Send + Sync + 'static {
-    /// Milliseconds since the epoch.
+    /// Returns the time in milliseconds since the epoch.
     fn now(&self) -> i64;
 
-    /// How far it may be off the store's time, in milliseconds; `None` where nobody knows.
+    /// Returns how far the clock may be off the store's time, in milliseconds, or `None` if that is not known.
     fn error(&self) -> Option<i64> {
         None
     }
@@ -32,9 +32,9 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> i64 {
-        // Before the epoch is as good as at it: refill counts differences, and none is negative.
+        // A time before the epoch counts as the epoch: refill needs only differences, and none is negative.
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        // Not `as_millis`, which multiplies 128 bits.
+        // Not `as_millis`, because it multiplies 128-bit integers.
         i64::try_from(since.as_secs())
             .unwrap_or(i64::MAX)
             .saturating_mul(1000)
@@ -42,32 +42,31 @@ impl Clock for SystemClock {
     }
 }
 
-/// The time since it was made, added to what the wall clock said then: a wall clock that is set
-/// does not move it. The default of limiters in memory, whose buckets no other process sees.
+/// A clock that reads the wall clock once and then adds the time since: changes of the wall clock do not move it. It is
+/// the default of limiters in memory, because no other process sees their buckets.
 ///
-/// Reading it costs less than asking the operating system: it counts the processor's ticks (where
-/// those are not steady, it does ask), and is put right by the system's monotonic clock about once
-/// a second.
+/// To read it costs less than a call of the operating system. It counts the processor's ticks, and about once a second
+/// the system's monotonic clock corrects it. If the ticks are not steady, it asks the operating system.
 #[derive(Debug)]
 pub struct MonotonicClock {
     ticks: quanta::Clock,
     start: Instant,
-    /// The ticks at the start.
+    /// The tick count at the start.
     started_at: u64,
-    /// What the wall clock said at the start: epoch ns.
+    /// The wall clock's time at the start: epoch ns.
     epoch: u64,
-    /// Until when the correction holds: ns of ticks since the start.
+    /// The time until which the correction is valid: ns of ticks since the start.
     corrected_until: AtomicU64,
-    /// What is added to the ticks: ns.
+    /// The correction that is added to the ticks: ns.
     correction: AtomicI64,
 }
 
-/// How long a correction holds, ns: ticks are off by a few microseconds a second.
+/// The time for which a correction is valid, ns: ticks drift by a few microseconds a second.
 const CORRECT_EVERY: u64 = 1_000_000_000;
 
 impl MonotonicClock {
-    /// A clock that starts at what the wall clock says. The first of a process takes a few
-    /// milliseconds to find out how long a tick is.
+    /// Creates a clock that starts at the wall clock's time. The first clock of a process takes some milliseconds to
+    /// measure the length of a tick.
     pub fn new() -> Self {
         let ticks = quanta::Clock::new();
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -84,7 +83,7 @@ impl MonotonicClock {
     #[cold]
     fn correct(&self, ticks: u64) {
         let elapsed = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        // Two that come at once store nearly the same.
+        // If two threads correct at the same time, they store nearly the same.
         self.correction.store(elapsed.wrapping_sub(ticks).cast_signed(), Ordering::Relaxed);
         self.corrected_until.store(ticks.saturating_add(CORRECT_EVERY), Ordering::Relaxed);
     }
@@ -108,7 +107,7 @@ impl Clock for MonotonicClock {
     }
 }
 
-/// A clock that stands until it is told to move, for tests.
+/// A clock that only moves when it is told to, for tests.
 ///
 /// ```
 /// use std::time::Duration;
@@ -124,17 +123,17 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// A clock that shows `now` (epoch ms). Clones show the same time.
+    /// Creates a clock that shows `now` (epoch ms). Its clones show the same time.
     pub fn at(now: i64) -> Self {
         Self { now: Arc::new(AtomicI64::new(now)) }
     }
 
-    /// Moves it forward.
+    /// Moves the clock forward.
     pub fn advance(&self, time: Duration) {
         self.now.fetch_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
     }
 
-    /// Sets it to `now` (epoch ms), back too.
+    /// Sets the clock to `now` (epoch ms), also to an earlier time.
     pub fn set(&self, now: i64) {
         self.now.store(now, Ordering::SeqCst);
     }
@@ -166,7 +165,7 @@ mod tests {
         let clock = MonotonicClock::new();
         let start = (clock.now(), Instant::now());
         assert!((before..=SystemClock.now()).contains(&start.0), "{before} {start:?}");
-        // Ticks that are a second late, as if they had not been counted: put right.
+        // The ticks are a second late, as if some had not been counted. The clock must correct that.
         clock.correction.store(-1_000_000_000, Ordering::Relaxed);
         clock.corrected_until.store(0, Ordering::Relaxed);
         let now = clock.now();

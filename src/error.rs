@@ -1,4 +1,4 @@
-//! The one error type.
+//! The error types.
 
 pub(crate) mod code;
 
@@ -15,27 +15,26 @@ use crate::{
 #[cfg(feature = "dynamodb")]
 use crate::model::IncompatibleVersion;
 
-/// Everything that an acquire, a lease or opening a limiter can answer instead of success.
+/// The error of an acquire, of a lease, and of opening a limiter.
 ///
-/// The text of every error here is one line and says all there is to say: none repeats its
-/// [`source`](std::error::Error::source), for it has none.
+/// The text of each error is one line and complete. It does not repeat a [`source`](std::error::Error::source), because
+/// no error has one.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A bucket is short. Nothing stays charged.
     #[error(transparent)]
     Denied(Box<Denied>),
-    /// Too many wait for the bucket already. Nothing was charged.
+    /// Too many requests wait for the bucket already. Nothing was charged.
     #[error(transparent)]
     QueueFull(Box<QueueFull>),
-    /// The cost is above a capacity: waiting does not help. Nothing was charged.
+    /// The cost is above a capacity, so waiting does not help. Nothing was charged.
     #[error(transparent)]
     ExceedsCapacity(Box<ExceedsCapacity>),
-    /// The resource is disabled for the entity: neither waiting nor a smaller cost helps. Nothing was
-    /// charged.
+    /// The resource is disabled for the entity, so neither waiting nor a smaller cost helps. Nothing was charged.
     #[error(transparent)]
     Disabled(Box<Disabled>),
-    /// No decision could be made. What a lost write may have charged stays charged, never more.
+    /// No decision could be made. A charge of a lost write may stay, but nothing more.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
     /// An argument is wrong. Nothing was charged.
@@ -44,10 +43,10 @@ pub enum Error {
     /// A lease was not settled.
     #[error(transparent)]
     Settle(#[from] SettleError),
-    /// An entity is not as the call needs it.
+    /// An entity is not in the state that the call needs.
     #[error(transparent)]
     Entity(#[from] EntityError),
-    /// A namespace is not as the call needs it.
+    /// A namespace is not in the state that the call needs.
     #[error(transparent)]
     Namespace(#[from] NamespaceError),
     /// The stack could not be joined or provisioned.
@@ -55,15 +54,15 @@ pub enum Error {
     Stack(#[from] StackError),
 }
 
-/// What kind of error it is, for callers that treat kinds alike.
+/// The category of an error, for callers that handle all errors of one category alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorCategory {
-    /// The limits say no.
+    /// The limits deny the request.
     RateLimit,
     /// The resource is disabled for the entity.
     Disabled,
-    /// The store does not answer.
+    /// The store gives no answer.
     Unavailable,
     /// An entity is missing, or exists already.
     Entity,
@@ -71,12 +70,12 @@ pub enum ErrorCategory {
     Validation,
     /// The stack is missing, or could not be provisioned.
     Infrastructure,
-    /// The table belongs to a version that this crate does not understand.
+    /// The table has a version that this crate does not support.
     Version,
 }
 
 impl Error {
-    /// What kind of error it is.
+    /// Returns the category of the error.
     pub fn category(&self) -> ErrorCategory {
         match self {
             Self::Denied(_) | Self::QueueFull(_) | Self::ExceedsCapacity(_) => ErrorCategory::RateLimit,
@@ -94,7 +93,7 @@ impl Error {
         }
     }
 
-    /// The denial, where it is one; that of a request that could not even wait, too.
+    /// Returns the denial, if the error is [`Denied`](Self::Denied) or [`QueueFull`](Self::QueueFull).
     pub fn denied(&self) -> Option<&Denied> {
         match self {
             Self::Denied(denied) => Some(denied),
@@ -104,14 +103,14 @@ impl Error {
     }
 }
 
-/// A request that would have had to wait behind too many others.
+/// A request that would have to wait behind too many others.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{waiters} requests wait already: {denied}")]
 #[non_exhaustive]
 pub struct QueueFull {
-    /// How many wait.
+    /// The number of requests that wait.
     pub waiters: usize,
-    /// The denial, with the exact time until the request would be granted after all of them.
+    /// The denial, with the exact time until the request would be granted after all requests that wait.
     pub denied: Denied,
 }
 
@@ -121,33 +120,33 @@ impl QueueFull {
     }
 }
 
-/// A cost that no wait makes fit.
+/// A cost above the capacity of a limit, which no wait makes possible.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{requested} tokens of {limit} were requested for {resource}, its capacity is {capacity}")]
 #[non_exhaustive]
 pub struct ExceedsCapacity {
-    /// Who asked.
+    /// The entity of the request.
     pub entity: EntityId,
-    /// For what.
+    /// The resource of the request.
     pub resource: Resource,
-    /// Whose bucket the limit belongs to.
+    /// The owner of the limit's bucket.
     pub owner: Owner,
     /// The limit whose capacity the cost exceeds.
     pub limit: LimitName,
-    /// Tokens asked for.
+    /// The tokens that were requested.
     pub requested: u64,
-    /// Tokens that a full bucket holds.
+    /// The capacity of the limit in tokens.
     pub capacity: u64,
 }
 
-/// A resource that is disabled for an entity: by its stored config, or by a stamp on the bucket.
+/// A resource that is disabled for an entity: by its stored config, or by an attribute of the bucket.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{resource} is disabled for {entity}")]
 #[non_exhaustive]
 pub struct Disabled {
-    /// Whose bucket is disabled: who asked, or its parent.
+    /// The entity whose bucket is disabled: that of the request, or its parent.
     pub entity: EntityId,
-    /// What is disabled.
+    /// The resource that is disabled.
     pub resource: Resource,
 }
 
@@ -157,7 +156,7 @@ impl Disabled {
     }
 }
 
-/// Why there was no decision.
+/// The reason why there was no decision.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unavailable {
@@ -170,7 +169,7 @@ pub enum Unavailable {
     /// The store keeps failing, and is not asked for now: [`Breaker`](crate::limiter::Breaker).
     #[error("the store keeps failing, and is not asked for now")]
     BreakerOpen,
-    /// The bucket's write lost every race for it.
+    /// Other writes of the bucket came first at every try.
     #[error("the bucket is written by too many at once")]
     Contended,
     /// The store throttles writes of the bucket, and the next one would come too late for this request.
@@ -179,30 +178,30 @@ pub enum Unavailable {
         /// The time until the next write of the bucket.
         retry_after: Duration,
     },
-    /// The limiter's namespace is not registered in the table any more: the table was deleted and made again. To go
-    /// on would grant every limit a second time; open the limiter anew.
+    /// The limiter's namespace is not registered in the table any more: the table was deleted and created anew. To go
+    /// on would grant every limit a second time, so open a new limiter.
     #[error("the namespace is not registered in the table any more: open the limiter anew")]
     Unregistered,
     /// The limiter was [shut down](crate::RateLimiter::shutdown).
     #[error("the limiter was shut down")]
     ShutDown,
-    /// The task that should have answered was dropped with the runtime that the limiter was built in: build or open the
-    /// limiter in one that lives as long as it, or name such a one with
-    /// [`Builder::runtime`](crate::limiter::Builder::runtime). Or the store has panicked.
+    /// The task that should have answered was dropped with the runtime that the limiter was built in. Build or open the
+    /// limiter in a runtime that lives as long as the limiter, or set such a runtime with
+    /// [`Builder::runtime`](crate::limiter::Builder::runtime). The other possible cause is that the store has panicked.
     #[error("the runtime that the limiter was built in is gone, or its store has panicked")]
     RuntimeGone,
-    /// The operating system gives no thread to run a limiter on.
+    /// The operating system could not start a thread to run a limiter on.
     #[error("the operating system gives no thread for the limiter")]
     NoThread,
-    /// The limiter has come to a state that should not be. Nothing was granted.
+    /// The limiter has reached a state that should be impossible. Nothing was granted.
     #[error("a mistake of the limiter's own: {0}")]
     Internal(&'static str),
 }
 
 impl Unavailable {
     /// Returns `true` if the store is down or busy, so that the same request may be decided later. Returns `false` if
-    /// the failure lasts until somebody mends it: the store refuses the call for good, the table is gone or another one,
-    /// the limiter was shut down. Modes that let requests pass or decide locally are for outages only.
+    /// the failure lasts until its cause is repaired: the store refuses the call permanently, the table is missing or
+    /// was replaced, the limiter was shut down. Modes that let requests pass or decide locally apply only to outages.
     pub fn is_outage(&self) -> bool {
         match self {
             Self::Deadline | Self::BreakerOpen | Self::Contended | Self::Throttled { .. } => true,
@@ -211,7 +210,7 @@ impl Unavailable {
         }
     }
 
-    /// Returns the time until it is worth to try again, if that is known.
+    /// Returns the time after which a retry makes sense, if it is known.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Throttled { retry_after } => Some(*retry_after),
@@ -220,112 +219,111 @@ impl Unavailable {
     }
 }
 
-/// A difference that was not written: tokens that should have been given back may be lost, and
-/// use beyond the estimate may be uncounted.
+/// A difference that was not written: tokens to give back may be lost, and use beyond the estimate may not be counted.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettleError {
-    /// The bucket does not exist any more: it was deleted, or had been full and unused for long.
+    /// The bucket does not exist any more: it was deleted, or it had been full and unused for a long time.
     #[error("the bucket is gone")]
     Gone,
     /// The write failed, or its answer was lost.
     #[error("the settlement was not written: {0}")]
     Store(StoreError),
-    /// The runtime ended before it was written.
+    /// The runtime ended before the difference was written.
     #[error("the settlement was not written: the runtime was shut down")]
     ShutDown,
 }
 
-/// A namespace that is not as the call needs it.
+/// A namespace that is not in the state that the call needs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NamespaceError {
-    /// There is none with that name or id.
+    /// There is no namespace with that name or id.
     #[error("there is no namespace {0}")]
     NotFound(String),
     /// Its status does not allow the call.
     #[error("the namespace {id} is {status}")]
     Status {
-        /// Its id.
+        /// The id of the namespace.
         id: String,
-        /// Its status.
+        /// The status of the namespace.
         status: NamespaceStatus,
     },
-    /// Another namespace has its name by now.
+    /// Another namespace has taken its name.
     #[error("the name of namespace {0} is taken by another one")]
     NameTaken(String),
 }
 
-/// An entity that is not as the call needs it.
+/// An entity that is not in the state that the call needs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EntityError {
-    /// It was created before.
+    /// The entity exists already.
     #[error("the entity {0} exists")]
     Exists(EntityId),
 }
 
-/// An argument that is wrong.
+/// An argument that is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Invalid {
-    /// A name is not one.
+    /// A name is invalid.
     #[error(transparent)]
     Name(#[from] InvalidName),
-    /// A limit is none.
+    /// A limit is invalid.
     #[error(transparent)]
     Limit(#[from] InvalidLimit),
-    /// A key that no mapping makes a name.
+    /// No mapping can turn the key into a name.
     #[error(transparent)]
     Key(#[from] UnusableKey),
-    /// The limits cannot stand together.
+    /// The limits cannot be combined.
     #[error(transparent)]
     Limits(#[from] InvalidLimits),
     /// An acquire was given no limits, and none are stored for the entity, or for its parent.
     #[error("no limits were given, and none are stored")]
     NoLimits,
-    /// A cost or an adjustment names a limit that is not among those acquired.
+    /// A cost or an adjustment names a limit that was not acquired.
     #[error("there is no limit {0} here")]
     UnknownLimit(String),
-    /// The request has acquired its lease before: more can be asked of that one.
+    /// The request has acquired its lease before. More tokens can be asked of that lease.
     #[error("the request has its lease already")]
     LeaseHeld,
     /// The lease was committed or rolled back before, or the handler has not acquired it yet.
     #[error("the lease is closed")]
     LeaseClosed,
-    /// Stored limits, or the limits of a bucket, mean something that this crate does not understand:
-    /// a newer peer has written the attribute.
+    /// The stored limits, or the limits of a bucket, use an attribute of a newer peer that this crate does not
+    /// understand.
     #[error("the limits use {0}, which this version does not understand")]
     NotUnderstood(String),
-    /// A refill period that is stored must be a whole number of seconds.
+    /// The refill period of a stored limit must be a whole number of seconds.
     #[error("the refill period of {0} cannot be stored: it is not a whole number of seconds")]
     PeriodNotStored(LimitName),
-    /// The store has no namespaces: memory has none.
+    /// The store has no namespaces. Memory stores have none.
     #[error("the store has no namespaces")]
     NoNamespaces,
-    /// The store keeps buckets only.
+    /// The store keeps only buckets.
     #[error("the store keeps no limits and entities")]
     NoRecords,
-    /// A share of the limits that is nothing, or more than all.
+    /// A share of the limits that is zero, or more than the whole.
     #[error("a share must be more than nothing, and no more than the whole")]
     Share,
-    /// A limiter over a store was built outside a tokio runtime, and none was given; or
-    /// one in memory has to wait outside one.
+    /// A limiter over a store was built outside a tokio runtime and without a handle of one, or a request in memory
+    /// would have to wait outside a runtime.
     #[error("a limiter needs a tokio runtime: build it inside one, or give it a handle")]
     NoRuntime,
 }
 
-/// Why a stack could not be joined.
+/// The reason why a stack could not be joined.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StackError {
-    /// The table does not exist, and is not to be created.
+    /// The table does not exist, and the provision does not create it.
     #[error("there is no table {table}")]
     NotFound {
         /// The table's name.
         table: String,
     },
-    /// The namespace is not registered, and is not to be.
+    /// The namespace is not registered, and the provision does not register it.
     #[error("there is no namespace {namespace} in table {table}")]
     NamespaceNotFound {
         /// The table's name.
@@ -333,7 +331,7 @@ pub enum StackError {
         /// The namespace's name.
         namespace: String,
     },
-    /// The table's schema is not one that this crate reads.
+    /// This crate does not support the table's schema.
     #[error("table {table} has schema {found}, this crate understands {supported}")]
     IncompatibleSchema {
         /// The table's name.
@@ -343,71 +341,72 @@ pub enum StackError {
         /// The schema version of this crate.
         supported: &'static str,
     },
-    /// The table holds what only newer clients understand.
+    /// The table contains data that only newer clients understand.
     #[error("table {table} asks for client version {required}, this crate understands what {equivalent} does")]
     ClientTooOld {
         /// The table's name.
         table: String,
         /// The oldest Python client that may use the table.
         required: String,
-        /// The Python client that this crate counts as.
+        /// The version of the Python client that this crate is equivalent to.
         equivalent: &'static str,
     },
-    /// A version of the table is none.
+    /// A version of the table is invalid.
     #[error("table {table}: {attribute} is {found:?}, which is no version; this crate understands {supported}")]
     InvalidVersion {
         /// The table's name.
         table: String,
-        /// Which version of its version record.
+        /// The attribute of the version record.
         attribute: &'static str,
-        /// What it says.
+        /// The value of the attribute.
         found: String,
-        /// The version of this crate to compare it with.
+        /// The version that this crate supports.
         supported: &'static str,
     },
-    /// The environment names no region.
+    /// The environment sets no region.
     #[error("no AWS region is known: set AWS_REGION, or give a region to the profile in ~/.aws/config")]
     NoRegion,
-    /// Opening has a deadline, and the table did not answer in time.
+    /// The table did not answer within the deadline of opening.
     #[error("table {table} did not answer within {} s: {action}. Are endpoint and region right, and reachable?", deadline.as_secs_f64())]
     Deadline {
         /// The table's name.
         table: String,
-        /// What was waited for.
+        /// The step that was waited for.
         action: &'static str,
         /// The deadline.
         deadline: Duration,
     },
-    /// The table is in a state in which nobody can use it: it is being made or deleted for too long, or it is archived.
+    /// The table is in a status that does not allow its use: it was being created or deleted for too long, or it is
+    /// archived.
     #[error("table {table} cannot be used: its status is {status}, after {} s", waited.as_secs())]
     NotReady {
         /// The table's name.
         table: String,
         /// Its status, as DynamoDB names it.
         status: String,
-        /// How long it was waited for.
+        /// The time that was waited.
         waited: Duration,
     },
-    /// There is a table of that name, but not one that this crate, or the Python library, has made.
+    /// There is a table of that name, but neither this crate nor the Python library has created it.
     #[error("table {table} is not a table of ours: {problem}")]
     NotOurs {
         /// The table's name.
         table: String,
-        /// What is different.
+        /// The difference to a table of this crate.
         problem: String,
     },
     /// A call failed.
     #[error("{action} failed: {error}")]
     Call {
-        /// What was tried.
+        /// The action that was tried.
         action: &'static str,
-        /// Why it failed.
+        /// The error of the store.
         error: StoreError,
     },
 }
 
 impl StackError {
-    /// What is wrong with the version of `table`.
+    /// Returns the error for a version of `table` that this crate does not support.
     #[cfg(feature = "dynamodb")]
     pub(crate) fn incompatible(table: &str, problem: IncompatibleVersion) -> Self {
         let table = table.to_owned();

@@ -1,9 +1,8 @@
-//! Rate limits that hold across machines: a tower layer and axum extractors over token buckets in
-//! one DynamoDB table.
+//! Rate limits that hold across machines: a tower layer and axum extractors over token buckets in one DynamoDB table.
 //!
-//! A request acquires a *lease* on the buckets of its *entity* (who is limited) and *resource*
-//! (what is used) before the inner service runs. What it really cost is *settled* from the
-//! response. A request whose bucket is short is answered with 429 and `Retry-After`.
+//! Before the inner service runs, a request acquires a *lease* on the buckets of its *entity* (who is limited) and
+//! *resource* (what is used). The response shows the real cost, and the lease is *settled* by it. If a bucket is short,
+//! the request is answered with 429 and `Retry-After`.
 //!
 //! ```no_run
 //! use axum::{Router, routing::post};
@@ -38,32 +37,30 @@
 //! | the arithmetic | [`model`] |
 //! | logs, spans and metrics | [`telemetry`] |
 //!
-//! The [guide] has a page on each topic, a cookbook, every setting with its default, and what to do when
-//! something goes wrong.
+//! The [guide] has a page on each topic, a cookbook, every setting with its default, and a page on troubleshooting.
 //!
 //! # Features
 //!
-//! | feature | default | brings |
+//! | feature | default | adds |
 //! |---|---|---|
 //! | `dynamodb` | yes | [`store::dynamodb`] and [`RateLimiter::open`] |
 //! | `axum` | yes | [`extract`], keys from axum's matched path, its parameters and `ConnectInfo` |
 //! | `tower` | yes | `ServiceBuilderExt`: `rate_limit_by` for `tower::ServiceBuilder` |
 //! | `blocking` | no | `blocking`: the limiter for code without async |
 //! | `metrics` | no | counters, gauges and histograms for the `metrics` crate: see [`telemetry`] |
-//! | `usage-body` | no | [`layer::Usage`]: settlement by what JSON and event streams say |
+//! | `usage-body` | no | [`layer::Usage`]: settlement by the usage in JSON bodies and event streams |
 //!
-//! # What holds, whatever happens
+//! # Guarantees
 //!
-//! - Over any time, all processes together are granted at most a bucket's capacity, what it refills
-//!   in that time, and what was given back; to the thousandth of a token. Where in doubt tokens are
-//!   lost, never minted. Time is what the writing processes' clocks say, each corrected by what the
-//!   store's answers tell: how far they are apart (about a second at most), and how long a write is on
-//!   its way, widens the time that counts; so do tokens that are [taken ahead](limiter::Prefetch), where
-//!   that is asked for.
-//! - A denied request leaves every limit as it found it.
-//! - Dropping is safe anywhere; [`layer`] and [`Lease`] say what each drop means.
-//! - No request waits for the store longer than its deadline, nor for capacity unless it is told to, and
-//!   nothing on its path panics.
+//! - Over any interval, all processes together are granted at most a bucket's capacity, its refill in that interval,
+//!   and what was given back, to the thousandth of a token. In case of doubt tokens are lost, never minted. The refill
+//!   follows the clocks of the writing processes, each corrected by the store's answers. So the interval that counts is
+//!   longer by the difference of these clocks (about a second at most) and by the time that a write is in flight. With
+//!   [prefetch](limiter::Prefetch), it is also longer by the lifetime of prefetched tokens.
+//! - A denied request leaves every limit as it was.
+//! - Dropping is safe anywhere. The documentation of [`layer`] and [`Lease`] describes the effect of each drop.
+//! - No request waits for the store beyond its deadline, or waits for capacity unless it is told to. No code on its
+//!   path panics.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(all(feature = "axum", feature = "dynamodb", feature = "usage-body")),

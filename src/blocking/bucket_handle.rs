@@ -1,4 +1,4 @@
-//! A bucket that was found once.
+//! A handle to a bucket that was looked up once.
 
 use super::{Acquire, runtime::Runtime};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     model::{EntityId, Limits, Resource},
 };
 
-/// [`BucketHandle`](limiter::BucketHandle), waiting for every answer. Clones are cheap.
+/// The blocking form of [`BucketHandle`](limiter::BucketHandle). Clones are cheap.
 #[derive(Clone, Debug)]
 pub struct BucketHandle {
     pub(super) inner: limiter::BucketHandle,
@@ -15,20 +15,20 @@ pub struct BucketHandle {
 }
 
 impl BucketHandle {
-    /// Who is limited.
+    /// Returns the entity that is limited.
     pub fn entity(&self) -> &EntityId {
         self.inner.entity()
     }
 
-    /// What is used.
+    /// Returns the resource that is used.
     pub fn resource(&self) -> &Resource {
         self.inner.resource()
     }
 
-    /// As [`BucketHandle::limits`](limiter::BucketHandle::limits).
+    /// See [`BucketHandle::limits`](limiter::BucketHandle::limits).
     ///
     /// # Errors
-    /// As there.
+    /// Those of that method.
     pub fn limits<L>(self, limits: L) -> Result<Self, Error>
     where
         L: TryInto<Limits, Error: Into<Error>>,
@@ -36,10 +36,10 @@ impl BucketHandle {
         Ok(Self { inner: self.inner.limits(limits)?, ..self })
     }
 
-    /// As [`BucketHandle::default_limits`](limiter::BucketHandle::default_limits).
+    /// See [`BucketHandle::default_limits`](limiter::BucketHandle::default_limits).
     ///
     /// # Errors
-    /// As there.
+    /// Those of that method.
     pub fn default_limits<L>(self, limits: L) -> Result<Self, Error>
     where
         L: TryInto<Limits, Error: Into<Error>>,
@@ -47,7 +47,7 @@ impl BucketHandle {
         Ok(Self { inner: self.inner.default_limits(limits)?, ..self })
     }
 
-    /// As [`BucketHandle::acquire`](limiter::BucketHandle::acquire).
+    /// See [`BucketHandle::acquire`](limiter::BucketHandle::acquire).
     pub fn acquire(&self) -> Acquire {
         Acquire { inner: self.inner.acquire(), runtime: self.runtime.clone() }
     }

@@ -1,4 +1,4 @@
-//! A granted cost.
+//! A lease: a granted cost.
 
 use std::future::IntoFuture;
 
@@ -9,7 +9,7 @@ use crate::{
     model::{EntityId, LimitStatus, Limits, Resource},
 };
 
-/// [`Lease`](limiter::Lease). Dropped: rolled back in the background.
+/// The blocking form of [`Lease`](limiter::Lease). If it is dropped, it is rolled back in the background.
 #[derive(Debug)]
 #[must_use = "a lease that is dropped is rolled back"]
 pub struct Lease {
@@ -17,7 +17,7 @@ pub struct Lease {
     pub(super) runtime: Runtime,
 }
 
-/// A lease's difference on its way to the store. Dropping it changes nothing.
+/// The difference of a lease, which is being written to the store. Dropping it changes nothing.
 #[derive(Debug)]
 pub struct Settlement {
     inner: limiter::Settlement,
@@ -28,93 +28,93 @@ impl Settlement {
     /// Waits until the difference is written.
     ///
     /// # Errors
-    /// [`SettleError`] where it was not.
+    /// [`SettleError`] if it was not written.
     pub fn wait(self) -> Result<(), SettleError> {
         self.runtime.wait(self.inner.into_future()).unwrap_or(Err(SettleError::ShutDown))
     }
 }
 
 impl Lease {
-    /// Who is charged.
+    /// Returns the entity that is charged.
     pub fn entity(&self) -> &EntityId {
         self.inner.entity()
     }
 
-    /// For what.
+    /// Returns the resource that is charged.
     pub fn resource(&self) -> &Resource {
         self.inner.resource()
     }
 
-    /// The limits of the entity's bucket.
+    /// Returns the limits of the entity's bucket.
     pub fn limits(&self) -> &Limits {
         self.inner.limits()
     }
 
-    /// The parent whose bucket is charged too.
+    /// Returns the parent if its bucket is charged too.
     pub fn parent(&self) -> Option<&EntityId> {
         self.inner.parent()
     }
 
-    /// As [`Lease::is_degraded`](limiter::Lease::is_degraded).
+    /// See [`Lease::is_degraded`](limiter::Lease::is_degraded).
     pub fn is_degraded(&self) -> bool {
         self.inner.is_degraded()
     }
 
-    /// As [`Lease::shadow_denials`](limiter::Lease::shadow_denials).
+    /// See [`Lease::shadow_denials`](limiter::Lease::shadow_denials).
     pub fn shadow_denials(&self) -> &[LimitStatus] {
         self.inner.shadow_denials()
     }
 
-    /// As [`Lease::consumed`](limiter::Lease::consumed).
+    /// See [`Lease::consumed`](limiter::Lease::consumed).
     pub fn consumed(&self, name: &str) -> Option<u64> {
         self.inner.consumed(name)
     }
 
-    /// As [`Lease::adjust`](limiter::Lease::adjust).
+    /// See [`Lease::adjust`](limiter::Lease::adjust).
     ///
     /// # Errors
-    /// As there.
+    /// Those of that method.
     pub fn adjust(&mut self, name: &str, tokens: i64) -> Result<(), Invalid> {
         self.inner.adjust(name, tokens)
     }
 
-    /// As [`Lease::settle`](limiter::Lease::settle).
+    /// See [`Lease::settle`](limiter::Lease::settle).
     ///
     /// # Errors
-    /// As there.
+    /// Those of that method.
     pub fn settle(&mut self, name: &str, tokens: u64) -> Result<(), Invalid> {
         self.inner.settle(name, tokens)
     }
 
-    /// As [`Lease::release`](limiter::Lease::release).
+    /// See [`Lease::release`](limiter::Lease::release).
     ///
     /// # Errors
-    /// As there.
+    /// Those of that method.
     pub fn release(&mut self, name: &str, tokens: u64) -> Result<(), Invalid> {
         self.inner.release(name, tokens)
     }
 
-    /// As [`Lease::consume`](limiter::Lease::consume).
+    /// See [`Lease::consume`](limiter::Lease::consume).
     ///
     /// # Errors
-    /// As there.
+    /// Those of that method.
     pub fn consume(&mut self, name: &str, tokens: u64) -> Result<(), Error> {
         let more = self.runtime.wait(self.inner.ask(name, tokens)?)??;
         self.inner.absorb(more);
         Ok(())
     }
 
-    /// As [`Lease::status`](limiter::Lease::status).
+    /// See [`Lease::status`](limiter::Lease::status).
     pub fn status(&self) -> Vec<LimitStatus> {
         self.inner.status()
     }
 
-    /// As [`Lease::commit`](limiter::Lease::commit): on its way when this returns.
+    /// See [`Lease::commit`](limiter::Lease::commit). When this returns, the difference is queued.
     pub fn commit(self) -> Settlement {
         Settlement { inner: self.inner.commit(), runtime: self.runtime }
     }
 
-    /// As [`Lease::rollback`](limiter::Lease::rollback).
+    /// See [`Lease::rollback`](limiter::Lease::rollback).
     pub fn rollback(self) -> Settlement {
         Settlement { inner: self.inner.rollback(), runtime: self.runtime }
     }

@@ -1,9 +1,9 @@
-//! Rows that come page by page.
+//! Listings that are fetched page by page.
 
 use super::runtime::Runtime;
 use crate::{error::Error, limiter};
 
-/// [`Listing`](limiter::Listing) as an iterator.
+/// The blocking form of [`Listing`](limiter::Listing): an iterator.
 #[derive(Debug)]
 #[must_use = "a listing fetches nothing until rows are taken"]
 pub struct Listing<T> {
@@ -16,10 +16,10 @@ impl<T: Send + 'static> Listing<T> {
         Self { inner: Some(inner), runtime: runtime.clone() }
     }
 
-    /// As [`Listing::all`](limiter::Listing::all).
+    /// See [`Listing::all`](limiter::Listing::all).
     ///
     /// # Errors
-    /// As there.
+    /// Those of that method.
     pub fn all(self) -> Result<Vec<T>, Error> {
         self.collect()
     }

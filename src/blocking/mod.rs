@@ -1,12 +1,12 @@
-//! The limiter without async (feature `blocking`).
+//! The limiter for code without async (feature `blocking`).
 //!
-//! Every call waits for its answer. The work is done by a thread of the limiter's own, so that it
-//! can be used from plain threads, and from `spawn_blocking` inside a tokio runtime; from an async
-//! task it would block the task's thread, as any blocking call does.
+//! Every call waits for its answer. A thread of the limiter does the work, so the limiter can be used from plain
+//! threads, and from `spawn_blocking` inside a tokio runtime. From an async task it would block the task's thread, as
+//! any blocking call does.
 //!
 //! Decisions that need no store call are made on the calling thread. The types are those of
-//! [`limiter`](crate::limiter), whose documentation says what their calls do and cost; the guide's
-//! [page on it](crate::guide::blocking) compares the two.
+//! [`limiter`](crate::limiter), whose documentation describes their calls and costs. The guide's [page on
+//! blocking](crate::guide::blocking) compares both.
 //!
 //! ```
 //! use tollgate::{Limit, blocking::RateLimiter};

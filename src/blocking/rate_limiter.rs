@@ -1,4 +1,4 @@
-//! The limiter.
+//! The rate limiter.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{
     store::{MemoryStore, Store},
 };
 
-/// [`RateLimiter`](crate::RateLimiter), waiting for every answer. Clones share everything.
+/// The blocking form of [`RateLimiter`](crate::RateLimiter). Clones share everything.
 #[derive(Clone, Debug)]
 pub struct RateLimiter {
     pub(super) inner: limiter::RateLimiter,
@@ -18,33 +18,33 @@ pub struct RateLimiter {
 }
 
 impl RateLimiter {
-    /// A limiter whose buckets live in this process.
+    /// Returns a limiter whose buckets live in this process.
     ///
     /// # Errors
-    /// Where the operating system gives no thread.
+    /// If the operating system cannot start a thread.
     pub fn memory() -> io::Result<Self> {
         Self::memory_with(limiter::RateLimiter::builder(), MemoryStore::new())
     }
 
-    /// The same with other settings.
+    /// Returns a limiter whose buckets live in this process, with other settings.
     ///
     /// # Errors
-    /// As [`memory`](Self::memory).
+    /// Those of [`memory`](Self::memory).
     pub fn memory_with(settings: Builder, store: MemoryStore) -> io::Result<Self> {
         Ok(Self { inner: settings.build_memory(store), runtime: Runtime::start()? })
     }
 
-    /// A limiter whose buckets live in `store`.
+    /// Returns a limiter whose buckets live in `store`.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where the operating system gives no thread.
+    /// [`Error::Unavailable`] if the operating system cannot start a thread.
     pub fn over(settings: Builder, store: Arc<dyn Store>) -> Result<Self, Error> {
         let runtime = Runtime::start().map_err(|_| Unavailable::NoThread)?;
         let handle = runtime.handle().ok_or(Unavailable::RuntimeGone)?.clone();
         Ok(Self { inner: settings.runtime(handle).build_shared(store)?, runtime })
     }
 
-    /// As [`RateLimiter::acquire`](crate::RateLimiter::acquire).
+    /// See [`RateLimiter::acquire`](crate::RateLimiter::acquire).
     pub fn acquire<E, R>(&self, entity: E, resource: R) -> Acquire
     where
         E: IntoName<EntityId>,
@@ -53,10 +53,10 @@ impl RateLimiter {
         Acquire { inner: self.inner.acquire(entity, resource), runtime: self.runtime.clone() }
     }
 
-    /// As [`RateLimiter::bucket`](crate::RateLimiter::bucket).
+    /// See [`RateLimiter::bucket`](crate::RateLimiter::bucket).
     ///
     /// # Errors
-    /// As there.
+    /// Those of that method.
     pub fn bucket<E, R>(&self, entity: E, resource: R) -> Result<BucketHandle, Error>
     where
         E: IntoName<EntityId>,
@@ -65,7 +65,7 @@ impl RateLimiter {
         Ok(BucketHandle { inner: self.inner.bucket(entity, resource)?, runtime: self.runtime.clone() })
     }
 
-    /// As [`RateLimiter::available`](crate::RateLimiter::available).
+    /// See [`RateLimiter::available`](crate::RateLimiter::available).
     pub fn available<E, R>(&self, entity: E, resource: R) -> Query
     where
         E: TryInto<EntityId, Error: Into<Error>>,
@@ -74,63 +74,63 @@ impl RateLimiter {
         Query { inner: self.inner.available(entity, resource), runtime: self.runtime.clone() }
     }
 
-    /// The stored limits.
+    /// Returns the stored limits.
     pub fn config(&self) -> Config {
         Config { inner: self.inner.config(), runtime: self.runtime.clone() }
     }
 
-    /// The entities that were created.
+    /// Returns the entities that were created.
     pub fn entities(&self) -> Entities {
         Entities { inner: self.inner.entities(), runtime: self.runtime.clone() }
     }
 
-    /// The history of changes.
+    /// Returns the history of changes.
     pub fn audit(&self) -> Audit {
         Audit { inner: self.inner.audit(), runtime: self.runtime.clone() }
     }
 
-    /// The namespaces of the limiter's table.
+    /// Returns the namespaces of the limiter's table.
     pub fn namespaces(&self) -> Namespaces {
         Namespaces { inner: self.inner.namespaces(), runtime: self.runtime.clone() }
     }
 
-    /// What was used, and what is left.
+    /// Returns the usage and the free capacity.
     pub fn usage(&self) -> Usage {
         Usage { inner: self.inner.usage(), runtime: self.runtime.clone() }
     }
 
-    /// As [`RateLimiter::ping`](crate::RateLimiter::ping).
+    /// See [`RateLimiter::ping`](crate::RateLimiter::ping).
     ///
     /// # Errors
-    /// As there.
+    /// Those of that method.
     pub fn ping(&self) -> Result<Duration, Error> {
         let limiter = self.inner.clone();
         self.runtime.wait(async move { limiter.ping().await })?
     }
 
-    /// As [`RateLimiter::status`](crate::RateLimiter::status).
+    /// See [`RateLimiter::status`](crate::RateLimiter::status).
     ///
     /// # Errors
-    /// [`Error::Unavailable`] where the limiter's thread has ended.
+    /// [`Error::Unavailable`] if the limiter's thread has ended.
     pub fn status(&self) -> Result<Status, Error> {
         let limiter = self.inner.clone();
         Ok(self.runtime.wait(async move { limiter.status().await })?)
     }
 
-    /// As [`RateLimiter::breaker_state`](crate::RateLimiter::breaker_state).
+    /// See [`RateLimiter::breaker_state`](crate::RateLimiter::breaker_state).
     pub fn breaker_state(&self) -> BreakerState {
         self.inner.breaker_state()
     }
 
-    /// As [`RateLimiter::prefetch_stats`](crate::RateLimiter::prefetch_stats).
+    /// See [`RateLimiter::prefetch_stats`](crate::RateLimiter::prefetch_stats).
     pub fn prefetch_stats(&self) -> PrefetchStats {
         self.inner.prefetch_stats()
     }
 
-    /// As [`RateLimiter::namespace`](crate::RateLimiter::namespace). It shares the thread too.
+    /// See [`RateLimiter::namespace`](crate::RateLimiter::namespace). The new limiter shares the thread.
     ///
     /// # Errors
-    /// As there.
+    /// Those of that method.
     pub fn namespace<N>(&self, name: N) -> Result<Self, Error>
     where
         N: TryInto<NamespaceName, Error: Into<Error>>,
@@ -141,22 +141,22 @@ impl RateLimiter {
         Ok(Self { inner, runtime: self.runtime.clone() })
     }
 
-    /// The limiter underneath, to share with async code.
+    /// Returns the async limiter, to share it with async code.
     pub fn as_async(&self) -> &crate::RateLimiter {
         &self.inner
     }
 
-    /// As [`RateLimiter::flush`](crate::RateLimiter::flush).
+    /// See [`RateLimiter::flush`](crate::RateLimiter::flush).
     pub fn flush(&self) {
         let limiter = self.inner.clone();
-        // It can only be over already.
+        // An error means that the runtime is gone.
         let _ = self.runtime.wait(async move { limiter.flush().await });
     }
 
-    /// As [`RateLimiter::shutdown`](crate::RateLimiter::shutdown).
+    /// See [`RateLimiter::shutdown`](crate::RateLimiter::shutdown).
     pub fn shutdown(&self) {
         let limiter = self.inner.clone();
-        // It can only be over already.
+        // An error means that the runtime is gone.
         let _ = self.runtime.wait(async move { limiter.shutdown().await });
     }
 }

@@ -1,4 +1,4 @@
-//! The thread that does the work.
+//! The runtime of a blocking limiter.
 
 use std::{
     io,
@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Handle, Runtime as TokioRuntime};
 
 use crate::error::Unavailable;
 
-/// A runtime with one thread. Clones share it; it ends with the last one.
+/// A runtime with one worker thread. Clones share it. It ends when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub(super) struct Runtime(Arc<Owned>);
 
@@ -18,7 +18,7 @@ struct Owned(Option<TokioRuntime>);
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        // Waiting for it here could be waiting on one of its own threads.
+        // To wait for its end here could deadlock, because this may be one of its own threads.
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
@@ -35,8 +35,8 @@ impl Runtime {
         self.0.0.as_ref().map(TokioRuntime::handle)
     }
 
-    /// Runs `work` on the runtime's thread, and waits for it here. No matter where here is: this
-    /// thread enters no runtime.
+    /// Runs `work` on the runtime's thread, and waits for the result. May be called on any thread, because the calling
+    /// thread does not enter a runtime.
     pub(super) fn wait<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,

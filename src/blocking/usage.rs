@@ -1,4 +1,4 @@
-//! What was used, and what is left.
+//! Usage and free capacity.
 
 use super::{listing::Listing, runtime::Runtime};
 use crate::{
@@ -10,14 +10,14 @@ use crate::{
     },
 };
 
-/// What was used, window by window, and what is left.
+/// The usage of each window, and the tokens that are left.
 #[derive(Clone, Debug)]
 pub struct Usage {
     pub(super) inner: limiter::Usage,
     pub(super) runtime: Runtime,
 }
 
-/// [`Snapshots`](limiter::Snapshots), ended by [`list`](Self::list) or [`summary`](Self::summary).
+/// The blocking form of [`Snapshots`](limiter::Snapshots). [`list`](Self::list) or [`summary`](Self::summary) runs it.
 #[derive(Clone, Debug)]
 #[must_use = "a question asks nothing by itself"]
 pub struct Snapshots {
@@ -26,34 +26,34 @@ pub struct Snapshots {
 }
 
 impl Usage {
-    /// As [`Usage::of_entity`](limiter::Usage::of_entity).
+    /// See [`Usage::of_entity`](limiter::Usage::of_entity).
     pub fn of_entity(&self, entity: EntityId) -> Snapshots {
         Snapshots { inner: self.inner.of_entity(entity), runtime: self.runtime.clone() }
     }
 
-    /// As [`Usage::of_resource`](limiter::Usage::of_resource).
+    /// See [`Usage::of_resource`](limiter::Usage::of_resource).
     pub fn of_resource(&self, resource: Resource) -> Snapshots {
         Snapshots { inner: self.inner.of_resource(resource), runtime: self.runtime.clone() }
     }
 
-    /// As [`Usage::buckets`](limiter::Usage::buckets).
+    /// See [`Usage::buckets`](limiter::Usage::buckets).
     pub fn buckets(&self, resource: &Resource) -> Listing<(BucketKey, BucketState)> {
         Listing::new(self.inner.buckets(resource), &self.runtime)
     }
 
-    /// As [`Usage::resource_capacity`](limiter::Usage::resource_capacity).
+    /// See [`Usage::resource_capacity`](limiter::Usage::resource_capacity).
     ///
     /// # Errors
-    /// As there.
+    /// Those of that method.
     pub fn resource_capacity(&self, resource: &Resource, limit: &LimitName) -> Result<ResourceCapacity, Error> {
         let (inner, resource, limit) = (self.inner.clone(), resource.clone(), limit.clone());
         self.runtime.wait(async move { inner.resource_capacity(&resource, &limit).await })?
     }
 
-    /// As [`Usage::resource_capacity_of_parents`](limiter::Usage::resource_capacity_of_parents).
+    /// See [`Usage::resource_capacity_of_parents`](limiter::Usage::resource_capacity_of_parents).
     ///
     /// # Errors
-    /// As there.
+    /// Those of that method.
     pub fn resource_capacity_of_parents(
         &self,
         resource: &Resource,
@@ -65,35 +65,35 @@ impl Usage {
 }
 
 impl Snapshots {
-    /// As [`Snapshots::resource`](limiter::Snapshots::resource).
+    /// See [`Snapshots::resource`](limiter::Snapshots::resource).
     pub fn resource(self, resource: Resource) -> Self {
         Self { inner: self.inner.resource(resource), ..self }
     }
 
-    /// As [`Snapshots::window`](limiter::Snapshots::window).
+    /// See [`Snapshots::window`](limiter::Snapshots::window).
     pub fn window(self, window: UsageWindow) -> Self {
         Self { inner: self.inner.window(window), ..self }
     }
 
-    /// As [`Snapshots::since`](limiter::Snapshots::since).
+    /// See [`Snapshots::since`](limiter::Snapshots::since).
     pub fn since(self, time: i64) -> Self {
         Self { inner: self.inner.since(time), ..self }
     }
 
-    /// As [`Snapshots::until`](limiter::Snapshots::until).
+    /// See [`Snapshots::until`](limiter::Snapshots::until).
     pub fn until(self, time: i64) -> Self {
         Self { inner: self.inner.until(time), ..self }
     }
 
-    /// As [`Snapshots::list`](limiter::Snapshots::list).
+    /// See [`Snapshots::list`](limiter::Snapshots::list).
     pub fn list(self) -> Listing<UsageSnapshot> {
         Listing::new(self.inner.list(), &self.runtime)
     }
 
-    /// As [`Snapshots::summary`](limiter::Snapshots::summary).
+    /// See [`Snapshots::summary`](limiter::Snapshots::summary).
     ///
     /// # Errors
-    /// As there.
+    /// Those of that method.
     pub fn summary(self) -> Result<UsageSummary, Error> {
         self.runtime.wait(self.inner.summary())?
     }

@@ -1,9 +1,9 @@
-//! What a store's answers tell about the time.
+//! The store's time, estimated from its answers.
 //!
-//! A process whose clock is an hour ahead must not be able to fill every bucket. Every answer with a
-//! `Date` says that the store's clock showed that second at some time between sending and receiving.
-//! With a clock that only goes forward, that bounds how far the store's time is from it, and each
-//! answer narrows the bounds (Cristian, "Probabilistic clock synchronization", 1989; Marzullo, 1984).
+//! A process whose clock is an hour ahead must not fill every bucket. Every answer with a `Date` shows that the store's
+//! clock was in that second at some time between sending and receiving. With a clock that never goes back, this bounds
+//! the difference between the store's time and that clock, and each answer narrows the bounds (Cristian, "Probabilistic
+//! clock synchronization", 1989; Marzullo, 1984).
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -12,23 +12,23 @@ use std::sync::{
 
 use super::Clock;
 
-/// How far a clock that only goes forward drifts: parts per million, more than crystals do.
+/// The drift of a monotonic clock in parts per million: more than real oscillators have.
 const DRIFT: i64 = 200;
 
-/// Between what bounds the store's time lies. Shared by all who use the store.
+/// The bounds of the store's time. All users of the store share them.
 #[derive(Debug)]
 pub struct StoreTime {
     monotonic: Arc<dyn Clock>,
-    /// The store's time less the monotonic clock's lies between these: ms.
+    /// The lower and the upper bound of the store's time minus the monotonic clock's time: ms.
     least: AtomicI64,
     most: AtomicI64,
-    /// When that was observed, by the monotonic clock.
+    /// The monotonic clock's time at which the bounds were observed.
     at: AtomicI64,
     observing: Mutex<()>,
 }
 
 impl StoreTime {
-    /// Nothing is known yet. `monotonic` only goes forward.
+    /// Creates it without any observation. `monotonic` must never go back.
     pub fn new(monotonic: impl Clock) -> Self {
         Self {
             monotonic: Arc::new(monotonic),
@@ -39,27 +39,28 @@ impl StoreTime {
         }
     }
 
-    /// The time by which answers are observed: ms.
+    /// Returns the time by which answers are observed: ms.
     pub fn monotonic(&self) -> i64 {
         self.monotonic.now()
     }
 
-    /// Notes an answer that the store dated `date` (epoch seconds), to a request that was sent and
-    /// received at these times of the monotonic clock.
+    /// Records an answer that the store dated `date` (epoch seconds). `sent` and `received` are the times of the
+    /// request and its answer by the monotonic clock.
     pub fn observe(&self, date: i64, sent: i64, received: i64) {
         let date = date.saturating_mul(1000);
-        // It was dated between both, and that second had begun and was not over.
+        // The answer was dated between both times, within the second `date`.
         let (mut least, mut most) = (date.saturating_sub(received), date.saturating_add(999).saturating_sub(sent));
         if most < least {
             return;
         }
         let _observing = self.observing.lock().unwrap_or_else(PoisonError::into_inner);
         let (known_least, known_most) = self.bounds(received);
-        // Answers that contradict each other come from a clock that was set: the latest counts.
+        // If answers contradict each other, the store's clock was set: the latest answer counts.
         if known_least <= most && least <= known_most {
             (least, most) = (least.max(known_least), most.min(known_most));
         }
-        // The last one says that they are known: before it nothing is corrected, after it by all of them.
+        // `most` is stored last, with release, because it marks the time as known: a reader that sees it sees the
+        // others too.
         self.at.store(received, Ordering::Relaxed);
         self.least.store(least, Ordering::Relaxed);
         self.most.store(most, Ordering::Release);
@@ -70,13 +71,13 @@ impl StoreTime {
         self.most.load(Ordering::Acquire) != i64::MAX
     }
 
-    /// How far a corrected time may be off the store's: ms.
+    /// Returns how far a corrected time may be off the store's: ms.
     pub fn error(&self) -> Option<i64> {
         let (least, most) = self.bounds(self.monotonic.now());
         self.is_known().then(|| most.saturating_sub(least).max(0))
     }
 
-    /// `wall` (epoch ms) where the store's time may be that; else the nearest time that it may be.
+    /// Returns `wall` (epoch ms) if it lies within the bounds of the store's time, else the nearest bound.
     pub fn correct(&self, wall: i64) -> i64 {
         if !self.is_known() {
             return wall;
@@ -84,11 +85,11 @@ impl StoreTime {
         let monotonic = self.monotonic.now();
         let (least, most) = self.bounds(monotonic);
         let (earliest, latest) = (monotonic.saturating_add(least), monotonic.saturating_add(most));
-        // Between two stores of a new observation both may be seen: no order is promised.
+        // A reader may see the bounds of two observations, so `latest` may be before `earliest`.
         wall.max(earliest).min(latest.max(earliest))
     }
 
-    /// The bounds at `now` of the monotonic clock: they widen, because it drifts.
+    /// Returns the bounds at `now` of the monotonic clock. They widen with time, because that clock drifts.
     fn bounds(&self, now: i64) -> (i64, i64) {
         let (least, most) = (self.least.load(Ordering::Relaxed), self.most.load(Ordering::Relaxed));
         let age = now.saturating_sub(self.at.load(Ordering::Relaxed)).max(0);
@@ -125,7 +126,7 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
 
-    /// Noon, epoch seconds.
+    /// An arbitrary time, epoch seconds.
     const NOON: i64 = 1_700_000_000;
 
     fn time() -> (StoreTime, ManualClock) {
@@ -156,7 +157,7 @@ mod tests {
         assert_eq!(time.correct(NOON * 1000 + 3_600_000), NOON * 1000 + 999);
         assert_eq!(time.correct(0), NOON * 1000);
         monotonic.set(60_000);
-        // And goes on with the clock that only goes forward, less and more what that may drift.
+        // After that it follows the monotonic clock, and its drift widens the bounds.
         assert_eq!(time.correct(0), NOON * 1000 + 60_000 - 12);
         assert_eq!(time.correct(i64::MAX), NOON * 1000 + 60_000 + 999 + 12);
     }
@@ -164,12 +165,12 @@ mod tests {
     #[test]
     fn every_answer_narrows_the_bounds() {
         let (time, monotonic) = time();
-        // The store's clock is 300 ms behind the full second.
+        // At the monotonic time 0 the store's next second begins in 300 ms.
         for (sent, date) in [(0, NOON), (250, NOON), (310, NOON + 1), (700, NOON + 1)] {
             monotonic.set(sent);
             time.observe(date, sent, sent + 10);
         }
-        // A new second was seen between 250 and 320.
+        // The store's next second was seen between 250 and 320 ms.
         let error = time.error().unwrap();
         assert!(error <= 70, "{error}");
         monotonic.set(1_000);

@@ -1,4 +1,4 @@
-//! Stable codes of mistakes in a server's set-up. The guide's page on troubleshooting has an entry for each.
+//! Stable codes of mistakes in the set-up of a server. The guide's page on troubleshooting has an entry for each.
 
 use super::{Error, Invalid, StackError};
 
@@ -32,8 +32,8 @@ pub(crate) const NOT_READY: &str = "TG109";
 pub(crate) const NOT_OURS: &str = "TG110";
 
 impl Error {
-    /// Returns the stable code of a mistake in the set-up, `TG001` for example: the guide's page on
-    /// troubleshooting has an entry for each. `None` for everything that a correct service meets.
+    /// Returns the stable code of a mistake in the set-up, for example `TG001`. The guide's page on troubleshooting has
+    /// an entry for each. Returns `None` for errors that occur in a correct service too.
     ///
     /// ```
     /// use tollgate::error::{Error, Invalid};
@@ -62,7 +62,7 @@ impl Error {
 }
 
 impl StackError {
-    /// Returns the stable code: the guide's page on troubleshooting has an entry for each.
+    /// Returns the stable code. The guide's page on troubleshooting has an entry for each.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound { .. } => NO_TABLE,

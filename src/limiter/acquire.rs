@@ -1,4 +1,4 @@
-//! Asking for a lease.
+//! Acquiring a lease.
 
 use std::{
     future::IntoFuture,
@@ -21,32 +21,31 @@ use crate::{
     telemetry::{self, Begun, Watch},
 };
 
-/// An acquire that is being put together: await it for a [`Lease`].
+/// Builds an acquire: await it for a [`Lease`].
 ///
 /// A limit that no cost names is charged 1.
 ///
 /// # Errors
-/// [`Error::Denied`] where a limit is short, [`Error::ExceedsCapacity`] where it could never be
-/// granted, [`Error::Unavailable`] where the store gave no answer in time, [`Error::Invalid`]
-/// where an argument is wrong.
+/// [`Error::Denied`] if a limit is short, [`Error::ExceedsCapacity`] if the cost is above the capacity of a limit,
+/// [`Error::Unavailable`] if the store gave no answer in time, [`Error::Invalid`] if an argument is wrong.
 ///
 /// # Dropping
-/// If the future is dropped before there is an answer, what a write under way charges is given back, by another write.
-/// That is not without bound: in the time in which a bucket fills, a limiter gives back 16 such requests of it; what
-/// others were charged stays. Whoever cancels could else make it write for nothing, as often as they like. Requests that
-/// miss their deadline are always given back, and in memory all are.
+/// If the future is dropped while its write is in flight, another write gives the charge back. This is limited: in the
+/// time in which a bucket refills from empty to full, a limiter gives back 16 such requests of it. The charges of
+/// further ones stay. Otherwise a client that cancels its requests could make the limiter write for free, as often as
+/// it likes. Requests that miss their deadline are always given back, and so are all requests in memory.
 ///
 /// # Cost
-/// One round trip and one write unit, shared with other requests of the bucket that wait at the
-/// same time; none where the bucket is known to be short, or lives in memory.
+/// One round trip and one write unit, shared with other requests of the bucket that wait at the same time. None if the
+/// bucket is known to be short, or lives in memory.
 ///
-/// One round trip before (a read of up to five items) where the entity's stored limits and parent
-/// are not known yet, and one more where a parent is first discovered. A parent's bucket costs
-/// another write unit, at the same time.
+/// If the stored limits and the parent of the entity are not cached, one more round trip before (a read of up to five
+/// items), and another one when a parent is first discovered. The bucket of a parent costs another write unit; both are
+/// written at the same time.
 #[derive(Clone, Debug)]
 #[must_use = "an acquire does nothing until it is awaited"]
 pub struct Acquire {
-    /// The error boxed: a request is moved often.
+    /// The error is boxed because a request is moved often.
     request: Result<Request, Box<Error>>,
 }
 
@@ -56,26 +55,26 @@ impl Acquire {
         Self { request }
     }
 
-    /// The limits of the bucket, whatever is stored: a [`Limit`](crate::Limit), an array or a
-    /// vector of them, or [`Limits`](crate::Limits). They hold for the parent's bucket too, where it is charged.
+    /// Sets the limits of the bucket, whatever is stored: a [`Limit`](crate::Limit), an array or a vector of them, or
+    /// [`Limits`](crate::Limits). They also apply to the parent's bucket if that is charged.
     ///
-    /// Where the stored bucket has other parameters for one of them, the write that grants the
-    /// request changes them; a limit that only the bucket has stays as it is.
+    /// If the stored bucket has other parameters for one of these limits, the write that grants the request changes
+    /// them. A limit that only the bucket has stays as it is.
     #[inline]
     pub fn limits(mut self, limits: impl IntoLimits) -> Self {
         self.edit(|request| request.set_limits(limits));
         self
     }
 
-    /// The limits of the bucket where none are stored.
+    /// Sets the limits of the bucket for the case that none are stored.
     #[inline]
     pub fn default_limits(mut self, limits: impl IntoLimits) -> Self {
         self.edit(|request| request.set_default_limits(limits));
         self
     }
 
-    /// Charges the entity's own bucket alone, and does not look whether it has a parent: with
-    /// limits of the caller's own that saves the first acquire of an entity and resource one round trip.
+    /// Charges only the entity's own bucket, and does not look up whether the entity has a parent. Together with
+    /// [`limits`](Self::limits), this saves one round trip for the first acquire of an entity and resource.
     pub fn without_parent(mut self) -> Self {
         self.edit(|request| {
             request.without_parent();
@@ -84,8 +83,7 @@ impl Acquire {
         self
     }
 
-    /// Grants from tokens that were taken ahead, and takes them ahead: see [`Prefetch`] for what it
-    /// costs. In memory it changes nothing.
+    /// Grants from prefetched tokens, and prefetches them: see [`Prefetch`] for the cost. It has no effect in memory.
     pub fn prefetch(mut self, prefetch: Prefetch) -> Self {
         self.edit(|request| {
             request.set_prefetch(prefetch);
@@ -94,20 +92,20 @@ impl Acquire {
         self
     }
 
-    /// Charges the entity and its parent in one transaction, instead of two writes at the same time: where
-    /// one is short, others never see the other one charged, not even until it is given back.
+    /// Charges the entity and its parent in one transaction, instead of two writes at the same time. If one of them is
+    /// short, the other one is never charged, not even for the short time until it would be given back.
     ///
-    /// Each acquire is a transaction of its own: it shares no write with others, and takes nothing
-    /// [ahead](Self::prefetch). Those that meet at a busy parent are repeated, up to twelve times, then it is
-    /// [`Unavailable::Contended`](crate::error::Unavailable::Contended): for parents of a few acquires at a time. For an
-    /// entity without a parent it changes nothing, nor in memory.
+    /// Each acquire is a transaction of its own: it shares no write with others, and [prefetches](Self::prefetch)
+    /// nothing. Transactions that conflict at a busy parent are repeated, up to twelve tries in all. Then the acquire
+    /// fails with [`Unavailable::Contended`](crate::error::Unavailable::Contended). So this is for parents with a few
+    /// acquires at a time. It has no effect in memory, or if the entity has no parent.
     ///
-    /// With [`until_ready`](Self::until_ready) the transaction takes a place in both buckets. It must find in them what was
-    /// seen before: if others have written meanwhile, it is planned again.
+    /// With [`until_ready`](Self::until_ready) the transaction takes a place in both buckets. It succeeds only if both
+    /// buckets still hold what it was planned with. If others have written meanwhile, it is planned again.
     ///
     /// # Cost
-    /// One round trip and four write units instead of two; the first one for a bucket that this process has not
-    /// seen yet reads it before, and makes it where there is none.
+    /// One round trip and four write units instead of two. The first transaction of a bucket that this process has not
+    /// seen yet reads the bucket before, and creates it if it does not exist.
     pub fn in_one_transaction(mut self) -> Self {
         self.edit(|request| {
             request.set_together();
@@ -131,8 +129,8 @@ impl Acquire {
         self
     }
 
-    /// The longest that this acquire waits for the store, instead of the limiter's deadline. In
-    /// milliseconds, rounded up.
+    /// Sets the longest time that this acquire waits for the store, instead of the limiter's deadline. In milliseconds,
+    /// rounded up.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.edit(|request| {
             request.set_deadline(deadline.into());
@@ -141,8 +139,8 @@ impl Acquire {
         self
     }
 
-    /// Acquires, runs `work` with the lease, and settles: committed where it returns `Ok`, rolled
-    /// back where it returns `Err`, panics or is dropped.
+    /// Acquires, runs `work` with the lease, and settles it. The lease is committed if `work` returns `Ok`, and rolled
+    /// back if `work` returns `Err`, panics or is dropped.
     ///
     /// ```
     /// use tollgate::{Limit, RateLimiter};
@@ -166,7 +164,7 @@ impl Acquire {
     /// ```
     ///
     /// # Errors
-    /// Those of the acquire, as the error type of `work`; and those of `work`.
+    /// Those of the acquire, converted to the error type of `work`, and those of `work`.
     pub async fn run<T, E>(self, work: impl AsyncFnOnce(&mut Lease) -> Result<T, E>) -> Result<T, E>
     where
         E: From<Error>,
@@ -186,7 +184,7 @@ impl Acquire {
         }
     }
 
-    /// Starts, and says at once what needs no store call.
+    /// Starts the acquire, and returns its result at once if it needs no store call.
     #[inline]
     pub(crate) fn start(self) -> Started {
         let begun = Begun::now();
@@ -200,7 +198,7 @@ impl Acquire {
     }
 }
 
-/// What is decided in the simplest way, unless somebody traces it.
+/// Tries the simplest decision in memory, unless acquires are traced.
 #[inline]
 fn decide(request: &Request) -> Option<Result<i64, Box<Denied>>> {
     if telemetry::traces_acquires() {
@@ -209,7 +207,7 @@ fn decide(request: &Request) -> Option<Result<i64, Box<Denied>>> {
     request.decide()
 }
 
-/// What was decided, as a lease.
+/// Turns a decision into a lease or an error.
 #[inline]
 fn answer(request: Request, decision: Result<i64, Box<Denied>>, begun: Begun) -> Result<Lease, Error> {
     match decision {
@@ -230,7 +228,7 @@ pub(super) fn refused(denied: Box<Denied>, begun: Begun) -> Error {
     error
 }
 
-/// As [`Acquire::start`], for whatever is not decided in the simplest way.
+/// Starts an acquire that was not decided in the simplest way.
 #[inline(never)]
 fn start_slowly(request: Request, begun: Begun) -> Started {
     if telemetry::traces_acquires() {
@@ -248,7 +246,7 @@ fn start_slowly(request: Request, begun: Begun) -> Started {
     }
 }
 
-/// As [`start_slowly`], for whatever has no answer in place, or is traced.
+/// Starts an acquire that was not decided in memory, or that is traced.
 fn start_watching(request: Request, begun: Begun) -> Started {
     let watch = request.watch(begun);
     match watch.within(|| start_watched(request)) {
@@ -262,7 +260,7 @@ fn start_watching(request: Request, begun: Begun) -> Started {
     }
 }
 
-/// Returns `true` if the store has not decided.
+/// Returns `true` if the result is not a decision of the store.
 fn is_degraded(result: &Result<Lease, Error>) -> bool {
     match result {
         Ok(lease) => lease.is_degraded(),
@@ -282,7 +280,7 @@ fn start_watched(request: Request) -> Started {
     }
 }
 
-/// Asks once, and takes the answer as it is.
+/// Asks once, without the options that change the result.
 pub(super) fn ask_plainly(request: Request) -> Started {
     let deadline = request.deadline();
     match request.plan() {
@@ -292,7 +290,7 @@ pub(super) fn ask_plainly(request: Request) -> Started {
     }
 }
 
-/// Looks up what is not known yet, then charges. All of it within the deadline.
+/// Looks up what is not cached yet, then charges, all within the deadline.
 async fn resolve(request: Request) -> Result<Lease, Error> {
     let deadline = Duration::from(request.deadline());
     let mut timeout = request.timeout();
@@ -329,27 +327,27 @@ pub(crate) enum Started {
     Waiting(AcquireFuture),
 }
 
-/// An [`Acquire`] under way.
+/// The future of an [`Acquire`].
 #[must_use = "a future does nothing until it is awaited"]
 pub struct AcquireFuture(Stage);
 
-/// What an acquire waits for.
+/// The next step of an acquire.
 enum Stage {
-    /// For the first poll.
+    /// It has not been polled yet.
     New(Request),
-    /// For nothing: its arguments were wrong.
+    /// Its arguments were wrong.
     Refused(Box<Error>),
-    /// For limits or a parent that are not known yet, or for more than one answer.
+    /// It looks up limits or a parent, or needs more than one answer.
     Boxed(Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>),
-    /// For the buckets.
+    /// It waits for its buckets.
     Charging(Box<Charging>, Deadline),
-    /// As one of the others, and somebody wants to know how it ends.
+    /// It waits, and its outcome is reported to the telemetry.
     Watched(Box<Watched>),
-    /// For nothing any more.
+    /// It has returned its result.
     Done,
 }
 
-/// An acquire that is watched until it is decided.
+/// An acquire whose outcome is reported to the telemetry.
 struct Watched {
     future: AcquireFuture,
     watch: Option<Watch>,
@@ -402,8 +400,9 @@ impl AcquireFuture {
         Self(Stage::Boxed(future))
     }
 
-    /// As any other poll. The answer has a place of its own: shared with the simplest one, that would be put
-    /// together in memory too, and read at once, which stalls the processor.
+    /// Polls an acquire that was not decided at once. It writes its result to `answer`: if it returned the result, the
+    /// simplest decision would share that place, and would write it to memory in pieces and read it at once, which
+    /// stalls the processor.
     #[inline(never)]
     fn poll_slowly(&mut self, context: &mut Context<'_>, begun: Begun, answer: &mut Poll<Result<Lease, Error>>) {
         *answer = self.poll_any(context, begun);
@@ -426,7 +425,7 @@ impl AcquireFuture {
                 Pin::new(charging).poll(context).map(|result| Ok(Lease::new(result?, deadline)))
             }
             Stage::Watched(watched) => watched.poll(context),
-            // Polled again after it was ready: nothing is left to wait for.
+            // It was polled again after it was ready: nothing is left to wait for.
             Stage::New(_) | Stage::Refused(_) | Stage::Done => Poll::Pending,
         }
     }

@@ -1,4 +1,4 @@
-//! Work that outlives the calls that caused it: flights and flushes.
+//! Background work that outlives the calls that caused it: writes and flushes.
 
 use std::{
     future::{Future, poll_fn},
@@ -18,7 +18,7 @@ use tokio::{
 
 use super::waits::{Timeout, Waits};
 
-/// Runs the limiter's tasks on its own runtime handle, and knows when none is left.
+/// Runs the limiter's tasks on the limiter's runtime, and counts the tasks that have not ended.
 #[derive(Clone, Debug)]
 pub(super) struct Background {
     shared: Arc<Shared>,
@@ -29,10 +29,11 @@ struct Shared {
     runtime: Handle,
     active: AtomicUsize,
     idle: Notify,
-    /// Differences that are to be written: of settlements before the last flush and after it, in turn.
+    /// The number of differences that are not written yet: one counter for settlements before the last flush and one
+    /// for settlements after it. Each flush swaps their roles.
     unwritten: [AtomicUsize; 2],
     written: Notify,
-    /// One flush at a time.
+    /// Held by a flush, so that only one runs at a time.
     flushing: Mutex<()>,
     hurry: Notify,
     closed: AtomicBool,
@@ -40,7 +41,7 @@ struct Shared {
     waits: Arc<Waits>,
 }
 
-/// Counts a task, from before it is spawned until it is gone, however it goes.
+/// Counts a task from before it is spawned until it is dropped, whether it completed or not.
 struct Active(Arc<Shared>);
 
 impl Active {
@@ -76,7 +77,7 @@ impl Background {
         }
     }
 
-    /// Runs a task. On a runtime that is shutting down the task is dropped.
+    /// Spawns a task. If the runtime is shutting down, the task is dropped.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let active = Active::new(&self.shared);
         self.shared.runtime.spawn(async move {
@@ -85,12 +86,12 @@ impl Background {
         });
     }
 
-    /// A deadline that is hardly ever reached, wherever it is made.
+    /// Returns a timeout for a deadline that is seldom reached. May be called outside the runtime.
     pub(super) fn deadline(&self, time: Duration) -> Timeout {
         self.shared.waits.timeout(time)
     }
 
-    /// A timer of the runtime, wherever it is made.
+    /// Returns a timer of the runtime. May be called outside the runtime.
     pub(super) fn timeout(&self, time: Duration) -> tokio::time::Sleep {
         let _runtime = self.shared.runtime.enter();
         tokio::time::sleep(time)
@@ -101,18 +102,18 @@ impl Background {
         self.pause_since(self.flushes(), time).await;
     }
 
-    /// How often the limiter was flushed.
+    /// Returns the number of flushes so far.
     pub(super) fn flushes(&self) -> u64 {
         self.shared.flushes.load(Ordering::SeqCst)
     }
 
-    /// As [`pause`](Self::pause); not at all if it was flushed more than `flushes` times.
+    /// Waits like [`pause`](Self::pause), but returns at once if the limiter was flushed more than `flushes` times.
     pub(super) async fn pause_since(&self, flushes: u64, time: Duration) {
         let hurry = self.shared.hurry.notified();
         tokio::pin!(hurry);
         hurry.as_mut().enable();
         if !self.is_closed() && self.flushes() == flushes {
-            // Either way it is over.
+            // The pause is over, whether the time is up or it was ended early.
             let _ = tokio::time::timeout(time, hurry).await;
         }
     }
@@ -121,8 +122,8 @@ impl Background {
         self.shared.closed.load(Ordering::SeqCst)
     }
 
-    /// Ends all pauses, now and later, and waits until no task is left. False if the runtime does not run what is given
-    /// to it for `patience`: nobody drives it.
+    /// Ends all current and future pauses, and waits until no task is left. Returns `false` if the runtime does not run
+    /// a new task within `patience`, because no thread drives it.
     pub(super) async fn close(&self, patience: Duration) -> bool {
         self.shared.closed.store(true, Ordering::SeqCst);
         self.shared.hurry.notify_waiters();
@@ -138,23 +139,23 @@ impl Background {
         Unwritten(self.shared.clone(), turn)
     }
 
-    /// Ends all pauses, and waits until no difference is left that was to be written before. False as for
-    /// [`close`](Self::close).
+    /// Ends all pauses, and waits until all differences that were settled before are written. Returns `false` in the
+    /// same case as [`close`](Self::close).
     pub(super) async fn flush(&self, patience: Duration) -> bool {
         let Shared { flushing, flushes, hurry, unwritten, written, .. } = &*self.shared;
         let _flushing = flushing.lock().await;
         let now = turn(flushes.load(Ordering::SeqCst));
-        // What a flush that was given up has left behind comes first: nothing more is counted there.
+        // If an earlier flush was dropped, its differences come first. No new ones are counted there.
         if !self.until(&unwritten[1 - now], written, patience).await {
             return false;
         }
-        // What is settled from now on is counted there: under steady traffic, flushing ends all the same.
+        // Settlements from now on are counted in the other counter, so that the flush ends under steady traffic too.
         flushes.fetch_add(1, Ordering::SeqCst);
         hurry.notify_waiters();
         self.until(&unwritten[now], written, patience).await
     }
 
-    /// Waits until `count` is zero, which `notify` tells.
+    /// Waits until `count` is zero. `notify` signals that.
     async fn until(&self, count: &AtomicUsize, notify: &Notify, patience: Duration) -> bool {
         loop {
             let zero = notify.notified();
@@ -178,7 +179,7 @@ impl Background {
     }
 }
 
-/// Which of two counts holds after so many flushes.
+/// Returns which of the two counters is in use after this number of flushes.
 fn turn(flushes: u64) -> usize {
     usize::from(flushes % 2 == 1)
 }

@@ -24,21 +24,20 @@ use crate::{
     store::{Entry, Home},
 };
 
-/// A bucket that can be charged and settled, and the limits that it is charged by. Clones are the
-/// same bucket.
+/// A bucket that can be charged and settled, with the limits that it is charged by. Clones are the same bucket.
 #[derive(Clone, Debug)]
 pub(super) enum Bucket {
-    /// Decided in place.
+    /// In this process's memory.
     Memory { place: Place, limits: Brought },
-    /// Decided in place, which a handle knows.
+    /// In this process's memory, found before by a handle.
     Pinned(Arc<Pinned>),
-    /// Decided by the bucket's gate.
+    /// In a store, behind the bucket's gate.
     Gated { gate: Arc<Gate>, limits: Limits },
     /// Decided by a script, in tests.
     Scripted(Box<ScriptedBucket>),
 }
 
-/// What a bucket answers to a request.
+/// The answer of a bucket to a request.
 #[derive(Debug)]
 pub(super) enum Verdict {
     Granted(Grant),
@@ -48,8 +47,8 @@ pub(super) enum Verdict {
 }
 
 impl Verdict {
-    /// Tells whoever waits for it, until `until` if that is known. If nobody does any more before that, the request was
-    /// cancelled.
+    /// Sends the verdict to the request that waits for it, at most until `until` if that is known. If the receiver is
+    /// gone before that time, the request was cancelled.
     pub(super) fn tell(self, reply: oneshot::Sender<Self>, until: Option<Instant>) {
         if let Err(Self::Granted(mut grant)) = reply.send(self)
             && until.is_some_and(|until| Instant::now() < until)
@@ -59,7 +58,8 @@ impl Verdict {
     }
 }
 
-/// An answer to wait for. Dropped before: what is granted is given back, but not without bound.
+/// A verdict to wait for. If it is dropped before it arrives, the grant is given back, but only a limited number of
+/// times.
 #[derive(Debug)]
 pub(super) struct Answer(oneshot::Receiver<Verdict>);
 
@@ -72,7 +72,7 @@ impl Answer {
 impl Drop for Answer {
     fn drop(&mut self) {
         self.0.close();
-        // The answer has come, and was not taken.
+        // The verdict has arrived, and nobody has taken it.
         if let Ok(Verdict::Granted(mut grant)) = self.0.try_recv() {
             grant.cancel();
         }
@@ -82,26 +82,26 @@ impl Drop for Answer {
 impl Future for Answer {
     type Output = Verdict;
 
-    /// An answer that never comes says that the runtime is gone that would bring it.
+    /// If the sender is gone, the runtime that would have sent the verdict is gone.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Verdict> {
         let verdict = Pin::new(&mut self.0).poll(context);
         verdict.map(|verdict| verdict.unwrap_or(Verdict::Unavailable(Unavailable::RuntimeGone)))
     }
 }
 
-/// Why a bucket grants nothing, however full it is.
+/// The reason why a bucket grants nothing, however full it is.
 #[derive(Clone, Debug)]
 pub(super) enum Refusal {
     /// The resource is disabled for the entity.
     Disabled,
-    /// The attribute changes what the bucket's limits mean.
+    /// The bucket has this attribute, which changes the meaning of its limits.
     NotUnderstood(String),
-    /// A script says so.
+    /// A script decided so.
     Scripted(Box<Error>),
 }
 
 impl Refusal {
-    /// Why a bucket in that state grants nothing, if it does not.
+    /// Returns the reason why a bucket in this state grants nothing, or `None` if it may grant.
     pub(super) fn of(state: &BucketState) -> Option<Self> {
         let stamps = state.stamps.as_deref()?;
         match &stamps.not_understood {
@@ -112,15 +112,15 @@ impl Refusal {
     }
 }
 
-/// What a bucket answers at once.
+/// The immediate answer of a bucket to a request.
 #[derive(Debug)]
 pub(super) enum Asked {
-    /// And when the request may start: epoch ms, 0 at once.
+    /// Granted, and the time at which the request may start: epoch ms, 0 for at once.
     Granted(Shares, i64),
     Denied(Vec<LimitStatus>),
     Refused(Refusal),
     Unavailable(Unavailable),
-    /// The store is asked.
+    /// The store was asked and has not answered yet.
     Waiting(Box<Acquiring>),
 }
 
@@ -134,7 +134,7 @@ impl Bucket {
         }
     }
 
-    /// Epoch ms.
+    /// Returns the time in epoch ms.
     pub(super) fn now(&self) -> i64 {
         match self {
             Self::Memory { place, .. } => place.home().now(),
@@ -153,7 +153,7 @@ impl Bucket {
         }
     }
 
-    /// Notes how many shards it has.
+    /// Records how many shards the bucket has.
     pub(super) fn has_shards(&self, count: u32) {
         if let Self::Gated { gate, .. } = self
             && count > 1
@@ -162,19 +162,19 @@ impl Bucket {
         }
     }
 
-    /// Why the bucket grants nothing, if that is known without asking.
+    /// Returns the reason why the bucket grants nothing, if it is known without asking.
     pub(super) fn known_refusal(&self) -> Option<Refusal> {
         match self {
-            // Nobody else writes to it.
+            // No other process writes to these buckets.
             Self::Memory { .. } | Self::Pinned(_) | Self::Scripted(_) => None,
             Self::Gated { gate, .. } => gate.known_refusal(),
         }
     }
 
-    /// Where the limits stand, if it is known without asking that `amounts` do not fit.
+    /// Returns the statuses of the limits if it is known without asking that `amounts` do not fit.
     pub(super) fn known_denial(&self, mode: &Mode, amounts: &[i64]) -> Option<Vec<LimitStatus>> {
         match self {
-            // Asking costs nothing.
+            // Asking them costs nothing.
             Self::Memory { .. } | Self::Pinned(_) | Self::Scripted(_) => None,
             Self::Gated { gate, limits } => match split(gate) {
                 Some(first) => sharded::known_denial(&first, limits, mode, amounts),
@@ -183,7 +183,7 @@ impl Bucket {
         }
     }
 
-    /// Returns `true` if `amounts` do not fit as far as was ever seen, however long ago.
+    /// Returns `true` if `amounts` did not fit in the last known state of the bucket, however old that is.
     pub(super) fn seems_short(&self, mode: &Mode, amounts: &[i64]) -> bool {
         match self {
             Self::Memory { .. } | Self::Pinned(_) | Self::Scripted(_) => false,
@@ -194,7 +194,7 @@ impl Bucket {
         }
     }
 
-    /// Where the limits stand in view of `amounts`, as far as it is known without asking.
+    /// Returns the statuses of the limits for a request of `amounts`, as far as they are known without asking.
     pub(super) fn glance(&self, amounts: &[i64]) -> Vec<LimitStatus> {
         match self {
             Self::Memory { place, .. } => place.statuses(self.limits(), amounts),
@@ -210,7 +210,7 @@ impl Bucket {
         }
     }
 
-    /// Writes at once what settled leases take: how long a denied request has to wait counts from then.
+    /// Writes the debts of settled leases at once, because the wait of a denied request depends on them.
     pub(super) fn write_debts(&self) {
         if let Self::Gated { gate, .. } = self {
             match split(gate) {
@@ -220,7 +220,7 @@ impl Bucket {
         }
     }
 
-    /// Where the limits stand in view of `amounts`. One round trip; in memory none.
+    /// Reads the statuses of the limits for a request of `amounts`. One round trip; none in memory.
     pub(super) async fn statuses(&self, amounts: &[i64]) -> Result<Vec<LimitStatus>, Unavailable> {
         match self {
             Self::Gated { gate, limits } => {
@@ -234,7 +234,7 @@ impl Bucket {
         }
     }
 
-    /// Returns `true` if what a cancelled request was charged is given back. In memory it always is: that costs no
+    /// Returns `true` if the charge of a cancelled request is given back. In memory it always is, because that costs no
     /// write.
     pub(super) fn forgives(&self) -> bool {
         match self {
@@ -243,7 +243,7 @@ impl Bucket {
         }
     }
 
-    /// Asks for `amounts`, all or nothing.
+    /// Asks for all of `amounts` or nothing.
     #[inline]
     pub(super) fn acquire(&mut self, mode: &Mode, amounts: &Amounts, deadline: Deadline) -> Asked {
         match self {
@@ -279,14 +279,14 @@ impl Bucket {
         }
     }
 
-    /// Settles differences (millitokens, in the order of the limits), and counts others as consumed.
+    /// Settles `differences` and counts `counts` as consumed. Both are in millitokens, in the order of the limits.
     pub(super) fn settle(&self, differences: &[i64], counts: &[i64]) -> Settlement {
         if differences.iter().chain(counts).all(|difference| *difference == 0) {
             return Settlement::done();
         }
         match self {
             Self::Memory { place, limits } => {
-                // Without an entry it was never asked.
+                // A bucket without an entry was never charged.
                 if let Some(entry) = place.entry() {
                     entry.settle(place.home(), place.limits(limits), differences, place.home().now());
                 }
@@ -315,18 +315,18 @@ fn spend(entry: &Entry, home: &Home, limits: &Limits, mode: &Mode, amounts: &Amo
     }
 }
 
-/// A request on its way to a verdict. Dropped before: what it was granted is given back.
+/// A request that waits for its verdict. If it is dropped before, its grant is given back.
 #[derive(Debug)]
 pub(super) struct Acquiring {
     step: Step,
     late: Timeout,
 }
 
-/// Whom a request waits for.
+/// The source of the verdict that a request waits for.
 enum Step {
-    /// The only shard of a bucket, as far as was known.
+    /// The only shard of a bucket, as far as is known.
     One(Answer),
-    /// The bucket of a child or a parent, with the other one's.
+    /// A transaction that charges the buckets of a child and its parent.
     Together(Answer),
     /// Several shards.
     Shards(Pin<Box<dyn Future<Output = Verdict> + Send>>),
@@ -350,14 +350,16 @@ impl Step {
 }
 
 impl Acquiring {
-    /// Of a bucket that is asked with another one. `None` where it needs no asking.
+    /// Waits for the verdict of a transaction that charges this bucket with another one. Returns `None` if the bucket
+    /// is not behind a gate.
     pub(super) fn together(bucket: &Bucket, answer: oneshot::Receiver<Verdict>, deadline: Deadline) -> Option<Self> {
         let Bucket::Gated { gate, .. } = bucket else { return None };
         Some(Self { step: Step::Together(Answer::new(answer)), late: gate.deadline(deadline.into()) })
     }
 
-    /// The verdict, once there is one. The bucket was asked with the same `mode` and `amounts`: a crowd that
-    /// shares a bucket shares what these refer to, and every copy of a reference takes its time.
+    /// Polls for the verdict. `mode` and `amounts` must be those that the bucket was asked with. They are not kept here
+    /// because all requests of one bucket share the data that they refer to, and every clone of a reference counter
+    /// costs time.
     pub(super) fn poll(
         &mut self,
         bucket: &Bucket,
@@ -370,7 +372,7 @@ impl Acquiring {
                 Step::Shards(answer) => break answer.as_mut().poll(context),
                 Step::Together(answer) => break Pin::new(answer).poll(context),
                 Step::One(answer) => match (Pin::new(answer).poll(context), bucket) {
-                    // It has turned out to be one of several: the others may hold what it does not.
+                    // The bucket turned out to have several shards: the others may hold what this one does not.
                     (Poll::Ready(Verdict::Denied(statuses)), Bucket::Gated { gate, limits }) => match split(gate) {
                         Some(first) => self.step = Step::shards(first, limits, mode, amounts, self.late.until()),
                         None => return Poll::Ready(Verdict::Denied(statuses)),
@@ -391,7 +393,7 @@ impl Acquiring {
     }
 }
 
-/// The gate of the first shard, where the bucket has several.
+/// Returns the gate of the first shard if the bucket has several.
 fn split(gate: &Arc<Gate>) -> Option<Arc<Gate>> {
     if gate.shard_count() > 1 { gate.first() } else { None }
 }

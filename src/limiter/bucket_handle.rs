@@ -1,4 +1,4 @@
-//! A bucket that was found once.
+//! A handle to a bucket that was looked up once.
 
 use std::{fmt, sync::Arc};
 
@@ -13,15 +13,15 @@ use crate::{
     model::{EntityId, KeyParts, Limits, Resource},
 };
 
-/// A bucket that was found once, to be asked again and again:
+/// A handle to a bucket that was looked up once, to acquire from it again and again:
 /// [`RateLimiter::bucket`](crate::RateLimiter::bucket). Clones are cheap.
 ///
-/// It keeps the names and the bucket's place in this process. It keeps limits only if
-/// [`limits`](Self::limits) gives them; else every acquire goes by what is stored at its time, as
-/// far as the limiter knows, and by the entity's parent, too.
+/// It keeps the names and the bucket's place in this process. It keeps limits only if [`limits`](Self::limits) sets
+/// them. Otherwise every acquire uses the limits and the parent that are stored at its time, as far as the limiter has
+/// them cached.
 ///
-/// In memory, a bucket is never forgotten as long as a handle to it exists, full or not: it counts
-/// towards the store's capacity.
+/// In memory, a bucket is never evicted while a handle to it exists, full or not. It counts towards the store's
+/// capacity.
 ///
 /// ```
 /// use tollgate::{Limit, RateLimiter};
@@ -44,7 +44,7 @@ pub struct BucketHandle {
     deadline: Deadline,
 }
 
-/// Says which bucket it is, and no more: behind it stands the whole limiter.
+/// Shows only the bucket's names: the handle refers to the whole limiter.
 impl fmt::Debug for BucketHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let KeyParts { entity, resource, .. } = self.subject.key();
@@ -57,20 +57,20 @@ impl BucketHandle {
         Self { subject: subject.found(), limits: Source::Stored, deadline }
     }
 
-    /// Who is limited.
+    /// Returns the entity that is limited.
     pub fn entity(&self) -> &EntityId {
         self.subject.key().entity
     }
 
-    /// What is used.
+    /// Returns the resource that is used.
     pub fn resource(&self) -> &Resource {
         self.subject.key().resource
     }
 
-    /// Limits for every acquire, whatever is stored, as [`Acquire::limits`] has them.
+    /// Sets limits for every acquire, whatever is stored, as [`Acquire::limits`] does.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where they cannot stand together.
+    /// [`Error::Invalid`] if the limits cannot be combined.
     pub fn limits<L>(mut self, limits: L) -> Result<Self, Error>
     where
         L: TryInto<Limits, Error: Into<Error>>,
@@ -89,10 +89,10 @@ impl BucketHandle {
         Ok(Self { subject: Subject::Pinned(Arc::new(pinned)), limits: Source::Stored, ..self })
     }
 
-    /// Limits for every acquire for which none are stored at its time.
+    /// Sets limits for every acquire for which none are stored at its time.
     ///
     /// # Errors
-    /// As [`limits`](Self::limits).
+    /// Those of [`limits`](Self::limits).
     pub fn default_limits<L>(self, limits: L) -> Result<Self, Error>
     where
         L: TryInto<Limits, Error: Into<Error>>,
@@ -101,12 +101,11 @@ impl BucketHandle {
         Ok(Self { limits, ..self })
     }
 
-    /// Asks for tokens of the bucket, as [`RateLimiter::acquire`](crate::RateLimiter::acquire)
-    /// does.
+    /// Asks for tokens of the bucket, as [`RateLimiter::acquire`](crate::RateLimiter::acquire) does.
     #[inline]
     pub fn acquire(&self) -> Acquire {
-        // Of what most handles are there is one reference to copy. A copy of any subject and any limits goes
-        // through memory: reading at once what was just written in pieces stalls the processor.
+        // Fast path: for most handles only one reference must be cloned. A clone of any subject and limits goes through
+        // memory: it is written in pieces and read at once, which stalls the processor.
         if let (Subject::Pinned(pinned), Source::Stored) = (&self.subject, &self.limits) {
             return Acquire::new(Ok(Request::new(Subject::Pinned(pinned.clone()), Source::Stored, self.deadline)));
         }

@@ -1,4 +1,4 @@
-//! Building a limiter.
+//! The builder of limiters.
 
 use std::{
     sync::{
@@ -47,7 +47,7 @@ use crate::{
 #[must_use = "a builder builds nothing by itself"]
 pub struct Builder {
     clock: Option<Arc<dyn Clock>>,
-    /// `true` if the store's time corrects it.
+    /// `true` if the store's time corrects the clock.
     corrected: bool,
     runtime: Option<Handle>,
     gates: usize,
@@ -55,10 +55,10 @@ pub struct Builder {
     limiter: LimiterSettings,
     config_ttl: Duration,
     breaker: Option<Breaker>,
-    /// If Python clients spend from the same buckets, as somebody has said.
+    /// Says if Python clients spend from the same buckets. `None` if it was not set.
     mixed_fleet: Option<bool>,
     store_calls: usize,
-    /// The longest that one call for what is stored beside buckets may take, if somebody has said so.
+    /// The deadline of one call for stored limits and other records, if it was set.
     call_deadline: Option<Duration>,
 }
 
@@ -91,132 +91,131 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// Tells the time by `clock` alone, for tests. Default: the system's clock, which the store's answers
-    /// correct (see [`wall_clock`](Self::wall_clock)); in memory one that the wall clock does not move,
-    /// [`MonotonicClock`](crate::clock::MonotonicClock).
+    /// Uses only `clock` for the time, for tests. Default: the system's clock, corrected by the store's answers (see
+    /// [`wall_clock`](Self::wall_clock)). In memory the default is a clock that changes of the wall clock do not
+    /// affect, [`MonotonicClock`](crate::clock::MonotonicClock).
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
         self.corrected = false;
         self
     }
 
-    /// Tells the time by `clock`, corrected by what the store's answers tell about its own: a clock that
-    /// is an hour ahead fills no bucket. Without a store that dates its answers it counts as it is.
+    /// Uses `clock` for the time, corrected by the times that the store's answers contain: a clock that is an hour
+    /// ahead fills no bucket. If the store does not date its answers, the clock is used as it is.
     ///
-    /// Until the first answer nobody knows: a limiter that was built, not opened, and looks nothing else up
-    /// reads a bucket before it writes to it.
+    /// Before the first answer, the error of the clock is unknown. If the limiter was built, not opened, and has looked
+    /// up nothing else, it reads a bucket before it writes to it.
     pub fn wall_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
         self.corrected = true;
         self
     }
 
-    /// Runs store calls and background writes on `runtime`, whose timers must be enabled
-    /// (`enable_time` or `enable_all`; `#[tokio::main]` does). Default: the runtime that the limiter
-    /// is built in.
+    /// Runs store calls and background writes on `runtime`, whose timers must be enabled (`enable_time` or
+    /// `enable_all`; `#[tokio::main]` does). Default: the runtime that the limiter is built in.
     ///
-    /// Somebody has to drive it for as long as there are requests and leases, wherever those are. A
-    /// `current_thread` runtime stands still while nobody blocks on it: acquires from other threads end at their
-    /// deadlines meanwhile, and whatever has none, such as settlements, waits until somebody drives it again. Once
-    /// it is shut down, whoever waits is told so.
+    /// A thread must drive this runtime while there are requests and leases, in whatever runtime those are. A
+    /// `current_thread` runtime stands still while no thread blocks on it. Meanwhile, acquires from other threads end
+    /// at their deadlines, and operations without a deadline, such as settlements, wait until a thread drives the
+    /// runtime again. If the runtime is shut down, all that wait get an error.
     pub fn runtime(mut self, runtime: Handle) -> Self {
         self.runtime = Some(runtime);
         self
     }
 
-    /// The longest that an acquire waits for the store. Default: 250 ms.
+    /// Sets the longest time that an acquire waits for the store. Default: 250 ms.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.limiter.deadline = deadline.into();
         self
     }
 
-    /// How long stored limits and entities that were looked up stay known, and so how long other
-    /// processes' changes may go unseen. Default: 60 s; zero looks them up for every acquire.
+    /// Sets the time for which stored limits and entities are cached. Changes by other processes may go unseen for that
+    /// time. Default: 60 s. With zero, every acquire looks them up.
     pub fn config_ttl(mut self, time: Duration) -> Self {
         self.config_ttl = time;
         self
     }
 
-    /// Who changes stored limits and entities through this limiter: told in the history. Default:
-    /// whom the store takes this process for, where it knows: for one that
-    /// [`RateLimiter::open`] reaches on AWS, the ARN of its credentials.
+    /// Sets the name that the history records for changes of stored limits and entities through this limiter. Default:
+    /// the name that the store has for this process, if it has one. For a limiter that [`RateLimiter::open`] opens on
+    /// AWS, that is the ARN of its credentials.
     pub fn principal(mut self, principal: impl Into<String>) -> Self {
         self.limiter.principal = Some(principal.into());
         self
     }
 
-    /// How long the history of changes is kept in a table. Default: 90 days.
+    /// Sets the time for which the history of changes is kept in a table. Default: 90 days.
     pub fn audit_retention(mut self, time: Duration) -> Self {
         self.limiter.audit_retention = time;
         self
     }
 
-    /// The longest that one store call may take before its answer counts as lost. Default: 1 s.
+    /// Sets the longest time for one store call. After it, the answer counts as lost. Default: 1 s.
     pub fn store_deadline(mut self, deadline: Duration) -> Self {
         self.settings.store_deadline = deadline;
         self
     }
 
-    /// The longest that one call for stored limits, entities, namespaces, the history or usage waits for the store, the
-    /// retries of the SDK included. Default: 10 s. What deletes or lists much makes many calls.
+    /// Sets the longest time for one call for stored limits, entities, namespaces, the history or usage, including the
+    /// retries of the SDK. Default: 10 s. Operations that delete or list many records make many calls.
     pub fn call_deadline(mut self, deadline: Duration) -> Self {
         self.call_deadline = Some(deadline);
         self
     }
 
-    /// What [`call_deadline`](Self::call_deadline) was told.
+    /// Returns the [`call_deadline`](Self::call_deadline) if it was set.
     #[cfg(feature = "dynamodb")]
     pub(super) fn chosen_call_deadline(&self) -> Option<Duration> {
         self.call_deadline
     }
 
-    /// When requests stop waiting for a store that keeps failing. Default: after 5 failures in a row,
-    /// for a second. See [`Breaker`].
+    /// Sets when requests stop waiting for a store that keeps failing. Default: after 5 failures in a row, for a
+    /// second. See [`Breaker`].
     pub fn breaker(mut self, breaker: Breaker) -> Self {
         self.breaker = Some(breaker);
         self
     }
 
-    /// Asks the store however often it has failed: every request waits for its deadline then.
+    /// Asks the store however often it has failed. If it is down, every request waits until its deadline.
     pub fn without_breaker(mut self) -> Self {
         self.breaker = None;
         self
     }
 
-    /// How long a settled difference waits for another write of its bucket to ride on, before it
-    /// is written alone. Default: 100 ms.
+    /// Sets the time that a settled difference waits to be written together with another write of its bucket. After it,
+    /// the difference is written alone. Default: 100 ms.
     pub fn flush_after(mut self, time: Duration) -> Self {
         self.settings.flush_after = time;
         self
     }
 
-    /// How long after the store has shown a bucket to be short requests are denied without asking
-    /// it again: another process may give tokens back. Default: 1 s; zero asks every time.
+    /// Sets the time for which requests are denied without asking the store again after it has shown the bucket to be
+    /// short. Another process may give tokens back in that time. Default: 1 s. With zero, the store is always asked.
     pub fn deny_from_memory(mut self, time: Duration) -> Self {
         self.settings.deny_from_memory = time;
         self
     }
 
-    /// How many shards a bucket may be split into that is written more than 1000 times a second, the
-    /// most that DynamoDB takes of one item: a power of two up to 32, which is the default; 1 for never.
-    /// A bucket is not split so far that a shard holds less than what one request asks for.
+    /// Sets the largest number of shards that a bucket is split into if it is written more than 1000 times a second,
+    /// the limit of DynamoDB for one item. A power of two up to 32, which is the default; 1 never splits. A bucket is
+    /// not split further if a shard would then hold less than what one request asks for.
     pub fn max_shards(mut self, shards: u32) -> Self {
         self.settings.max_shards = shards;
         self
     }
 
-    /// Tells if Python clients spend from the same buckets. If they do, every write of a full bucket moves its anchor,
-    /// so that nothing is lost where one of theirs meets one of ours; that makes writes of several processes fail
-    /// more often. Default: [`RateLimiter::open`] goes by who wrote the table's version record, a limiter that was
-    /// built expects that they may. A Python client that is seen to write is remembered for ten minutes, whatever is
-    /// said here.
+    /// Sets if Python clients spend from the same buckets. If they do, every write of a full bucket moves its anchor,
+    /// so that nothing is lost if one of their writes meets one of ours. Then writes of several processes conflict more
+    /// often. Default: [`RateLimiter::open`] decides by the author of the table's version record; a limiter that was
+    /// built expects Python clients. If a Python client is seen to write, that is remembered for ten minutes, whatever
+    /// is set here.
     pub fn mixed_fleet(mut self, mixed: bool) -> Self {
         self.mixed_fleet = Some(mixed);
         self.settings.peers = if mixed { Peers::Present } else { Peers::Absent };
         self
     }
 
-    /// The table was made by this crate: unless somebody has said otherwise, no Python client uses it.
+    /// Notes that this crate created the table: unless `mixed_fleet` was set, no Python client uses it.
     #[cfg(feature = "dynamodb")]
     pub(super) fn own_table(mut self) -> Self {
         if self.mixed_fleet.is_none() {
@@ -225,15 +224,15 @@ impl Builder {
         self
     }
 
-    /// How many store calls may be in flight at once, at least 1: so many connections are open at the most. Requests
-    /// that need more wait for their turn, no longer than their deadlines. Default: 256.
+    /// Sets how many store calls may be in flight at once, at least 1. At most as many connections are open. Other
+    /// requests wait for their turn, but not beyond their deadlines. Default: 256.
     pub fn max_store_calls(mut self, calls: usize) -> Self {
         self.store_calls = calls.max(1);
         self
     }
 
-    /// How many buckets are remembered that have nothing to write, and how many entities'
-    /// stored limits. Default: 100 000 each. One that was forgotten costs a round trip more.
+    /// Sets how many buckets without pending writes are cached, and for how many entities stored limits are. Default:
+    /// 100 000 each. An entry that was evicted costs one more round trip.
     pub fn remembered_buckets(mut self, buckets: usize) -> Self {
         self.gates = buckets;
         self
@@ -247,7 +246,7 @@ impl Builder {
         self.gates
     }
 
-    /// A limiter whose buckets live in this process.
+    /// Builds a limiter whose buckets live in this process.
     pub fn build_memory(self, store: MemoryStore) -> RateLimiter {
         let builder = self.clone();
         let home = store.home(self.clock);
@@ -256,8 +255,8 @@ impl Builder {
         RateLimiter::new(Backend::Memory(Arc::new(memory)), clock, self.limiter, builder)
     }
 
-    /// A limiter for tests: as [`build_memory`](Self::build_memory), but `script` decides before the
-    /// buckets do, and sees what becomes of leases.
+    /// Builds a limiter for tests. It is like that of [`build_memory`](Self::build_memory), but `script` decides before
+    /// the buckets do, and observes what happens to leases.
     pub fn build_scripted(self, store: MemoryStore, script: impl Script) -> RateLimiter {
         let builder = self.clone();
         let home = store.home(self.clock);
@@ -266,18 +265,18 @@ impl Builder {
         RateLimiter::new(Backend::Scripted(Arc::new(scripted)), clock, self.limiter, builder)
     }
 
-    /// A limiter whose buckets live in `store`.
+    /// Builds a limiter whose buckets live in `store`.
     ///
     /// # Errors
-    /// [`Invalid::NoRuntime`] outside a tokio runtime, unless [`runtime`](Self::runtime) names one.
+    /// [`Invalid::NoRuntime`] outside a tokio runtime, unless [`runtime`](Self::runtime) sets one.
     pub fn build(self, store: impl Store) -> Result<RateLimiter, Invalid> {
         self.build_shared(Arc::new(store))
     }
 
-    /// As [`build`](Self::build), over a store that others use too.
+    /// Builds a limiter like [`build`](Self::build), over a store that is shared with others.
     ///
     /// # Errors
-    /// As [`build`](Self::build).
+    /// Those of [`build`](Self::build).
     pub fn build_shared(self, store: Arc<dyn Store>) -> Result<RateLimiter, Invalid> {
         let runtime = match &self.runtime {
             Some(runtime) => runtime.clone(),

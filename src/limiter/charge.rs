@@ -1,5 +1,4 @@
-//! Charging the buckets of one request: the entity's, and its parent's where it cascades. All or
-//! none.
+//! Charging the buckets of one request, all or none: the entity's, and its parent's if it cascades.
 
 use std::{
     pin::Pin,
@@ -23,7 +22,7 @@ use crate::{
     model::{Denied, KeyParts, LimitStatus, Limits, Lineage, Owner},
 };
 
-/// What is asked of one bucket.
+/// A charge of one bucket.
 #[derive(Clone, Debug)]
 pub(super) struct Charge {
     pub(super) bucket: Bucket,
@@ -32,33 +31,33 @@ pub(super) struct Charge {
     pub(super) amounts: Amounts,
 }
 
-/// What a bucket has to know beside the amounts.
+/// The context of a charge: all that a bucket needs to know beside the amounts.
 #[derive(Clone, Debug)]
 pub(super) struct Mode {
-    /// When the limits were looked up, epoch ms; the end of time where they are the caller's.
+    /// The time at which the limits were looked up, epoch ms. `i64::MAX` if the caller set them.
     pub(super) known_at: i64,
-    /// `true` if the limits are the entity's own: its bucket never counts as gone then.
+    /// `true` if the limits are the entity's own: its bucket is never taken for expired then.
     pub(super) own: bool,
-    /// The parent of the bucket's entity, where it is known to have one.
+    /// The parent of the bucket's entity, if one is known.
     pub(super) lineage: Option<Arc<Lineage>>,
     pub(super) prefetch: Option<Prefetch>,
     /// `true` if a child and its parent are charged in one transaction.
     pub(super) together: bool,
-    /// Of a request that waits.
+    /// Set for a request that waits.
     pub(super) patience: Option<Box<Patience>>,
 }
 
-/// How long a request waits for what it makes a bucket owe.
+/// How long a request waits, and the debt that it may leave.
 #[derive(Clone, Debug)]
 pub(super) struct Patience {
-    /// In ms.
+    /// The longest wait in ms.
     pub(super) most: i64,
-    /// The refill of each limit in that time, millitokens: the most that the bucket may owe.
+    /// The refill of each limit in that time, in millitokens: the largest debt that the bucket may have.
     pub(super) debts: Amounts,
 }
 
 impl Patience {
-    /// Waits as long as before for other limits. It does not wait for limits that it did not wait for before.
+    /// Computes the debts for other parameters of the limits. A limit without a debt stays without.
     pub(super) fn follow(&mut self, limits: &Limits) {
         for (debt, limit) in self.debts.iter_mut().zip(limits.iter()).filter(|(debt, _)| **debt > 0) {
             *debt = limit.refill_in(self.most);
@@ -71,7 +70,7 @@ impl Patience {
 }
 
 impl Mode {
-    /// Returns the same for what does not wait.
+    /// Returns the same mode for a request that does not wait.
     pub(super) fn impatient(&self) -> Self {
         Self { patience: None, ..self.clone() }
     }
@@ -90,12 +89,12 @@ impl Charges {
     }
 }
 
-/// A request whose buckets were asked.
+/// The result of asking all buckets of a request.
 #[derive(Debug)]
 pub(super) enum Charged {
-    /// All have answered.
+    /// All buckets have answered.
     Done(Result<Holdings, Error>),
-    /// The store is asked.
+    /// The store was asked and has not answered yet.
     Waiting(Box<Charging>),
 }
 
@@ -128,7 +127,7 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
             return Charged::Done(Err(refused(&charge.bucket, refusal)));
         }
     }
-    // Look at all of them before any is charged: a parent that is known to be short costs nothing.
+    // Check both before either is charged: if the parent is known to be short, the request costs nothing.
     let known = charges.each_ref().map(|charge| charge.bucket.known_denial(&charge.mode, &charge.amounts));
     if known.iter().any(Option::is_some) {
         return Charged::Done(Err(denied_among(charges.iter().zip(known))));
@@ -152,8 +151,8 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
         });
         return Charged::Waiting(Box::new(Charging::new(asked, deadline)));
     }
-    // One that was short when it was seen last, too long ago to deny from that, is asked alone: where it still
-    // is, the other one needs no charge and no give-back.
+    // If one bucket was short when it was last seen, but too long ago to deny from that, it is asked alone. If it is
+    // still short, the other one needs no charge and no give-back.
     let first = charges.iter().position(|charge| charge.bucket.seems_short(&charge.mode, &charge.amounts));
     let asked = [0, 1].into_iter().zip(charges).map(|(index, mut charge)| {
         let later = first.is_some_and(|first| first != index);
@@ -167,10 +166,11 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
     }
 }
 
-/// A request on its way. Dropped: what was granted is given back, but not without bound.
+/// A request that waits for its buckets. If it is dropped, its grants are given back, but only a limited number of
+/// times.
 #[derive(Debug)]
 pub(super) struct Charging {
-    /// The entity's bucket first.
+    /// The entity's bucket is the first.
     asked: SmallVec<[(Charge, Answer); 2]>,
     begun: Instant,
     deadline: Deadline,
@@ -178,7 +178,7 @@ pub(super) struct Charging {
 
 #[derive(Debug)]
 enum Answer {
-    /// It is asked if the others grant.
+    /// The bucket is asked after all others have granted.
     Later,
     Granted(Grant),
     Denied(Vec<LimitStatus>),
@@ -188,7 +188,7 @@ enum Answer {
 }
 
 impl Answer {
-    /// Asks.
+    /// Asks the bucket of `charge`.
     fn to(charge: &mut Charge, deadline: Deadline) -> Self {
         match charge.bucket.acquire(&charge.mode, &charge.amounts, deadline) {
             Asked::Granted(shares, starts_at) => {
@@ -207,7 +207,7 @@ impl Charging {
         Self { asked: asked.into_iter().collect(), begun: Instant::now(), deadline }
     }
 
-    /// Asks those that were left for later, now that all others have granted; whether there were any.
+    /// Asks the buckets that were left for later if all others have granted. Returns `true` if there were any.
     fn ask_later(&mut self) -> bool {
         let may_go_on = |(_, answer): &(_, Answer)| matches!(answer, Answer::Granted(_) | Answer::Later);
         if !self.asked.iter().all(may_go_on) {
@@ -229,7 +229,7 @@ impl Charging {
             && (any(failed) || !any(|answer| matches!(answer, Answer::Later)))
     }
 
-    /// All grants; or none, and those there are go back.
+    /// Returns all grants. If one is missing, the others are given back.
     fn conclude(mut self) -> Result<Holdings, Error> {
         let asked = std::mem::take(&mut self.asked);
         if asked.iter().all(|(_, answer)| matches!(answer, Answer::Granted(_))) {
@@ -312,7 +312,7 @@ impl Future for Charging {
     }
 }
 
-/// The refusal of a request that no wait and no smaller cost would help.
+/// Returns the error of a bucket that grants nothing, however long the request waits and however small its cost is.
 fn refused(bucket: &Bucket, refusal: Refusal) -> Error {
     let KeyParts { entity, resource, .. } = bucket.key();
     match refusal {
@@ -322,13 +322,13 @@ fn refused(bucket: &Bucket, refusal: Refusal) -> Error {
     }
 }
 
-/// The denial of a request for one bucket.
+/// Returns the denial of a request that charges one bucket.
 #[cold]
 pub(super) fn denied(KeyParts { entity, resource, .. }: KeyParts<'_>, statuses: Vec<LimitStatus>) -> Error {
     Denied::new(entity.clone(), resource.clone(), statuses).into()
 }
 
-/// The denial of a request, with where all its limits stand as far as that is known.
+/// Returns the denial of a request, with the statuses of all its limits as far as they are known.
 fn denied_among<'a>(charges: impl Iterator<Item = (&'a Charge, Option<Vec<LimitStatus>>)>) -> Error {
     let mut first = None;
     let mut limits = Vec::new();
@@ -345,7 +345,7 @@ fn denied_among<'a>(charges: impl Iterator<Item = (&'a Charge, Option<Vec<LimitS
     }
     match first {
         Some(bucket) => denied(bucket.key(), limits),
-        // A request has a bucket.
+        // Cannot happen: every request has a bucket.
         None => Unavailable::Internal("a denial without a bucket").into(),
     }
 }

@@ -1,4 +1,4 @@
-//! What all gates of a limiter share.
+//! The state that all gates of a limiter share.
 
 use std::{
     future::poll_fn,
@@ -25,16 +25,16 @@ use crate::{
     telemetry::Refusals,
 };
 
-/// A store that says nothing for so long while it is asked counts as silent, ms.
+/// The store counts as silent if it was asked and has answered nothing for this long: ms.
 const LEAST_SILENCE: i64 = 400;
 
-/// What all gates of a limiter share.
+/// The state that all gates of a limiter share.
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) store: Arc<dyn Store>,
     pub(super) resolver: Arc<Resolver>,
     pub(super) clock: Arc<dyn Clock>,
-    /// The store's time, where the clock goes by it.
+    /// The store's time, if it corrects the clock.
     pub(super) time: Option<Arc<StoreTime>>,
     pub(super) background: Background,
     pub(super) settings: Settings,
@@ -45,35 +45,37 @@ pub(super) struct Context {
     pub(super) refusals: Arc<Refusals>,
     pub(super) round_trip: RoundTrip,
     pub(super) places: Places,
-    /// Whom a cancelled charge was given back.
+    /// Limits how many cancelled charges are given back.
     pub(super) forgiveness: Forgiveness,
-    /// How often the table or a bucket was gone that should be there: the table may have been made anew.
+    /// The number of times that the table or a bucket was missing although it should exist. The table may have been
+    /// deleted and created anew.
     pub(super) suspicions: AtomicU64,
-    /// How many of these were found to be wrong.
+    /// The number of these that a check has found to be unfounded.
     pub(super) cleared: AtomicU64,
-    /// The last look at the table. Only one at a time.
+    /// The last check of the table. Locked during a check, so that only one runs at a time.
     pub(super) look: Mutex<TableLook>,
-    /// How many flights in a row the store has not answered since the limiter is being shut down.
+    /// The number of writes in a row that the store has not answered. Counted only during shutdown.
     pub(super) unanswered: AtomicUsize,
 }
 
 impl Context {
-    /// The time, and how far it may be off.
+    /// Returns the time, and how far it may be off.
     pub(super) fn now(&self) -> Now {
         Now { at: self.clock.now(), error: self.clock.error() }
     }
 
-    /// Returns `true` if nobody knows yet how far the clock is off.
+    /// Returns `true` if it is not known yet how far the clock is off.
     pub(super) fn is_timeless(&self) -> bool {
         self.time.as_ref().is_some_and(|time| !time.is_known())
     }
 
-    /// Notes that the table or a bucket is gone that should be there.
+    /// Records that the table or a bucket is missing although it should exist.
     pub(super) fn suspect(&self) {
         self.suspicions.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Makes sure that the table is the one that was opened, if it may be another one. One round trip then.
+    /// Checks that the table is still the one that was opened, if there is reason to doubt it. Costs one round trip
+    /// then.
     pub(super) async fn check_table(&self) -> Result<(), Unavailable> {
         if self.resolver.found_no_table() {
             self.suspect();
@@ -85,12 +87,13 @@ impl Context {
             Ok(look) => (look, false),
             Err(_) => (self.look.lock().await, true),
         };
-        // A suspicion that comes while the store is asked is not cleared by the answer.
+        // A suspicion that is raised while the store is asked is not cleared by the answer.
         let suspicions = self.suspicions.load(Ordering::Acquire);
         match &*look {
             TableLook::Replaced => return Err(Unavailable::Unregistered),
             _ if suspicions == self.cleared.load(Ordering::Acquire) => return Ok(()),
-            // Those who have waited for the same look do not look again, one after the other.
+            // A task that has waited for another one's failed check does not repeat it: else all that wait would ask,
+            // one after the other.
             TableLook::Failed(error) if waited => return Err(Unavailable::Store(error.clone())),
             TableLook::Failed(_) | TableLook::Fine => {}
         }
@@ -111,7 +114,7 @@ impl Context {
         }
     }
 
-    /// Notes if the store has answered a flight, or nobody knows. Only counted while the limiter is being shut down.
+    /// Records if the store has answered a write. Only counted during shutdown.
     pub(super) fn flew(&self, answered: bool) {
         if !self.background.is_closed() {
             return;
@@ -123,13 +126,14 @@ impl Context {
         }
     }
 
-    /// Returns `true` if the limiter is being shut down and as many flights in a row as there are places were not
-    /// answered: all others would take as long, one after the other.
+    /// Returns `true` during shutdown if the store did not answer as many writes in a row as may be in flight at once.
+    /// The writes that are left would time out too, one after the other.
     pub(super) fn gives_up(&self) -> bool {
         self.background.is_closed() && self.unanswered.load(Ordering::Relaxed) >= self.places.all()
     }
 
-    /// Notes that somebody's deadline has passed. The breaker hears of it if the store is silent meanwhile.
+    /// Records that a deadline of a request has passed. If the store was silent meanwhile, the breaker counts it as a
+    /// failure.
     pub(super) fn missed_deadline(&self) {
         if self.places.any_in_flight() {
             let patience = self.round_trip.millis().saturating_mul(4).max(LEAST_SILENCE);
@@ -137,7 +141,7 @@ impl Context {
         }
     }
 
-    /// A store call that ends in time, one way or another.
+    /// Runs a store call, and fails it if it does not end within the store deadline.
     pub(super) async fn in_time<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         let mut call = pin!(call);
         let mut late = self.background.deadline(self.settings.store_deadline);
@@ -151,43 +155,43 @@ impl Context {
     }
 }
 
-/// The outcome of a look at the table that may be another one.
+/// The outcome of a check if the table is still the same.
 #[derive(Debug, Default)]
 pub(super) enum TableLook {
-    /// It was the one that was opened.
+    /// It is the one that was opened.
     #[default]
     Fine,
-    /// It was another one. Ids of namespaces are random: one that is gone does not come back.
+    /// It is another one. Ids of namespaces are random, so a deleted one does not come back.
     Replaced,
-    /// The store did not tell.
+    /// The store did not answer.
     Failed(StoreError),
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settings {
-    /// How long a settled difference waits for a write to ride on.
+    /// The time that a settled difference waits for another write of its bucket, which writes it too.
     pub(super) flush_after: Duration,
-    /// How long after the store has said so a bucket counts as short without asking again.
+    /// The time for which a bucket counts as short after the store has shown it to be, without asking again.
     pub(super) deny_from_memory: Duration,
     /// The deadline of one store call.
     pub(super) store_deadline: Duration,
-    /// How many shards a bucket may be split into.
+    /// The largest number of shards that a bucket may be split into.
     pub(super) max_shards: u32,
-    /// If Python clients spend from the same buckets.
+    /// Says if Python clients spend from the same buckets.
     pub(super) peers: Peers,
 }
 
-/// The mean time of the last writes of buckets. Shared by all gates: they write to one store.
+/// The mean round trip of the last bucket writes. All gates share it, because they write to one store.
 #[derive(Debug, Default)]
 pub(super) struct RoundTrip(AtomicU32);
 
 impl RoundTrip {
-    /// Notes a write that was answered.
+    /// Records the round trip of a write that was answered.
     pub(super) fn took(&self, time: Duration) {
         let micros = u32::try_from(time.as_micros()).unwrap_or(u32::MAX).max(1);
         let before = self.0.load(Ordering::Relaxed);
         let mean = if before == 0 { micros } else { before - before / 8 + micros / 8 };
-        // Two at once: one of them is forgotten.
+        // If two threads store at the same time, one of the values is lost.
         self.0.store(mean.max(1), Ordering::Relaxed);
     }
 
@@ -202,7 +206,7 @@ impl RoundTrip {
     }
 }
 
-/// Ids of writes: a random beginning, then counting.
+/// Generates the ids of writes: counts on from a random number.
 #[derive(Debug)]
 pub(super) struct WriteIds(AtomicU64);
 

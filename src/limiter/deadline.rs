@@ -1,13 +1,13 @@
-//! How long somebody waits for the store.
+//! The longest time that a request waits for the store.
 
 use std::time::Duration;
 
-/// The longest wait, in milliseconds: small, because every request and every lease carries one.
+/// The longest wait, in milliseconds. It is small because every request and every lease contains one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline(u32);
 
 impl From<Duration> for Deadline {
-    /// Rounded up.
+    /// Rounds up to whole milliseconds.
     fn from(time: Duration) -> Self {
         Self(u32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX))
     }
@@ -19,8 +19,8 @@ impl From<Deadline> for Duration {
     }
 }
 
-/// A deadline and a mark beside it, in one word: a processor stalls where it reads at once what was
-/// just written in pieces.
+/// A deadline and a flag in one machine word. Two fields would be written one by one and read together, which stalls
+/// the processor.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Marked(u64);
 
@@ -31,7 +31,7 @@ impl Marked {
     }
 
     pub(super) fn deadline(self) -> Deadline {
-        // Its lower half.
+        // The lower half of the word.
         Deadline(u32::try_from(self.0 & u64::from(u32::MAX)).unwrap_or(u32::MAX))
     }
 

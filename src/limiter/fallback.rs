@@ -1,4 +1,4 @@
-//! Decides by this process's share of the limits while the store is down.
+//! Decisions by this process's share of the limits while the store is down.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::{
     telemetry,
 };
 
-/// Decides in memory what the store has not decided, for the reason `error`.
+/// Decides in memory, because the store failed with `error`.
 pub(super) fn acquire(request: &Request, share: Share, error: Unavailable) -> Result<Lease, Error> {
     if !error.is_outage() {
         return Err(error.into());
@@ -34,17 +34,17 @@ pub(super) fn acquire(request: &Request, share: Share, error: Unavailable) -> Re
             Err(Error::Denied(denied))
         }
         Some(Err(Error::Disabled(disabled))) => Err(Error::Disabled(disabled)),
-        // The share cannot say: no limits are known, or what is asked is more than it holds.
+        // The share cannot decide: no limits are known, or the cost is above its capacity.
         _ => Err(error.into()),
     }
 }
 
 impl RateLimiter {
-    /// What was known last of an entity and the resource; `None` where nothing was.
+    /// Returns the limits and the parent that were last known of an entity and the resource, or `None`.
     pub(super) fn last_known(&self, entity: &EntityId, request: &Request) -> Option<Arc<Resolution>> {
         match self.backend() {
             Backend::Memory(_) => None,
-            // A script fails requests whose limits were looked up before.
+            // A script fails requests after their limits were looked up, so these are known.
             Backend::Scripted(_) => match self.resolve(entity, request.key().resource) {
                 Resolving::Known(resolution) => Some(resolution),
                 Resolving::Soon(_) => None,
@@ -53,14 +53,14 @@ impl RateLimiter {
         }
     }
 
-    /// A subject of the same names in the limiter's local buckets.
+    /// Returns the same entity and resource in the limiter's local buckets.
     pub(super) fn local_subject(&self, request: &Request) -> Subject {
         Subject::Memory(self.local().place(request.key().to_key()))
     }
 }
 
 impl Source {
-    /// The share of the limits that are given.
+    /// Returns the share of the limits that the caller set.
     pub(super) fn share(&self, share: Share) -> Self {
         match self {
             Self::Stored => Self::Stored,
@@ -80,7 +80,7 @@ impl Brought {
 }
 
 impl Resolution {
-    /// The share of the limits that are stored.
+    /// Returns the share of the stored limits.
     pub(super) fn share(&self, share: Share) -> Self {
         let stored = self
             .stored

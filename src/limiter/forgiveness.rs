@@ -1,11 +1,12 @@
-//! Cancelled requests: what they were charged is given back, but not without bound.
+//! Limits how many charges of cancelled requests are given back.
 //!
-//! Whoever asks and goes before the answer makes a write, and a second one that gives the charge back. Were every one
-//! given back, that would be free, as often as somebody likes. So each bucket forgives some in the time in which it
-//! fills; beyond, the charge stays, until the bucket is short and a request costs no write any more.
+//! A request that is cancelled before its answer causes a write, and a second write gives its charge back. If every
+//! such charge were given back, a client could cause writes for free, as often as it likes. So each bucket gives back a
+//! fixed number in the time in which it refills from empty to full. Beyond that, the charges stay until the bucket is
+//! short, and then a request costs no write any more.
 //!
-//! What is remembered has a fixed size, whatever keys come: buckets share slots by a hash that nobody outside knows. What
-//! that gives up: buckets of one slot share what is forgiven, so a charge may stay a little earlier.
+//! The memory has a fixed size for any number of keys: a hash with a secret seed maps buckets to slots. The drawback:
+//! buckets that share a slot share its limit, so a charge may stay somewhat earlier.
 
 use std::{
     hash::BuildHasher,
@@ -16,15 +17,17 @@ use foldhash::quality::RandomState;
 
 use crate::model::{KeyParts, Limits};
 
-/// The most cancelled requests of a bucket that a process gives back at once, and in the time in which it fills.
+/// The number of cancelled requests of a bucket that a process gives back at once, and again in each time in which it
+/// fills.
 const MOST: i64 = 16;
 
 const SLOTS: usize = 1024;
 
-/// Whom a process has given a cancelled charge back.
+/// Counts the cancelled charges that were given back.
 #[derive(Debug)]
 pub(super) struct Forgiveness {
-    /// When all that a slot's buckets were given back will be forgotten: epoch ms.
+    /// The time at which a slot is empty again: epoch ms. Each charge that is given back moves it further into the
+    /// future.
     forgotten_at: Box<[AtomicI64]>,
     hash: RandomState,
 }
@@ -36,14 +39,14 @@ impl Default for Forgiveness {
 }
 
 impl Forgiveness {
-    /// Returns `true` if a charge of the bucket may be given back at `now`, and notes it.
+    /// Returns `true` if a charge of the bucket may be given back at `now`, and counts it.
     pub(super) fn forgive(&self, KeyParts { entity, resource, .. }: KeyParts<'_>, limits: &Limits, now: i64) -> bool {
         let fill = limits.iter().map(|limit| limit.time_to_fill().as_millis()).max().unwrap_or(0);
         let fill = i64::try_from(fill).unwrap_or(i64::MAX / 2).clamp(MOST, i64::MAX / 2);
         let hash = self.hash.hash_one((entity.as_str(), resource.as_str()));
         let Some(slot) = self.forgotten_at.get(hash as usize % SLOTS) else { return false };
         let most = now.saturating_add(fill);
-        // A clock that was set back must not leave a slot full for as long as it was ahead.
+        // If the clock was set back, the slot must not stay full for the time by which the clock was ahead.
         let next = |forgotten_at: i64| forgotten_at.clamp(now, most).saturating_add(fill / MOST);
         let noted = |forgotten_at| Some(next(forgotten_at).min(most));
         match slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, noted) {
@@ -57,7 +60,7 @@ mod tests {
     use super::*;
     use crate::model::{EntityId, Limit, Resource};
 
-    /// Returns how many of 100 are forgiven.
+    /// Returns how many of 100 cancelled charges are given back.
     fn forgiven(forgiveness: &Forgiveness, entity: &str, now: i64) -> usize {
         let (entity, resource) = (EntityId::new(entity).unwrap(), Resource::new("api").unwrap());
         let limits = Limits::from(Limit::per_hour("rph", 5));
@@ -73,7 +76,7 @@ mod tests {
         assert_eq!(forgiven(&forgiveness, "alice", start + hour / 2), 8);
         assert_eq!(forgiven(&forgiveness, "alice", start + hour / 2), 0);
         assert_eq!(forgiven(&forgiveness, "alice", start + 3 * hour), 16);
-        // A clock that goes back by years forgives again: nothing stays locked.
+        // A clock that goes back by years fills the slot only for one fill time: nothing stays locked.
         assert_eq!(forgiven(&forgiveness, "alice", start / 2), 0);
         assert_eq!(forgiven(&forgiveness, "alice", start / 2 + hour), 16);
     }

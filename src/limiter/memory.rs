@@ -1,4 +1,4 @@
-//! Buckets in this process's memory, and the clock that they are refilled by.
+//! Buckets in this process's memory, and the clock that refills them.
 
 use std::sync::Arc;
 
@@ -18,26 +18,26 @@ pub(super) struct Memory {
     pub(super) home: Arc<Home>,
 }
 
-/// Where a bucket in memory is found.
+/// The place of a bucket in memory.
 #[derive(Clone, Debug)]
 pub(super) enum Place {
-    /// Here, and the limiter is at home where the bucket is.
+    /// The bucket exists, and was made by this limiter.
     Entry(Arc<Entry>),
-    /// Here, but another limiter made it, with a clock of its own.
+    /// The bucket exists, but another limiter made it, with a clock of its own.
     Elsewhere(Box<(Arc<Entry>, Arc<Home>)>),
-    /// Nowhere yet. Boxed: a request is moved often, and this is its first.
+    /// The bucket does not exist yet. Boxed, because a request is moved often and this variant would be the largest.
     New(Box<(BucketKey, Arc<Memory>)>),
 }
 
-/// The limits that a request goes by.
+/// The limits that a request uses.
 #[derive(Clone, Debug)]
 pub(super) enum Brought {
-    /// Those that the bucket was made with.
+    /// The limits that the bucket was made with.
     Known,
     These(Limits),
 }
 
-/// A bucket that a handle has found once and for all, with the limits that it has to have.
+/// A bucket that a handle has found, with the limits that the handle sets.
 #[derive(Debug)]
 pub(super) struct Pinned {
     pub(super) entry: Arc<Entry>,
@@ -53,7 +53,7 @@ impl Memory {
         }
     }
 
-    /// The place of a bucket that was found.
+    /// Returns the place of a bucket that was found.
     #[inline]
     pub(super) fn found(&self, entry: Arc<Entry>) -> Place {
         match Arc::ptr_eq(entry.home(), &self.home) {
@@ -68,7 +68,7 @@ impl Memory {
     }
 }
 
-/// What holds for an entity and a resource.
+/// Returns the stored limits and the parent of an entity for a resource.
 pub(super) fn resolve(home: &Home, entity: &EntityId, resource: &Resource) -> Resolving {
     if !home.has_records() {
         return nothing();
@@ -96,7 +96,7 @@ impl Place {
         }
     }
 
-    /// The entry, where there is one.
+    /// Returns the entry if there is one.
     #[inline]
     pub(super) fn entry(&self) -> Option<&Arc<Entry>> {
         match self {
@@ -106,7 +106,7 @@ impl Place {
         }
     }
 
-    /// The limits that are meant.
+    /// Returns the limits that `brought` stands for.
     #[inline]
     pub(super) fn limits<'a>(&'a self, brought: &'a Brought) -> &'a Limits {
         match (brought, self.entry()) {
@@ -116,7 +116,7 @@ impl Place {
         }
     }
 
-    /// The entry, which is made where there is none, with `limits`. Only then does it cost anything.
+    /// Returns the entry. If there is none, it is made with `limits`, and only then this costs anything.
     pub(super) fn claim(&mut self, limits: &Brought, now: i64) -> Result<&Arc<Entry>, Unavailable> {
         if let Self::New(new) = self {
             let limits = match limits {
@@ -130,7 +130,7 @@ impl Place {
         self.entry().ok_or(Unavailable::Internal("a claimed bucket that is not there"))
     }
 
-    /// Claims an entry for good, if there is room for one of its own.
+    /// Makes the entry in advance if the store has room for one of its own.
     pub(super) fn hold(&mut self, now: i64) {
         if let Self::New(new) = self {
             let (key, memory) = &**new;
@@ -140,10 +140,10 @@ impl Place {
         }
     }
 
-    /// The bucket of the same store that has the key.
+    /// Returns the place of another key in the same store.
     ///
     /// # Errors
-    /// The limiter and the store were dropped.
+    /// If the limiter and the store were dropped.
     pub(super) fn beside(&self, key: BucketKey) -> Result<Self, Unavailable> {
         let memory = match self {
             Self::New(new) => new.1.clone(),
@@ -152,7 +152,7 @@ impl Place {
         Ok(memory.place(key))
     }
 
-    /// Where `limits` stand in view of a request for `amounts`.
+    /// Returns the statuses of `limits` for a request of `amounts`.
     pub(super) fn statuses(&self, limits: &Limits, amounts: &[i64]) -> Vec<LimitStatus> {
         let now = self.home().now();
         match self {
@@ -175,7 +175,7 @@ impl Pinned {
     }
 }
 
-/// The store that a home belongs to.
+/// Returns the store of a home.
 fn beside(home: &Arc<Home>) -> Result<Arc<Memory>, Unavailable> {
     let store = home.store().ok_or(Unavailable::Internal("a bucket without its store"))?;
     Ok(Arc::new(Memory { store, home: home.clone() }))

@@ -1,4 +1,4 @@
-//! Joining a stack.
+//! Opening a limiter over a stack.
 
 use std::{env, future::IntoFuture, pin::Pin, sync::Arc, time::Duration};
 
@@ -23,16 +23,17 @@ use crate::{
     },
 };
 
-/// Opening a limiter over a stack's table: await it for a [`RateLimiter`].
+/// Opens a limiter over a stack's table: await it for a [`RateLimiter`].
 ///
-/// What is missing is created: the table (by [`Provision`]), its version record, the namespace.
-/// Opening what exists costs two consistent reads.
+/// If the table, its version record or the namespace is missing, it is created; the table by [`Provision`]. If all
+/// exist, opening costs two consistent reads.
 ///
 /// # Errors
-/// [`Error::Stack`] where the stack cannot be joined or provisioned, or does not answer within the
-/// [`deadline`](Self::deadline); [`Error::Invalid`] for wrong names. A table is refused whose schema has another major version or a minor one above that of this
-/// crate, and one that asks for a Python client above 0.17.0, which this crate counts as: clients
-/// raise that when they store what older ones would misread.
+/// [`Error::Stack`] if the stack cannot be joined or provisioned, or does not answer within the
+/// [`deadline`](Self::deadline); [`Error::Invalid`] if a name is invalid. A table is refused if its schema has another
+/// major version than this crate, or a higher minor version. It is also refused if it requires a Python client above
+/// 0.17.0, the version that this crate is equivalent to: clients raise that requirement when they store what older
+/// clients would misread.
 #[must_use = "nothing is opened until it is awaited"]
 pub struct Open {
     stack: Option<Result<StackName, Error>>,
@@ -44,7 +45,7 @@ pub struct Open {
     deadline: Duration,
 }
 
-/// What opening does first.
+/// The first step of opening.
 const READING: &str = "reading the version record";
 
 impl std::fmt::Debug for Open {
@@ -54,11 +55,11 @@ impl std::fmt::Debug for Open {
 }
 
 impl RateLimiter {
-    /// Joins a stack: a limiter whose buckets live in its DynamoDB table.
+    /// Joins a stack: returns a builder of a limiter whose buckets live in the stack's DynamoDB table.
     ///
-    /// By default stack and namespace are those of the environment (`TOLLGATE_STACK` and
-    /// `TOLLGATE_NAMESPACE`, else `ZAEL_STACK` and `ZAEL_NAMESPACE`, else `zae-limiter` and
-    /// `default`), region, credentials and endpoint what the AWS SDK finds there.
+    /// By default, stack and namespace come from the environment (`TOLLGATE_STACK` and `TOLLGATE_NAMESPACE`, else
+    /// `ZAEL_STACK` and `ZAEL_NAMESPACE`, else `zae-limiter` and `default`). Region, credentials and endpoint are those
+    /// that the AWS SDK finds there.
     ///
     /// ```no_run
     /// # async fn open() -> Result<(), tollgate::Error> {
@@ -82,7 +83,7 @@ impl RateLimiter {
 }
 
 impl Open {
-    /// The stack, which is also its table's name.
+    /// Sets the stack, whose name is also the name of its table.
     pub fn stack<S>(mut self, stack: S) -> Self
     where
         S: TryInto<StackName, Error: Into<Error>>,
@@ -91,7 +92,7 @@ impl Open {
         self
     }
 
-    /// The namespace.
+    /// Sets the namespace.
     pub fn namespace<N>(mut self, namespace: N) -> Self
     where
         N: TryInto<NamespaceName, Error: Into<Error>>,
@@ -100,41 +101,41 @@ impl Open {
         self
     }
 
-    /// The client to reach DynamoDB with, instead of one from the environment. Its retries hold
-    /// for opening; bucket writes are sent once.
+    /// Sets the DynamoDB client, instead of one from the environment. Its retries apply to opening; bucket writes are
+    /// sent once.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
     }
 
-    /// Names the owner of the credentials of `config` in the history, unless
-    /// [`principal`](Builder::principal) names somebody: STS is asked once, by the first change of
-    /// limits or entities, and an answer that does not come within a second is none.
+    /// Records the owner of the credentials of `config` in the history, unless [`principal`](Builder::principal) sets a
+    /// name. STS is asked once, at the first change of limits or entities. If it does not answer within a second, no
+    /// name is recorded.
     ///
-    /// By default that is done with the configuration from the environment, and not where a
-    /// [`client`](Self::client) is given or the environment names another endpoint for DynamoDB and
-    /// none for STS (`AWS_ENDPOINT_URL_STS`).
+    /// By default this uses the configuration from the environment. It is off if a [`client`](Self::client) is given,
+    /// or if the environment sets an endpoint for DynamoDB but none for STS (`AWS_ENDPOINT_URL_STS`).
     pub fn caller_identity(mut self, config: &SdkConfig) -> Self {
         self.caller = Some(CallerIdentity::new(config));
         self
     }
 
-    /// What to do where the table is missing. Default: [`CreateTable`].
+    /// Sets how a missing table is provisioned. Default: [`CreateTable`].
     pub fn provision(mut self, provision: impl Provision) -> Self {
         self.provision = Arc::new(provision);
         self
     }
 
-    /// The limiter's settings.
+    /// Sets the settings of the limiter.
     pub fn settings(mut self, builder: Builder) -> Self {
         self.builder = builder;
         self
     }
 
-    /// The longest that opening may take. Default: 10 s. While it waits, events say what for (`opening waits`, a
-    /// warning, after the first second).
+    /// Sets the longest time that opening may take. Default: 10 s. While it waits, it emits the event `opening waits`
+    /// (a warning, the first one after a second), which names the step.
     ///
-    /// Creating a missing table is not counted: that takes DynamoDB up to some minutes. Each call of it has the deadline.
+    /// The time to create a missing table does not count, because DynamoDB may take some minutes. Each call of that
+    /// step has this deadline.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
@@ -168,7 +169,8 @@ impl Open {
         let registry = Registry::new(&stack, SystemClock.now());
         let mut found = match opening.step(READING, registry.check_version()).await {
             Err(error) if is_rejected(&error) => {
-                // Other keys make the call one that is not valid.
+                // If the table has other keys, DynamoDB rejects the call: look at the table's definition for the
+                // reason.
                 opening.step("describing the table", check_definition(&stack, false)).await?;
                 return Err(error);
             }
@@ -192,7 +194,7 @@ impl Open {
         }
         let own_table = match found {
             Found::Version { ours } => ours,
-            // Its version record was not there yet: it is ours if nobody else has written it meanwhile.
+            // The version record was just written. The table is ours if no other client has written the record first.
             _ => matches!(opening.step(READING, registry.check_version()).await?, Found::Version { ours: true }),
         };
         let mut table = DynamoDbStore::new(stack.client(), stack.table(), "_");
@@ -229,7 +231,7 @@ fn failed(action: &'static str) -> impl FnOnce(StoreError) -> StackError {
     move |error| StackError::Call { action, error }
 }
 
-/// The first of `variables` that is set and not empty.
+/// Returns the first of `variables` that is set and not empty, else `default`.
 fn from_environment(variables: [&str; 2], default: &str) -> String {
     let mut set = variables.into_iter().filter_map(|variable| env::var(variable).ok());
     set.find(|value| !value.is_empty()).unwrap_or_else(|| default.to_owned())

@@ -1,4 +1,4 @@
-//! The time that opening a limiter has, and the way that it goes.
+//! The deadline of opening a limiter, and the events that it emits while it waits.
 
 use std::{env, pin::pin, time::Duration};
 
@@ -10,13 +10,13 @@ use crate::{
     telemetry,
 };
 
-/// How long opening waits before it says so. Then it is told after twice the time, and so on.
+/// The time after which opening emits its first event. The pause doubles after each event.
 const SAID_AFTER: Duration = Duration::from_secs(1);
 
-/// The longest time between two events.
+/// The longest pause between two events.
 const SAID_EVERY: Duration = Duration::from_secs(10);
 
-/// Ends steps that take too long, and says what opening waits for.
+/// Ends steps that take too long, and emits events that say what opening waits for.
 #[derive(Debug)]
 pub(super) struct Opening<'a> {
     table: &'a str,
@@ -25,13 +25,13 @@ pub(super) struct Opening<'a> {
 }
 
 impl<'a> Opening<'a> {
-    /// Opening `table` may take `deadline` from now on.
+    /// Starts to open `table`, for at most `deadline` from now on.
     pub(super) fn begin(table: &'a str, deadline: Duration) -> Self {
-        // If it is too far away to be a time, it is as good as never.
+        // If the time is too far away to be represented, there is no deadline.
         Self { table, deadline, until: Instant::now().checked_add(deadline) }
     }
 
-    /// Takes a step of opening, in the time that is left.
+    /// Runs a step of opening in the time that is left.
     pub(super) async fn step<T, E: Into<Error>>(
         &self,
         action: &'static str,
@@ -40,7 +40,7 @@ impl<'a> Opening<'a> {
         self.watch(action, self.until, step).await
     }
 
-    /// Brings the table into being. That has bounds of its own, and does not count.
+    /// Provisions the table. This time does not count, because provisioning has deadlines of its own.
     pub(super) async fn provision<T, E: Into<Error>>(
         &mut self,
         step: impl Future<Output = Result<T, E>>,
@@ -73,7 +73,7 @@ impl<'a> Opening<'a> {
     }
 }
 
-/// Returns what leads to the table by the environment: the endpoint with the variable that names it, or the region.
+/// Describes how the environment leads to the table: the endpoint with the variable that sets it, or the region.
 pub(super) fn way_to(region: &str) -> String {
     let named = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"];
     let endpoint = named.into_iter().find_map(|variable| Some((variable, env::var(variable).ok()?)));
@@ -83,7 +83,7 @@ pub(super) fn way_to(region: &str) -> String {
     }
 }
 
-/// The error with what to look at, if the table was not reached.
+/// Adds a hint at the endpoint or the region to `error` if the table was not reached.
 pub(super) fn told_the_way(error: Error, way: &str) -> Error {
     match error {
         Error::Stack(StackError::Call { action, error })

@@ -1,23 +1,23 @@
-//! Places for the store calls in flight.
+//! The bound on store calls in flight.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bounds how many store calls of a limiter are in flight at once. Clones share the places.
+/// Bounds how many store calls of a limiter are in flight at once. Clones share the bound.
 ///
-/// Nothing else is waited for while a place is held, so somebody always gives one back.
+/// A task that holds a place waits only for its store call, so a place is always given back.
 #[derive(Clone, Debug)]
 pub(super) struct Places {
     free: Arc<Semaphore>,
     all: usize,
 }
 
-/// A place. Dropped: given back.
+/// The place of one call in flight. It is given back on drop.
 #[derive(Debug)]
 pub(super) struct InFlight {
     _permit: Option<OwnedSemaphorePermit>,
-    /// If it had to be waited for.
+    /// `true` if the call had to wait for its place.
     pub(super) waited: bool,
 }
 
@@ -31,12 +31,12 @@ impl Places {
     pub(super) async fn take(&self) -> InFlight {
         match self.free.clone().try_acquire_owned() {
             Ok(permit) => InFlight { _permit: Some(permit), waited: false },
-            // It is never closed.
+            // The semaphore is never closed.
             Err(_) => InFlight { _permit: self.free.clone().acquire_owned().await.ok(), waited: true },
         }
     }
 
-    /// Returns how many there are.
+    /// Returns the number of places.
     pub(super) fn all(&self) -> usize {
         self.all
     }

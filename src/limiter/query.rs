@@ -1,4 +1,4 @@
-//! Looking without charging.
+//! Queries of availability, which charge nothing.
 
 use std::{
     future::{IntoFuture, poll_fn},
@@ -13,11 +13,10 @@ use crate::{
     model::{Availability, Cost, IntoLimits},
 };
 
-/// A question that is being put together: await it for an [`Availability`].
+/// Builds a query: await it for an [`Availability`].
 ///
 /// # Errors
-/// [`Error::Unavailable`] where the store gave no answer, [`Error::Invalid`] where an argument is
-/// wrong.
+/// [`Error::Unavailable`] if the store gave no answer, [`Error::Invalid`] if an argument is wrong.
 ///
 /// # Cost
 /// One consistent read, no write; in memory no round trip.
@@ -27,30 +26,30 @@ pub struct Query {
     request: Result<Request, Error>,
 }
 
-/// A [`Query`] for the time until the cost would be granted.
+/// A [`Query`] that returns the time until the cost would be granted.
 #[derive(Debug)]
 #[must_use = "a query does nothing until it is awaited"]
 pub struct QueryWait(Query);
 
 impl Query {
-    /// An answer that takes longer than `deadline` is none.
+    /// Creates a query that fails if the answer takes longer than `deadline`.
     pub(super) fn new(subject: Result<Subject, Error>, deadline: Duration) -> Self {
         Self { request: subject.map(|subject| Request::new(subject, Source::Stored, deadline.into())) }
     }
 
-    /// The limits of the bucket, as for [`Acquire::limits`](super::Acquire::limits).
+    /// Sets the limits of the bucket, as [`Acquire::limits`](super::Acquire::limits) does.
     pub fn limits(mut self, limits: impl IntoLimits) -> Self {
         self.edit(|request| Ok(request.set_limits(limits)?));
         self
     }
 
-    /// The limits of the bucket where none are stored.
+    /// Sets the limits of the bucket for the case that none are stored.
     pub fn default_limits(mut self, limits: impl IntoLimits) -> Self {
         self.edit(|request| Ok(request.set_default_limits(limits)?));
         self
     }
 
-    /// Asks about `tokens` of the limit `name`; 1 where no cost names it.
+    /// Asks about `tokens` of the limit `name`. A limit that no cost names counts 1.
     pub fn cost(mut self, name: impl AsRef<str>, tokens: u64) -> Self {
         self.edit(|request| request.add_cost(name.as_ref(), tokens));
         self
@@ -105,22 +104,22 @@ async fn look(request: Request) -> Result<Availability, Error> {
 }
 
 impl QueryWait {
-    /// As [`Query::limits`].
+    /// See [`Query::limits`].
     pub fn limits(self, limits: impl IntoLimits) -> Self {
         Self(self.0.limits(limits))
     }
 
-    /// As [`Query::default_limits`].
+    /// See [`Query::default_limits`].
     pub fn default_limits(self, limits: impl IntoLimits) -> Self {
         Self(self.0.default_limits(limits))
     }
 
-    /// As [`Query::cost`].
+    /// See [`Query::cost`].
     pub fn cost(self, name: impl AsRef<str>, tokens: u64) -> Self {
         Self(self.0.cost(name, tokens))
     }
 
-    /// As [`Query::costs`].
+    /// See [`Query::costs`].
     pub fn costs(self, cost: &Cost) -> Self {
         Self(self.0.costs(cost))
     }

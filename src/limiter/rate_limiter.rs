@@ -1,4 +1,4 @@
-//! The limiter.
+//! The rate limiter.
 
 use std::{
     fmt,
@@ -55,7 +55,7 @@ pub struct RateLimiter {
     shared: Arc<Shared>,
 }
 
-/// Says where the buckets live, and not what they hold: there may be millions.
+/// Shows the kind of the store, but not its buckets: there may be millions.
 impl fmt::Debug for RateLimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let backend: &dyn fmt::Debug = match self.backend() {
@@ -71,26 +71,27 @@ struct Shared {
     backend: Backend,
     clock: Arc<dyn Clock>,
     settings: LimiterSettings,
-    /// What it was built from: limiters of other namespaces are built from the same.
+    /// The settings that it was built from. Limiters of other namespaces are built from the same.
     builder: Builder,
-    /// Who waits for capacity, of a limiter over a store.
+    /// The requests that wait for capacity, for a limiter over a store.
     waiters: Arc<Waiters>,
-    /// The buckets of [`Acquire::or_locally`]: kept, so that an outage that comes and goes fills none.
+    /// The buckets of [`Acquire::or_locally`]. They are kept between outages, so that a new outage does not start with
+    /// full buckets.
     local: OnceLock<Arc<Memory>>,
 }
 
-/// What a limiter goes by.
+/// The settings of a limiter.
 #[derive(Clone, Debug)]
 pub(super) struct LimiterSettings {
-    /// The longest that an acquire waits for the store.
+    /// The longest time that an acquire waits for the store.
     pub(super) deadline: Deadline,
-    /// Who changes stored limits and entities, for the history.
+    /// The name that the history records for changes of stored limits and entities.
     pub(super) principal: Option<String>,
-    /// How long the history is kept.
+    /// The time for which the history is kept.
     pub(super) audit_retention: Duration,
 }
 
-/// Where buckets live.
+/// The place where the buckets live.
 #[derive(Debug)]
 pub(super) enum Backend {
     Memory(Arc<Memory>),
@@ -105,22 +106,22 @@ impl RateLimiter {
         Self { shared: Arc::new(Shared { backend, clock, settings, builder, waiters, local }) }
     }
 
-    /// A limiter whose buckets live in this process: for tests, and for services that run alone.
-    /// Room for 500 000 buckets; [`builder`](Self::builder) gives other sizes. If all are in use, a new
-    /// key is refused, unless [`MemoryStore::when_full`] says otherwise.
+    /// Returns a limiter whose buckets live in this process: for tests, and for services that run alone. It has room
+    /// for 500 000 buckets; [`builder`](Self::builder) allows other sizes. If all are in use, a new key is refused,
+    /// unless [`MemoryStore::when_full`] says otherwise.
     pub fn memory() -> Self {
         Self::builder().build_memory(MemoryStore::new())
     }
 
-    /// A limiter with other settings, or over a store of your own.
+    /// Returns a builder of limiters, for other settings or for a store of your own.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// Asks for tokens of the bucket of `entity` and `resource`: a builder that is awaited for a
+    /// Asks for tokens of the bucket of `entity` and `resource`. Returns a builder: await it for a
     /// [`Lease`](super::Lease).
     ///
-    /// Names that are wrong show when it is awaited.
+    /// If a name is invalid, awaiting it returns the error.
     #[inline]
     pub fn acquire<E, R>(&self, entity: E, resource: R) -> Acquire
     where
@@ -133,12 +134,11 @@ impl RateLimiter {
         })
     }
 
-    /// The bucket of `entity` and `resource`, found once: for those that are asked again and again.
+    /// Looks up the bucket of `entity` and `resource` once, to acquire from it again and again.
     ///
-    /// What [`acquire`](BucketHandle::acquire) would look up every time is kept: the checked names
-    /// and the bucket's place in this process. Limits are not, unless
-    /// [`limits`](BucketHandle::limits) gives them: where stored limits or the entity's parent
-    /// change, the handle's next acquire sees it as soon as any other.
+    /// The handle keeps what [`acquire`](BucketHandle::acquire) would look up every time: the checked names and the
+    /// bucket's place in this process. It does not keep limits unless [`limits`](BucketHandle::limits) sets them: if
+    /// stored limits or the entity's parent change, the handle's next acquire sees that as soon as any other.
     ///
     /// # Errors
     /// [`Invalid::Name`](crate::error::Invalid::Name).
@@ -154,7 +154,7 @@ impl RateLimiter {
         Ok(BucketHandle::new(subject, self.deadline()))
     }
 
-    /// Where the limits of a bucket stand, without charging anything.
+    /// Returns the statuses of the limits of a bucket, without charging anything.
     ///
     /// ```
     /// use tollgate::{Limit, RateLimiter};
@@ -175,8 +175,8 @@ impl RateLimiter {
         Query::new(key(entity, resource).map(|key| self.subject_of(key)), self.call_deadline())
     }
 
-    /// The time until a cost would be granted, without charging anything: zero where it would be
-    /// now, `None` where it never fits.
+    /// Returns the time until a cost would be granted, without charging anything: zero if it would be granted now,
+    /// `None` if it can never be granted.
     ///
     /// ```
     /// use std::time::Duration;
@@ -201,13 +201,14 @@ impl RateLimiter {
         self.available(entity, resource).wait()
     }
 
-    /// Writes what leases have left to write, and waits for it. New acquires over a store are
-    /// refused from now on; leases that are still held may be settled.
+    /// Writes what settled leases have left to write, and waits for it. From now on, new acquires over a store are
+    /// refused. Leases that are still held can be settled.
     ///
-    /// Ends within about four store deadlines if the store does not answer. If it leaves as many writes in a row without
-    /// an answer as may be in flight at once ([`Builder::max_store_calls`]), the rest is dropped without a try, each
-    /// bucket with a warning. If nobody drives the runtime that the limiter was built in, it ends after one store deadline,
-    /// with an error event: what is not written by then is written when somebody drives it, or is lost.
+    /// If the store does not answer, this ends within about four store deadlines. If as many writes in a row get no
+    /// answer as may be in flight at once ([`Builder::max_store_calls`]), the other writes are dropped without a try,
+    /// with a warning for each bucket. If no thread drives the runtime that the limiter was built in, this ends after
+    /// one store deadline, with an error event. Writes that are not done by then are done when a thread drives the
+    /// runtime again, or are lost.
     pub async fn shutdown(&self) {
         if let Backend::Gated(gates) = &self.shared.backend {
             let Context { background, settings, .. } = gates.context();
@@ -217,10 +218,10 @@ impl RateLimiter {
         }
     }
 
-    /// Writes what leases that were settled until now have left to write, and waits for it. The limiter goes on as before:
-    /// for a process that may be frozen or ended after each request, such as an AWS Lambda function.
+    /// Writes what the leases that were settled until now have left to write, and waits for it. The limiter stays in
+    /// use: this is for a process that may be frozen or ended after each request, such as an AWS Lambda function.
     ///
-    /// Leases that are still held are not settled by it, and tokens that were taken ahead stay where they are.
+    /// It does not settle leases that are still held, and does not give back prefetched tokens.
     ///
     /// ```
     /// use tollgate::{Limit, RateLimiter};
@@ -237,12 +238,13 @@ impl RateLimiter {
     /// ```
     ///
     /// # Errors
-    /// None: what a dead store does not take is dropped with a warning, after the tries that every settlement has, which
-    /// takes some seconds. To wait no longer than a time, drop the future: what is not written is tried on.
+    /// None. If the store does not answer, the writes are dropped with a warning after the usual tries of a settlement,
+    /// which takes some seconds. To wait for a shorter time, drop the future: the writes are still tried in the
+    /// background.
     ///
     /// # Cost
-    /// One round trip for each bucket that has something to write, all at the same time. None if nothing is to be
-    /// written, and in memory.
+    /// One round trip for each bucket that has something to write, all at the same time. None if there is nothing to
+    /// write, and none in memory.
     pub async fn flush(&self) {
         if let Backend::Gated(gates) = &self.shared.backend {
             let Context { background, settings, .. } = gates.context();
@@ -252,7 +254,7 @@ impl RateLimiter {
         }
     }
 
-    /// What taking tokens ahead has done (see [`Prefetch`](super::Prefetch)). No round trip.
+    /// Returns the counters of [prefetching](super::Prefetch). No round trip.
     pub fn prefetch_stats(&self) -> PrefetchStats {
         match self.backend() {
             Backend::Gated(gates) => gates.context().prefetched.read(),
@@ -260,7 +262,7 @@ impl RateLimiter {
         }
     }
 
-    /// What a request for a bucket is about. Names are made only where nothing is found by them.
+    /// Returns the bucket that a request is for. Names are created only if the bucket is not found in memory.
     #[inline]
     fn subject<E, R>(&self, entity: E, resource: R) -> Result<Subject, Box<Error>>
     where
@@ -275,7 +277,7 @@ impl RateLimiter {
         self.new_subject(entity, resource)
     }
 
-    /// As [`subject`](Self::subject), where nothing is found.
+    /// Returns the bucket of a request that [`subject`](Self::subject) has not found.
     fn new_subject<E, R>(&self, entity: E, resource: R) -> Result<Subject, Box<Error>>
     where
         E: IntoName<EntityId>,
@@ -299,7 +301,7 @@ impl RateLimiter {
         }
     }
 
-    /// The gate of a bucket over a store.
+    /// Returns the gate of a bucket, for a limiter over a store.
     pub(super) fn gate(&self, key: BucketKey) -> Option<Arc<Gate>> {
         match self.backend() {
             Backend::Memory(_) | Backend::Scripted(_) => None,
@@ -307,7 +309,7 @@ impl RateLimiter {
         }
     }
 
-    /// A bucket of a limiter over a store.
+    /// Returns the bucket of a key.
     pub(super) fn gated(&self, key: BucketKey, limits: Limits) -> Bucket {
         match self.backend() {
             Backend::Memory(memory) => Bucket::Memory { place: memory.place(key), limits: Brought::These(limits) },
@@ -316,14 +318,14 @@ impl RateLimiter {
         }
     }
 
-    /// Notes that somebody's deadline has passed before the store answered.
+    /// Records that a deadline of a request has passed before the store answered.
     pub(super) fn missed_deadline(&self) {
         if let Backend::Gated(gates) = self.backend() {
             gates.context().missed_deadline();
         }
     }
 
-    /// Who waits for capacity.
+    /// Returns the requests that wait for capacity.
     pub(super) fn waiters(&self) -> &Arc<Waiters> {
         match self.backend() {
             Backend::Memory(memory) => memory.home.waiters(),
@@ -331,7 +333,7 @@ impl RateLimiter {
         }
     }
 
-    /// The buckets that decide while the store is down, as many as there are gates.
+    /// Returns the buckets that decide while the store is down. There is room for as many as there are gates.
     pub(super) fn local(&self) -> &Arc<Memory> {
         self.shared.local.get_or_init(|| {
             let store = MemoryStore::with_capacity(self.shared.builder.most_remembered());
@@ -340,12 +342,12 @@ impl RateLimiter {
         })
     }
 
-    /// The longest that one call for what is stored beside buckets waits.
+    /// Returns the deadline of a call for stored limits and other records.
     pub(super) fn call_deadline(&self) -> Duration {
         self.shared.builder.longest_call()
     }
 
-    /// What it was built from.
+    /// Returns the builder that it was built from.
     pub(super) fn rebuild(&self) -> Builder {
         self.shared.builder.clone()
     }
@@ -354,7 +356,7 @@ impl RateLimiter {
         &self.shared.backend
     }
 
-    /// Epoch ms.
+    /// Returns the time in epoch ms.
     pub(crate) fn now(&self) -> i64 {
         self.shared.clock.now()
     }

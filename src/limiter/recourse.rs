@@ -1,5 +1,5 @@
-//! What an acquire does where it is not simply granted: it lets limits only observe, decides by
-//! itself while the store is down, waits.
+//! Options of an acquire for the case that it is not granted at once: limits that only observe, local decisions while
+//! the store is down, waiting.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,23 +17,23 @@ use crate::{
     telemetry,
 };
 
-/// What an acquire does where it is not simply granted.
+/// Options of an acquire for the case that it is not granted at once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Recourse {
-    /// This process's part of the limits while the store gives no decision.
+    /// This process's share of the limits, used while the store gives no decision.
     pub(crate) local: Option<Share>,
     pub(crate) shadow: Shadow,
-    /// How long to wait for capacity.
+    /// The wait for capacity.
     pub(crate) wait: Option<Wait>,
 }
 
-/// Which limits only observe.
+/// The limits that only observe.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Shadow {
     #[default]
     None,
     Limits(Vec<LimitName>),
-    /// All of them: whoever asks passes what is denied.
+    /// All limits: requests pass even if they are denied.
     All,
 }
 
@@ -52,15 +52,14 @@ impl Shadow {
 }
 
 impl Acquire {
-    /// Decides by this process's `share` of the limits, in memory, where the store gives no decision:
-    /// the lease is then [degraded](Lease::is_degraded).
+    /// Decides by this process's `share` of the limits, in memory, if the store gives no decision because it is down or
+    /// busy. The lease is then [degraded](Lease::is_degraded).
     ///
-    /// The local buckets begin full, at the share of each capacity, refill at the share of each rate,
-    /// and stay from one outage to the next. What they grant is never charged to the store, nor given
-    /// back to it. Limits and a parent that are stored are those that were known last; where none are,
-    /// and [`default_limits`](Self::default_limits) gives none, the acquire fails as without. So it does
-    /// where it asks for more than the share of a capacity, and where the limiter was shut down. In
-    /// memory it changes nothing.
+    /// The local buckets start full, with the share of each capacity, and refill at the share of each rate. They are
+    /// kept from one outage to the next. Their grants are never charged to the store, nor given back to it. Stored
+    /// limits and the parent are those that were last known. If none are known and
+    /// [`default_limits`](Self::default_limits) sets none, the acquire fails as it would without this. It also fails if
+    /// the cost is above the share of a capacity, or if the limiter was shut down. It has no effect in memory.
     ///
     /// ```
     /// use tollgate::{Limit, RateLimiter, limiter::Share};
@@ -76,7 +75,7 @@ impl Acquire {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid::Share`](crate::error::Invalid::Share) where it is none.
+    /// [`Invalid::Share`](crate::error::Invalid::Share) if `share` is not valid.
     pub fn or_locally(mut self, share: Share) -> Self {
         self.edit(|request| {
             if !share.is_valid() {
@@ -88,15 +87,14 @@ impl Acquire {
         self
     }
 
-    /// Lets the limit `name` only observe, of the parent too: it is evaluated, and charged where it
-    /// and all others have what is asked, but denies nothing. [`Lease::shadow_denials`] tells what it would
-    /// have done.
+    /// Makes the limit `name` only observe, for the parent too. It is evaluated, and it is charged if it and all other
+    /// limits have what is asked, but it denies nothing. [`Lease::shadow_denials`] returns what it would have denied.
     ///
-    /// Where limits that only observe would have denied the request, none of them is charged for it, now
-    /// or when it is settled: a debt that could not have come about would falsify the picture.
+    /// If limits that only observe would have denied the request, none of them is charged for it, neither now nor when
+    /// it is settled: otherwise they would show a debt that enforced limits could not have.
     ///
     /// # Cost
-    /// None more, unless only such limits are short: then another write, which leaves them out.
+    /// None, unless only such limits are short. Then the request needs another write, which leaves them out.
     pub fn shadow(mut self, name: impl AsRef<str>) -> Self {
         self.edit(|request| {
             let name = LimitName::new(name)?;
@@ -112,18 +110,18 @@ impl Acquire {
 
     /// Waits for capacity, for up to `most`, instead of being denied.
     ///
-    /// The request takes its place in the bucket with the write that spends its tokens: the bucket may owe what is
-    /// refilled in `most`. The request starts when that is refilled, and asks the store no more. Requests that ask for the
-    /// same limits start in the order of their writes, over all processes. While the bucket is in debt, requests that do
-    /// not wait are denied.
+    /// The request takes its place in the bucket with the write that spends its tokens: the bucket may go into debt by
+    /// the refill of `most`. The request starts when that debt is refilled, and does not ask the store again. Requests
+    /// for the same limits start in the order of their writes, over all processes. While the bucket is in debt,
+    /// requests that do not wait are denied.
     ///
-    /// If it would take longer than `most`, the request is denied at once and takes no place. At most
-    /// [`max_waiters`](Self::max_waiters) of this limiter wait for one bucket. If the entity has a parent, the request
-    /// starts when both buckets are refilled. Limits that only observe are not waited for.
+    /// If the wait would be longer than `most`, the request is denied at once and takes no place. At most
+    /// [`max_waiters`](Self::max_waiters) requests of this limiter wait for one bucket. If the entity has a parent, the
+    /// request starts when both buckets are refilled. Limits that only observe cause no wait.
     ///
-    /// The [deadline](Self::deadline) is that of the store call, and not of the wait. If the future is dropped, its place
-    /// is given back, [not without bound](Self#dropping). That wakes nobody earlier: requests that come later find the
-    /// tokens.
+    /// The [deadline](Self::deadline) applies to the store call, not to the wait. If the future is dropped, its place
+    /// is given back, up to [a limit](Self#dropping). That does not start other waiting requests earlier: requests that
+    /// come later find the tokens.
     ///
     /// ```
     /// use std::time::Duration;
@@ -142,13 +140,13 @@ impl Acquire {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Denied`] if it would take longer, [`Error::QueueFull`] if too many wait already. In
-    /// memory [`Invalid::NoRuntime`](crate::error::Invalid::NoRuntime) outside a tokio runtime, whose
+    /// [`Error::Denied`] if the wait would be longer than `most`, [`Error::QueueFull`] if too many requests wait
+    /// already. In memory [`Invalid::NoRuntime`](crate::error::Invalid::NoRuntime) outside a tokio runtime, whose
     /// timers must be enabled.
     ///
     /// # Cost
-    /// That of an acquire: one round trip and one write unit, shared by requests that come while a write of the bucket is
-    /// in flight. A denial costs nothing if the bucket is known to be short.
+    /// That of an acquire: one round trip and one write unit, shared by requests that come while a write of the bucket
+    /// is in flight. A denial costs nothing if the bucket is known to be short.
     pub fn until_ready(mut self, most: Duration) -> Self {
         self.edit(|request| {
             let wait = &mut request.recourse_mut().wait;
@@ -158,9 +156,10 @@ impl Acquire {
         self
     }
 
-    /// Limits how many requests of this limiter and its clones, in memory of all limiters over one store, wait for the
-    /// bucket with [`until_ready`](Self::until_ready). If there are as many and the bucket is short, the request is refused
-    /// with [`Error::QueueFull`]. Its `retry_after` counts all who wait. Default: 100.
+    /// Limits how many requests wait for the bucket with [`until_ready`](Self::until_ready). All requests of this
+    /// limiter and its clones count; in memory, those of all limiters over one store. If the bucket is short and as
+    /// many wait already, the request is refused with [`Error::QueueFull`]. Its `retry_after` counts all requests that
+    /// wait. Default: 100.
     pub fn max_waiters(mut self, waiters: usize) -> Self {
         self.edit(|request| {
             let wait = &mut request.recourse_mut().wait;
@@ -170,7 +169,7 @@ impl Acquire {
         self
     }
 
-    /// With all that a policy says about it.
+    /// Sets all options that a policy gives.
     pub(crate) fn recourse(mut self, recourse: Option<&Arc<Recourse>>) -> Self {
         if let Some(recourse) = recourse {
             self.edit(|request| {
@@ -182,7 +181,7 @@ impl Acquire {
     }
 }
 
-/// Starts a request, and says at once what needs no waiting.
+/// Starts a request, and returns the result at once if it needs no waiting.
 pub(super) fn start(request: Request, recourse: Arc<Recourse>) -> Started {
     if let Some(wait) = recourse.wait {
         return waiting::start(request, recourse, wait);
@@ -197,8 +196,8 @@ pub(super) fn start(request: Request, recourse: Arc<Recourse>) -> Started {
     }
 }
 
-/// Asks once: the store, or where it is down this process; and again without the limits that only
-/// observe, where nothing else denies the request.
+/// Asks once: the store, or this process if the store is down. If only observing limits deny the request, it asks again
+/// without them.
 pub(super) async fn attempt(
     request: &Request,
     recourse: &Arc<Recourse>,
@@ -224,7 +223,7 @@ async fn ask(request: &Request, recourse: &Recourse, first: Option<Started>) -> 
 
 async fn without_shadow(request: &Request, recourse: &Arc<Recourse>, error: Error) -> Result<Lease, Error> {
     let covers = |status: &LimitStatus| recourse.shadow.covers(status.limit.name());
-    // A request that waits is denied only by a limit that takes longer than that.
+    // A limit denies a request that waits only if its wait is longer than that of the request.
     let denies = |status: &LimitStatus| status.retry_after.is_none_or(|after| after > request.longest_wait());
     let limits = match error {
         Error::Denied(denied)
@@ -233,7 +232,7 @@ async fn without_shadow(request: &Request, recourse: &Arc<Recourse>, error: Erro
             return Err(enforced(*denied, recourse).into());
         }
         Error::Denied(denied) => denied.limits,
-        // No write was planned for it: there is nothing that it has seen.
+        // No write was planned for the request, so no state was seen: look at the limits now.
         Error::ExceedsCapacity(error) if recourse.shadow.covers(&error.limit) => request.clone().glance().await?,
         error => return Err(error),
     };
@@ -253,7 +252,7 @@ async fn without_shadow(request: &Request, recourse: &Arc<Recourse>, error: Erro
     Ok(lease)
 }
 
-/// The denial without the limits that deny nothing.
+/// Returns the denial with the observing limits shown as not denying.
 fn enforced(mut denied: Denied, recourse: &Recourse) -> Denied {
     for status in &mut denied.limits {
         if recourse.shadow.covers(status.limit.name()) {

@@ -1,4 +1,4 @@
-//! Decisions by a script in place of buckets: for tests.
+//! Decisions by a script instead of buckets, for tests.
 
 use std::{
     fmt,
@@ -21,17 +21,16 @@ use crate::{
     model::{BucketKey, EntityId, KeyParts, LimitName, LimitStatus, Limits, MILLI, Owner, Resource},
 };
 
-/// Decides instead of buckets, and sees what becomes of leases: for tests of services that use a
-/// limiter. [`Builder::build_scripted`](super::Builder::build_scripted) takes one; the crate
-/// `tollgate-testkit` has one with a recorder.
+/// Decides instead of buckets, and observes what happens to leases: for tests of services that use a limiter. It is
+/// passed to [`Builder::build_scripted`](super::Builder::build_scripted). The crate `tollgate-testkit` has one with a
+/// recorder.
 ///
-/// Both methods are called wherever a lease is asked for or ends: they must not block, and must not
-/// use the limiter.
+/// Both methods are called on the paths that acquire and end leases: they must not block, and must not use the limiter.
 pub trait Script: fmt::Debug + Send + Sync + 'static {
-    /// What becomes of a request for tokens of one bucket. A parent's bucket is asked by itself.
+    /// Decides a request for tokens of one bucket. A parent's bucket is asked separately.
     fn decide(&self, request: &ScriptRequest<'_>) -> ScriptDecision;
 
-    /// Told what has happened.
+    /// Called for every event.
     fn record(&self, event: ScriptEvent<'_>);
 }
 
@@ -39,9 +38,9 @@ pub trait Script: fmt::Debug + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct ScriptRequest<'a> {
-    /// Whose bucket.
+    /// The entity of the bucket.
     pub entity: &'a EntityId,
-    /// Of which resource.
+    /// The resource of the bucket.
     pub resource: &'a Resource,
     /// The bucket's limits.
     pub limits: &'a Limits,
@@ -49,69 +48,69 @@ pub struct ScriptRequest<'a> {
 }
 
 impl ScriptRequest<'_> {
-    /// What is asked for: tokens of every limit.
+    /// Returns the cost: tokens of every limit.
     pub fn cost(&self) -> impl Iterator<Item = (&LimitName, u64)> {
         named(self.limits, self.amounts).map(|(name, tokens)| (name, u64::try_from(tokens).unwrap_or(0)))
     }
 }
 
-/// What a script decides.
+/// The decision of a script.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ScriptDecision {
-    /// What the bucket in memory says.
+    /// The bucket in memory decides.
     Bucket,
-    /// Granted, whatever the bucket holds.
+    /// Grants, whatever the bucket holds.
     Grant,
-    /// Denied: the limit is short, and would grant the request after that time.
+    /// Denies: the limit is short, and would grant the request after `retry_after`.
     Deny {
-        /// The limit; `None` for the first that anything is asked of.
+        /// The limit. `None` means the first limit with a cost above zero.
         limit: Option<LimitName>,
-        /// The time.
+        /// The time after which the limit would grant the request.
         retry_after: Duration,
     },
-    /// Refused as above the capacity of the limit, or of the first that anything is asked of.
+    /// Refuses the cost as above the capacity of the limit.
     ExceedsCapacity {
-        /// The limit.
+        /// The limit. `None` means the first limit with a cost above zero.
         limit: Option<LimitName>,
     },
-    /// Refused as disabled.
+    /// Refuses, because the resource is disabled for the entity.
     Disable,
-    /// No decision, as where the store does not answer.
+    /// Gives no decision, as if the store did not answer.
     Fail(Unavailable),
 }
 
-/// What has happened.
+/// An event in the life of a lease.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ScriptEvent<'a> {
-    /// A request was granted. What a lease asks for later is one of its own.
+    /// A request was granted. A later request of a lease for more tokens is a grant of its own.
     Granted {
-        /// Its number, from 1 on.
+        /// The number of the grant, starting at 1.
         lease: u64,
-        /// What was asked for.
+        /// The request.
         request: ScriptRequest<'a>,
     },
     /// A request was not granted.
     Refused {
-        /// What was asked for.
+        /// The request.
         request: ScriptRequest<'a>,
     },
-    /// What was used turned out to be something else.
+    /// The real use differs from the tokens that were granted.
     Settled {
-        /// The number of what was granted.
+        /// The number of the grant.
         lease: u64,
-        /// Tokens of every limit beyond those that were granted; negative where they were given back.
+        /// The differences in tokens, for every limit. Negative if tokens were given back.
         differences: &'a [(LimitName, i64)],
     },
-    /// The lease has ended. Not settled before: what was granted was used.
+    /// The lease has ended. If it was not settled before, exactly the granted tokens were used.
     Ended {
-        /// The number of what was granted.
+        /// The number of the grant.
         lease: u64,
     },
 }
 
-/// A script, and the buckets that it stands before.
+/// A script, and the buckets in memory behind it.
 #[derive(Debug)]
 pub(super) struct Scripted {
     script: Box<dyn Script>,
@@ -175,7 +174,7 @@ impl ScriptedBucket {
             ScriptDecision::Deny { limit, retry_after } => {
                 let wait = i64::try_from(retry_after.as_millis()).unwrap_or(i64::MAX);
                 match mode.patience.as_ref().is_some_and(|patience| wait <= patience.most) {
-                    // Who waits is served when the denial says.
+                    // A request that waits starts at the time that the denial gives.
                     true => self.grant(amounts, self.bucket.now().saturating_add(wait)),
                     false => Asked::Denied(self.denied(limit, retry_after, amounts)),
                 }
@@ -189,7 +188,7 @@ impl ScriptedBucket {
         }
     }
 
-    /// Charges the bucket, into debt where it is short.
+    /// Charges the bucket, even if it goes into debt.
     fn grant(&mut self, amounts: &Amounts, starts_at: i64) -> Asked {
         if let Bucket::Memory { place, limits } = &mut self.bucket {
             let now = place.home().now();
@@ -232,7 +231,7 @@ impl ScriptedBucket {
         }
     }
 
-    /// The limit that is meant.
+    /// Returns the index of the named limit, else of the first one with an amount above zero.
     fn index(&self, limit: Option<LimitName>, amounts: &Amounts) -> usize {
         let named = limit.and_then(|name| self.bucket.limits().index(name.as_str()));
         named.or_else(|| amounts.iter().position(|amount| *amount > 0)).unwrap_or(0)
@@ -254,7 +253,7 @@ fn request<'a>(bucket: &'a Bucket, amounts: &'a Amounts) -> ScriptRequest<'a> {
     ScriptRequest { entity, resource, limits: bucket.limits(), amounts }
 }
 
-/// Whole tokens by limit.
+/// Returns the whole tokens of each limit.
 fn named<'a>(limits: &'a Limits, amounts: &'a [i64]) -> impl Iterator<Item = (&'a LimitName, i64)> {
     limits.iter().zip(amounts).map(|(limit, amount)| (limit.name(), amount / MILLI))
 }

@@ -1,4 +1,4 @@
-//! Requests for a bucket of several shards: one shard serves them, or several in one transaction.
+//! Requests for a bucket of several shards: one shard serves them, or several do in one transaction.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,29 +21,29 @@ use crate::{
     store::StoreError,
 };
 
-/// How long a request is rather told to wait for one shard than drawn from several: a transaction costs
-/// two write units for each.
+/// If a single shard has enough for a request within this time, the request is denied with that wait instead of being
+/// drawn from several shards: a transaction costs two write units for each shard.
 const WORTH_WAITING: Duration = Duration::from_millis(250);
 
-/// What is asked of a bucket.
+/// A request for tokens of a bucket.
 #[derive(Clone, Debug)]
 pub(super) struct Ask {
     pub(super) limits: Limits,
     pub(super) mode: Mode,
     pub(super) amounts: Amounts,
-    /// Until when somebody waits.
+    /// The time until which the request waits.
     pub(super) until: Instant,
 }
 
 impl Ask {
-    /// How long somebody waits from now on.
+    /// Returns how much longer the request waits.
     pub(super) fn left(&self) -> Deadline {
         self.until.saturating_duration_since(Instant::now()).into()
     }
 }
 
-/// Where the limits stand, if all shards were seen a short time ago and are short together, and the request
-/// may not have it from what was taken ahead.
+/// Returns the statuses of the limits if all shards together are known to be short: all were seen a short time ago, and
+/// the request cannot be served from prefetched tokens.
 pub(super) fn known_denial(
     first: &Arc<Gate>,
     limits: &Limits,
@@ -64,8 +64,8 @@ pub(super) fn known_denial(
     is_short(&statuses, patience).then_some(statuses)
 }
 
-/// Returns `true` if all shards together were short when they were seen last, however long ago, and none of them holds
-/// enough that was taken ahead.
+/// Returns `true` if all shards together were short when they were last seen, however long ago, and none of them has
+/// enough prefetched tokens.
 pub(super) fn seems_short(first: &Arc<Gate>, limits: &Limits, mode: &Mode, amounts: &[i64]) -> bool {
     let gates = first.all();
     let held = mode.prefetch.is_some() && gates.iter().any(|gate| gate.holds_ahead(limits, amounts));
@@ -75,18 +75,18 @@ pub(super) fn seems_short(first: &Arc<Gate>, limits: &Limits, mode: &Mode, amoun
     !held && images.is_some_and(short)
 }
 
-/// Returns `true` if a limit does not have what is asked of it, and will not have it in time.
+/// Returns `true` if a limit does not have what is asked of it, and will not have it within `patience`.
 fn is_short(statuses: &[LimitStatus], patience: Duration) -> bool {
     statuses.iter().any(|status| status.retry_after.is_none_or(|after| after > patience))
 }
 
-/// Where the limits stand, as far as the shards were seen.
+/// Returns the statuses of the limits, from the shards that were seen.
 pub(super) fn glance(first: &Arc<Gate>, limits: &Limits, amounts: &[i64]) -> Vec<LimitStatus> {
     let images: Vec<Image> = first.all().iter().filter_map(|gate| gate.image()).collect();
     statuses(&images, limits, amounts, first.now())
 }
 
-/// Where the limits stand, after a fresh read of every shard.
+/// Reads every shard, and returns the statuses of the limits.
 pub(super) async fn read(first: &Arc<Gate>, limits: &Limits, amounts: &[i64]) -> Result<Vec<LimitStatus>, Unavailable> {
     let images: Vec<Image> = Looks::begin(&first.all(), true, false).end().await?.into_iter().flatten().collect();
     Ok(statuses(&images, limits, amounts, first.now()))
@@ -100,11 +100,11 @@ pub(super) fn seen(images: &[Image]) -> Vec<Seen<'_>> {
     images.iter().map(|image| (&image.bucket, &image.pending)).collect()
 }
 
-/// Asks the shard that granted last, then the one that seems to hold most; then all of them together,
-/// where no single one will hold enough soon.
+/// Asks the shard that granted last, then the one that seems to hold most. If no single shard will hold enough soon,
+/// all of them are asked together.
 ///
-/// Not each in turn: where a bucket is short, all of its shards are, and hundreds of processes that try
-/// every one of them would get less done than on a single item.
+/// It does not try every shard in turn: if a bucket is short, all of its shards are. Hundreds of processes that try
+/// every shard would get less done than with a single item.
 pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
     if let Some(refusal) = first.known_refusal() {
         return Verdict::Refused(refusal);
@@ -115,7 +115,7 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
         return reserve(first, &gates, ask).await;
     }
     if gates.iter().any(|gate| gate.image().is_none()) && first.explores() {
-        // What a grant tells is left is what all of them hold, as far as they were seen.
+        // The status of a grant sums up all shards, so each must have been seen once.
         let _ = Looks::begin(&gates, false, true).end().await;
     }
     let home = &gates[first.preferred() % gates.len()];
@@ -127,7 +127,7 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
         }
     }
     if first.explores() {
-        // Once in a while: what others have left elsewhere.
+        // From time to time, look at the other shards too: other processes may have left tokens there.
         let _ = Looks::begin(&gates, false, false).end().await;
     }
     let others =
@@ -147,14 +147,15 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
     draw(first, ask).await
 }
 
-/// Takes the place of a request that waits in one shard, that in which it waits least as far as is known. A cost that
-/// no shard can hold is drawn from several: a shard that owed more than its capacity would let it start too early.
+/// Takes the place of a request that waits. It takes the place in the one shard with the shortest wait that is known.
+/// If no shard can hold the cost, it is drawn from several: a shard whose debt is above its capacity would let the
+/// request start too early.
 async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], ask: Ask) -> Verdict {
     let may = |gate: &&Arc<Gate>| gate.may_grant(&ask.limits, &ask.mode, &ask.amounts);
     if !gates.iter().any(|gate| gate.may_hold(&ask.limits, &ask.amounts)) {
         return draw(first, ask).await;
     }
-    // A herd that has seen none of the shards would queue for one of them.
+    // If many requests had seen none of the shards, they would all queue for the same one.
     let _ = Looks::begin(gates, false, true).end().await;
     let mut left: Vec<&Arc<Gate>> = gates.iter().filter(may).collect();
     while let Some(best) = (0..left.len()).max_by_key(|index| left[*index].headroom(&ask.limits, &ask.amounts)) {
@@ -166,8 +167,8 @@ async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], ask: Ask) -> Verdict {
     Verdict::Denied(denial(&first, gates, &ask))
 }
 
-/// Returns where the limits stand for a request that waits in one shard: what there is, all shards together tell; how
-/// long it takes, the one that has it first.
+/// Returns the statuses for a request that would wait in one shard: the tokens of all shards together, and the wait of
+/// the shard that is ready first.
 fn denial(first: &Arc<Gate>, gates: &[Arc<Gate>], ask: &Ask) -> Vec<LimitStatus> {
     let wait =
         |statuses: &Vec<LimitStatus>| statuses.iter().map(|status| status.retry_after.unwrap_or(Duration::MAX)).max();
@@ -179,7 +180,7 @@ fn denial(first: &Arc<Gate>, gates: &[Arc<Gate>], ask: &Ask) -> Vec<LimitStatus>
     }
 }
 
-/// Returns the statuses of all shards together, with the waits of the `one` that has most.
+/// Returns the statuses `all` of all shards together, with the waits of `one` shard.
 fn told(all: Vec<LimitStatus>, one: Vec<LimitStatus>) -> Vec<LimitStatus> {
     let told = |(all, one): (LimitStatus, LimitStatus)| match one.exceeded() {
         true => LimitStatus { retry_after: one.retry_after, ..all },
@@ -188,9 +189,10 @@ fn told(all: Vec<LimitStatus>, one: Vec<LimitStatus>) -> Vec<LimitStatus> {
     all.into_iter().zip(one).map(told).collect()
 }
 
-/// Draws what is asked from several shards.
+/// Draws the cost from several shards in one transaction.
 async fn draw(first: Arc<Gate>, ask: Ask) -> Verdict {
-    // No caller's drop cancels it: a grant that nobody takes gives itself back, or is kept.
+    // Runs in its own task, so that dropping the caller does not cancel it. A grant that nobody takes gives itself
+    // back, or is kept.
     let (reply, answer) = oneshot::channel();
     let until = ask.until;
     first.spawn({
@@ -216,7 +218,7 @@ async fn ask_one(first: &Gate, gate: &Arc<Gate>, ask: &Ask) -> Verdict {
         Err(Asked::Denied(statuses)) => Verdict::Denied(statuses),
         Err(Asked::Refused(refusal)) => Verdict::Refused(refusal),
         Err(Asked::Unavailable(error)) => Verdict::Unavailable(error),
-        // Gates answer at once, or give an answer to wait for: that.
+        // A gate answers at once, or returns a receiver of the answer. It never returns this.
         Err(Asked::Waiting(_)) => Verdict::Unavailable(Unavailable::Internal("a gate that waits twice")),
     };
     if let Verdict::Granted(_) = verdict {
@@ -225,8 +227,8 @@ async fn ask_one(first: &Gate, gate: &Arc<Gate>, ask: &Ask) -> Verdict {
     verdict
 }
 
-/// The denial of a request that one shard alone will have enough for soon: that costs less than drawing
-/// from several at once.
+/// Returns a denial if one shard alone will soon have enough for the request: to wait for it costs less than to draw
+/// from several shards at once.
 fn soon(first: &Arc<Gate>, gates: &[Arc<Gate>], denials: Vec<Vec<LimitStatus>>, ask: &Ask) -> Option<Vec<LimitStatus>> {
     let seen = gates.iter().filter(|gate| gate.image().is_some()).map(|gate| gate.glance(&ask.limits, &ask.amounts));
     let wait = |statuses: &Vec<LimitStatus>| {
@@ -238,19 +240,19 @@ fn soon(first: &Arc<Gate>, gates: &[Arc<Gate>], denials: Vec<Vec<LimitStatus>>, 
     if wait > WORTH_WAITING {
         return None;
     }
-    // What there is, all shards together tell; how long it takes, the one that has it first.
+    // The tokens are those of all shards together. The wait is that of the shard that is ready first.
     Some(told(glance(first, &ask.limits, &ask.amounts), statuses))
 }
 
-/// Shards that are looked at, all at once, in the limiter's own runtime.
+/// Reads of several shards, all at once, in the limiter's own runtime.
 pub(super) struct Looks(Vec<Result<Image, Coming>>);
 
-/// What the store shows.
+/// The shard as the store returns it.
 type Coming = oneshot::Receiver<Result<Option<Image>, StoreError>>;
 
 impl Looks {
-    /// Those that were seen a short time ago are not looked at, unless all are `anew`; nor are those that were
-    /// `ever` seen, where that is enough.
+    /// Starts to read the shards. With `anew`, all are read. Otherwise a shard is skipped if it was seen a short time
+    /// ago, and with `ever` also if it was seen at any time.
     pub(super) fn begin(gates: &[Arc<Gate>], anew: bool, ever: bool) -> Self {
         let look = |gate: &Arc<Gate>| {
             let known = if ever { gate.image() } else { gate.fresh_image() };
@@ -269,7 +271,7 @@ impl Looks {
         Self(gates.iter().map(look).collect())
     }
 
-    /// The shards as they are; `None` for one that is missing.
+    /// Waits for the reads, and returns the shards. `None` stands for a shard that does not exist.
     pub(super) async fn end(self) -> Result<Vec<Option<Image>>, Unavailable> {
         let mut images = Vec::with_capacity(self.0.len());
         for look in self.0 {

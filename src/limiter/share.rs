@@ -1,17 +1,17 @@
-//! A part of a limit.
+//! A share of a limit.
 
 use std::time::Duration;
 
 use crate::model::{Limit, Limits};
 
-/// A part of a limit: what one process may grant of it by itself while the store is down.
+/// A share of a limit: the part that one process may grant by itself while the store is down.
 ///
 /// ```
 /// use tollgate::limiter::Share;
 ///
 /// // There are eight processes.
 /// let share = Share::one_of(8);
-/// // Or, where some are busier than others:
+/// // Or, if some are busier than others:
 /// let share = Share::percent(25);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,29 +21,29 @@ pub struct Share {
 }
 
 impl Share {
-    /// The part of one of so many processes.
+    /// Returns the share of one process if all of `processes` have the same.
     pub const fn one_of(processes: u32) -> Self {
         Self { parts: 1, of: processes }
     }
 
-    /// So many hundredths.
+    /// Returns a share of `percent` hundredths.
     pub const fn percent(percent: u32) -> Self {
         Self { parts: percent, of: 100 }
     }
 
-    /// Returns `true` if it is a part at all: more than nothing, and no more than the whole.
+    /// Returns `true` if the share is more than nothing, and no more than the whole.
     pub const fn is_valid(self) -> bool {
         self.parts > 0 && self.parts <= self.of
     }
 
-    /// The part of each limit. Capacities are rounded down, but to no less than one token.
+    /// Returns the share of each limit. Capacities are rounded down, but to at least one token.
     pub(super) fn of(self, limits: &Limits) -> Limits {
         Limits::new(limits.iter().map(|limit| self.of_one(limit))).unwrap_or_else(|_| limits.clone())
     }
 
     fn of_one(self, limit: &Limit) -> Limit {
         let capacity = self.tokens(limit.capacity());
-        // A longer period keeps the rate exact where a smaller amount would be rounded.
+        // A longer period keeps the rate exact. A smaller amount would be rounded.
         let longer =
             || Limit::custom(limit.name(), capacity, limit.refill_amount(), self.stretch(limit.refill_period())?).ok();
         let smaller =
@@ -56,7 +56,7 @@ impl Share {
         u64::try_from(part).unwrap_or(whole).max(1)
     }
 
-    /// The time in which the part gains what the whole gains in `period`: ms, rounded up.
+    /// Returns the time in which the share gains what the whole limit gains in `period`: ms, rounded up.
     fn stretch(self, period: Duration) -> Option<Duration> {
         let millis = (period.as_millis() * u128::from(self.of)).div_ceil(u128::from(self.parts.max(1)));
         Some(Duration::from_millis(u64::try_from(millis).ok()?))
@@ -78,9 +78,9 @@ mod tests {
         assert_eq!(part(Share::one_of(4), Limit::per_minute("rpm", 100)), (25, 100, minute * 4));
         assert_eq!(part(Share::percent(100), Limit::per_minute("rpm", 100)), (100, 100, minute));
         assert_eq!(part(Share::percent(75), Limit::per_minute("rpm", 10)), (7, 10, minute * 4 / 3));
-        // No share is so small that it grants nothing.
+        // Even the smallest share can grant one token.
         assert_eq!(part(Share::one_of(8), Limit::per_minute("rpm", 3)), (1, 3, minute * 8));
-        // Where no period is long enough, the amount shrinks.
+        // If the period would be too long for a limit, the amount shrinks.
         let slow = Limit::custom("slow", 100, 100, Duration::from_secs(3_000_000_000)).unwrap();
         assert_eq!(part(Share::one_of(10), slow), (10, 10, Duration::from_secs(3_000_000_000)));
     }

@@ -1,5 +1,5 @@
-//! One transaction for several items: shards of which only all together hold what is asked, and a child's
-//! bucket with its parent's.
+//! One transaction for several items: for a cost that only several shards together hold, and for a child's bucket with
+//! its parent's.
 
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
@@ -22,14 +22,14 @@ use crate::{
     },
 };
 
-/// How often a transaction is tried that others come before.
+/// The number of tries of a transaction that conflicts with other writes.
 const MOST_TRIES: u32 = 12;
 
-/// What is asked of a bucket, by the gate of its first shard.
+/// A request for tokens of a bucket, with the gate of its first shard.
 pub(super) type Part = (Arc<Gate>, Ask);
 
-/// Asks for both charges in one transaction: an answer for each, or why the store is not asked. `None` where
-/// there is no store to ask.
+/// Asks for both charges in one transaction. Returns a receiver for each verdict, or the reason why the store may not
+/// be asked. Returns `None` if a bucket is not in a store.
 pub(super) fn start(
     charges: &[Charge; 2],
     deadline: Deadline,
@@ -45,7 +45,8 @@ pub(super) fn start(
     let (to_child, child_answer) = oneshot::channel();
     let (to_parent, parent_answer) = oneshot::channel();
     let until = child.1.until;
-    // No caller's drop cancels it: a grant that nobody takes gives itself back, or is kept.
+    // Runs in its own task, so that dropping the caller does not cancel it. A grant that nobody takes gives itself
+    // back, or is kept.
     first.spawn(async move {
         let mut replies = [to_child, to_parent];
         let verdicts = charge(&[child, parent], &mut replies).await;
@@ -63,8 +64,8 @@ fn part(charge: &Charge, deadline: Deadline) -> Option<Part> {
     Some((gate.first()?, ask))
 }
 
-/// Charges all of `parts` in one transaction, or none: a verdict for each. Nothing is sent after one of those who wait
-/// for `replies` has gone.
+/// Charges all of `parts` in one transaction, or none of them, and returns a verdict for each. Nothing is sent any more
+/// after one of the receivers of `replies` is gone.
 pub(super) async fn charge(parts: &[Part], replies: &mut [oneshot::Sender<Verdict>]) -> Vec<Verdict> {
     let unavailable = |error: Unavailable| parts.iter().map(|_| Verdict::Unavailable(error.clone())).collect();
     let (mut pending, mut carries) = (true, true);
@@ -91,12 +92,12 @@ pub(super) async fn charge(parts: &[Part], replies: &mut [oneshot::Sender<Verdic
         let drawn: Option<Vec<_>> = sights.iter().map(Sight::draw).collect();
         let Some(drawn) = drawn else {
             if sights.iter().any(Sight::awaits_more) && std::mem::take(&mut pending) {
-                // What leases give back is on its way, and not there yet.
+                // Tokens that leases give back are not in the store yet: write them first.
                 for gate in sights.iter().flat_map(|sight| &sight.gates) {
                     gate.write_pending().await;
                 }
             } else if sights.iter().any(|sight| !sight.outdated().is_empty()) && std::mem::take(&mut carries) {
-                // A write of the shard's own puts it right.
+                // A write of the shard itself corrects it.
                 for sight in &sights {
                     for gate in sight.outdated() {
                         unless_gone(replies, ask_for_nothing(gate, sight.ask)).await;
@@ -125,14 +126,14 @@ pub(super) async fn charge(parts: &[Part], replies: &mut [oneshot::Sender<Verdic
             Err(error) => return unavailable(Unavailable::Store(error)),
         }
         if attempt > 0 {
-            // Others want the same: not all at once again.
+            // Other transactions want the same items. A random pause avoids that all retry at the same time.
             tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=4 << attempt.min(4)))).await;
         }
     }
     unavailable(Unavailable::Contended)
 }
 
-/// Takes a step. `None` if one of those who wait for `replies` goes before it is done.
+/// Runs a step. Returns `None` if one of the receivers of `replies` is dropped before the step is done.
 async fn unless_gone<T>(replies: &mut [oneshot::Sender<Verdict>], step: impl Future<Output = T>) -> Option<T> {
     let mut step = pin!(step);
     poll_fn(|context| {
@@ -144,7 +145,7 @@ async fn unless_gone<T>(replies: &mut [oneshot::Sender<Verdict>], step: impl Fut
     .await
 }
 
-/// The verdict of one part, by which the others are not charged.
+/// Returns the verdict of one part, and denials for the others, which are not charged.
 fn one_for_all(parts: &[Part], which: usize, verdict: Option<Verdict>) -> Vec<Verdict> {
     let mut verdicts: Vec<_> = parts.iter().map(|_| Verdict::Denied(Vec::new())).collect();
     if let Some(verdict) = verdict {
@@ -153,8 +154,8 @@ fn one_for_all(parts: &[Part], which: usize, verdict: Option<Verdict>) -> Vec<Ve
     verdicts
 }
 
-/// Asks for nothing of a bucket. That makes one that does not exist, and brings one to its limits: a transaction changes
-/// only what is there.
+/// Asks a bucket for nothing. This creates the bucket if it does not exist, and updates its limits. A transaction
+/// changes only items that exist.
 async fn ask_for_nothing(gate: &Arc<Gate>, ask: &Ask) -> Verdict {
     let nothing: Amounts = ask.amounts.iter().map(|_| 0).collect();
     let mode = Mode { prefetch: None, ..ask.mode.clone() };
@@ -169,35 +170,35 @@ async fn ask_for_nothing(gate: &Arc<Gate>, ask: &Ask) -> Verdict {
     }
 }
 
-/// A bucket as all of its shards were seen.
+/// A bucket, with all of its shards that were seen.
 struct Sight<'a> {
     first: &'a Arc<Gate>,
     ask: &'a Ask,
-    /// Of the shards that there are.
+    /// The gates of the shards that exist.
     gates: Vec<Arc<Gate>>,
     images: Vec<Image>,
-    /// How many were looked for.
+    /// The number of shards that were looked for.
     shards: usize,
-    /// `true` if they were seen so short a time ago that requests may be denied by it.
+    /// `true` if all were seen so recently that requests may be denied from it.
     fresh: bool,
     now: i64,
 }
 
-/// What is taken of each shard.
+/// The tokens to take from each shard.
 enum Drawn {
     Parts(Vec<Amounts>),
-    /// Parts that leave the shards `debts`, no larger than planned. They are refilled at `starts_at`, epoch ms.
+    /// Parts that leave the shards with `debts` at most. These are refilled at `starts_at`, epoch ms.
     Reserved {
         parts: Vec<Amounts>,
         debts: Vec<Amounts>,
         starts_at: i64,
     },
-    /// Nothing: the bucket admits without charging.
+    /// Nothing, because the bucket admits without charging.
     Bypassed,
 }
 
-/// Looks at all buckets, at all of them at once. What was seen before is taken for it unless it is to be
-/// looked at `anew`: what has changed since, the conditions of the writes tell.
+/// Looks at all buckets at the same time. Shards that were seen before are not read again unless `anew` is set: the
+/// conditions of the writes detect changes.
 async fn look<'a>(parts: &'a [Part], anew: bool) -> Result<Vec<Sight<'a>>, Unavailable> {
     let mut looks = Vec::with_capacity(parts.len());
     for (first, ask) in parts {
@@ -208,7 +209,7 @@ async fn look<'a>(parts: &'a [Part], anew: bool) -> Result<Vec<Sight<'a>>, Unava
     let mut sights = Vec::with_capacity(parts.len());
     for (first, ask, looks, gates, fresh) in looks {
         let (shards, images) = (gates.len(), looks.end().await?);
-        // A shard that is missing holds nothing.
+        // A shard that does not exist holds nothing.
         let (gates, images) = gates.into_iter().zip(images).filter_map(|(gate, image)| Some((gate, image?))).unzip();
         sights.push(Sight { first, ask, gates, images, shards, fresh: fresh || anew, now: first.now() });
     }
@@ -216,7 +217,7 @@ async fn look<'a>(parts: &'a [Part], anew: bool) -> Result<Vec<Sight<'a>>, Unava
 }
 
 impl Sight<'_> {
-    /// Returns `true` if the bucket has turned out to have more shards.
+    /// Returns `true` if the bucket turned out to have more shards.
     fn is_incomplete(&self) -> bool {
         self.first.shard_count() as usize > self.shards
     }
@@ -225,8 +226,8 @@ impl Sight<'_> {
         self.images.iter().find_map(|image| Refusal::of(&image.bucket))
     }
 
-    /// Returns the shards that say nothing about what there is: a wrong clock has left their refill time far ahead, or
-    /// they have other limits than they should have.
+    /// Returns the shards whose state cannot be used: a wrong clock has set their refill time far in the future, or
+    /// their limits differ from those of the request.
     fn outdated(&self) -> Vec<&Arc<Gate>> {
         let outdated = |(gate, image): &(&Arc<Gate>, &Image)| {
             gate.is_far_before(image.bucket.refilled_at) || plan::differs(&image.bucket, &self.ask.limits)
@@ -234,12 +235,12 @@ impl Sight<'_> {
         self.gates.iter().zip(&self.images).filter(outdated).map(|(gate, _)| gate).collect()
     }
 
-    /// Returns `true` if there is more as soon as what is given back is written.
+    /// Returns `true` if tokens that leases give back are not written yet.
     fn awaits_more(&self) -> bool {
         self.images.iter().any(|image| image.pending.iter().any(|change| change.give > 0))
     }
 
-    /// The shards without what is given back: that is not there before it is written.
+    /// Returns the shards without the tokens that leases give back, because these are not in the store yet.
     fn there(&self) -> Vec<Image> {
         let image = |image: &Image| Image { bucket: image.bucket.clone(), pending: image.pending.without_gives() };
         self.images.iter().map(image).collect()
@@ -249,14 +250,14 @@ impl Sight<'_> {
         statuses(&self.there(), &self.ask.limits, &self.ask.amounts, self.now)
     }
 
-    /// What to take of each shard; `None` where all together do not have it.
+    /// Returns the tokens to take from each shard, or `None` if all shards together do not have them.
     fn draw(&self) -> Option<Drawn> {
         let Ask { limits, amounts, .. } = self.ask;
         let bucket = &self.images.first()?.bucket;
         if bucket.is_bypassed(self.now) {
             return Some(Drawn::Bypassed);
         }
-        // What a peer has waived is taken of the first one, whatever that holds.
+        // The cost of a limit that a peer has waived is taken from the first shard, whatever that holds.
         let waived = limits.iter().map(|limit| bucket.is_soft(limit.name(), self.now));
         let waived: SmallVec<[bool; 2]> = waived.collect();
         let strict: Amounts =
@@ -274,9 +275,10 @@ impl Sight<'_> {
         Some(drawn)
     }
 
-    /// Draws what the shards will hold as soon as they hold `amounts`, if the request waits for so long.
+    /// Draws what the shards will hold at the time at which they have `amounts`, if the request waits that long.
     ///
-    /// A transaction does not show what it leaves. So it must find as much as was seen: the debts are exact.
+    /// A transaction does not return the new state. So its conditions require at least the tokens that were seen, and
+    /// the debts are exact.
     fn reserve(&self, there: &[Image], amounts: &[i64]) -> Option<Drawn> {
         let Ask { limits, mode, .. } = self.ask;
         let patience = mode.patience.as_deref()?;

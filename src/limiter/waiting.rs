@@ -1,14 +1,15 @@
 //! Waiting for capacity, first come first served.
 //!
-//! A request that waits takes its place in the bucket itself: its write may leave the bucket a debt, no larger than
-//! what is refilled in the longest time that it would wait, and it starts when that is paid. So the order is the
-//! bucket's own, over all processes, and nobody asks twice. Requests that do not wait find a bucket in debt short.
+//! A request that waits takes its place in the bucket itself. Its write may leave the bucket in debt, at most by the
+//! refill of the longest time that the request would wait. The request starts when that debt is refilled. So the bucket
+//! keeps the order over all processes, and no request asks twice. Requests that do not wait are denied while the bucket
+//! is in debt.
 //!
 //! | event | store calls |
 //! |---|---|
 //! | the bucket has the tokens, or will have them in time | those of an acquire |
-//! | it will not | none if that is known, else those of an acquire |
-//! | the request is dropped while it waits | its place is given back with the bucket's next write, but not without bound |
+//! | the bucket will not have them in time | none if that is known, else those of an acquire |
+//! | the request is dropped while it waits | the next write of the bucket gives its place back, but not without limit |
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,7 +25,7 @@ use crate::{
     telemetry,
 };
 
-/// How long to wait for capacity, and how many may.
+/// The longest wait for capacity, and the number of requests that may wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wait {
     pub(crate) most: Duration,
@@ -32,11 +33,11 @@ pub(crate) struct Wait {
 }
 
 impl Wait {
-    /// How many may wait for one bucket by default.
+    /// The default number of requests that may wait for one bucket.
     pub(crate) const WAITERS: usize = 100;
 }
 
-/// Asks, and says at once what needs no waiting.
+/// Asks the buckets, and returns the result at once if it needs no waiting.
 pub(super) fn start(mut request: Request, recourse: Arc<Recourse>, wait: Wait) -> Started {
     let ticket = request.waiters().enter(request.key(), wait.waiters);
     if ticket.is_ok() {
@@ -51,7 +52,7 @@ pub(super) fn start(mut request: Request, recourse: Arc<Recourse>, wait: Wait) -
     Started::Waiting(AcquireFuture::boxed(Box::pin(wait_for(request, recourse, ticket, first))))
 }
 
-/// Waits until the request may start. `ticket` is its place, or how many wait already.
+/// Waits until the request may start. `ticket` is its place in the queue, or the number of requests that wait already.
 async fn wait_for(
     request: Request,
     recourse: Arc<Recourse>,
@@ -77,7 +78,7 @@ async fn wait_for(
     Ok(lease)
 }
 
-/// The lease of a request that waits. Dropped: the request was cancelled.
+/// The lease of a request that waits. Dropping it means that the request was cancelled.
 struct Place(Option<Lease>);
 
 impl Place {

@@ -1,11 +1,11 @@
-//! Deadlines of all that wait: one timer for all of them.
+//! The deadlines of all requests that wait, with one timer for all of them.
 //!
-//! A timer of the runtime for each of them would be set and dropped for every request, and where it is
-//! the nearest one it wakes the thread that waits for the network. Mostly nothing comes to its deadline;
-//! so one task, the watchman, sleeps until the first one, and looks then who still waits.
+//! A timer of the runtime for each deadline would be set and dropped for every request. If such a timer is the nearest
+//! one, setting it wakes the thread that waits for the network. Most deadlines are never reached. So one task, the
+//! watchman, sleeps until the first deadline and then looks which requests still wait.
 //!
-//! A runtime of one thread stands still while nobody drives it, and its watchman with it. Whoever waits
-//! outside of it then has a thread that watches, too.
+//! A runtime of one thread stands still while no thread drives it, and the watchman stands still too. If a request
+//! waits outside of such a runtime, a separate thread checks the deadlines as well.
 
 use std::{
     pin::Pin,
@@ -21,30 +21,30 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// The watchman looks no more often than that: a deadline is at most so much late.
+/// The shortest interval between two looks of the watchman: a deadline is late by this much at most.
 const LEAST: Duration = Duration::from_millis(2);
 
-/// And no less often, where anything waits. It does not outlive its limiter by more, and timers of the
-/// store's client that are further away wake nobody.
+/// The longest interval between two looks while a request waits. The watchman outlives its limiter by this much at
+/// most, and far timers of the store's client wake no thread.
 const MOST: Duration = Duration::from_millis(100);
 
-/// Who waits, and until when.
+/// The deadlines of all requests that wait.
 #[derive(Debug)]
 pub(super) struct Waits {
     runtime: Handle,
     state: Mutex<State>,
-    /// That the watchman has to look earlier than it meant to.
+    /// Tells the watchman to look earlier than planned.
     earlier: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     places: Vec<Place>,
-    /// Those that are free.
+    /// The free places.
     free: Vec<u32>,
-    /// When the watchman looks next; `None` where there is none.
+    /// The time of the watchman's next look. `None` if there is no watchman.
     looks: Option<Instant>,
-    /// The thread that looks too, where there is one, and when it does next.
+    /// The thread that looks too, if there is one, and the time of its next look.
     outside: Option<(Thread, Instant)>,
 }
 
@@ -60,16 +60,16 @@ impl Waits {
         Self { runtime, state: Mutex::default(), earlier: Notify::new() }
     }
 
-    /// A wait that is over in `time`, to within the watchman's least interval. It costs a place in a list
-    /// from its first poll on.
+    /// Returns a timeout that ends after `time`, late by the watchman's shortest interval at most. It takes a place in
+    /// the list at its first poll.
     pub(super) fn timeout(self: &Arc<Self>, time: Duration) -> Timeout {
         let now = Instant::now();
-        // Too far away to be a time: as good as never.
+        // The time is too far away to be represented: as good as never.
         let until = now.checked_add(time).unwrap_or_else(|| now + Duration::from_secs(1 << 30));
         Timeout { waits: self.clone(), until, place: None }
     }
 
-    /// Lets the watchman go where nothing waits any more.
+    /// Lets the watchman end if no request waits any more.
     pub(super) fn hurry(&self) {
         self.earlier.notify_one();
     }
@@ -96,13 +96,13 @@ impl Waits {
         place
     }
 
-    /// Returns `true` if it is not the caller who drives the runtime, so that perhaps nobody does.
+    /// Returns `true` if the caller is not the thread that drives the runtime, so that perhaps no thread does.
     fn may_stand_still(&self) -> bool {
         let lonely = matches!(self.runtime.runtime_flavor(), RuntimeFlavor::CurrentThread);
         lonely && Handle::try_current().map_or(true, |current| current.id() != self.runtime.id())
     }
 
-    /// Lets a thread look as long as anything waits.
+    /// Lets a thread look too while any request waits.
     #[cold]
     fn watch_outside(self: &Arc<Self>, state: &mut State, until: Instant) {
         if let Some((thread, looks)) = &mut state.outside {
@@ -118,11 +118,11 @@ impl Waits {
                 thread::park_timeout(pause);
             }
         });
-        // Without a thread the runtime has to do.
+        // If no thread can be started, only the watchman looks.
         state.outside = watching.ok().map(|handle| (handle.thread().clone(), until));
     }
 
-    /// Ends what is due: how long to pause before the next look, if anything waits still.
+    /// Ends what is due. Returns the time until the next look if any request still waits.
     fn look(&self) -> Option<Duration> {
         let now = Instant::now();
         let (over, next) = {
@@ -137,7 +137,7 @@ impl Waits {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is held.
+        // No code panics while it holds the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -152,18 +152,18 @@ impl State {
             return free;
         }
         self.places.push(entry);
-        // There is no room in memory for more.
+        // Memory ends long before there are as many places.
         u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
     }
 
-    /// What was there: not to be dropped under the lock.
+    /// Frees a place and returns its content, which must not be dropped under the lock.
     fn leave(&mut self, place: u32) -> Option<Place> {
         let left = std::mem::replace(self.places.get_mut(place as usize)?, Place::Free);
         self.free.push(place);
         Some(left)
     }
 
-    /// Ends what is due at `now`, or everything: whom to wake.
+    /// Ends all waits that are due at `now`, or all waits if `now` is `None`. Returns the wakers.
     fn end(&mut self, now: Option<Instant>) -> Vec<Waker> {
         let mut over = Vec::new();
         for place in &mut self.places {
@@ -177,7 +177,7 @@ impl State {
         over
     }
 
-    /// When to look next; never where nothing waits.
+    /// Returns the time of the next look, or `None` if no request waits.
     fn next(&self, now: Instant) -> Option<Instant> {
         let waiting = self.places.iter().filter_map(|place| match place {
             Place::Waiting(until, _) => Some(*until),
@@ -186,18 +186,18 @@ impl State {
         waiting.min().map(|first| first.clamp(now + LEAST, now + MOST))
     }
 
-    /// Notes when the watchman looks next.
+    /// Sets and returns the time of the watchman's next look.
     fn plan(&mut self, now: Instant) -> Option<Instant> {
         self.looks = self.next(now);
         if self.free.len() == self.places.len() {
-            // What a crowd has left behind.
+            // All places are free: release the memory of a burst.
             (self.places, self.free) = Default::default();
         }
         self.looks
     }
 }
 
-/// A wait for a deadline. Dropped: it was not needed.
+/// A wait for a deadline. Dropping it means that the deadline is not needed any more.
 #[derive(Debug)]
 #[must_use = "it ends nothing by itself"]
 pub(super) struct Timeout {
@@ -207,7 +207,7 @@ pub(super) struct Timeout {
 }
 
 impl Timeout {
-    /// When it is over.
+    /// Returns the time at which it ends.
     pub(super) fn until(&self) -> Instant {
         self.until
     }
@@ -243,8 +243,8 @@ impl Drop for Timeout {
     }
 }
 
-/// Looks who has waited long enough, as long as anybody waits. Dropped before: its runtime was shut down,
-/// and nobody waits any longer.
+/// Ends waits that are due, until no request waits. If it is dropped before, its runtime was shut down, and it ends all
+/// waits.
 struct Watchman {
     waits: Arc<Waits>,
     gone: bool,
@@ -258,13 +258,13 @@ impl Watchman {
                 let mut state = self.waits.lock();
                 (state.end(Some(now)), state.plan(now))
             };
-            // Under the lock, one of them might want it.
+            // Wake without the lock: a task that is woken may need it.
             over.into_iter().for_each(Waker::wake);
             let Some(next) = next else {
                 self.gone = true;
                 return;
             };
-            // Either way it is time to look.
+            // Whether the time is up or an earlier deadline came: it is time to look.
             let _ = timeout_at(next, self.waits.earlier.notified()).await;
         }
     }

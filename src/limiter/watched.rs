@@ -1,4 +1,4 @@
-//! A store whose answers the breaker hears of.
+//! A store whose answers are reported to the breaker.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use crate::{
     store::{Diagnostics, Namespaces, Outcome, Records, Store, StoreError, StoreFuture},
 };
 
-/// Passes every call on, and notes how those end that requests wait for.
+/// Passes every call on, and reports the outcome of the calls that requests wait for.
 pub(super) struct Watched {
     inner: Arc<dyn Store>,
     breaker: Arc<Switch>,
     clock: Arc<dyn Clock>,
 }
 
-/// As the store says it.
+/// Shows the inner store.
 impl std::fmt::Debug for Watched {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.inner.fmt(f)
@@ -33,8 +33,8 @@ impl Watched {
     }
 }
 
-/// The answer to a call, of which the breaker hears. One that is given up counts as failed: nothing
-/// but its deadline ends it.
+/// Runs a call and reports its outcome to the breaker. If the future is dropped before it ends, the call counts as
+/// failed, because only a deadline drops it.
 pub(super) async fn watch<T>(
     breaker: &Switch,
     clock: &dyn Clock,
@@ -70,7 +70,7 @@ impl Store for Watched {
     }
 
     fn transact<'a>(&'a self, updates: &'a [(BucketKey, Update)]) -> StoreFuture<'a, bool> {
-        // Transactions fail by their own number, which says nothing of the store.
+        // Transactions fail because of their own number, which says nothing about the store.
         let call = self.inner.transact(updates);
         Box::pin(async move {
             let _asked = self.breaker.asks(|| self.clock.now());
@@ -83,7 +83,7 @@ impl Store for Watched {
     }
 
     fn split<'a>(&'a self, bucket: &'a BucketKey, split: &'a Split) -> StoreFuture<'a, bool> {
-        // Nobody waits for it.
+        // No request waits for a split.
         self.inner.split(bucket, split)
     }
 

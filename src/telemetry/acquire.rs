@@ -1,4 +1,4 @@
-//! Watching acquires: a span, a count, a time.
+//! Observes acquires: a span, a counter and a duration for each.
 //!
 //! | span | level | fields |
 //! |---|---|---|
@@ -12,7 +12,7 @@ use crate::{
     model::{KeyParts, Resource},
 };
 
-/// When an acquire began. Nothing without the feature `metrics`.
+/// The start time of an acquire. Empty without the feature `metrics`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Begun {
     #[cfg(feature = "metrics")]
@@ -29,7 +29,7 @@ impl Begun {
     }
 }
 
-/// Returns `true` if anybody wants a span for each acquire. A load and a comparison where nobody does.
+/// Returns `true` if a subscriber wants a span for each acquire. If none does, this costs a load and a comparison.
 #[inline]
 pub(crate) fn traces_acquires() -> bool {
     tracing::enabled!(target: "tollgate", Level::DEBUG)
@@ -41,14 +41,14 @@ pub(crate) fn decided_in_memory(begun: Begun, resource: &Resource, error: Option
     record(begun, resource, Outcome::of(error), Path::Memory, error);
 }
 
-/// An acquire that takes its time, or that somebody traces.
+/// Observes an acquire that is not decided at once, or that is traced.
 #[derive(Debug)]
 pub(crate) struct Watch {
     span: Span,
     begun: Begun,
     resource: Resource,
     in_memory: bool,
-    /// `true` if it passes where it is denied.
+    /// `true` if the request passes even if it is denied.
     observed: bool,
     over: bool,
 }
@@ -68,15 +68,15 @@ impl Watch {
         Self { span, begun, resource: key.resource.clone(), in_memory, observed, over: false }
     }
 
-    /// Does a part of it.
+    /// Runs a part of the acquire within its span.
     pub(crate) fn within<T>(&self, part: impl FnOnce() -> T) -> T {
         self.span.in_scope(part)
     }
 
-    /// It was decided; `waited`: the store was asked; `degraded`: in vain, or it was not.
+    /// Records the decision. `waited` is `true` if the store was asked, `degraded` if the store has not decided.
     pub(crate) fn decided(mut self, waited: bool, degraded: bool, error: Option<&Error>) {
         self.over = true;
-        // What limits that only observe would have denied is told in a metric of its own.
+        // A denial by limits that only observe has a metric of its own.
         let passes = self.observed && matches!(error, Some(Error::Denied(_)));
         let outcome = if passes { Outcome::Granted } else { Outcome::of(error) };
         let path = Path::of(self.in_memory, waited, degraded, Outcome::of(error));
@@ -94,7 +94,7 @@ impl Watch {
     }
 }
 
-/// Dropped before it was decided: nobody waits for the answer any more.
+/// If it is dropped before the decision, the request was cancelled.
 impl Drop for Watch {
     fn drop(&mut self) {
         if !self.over {
@@ -104,7 +104,7 @@ impl Drop for Watch {
     }
 }
 
-/// Counts a request for more of a lease that is held.
+/// Counts a request for more tokens of a lease that is held already.
 pub(crate) fn topped_up(error: Option<&Error>) {
     super::count(super::names::TOP_UPS, &[("outcome", Outcome::of(error).label())], 1);
 }

@@ -1,9 +1,9 @@
-//! Tokens that were taken ahead.
+//! Metrics of prefetched tokens.
 
 use super::{count, names};
 use crate::model::{Limits, Resource};
 
-/// A request that may be granted from tokens taken ahead.
+/// Counts a request that may be granted from prefetched tokens.
 #[inline]
 pub(crate) fn prefetch_served(from_memory: bool) {
     #[cfg(feature = "metrics")]
@@ -12,13 +12,13 @@ pub(crate) fn prefetch_served(from_memory: bool) {
     let _ = from_memory;
 }
 
-/// A chunk that was asked for.
+/// Counts a chunk that was requested.
 pub(crate) fn prefetch_filled(granted: bool) {
     let event = if granted { "taken" } else { "refused" };
     count(names::PREFETCH_CHUNKS, &[("event", event)], 1);
 }
 
-/// Chunks of which something was given back: too old, or (`idle`) wanted by nobody.
+/// Counts chunks of which something was given back, because they were too old or (`idle`) not requested any more.
 pub(crate) fn prefetch_given_back(chunks: u64, idle: bool) {
     if chunks > 0 {
         let event = if idle { "idle" } else { "expired" };
@@ -26,14 +26,14 @@ pub(crate) fn prefetch_given_back(chunks: u64, idle: bool) {
     }
 }
 
-/// What one gate holds. Nothing without the feature `metrics`.
+/// The prefetched tokens that one gate holds. Empty without the feature `metrics`.
 #[derive(Debug)]
 pub(crate) struct HeldAhead {
     #[cfg(feature = "metrics")]
     resource: Resource,
     #[cfg(feature = "metrics")]
     limits: Limits,
-    /// What was reported last: millitokens.
+    /// The amounts that were reported last: millitokens.
     #[cfg(feature = "metrics")]
     reported: smallvec::SmallVec<[i64; 2]>,
 }
@@ -55,7 +55,7 @@ impl HeldAhead {
         Self { resource: resource.clone(), limits: limits.clone(), reported }
     }
 
-    /// Reports what is held by now: millitokens, in the order of the limits.
+    /// Reports the tokens that are held now: millitokens, in the order of the limits.
     pub(crate) fn set(&mut self, held: &[i64]) {
         use super::{meters, series::ResourceSeries};
         use std::sync::atomic::Ordering;

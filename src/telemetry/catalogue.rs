@@ -1,18 +1,18 @@
-//! All metrics, each once.
+//! The catalogue of all metrics.
 
 use metrics::{KeyName, Recorder, SharedString, Unit};
 
 use super::names;
 
-/// What kind of metric it is.
+/// The kind of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MetricKind {
-    /// Counts up.
+    /// A value that only increases.
     Counter,
-    /// Goes up and down.
+    /// A value that goes up and down.
     Gauge,
-    /// How often which values were seen.
+    /// A distribution of values.
     Histogram,
 }
 
@@ -20,19 +20,19 @@ pub enum MetricKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metric {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// What kind it is.
+    /// The kind.
     pub kind: MetricKind,
-    /// What it counts or measures.
+    /// The unit.
     pub unit: &'static str,
-    /// Its labels' names.
+    /// The names of its labels.
     pub labels: &'static [&'static str],
-    /// What it says.
+    /// The description.
     pub description: &'static str,
 }
 
-/// Buckets for the histograms of durations: seconds, from a decision in memory to a store at its
+/// Bucket bounds for the histograms of durations, in seconds: from a decision in memory to a store call at its
 /// deadline.
 pub const DURATION_BUCKETS: &[f64] = &[
     0.000_000_1,
@@ -135,7 +135,7 @@ metrics! {
         "Stored limits that could not be refreshed: what was known is served on";
 }
 
-/// Tells a recorder what the metrics mean.
+/// Describes all metrics to a recorder.
 pub(super) fn describe(recorder: &dyn Recorder) {
     for metric in METRICS {
         let name = KeyName::from_const_str(metric.name);

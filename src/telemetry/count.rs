@@ -1,5 +1,5 @@
-//! Counting what happens seldom: the series is looked up in the recorder each time. Without the feature
-//! `metrics` nothing is done.
+//! Functions to count rare events: the series is looked up in the recorder each time. Without the feature `metrics`
+//! they do nothing.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub(super) fn set(name: &'static str, value: f64) {
     let _ = (name, value);
 }
 
-/// Adds a time to a histogram.
+/// Adds a duration to a histogram.
 #[inline]
 pub(super) fn observe(name: &'static str, labels: &[(&'static str, &str)], time: Duration) {
     #[cfg(feature = "metrics")]

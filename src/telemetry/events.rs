@@ -1,4 +1,4 @@
-//! What is told to the log, and counted by the way.
+//! Events for the log, with their counters.
 
 use super::{
     count,
@@ -12,12 +12,12 @@ use crate::{
     store::{StoreError, StoreErrorKind},
 };
 
-/// Why differences of leases are dropped.
+/// The reason why the difference of a lease was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dropped {
-    /// The bucket is gone.
+    /// The bucket does not exist any more.
     Gone,
-    /// The store has failed too often.
+    /// The store failed too often.
     Store,
     /// The runtime was shut down.
     ShutDown,
@@ -33,7 +33,7 @@ pub(crate) fn settlement_dropped(key: &BucketKey, why: Dropped, reason: &str) {
     count(names::SETTLEMENTS_DROPPED, &[("reason", reason)], 1);
 }
 
-/// A failure that lasts is told as `store refuses`.
+/// Emits an event unless the failure is permanent: those are emitted as `store refuses`.
 pub(crate) fn store_call_failed(key: &BucketKey, error: &StoreError) {
     if matches!(error.kind(), StoreErrorKind::Rejected | StoreErrorKind::Missing) {
         return;
@@ -41,7 +41,7 @@ pub(crate) fn store_call_failed(key: &BucketKey, error: &StoreError) {
     tracing::warn!(target: "tollgate", resource = %key.resource, kind = ?error.kind(), %error, "store call failed");
 }
 
-/// `untold` times it was the same since this was told last.
+/// Emits `store refuses`. `untold` is the number of such failures since the last event that were not emitted.
 pub(super) fn store_refuses(call: &str, resource: &Resource, error: &StoreError, untold: u64) {
     let permission = error.missing_permission();
     tracing::error!(target: "tollgate", call, %resource, permission, untold, %error, "store refuses");
@@ -57,7 +57,7 @@ pub(crate) fn bucket_split(key: &BucketKey, shards: u32) {
     count(names::BUCKET_SPLITS, &[], 1);
 }
 
-/// `label` is the reason in a word, of few.
+/// `label` is a short name of the reason, one of a few.
 pub(crate) fn settle_value_ignored(limit: &LimitName, source: &str, label: &'static str, reason: &str) {
     thread_local!(static LINES: Sampled = const { Sampled::new() });
     if let Some(left_out) = LINES.with(Sampled::line) {
@@ -66,17 +66,18 @@ pub(crate) fn settle_value_ignored(limit: &LimitName, source: &str, label: &'sta
     count(names::SETTLE_VALUES_IGNORED, &[("limit", limit.as_str()), ("reason", label)], 1);
 }
 
-/// A rule has found more of the limit than `most`.
+/// Counts a value of a rule that is above `most`.
 pub(crate) fn settle_value_absurd(limit: &LimitName, most: u64) {
     settle_value_ignored(limit, "a rule", "too_large", &format!("more than {most}, the most that a rule may say"));
 }
 
-/// A response says nothing of a limit that it should settle. That is no event: some have nothing to say.
+/// Counts a response without a value for a limit that it should settle. There is no event, because some responses need
+/// none.
 pub(crate) fn settle_value_missing(limit: &LimitName) {
     count(names::SETTLE_VALUES_IGNORED, &[("limit", limit.as_str()), ("reason", "missing")], 1);
 }
 
-/// `label` is the reason in a word, of few.
+/// `label` is a short name of the reason, one of a few.
 pub(crate) fn estimate_ignored(source: &str, label: &'static str, reason: &str) {
     thread_local!(static LINES: Sampled = const { Sampled::new() });
     if let Some(left_out) = LINES.with(Sampled::line) {
@@ -85,7 +86,7 @@ pub(crate) fn estimate_ignored(source: &str, label: &'static str, reason: &str) 
     count(names::ESTIMATES_IGNORED, &[("source", source), ("reason", label)], 1);
 }
 
-/// A policy settles the limit, and nothing says what its requests cost until then.
+/// Warns that a policy settles a limit but charges no estimate of it.
 pub(crate) fn settled_without_cost(limit: &LimitName) {
     tracing::warn!(target: "tollgate", %limit, "settled limit without a cost");
 }
@@ -123,7 +124,7 @@ pub(crate) fn shadow_denial(resource: &Resource, denied: &[LimitStatus]) {
     shadow_denial_of(resource, denied.iter().map(|status| status.limit.name()));
 }
 
-/// As [`shadow_denial`], of limits whose standing is not known.
+/// Emits the event of [`shadow_denial`] for limits without a known status.
 pub(crate) fn shadow_denial_of<'a>(resource: &Resource, denied: impl Iterator<Item = &'a LimitName> + Clone) {
     let names: Vec<_> = denied.clone().map(LimitName::as_str).collect();
     let limits = names.join(", ");
@@ -151,7 +152,7 @@ pub(crate) fn not_driven(action: &str) {
     tracing::error!(target: "tollgate", action, "runtime not driven");
 }
 
-/// A policy has denied a request that it has granted already.
+/// Warns that a policy has denied a request that it had already granted.
 pub(crate) fn same_policy_twice() {
     thread_local!(static LINES: Sampled = const { Sampled::new() });
     if let Some(left_out) = LINES.with(Sampled::line) {

@@ -1,9 +1,10 @@
-//! Guards for what is counted as long as it is there. Without the feature `metrics` they are nothing.
+//! Guards that count objects while they exist. Without the feature `metrics` they do nothing.
 
 #[cfg(feature = "metrics")]
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// Counts things that are there: the gauge always says how many, whenever its recorder came.
+/// Changes the count of existing objects. The gauge always gets the whole count, so that it is right even if its
+/// recorder was installed later.
 #[cfg(feature = "metrics")]
 pub(super) fn move_gauge(name: &'static str, count: &AtomicI64, by: i64) {
     let now = count.fetch_add(by, Ordering::Relaxed).saturating_add(by);
@@ -46,11 +47,11 @@ macro_rules! counted {
 pub(super) use counted;
 
 counted! {
-    /// A gate that is there.
+    /// A gate that exists.
     LiveGate, GATES
 }
 
 counted! {
-    /// A lease's difference that is not written yet.
+    /// The difference of a lease that is not written yet.
     PendingSettlement, SETTLEMENTS_PENDING
 }

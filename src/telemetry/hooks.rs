@@ -1,32 +1,32 @@
-//! Counts what is limited in other ways than by a bucket over a store. The events are told elsewhere.
+//! Counters of the breaker, local decisions, shadow mode, waiting and exemptions. The events are emitted elsewhere.
 
 use std::time::{Duration, Instant};
 
 use super::{count, names, observe, set};
 use crate::model::{LimitName, Resource};
 
-/// What a breaker does.
+/// The state of a breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BreakerState {
-    /// The store is asked.
+    /// Calls go to the store.
     Closed,
-    /// One call finds out whether it answers again.
+    /// One call probes if the store answers again.
     Probing,
-    /// The store is not asked.
+    /// No call goes to the store.
     Open,
 }
 
-/// The breaker has changed.
+/// Reports a change of the breaker.
 pub(crate) fn breaker(state: BreakerState) {
     set(names::BREAKER_STATE, f64::from(state as u8));
 }
 
-/// A request was decided by this process's share of the limits.
+/// Counts a request that was decided by this process's share of the limits.
 pub(crate) fn decided_locally() {
     count(names::DEGRADED_DECISIONS, &[("mode", "local")], 1);
 }
 
-/// A limit in shadow mode would have denied the request.
+/// Counts a limit in shadow mode that would have denied a request.
 pub(crate) fn shadow_denied(resource: &Resource, limit: &LimitName) {
     #[cfg(not(feature = "metrics"))]
     let _ = (resource, limit);
@@ -43,8 +43,8 @@ super::held::counted! {
     Waiter, WAITERS
 }
 
-/// A request that waits for capacity: counted until it ends, and for how long. Dropped before: its caller
-/// has given up.
+/// Counts a request while it waits for capacity, and records how long it waited. If it is dropped before its end, the
+/// caller has cancelled the request.
 #[derive(Debug)]
 pub(crate) struct Waited {
     since: Instant,
@@ -57,7 +57,7 @@ impl Waited {
         Self { since: Instant::now(), _waiter: Waiter::new(), over: false }
     }
 
-    /// Ends the wait: the request starts.
+    /// Ends the wait, because the request starts.
     pub(crate) fn end(mut self) {
         self.over = true;
         waited(self.since.elapsed(), "granted");
@@ -72,30 +72,30 @@ impl Drop for Waited {
     }
 }
 
-/// A request has waited for capacity.
+/// Records how long a request has waited for capacity.
 fn waited(time: Duration, outcome: &'static str) {
     observe(names::WAIT_DURATION, &[("outcome", outcome)], time);
 }
 
-/// A request passes because the policy has no limits for its route, or because it is on the list of those
-/// that are never limited.
+/// Counts a request that passes without a limit: by its route, for which the policy has no limits, or because it is on
+/// the list of exempt requests.
 pub(crate) fn passed(by_route: bool) {
     let reason = if by_route { "unlimited" } else { "exempt" };
     count(names::EXEMPTIONS, &[("reason", reason)], 1);
 }
 
-/// What a response body said about usage.
+/// The result of a search for usage in a response body.
 #[cfg(feature = "usage-body")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UsageBody {
     Found,
     Absent,
     Malformed,
-    /// Compressed: it is not looked into.
+    /// The body is compressed, and is not searched.
     Encoded,
 }
 
-/// A response body was searched for usage.
+/// Counts a response body that was searched for usage.
 #[cfg(feature = "usage-body")]
 pub(crate) fn usage_body(found: UsageBody) {
     let result = match found {

@@ -1,15 +1,15 @@
-//! What the layer decides beside the limits.
+//! Counters of decisions that the layer makes without the limits.
 
 use super::{count, names};
 
-/// How a request was answered without the store's decision.
+/// The answer to a request without a decision of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Degraded {
     Allow,
     Block,
 }
 
-/// A request without the store's decision.
+/// Counts a request without a decision of the store.
 pub(crate) fn degraded(how: Degraded) {
     let mode = match how {
         Degraded::Allow => "allow",
@@ -18,16 +18,16 @@ pub(crate) fn degraded(how: Degraded) {
     count(names::DEGRADED_DECISIONS, &[("mode", mode)], 1);
 }
 
-/// Why a request passes unlimited.
+/// The reason why a request passes without a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exempt {
     /// A CORS preflight.
     Preflight,
-    /// It has no key, and the policy lets it pass.
+    /// The request has no key, and the policy lets it pass.
     NoKey,
 }
 
-/// A request passes unlimited.
+/// Counts a request that passes without a limit.
 pub(crate) fn exempt(why: Exempt) {
     let reason = match why {
         Exempt::Preflight => "preflight",

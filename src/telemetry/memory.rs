@@ -1,8 +1,8 @@
-//! How full memory stores are. Without the feature `metrics` nothing is counted.
+//! Metrics of memory stores: how full they are. Without the feature `metrics` they do nothing.
 
 use super::names;
 
-/// The result for a new key that met a store full of buckets in use.
+/// The result for a new key if the store is full of buckets in use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum MemoryFull {
     Refused,
@@ -21,7 +21,7 @@ pub(crate) fn memory_was_full(result: MemoryFull) {
     super::count(names::MEMORY_FULL, &[("result", result)], 1);
 }
 
-/// Counts buckets of all stores. Only if it is to `tell`, the gauge is set: that is a look-up in the recorder.
+/// Counts the buckets of all stores. The gauge is set only with `tell`, because that needs a look-up in the recorder.
 #[inline]
 pub(crate) fn memory_buckets(by: i64, tell: bool) {
     #[cfg(feature = "metrics")]
@@ -38,7 +38,7 @@ pub(crate) fn memory_buckets(by: i64, tell: bool) {
     let _ = (by, tell);
 }
 
-/// Counts the room of all stores, buckets.
+/// Counts the capacity of all stores, in buckets.
 pub(crate) fn memory_room(by: i64) {
     #[cfg(feature = "metrics")]
     {

@@ -1,8 +1,7 @@
-//! The recorder's handles of what is counted for every request, registered once.
+//! The recorder's handles of the metrics that every request updates, registered once.
 //!
-//! A recorder may be installed at any time, and tests have one for each thread: there is a set of
-//! handles for each recorder that was ever met, told apart by its address. Finding one takes no lock
-//! and allocates nothing once it is there.
+//! A recorder may be installed at any time, and tests have one for each thread. So there is a set of handles for each
+//! recorder that was ever seen, identified by its address. To find an existing set takes no lock and allocates nothing.
 
 use std::{sync::OnceLock, time::Instant};
 
@@ -15,7 +14,7 @@ use super::{
     series::{LIMIT_PLACES, LimitSeries, RESOURCE_PLACES, ResourceSeries},
 };
 
-/// How many recorders are told apart: a process has one, a test one for each thread.
+/// The number of recorders that can be told apart. A process has one, a test has one for each thread.
 const MOST_RECORDERS: usize = 256;
 
 const METADATA: Metadata<'static> = Metadata::new("tollgate", Level::INFO, Some("tollgate"));
@@ -44,14 +43,14 @@ struct LimitMeters {
     held: OnceLock<Gauge>,
 }
 
-/// The handles of the recorder of this thread.
+/// The handles of the current thread's recorder.
 #[derive(Clone, Copy)]
 pub(super) struct Current<'a> {
     meters: &'a Meters,
     recorder: &'a dyn Recorder,
 }
 
-/// Counts with the recorder of this thread.
+/// Counts with the current thread's recorder.
 #[inline]
 pub(super) fn with(count: impl FnOnce(Current<'_>)) {
     metrics::with_recorder(|recorder| {
@@ -82,7 +81,7 @@ impl Meters {
 }
 
 impl Current<'_> {
-    /// What is counted seldom is looked up in the recorder each time.
+    /// Returns a counter. Rare metrics are looked up in the recorder each time.
     pub(super) fn counter(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Counter {
         self.recorder.register_counter(&key(name, labels), &METADATA)
     }
@@ -109,7 +108,7 @@ impl Current<'_> {
         })
     }
 
-    /// A store call has ended, `down` where it has failed.
+    /// Records the end of a store call. `down` is `true` if the call failed.
     pub(super) fn store_down(&self, down: bool) {
         self.gauge(names::STORE_DOWN, &[]).set(if down { 1.0 } else { 0.0 });
         let seconds = self.meters.outage.heard(down, Instant::now());

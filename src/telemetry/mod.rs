@@ -1,5 +1,4 @@
-//! What the crate tells about itself: `tracing` spans and events under the target `tollgate`, and
-//! metrics (feature `metrics`).
+//! Telemetry: `tracing` spans and events under the target `tollgate`, and metrics (feature `metrics`).
 //!
 //! | span | level | fields |
 //! |---|---|---|
@@ -8,41 +7,42 @@
 //!
 //! | event | level | when |
 //! |---|---|---|
-//! | `settlement dropped` | warn | a lease's difference could not be written: tokens may be lost |
-//! | `store call failed` | warn | a write failed; its requests got an error or another try |
-//! | `store refuses` | error | the store refuses a call for good: `permission` is the one that is missing, if it says so; told once in ten seconds for each kind of `call`, `untold` times between |
+//! | `settlement dropped` | warn | the difference of a lease could not be written: tokens may be lost |
+//! | `store call failed` | warn | a write failed; its requests got an error or are tried again |
+//! | `store refuses` | error | the store refuses a call permanently: `permission` is the missing one, if the store names it; at most once in ten seconds for each kind of `call`, with the number of failures in between (`untold`) |
 //! | `settle value ignored` | warn | a header, trailer or body that should settle a lease was unusable |
 //! | `estimate ignored` | warn | a header or query parameter that should give a cost was unusable |
-//! | `settled limit without a cost` | warn | a policy was built that bounds nothing at once: see [`PolicyBuilder::settle`](crate::layer::PolicyBuilder::settle) |
-//! | `stored limits not refreshed` | warn | the store failed: what was known is served on |
-//! | `opening waits` | warn | opening a limiter waits for the `table`: for which `action`, and how long (`waited_ms`) |
-//! | `table not ready` | warn | opening waits for a `table` that is being made or deleted: its `status` |
-//! | `caller unknown` | warn | STS did not say who changes limits and entities: the history does not either |
+//! | `settled limit without a cost` | warn | a policy was built that settles a limit but charges no estimate of it: see [`PolicyBuilder::settle`](crate::layer::PolicyBuilder::settle) |
+//! | `stored limits not refreshed` | warn | the store failed: the cached limits stay in use |
+//! | `opening waits` | warn | opening a limiter waits for the `table`: in which step (`action`), and for how long (`waited_ms`) |
+//! | `table not ready` | warn | opening waits for a `table` that is being created or deleted: its `status` |
+//! | `caller unknown` | warn | STS did not name the caller: the history does not name it for changes of limits and entities |
 //! | `limiter unavailable` | warn | a request was answered without the store's decision |
 //! | `breaker opened` | warn | the store keeps failing: requests do not wait for it for now |
 //! | `breaker closed` | info | the store answers again |
 //! | `decided locally` | debug | the store gave no decision: this process decided by its share of the limits |
 //! | `shadow denial` | info | limits that only observe would have denied a request |
-//! | `refill time ahead of the clock` | warn | another process's clock has left it: it is put right |
-//! | `bucket split` | info | a bucket has twice as many shards now |
-//! | `runtime not driven` | error | `shutdown` or `flush` (`action`) waited for a runtime that nobody drives: what was not written may be lost |
-//! | `same policy twice` | warn | a policy denied a request that it had granted already: the layer is there twice |
-//! | `request setup` | error | a key extractor found the server set up wrongly |
+//! | `refill time ahead of the clock` | warn | another process's wrong clock had set a refill time in the future: it is corrected |
+//! | `bucket split` | info | the number of a bucket's shards was doubled |
+//! | `runtime not driven` | error | `shutdown` or `flush` (`action`) waited for a runtime that no thread drives: differences that are not written may be lost |
+//! | `same policy twice` | warn | a policy denied a request that it had already granted: the layer was added twice |
+//! | `request setup` | error | a key extractor found that the server is set up wrongly |
 //!
-//! Of `settle value ignored`, `estimate ignored`, `limiter unavailable`, `same policy twice` and `request setup`, which requests provoke, the
-//! first 100 of each thread are written, then one a second; `left_out` says how many were not. The metrics count all of them.
+//! Clients can provoke `settle value ignored`, `estimate ignored`, `limiter unavailable`, `same policy twice` and
+//! `request setup` with requests. Of each, the first 100 in each thread are emitted, then one a second. `left_out` is
+//! the number that was not emitted. The metrics count all of them.
 //!
-//! Entity ids are never part of an event or a span above `debug`, nor of a metric's label. Secrets are part
-//! of nothing: API keys are hashed before they are entity ids, unless a policy takes them for plain ids.
-//! Where nobody listens at `debug`, a span costs a comparison.
+//! Entity ids are never part of an event, of a span above `debug`, or of a metric's label. Secrets are never part of
+//! any: API keys are hashed before they become entity ids, unless a policy takes them as plain ids. If no subscriber
+//! listens at `debug`, a span costs a comparison.
 //!
 //! # Metrics
-//! With the feature `metrics`, what [`METRICS`] lists goes to the recorder of the `metrics` crate, whenever
-//! that is installed: before the limiter is built or after. Handles are registered once for each series, and
-//! a decision in memory allocates nothing.
+//! With the feature `metrics`, the metrics of [`METRICS`] go to the recorder of the `metrics` crate. It may be
+//! installed before or after the limiter is built. Handles are registered once for each series, and a decision in
+//! memory allocates nothing.
 //!
-//! Labels are bounded: the first 100 resources of a process, and the first 8 limits of each of them, have
-//! series of their own; all others share `_other`.
+//! Labels are bounded: the first 100 resources of a process, and the first 8 limits of each of them, have series of
+//! their own. All others share the label `_other`.
 #![cfg_attr(not(feature = "metrics"), allow(rustdoc::broken_intra_doc_links))]
 
 mod acquire;

@@ -1,4 +1,4 @@
-//! The names of all metrics. What they mean, their units and labels stand in the catalogue.
+//! The names of all metrics. The catalogue has their descriptions, units and labels.
 
 #![cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "nothing is counted by them"))]
 

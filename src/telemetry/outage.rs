@@ -1,24 +1,24 @@
-//! How long the store was down.
+//! Measures how long the store was down.
 
 use std::{
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-/// Adds up the time from calls that failed until the next ones, for a counter of whole seconds.
+/// Adds up the time from calls that failed to the next calls, for a counter of whole seconds.
 #[derive(Debug, Default)]
 pub(super) struct Outage(Mutex<Seen>);
 
 #[derive(Debug, Default)]
 struct Seen {
-    /// When the last call ended, if it has failed.
+    /// The end of the last call if it failed.
     down: Option<Instant>,
-    /// What was no whole second yet.
+    /// The fraction of a second that is not counted yet.
     rest: Duration,
 }
 
 impl Outage {
-    /// A call has ended. The whole seconds to add.
+    /// Records the end of a call, and returns the whole seconds to add to the counter.
     pub(super) fn heard(&self, down: bool, now: Instant) -> u64 {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let next = down.then_some(now);
@@ -51,7 +51,7 @@ mod tests {
         assert_eq!(heard(200_500, false), 1, "twice half a second");
     }
 
-    /// Calls end in threads of their own.
+    /// Several threads record calls, so their times may be out of order.
     #[test]
     fn time_does_not_go_back() {
         let (outage, start) = (Outage::default(), Instant::now());

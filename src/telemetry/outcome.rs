@@ -1,8 +1,8 @@
-//! What becomes of an acquire, and on which way.
+//! The outcome of an acquire, and the path that led to it.
 
 use crate::error::Error;
 
-/// What became of an acquire.
+/// The outcome of an acquire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Granted,
@@ -11,7 +11,7 @@ pub(super) enum Outcome {
     Disabled,
     Unavailable,
     Invalid,
-    /// Nobody waited for the answer.
+    /// The request was dropped before its answer.
     Cancelled,
 }
 
@@ -44,12 +44,12 @@ impl Outcome {
     }
 }
 
-/// Where an acquire was decided.
+/// The place where an acquire was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Path {
-    /// In this process's memory, where the bucket lives.
+    /// In this process's memory, because the bucket lives there.
     Memory,
-    /// Granted from tokens that were taken ahead.
+    /// Granted from prefetched tokens.
     Prefetch,
     /// By the store.
     Write,

@@ -1,4 +1,4 @@
-//! Failures of the store that last until somebody mends them.
+//! Failures of the store that last until an operator repairs their cause.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -11,11 +11,11 @@ use crate::{
     store::{StoreError, StoreErrorKind},
 };
 
-/// How often the same call is told of: every request may meet the same refusal.
+/// The interval between two events for the same kind of call, because every request may meet the same refusal.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// Tells of calls that the store refuses for good: the first one of each kind of call at once, then one in ten seconds
-/// with the number of those between.
+/// Emits an event for calls that the store refuses permanently: at once for the first one of each kind of call, then
+/// one in ten seconds, with the number of refusals in between.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals(Mutex<[Told; StoreCall::ALL]>);
 
@@ -26,7 +26,7 @@ struct Told {
 }
 
 impl Refusals {
-    /// Notes how a call ended.
+    /// Records the error of a call.
     pub(crate) fn note(&self, call: StoreCall, resource: &Resource, error: &StoreError) {
         if matches!(error.kind(), StoreErrorKind::Rejected | StoreErrorKind::Missing)
             && let Some(untold) = self.untold(call, Instant::now())
@@ -35,7 +35,7 @@ impl Refusals {
         }
     }
 
-    /// Returns how many were not told of, if this one is.
+    /// Returns the number of refusals without an event since the last one, if this refusal gets an event.
     fn untold(&self, call: StoreCall, now: Instant) -> Option<u64> {
         let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let told = calls.get_mut(call as usize)?;

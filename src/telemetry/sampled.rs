@@ -1,20 +1,20 @@
-//! Lines of the log that clients can provoke: the first ones, then one a second, in each thread.
+//! Limits log lines that clients can provoke: the first ones, then one a second, in each thread.
 
 use std::{cell::Cell, sync::LazyLock, time::Instant};
 
-/// Lines of a kind that are written at once.
+/// The number of lines of one kind that are written at once.
 const BURST: u64 = 100;
 
-/// The time after which one more is written, ms.
+/// The time after which one more line is written, ms.
 const EVERY: u64 = 1000;
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// The lines of one kind that a thread writes. Threads are few, and share nothing for it. Whoever can make a process write one with each request fills its disk, and hides what else
-/// there is to read.
+/// Limits the lines of one kind that a thread writes. There are few threads, and they share no state for this. Without
+/// a limit, a client that causes a line with each request could fill the disk and hide all other lines.
 #[derive(Debug)]
 pub(super) struct Sampled {
-    /// When the last line counts as written, ms since the start.
+    /// The time at which the last line counts as written, ms since the start.
     written_at: Cell<u64>,
     left_out: Cell<u64>,
 }
@@ -24,13 +24,13 @@ impl Sampled {
         Self { written_at: Cell::new(0), left_out: Cell::new(0) }
     }
 
-    /// Returns how many lines were left out since the last one, if this one is written.
+    /// Returns the number of lines left out since the last one if this line is to be written.
     pub(super) fn line(&self) -> Option<u64> {
         self.line_at(u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
     fn line_at(&self, now: u64) -> Option<u64> {
-        // It begins with a whole burst.
+        // The first lines may use a whole burst.
         let now = now.saturating_add(BURST * EVERY);
         let next = self.written_at.get().max(now - BURST * EVERY) + EVERY;
         if next > now {

@@ -1,5 +1,5 @@
-//! The label values that get time series of their own: the first resources and limits of a process.
-//! All others share one, so that no request can make up more.
+//! The label values that have time series of their own: the first resources and limits of a process. All others share
+//! one, so that requests cannot create more.
 
 use std::{
     hash::BuildHasher,
@@ -11,14 +11,14 @@ use std::{
 
 use crate::model::{LimitName, Resource};
 
-/// How many resources have series of their own, and how many limits each of them has.
+/// The number of resources with series of their own, and the number of limits of each of them.
 pub(super) const MOST_RESOURCES: usize = 100;
 pub(super) const MOST_LIMITS: usize = 8;
 
-/// What all others are called. No name begins so.
+/// The label of all others. It is not a valid name of a resource or a limit.
 pub(super) const OTHER: &str = "_other";
 
-/// Twice as many and more, so that a search ends soon.
+/// More than twice the number of resources, so that a search ends soon.
 const SLOTS: usize = 256;
 
 static RESOURCES: LazyLock<Resources> = LazyLock::new(|| Resources {
@@ -28,7 +28,7 @@ static RESOURCES: LazyLock<Resources> = LazyLock::new(|| Resources {
     other: ResourceSeries::new(SLOTS, None),
 });
 
-/// Found without a lock, and never forgotten.
+/// The series of all resources. They are found without a lock, and are never removed.
 struct Resources {
     hasher: foldhash::fast::RandomState,
     taken: AtomicUsize,
@@ -38,7 +38,7 @@ struct Resources {
 
 /// The series of a resource.
 pub(super) struct ResourceSeries {
-    /// Its place in a list of [`RESOURCE_PLACES`].
+    /// Its index in a list of [`RESOURCE_PLACES`] entries.
     pub(super) place: usize,
     resource: Option<Resource>,
     limits: [OnceLock<LimitSeries>; MOST_LIMITS],
@@ -47,14 +47,14 @@ pub(super) struct ResourceSeries {
 
 /// The series of a limit of a resource.
 pub(super) struct LimitSeries {
-    /// Its place in a list of [`LIMIT_PLACES`].
+    /// Its index in a list of [`LIMIT_PLACES`] entries.
     pub(super) place: usize,
     limit: Option<LimitName>,
-    /// Millitokens that were taken ahead and are not granted yet.
+    /// The prefetched tokens that are not granted yet: millitokens.
     pub(super) held: AtomicI64,
 }
 
-/// The lengths of lists that have a place for each of them.
+/// The lengths of lists with an entry for each series.
 pub(super) const RESOURCE_PLACES: usize = SLOTS + 1;
 pub(super) const LIMIT_PLACES: usize = MOST_LIMITS + 1;
 
@@ -64,7 +64,7 @@ impl ResourceSeries {
         Self { place, resource, limits: [const { OnceLock::new() }; MOST_LIMITS], other }
     }
 
-    /// Those of `resource`.
+    /// Returns the series of `resource`.
     #[inline]
     pub(super) fn of(resource: &Resource) -> &'static Self {
         let all = &*RESOURCES;
@@ -91,7 +91,7 @@ impl ResourceSeries {
         self.resource.as_ref().map_or(OTHER, Resource::as_str)
     }
 
-    /// Those of a limit of the resource.
+    /// Returns the series of a limit of the resource.
     pub(super) fn limit(&self, limit: &LimitName) -> &LimitSeries {
         for (place, slot) in self.limits.iter().enumerate() {
             let series = slot.get_or_init(|| LimitSeries::new(place, Some(limit.clone())));
@@ -121,7 +121,7 @@ mod tests {
         Resource::new(name).unwrap()
     }
 
-    /// In this process no other test counts anything.
+    /// Runs alone: no other test of this process counts anything.
     #[test]
     fn the_first_have_series_of_their_own_and_all_others_share_one() {
         for number in 0..MOST_RESOURCES * 3 {

@@ -1,9 +1,9 @@
-//! Leases that are settled.
+//! Counts the tokens of settled leases.
 
 use crate::model::{Limits, Resource};
 
-/// A lease was settled: by so many millitokens of each limit, in their order, its bucket was charged more
-/// or less than before. Allocates nothing.
+/// Counts the settlement of a lease. `differences` are the millitokens that its bucket was charged more (or less, if
+/// negative) than before, in the order of the limits. Allocates nothing.
 #[inline]
 pub(crate) fn settled(resource: &Resource, limits: &Limits, differences: impl Iterator<Item = i64>) {
     #[cfg(not(feature = "metrics"))]
@@ -13,7 +13,7 @@ pub(crate) fn settled(resource: &Resource, limits: &Limits, differences: impl It
         let series = super::series::ResourceSeries::of(resource);
         super::meters::with(|meters| {
             for (limit, difference) in limits.iter().zip(differences) {
-                // Rounded: leases are settled in whole tokens.
+                // Rounded down: leases are settled in whole tokens.
                 let tokens = difference.unsigned_abs() / crate::model::MILLI.unsigned_abs();
                 if tokens > 0 {
                     meters.settled(series, series.limit(limit.name()), difference > 0).increment(tokens);

@@ -1,4 +1,4 @@
-//! Watching store calls: a span, a count, a time.
+//! Observes store calls: a span, a counter and a duration for each.
 //!
 //! | span | level | fields |
 //! |---|---|---|
@@ -14,7 +14,7 @@ use crate::{
     store::{LookUp, Outcome, StoreError, StoreErrorKind},
 };
 
-/// What the store is asked for.
+/// The kind of a store call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StoreCall {
     Read,
@@ -26,7 +26,7 @@ pub(crate) enum StoreCall {
 }
 
 impl StoreCall {
-    /// How many there are.
+    /// The number of kinds.
     pub(super) const ALL: usize = 6;
 
     pub(super) fn label(self) -> &'static str {
@@ -40,7 +40,7 @@ impl StoreCall {
         }
     }
 
-    /// Watches a call.
+    /// Observes a call.
     pub(crate) async fn watch<T: Answer>(
         self,
         resource: &Resource,
@@ -54,7 +54,7 @@ impl StoreCall {
     }
 }
 
-/// What a store answers.
+/// The answer of a store.
 pub(crate) trait Answer {
     /// Returns `true` if all conditions held.
     fn applied(&self) -> bool {
@@ -78,7 +78,7 @@ impl Answer for bool {
     }
 }
 
-/// A call under way. Dropped before it was answered, its answer is lost.
+/// A call in flight. If it is dropped before it is answered, its answer counts as lost.
 struct Watched {
     call: StoreCall,
     span: Span,
@@ -122,7 +122,7 @@ impl Drop for Watched {
     }
 }
 
-/// Says whether the last call has failed.
+/// Reports if the last call failed.
 fn store_down(down: bool) {
     #[cfg(feature = "metrics")]
     super::meters::with(|meters| meters.store_down(down));
@@ -130,18 +130,18 @@ fn store_down(down: bool) {
     let _ = down;
 }
 
-/// Why a write is sent again, or planned anew.
+/// The reason why a write is sent or planned again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retry {
-    /// A condition failed: somebody else was first.
+    /// A condition failed, because another write came first.
     Condition,
-    /// The store refused for now.
+    /// The store rejected the write for now.
     Busy,
-    /// Nobody knows whether the first one has landed.
+    /// It is not known if the first write was applied.
     LostAnswer,
 }
 
-/// A write is sent again, or planned anew.
+/// Counts a write that is sent or planned again.
 pub(crate) fn store_retried(why: Retry) {
     let reason = match why {
         Retry::Condition => "condition",
@@ -151,7 +151,7 @@ pub(crate) fn store_retried(why: Retry) {
     count(names::STORE_RETRIES, &[("reason", reason)], 1);
 }
 
-/// Write units of a call: as reported, else at least so many.
+/// Counts the write units of a call: those that were reported, else at least `least`.
 #[cfg(feature = "dynamodb")]
 pub(crate) fn write_units(call: StoreCall, reported: Option<f64>, least: u64) {
     let units = reported.filter(|units| *units > 0.0).map_or(least, |units| units.round() as u64);

@@ -1,4 +1,4 @@
-//! What most leases have nothing of.
+//! The rare data of a lease.
 
 use std::sync::Arc;
 
@@ -7,16 +7,16 @@ use crate::{
     model::{LimitName, LimitStatus},
 };
 
-/// What most leases have nothing of: one of few limits never has it.
+/// The data that most leases do not have.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Aside {
-    /// `true` if this process has decided alone.
+    /// `true` if this process decided without the store.
     pub(super) degraded: bool,
-    /// Which limits only observe.
+    /// The options that say which limits only observe.
     pub(super) recourse: Option<Arc<Recourse>>,
-    /// `true` if all of those are left alone: they would have denied the request.
+    /// `true` if none of the observing limits is charged, because one of them would have denied the request.
     pub(super) outside: bool,
-    /// Those that were short.
+    /// The observing limits that were short.
     pub(super) short: Vec<LimitStatus>,
 }
 
@@ -26,12 +26,12 @@ impl Aside {
         shadow.is_some_and(|shadow| LimitName::new(name).is_ok_and(|name| shadow.covers(&name)))
     }
 
-    /// Returns `true` if nothing at all is to be refused.
+    /// Returns `true` if all limits only observe, so that nothing is denied.
     pub(super) fn covers_all(&self) -> bool {
         self.recourse.as_ref().is_some_and(|recourse| matches!(recourse.shadow, Shadow::All))
     }
 
-    /// Returns `true` if what is used of the limit is not charged.
+    /// Returns `true` if the use of the limit is not charged.
     pub(super) fn leaves_alone(&self, name: &str) -> bool {
         (self.outside && self.covers(name)) || self.short.iter().any(|status| *status.limit.name() == name)
     }

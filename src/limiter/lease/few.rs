@@ -1,4 +1,4 @@
-//! What nearly every lease in memory is: granted by one or two limits of one bucket.
+//! The compact lease of a bucket in memory with one limit or two. Most leases in memory are of this form.
 
 use std::sync::Arc;
 
@@ -18,30 +18,30 @@ use crate::{
     telemetry,
 };
 
-/// A grant of a bucket in memory that has one limit or two. Dropped before it is settled: given back.
+/// A grant of a bucket in memory with one limit or two. If it is dropped before it is settled, it is given back.
 ///
-/// It is a few words that the compiler can keep apart, so that a lease which is committed at once is
-/// never put together in memory: copying what was just written, piece by piece, costs more than
-/// deciding does. Nothing here may take the address of a lease but where it has to be slow.
+/// It consists of a few words that the compiler can keep in registers, so that a lease that is committed at once is
+/// never built in memory: to copy what was just written in pieces costs more than the decision. So only slow paths may
+/// take the address of a lease.
 #[derive(Debug)]
 pub(in crate::limiter) struct Few {
-    /// `None`: over.
+    /// `None` if the lease is over.
     bucket: Option<Alone>,
-    /// `None`: those that the bucket has by itself.
+    /// `None` if the limits are those of the bucket.
     limits: Option<Limits>,
     first: Share,
-    /// Counts where there are two.
+    /// Used only if there are two limits.
     second: Share,
-    /// The mark: whether there are two.
+    /// The flag is `true` if there are two limits.
     deadline: Marked,
 }
 
-/// A bucket in memory.
+/// A bucket in memory, found or pinned.
 #[derive(Clone, Debug)]
 pub(in crate::limiter) enum Alone {
     /// With the limits that it was made with.
     Entry(Arc<Entry>),
-    /// With those that a handle pins.
+    /// With the limits that a handle has pinned.
     Pinned(Arc<Pinned>),
 }
 
@@ -57,7 +57,7 @@ impl Few {
         }
     }
 
-    /// Of one limit or two; `limits` unless they are the bucket's own.
+    /// Creates a grant of one limit or two. `limits` is `None` if they are the bucket's own.
     pub(in crate::limiter) fn of(
         bucket: Alone,
         limits: Option<Limits>,
@@ -72,7 +72,7 @@ impl Few {
         Some(Self { bucket: Some(bucket), limits, first, second, deadline: Marked::new(deadline, are_two) })
     }
 
-    /// The bucket; `None` where it is over.
+    /// Returns the bucket, or `None` if the lease is over.
     pub(in crate::limiter) fn bucket(&self) -> Option<Bucket> {
         Some(self.bucket.clone()?.into_bucket(self.limits.clone()))
     }
@@ -94,7 +94,7 @@ impl Few {
         }
     }
 
-    /// In the order of the limits.
+    /// Returns the shares, in the order of the limits.
     pub(in crate::limiter) fn shares(&self) -> impl Iterator<Item = &Share> {
         std::iter::once(&self.first).chain(self.deadline.is_marked().then_some(&self.second))
     }
@@ -103,7 +103,7 @@ impl Few {
         std::iter::once(&mut self.first).chain(self.deadline.is_marked().then_some(&mut self.second))
     }
 
-    /// Of the limit `name`.
+    /// Returns the share of the limit `name`.
     pub(in crate::limiter) fn share(&self, name: &str) -> Option<&Share> {
         self.shares().nth(self.limits().index(name)?)
     }
@@ -113,7 +113,7 @@ impl Few {
         self.shares_mut().nth(index)
     }
 
-    /// Epoch ms; 0 where it is over.
+    /// Returns the time in epoch ms, or 0 if the lease is over.
     pub(in crate::limiter) fn now(&self) -> i64 {
         match &self.bucket {
             Some(Alone::Entry(entry)) => entry.home().now(),
@@ -126,7 +126,7 @@ impl Few {
         self.deadline.deadline()
     }
 
-    /// Where the limits stood when they granted, less what was used beyond.
+    /// Returns the statuses of the limits after the grant, less the use beyond it.
     pub(in crate::limiter) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
         let status = |(limit, share)| LimitStatus { owner: Owner::Entity, ..grant::status_now(limit, share) };
         self.limits().iter().zip(self.shares()).map(status)
@@ -138,14 +138,14 @@ impl Few {
         is_it.then(|| grant::left_now(&self.first))
     }
 
-    /// The same as any lease is.
+    /// Takes the grant out, for the boxed form of a lease.
     pub(in crate::limiter) fn take(&mut self) -> Option<Holdings> {
         let bucket = self.bucket.take()?.into_bucket(self.limits.take());
         let grant = Grant::new(bucket, self.shares().copied().collect());
         Some(Holdings::one(Holding::new(grant, Owner::Entity, false)))
     }
 
-    /// Charges what was really used, and ends it. What was charged already is only let go of.
+    /// Settles the real use, and ends the lease. If the use equals the charge, nothing is written.
     #[inline(always)]
     pub(in crate::limiter) fn settle(mut self) -> Settlement {
         if let Some(bucket) = self.bucket.take() {
@@ -169,7 +169,7 @@ impl Alone {
         }
     }
 
-    /// In memory that is done at once.
+    /// Settles at once, because the bucket is in memory.
     #[cold]
     fn settle(self, limits: Option<Limits>, differences: [i64; 2], are_two: bool) {
         let differences = if are_two { &differences[..] } else { &differences[..1] };

@@ -1,4 +1,4 @@
-//! What a bucket has granted, until it is settled.
+//! The grant of a bucket, until it is settled.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -15,21 +15,21 @@ use crate::{
     telemetry,
 };
 
-/// Millitokens, in the order of the limits.
+/// Amounts of all limits in millitokens, in the order of the limits.
 pub(in crate::limiter) type Amounts = SmallVec<[i64; 2]>;
 
-/// What a request asked of one limit, and what became of it. Millitokens.
+/// The part of a grant that belongs to one limit, in millitokens.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::limiter) struct Share {
     pub(in crate::limiter) charged: i64,
-    /// What the bucket held after the charge.
+    /// The tokens that the bucket held after the charge.
     pub(in crate::limiter) left: i64,
-    /// Used so far, by all that is known; never negative.
+    /// The use as far as it is known; never negative.
     pub(in crate::limiter) used: i64,
 }
 
-/// In the order of the limits. One is by far the most frequent number: it stays in registers where
-/// a list would go through memory at every move.
+/// The shares of all limits, in their order. Most buckets have one limit. A single share stays in registers, while a
+/// list would be copied through memory at every move.
 #[derive(Clone, Debug)]
 pub(in crate::limiter) enum Shares {
     One([Share; 1]),
@@ -91,27 +91,27 @@ impl Spend for Share {
     }
 }
 
-/// An amount that a bucket was charged. Dropped before it is settled: given back.
+/// An amount that a bucket was charged. If it is dropped before it is settled, it is given back.
 #[derive(Debug)]
 pub(in crate::limiter) struct Grant {
     bucket: Bucket,
-    /// What was charged; of a bypassed bucket, what was counted as if it had been.
+    /// The charged amounts. For a bypassed bucket, the amounts that were counted without a charge.
     shares: Shares,
     settled: bool,
     /// Shared by the two grants of a transaction, which are given back together or not at all: the first one that is
     /// cancelled decides for both.
     forgiven: Option<Arc<OnceLock<bool>>>,
-    /// When what it made the bucket owe is refilled: epoch ms. 0: it owes nothing.
+    /// The time at which the debt that it left is refilled: epoch ms. 0 if it left no debt.
     starts_at: i64,
     parts: Option<Box<Parts>>,
 }
 
-/// What of a grant was not charged to its bucket.
+/// The parts of a grant that were not charged to its own bucket.
 #[derive(Debug, Default)]
 struct Parts {
-    /// Admitted by a bypassed bucket: counted as consumed, and not charged.
+    /// Admitted by a bypassed bucket: counted as consumed, but not charged.
     counted: Amounts,
-    /// Charged to other shards of the bucket: they get it back.
+    /// Charged to other shards of the bucket, and given back to them.
     elsewhere: Vec<(Bucket, Amounts)>,
 }
 
@@ -121,20 +121,20 @@ impl Grant {
         Self { bucket, shares, settled: false, forgiven: None, starts_at: 0, parts: None }
     }
 
-    /// `left` is what the bucket held after the charge.
+    /// Creates a grant. `left` are the tokens that the bucket held after the charge.
     pub(in crate::limiter) fn of(bucket: Bucket, charged: &[i64], left: impl IntoIterator<Item = i64>) -> Self {
         let shares = charged.iter().zip(left).map(|(charged, left)| Share { left, ..Share::asked(*charged) });
         Self::new(bucket, shares.collect())
     }
 
-    /// Of a bypassed bucket: `counted` was not charged.
+    /// Creates a grant of a bypassed bucket: `counted` was not charged.
     pub(in crate::limiter) fn bypassed(bucket: Bucket, counted: &[i64], left: Amounts) -> Self {
         let mut grant = Self::of(bucket, counted, left);
         grant.parts = Some(Box::new(Parts { counted: counted.into(), elsewhere: Vec::new() }));
         grant
     }
 
-    /// Drawn from one shard, or several. `None` where nothing was.
+    /// Creates a grant that was drawn from one shard or several. Returns `None` if `drawn` is empty.
     pub(in crate::limiter) fn drawn(drawn: Vec<(Bucket, Amounts)>, left: Amounts) -> Option<Self> {
         let mut drawn = drawn.into_iter();
         let (bucket, mut charged) = drawn.next()?;
@@ -143,7 +143,7 @@ impl Grant {
             add(&mut charged, part);
         }
         let mut grant = Self::of(bucket, &charged, left);
-        // Without others it is a grant as any.
+        // If only one shard was charged, it is an ordinary grant.
         grant.parts = (!elsewhere.is_empty()).then(|| Box::new(Parts { elsewhere, ..Parts::default() }));
         Some(grant)
     }
@@ -159,12 +159,12 @@ impl Grant {
         self
     }
 
-    /// Returns when the request may start: epoch ms. 0: at once.
+    /// Returns the time at which the request may start: epoch ms, 0 for at once.
     pub(in crate::limiter) fn starts_at(&self) -> i64 {
         self.starts_at
     }
 
-    /// Notes that its request has waited for so many ms: what the bucket held after the charge has been refilled since.
+    /// Records that the request has waited for `millis` ms: adds the refill of that time to the tokens that are left.
     pub(in crate::limiter) fn has_waited(&mut self, millis: i64) {
         for (limit, share) in self.bucket.limits().iter().zip(self.shares.iter_mut()) {
             let level = Level { tokens: share.left, remainder: 0 };
@@ -188,19 +188,19 @@ impl Grant {
         &mut self.shares
     }
 
-    /// Where the limits stood when they were asked, all of which granted.
+    /// Returns the statuses of the limits at the time of the request. All of them have granted it.
     pub(in crate::limiter) fn statuses(&self) -> Vec<LimitStatus> {
         let status =
             |(limit, share): (&Limit, &Share)| status(limit, share.left.saturating_add(share.charged), share.charged);
         self.limits().iter().zip(&*self.shares).map(status).collect()
     }
 
-    /// Where the limits stood after that, less what was used beyond.
+    /// Returns the statuses of the limits after the grant, less the use beyond it.
     pub(in crate::limiter) fn statuses_now(&self) -> impl Iterator<Item = LimitStatus> {
         self.limits().iter().zip(&*self.shares).map(|(limit, share)| status_now(limit, share))
     }
 
-    /// Takes over what another grant of the same bucket, perhaps of another shard, charged, as used up to
+    /// Adds another grant of the same bucket, perhaps of another shard, to this one. Its charge counts as used, up to
     /// `most`.
     pub(in crate::limiter) fn absorb(&mut self, mut other: Self, most: i64) {
         other.settled = true;
@@ -232,7 +232,7 @@ impl Grant {
         }
     }
 
-    /// What the grant's own bucket was charged.
+    /// Returns the amounts that the grant's own bucket was charged.
     fn own(&self) -> Amounts {
         let mut own: Amounts = self.shares.iter().map(|share| share.charged).collect();
         if let Some(parts) = &self.parts {
@@ -245,14 +245,14 @@ impl Grant {
         own
     }
 
-    /// What was charged, to be granted from later. `None` where it cannot be: it is given back.
+    /// Turns the charge into prefetched tokens. Returns `None` if it has parts of other shards, and then gives it back.
     pub(in crate::limiter) fn into_ahead(mut self) -> Option<Amounts> {
         self.settled = self.parts.is_none();
         self.settled.then(|| self.shares.iter().map(|share| share.charged).collect())
     }
 
-    /// Gives back what a request was charged that was cancelled before it had its answer, or keeps it, if its bucket has
-    /// forgiven too many.
+    /// Gives back the charge of a request that was cancelled before its answer. If the bucket has given back too many,
+    /// the charge stays.
     pub(in crate::limiter) fn cancel(&mut self) {
         let forgiven = match &self.forgiven {
             None => self.bucket.forgives(),
@@ -264,7 +264,7 @@ impl Grant {
         }
     }
 
-    /// Charges what was really used instead, and ends the grant.
+    /// Settles the real use instead of the charge, and ends the grant.
     #[inline]
     pub(in crate::limiter) fn settle(&mut self) -> Settlement {
         self.settled = true;
@@ -285,10 +285,11 @@ impl Grant {
 }
 
 impl Parts {
-    /// Every shard gets back what it gave at most; what was used beyond is taken from the grant's own
-    /// bucket, of which `own` was charged.
+    /// Gives back to every shard at most what it was charged. Use beyond the grant is taken from the grant's own
+    /// bucket, which was charged `own`.
     fn settle(&self, bucket: &Bucket, own: &Amounts, mut left: Amounts) -> Settlement {
-        // Never mint: what was only counted is not given back. A lease that was bypassed stays so.
+        // Never mint tokens: amounts that were only counted are not given back. A lease that was bypassed stays
+        // bypassed.
         let bypassed = self.elsewhere.is_empty() && own.iter().all(|amount| *amount == 0);
         let mut shares = Vec::with_capacity(1 + self.elsewhere.len());
         for (bucket, gave) in std::iter::once((bucket, own)).chain(self.elsewhere.iter().map(|(b, gave)| (b, gave))) {
@@ -316,12 +317,12 @@ fn add(amounts: &mut Amounts, more: &[i64]) {
     }
 }
 
-/// Millitokens that were left after a share was granted, less what was used beyond.
+/// Returns the tokens that were left after the grant of a share, less the use beyond it: millitokens.
 pub(in crate::limiter) fn left_now(share: &Share) -> i64 {
     share.left.saturating_add(share.charged.saturating_sub(share.used))
 }
 
-/// Where a limit stood after it granted a share, less what was used beyond.
+/// Returns the status of a limit after the grant of a share, less the use beyond it.
 pub(in crate::limiter) fn status_now(limit: &Limit, share: &Share) -> LimitStatus {
     let tokens = left_now(share);
     let requested = u64::try_from(share.used / MILLI).unwrap_or(0);

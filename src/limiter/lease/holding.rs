@@ -1,4 +1,4 @@
-//! What a lease holds, bucket by bucket.
+//! The grants of a lease, bucket by bucket.
 
 use super::{
     grant::{Amounts, Grant, Share},
@@ -13,19 +13,18 @@ use crate::{
     model::{KeyParts, Limit, LimitStatus, MILLI, Owner, to_milli},
 };
 
-/// What is held of one bucket.
+/// The grant of one bucket, with its owner.
 #[derive(Debug)]
 pub(in crate::limiter) struct Holding {
     grant: Grant,
     owner: Owner,
     /// `true` if the limits are the entity's own.
     own: bool,
-    /// `true` if more is asked of a child and its parent in one transaction.
+    /// `true` if further charges of a child and its parent are made in one transaction.
     together: bool,
 }
 
-/// What a request was granted: of the entity's bucket, and of its parent's where that is charged
-/// too.
+/// The grants of a request: that of the entity's bucket, and that of its parent's if the parent is charged too.
 #[derive(Debug)]
 pub(in crate::limiter) struct Holdings {
     pub(in crate::limiter) own: Holding,
@@ -38,7 +37,7 @@ impl Holdings {
         Self { own, parent: None }
     }
 
-    /// The entity's first.
+    /// Collects the holdings, of which the entity's is the first.
     pub(in crate::limiter) fn new(holdings: impl Iterator<Item = Holding>) -> Option<Self> {
         let mut holdings = holdings;
         Some(Self { own: holdings.next()?, parent: holdings.next().map(Box::new) })
@@ -52,7 +51,7 @@ impl Holdings {
         std::iter::once(&mut self.own).chain(self.parent.as_deref_mut())
     }
 
-    /// Takes over what was granted in addition.
+    /// Adds further grants of the same request.
     pub(in crate::limiter) fn absorb(&mut self, more: Self) {
         self.own.absorb(more.own);
         if let (Some(parent), Some(more)) = (&mut self.parent, more.parent) {
@@ -60,7 +59,7 @@ impl Holdings {
         }
     }
 
-    /// Charges what was used.
+    /// Settles the real use of all buckets.
     #[inline]
     pub(in crate::limiter) fn settle(&mut self) -> Settlement {
         let own = self.own.settle();
@@ -105,14 +104,14 @@ impl Holding {
         self.grant.shares_mut()
     }
 
-    /// `tokens` of the limit `name`, and nothing of the others.
+    /// Returns a further charge of `tokens` of the limit `name`, and of nothing for the other limits.
     pub(in crate::limiter) fn charge(&self, name: &str, tokens: u64) -> Result<Charge, ExceedsCapacity> {
         let mut charge = Self::charge_of(self.grant.bucket(), self.owner, self.own, name, tokens)?;
         charge.mode.together = self.together;
         Ok(charge)
     }
 
-    /// As [`charge`](Self::charge), of a bucket.
+    /// Returns the charge that [`charge`](Self::charge) makes, for any bucket.
     pub(in crate::limiter) fn charge_of(
         bucket: &Bucket,
         owner: Owner,
@@ -137,7 +136,7 @@ impl Holding {
             }
             amounts[index] = to_milli(tokens);
         }
-        // By now the bucket may have other limits than the lease was granted by: they stand.
+        // By now the bucket may have other limits than those that granted the lease. This charge does not change them.
         let mode = Mode { known_at: i64::MIN, own, lineage: None, prefetch: None, together: false, patience: None };
         Ok(Charge { bucket: bucket.clone(), owner, mode, amounts })
     }
@@ -156,5 +155,5 @@ impl Holding {
     }
 }
 
-/// The most that one lease can count as used: what the widest limit holds.
+/// The most use that one lease can count: the largest capacity that a limit can have.
 pub(in crate::limiter) const MOST_USED: i64 = Limit::MAX_TOKENS as i64 * MILLI;

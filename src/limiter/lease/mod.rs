@@ -1,4 +1,4 @@
-//! A granted cost.
+//! A lease: a granted cost.
 
 mod aside;
 mod few;
@@ -31,13 +31,12 @@ pub(super) use holding::{Holding, Holdings, MOST_USED};
 
 pub(crate) use single::Single;
 
-/// A granted cost: adjusted while the work runs, then committed or rolled back.
+/// A granted cost: it can be adjusted while the work runs, then it is committed or rolled back.
 ///
 /// # Dropping
-/// A lease that is dropped without [`commit`](Self::commit) is rolled back: what it was charged is
-/// given back in the background, with the bucket's next write or soon after.
-/// [`RateLimiter::shutdown`](crate::RateLimiter::shutdown) waits for it. If the process ends
-/// before, the charge stays, and refill heals it.
+/// A lease that is dropped without [`commit`](Self::commit) is rolled back: its charge is given back in the background,
+/// with the bucket's next write or soon after. [`RateLimiter::shutdown`](crate::RateLimiter::shutdown) waits for it. If
+/// the process ends before, the charge stays, and the bucket refills as usual.
 #[derive(Debug)]
 #[must_use = "a lease that is dropped is rolled back"]
 pub struct Lease {
@@ -47,7 +46,7 @@ pub struct Lease {
 #[derive(Debug)]
 enum Held {
     Few(Few),
-    /// Boxed, so that the others are moved about quickly: over a store it is a trifle.
+    /// Boxed, so that a lease is small to move. Over a store the allocation does not matter.
     Any(Box<Any>),
 }
 
@@ -76,7 +75,8 @@ impl Lease {
         }
     }
 
-    /// Whether a bucket of the limiter granted it. Not for the request path: it copies a reference to the bucket.
+    /// Returns `true` if a bucket of the limiter granted it. Not for the request path: it clones a reference to the
+    /// bucket.
     pub(crate) fn is_of(&self, limiter: &RateLimiter) -> bool {
         let bucket = match &self.held {
             Held::Few(few) => few.bucket(),
@@ -91,7 +91,7 @@ impl Lease {
         }
     }
 
-    /// Returns when the request may start, for one that waits: epoch ms. 0: at once.
+    /// Returns the time at which a request that waits may start: epoch ms, 0 for at once.
     pub(in crate::limiter) fn starts_at(&self) -> i64 {
         match &self.held {
             Held::Few(_) => 0,
@@ -99,14 +99,15 @@ impl Lease {
         }
     }
 
-    /// Notes that its request has waited for so many ms.
+    /// Records that the request has waited for `millis` ms.
     pub(in crate::limiter) fn has_waited(&mut self, millis: i64) {
         if let Some(any) = self.any_mut() {
             any.holdings.iter_mut().for_each(|holding| holding.grant_mut().has_waited(millis));
         }
     }
 
-    /// Ends one whose request was cancelled while it waited: given back, but not without bound.
+    /// Ends the lease of a request that was cancelled while it waited. It is given back, but only a limited number of
+    /// times.
     pub(in crate::limiter) fn cancel(mut self) {
         if let Held::Any(any) = &mut self.held {
             any.holdings.iter_mut().for_each(|holding| holding.grant_mut().cancel());
@@ -120,7 +121,7 @@ impl Lease {
         }
     }
 
-    /// The same as any lease is; `None` where it is over.
+    /// Converts the lease to the boxed form if it is not yet. Returns `None` if it is over.
     fn any_mut(&mut self) -> Option<&mut Any> {
         if let Held::Few(few) = &mut self.held {
             let (holdings, deadline) = (few.take()?, few.deadline());
@@ -132,24 +133,24 @@ impl Lease {
         }
     }
 
-    /// Changes what most leases have nothing of.
+    /// Changes the rare data of the lease.
     fn note(&mut self, change: impl FnOnce(&mut Aside)) {
         if let Some(any) = self.any_mut() {
             change(any.aside.get_or_insert_default());
         }
     }
 
-    /// Who is charged.
+    /// Returns the entity that is charged.
     pub fn entity(&self) -> &EntityId {
         self.key().entity
     }
 
-    /// For what.
+    /// Returns the resource that is charged.
     pub fn resource(&self) -> &Resource {
         self.key().resource
     }
 
-    /// The limits of the entity's bucket.
+    /// Returns the limits of the entity's bucket.
     pub fn limits(&self) -> &Limits {
         match &self.held {
             Held::Few(few) => few.limits(),
@@ -157,7 +158,7 @@ impl Lease {
         }
     }
 
-    /// The parent whose bucket is charged too.
+    /// Returns the parent if its bucket is charged too.
     pub fn parent(&self) -> Option<&EntityId> {
         match &self.held {
             Held::Few(_) => None,
@@ -166,14 +167,13 @@ impl Lease {
     }
 
     /// Returns `true` if the store gave no decision, and this process decided by its share of the limits:
-    /// [`Acquire::or_locally`](crate::limiter::Acquire::or_locally). What is used is not charged to the store then.
+    /// [`Acquire::or_locally`](crate::limiter::Acquire::or_locally). The use is then not charged to the store.
     pub fn is_degraded(&self) -> bool {
         self.aside().is_some_and(|aside| aside.degraded)
     }
 
-    /// Limits that only observe and would have denied the request, or a later
-    /// [`consume`](Self::consume): [`Acquire::shadow`](crate::limiter::Acquire::shadow). What is used of them is
-    /// not charged.
+    /// Returns the limits that only observe and would have denied the request or a later [`consume`](Self::consume):
+    /// see [`Acquire::shadow`](crate::limiter::Acquire::shadow). Their use is not charged.
     pub fn shadow_denials(&self) -> &[LimitStatus] {
         self.aside().map_or(&[], |aside| &aside.short)
     }
@@ -191,8 +191,8 @@ impl Lease {
         self.note(|aside| aside.recourse = Some(recourse));
     }
 
-    /// Notes limits that only observe and were short. `outside`: at the first, so that all of them are
-    /// left alone.
+    /// Records observing limits that were short. `outside` is `true` if they would have denied the request itself. Then
+    /// none of the observing limits is charged.
     pub(in crate::limiter) fn observe(&mut self, short: Vec<LimitStatus>, outside: bool) {
         self.note(|aside| {
             aside.outside |= outside;
@@ -200,7 +200,7 @@ impl Lease {
         });
     }
 
-    /// Tokens of the limit `name` that the lease counts as used: the cost, adjusted since.
+    /// Returns the tokens of the limit `name` that the lease counts as used: the cost with all adjustments.
     pub fn consumed(&self, name: &str) -> Option<u64> {
         let used = match &self.held {
             Held::Few(few) => few.share(name).map(|share| share.used),
@@ -209,20 +209,18 @@ impl Lease {
         u64::try_from(used / MILLI).ok()
     }
 
-    /// Corrects what was used of the limit `name` by a difference in tokens. Local: no round
-    /// trip, and no limit on how much more is used; the bucket may go into debt. Use never falls
-    /// below zero.
+    /// Changes the use of the limit `name` by a difference in tokens. Local: it makes no round trip. The use may grow
+    /// without bound, and the bucket may go into debt. The use never falls below zero.
     ///
     /// # Errors
     /// [`Invalid::UnknownLimit`].
     pub fn adjust(&mut self, name: &str, tokens: i64) -> Result<(), Invalid> {
         let difference = tokens.saturating_mul(MILLI);
-        // Never mint: what was not charged cannot be given back.
+        // Never mint tokens: only a charge can be given back.
         self.edit(name, |used| used.saturating_add(difference).clamp(0, MOST_USED))
     }
 
-    /// Sets what was really used of the limit `name`, in tokens. Local, like
-    /// [`adjust`](Self::adjust).
+    /// Sets the real use of the limit `name`, in tokens. Local, like [`adjust`](Self::adjust).
     ///
     /// # Errors
     /// [`Invalid::UnknownLimit`].
@@ -230,8 +228,7 @@ impl Lease {
         self.edit(name, |_| to_milli(tokens).min(MOST_USED))
     }
 
-    /// Gives back `tokens` of the limit `name` that the work does not need. Local, like
-    /// [`adjust`](Self::adjust).
+    /// Gives back `tokens` of the limit `name` that the work does not need. Local, like [`adjust`](Self::adjust).
     ///
     /// # Errors
     /// [`Invalid::UnknownLimit`].
@@ -239,19 +236,19 @@ impl Lease {
         self.adjust(name, i64::try_from(tokens).unwrap_or(i64::MAX).saturating_neg())
     }
 
-    /// Asks for `tokens` more of the limit `name`, and fails where the bucket does not have them.
-    /// One round trip, one write unit.
+    /// Asks for `tokens` more of the limit `name`, and fails if the bucket does not have them. One round trip, one
+    /// write unit.
     ///
     /// # Errors
-    /// As an acquire; the lease stays as it is.
+    /// Those of an acquire. The lease stays as it is.
     pub async fn consume(&mut self, name: &str, tokens: u64) -> Result<(), Error> {
         let more = self.ask(name, tokens)?.await?;
         self.absorb(more);
         Ok(())
     }
 
-    /// Where the limits stood when the tokens were granted, less what was adjusted since; the
-    /// parent's after the entity's own. No round trip: other requests are not in it.
+    /// Returns the statuses of the limits at the time of the grant, less what was adjusted since. Those of the entity
+    /// come first, then those of its parent. It makes no round trip, so it does not include other requests.
     pub fn status(&self) -> Vec<LimitStatus> {
         self.statuses().collect()
     }
@@ -264,8 +261,9 @@ impl Lease {
         few.into_iter().flatten().chain(any.into_iter().flatten())
     }
 
-    /// What was left of the only limit (millitokens), less what was adjusted since, where it is the one of
-    /// `limits` and no other bucket was charged: what the [statuses](Self::statuses) say, in one number.
+    /// Returns the tokens left of the only limit (millitokens), less what was adjusted since: the
+    /// [status](Self::statuses) in one number. Returns `Some` only if `limits` has one limit, it is that of the lease,
+    /// and no other bucket was charged.
     pub(crate) fn left_of_one(&self, limits: &Limits) -> Option<i64> {
         match &self.held {
             Held::Few(few) => few.left_of_one(limits),
@@ -273,15 +271,15 @@ impl Lease {
         }
     }
 
-    /// How long until what was charged could be charged again, if nobody else takes tokens; `None`
-    /// where it never could. Local.
+    /// Returns the time until the same charge could be granted again if no other request takes tokens, or `None` if it
+    /// never could. Local.
     pub(crate) fn wait_for_the_same(&self) -> Option<Duration> {
         let charged = self.shares().map(|share| u64::try_from(share.charged / MILLI).unwrap_or(0));
         let mut waits = self.statuses().zip(charged).map(|(status, charged)| status.wait_for(charged));
         waits.try_fold(Duration::ZERO, |most, wait| Some(most.max(wait?)))
     }
 
-    /// In the order of the [statuses](Self::statuses).
+    /// Returns the shares, in the order of the [statuses](Self::statuses).
     fn shares(&self) -> impl Iterator<Item = &Share> {
         let (few, any) = match &self.held {
             Held::Few(few) => (Some(few.shares()), None),
@@ -290,7 +288,7 @@ impl Lease {
         few.into_iter().flatten().chain(any.into_iter().flatten())
     }
 
-    /// Epoch ms.
+    /// Returns the time in epoch ms.
     pub(crate) fn now(&self) -> i64 {
         match &self.held {
             Held::Few(few) => few.now(),
@@ -298,10 +296,10 @@ impl Lease {
         }
     }
 
-    /// Charges what was used. Nothing to write where it is what was charged before.
+    /// Charges the real use. If it equals the charge, there is nothing to write.
     ///
-    /// The difference is on its way when this returns, and is written with the bucket's next write
-    /// or within the limiter's flush time. Await the settlement to know that it is.
+    /// When this returns, the difference is queued. It is written with the bucket's next write, or within the limiter's
+    /// flush time. Await the settlement to wait until it is written.
     #[inline]
     pub fn commit(self) -> Settlement {
         match self.held {
@@ -316,7 +314,7 @@ impl Lease {
         self.commit()
     }
 
-    /// Sets what was used of every limit.
+    /// Sets the use of every limit.
     pub(crate) fn settle_all(&mut self, tokens: u64) {
         let used = to_milli(tokens).min(MOST_USED);
         match &mut self.held {
@@ -328,10 +326,10 @@ impl Lease {
         }
     }
 
-    /// Changes what was used of a limit, in every bucket that has it.
+    /// Changes the use of a limit in every bucket that has it.
     fn edit(&mut self, name: &str, change: impl Fn(i64) -> i64) -> Result<(), Invalid> {
         if self.aside().is_some_and(|aside| aside.leaves_alone(name)) {
-            // It would not have come so far.
+            // An enforced limit would have denied the request before.
             return Ok(());
         }
         let mut found = false;
@@ -356,7 +354,7 @@ impl Lease {
         if found { Ok(()) } else { Err(Invalid::UnknownLimit(name.into())) }
     }
 
-    /// Asks the buckets for more, without holding on to the lease.
+    /// Asks the buckets for more. The future does not borrow the lease.
     pub(crate) fn ask(
         &self,
         name: &str,
@@ -425,7 +423,7 @@ impl Lease {
         }
     }
 
-    /// Takes over what was granted in addition.
+    /// Adds the tokens that were granted in addition.
     pub(crate) fn absorb(&mut self, more: More) {
         if let Some(granted) = more.granted
             && let Some(any) = self.any_mut()
@@ -438,8 +436,8 @@ impl Lease {
         }
     }
 
-    /// Tokens of the limit `name` that are used beyond what was charged, rounded up: that debt the
-    /// worst of its buckets would have.
+    /// Returns the use of the limit `name` beyond its charge, in tokens, rounded up: the largest such debt among the
+    /// buckets.
     pub(crate) fn overdraft(&self, name: &str) -> u64 {
         let beyond = |share: &Share| u64::try_from(share.used.saturating_sub(share.charged)).unwrap_or(0);
         let most = match &self.held {
@@ -449,7 +447,7 @@ impl Lease {
         most.unwrap_or(0).div_ceil(MILLI.unsigned_abs())
     }
 
-    /// What full buckets hold of the limit `name`, in tokens: the least of them.
+    /// Returns the capacity of the limit `name` in tokens: the smallest one among the buckets.
     pub(crate) fn capacity(&self, name: &str) -> Option<u64> {
         let capacity = |limits: &Limits| Some(limits[limits.index(name)?].capacity());
         match &self.held {
@@ -458,7 +456,7 @@ impl Lease {
         }
     }
 
-    /// The place of the limit `name` among all that the lease holds: the entity's own first.
+    /// Returns the position of the limit `name` among all limits of the lease. The entity's own limits come first.
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
         let in_parent = || match &self.held {
             Held::Few(_) => None,
@@ -468,18 +466,18 @@ impl Lease {
     }
 }
 
-/// Ends a lease of any kind.
+/// Ends a lease of the boxed form.
 #[expect(clippy::boxed_local, reason = "dropped here, a commit in place stays small")]
 #[inline(never)]
 fn settle(mut any: Box<Any>) -> Settlement {
     any.holdings.settle()
 }
 
-/// Granted in addition to a lease. Dropped: given back.
+/// Tokens that were granted in addition to a lease. If it is dropped, they are given back.
 #[derive(Debug)]
 pub(crate) struct More {
-    /// Nothing where a limit only observes.
+    /// `None` if the limit only observes and was not charged.
     granted: Option<Holdings>,
-    /// Such a limit, where it was short.
+    /// The observing limit, if it was short.
     short: Vec<LimitStatus>,
 }

@@ -1,4 +1,4 @@
-//! The answer to a commit or a rollback.
+//! The result of a commit or a rollback.
 
 use std::{
     future::{Future, IntoFuture},
@@ -11,18 +11,18 @@ use tokio::sync::oneshot;
 
 use crate::error::SettleError;
 
-/// A lease's difference on its way to the store.
+/// The difference of a lease, which is being written to the store.
 ///
-/// The way does not depend on it: awaiting it tells when the difference is written, dropping it
-/// changes nothing.
+/// The write does not depend on this value. Awaiting it waits until the difference is written. Dropping it changes
+/// nothing.
 #[derive(Debug)]
 pub struct Settlement(Writes);
 
-/// Writes to wait for. Those in memory are over already, so mostly there is none.
+/// The writes to wait for. Writes in memory are done at once, so in most cases there are none.
 type Writes = SmallVec<[oneshot::Receiver<Result<(), SettleError>>; 1]>;
 
 impl Settlement {
-    /// Nothing to write.
+    /// Returns a settlement with nothing to write.
     #[inline]
     pub(in crate::limiter) fn done() -> Self {
         Self(SmallVec::new())
@@ -32,7 +32,7 @@ impl Settlement {
         Self(SmallVec::from_iter([receiver]))
     }
 
-    /// Settled when both are.
+    /// Combines two settlements: the result is ready when both are.
     pub(in crate::limiter) fn and(mut self, other: Self) -> Self {
         self.0.extend(other.0);
         self
@@ -48,7 +48,7 @@ impl IntoFuture for Settlement {
     }
 }
 
-/// Waits for a [`Settlement`].
+/// The future of a [`Settlement`].
 #[derive(Debug)]
 #[must_use = "a future does nothing until it is awaited"]
 pub struct SettlementFuture {
@@ -66,7 +66,7 @@ impl Future for SettlementFuture {
                 return Poll::Pending;
             };
             writes.remove(0);
-            // All are waited for; the first error stands.
+            // Waits for all writes, and returns the first error.
             if result.is_ok() {
                 *result = one.unwrap_or(Err(SettleError::ShutDown));
             }

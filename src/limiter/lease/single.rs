@@ -1,4 +1,4 @@
-//! The simplest charge there is: one token of the only limit of a bucket in memory.
+//! The simplest charge: one token of the only limit of a bucket in memory.
 
 use std::sync::Arc;
 
@@ -20,20 +20,20 @@ use crate::{
     telemetry::{self, Begun},
 };
 
-/// A charge of one token. Dropped, it stays. Three words, where a lease that can be settled has many:
-/// whoever has nothing to settle moves little about.
+/// A charge of one token. If it is dropped, the charge stays. It has three words, far fewer than a lease that can be
+/// settled, so that it is cheap to move.
 #[derive(Debug)]
 pub(crate) struct Single {
     entry: Arc<Entry>,
-    /// Millitokens.
+    /// The tokens that were left: millitokens.
     left: i64,
     deadline: Deadline,
 }
 
 impl RateLimiter {
-    /// The decision, where the bucket is in memory and knows `limits`, which are only one, and nothing is
-    /// stored: the same that an acquire of the default cost comes to. `None` where it is not that simple, or
-    /// somebody traces acquires. Allocates nothing for a grant.
+    /// Charges one token, if the bucket is in memory, `limits` is its only limit and nothing is stored. The decision is
+    /// that of an acquire with the default cost. Returns `None` if these conditions do not hold, or if acquires are
+    /// traced. Allocates nothing for a grant.
     #[inline]
     pub(crate) fn take_one(
         &self,
@@ -61,7 +61,7 @@ impl RateLimiter {
 }
 
 impl Single {
-    /// The same as any lease is.
+    /// Turns the charge into a lease.
     #[inline]
     pub(crate) fn into_lease(self) -> Lease {
         let share = self.share();
@@ -77,12 +77,12 @@ impl Single {
         self.entry.settle(home, limits, &back, home.now());
     }
 
-    /// The limit.
+    /// Returns the limit.
     pub(crate) fn limit(&self) -> Option<&Limit> {
         self.entry.limits().first()
     }
 
-    /// Millitokens that were left.
+    /// Returns the tokens that were left: millitokens.
     pub(crate) fn left(&self) -> i64 {
         self.left
     }

@@ -1,4 +1,4 @@
-//! What is decided at once: in memory, where nothing is stored.
+//! Decisions that are made at once, because the bucket is in memory and nothing is stored.
 
 use super::{
     super::{
@@ -10,10 +10,10 @@ use super::{
 use crate::model::{Cost, Denied, Limit, LimitName, Limits, MILLI, Owner, to_milli};
 
 impl Request {
-    /// The decision, where the bucket was found in memory, has the one limit that it was made with or
-    /// that a handle pins, no cost is named and nothing is stored: what nearly all requests of a
-    /// limiter in memory are. The same as [`plan`](Self::plan) and what follows. With the tokens that
-    /// are left (millitokens) comes what makes the lease: [`grant`](Self::grant).
+    /// Decides the simplest requests: the bucket is in memory, its one limit is the one that it was made with or that a
+    /// handle pins, no cost is named and nothing is stored. Nearly all requests of a limiter in memory are like that.
+    /// The decision is that of [`plan`](Self::plan) and the charge after it. Returns the tokens that are left
+    /// (millitokens), from which [`grant`](Self::grant) makes the lease.
     #[inline]
     pub(in crate::limiter) fn decide(&self) -> Option<Result<i64, Box<Denied>>> {
         if self.terms.recourse.is_some() || !self.terms.cost.is_empty() {
@@ -29,13 +29,13 @@ impl Request {
         }
     }
 
-    /// The lease that [`decide`](Self::decide) has granted.
+    /// Returns the lease that [`decide`](Self::decide) has granted.
     #[inline]
     pub(in crate::limiter) fn grant(self, left: i64) -> Option<Lease> {
         let Self { subject, terms } = self;
         let share = Share { charged: ALONE, left, used: ALONE };
         let deadline = terms.deadline;
-        // There is nothing in it to let go of, which the compiler does not see.
+        // There is nothing in it to drop, but the compiler does not know that.
         std::mem::forget(terms);
         let bucket = match subject {
             Subject::Memory(Place::Entry(entry)) => Alone::Entry(entry),
@@ -45,7 +45,7 @@ impl Request {
         Some(Lease::few(Few::one(bucket, share, deadline)))
     }
 
-    /// As [`decide`](Self::decide), for any limits and costs. Neither boxes anything nor waits.
+    /// Decides like [`decide`](Self::decide), for any limits and costs. It does not allocate a future, and never waits.
     pub(in crate::limiter) fn decide_any(&self) -> Option<Result<Shares, Box<Denied>>> {
         if self.terms.recourse.is_some() {
             return None;
@@ -64,7 +64,7 @@ impl Request {
         Some(entry.spend(home, limits, &mut shares, home.now()).map(|()| shares).map_err(|s| entry.denied(s)))
     }
 
-    /// The lease that [`decide_any`](Self::decide_any) has granted.
+    /// Returns the lease that [`decide_any`](Self::decide_any) has granted.
     pub(in crate::limiter) fn grant_any(self, shares: Shares) -> Option<Lease> {
         let deadline = self.terms.deadline;
         let (bucket, limits) = match (self.subject, self.terms.limits) {
@@ -85,10 +85,10 @@ impl Request {
     }
 }
 
-/// What a limit is charged that the cost does not name, millitokens: no limit's capacity is less.
+/// The charge of a limit that the cost does not name, in millitokens. No capacity is smaller.
 pub(in crate::limiter) const ALONE: i64 = MILLI;
 
-/// What is asked of `limits`, if the cost names no others and can be granted.
+/// Returns the shares of `limits`, if the cost names no other limits and is not above their capacities.
 fn shares(cost: &Cost, limits: &Limits) -> Option<Shares> {
     let fits = |(name, tokens): (&LimitName, u64)| {
         limits.index(name.as_str()).is_some_and(|index| tokens <= limits[index].capacity())

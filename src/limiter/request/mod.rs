@@ -1,6 +1,6 @@
-//! What is asked for, and which buckets it comes from.
+//! A request for tokens, and the buckets that it charges.
 //!
-//! [`subject`] is whose bucket it is, [`in_place`] the decision where nothing has to be looked up.
+//! [`subject`] finds the bucket. [`in_place`] decides requests for which nothing has to be looked up.
 
 mod in_place;
 mod subject;
@@ -33,14 +33,14 @@ use crate::{
 pub(super) use in_place::ALONE;
 pub(super) use subject::{Gated, Subject};
 
-/// The checked parts of a request.
+/// A request whose arguments were checked.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     subject: Subject,
     terms: Terms,
 }
 
-/// What is asked of whatever bucket it is.
+/// The terms of a request, which do not depend on the bucket.
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
     limits: Source,
@@ -48,14 +48,14 @@ pub(super) struct Terms {
     parent: bool,
     deadline: Deadline,
     recourse: Option<Arc<Recourse>>,
-    /// How long it waits for what it makes a bucket owe, ms.
+    /// The time in ms for which the request waits until the debt that it leaves is refilled.
     patience: Option<i64>,
 }
 
-/// Where the limits come from.
+/// The source of the limits.
 #[derive(Clone, Debug)]
 pub(super) enum Source {
-    /// What is stored; or what the subject was pinned with.
+    /// The stored limits, or those that a handle has pinned.
     Stored,
     StoredOr(Brought),
     Exactly(Brought),
@@ -65,7 +65,7 @@ pub(super) enum Source {
 #[derive(Debug)]
 pub(super) enum Planned {
     Now(Charges),
-    /// Something has to be looked up for the request.
+    /// Something must be looked up first.
     Later(Request),
 }
 
@@ -98,14 +98,14 @@ impl Request {
         Ok(())
     }
 
-    /// In memory there is nothing to fetch.
+    /// In memory there is nothing to prefetch.
     pub(super) fn set_prefetch(&mut self, prefetch: Prefetch) {
         if let Subject::Gated(gated) = &mut self.subject {
             gated.prefetch = Some(prefetch);
         }
     }
 
-    /// In memory both are asked at once anyway.
+    /// In memory both buckets are always charged at once.
     pub(super) fn set_together(&mut self) {
         if let Subject::Gated(gated) = &mut self.subject {
             gated.together = true;
@@ -125,13 +125,13 @@ impl Request {
         self.terms.cost.extend(cost.iter().map(|(name, tokens)| (name.clone(), tokens)));
     }
 
-    /// Watches it until it is decided.
+    /// Starts to watch the request until it is decided.
     pub(super) fn watch(&self, begun: Begun) -> Watch {
         let observed = self.recourse().is_some_and(|recourse| matches!(recourse.shadow, Shadow::All));
         Watch::new(begun, self.subject.key(), self.subject.home().is_some(), observed)
     }
 
-    /// A wait for the deadline; in memory, where nothing has to be waited for, there is none.
+    /// Returns a timeout for the deadline. In memory there is none, because nothing is waited for.
     pub(super) fn timeout(&self) -> Option<Timeout> {
         match &self.subject {
             Subject::Gated(gated) => gated.limiter.late(self.terms.deadline.into()),
@@ -139,7 +139,7 @@ impl Request {
         }
     }
 
-    /// A timer, wherever it is made; in memory that is within a runtime.
+    /// Returns a timer. Over a store it may be created anywhere, in memory only within a runtime.
     pub(super) fn timer(&self, time: Duration) -> tokio::time::Sleep {
         match &self.subject {
             Subject::Gated(gated) => gated.limiter.timeout(time),
@@ -152,7 +152,7 @@ impl Request {
         self.subject.key()
     }
 
-    /// Notes that its deadline has passed before its limits were looked up.
+    /// Records that the deadline has passed before the limits were looked up.
     pub(super) fn missed_deadline(&self) -> Unavailable {
         if let Subject::Gated(gated) = &self.subject {
             gated.limiter.missed_deadline();
@@ -160,12 +160,12 @@ impl Request {
         Unavailable::Deadline
     }
 
-    /// Waits for up to `most` until what it makes a bucket owe is refilled.
+    /// Sets how long the request waits until the debt that it leaves is refilled.
     pub(super) fn set_patience(&mut self, most: Duration) {
         self.terms.patience = Some(i64::try_from(most.as_millis()).unwrap_or(i64::MAX));
     }
 
-    /// Returns how long it waits for what it makes a bucket owe.
+    /// Returns how long the request waits until the debt that it leaves is refilled.
     pub(super) fn longest_wait(&self) -> Duration {
         Duration::from_millis(self.terms.patience.and_then(|most| u64::try_from(most).ok()).unwrap_or(0))
     }
@@ -174,7 +174,7 @@ impl Request {
         self.subject.home().is_some()
     }
 
-    /// Who waits for buckets of the limiter.
+    /// Returns the requests that wait for buckets of the limiter.
     pub(super) fn waiters(&self) -> &Arc<Waiters> {
         match &self.subject {
             Subject::Memory(place) => place.home().waiters(),
@@ -183,7 +183,7 @@ impl Request {
         }
     }
 
-    /// Epoch ms.
+    /// Returns the time in epoch ms.
     pub(super) fn now(&self) -> i64 {
         match &self.subject {
             Subject::Memory(place) => place.home().now(),
@@ -204,13 +204,12 @@ impl Request {
         Arc::make_mut(self.terms.recourse.get_or_insert_default())
     }
 
-    /// Asks for nothing of a limit.
+    /// Sets the cost of a limit to zero.
     pub(super) fn leave_alone(&mut self, name: LimitName) {
         self.terms.cost.set(name, 0);
     }
 
-    /// Where the limits stand in view of the request, as far as is known without asking for its
-    /// buckets.
+    /// Returns the statuses of the limits for the request, as far as they are known without asking the buckets.
     pub(super) async fn glance(self) -> Result<Vec<LimitStatus>, Error> {
         let charges = self.look_up(false).await?;
         let statuses = charges.iter().flat_map(|charge| {
@@ -220,8 +219,8 @@ impl Request {
         Ok(statuses.collect())
     }
 
-    /// Charges the local buckets of a limiter over a store, by the share of what was known last. `None`
-    /// in memory.
+    /// Charges the local buckets of a limiter over a store, by the share of the limits that were last known. Returns
+    /// `None` in memory.
     pub(super) fn charge_locally(&self, share: share::Share) -> Option<Result<Lease, Error>> {
         let Subject::Gated(gated) = &self.subject else { return None };
         let limiter = &gated.limiter;
@@ -236,13 +235,13 @@ impl Request {
         let charged = request.charges(&own, parent, true).map(|charges| charge(charges, self.deadline()));
         Some(match charged {
             Ok(Charged::Done(result)) => result.map(|holdings| Lease::new(holdings, self.deadline())),
-            // Nothing in memory waits.
+            // A bucket in memory never waits.
             Ok(Charged::Waiting(_)) => Err(Unavailable::Internal("a local bucket that waits").into()),
             Err(error) => Err(error),
         })
     }
 
-    /// The buckets to charge, if everything is known that they depend on.
+    /// Returns the buckets to charge, if all that they depend on is known.
     #[inline]
     pub(super) fn plan(self) -> Result<Planned, Error> {
         match self.nothing_stored() {
@@ -266,8 +265,8 @@ impl Request {
         self.charges(&own, parent, true).map(Planned::Now)
     }
 
-    /// The buckets that the request is about, once everything is known that they depend on. With
-    /// `check`, what no wait makes fit is refused.
+    /// Looks up all that the buckets depend on, and returns the buckets. With `check`, refuses a cost that can never be
+    /// granted.
     pub(super) async fn look_up(self, check: bool) -> Result<Charges, Error> {
         let request = self.unpinned();
         let own = found(request.look(request.subject.key().entity)).await?;
@@ -278,7 +277,7 @@ impl Request {
         request.charges(&own, parent, check)
     }
 
-    /// Returns `true` if there is nothing to go by but the request's own limits.
+    /// Returns `true` if only the request's own limits matter, and nothing stored.
     fn nothing_stored(&self) -> bool {
         (self.is_exact() && !self.terms.parent) || self.subject.home().is_some_and(|home| !home.has_records())
     }
@@ -291,7 +290,7 @@ impl Request {
         }
     }
 
-    /// The same request, with the limits that it was pinned with as its own.
+    /// Turns pinned limits into limits of the request.
     fn unpinned(mut self) -> Self {
         if let (Subject::Pinned(pinned), Source::Stored) = (&self.subject, &self.terms.limits) {
             self.terms.limits = Source::Exactly(Brought::These(pinned.limits.clone()));
@@ -299,7 +298,7 @@ impl Request {
         self
     }
 
-    /// Looks up as little as is needed.
+    /// Looks up the entity unless the request needs nothing stored.
     fn look(&self, entity: &EntityId) -> Resolving {
         match (&self.terms.limits, self.terms.parent) {
             (Source::Exactly(_), false) => nothing(),
@@ -334,7 +333,7 @@ impl Request {
         }
         let shard_count = own.shard_count;
         let explicit = matches!(limits, Source::Exactly(_)) || matches!(subject, Subject::Pinned(_));
-        // Nobody waits for limits that only observe.
+        // No request waits for limits that only observe.
         let observes = |limit: &Limit| recourse.as_ref().is_some_and(|recourse| recourse.shadow.covers(limit.name()));
         let patience = |limits: &Limits| {
             let most = patience?;
@@ -387,7 +386,7 @@ impl Request {
 }
 
 impl Source {
-    /// The limits that hold, and whether they are the entity's own.
+    /// Returns the limits that apply, and `true` if they are the entity's own.
     #[inline]
     fn resolved(self, resolution: &Resolution) -> Result<(Brought, bool), Error> {
         if let Self::Exactly(limits) = self {
@@ -404,7 +403,7 @@ impl Source {
     }
 }
 
-/// Tokens that are asked of a limit.
+/// Returns the tokens that the request asks of a limit.
 #[inline]
 fn asked(cost: &Cost, limit: &Limit) -> u64 {
     cost.get(limit.name().as_str()).unwrap_or(1)
@@ -415,7 +414,7 @@ fn amounts(cost: &Cost, limits: &Limits) -> Amounts {
     limits.iter().map(|limit| to_milli(asked(cost, limit))).collect()
 }
 
-/// Refuses a cost of a limit that no bucket has.
+/// Refuses a cost that names a limit that no bucket has.
 #[inline]
 fn check_names<'a>(limits: impl Iterator<Item = &'a Limits> + Clone, cost: &Cost) -> Result<(), Invalid> {
     let known = |name: &LimitName| limits.clone().any(|limits| limits.index(name.as_str()).is_some());
@@ -425,7 +424,7 @@ fn check_names<'a>(limits: impl Iterator<Item = &'a Limits> + Clone, cost: &Cost
     }
 }
 
-/// Refuses what no wait makes fit.
+/// Refuses a cost that can never be granted.
 #[inline]
 fn check_capacities<'a>(
     mut limits: impl Iterator<Item = (Owner, &'a Limits)>,

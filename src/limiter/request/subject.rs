@@ -1,4 +1,4 @@
-//! Whose bucket a request is about, and how far it has been found.
+//! The bucket of a request, as far as it has been found.
 
 use std::sync::Arc;
 
@@ -16,12 +16,12 @@ use crate::{
     store::Home,
 };
 
-/// Whose bucket it is about, and how far it has been found.
+/// The bucket of a request, as far as it has been found.
 #[derive(Clone, Debug)]
 pub(in crate::limiter) enum Subject {
     Memory(Place),
     Pinned(Arc<Pinned>),
-    /// Boxed: a request is moved often.
+    /// Boxed, because a request is moved often.
     Gated(Box<Gated>),
 }
 
@@ -46,12 +46,12 @@ impl Subject {
         }
     }
 
-    /// The same, found for good as far as possible.
+    /// Returns the same subject, looked up in advance as far as possible.
     pub(in crate::limiter) fn found(self) -> Self {
         match self {
             Self::Memory(mut place) => {
                 let now = place.home().now();
-                // A store that is full of buckets in use has no place for it: it is looked up each time.
+                // If the store is full of buckets in use, there is no place for it: it is looked up each time.
                 place.hold(now);
                 Self::Memory(place)
             }
@@ -71,7 +71,7 @@ impl Subject {
         }
     }
 
-    /// What holds for an entity and the resource that is meant.
+    /// Looks up the stored limits and the parent of an entity, for the same resource.
     pub(super) fn resolve(&self, entity: &EntityId) -> Resolving {
         let resource = &self.key().resource;
         match self {
@@ -81,7 +81,7 @@ impl Subject {
         }
     }
 
-    /// The bucket of the same resource of another entity.
+    /// Returns the bucket of another entity for the same resource.
     pub(super) fn of(&self, entity: EntityId, limits: Limits) -> Result<Bucket, Unavailable> {
         let key = BucketKey::new(entity, self.key().resource.clone());
         let place = match self {
@@ -92,7 +92,7 @@ impl Subject {
         Ok(Bucket::Memory { place, limits: Brought::These(limits) })
     }
 
-    /// The limits that are meant.
+    /// Returns the limits that `brought` stands for.
     pub(super) fn limits<'a>(&'a self, brought: &'a Brought) -> &'a Limits {
         match (self, brought) {
             (_, Brought::These(limits)) => limits,
@@ -102,7 +102,7 @@ impl Subject {
         }
     }
 
-    /// Limits that a request brings: not kept where the bucket knows them.
+    /// Takes the limits of a request. If they are those of the bucket, they need not be kept.
     #[inline]
     pub(super) fn brought(&self, limits: impl IntoLimits) -> Result<Brought, InvalidLimits> {
         if let (Self::Memory(Place::Entry(entry)), Some(limits)) = (self, limits.as_limits())
@@ -113,7 +113,7 @@ impl Subject {
         limits.into_limits().map(Brought::These)
     }
 
-    /// The bucket that is meant.
+    /// Returns the bucket, with its limits.
     pub(super) fn into_bucket(self, limits: Brought) -> Bucket {
         match self {
             Self::Memory(place) => Bucket::Memory { place, limits },

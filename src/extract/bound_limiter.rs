@@ -1,4 +1,4 @@
-//! Acquiring by the handler.
+//! The extractor for handlers that acquire the lease themselves.
 
 use std::convert::Infallible;
 

@@ -1,4 +1,4 @@
-//! The request's lease.
+//! The extractor for the handle of the request's lease.
 
 use std::convert::Infallible;
 

@@ -1,20 +1,20 @@
 //! axum extractors (feature `axum`).
 //!
-//! | extractor | gives | where it is missing |
+//! | extractor | value | if it is missing |
 //! |---|---|---|
-//! | [`LeaseHandle`](crate::layer::LeaseHandle) | the request's lease, to adjust | 500, and an error event: the layer is missing |
+//! | [`LeaseHandle`](crate::layer::LeaseHandle) | the request's lease, to adjust it | 500 and an error event, because the layer is missing |
 //! | `Option<LeaseHandle>` | the same | `None` |
-//! | [`RateLimitStatus`](crate::layer::RateLimitStatus) | where the limits stand | 500, as above |
+//! | [`RateLimitStatus`](crate::layer::RateLimitStatus) | the state of the limits | 500, as above |
 //! | `Option<RateLimitStatus>` | the same | `None` |
-//! | [`BoundLimiter`](crate::layer::BoundLimiter) | the means to acquire when the handler knows what it costs | 500, as above |
+//! | [`BoundLimiter`](crate::layer::BoundLimiter) | a limiter, to acquire when the handler knows the cost | 500, as above |
 //! | `Option<BoundLimiter>` | the same | `None` |
 //!
-//! An exempt or unlimited request has all of them, and so has one that passed without a decision of the store: its
-//! `LeaseHandle` [is degraded](crate::layer::LeaseHandle::is_degraded). Where it passed uncharged, adjusting it does
-//! nothing.
+//! Exempt and unlimited requests have the same extensions as others. So has a request that passed without a decision of
+//! the store: its `LeaseHandle` [is degraded](crate::layer::LeaseHandle::is_degraded). If a request passed uncharged,
+//! adjusting its lease does nothing.
 //!
-//! Handlers may answer with [`Error`](crate::Error): what [`LeaseHandle::consume`](crate::layer::LeaseHandle::consume)
-//! or a `BoundLimiter` was denied with `?` is the layer's own 429.
+//! Handlers may answer with [`Error`](crate::Error): if [`LeaseHandle::consume`](crate::layer::LeaseHandle::consume) or
+//! a `BoundLimiter` returns a denial, `?` turns it into the layer's own 429.
 //!
 //! ```
 //! use axum::{Router, routing::post};

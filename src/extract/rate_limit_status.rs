@@ -1,4 +1,4 @@
-//! Where the request's limits stand.
+//! The extractor for the state of the request's limits.
 
 use std::convert::Infallible;
 
@@ -8,7 +8,7 @@ use http::{Extensions, request::Parts};
 use super::MissingLayer;
 use crate::layer::{LeaseHandle, RateLimitStatus};
 
-/// That of the lease.
+/// Returns the status of the request's lease.
 fn status(extensions: &Extensions) -> Option<RateLimitStatus> {
     extensions.get::<LeaseHandle>().map(LeaseHandle::status)
 }

@@ -1,26 +1,26 @@
-//! By the length of the request.
+//! Cost estimates from the length of the request.
 
 use http::header::CONTENT_LENGTH;
 
 use super::{Estimate, told};
 use crate::layer::{RequestHead, settle::single_amount};
 
-/// See [`content_length`].
+/// The estimate that [`content_length`] returns.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "it does nothing until a policy has it"]
 pub struct ContentLength {
     per_token: u64,
 }
 
-/// The bytes of the request's body, as its `content-length` says: a token each, unless
-/// [`per_token`](ContentLength::per_token) says otherwise. Chunked requests have none, and cost
-/// what is fixed.
+/// Estimates one token for each byte of the request's body, by its `content-length`.
+/// [`per_token`](ContentLength::per_token) changes the number of bytes for a token. A chunked
+/// request has no `content-length`, and gets no estimate.
 pub fn content_length() -> ContentLength {
     ContentLength { per_token: 1 }
 }
 
 impl ContentLength {
-    /// One token for so many bytes, rounded up; 0 counts as 1.
+    /// Sets the number of bytes for one token. The estimate is rounded up. 0 counts as 1.
     pub fn per_token(self, bytes: u64) -> Self {
         Self { per_token: bytes.max(1) }
     }

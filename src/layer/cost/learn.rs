@@ -1,4 +1,4 @@
-//! Estimates that get better.
+//! Cost estimates that are learned from earlier requests.
 
 use std::hash::BuildHasher;
 
@@ -10,12 +10,13 @@ use quick_cache::{
 
 use crate::model::{EntityId, Resource};
 
-/// Estimates the cost of a limit by what requests of the same entity and resource have really used.
+/// Estimates the cost in tokens of a limit from the real use of earlier requests of the same entity
+/// and resource.
 ///
-/// The first request costs what is fixed; from then on an exponentially weighted mean, rounded up,
-/// never above what a full bucket holds, the parent's too. Only what was told counts, by a
-/// [rule](super::super::Settle) or by the handler: a request that nobody tells of, or that is given
-/// back, teaches nothing.
+/// The first request costs the fixed cost. After that, the estimate is an exponentially weighted
+/// mean, rounded up. It is never above the capacity of the bucket, or of the parent's bucket. Only
+/// reported use counts, by a [rule](super::super::Settle) or by the handler. A request without a
+/// report, or whose cost is given back, changes nothing.
 ///
 /// ```
 /// use tollgate::{Limit, layer::{Learn, Policy, Settle, keys}};
@@ -32,8 +33,8 @@ use crate::model::{EntityId, Resource};
 /// ```
 ///
 /// # Memory
-/// About 60 bytes for each of the entities and resources that are [remembered](Self::remember).
-/// Every process learns by itself.
+/// About 60 bytes for each pair of entity and resource that is [remembered](Self::remember). Every
+/// process learns by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "it does nothing until a policy has it"]
 pub struct Learn {
@@ -43,42 +44,44 @@ pub struct Learn {
 }
 
 impl Learn {
-    /// A mean in which about the last `requests` count: each new one weighs `2 / (requests + 1)`.
+    /// Creates a mean over about the last `requests` requests: each new request weighs
+    /// `2 / (requests + 1)`.
     pub fn over(requests: u32) -> Self {
         Self { requests: requests.max(1), floor: 1, most: 10_000 }
     }
 
-    /// The least that is estimated, in tokens, of which no more counts than a full bucket holds; 0
+    /// Sets the minimum estimate, in tokens. It does not raise an estimate above the capacity. 0
     /// counts as 1. Default: 1.
     pub fn floor(self, tokens: u64) -> Self {
         Self { floor: tokens.max(1), ..self }
     }
 
-    /// The most entities and resources that are remembered; beyond, those that come least often are
-    /// forgotten and cost what is fixed. Default: 10 000.
+    /// Sets how many pairs of entity and resource are remembered. If there are more, the least
+    /// frequently used ones are forgotten, and cost the fixed cost again. Default: 10 000.
     pub fn remember(self, most: usize) -> Self {
         Self { most: most.max(1), ..self }
     }
 }
 
 impl Default for Learn {
-    /// Over the last 20 requests.
+    /// A mean over about the last 20 requests.
     fn default() -> Self {
         Self::over(20)
     }
 }
 
-/// What was learned of one limit.
+/// The means that were learned for one limit.
 pub(in crate::layer) struct Learned {
     learn: Learn,
-    /// By the hash of entity and resource: where two share one they share an estimate, no more.
+    /// The means, by the hash of entity and resource. Two pairs with the same hash share an
+    /// estimate. That does no other harm.
     means: Cache<u64, Mean, UnitWeighter, RandomState, DefaultLifecycle<u64, Mean>>,
 }
 
 #[derive(Clone, Copy)]
 struct Mean {
     tokens: f64,
-    /// What a full bucket held when it was last heard of.
+    /// The number of tokens that a full bucket held at the last update.
     capacity: u64,
 }
 
@@ -108,19 +111,20 @@ impl Learned {
         Self { learn, means }
     }
 
-    /// The estimate in tokens; `None` where nothing is known.
+    /// Returns the estimate in tokens. `None` if nothing was learned yet.
     pub(in crate::layer) fn estimate(&self, key: u64, capacity: Option<u64>) -> Option<u64> {
         let mean = self.means.get(&key)?;
-        // Amounts are far below what a float holds exactly.
+        // Amounts are below 2^53, so an `f64` holds them exactly.
         let tokens = (mean.tokens.ceil() as u64).max(self.learn.floor);
-        // A floor above the capacity would refuse every request.
+        // With a floor above the capacity, every request would be refused.
         Some(tokens.min(mean.capacity).min(capacity.unwrap_or(u64::MAX)))
     }
 
     pub(in crate::layer) fn observe(&self, key: u64, used: u64, capacity: Option<u64>) {
         let capacity = capacity.unwrap_or(u64::MAX);
         let used = used.min(capacity) as f64;
-        // Two at once may lose one of them: it is an estimate.
+        // If two requests update the mean at once, one update may be lost. An estimate tolerates
+        // that.
         let tokens = match self.means.get(&key) {
             None => used,
             Some(Mean { tokens, .. }) => tokens + (used - tokens) * 2.0 / (f64::from(self.learn.requests) + 1.0),
@@ -128,7 +132,7 @@ impl Learned {
         self.means.insert(key, Mean { tokens, capacity });
     }
 
-    /// No estimate may be above it any more.
+    /// Caps the mean at the new capacity.
     pub(in crate::layer) fn cap(&self, key: u64, capacity: u64) {
         if let Some(Mean { tokens, .. }) = self.means.get(&key) {
             self.means.insert(key, Mean { tokens: tokens.min(capacity as f64), capacity });

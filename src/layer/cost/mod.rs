@@ -1,4 +1,4 @@
-//! What a request will cost, as far as its head tells.
+//! Cost estimates from the head of a request.
 
 mod content_length;
 mod learn;
@@ -36,7 +36,7 @@ pub(super) use learn::{Learned, Seen};
 ///     .estimate("results", query_parameter("limit"))
 ///     .cost("tokens", 500)
 ///     .estimate("tokens", content_length().per_token(4))
-///     // Reads do not touch it.
+///     // Reads do not use this limit.
 ///     .cost("writes", 0)
 ///     .estimate("writes", |head: &RequestHead<'_>| (!head.method.is_safe()).then_some(1))
 ///     .build()?;
@@ -49,12 +49,12 @@ pub(super) use learn::{Learned, Seen};
     note = "a closure needs the type of its parameter: `|head: &RequestHead<'_>| ...`, or `estimate_fn(|head| ...)`"
 )]
 pub trait Estimate: Send + Sync + 'static {
-    /// Returns the estimate in tokens; `None` if the head does not tell, and the policy's fixed cost
-    /// holds. 0 counts as 1: a client must not be able to switch a limit off.
+    /// Returns the estimate in tokens. `None` if the head gives none, so that the learned or the fixed cost is charged.
+    /// 0 counts as 1: a client must not be able to switch a limit off.
     fn estimate(&self, head: &RequestHead<'_>) -> Option<u64>;
 }
 
-/// An estimate by a closure, whose parameter needs no type.
+/// Makes an estimate of a closure, whose parameter needs no type annotation.
 ///
 /// ```
 /// use tollgate::layer::{Policy, estimate_fn};
@@ -77,11 +77,11 @@ where
     }
 }
 
-/// The amount that the request header `name` gives, in decimal digits. One that gives none is ignored
-/// with a warning. Clients can set it: settle such a limit by what was really used.
+/// Estimates the amount in the request header `name`, in decimal digits. A value that is not an amount is ignored with
+/// a warning. Clients can set the header: settle such a limit by its real use.
 ///
 /// # Panics
-/// If `name` is a text that is no header name. A [`HeaderName`] never panics.
+/// Panics if `name` is a string that is not a valid header name. A [`HeaderName`] never panics.
 #[track_caller]
 pub fn header_value<N>(name: N) -> HeaderAmount
 where
@@ -90,7 +90,7 @@ where
     HeaderAmount(header_name(name))
 }
 
-/// See [`header_value`].
+/// The estimate that [`header_value`] returns.
 #[derive(Clone, Debug)]
 pub struct HeaderAmount(HeaderName);
 
@@ -100,7 +100,7 @@ impl Estimate for HeaderAmount {
     }
 }
 
-/// The amount, with a warning where there is something that gives none.
+/// Returns the amount. Warns if there is a value that is not an amount.
 fn told(source: &str, found: Result<Option<u64>, BadAmount>) -> Option<u64> {
     found
         .inspect_err(|problem| telemetry::estimate_ignored(source, problem.label(), &problem.to_string()))

@@ -1,4 +1,4 @@
-//! By the request's query.
+//! Cost estimates from the request's query.
 
 use std::borrow::Cow;
 
@@ -10,9 +10,9 @@ use crate::layer::{
     settle::{BadAmount, amount},
 };
 
-/// The amount that the query parameter `name` gives, in decimal digits; both may be percent-encoded.
-/// One that gives none, or that stands twice, is ignored with a warning. Clients can set it: settle
-/// such a limit by what was really used.
+/// Estimates the amount in the query parameter `name`, in decimal digits. The name and the value
+/// may be percent-encoded. A value that is not an amount, or that occurs twice, is ignored with a
+/// warning. Clients can set the parameter: settle such a limit by its real use.
 pub fn query_parameter(name: impl Into<String>) -> impl Estimate {
     let name = name.into();
     move |head: &RequestHead<'_>| told(&name, find(head.uri.query().unwrap_or_default(), &name))
@@ -28,7 +28,7 @@ fn find(query: &str, name: &str) -> Result<Option<u64>, BadAmount> {
     }
 }
 
-/// As forms are encoded: a plus is a space.
+/// Decodes form encoding, in which a plus is a space.
 fn decoded(text: &str) -> Cow<'_, [u8]> {
     if text.contains('+') {
         let spaced = text.replace('+', " ");

@@ -1,4 +1,4 @@
-//! A client's address as an entity id, written without an allocation.
+//! The entity id of a client's address, written without an allocation.
 
 use std::{
     fmt::{self, Write},
@@ -7,7 +7,7 @@ use std::{
 
 use crate::model::{EntityId, IntoName, InvalidName, write_network};
 
-/// A client's address, of which the first bits count.
+/// A client's address, and how many of its first bits identify the client.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::layer) struct Network {
     pub(super) address: IpAddr,
@@ -15,7 +15,8 @@ pub(in crate::layer) struct Network {
 }
 
 impl Network {
-    /// All of an IPv4 address, 64 bits of an IPv6 address. `address` is no IPv4-mapped one.
+    /// Returns the network with all bits of an IPv4 address, or the first 64 bits of an IPv6
+    /// address. `address` must not be an IPv6 address that stands for an IPv4 address.
     #[inline]
     pub(in crate::layer) fn usual(address: IpAddr) -> Self {
         Self { address, bits: if address.is_ipv4() { 32 } else { 64 } }
@@ -26,13 +27,14 @@ impl Network {
     }
 }
 
-/// The text of an address's entity id. Most requests come from addresses whose bucket exists:
-/// then the text suffices to find it.
+/// The text of an address's entity id. Most requests come from addresses whose bucket exists. The
+/// text is enough to find that bucket.
 ///
-/// It is written where it stays: a processor stalls where bytes are moved that were just written.
+/// The text is written in its final place and not moved: a copy of bytes that were just written
+/// stalls the processor.
 pub(in crate::layer) struct AddressText {
-    /// `ip6:`, eight groups of four digits with their separators, and `-128` are longer than any
-    /// other.
+    /// Longer than the longest text: `ip6:`, eight groups of four digits with their separators, and
+    /// `-128`.
     bytes: [u8; 48],
     length: usize,
 }
@@ -43,7 +45,7 @@ impl AddressText {
         Self { bytes: [0; 48], length: 0 }
     }
 
-    /// Writes the text of [`EntityId::from_ip_prefix`]. Whether it has fitted.
+    /// Writes the text of [`EntityId::from_ip_prefix`]. Returns true if it fits.
     #[inline]
     pub(in crate::layer) fn write(&mut self, Network { address, bits }: Network) -> bool {
         self.length = 0;
@@ -56,7 +58,7 @@ impl AddressText {
         }
     }
 
-    /// What most clients have, without the formatting machinery.
+    /// Writes a whole IPv4 address without the formatting machinery. Most clients have one.
     #[inline]
     fn write_whole(&mut self, address: Ipv4Addr) {
         let (mut digits, mut bits) = (0_u128, 0);
@@ -65,11 +67,11 @@ impl AddressText {
             digits |= u128::from(text) << bits;
             bits += u32::from(more);
         }
-        // In two pieces, of which mostly only the first is read.
+        // Two pieces of 16 bytes. Mostly only the first one is read.
         let (first, rest) = (digits << 24 | u128::from(u32::from_le_bytes(*b"ip:\0")), digits >> 104);
         self.bytes[..16].copy_from_slice(&first.to_le_bytes());
         self.bytes[16..32].copy_from_slice(&rest.to_le_bytes());
-        // Without the last dot.
+        // `ip:` has 3 bytes. The dot of the last octet does not count.
         self.length = 3 + bits as usize / 8 - 1;
     }
 
@@ -86,14 +88,14 @@ impl AddressText {
     }
 }
 
-/// An octet in decimal digits, and a dot: the first in the lowest byte.
+/// The decimal digits of an octet and a dot. The first character is in the lowest byte.
 #[derive(Clone, Copy)]
 struct Octet {
     text: u32,
     bits: u8,
 }
 
-/// What takes a few instructions to look up takes ten times as many to work out.
+/// The texts of all octets. To compute one takes ten times as many instructions as to look it up.
 static OCTETS: [Octet; 256] = {
     let mut octets = [Octet { text: 0, bits: 0 }; 256];
     let mut value = 0;
@@ -122,7 +124,7 @@ impl Write for AddressText {
 
 impl IntoName<EntityId> for &AddressText {
     fn as_text(&self) -> &str {
-        // It is ASCII.
+        // The text is ASCII, so the conversion never fails.
         std::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 

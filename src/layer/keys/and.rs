@@ -1,9 +1,9 @@
-//! Two keys together.
+//! A key made of two keys.
 
 use super::{Key, KeyExtractor, MissingKey};
 use crate::layer::RequestHead;
 
-/// See [`KeyExtractor::and`].
+/// The extractor that [`KeyExtractor::and`] returns.
 #[derive(Clone, Debug)]
 pub struct And<A, B> {
     first: A,
@@ -20,7 +20,7 @@ impl<A: KeyExtractor, B: KeyExtractor> KeyExtractor for And<A, B> {
     fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey> {
         match (self.first.extract(head), self.second.extract(head)) {
             (Ok(first), Ok(second)) => Ok(Key::pair(first, second)),
-            // A mistake of the server's is told, whatever the request lacks.
+            // A misconfiguration is reported even if the request lacks the first key too.
             (Err(_), Err(setup)) if setup.is_setup() => Err(setup),
             (Err(missing), _) | (_, Err(missing)) => Err(missing),
         }

@@ -11,35 +11,36 @@ use super::{
 };
 use crate::layer::RequestHead;
 
-/// See [`cookie`] and [`hashed_cookie`].
+/// The extractor that [`cookie`] and [`hashed_cookie`] return.
 #[derive(Clone, Debug)]
 pub struct Cookie {
     name: Cow<'static, str>,
     form: Form,
 }
 
-/// The value of the cookie `name` as a plain id. Session cookies are secrets: for them
-/// [`hashed_cookie`].
+/// Extracts the value of the cookie `name` as a plain id. Session cookies are secrets: use
+/// [`hashed_cookie`] for them.
 ///
-/// Quotes around it and percent-encoding, of the name too, are undone, so that no session has two
-/// keys. Where two cookies have the name, there is none.
+/// Quotes around the value are removed, and the name and the value are percent-decoded, so that one
+/// session has one key. If two cookies have the name, the key is missing.
 pub fn cookie(name: impl Into<Cow<'static, str>>) -> Cookie {
     Cookie { name: name.into(), form: Form::PlainId }
 }
 
-/// The value of the cookie `name`, hashed: for sessions. Read as by [`cookie`].
+/// Extracts the value of the cookie `name`, as [`cookie`] does, and hashes it. Use it for sessions.
 pub fn hashed_cookie(name: impl Into<Cow<'static, str>>) -> Cookie {
     Cookie { name: name.into(), form: Form::Secret("Cookie") }
 }
 
 impl KeyExtractor for Cookie {
     fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey> {
-        // HTTP/2 may spread cookies over several headers.
+        // HTTP/2 clients may split cookies over several headers.
         let pairs = head.headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
         let values = pairs.filter_map(|pair| {
             let at = pair.iter().position(|byte| *byte == b'=')?;
             let (name, value) = (pair.get(..at)?, pair.get(at + 1..)?);
-            // Services that decode it take one of two for theirs.
+            // Some services decode names. For them, `%61` and `a` are two cookies of one name, so
+            // the names are compared decoded.
             let is_it = percent_decode(name.trim_ascii()).eq(self.name.bytes());
             is_it.then(|| unquoted(value.trim_ascii()))
         });

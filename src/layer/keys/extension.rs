@@ -1,11 +1,11 @@
-//! Keys from what earlier middleware knows.
+//! Keys from the extensions that earlier middleware adds to the request.
 
 use std::{any::type_name, fmt, marker::PhantomData};
 
 use super::{Key, KeyExtractor, MissingKey};
 use crate::{error::code, layer::RequestHead};
 
-/// See [`extension`].
+/// The extractor that [`extension`] returns.
 pub struct Extension<T, F> {
     key: F,
     of: PhantomData<fn(&T)>,
@@ -17,9 +17,9 @@ impl<T, F> fmt::Debug for Extension<T, F> {
     }
 }
 
-/// A key from a `T` that earlier middleware has put into the request's extensions: an
-/// authenticated user, say. Where there is none, that middleware is missing or stands further in:
-/// a mistake of the server, answered with 500.
+/// Extracts a key from a `T` that earlier middleware has put into the request's extensions, such as
+/// an authenticated user. If the request has no `T`, that middleware is missing or runs after this
+/// layer. That is a misconfiguration of the server, answered with 500.
 ///
 /// ```
 /// use tollgate::layer::{Key, keys};

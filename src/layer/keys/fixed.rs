@@ -1,14 +1,14 @@
-//! Always the same key.
+//! A constant key.
 
 use super::{Key, KeyExtractor, MissingKey};
 use crate::layer::RequestHead;
 
-/// See [`fixed`].
+/// The extractor that [`fixed`] returns.
 #[derive(Clone, Debug)]
 pub struct Fixed(Key);
 
-/// Always the same name. A name that is none is refused by
-/// [`PolicyBuilder::build`](crate::layer::PolicyBuilder::build).
+/// Gives all requests the same key. If `name` is not a valid name,
+/// [`PolicyBuilder::build`](crate::layer::PolicyBuilder::build) fails.
 pub fn fixed(name: impl AsRef<str>) -> Fixed {
     Fixed(Key::name(name))
 }

@@ -1,4 +1,4 @@
-//! What a value that the request brings is.
+//! Plain ids and secrets among the values of a request.
 
 use std::fmt;
 
@@ -6,11 +6,11 @@ use http::HeaderValue;
 
 use super::{Key, MissingKey};
 
-/// Whether a value is an id or a secret.
+/// The form of a value: a plain id, or a secret that is hashed.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Form {
     PlainId,
-    /// Asked for with this scheme where it is missing.
+    /// Contains the authentication scheme of the challenge that is sent if the secret is missing.
     Secret(&'static str),
 }
 
@@ -31,8 +31,8 @@ impl Form {
     }
 }
 
-/// The only value, and not an empty one: of two neither is sure to be the one that the service
-/// itself goes by.
+/// Returns the value if there is exactly one and it is not empty. If there are two, it is not
+/// certain which one the service uses.
 pub(super) fn only<T: AsRef<[u8]>>(mut values: impl Iterator<Item = T>) -> Option<T> {
     match (values.next(), values.next()) {
         (Some(value), None) => Some(value).filter(|value| !value.as_ref().is_empty()),

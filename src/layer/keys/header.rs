@@ -10,7 +10,7 @@ use super::{
 };
 use crate::layer::{RequestHead, header_name::header_name};
 
-/// See [`header`], [`hashed_header`] and [`bearer_token`].
+/// The extractor that [`header`], [`hashed_header`] and [`bearer_token`] return.
 #[derive(Clone, Debug)]
 pub struct Header {
     name: HeaderName,
@@ -18,17 +18,17 @@ pub struct Header {
     bearer: bool,
 }
 
-/// The value of the header `name` as a plain id: for ids that are no secret. It is stored as it
-/// is where it is a valid name, else encoded.
+/// Extracts the value of the header `name` as a plain id. Use it for ids that are not secret. A value that is a valid
+/// name is stored unchanged, any other value is encoded.
 ///
 /// ```
 /// use http::HeaderName;
 /// use tollgate::layer::keys;
 ///
-/// // Case makes no difference.
+/// // Header names are case-insensitive.
 /// let key = keys::header("X-Tenant");
 ///
-/// // A name that is not written in the source, checked.
+/// // A name that is only known at run time is checked first.
 /// let configured = String::from("X-Tenant-Id");
 /// let key = keys::header(HeaderName::try_from(configured)?);
 /// # tollgate::layer::Policy::builder().entity(key);
@@ -36,7 +36,7 @@ pub struct Header {
 /// ```
 ///
 /// # Panics
-/// If `name` is a text that is no header name. A [`HeaderName`] never panics.
+/// Panics if `name` is a string that is not a valid header name. A [`HeaderName`] never panics.
 #[track_caller]
 pub fn header<N>(name: N) -> Header
 where
@@ -45,10 +45,10 @@ where
     Header { name: header_name(name), form: Form::PlainId, bearer: false }
 }
 
-/// The value of the header `name`, hashed: for API keys.
+/// Extracts the value of the header `name` and hashes it. Use it for API keys.
 ///
 /// # Panics
-/// As [`header()`].
+/// Like [`header()`].
 #[track_caller]
 pub fn hashed_header<N>(name: N) -> Header
 where
@@ -57,8 +57,8 @@ where
     Header { name: header_name(name), form: Form::Secret("ApiKey"), bearer: false }
 }
 
-/// The token of `Authorization: Bearer …`, hashed. A value with white space in it is none: to services that take
-/// the first of two words for the token, each second word would be another key.
+/// Extracts the token of `Authorization: Bearer …` and hashes it. A value with white space in it counts as missing.
+/// Otherwise a client of a service that reads only the first of two words could get a new key with each second word.
 pub fn bearer_token() -> Header {
     Header { name: AUTHORIZATION, form: Form::Secret("Bearer"), bearer: true }
 }

@@ -1,4 +1,4 @@
-//! Keys that are hashed with a secret of the server's.
+//! Keys that are hashed with a secret of the server.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::{
 
 type HmacSha256 = ::hmac::Hmac<Sha256>;
 
-/// See [`KeyExtractor::hmac`].
+/// The extractor that [`KeyExtractor::hmac`] returns.
 #[derive(Clone, Debug)]
 pub struct Hmac<K> {
     key: K,
@@ -36,11 +36,11 @@ impl<K: KeyExtractor> KeyExtractor for Hmac<K> {
     }
 }
 
-/// A secret that keys are hashed with, by HMAC-SHA256: without it nobody can find out by trying
-/// which API key (or address) a name in the table stands for.
+/// A secret with which keys are hashed by HMAC-SHA256. Without the secret, nobody can find out by
+/// trying which API key (or address) a name in the table stands for.
 ///
-/// Every process that shares a table needs the same one; another secret makes other entities,
-/// whose buckets begin full. It is never stored, logged or shown.
+/// All processes that share a table need the same secret. A different secret makes different
+/// entities, whose buckets start full. The secret is never stored, logged or shown.
 ///
 /// ```
 /// use tollgate::layer::{KeyExtractor, keys::{self, HmacSecret}};
@@ -49,7 +49,7 @@ impl<K: KeyExtractor> KeyExtractor for Hmac<K> {
 /// let entity = keys::hashed_header("x-api-key").hmac(&secret);
 /// # tollgate::layer::Policy::builder().entity(entity);
 ///
-/// // The entity that requests with this API key are: for its limits, or its parent.
+/// // The entity of the requests with this API key. Use it to set its limits or its parent.
 /// let entity = secret.entity("sk-123")?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -59,23 +59,23 @@ pub struct HmacSecret {
     names: HmacSha256,
 }
 
-/// A secret that anybody could guess.
+/// The error for a secret that is too short, so that it could be guessed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the secret has {length} bytes, at least {} are needed", HmacSecret::MIN_LENGTH)]
 #[non_exhaustive]
 pub struct WeakSecret {
-    /// Bytes that it has.
+    /// The number of bytes of the secret.
     pub length: usize,
 }
 
 impl HmacSecret {
-    /// The fewest bytes that a secret may have. 32 random ones are best.
+    /// The minimum number of bytes of a secret. 32 random bytes are best.
     pub const MIN_LENGTH: usize = 16;
 
-    /// A secret.
+    /// Creates a secret.
     ///
     /// # Errors
-    /// [`WeakSecret`] where it has less than [`MIN_LENGTH`](Self::MIN_LENGTH) bytes.
+    /// [`WeakSecret`] if it has fewer than [`MIN_LENGTH`](Self::MIN_LENGTH) bytes.
     pub fn new(secret: impl AsRef<[u8]>) -> Result<Self, WeakSecret> {
         let secret = secret.as_ref();
         let weak = WeakSecret { length: secret.len() };
@@ -84,16 +84,17 @@ impl HmacSecret {
         }
         let keyed = |secret: &[u8]| HmacSha256::new_from_slice(secret).map_err(|_| weak);
         let bytes = keyed(secret)?;
-        // What a client sends is never hashed like the name of an address.
+        // Names, such as that of an address, have a derived secret. So no bytes that a client sends
+        // get the hash of a name.
         let derived = bytes.clone().chain_update(b"tollgate: keys that are names").finalize().into_bytes();
         Ok(Self { bytes, names: keyed(&derived)? })
     }
 
-    /// The entity that requests with the API key, token, cookie or plain id `key` are, where its
-    /// extractor has this secret.
+    /// Returns the entity of the requests whose API key, token, cookie or plain id is `key`, if its
+    /// extractor uses this secret.
     ///
     /// # Errors
-    /// [`UnusableKey`] where the key is empty.
+    /// [`UnusableKey`] if the key is empty.
     pub fn entity(&self, key: impl AsRef<[u8]>) -> Result<EntityId, UnusableKey> {
         match key.as_ref() {
             [] => Err(UnusableKey),

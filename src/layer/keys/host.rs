@@ -1,11 +1,11 @@
-//! The host that a request names.
+//! Keys from the host that a request names.
 
 use http::{header::HOST, uri::Authority};
 
 use super::{Key, KeyExtractor, MissingKey, form::only};
 use crate::layer::RequestHead;
 
-/// See [`uri_host`] and [`host_header`].
+/// The extractor that [`uri_host`] and [`host_header`] return.
 #[derive(Clone, Copy, Debug)]
 pub struct Host(Source);
 
@@ -15,11 +15,11 @@ enum Source {
     Header,
 }
 
-/// The host of the URI: HTTP/2 and HTTP/3 clients put it there. In lower case, without a port and
-/// a dot at its end.
+/// Extracts the host of the URI, where HTTP/2 and HTTP/3 clients put it. The key is in lower case,
+/// without the port and without a dot at the end.
 ///
-/// HTTP/1.1 clients mostly name the host in a header only. For both, in the order in which they
-/// count:
+/// HTTP/1.1 clients mostly name the host in a header only. To read both, in the order of
+/// precedence:
 ///
 /// ```
 /// use tollgate::layer::{KeyExtractor, keys};
@@ -28,13 +28,13 @@ enum Source {
 /// # tollgate::layer::Policy::builder().entity(tenant);
 /// ```
 ///
-/// Clients choose what they send: take it for tenants only where hosts that are not yours never
-/// reach the layer.
+/// Clients choose the host that they send. Use it for tenants only if requests for hosts that are
+/// not yours never reach the layer.
 pub fn uri_host() -> Host {
     Host(Source::Uri)
 }
 
-/// The host of the `Host` header, and no other: see [`uri_host`].
+/// Extracts the host of the `Host` header, and of no other place: see [`uri_host`].
 pub fn host_header() -> Host {
     Host(Source::Header)
 }
@@ -54,7 +54,7 @@ impl KeyExtractor for Host {
 }
 
 fn host(authority: &Authority) -> Option<String> {
-    // Nobody but a liar sends user names along.
+    // No honest client sends a user name in the authority.
     if authority.as_str().contains('@') {
         return None;
     }

@@ -1,4 +1,4 @@
-//! What an extractor found, before it is a name.
+//! The key that an extractor found, before it becomes a name.
 
 use std::net::IpAddr;
 
@@ -8,32 +8,34 @@ use crate::{
     model::{EntityId, InvalidName, Resource, canonical},
 };
 
-/// What an extractor found. How it becomes a name depends on what it is: two processes always
-/// agree on that, and no kind of key can pose as another.
+/// A key that an extractor found. Its kind determines how it becomes a name, in the same way in
+/// every process. A value that a client sends never gets the name of a secret, an address or a
+/// pair.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key(Kind);
 
 #[derive(Clone, PartialEq, Eq)]
 enum Kind {
-    /// Boxed, so that the others are small: every request has one.
+    /// Boxed to keep the enum small, because every request has one.
     Checked(Box<Checked>),
     Untrusted(Box<[u8]>),
     Secret(Box<[u8]>),
-    /// A secret's hash.
+    /// The HMAC of a key.
     Digest([u8; 16]),
     Address(Network),
     Path(Box<str>),
     Pair(Box<(Key, Key)>),
 }
 
-/// A name as an entity's and as a resource's.
+/// A name, checked both as an entity id and as a resource.
 #[derive(Clone, PartialEq, Eq)]
 struct Checked {
     entity: Result<EntityId, InvalidName>,
     resource: Result<Resource, InvalidName>,
 }
 
-/// An entity id that the server knows, as a resource too: encoded if it is no resource's name.
+/// Creates a key from an entity id that the server knows. As a resource, the key is encoded if the
+/// id is not a valid resource name.
 impl From<EntityId> for Key {
     fn from(id: EntityId) -> Self {
         let resource =
@@ -48,7 +50,8 @@ impl From<&EntityId> for Key {
     }
 }
 
-/// A resource that the server knows, as an entity id too: encoded if it is none.
+/// Creates a key from a resource that the server knows. As an entity id, the key is encoded if the
+/// resource is not a valid id.
 impl From<Resource> for Key {
     fn from(resource: Resource) -> Self {
         let entity = EntityId::new(resource.as_str())
@@ -63,7 +66,7 @@ impl From<&Resource> for Key {
     }
 }
 
-/// Says what kind it is, and never what it holds: it may be a secret.
+/// Shows only the kind of the key, because its value may be a secret.
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match &self.0 {
@@ -78,43 +81,46 @@ impl std::fmt::Debug for Key {
 }
 
 impl Key {
-    /// A name that the server chose: it is taken as it is, and must be a valid one.
+    /// Creates a key from a name that the server chose. The name is used unchanged, and must be
+    /// valid.
     pub fn name(name: impl AsRef<str>) -> Self {
         let name = name.as_ref();
         Self(Kind::Checked(Box::new(Checked { entity: EntityId::new(name), resource: Resource::new(name) })))
     }
 
-    /// An id that the request brought: taken as it is where it is a name, else encoded.
+    /// Creates a key from an id that the request brought. A valid name is used unchanged, any other
+    /// id is encoded.
     pub fn untrusted(id: impl AsRef<[u8]>) -> Self {
         Self(Kind::Untrusted(id.as_ref().into()))
     }
 
-    /// A secret: hashed, and never stored or logged in clear.
+    /// Creates a key from a secret. The secret is hashed, and never stored or logged in plain text.
     pub fn secret(secret: impl AsRef<[u8]>) -> Self {
         Self(Kind::Secret(secret.as_ref().into()))
     }
 
-    /// A client's address: all of an IPv4 address, 64 bits of an IPv6 address.
+    /// Creates a key from a client's address: all bits of an IPv4 address, the first 64 bits of an
+    /// IPv6 address.
     pub fn ip(address: IpAddr) -> Self {
         Self(Kind::Address(Network::usual(canonical(address))))
     }
 
-    /// The network of a client's address: its first `bits` bits.
+    /// Creates a key from the network of a client's address: its first `bits` bits.
     pub fn ip_prefix(address: IpAddr, bits: u8) -> Self {
         Self(Kind::Address(Network { address, bits }))
     }
 
-    /// A route's path.
+    /// Creates a key from the path of a route.
     pub fn path(path: impl AsRef<str>) -> Self {
         Self(Kind::Path(path.as_ref().into()))
     }
 
-    /// Two keys together. No other two keys make the same.
+    /// Combines two keys. No other two keys make the same key.
     pub fn pair(first: Self, second: Self) -> Self {
         Self(Kind::Pair(Box::new((first, second))))
     }
 
-    /// Returns `true` if there is nothing in it: it is a key that is missing.
+    /// Returns `true` if the key is empty, which counts as missing.
     pub(super) fn is_empty(&self) -> bool {
         match &self.0 {
             Kind::Untrusted(bytes) | Kind::Secret(bytes) => bytes.is_empty(),
@@ -123,7 +129,8 @@ impl Key {
         }
     }
 
-    /// The key hashed with `secret`. What is no name stays what it is.
+    /// Returns the key hashed with `secret`. A key that is empty or not a valid name is returned
+    /// unchanged.
     pub(super) fn hashed(self, secret: &HmacSecret) -> Self {
         let digest = match &self.0 {
             Kind::Untrusted(bytes) | Kind::Secret(bytes) => Some(secret.of_bytes(bytes)).filter(|_| !bytes.is_empty()),
@@ -137,7 +144,7 @@ impl Key {
         digest.map_or(self, |digest| Self(Kind::Digest(digest)))
     }
 
-    /// The client's network, where it is one.
+    /// Returns the client's network, if the key is one.
     pub(in crate::layer) fn network(&self) -> Option<Network> {
         match self.0 {
             Kind::Address(network) => Some(network),
@@ -145,10 +152,10 @@ impl Key {
         }
     }
 
-    /// The key as an entity id.
+    /// Returns the key as an entity id.
     ///
     /// # Errors
-    /// [`Invalid`] where it is empty, or a [`name`](Self::name) that is none.
+    /// [`Invalid`] if the key is empty, or a [`name`](Self::name) that is not a valid entity id.
     pub fn into_entity(self) -> Result<EntityId, Invalid> {
         Ok(match self.0 {
             Kind::Checked(name) => name.entity?,
@@ -161,10 +168,10 @@ impl Key {
         })
     }
 
-    /// The key as a resource.
+    /// Returns the key as a resource.
     ///
     /// # Errors
-    /// As [`into_entity`](Self::into_entity).
+    /// [`Invalid`] if the key is empty, or a [`name`](Self::name) that is not a valid resource.
     pub fn into_resource(self) -> Result<Resource, Invalid> {
         Ok(match self.0 {
             Kind::Checked(name) => name.resource?,
@@ -199,7 +206,7 @@ mod tests {
             assert!(key.clone().into_resource().is_ok(), "{key:?}");
         }
         assert!(Key::name("two words").into_entity().is_err());
-        // Names that one of the two cannot have.
+        // Names that only an entity or only a resource can have.
         let (entity, resource) = (EntityId::new("4o@example").unwrap(), Resource::new("openai/gpt-4").unwrap());
         assert_eq!(Key::from(&entity).into_entity().unwrap(), entity);
         assert_eq!(Key::from(&resource).into_resource().unwrap(), resource);

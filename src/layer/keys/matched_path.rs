@@ -1,23 +1,24 @@
-//! The route that a request matched.
+//! Keys from the route that a request matched.
 
 use axum::extract::OriginalUri;
 
 use super::{Key, KeyExtractor, MissingKey};
 use crate::{error::code, layer::RequestHead};
 
-/// The key that a request lacks which a router has seen, and has no route for: that is the client's choice.
+/// The key that a request lacks if a router has seen it but has no route for it. Clients choose their paths, so this is
+/// not a misconfiguration.
 pub(super) const UNMATCHED: &str = "a path that a route matches";
 
-/// See [`matched_path`].
+/// The extractor that [`matched_path`] returns.
 #[derive(Clone, Copy, Debug)]
 pub struct MatchedPath;
 
-/// The path of the axum route that the request matched: `/users/{id}` is the resource
-/// `users/:id`, whoever the user is. Use it with `Router::route_layer`.
+/// Extracts the path of the axum route that the request matched: `/users/{id}` becomes the resource `users/:id`, the
+/// same for all users. Use it with `Router::route_layer`.
 ///
-/// In `Router::layer`, requests come that match no route: the key is missing then, and the policy's
-/// [`on_missing_key`](crate::layer::PolicyBuilder::on_missing_key) decides. A layer that no router is around is a mistake
-/// of the server, answered with 500.
+/// With `Router::layer`, the layer also gets requests that match no route. Their key is missing, and the policy's
+/// [`on_missing_key`](crate::layer::PolicyBuilder::on_missing_key) decides. A layer that is not inside a router is a
+/// misconfiguration of the server, answered with 500.
 pub fn matched_path() -> MatchedPath {
     MatchedPath
 }

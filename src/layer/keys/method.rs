@@ -1,13 +1,13 @@
-//! The request's method.
+//! Keys from the request's method.
 
 use super::{Key, KeyExtractor, MissingKey};
 use crate::layer::RequestHead;
 
-/// See [`method`].
+/// The extractor that [`method`] returns.
 #[derive(Clone, Copy, Debug)]
 pub struct Method;
 
-/// The method: `GET`. Mostly together with another key:
+/// Extracts the method, such as `GET`. It is mostly combined with another key:
 ///
 /// ```
 /// use tollgate::layer::{KeyExtractor, keys};
@@ -16,9 +16,9 @@ pub struct Method;
 /// # tollgate::layer::Policy::builder().resource(resource);
 /// ```
 ///
-/// `HEAD` is `GET`, because it runs the same handlers. Methods that RFC 9110 and RFC 5789 do not define
-/// are all `other`: a client can make up any number of them, and would have a bucket for each. For others
-/// (WebDAV's, say) use a closure that knows them.
+/// `HEAD` counts as `GET`, because it runs the same handlers. Methods that RFC 9110 and RFC 5789 do not define all
+/// count as `other`. Otherwise a client could make up any number of methods, and get a bucket for each. For other
+/// methods, such as those of WebDAV, use a closure that knows them.
 pub fn method() -> Method {
     Method
 }

@@ -1,4 +1,4 @@
-//! Why there is no key.
+//! The reasons why a key is missing.
 
 use std::borrow::Cow;
 
@@ -6,10 +6,10 @@ use http::HeaderValue;
 
 use crate::error::code;
 
-/// Why an extractor found no key.
+/// The reason why an extractor found no key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-// Boxed, because every request's key is handed on together with what may be missing.
+// Boxed to keep the `Result` of an extractor small: every request moves one.
 pub struct MissingKey(Box<Reason>);
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,7 +22,7 @@ pub(crate) enum Reason {
     Setup(SetupMistake),
 }
 
-/// A mistake in the server's set-up.
+/// A misconfiguration of the server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub(crate) struct SetupMistake {
@@ -31,30 +31,31 @@ pub(crate) struct SetupMistake {
 }
 
 impl MissingKey {
-    /// The request lacks `what`: by default answered with 400 and "Missing or invalid `what`." So it needs no article:
-    /// `header: x-api-key`.
+    /// Creates the error for a request that lacks `what`. By default it is answered with 400 and "Missing or invalid
+    /// `what`.", so `what` has no article: `header: x-api-key`.
     pub fn absent(what: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Reason::Absent(what.into())))
     }
 
-    /// The request lacks the credential `what`: by default answered with 401, `challenge` as `WWW-Authenticate`, and
-    /// the sentence of [`absent`](Self::absent).
+    /// Creates the error for a request that lacks the credential `what`. By default it is answered with 401, with
+    /// `challenge` as `WWW-Authenticate`, and with the sentence of [`absent`](Self::absent).
     pub fn credential(what: impl Into<Cow<'static, str>>, challenge: HeaderValue) -> Self {
         Self(Box::new(Reason::Credential { what: what.into(), challenge }))
     }
 
-    /// The server is set up wrongly: always answered with 500, and `message` is in the log, under the code `TG010`.
+    /// Creates the error for a misconfiguration of the server. It is answered with 500, whatever
+    /// [`OnMissingKey`](crate::layer::OnMissingKey) says, and `message` is logged with the code `TG010`.
     pub fn setup(message: impl Into<Cow<'static, str>>) -> Self {
         Self::mistake(code::OWN_EXTRACTOR, message)
     }
 
-    /// The server is set up wrongly, in a way that the guide tells under `code`.
+    /// Creates the error for a misconfiguration of the server that the guide describes under `code`.
     pub(in crate::layer) fn mistake(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Reason::Setup(SetupMistake { code, message: message.into() })))
     }
 
-    /// What is missing where neither key is there. A mistake of the server stays one; of
-    /// challenges the first is taken.
+    /// Combines the reasons of two keys that are both missing. A misconfiguration takes precedence over any other
+    /// reason, the first challenge over the second.
     pub(super) fn or(self, other: Self) -> Self {
         let what = |first, second| Cow::Owned(format!("{first} or {second}"));
         Self(Box::new(match (*self.0, *other.0) {
@@ -68,7 +69,7 @@ impl MissingKey {
         }))
     }
 
-    /// Returns `true` if the server is set up wrongly.
+    /// Returns `true` if the server is misconfigured.
     pub(in crate::layer) fn is_setup(&self) -> bool {
         matches!(*self.0, Reason::Setup(_))
     }

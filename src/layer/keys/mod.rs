@@ -1,34 +1,34 @@
-//! Who a request comes from and what it uses: extractors of entity and resource.
+//! Key extractors. They find the entity that a request comes from, and the resource that it uses.
 //!
-//! | extractor | key | where it is missing |
+//! | extractor | key | answer if it is missing |
 //! |---|---|---|
-//! | [`fixed`] | always the same | never |
+//! | [`fixed`] | a constant | never missing |
 //! | [`header`] | a header's value, a plain id | 400 |
 //! | [`hashed_header`] | a header's value, hashed: for API keys | 401 |
 //! | [`bearer_token`] | the token of `Authorization: Bearer`, hashed | 401 |
 //! | [`cookie`], [`hashed_cookie`] | a cookie's value, a plain id or hashed | 400, 401 |
 //! | [`query_parameter`], [`hashed_query_parameter`] | a query parameter's value, decoded; a plain id or hashed | 400, 401 |
-//! | [`path_parameter`] | what stands for `{id}` in the path, decoded (feature `axum`) | 500; 400 if no route matches |
+//! | [`path_parameter`] | the part of the path that `{id}` matches, decoded (feature `axum`) | 500; 400 if no route matches |
 //! | [`matched_path`] | the route's path, `/users/{id}` as `users/:id` (feature `axum`) | 500; 400 if no route matches |
-//! | [`method`] | the method | never |
-//! | [`uri_host`], [`host_header`] | the host, as one or the other says | 400 |
-//! | [`extension`] | from what earlier middleware has put into the request | 500 |
-//! | [`peer_ip`] | the address of the connection's other end | 500 |
-//! | [`ClientIp`] | the client's address behind proxies, from the one source that you name | 400, without a peer address 500 |
-//! | a closure | what it returns | what it says |
+//! | [`method`] | the method | never missing |
+//! | [`uri_host`], [`host_header`] | the host in the URI, the host in the `Host` header | 400 |
+//! | [`extension`] | a key from an extension that earlier middleware has added to the request | 500 |
+//! | [`peer_ip`] | the address of the connection's peer | 500 |
+//! | [`ClientIp`] | the client's address behind proxies, from the one source that you name | 400; 500 without a peer address |
+//! | a closure | the key that it returns | as its error says |
 //!
-//! They go together: [`a.and(b)`](KeyExtractor::and), [`a.or(b)`](KeyExtractor::or), and
-//! [`a.hmac(&secret)`](KeyExtractor::hmac) for hashes with a secret of yours.
+//! Extractors can be combined: see [`a.and(b)`](KeyExtractor::and), [`a.or(b)`](KeyExtractor::or),
+//! and [`a.hmac(&secret)`](KeyExtractor::hmac), which hashes keys with a secret of yours.
 //!
-//! A value that is empty is missing, and so is one that is there twice: nobody knows which of them
-//! the service goes by. What happens to requests without a key is up to
-//! [`OnMissingKey`](super::OnMissingKey); what is answered with 500 is the server's own mistake,
-//! and always is.
+//! An empty value counts as missing. So does a value that occurs twice, because it is not certain
+//! which one the service uses. [`OnMissingKey`](super::OnMissingKey) decides what happens to a
+//! request without a key. The cases with 500 are misconfigurations of the server. They are answered
+//! with 500 whatever it says.
 //!
 //! ```
 //! use tollgate::layer::{Key, MissingKey, RequestHead};
 //!
-//! // Tenants by subdomain.
+//! // The subdomain is the tenant.
 //! let tenant = |head: &RequestHead<'_>| {
 //!     let host = head.uri.host().ok_or_else(|| MissingKey::absent("host"))?;
 //!     Ok(Key::untrusted(host.split('.').next().unwrap_or(host)))

@@ -1,4 +1,4 @@
-//! Networks of addresses.
+//! Lists of networks.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -6,7 +6,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use crate::model::canonical;
 
-/// A list of networks: whom to trust, or whom to let pass. Clones share it.
+/// A list of networks, to trust or to exempt. Clones share the list.
 ///
 /// ```
 /// use tollgate::layer::keys::Networks;
@@ -19,32 +19,34 @@ use crate::model::canonical;
 #[derive(Clone, Debug)]
 pub struct Networks(Arc<[IpNet]>);
 
-/// What is no network.
+/// The error for an invalid network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidNetwork {
-    /// Not an address, and no address with a prefix length.
+    /// The text is neither an address nor an address with a prefix length.
     #[error("{0:?} is no network: a network is an address, or an address and its prefix length, as in 192.0.2.0/24")]
     Cidr(String),
-    /// The prefix of all IPv6 addresses that stand for an IPv4 address. They count as IPv4, so it would be all of that.
+    /// The network holds all IPv6 addresses that stand for an IPv4 address. They count as IPv4, so it would be all of
+    /// IPv4.
     #[error("{0:?} is all of IPv4, because its addresses count as IPv4 addresses: name the IPv4 network")]
     AllOfIpv4(String),
-    /// A prefix that no address has, or that all have.
+    /// The prefix length is 0, or longer than an address.
     #[error("{bits} is no prefix length: 1 to {most} are")]
     Prefix {
-        /// Bits asked for.
+        /// The prefix length that was given, in bits.
         bits: u8,
-        /// Bits of an address.
+        /// The number of bits of an address.
         most: u8,
     },
 }
 
 impl Networks {
-    /// The networks in CIDR notation (`192.0.2.0/24`). An address alone is a network of one;
-    /// spaces around it, and bits behind the prefix, do not count.
+    /// Parses networks in CIDR notation (`192.0.2.0/24`). An address without a prefix length is a network of one
+    /// address. Spaces around a network, and the bits after its prefix, are ignored.
     ///
     /// # Errors
-    /// [`InvalidNetwork::Cidr`] says which of them is none, [`InvalidNetwork::AllOfIpv4`] which of them is too much.
+    /// [`InvalidNetwork::Cidr`] for a text that is not a network, [`InvalidNetwork::AllOfIpv4`] for a network that
+    /// would be all of IPv4.
     pub fn new(cidrs: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, InvalidNetwork> {
         let networks = cidrs.into_iter().map(|cidr| {
             let text = cidr.as_ref().trim();
@@ -58,7 +60,7 @@ impl Networks {
         networks.collect::<Result<Arc<[_]>, _>>().map(Self)
     }
 
-    /// Loopback, link-local and private addresses (RFC 1918, RFC 4193).
+    /// Returns the loopback, link-local and private networks (RFC 1918, RFC 4193).
     pub fn private() -> Self {
         let private = [
             "127.0.0.0/8",
@@ -73,8 +75,8 @@ impl Networks {
         Self(private.into_iter().filter_map(network).collect())
     }
 
-    /// Returns true if the address is in one of them. An address that stands for an IPv4 address counts as that:
-    /// [`EntityId::from_ip`](crate::EntityId::from_ip).
+    /// Returns true if the address is in one of the networks. An address that stands for an IPv4 address counts as
+    /// that: see [`EntityId::from_ip`](crate::EntityId::from_ip).
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = canonical(address);
         self.0.iter().any(|network| network.contains(&address))
@@ -86,7 +88,7 @@ fn network(text: &str) -> Option<IpNet> {
         Ok(address) => address.into(),
         Err(_) => text.parse().ok()?,
     };
-    // Addresses that stand for IPv4 addresses count as these, so networks of them do, too.
+    // An address that stands for an IPv4 address counts as that, so a network of such addresses is an IPv4 network.
     if let IpNet::V6(v6) = network
         && let IpAddr::V4(address) = canonical(v6.addr().into())
         && let Some(bits) = v6.prefix_len().checked_sub(96)

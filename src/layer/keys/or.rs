@@ -1,9 +1,9 @@
-//! One key where another is missing.
+//! A key that replaces a missing one.
 
 use super::{Key, KeyExtractor, MissingKey};
 use crate::layer::RequestHead;
 
-/// See [`KeyExtractor::or`].
+/// The extractor that [`KeyExtractor::or`] returns.
 #[derive(Clone, Debug)]
 pub struct Or<A, B> {
     first: A,
@@ -25,7 +25,8 @@ impl<A: KeyExtractor, B: KeyExtractor> KeyExtractor for Or<A, B> {
         }
     }
 
-    /// A first key that is always there is always taken.
+    /// Returns the constant of the first key. A constant is never missing, so the second key is
+    /// never used.
     fn constant(&self) -> Option<Key> {
         self.first.constant()
     }

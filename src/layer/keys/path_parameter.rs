@@ -1,4 +1,4 @@
-//! Keys from the path.
+//! Keys from path parameters.
 
 use std::borrow::Cow;
 
@@ -8,18 +8,17 @@ use percent_encoding::percent_decode;
 use super::{Key, KeyExtractor, MissingKey, matched_path::UNMATCHED};
 use crate::{error::code, layer::RequestHead};
 
-/// See [`path_parameter`].
+/// The extractor that [`path_parameter`] returns.
 #[derive(Clone, Debug)]
 pub struct PathParameter {
     name: Cow<'static, str>,
 }
 
-/// The part of the path that axum's route calls `name`, percent-decoded: of `/users/{id}` the
-/// `id`, of `/files/{*rest}` the `rest`. In nested routers the whole path counts, wherever the
-/// layer stands.
+/// Extracts the part of the path that axum's route calls `name`, percent-decoded: `id` in `/users/{id}`, `rest` in
+/// `/files/{*rest}`. If routers are nested, the whole path counts, whichever router has the layer.
 ///
-/// Use it with `Router::route_layer`, on routes that have the parameter: on others it is a mistake
-/// of the server, answered with 500. In `Router::layer`, a request that matches no route lacks the key.
+/// Use it with `Router::route_layer`, on routes that have the parameter. A route without it is a misconfiguration of
+/// the server, answered with 500. With `Router::layer`, the key of a request that matches no route is missing.
 pub fn path_parameter(name: impl Into<Cow<'static, str>>) -> PathParameter {
     PathParameter { name: name.into() }
 }
@@ -39,7 +38,7 @@ impl KeyExtractor for PathParameter {
                 ),
             ));
         };
-        // Nested routers see the rest of the path, the template is the whole one.
+        // A nested router sees only the rest of the path, but the template is that of the whole path.
         let uri = original.map_or(head.uri, |OriginalUri(uri)| uri);
         match find(template, uri.path(), &self.name) {
             Ok(Some(value)) => Ok(Key::untrusted(Cow::from(percent_decode(value.as_bytes())))),
@@ -62,7 +61,8 @@ impl KeyExtractor for PathParameter {
 
 struct NoMatch;
 
-/// What `path` has in place of the parameter `name`. The first of two of that name.
+/// Returns the part of `path` that the parameter `name` of `template` matches. If two parameters have the name, the
+/// first one counts.
 fn find<'a>(mut template: &str, mut path: &'a str, name: &str) -> Result<Option<&'a str>, NoMatch> {
     let mut found = None;
     while let Some(literal) = template.chars().next() {
@@ -81,7 +81,7 @@ fn find<'a>(mut template: &str, mut path: &'a str, name: &str) -> Result<Option<
                 (template, path) = (after, remaining);
             }
             _ => {
-                // `{{` and `}}` stand for one brace.
+                // `{{` and `}}` are escaped braces.
                 let doubled = matches!(literal, '{' | '}') && rest.starts_with(literal);
                 template = if doubled { rest.get(1..).unwrap_or_default() } else { rest };
                 path = path.strip_prefix(literal).ok_or(NoMatch)?;

@@ -1,24 +1,24 @@
-//! The other end of the connection.
+//! Keys from the address of the connection's peer.
 
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Key, KeyExtractor, MissingKey};
 use crate::{error::code, layer::RequestHead, model::canonical};
 
-/// The address of the connection's other end, for servers without axum: put it into the request's
+/// The address of the connection's peer, for servers without axum. Put it into the request's
 /// extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerAddr(pub SocketAddr);
 
-/// See [`peer_ip`].
+/// The extractor that [`peer_ip`] returns.
 #[derive(Clone, Copy, Debug)]
 pub struct PeerIp;
 
-/// The IP address of the connection's other end; the first 64 bits of an IPv6 address. Behind a
-/// proxy that is the proxy: see [`ClientIp`](super::ClientIp).
+/// Extracts the IP address of the connection's peer. Of an IPv6 address, the first 64 bits count.
+/// Behind a proxy, the peer is the proxy: see [`ClientIp`](super::ClientIp).
 ///
-/// It is taken from axum's `ConnectInfo<SocketAddr>` (serve
-/// `into_make_service_with_connect_info::<SocketAddr>()`), or from [`PeerAddr`].
+/// The address is taken from [`PeerAddr`], or else from axum's `ConnectInfo<SocketAddr>` (serve
+/// `into_make_service_with_connect_info::<SocketAddr>()`).
 pub fn peer_ip() -> PeerIp {
     PeerIp
 }
@@ -29,7 +29,7 @@ impl KeyExtractor for PeerIp {
     }
 }
 
-/// Returns the peer's address, as IPv4 if it stands for an IPv4 address.
+/// Returns the peer's address. An IPv6 address that stands for an IPv4 address is returned as IPv4.
 #[inline]
 pub(in crate::layer) fn address(head: &RequestHead<'_>) -> Result<IpAddr, MissingKey> {
     let address = head.extensions.get::<PeerAddr>().map(|PeerAddr(address)| *address);

@@ -1,4 +1,4 @@
-//! Keys from the query.
+//! Keys from query parameters.
 
 use std::borrow::Cow;
 
@@ -10,20 +10,21 @@ use super::{
 };
 use crate::layer::RequestHead;
 
-/// See [`query_parameter`] and [`hashed_query_parameter`].
+/// The extractor that [`query_parameter`] and [`hashed_query_parameter`] return.
 #[derive(Clone, Debug)]
 pub struct QueryParameter {
     name: Cow<'static, str>,
     form: Form,
 }
 
-/// The value of the query parameter `name` as a plain id, decoded as forms are: `%20` and `+` are
-/// spaces. Where two parameters have the name, there is none.
+/// Extracts the value of the query parameter `name` as a plain id. The name and the value are
+/// form-decoded: `%20` and `+` are spaces. If two parameters have the name, the key is missing.
 pub fn query_parameter(name: impl Into<Cow<'static, str>>) -> QueryParameter {
     QueryParameter { name: name.into(), form: Form::PlainId }
 }
 
-/// The value of the query parameter `name`, hashed: for API keys. Read as by [`query_parameter`].
+/// Extracts the value of the query parameter `name`, as [`query_parameter`] does, and hashes it.
+/// Use it for API keys.
 pub fn hashed_query_parameter(name: impl Into<Cow<'static, str>>) -> QueryParameter {
     QueryParameter { name: name.into(), form: Form::Secret("ApiKey") }
 }
@@ -41,7 +42,7 @@ impl KeyExtractor for QueryParameter {
     }
 }
 
-/// Bytes, not text: two values that are no text stay two.
+/// Decodes to bytes, not to text, so that two different values that are not UTF-8 stay different.
 fn decoded(text: &str) -> Cow<'_, [u8]> {
     if text.contains('+') {
         return Cow::Owned(percent_decode(text.replace('+', " ").as_bytes()).collect());

@@ -1,34 +1,35 @@
-//! The trait.
+//! The trait of key extractors.
 
 use super::{And, Hmac, HmacSecret, Key, MissingKey, Or};
 use crate::layer::RequestHead;
 
-/// Takes a key out of a request's head. Closures are extractors; [`from_fn`] knows the type of their parameter.
+/// Extracts a key from a request's head. Closures are extractors. With [`from_fn`], a closure's parameter needs no type
+/// annotation.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say where a request's key is found",
     label = "expected a key, such as `keys::header(\"x-api-key\")` or `keys::fixed(\"api\")`",
     note = "a closure needs the type of its parameter: `|head: &RequestHead<'_>| ...`, or `keys::from_fn(|head| ...)`"
 )]
 pub trait KeyExtractor: Send + Sync + 'static {
-    /// The key, or why there is none.
+    /// Returns the key.
     ///
     /// # Errors
-    /// [`MissingKey`]: the policy decides what becomes of the request.
+    /// [`MissingKey`] says why there is none. The policy decides what happens to the request.
     fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey>;
 
-    /// The key where it is the same for all requests: one that is no name builds no policy.
+    /// Returns the key, if it is the same for all requests. If it is not a valid name, the policy cannot be built.
     fn constant(&self) -> Option<Key> {
         None
     }
 
-    /// This key and another one together: whoever differs in one of them has a bucket of their
-    /// own. It is missing where either is; where both are, the first one's answer is given, unless
-    /// the other is a mistake in the server's setup.
+    /// Combines this key with another one. Requests that differ in one of the keys have different buckets. The combined
+    /// key is missing if either of them is. If both are missing, the first one's error is returned, unless the other
+    /// one is a misconfiguration of the server.
     ///
     /// ```
     /// use tollgate::layer::{KeyExtractor, keys};
     ///
-    /// // GET and POST of a path are limited apart.
+    /// // Each model has one bucket for GET and one for POST.
     /// let resource = keys::method().and(keys::header("x-model"));
     /// # tollgate::layer::Policy::builder().resource(resource);
     /// ```
@@ -39,8 +40,8 @@ pub trait KeyExtractor: Send + Sync + 'static {
         And::new(self, other)
     }
 
-    /// This key, or where the request lacks it another one. A mistake in the server's setup is no
-    /// reason to look further.
+    /// Uses another key if the request lacks this one. If the error is a misconfiguration of the server, the other key
+    /// is not tried.
     ///
     /// ```
     /// use tollgate::layer::{KeyExtractor, keys};
@@ -55,8 +56,8 @@ pub trait KeyExtractor: Send + Sync + 'static {
         Or::new(self, other)
     }
 
-    /// This key, hashed with `secret`: who knows the table but not the secret cannot try out
-    /// which key it is. See [`HmacSecret`].
+    /// Hashes this key with `secret`. Somebody who knows the table, but not the secret, cannot find the key by trying.
+    /// See [`HmacSecret`].
     fn hmac(self, secret: &HmacSecret) -> Hmac<Self>
     where
         Self: Sized,
@@ -65,7 +66,7 @@ pub trait KeyExtractor: Send + Sync + 'static {
     }
 }
 
-/// A key from a closure, whose parameter needs no type.
+/// Makes an extractor of a closure, whose parameter needs no type annotation.
 ///
 /// ```
 /// use tollgate::layer::{Key, MissingKey, Policy, keys};

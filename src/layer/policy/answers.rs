@@ -1,4 +1,4 @@
-//! What clients are told.
+//! The answers and headers that clients get.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use crate::layer::{
     headers::{Dialects, PartitionKeys},
 };
 
-/// What clients are told.
+/// The rules for the answers and headers that clients get.
 pub(in crate::layer) struct AnswerRules {
     pub(in crate::layer) report: ReportLimits,
     pub(in crate::layer) dialects: Dialects,
     pub(in crate::layer) jitter: Jitter,
-    /// If gRPC requests are answered with a gRPC status.
+    /// `true` if gRPC requests are answered with a gRPC status.
     pub(in crate::layer) grpc: bool,
     pub(in crate::layer) custom: Option<Arc<dyn Answer>>,
 }
@@ -30,7 +30,7 @@ impl AnswerRules {
     }
 }
 
-/// What a builder was told.
+/// The settings of a builder, not yet checked.
 #[derive(Clone, Default)]
 pub(super) struct Draft {
     report: ReportLimits,
@@ -48,7 +48,7 @@ impl Draft {
             true => Ok((limits.known(name)?, unit)),
             false => Err(InvalidPolicy::QuotaUnit(unit.as_str().to_owned())),
         };
-        // What was said last stands first, and is found.
+        // The unit that was set last is found first.
         let units = self.units.into_iter().rev().map(unit).collect::<Result<_, _>>()?;
         let dialects = if self.dialects.is_empty() { vec![Dialect::default()] } else { self.dialects };
         let partitions = |secret: Vec<u8>| {
@@ -67,20 +67,20 @@ impl Draft {
     }
 }
 
-/// Answers.
+/// Settings of the answers and headers.
 impl PolicyBuilder {
-    /// Which limits granted responses report. Default: [`ReportLimits::All`].
+    /// Sets which limits granted responses report. Default: [`ReportLimits::All`].
     pub fn report(mut self, report: ReportLimits) -> Self {
         self.answers.report = report;
         self
     }
 
-    /// Adds a way to tell clients where their limits stand. Without any it is
-    /// [`IetfDraft::Draft11`](crate::layer::IetfDraft::Draft11). Two dialects that have a header in
-    /// common make no policy.
+    /// Adds a dialect, in which responses tell clients the state of their limits. Without any, it is
+    /// [`IetfDraft::Draft11`](crate::layer::IetfDraft::Draft11). If two dialects have a header in common,
+    /// [`build`](Self::build) fails.
     ///
     /// A dialect with errors of its own, [`OpenAi`](crate::layer::OpenAi) or [`Anthropic`](crate::layer::Anthropic),
-    /// shapes the bodies of refusals, too. Of several the one that was added first does.
+    /// also sets the shape of the bodies of refusals. If there are several, the one that was added first does.
     ///
     /// ```
     /// use tollgate::{Limit, layer::{Anthropic, IetfDraft, Policy, XRateLimit, keys}};
@@ -101,38 +101,38 @@ impl PolicyBuilder {
         self
     }
 
-    /// Says what the limit `name` counts, in `RateLimit-Policy`. What nobody says counts requests.
+    /// Sets the unit that the limit `name` counts, for `RateLimit-Policy`. A limit without a unit counts requests.
     pub fn unit(mut self, name: impl Into<String>, unit: QuotaUnit) -> Self {
         self.answers.units.push((name.into(), unit));
         self
     }
 
-    /// Tells clients whose quota it is, by the `pk` of `RateLimit` and `RateLimit-Policy`: clients
-    /// that use several keys can tell their quotas apart. It is a hash of entity and resource keyed
-    /// by `secret` (at least 16 bytes, the same in all processes), from which neither can be found.
-    /// A parent's limits go without. Off by default: it costs each response a hash.
+    /// Adds the partition key `pk` to `RateLimit` and `RateLimit-Policy`, so that clients with several keys can tell
+    /// their quotas apart. It is a hash of the entity and the resource, keyed by `secret` (at least 16 bytes, the same
+    /// in all processes). Neither can be found from the hash. The limits of a parent have no `pk`. Off by default: it
+    /// costs one hash for each response.
     pub fn partition_keys(mut self, secret: impl AsRef<[u8]>) -> Self {
         self.answers.secret = Some(secret.as_ref().to_vec());
         self
     }
 
-    /// Tells clients to try again later than need be, by chance. Off by default.
+    /// Adds a random time to the wait that clients are told before they retry. Off by default.
     pub fn jitter(mut self, jitter: Jitter) -> Self {
         self.answers.jitter = Some(jitter);
         self
     }
 
-    /// Answers gRPC requests that are refused as all others: with an HTTP status and a document. By default they get a
+    /// Answers refused gRPC requests like all others, with an HTTP status and a problem document. By default they get a
     /// gRPC status.
     ///
-    /// A gRPC request is a POST with the `content-type` `application/grpc`, or one that begins with `application/grpc+`,
-    /// over HTTP/2 or with `te: trailers`; or a POST with `application/grpc-web` or `application/grpc-web-text`.
+    /// A gRPC request is a POST over HTTP/2 or with `te: trailers`, if its `content-type` is `application/grpc` or
+    /// begins with `application/grpc+`. A POST with `application/grpc-web` or `application/grpc-web-text` is one too.
     pub fn without_grpc_answers(mut self) -> Self {
         self.answers.without_grpc = true;
         self
     }
 
-    /// Answers the requests that are refused. Default: a status and a problem document, an error in the shape of a
+    /// Replaces the answers to refused requests. Default: a status and a problem document, an error in the shape of a
     /// [dialect](Self::dialect), or a gRPC status.
     pub fn answer(mut self, answer: impl Answer) -> Self {
         self.answers.custom = Some(Arc::new(answer));

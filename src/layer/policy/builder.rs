@@ -1,11 +1,11 @@
-//! Building a policy. Each aspect's settings stand beside its rules.
+//! The builder of a policy. The settings of each aspect are in the file of its rules.
 
 use std::{fmt, sync::Arc};
 
 use super::{InvalidPolicy, Policy, answers, cost, decision, limits, rules::Rules, settlement, subject};
 use crate::telemetry;
 
-/// Builds a [`Policy`]. Policies that have much in common begin as clones of one builder.
+/// Builds a [`Policy`]. To build several policies that have much in common, clone a builder.
 ///
 /// ```
 /// use tollgate::{Limit, layer::{Policy, keys}};
@@ -33,10 +33,10 @@ impl fmt::Debug for PolicyBuilder {
 }
 
 impl PolicyBuilder {
-    /// The policy, checked.
+    /// Checks the settings and builds the policy.
     ///
     /// # Errors
-    /// [`InvalidPolicy`].
+    /// [`InvalidPolicy`] says which setting is missing or wrong.
     pub fn build(self) -> Result<Policy, InvalidPolicy> {
         let subject = self.subject.check()?;
         let limits = self.limits.check()?;
@@ -44,7 +44,7 @@ impl PolicyBuilder {
         let decision = self.decision.check(&limits)?;
         let settlement = self.settlement.check(&limits)?;
         let answers = self.answers.check(&limits)?;
-        // A handler says what it costs, or more is asked for as a body streams by.
+        // If the handler sets the cost, or if more is acquired while the body streams, no cost is needed here.
         if !decision.in_handler && settlement.top_up.is_none() {
             settlement.limits().filter(|limit| !cost.names(limit)).for_each(telemetry::settled_without_cost);
         }

@@ -1,4 +1,4 @@
-//! What requests cost before they are answered.
+//! The cost that a request is charged before it is answered.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use crate::{
     model::{Cost, LimitName, Limits},
 };
 
-/// The least that a request is charged of a limit that it is to pay for, in tokens.
+/// The minimum that a request is charged for a limit that it has to pay for, in tokens.
 pub(in crate::layer) const LEAST: u64 = 1;
 
-/// What a request is charged before it is answered.
+/// The rules for the cost that a request is charged before it is answered.
 #[derive(Default)]
 pub(in crate::layer) struct CostRules {
     pub(in crate::layer) fixed: Cost,
@@ -31,7 +31,7 @@ impl CostRules {
         self.estimates.is_empty() && self.learned.is_empty()
     }
 
-    /// Returns `true` if anything says what requests cost of the limit.
+    /// Returns `true` if any rule gives a cost in tokens of the limit.
     pub(super) fn names(&self, limit: &LimitName) -> bool {
         self.fixed.get(limit.as_str()).is_some()
             || self
@@ -42,15 +42,15 @@ impl CostRules {
                 .any(|name| name == limit)
     }
 
-    /// What is known of an entity and a resource goes by this.
+    /// Returns the key under which the learned costs of an entity and a resource are found.
     pub(in crate::layer) fn key<'a>(&self, entity: impl FnOnce() -> &'a str, resource: &str) -> u64 {
         if self.learned.is_empty() { 0 } else { self.seen.key(entity(), resource) }
     }
 
-    /// Returns what a request costs: what its head says, else what was learned, else what is fixed.
+    /// Returns the cost of a request: the estimate from its head, or else the learned cost, or else the fixed cost.
     ///
-    /// Only what is fixed may be 0. A client chooses what the head says, and has a part in what was learned: at 0 its
-    /// requests would pass however deep the bucket is in debt.
+    /// Only the fixed cost may be 0. A client chooses its head, and influences what is learned. If one of these could
+    /// be 0, its requests would pass even if the bucket is deep in debt.
     pub(in crate::layer) fn estimate(&self, key: u64, head: &RequestHead<'_>, limits: Option<&Limits>) -> Cost {
         let mut cost = self.fixed.clone();
         for (limit, learned) in &self.learned {
@@ -67,7 +67,7 @@ impl CostRules {
         cost
     }
 
-    /// Learns from a lease that is about to be committed, of limits whose real use is `known`.
+    /// Learns from a lease that is about to be committed. Only limits whose real use is `known` count.
     pub(in crate::layer) fn learn(&self, lease: &Lease, known: impl Fn(&str) -> bool) {
         for (limit, learned) in &self.learned {
             let limit = limit.as_str();
@@ -78,7 +78,7 @@ impl CostRules {
         }
     }
 
-    /// The limit has become smaller than what was learned.
+    /// Lowers the learned cost to the capacity of the limit, which has become smaller.
     pub(in crate::layer) fn unlearn(&self, error: &ExceedsCapacity) {
         for (_, learned) in self.learned.iter().filter(|(limit, _)| *limit == error.limit) {
             learned.cap(self.seen.key_of(&error.entity, &error.resource), error.capacity);
@@ -86,7 +86,7 @@ impl CostRules {
     }
 }
 
-/// What a builder was told.
+/// The settings of a builder, not yet checked.
 #[derive(Clone, Default)]
 pub(super) struct Draft {
     fixed: Vec<(String, u64)>,
@@ -126,32 +126,32 @@ impl CostRules {
     }
 }
 
-/// Costs.
+/// Settings of the cost.
 impl PolicyBuilder {
-    /// The cost of every request in tokens of the limit `name`. A limit without one costs 1. With 0, requests do not
-    /// touch the limit, however deep it is in debt: nothing but this says so.
+    /// Sets the cost of every request in tokens of the limit `name`. A limit without a cost costs 1. With 0, requests
+    /// do not use the limit, even if it is deep in debt. No other setting can do that.
     ///
-    /// Where the limits are stored ones and lack it, requests are answered with 500.
+    /// If the limits are stored ones and lack `name`, requests are answered with 500.
     pub fn cost(mut self, name: impl Into<String>, tokens: u64) -> Self {
         self.cost.fixed.push((name.into(), tokens));
         self
     }
 
-    /// Estimates the cost of a request in tokens of the limit `name` from its head. If it gives none, what was
-    /// [learned](Self::learn) holds, or else the fixed [`cost`](Self::cost). An estimate of 0 counts as 1.
+    /// Estimates the cost of a request in tokens of the limit `name` from its head. If there is no estimate, the
+    /// [learned](Self::learn) cost is charged, or else the fixed [`cost`](Self::cost). An estimate of 0 counts as 1.
     ///
-    /// With `.cost(name, 0)` beside it, requests whose head tells nothing do not touch the limit. Say so only if the
-    /// estimate is a closure that decides it: a client can leave a header out.
+    /// With `.cost(name, 0)` beside it, requests without an estimate do not use the limit. Do this only if the estimate
+    /// is a closure that decides it: a client can leave a header out.
     pub fn estimate(mut self, name: impl Into<String>, estimate: impl Estimate) -> Self {
         self.cost.estimates.push((name.into(), Arc::new(estimate)));
         self
     }
 
-    /// Estimates the cost of a request in tokens of the limit `name` by what was really used
-    /// before. It needs something that tells: a [`settle`](Self::settle) rule, or a handler.
+    /// Estimates the cost of a request in tokens of the limit `name` from the real use of earlier requests. A
+    /// [`settle`](Self::settle) rule or the handler must report the real use.
     ///
-    /// Where a stored limit has become smaller than what was learned, one request is refused for
-    /// exceeding the capacity before that is noticed.
+    /// If a stored limit becomes smaller than the learned cost, one request is refused because it exceeds the capacity.
+    /// After that, the learned cost is lowered.
     pub fn learn(mut self, name: impl Into<String>, learn: Learn) -> Self {
         self.cost.learned.push((name.into(), learn));
         self

@@ -1,4 +1,4 @@
-//! How a request is decided, and what holds where there is no decision.
+//! The decision about a request, and the action if there is no decision.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,75 +9,75 @@ use crate::{
     model::{LimitName, StoredOnUnavailable},
 };
 
-/// How a request is decided.
+/// The rules for the decision about a request.
 #[derive(Clone, Debug, Default)]
 pub(in crate::layer) struct DecisionRules {
     pub(in crate::layer) on_unavailable: OnUnavailable,
     pub(in crate::layer) without_parent: bool,
     pub(in crate::layer) prefetch: Option<Prefetch>,
     pub(in crate::layer) together: bool,
-    /// `true` if the handler acquires.
+    /// `true` if the handler acquires the lease.
     pub(in crate::layer) in_handler: bool,
-    /// `true` if responses tell what limits that only observe would have done.
+    /// `true` if responses report the denials of limits in shadow mode.
     pub(in crate::layer) reports_shadow: bool,
-    /// What is done where the request is not simply granted.
+    /// The options for a request that is not granted at once. `None` if there are none.
     pub(in crate::layer) recourse: Option<Arc<Recourse>>,
 }
 
 impl DecisionRules {
-    /// Returns `true` if requests are granted or denied, and that is all.
+    /// Returns `true` if the layer grants or denies each request, without any further options.
     pub(super) fn is_plain(&self) -> bool {
         !self.in_handler && self.recourse.is_none()
     }
 
-    /// Returns `true` if the policy only observes.
+    /// Returns `true` if the policy is in shadow mode.
     pub(in crate::layer) fn is_shadow(&self) -> bool {
         self.recourse.as_ref().is_some_and(|recourse| matches!(recourse.shadow, Shadow::All))
     }
 
-    /// Returns `true` if the limit only observes.
+    /// Returns `true` if the limit is in shadow mode.
     pub(in crate::layer) fn observes(&self, limit: &LimitName) -> bool {
         self.recourse.as_ref().is_some_and(|recourse| recourse.shadow.covers(limit))
     }
 }
 
-/// What becomes of a request that the store gives no decision for.
+/// The action for a request if the store gives no decision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnUnavailable {
-    /// What the system's stored config says, as it was last seen; answered with 503 where it says
-    /// nothing.
+    /// Follows the system's stored config, as it was last read. If the config says nothing, the request is answered
+    /// with 503.
     #[default]
     Stored,
-    /// Answered with 503.
+    /// Answers the request with 503.
     Block,
-    /// Passed on unlimited, with a [`LeaseHandle`](crate::layer::LeaseHandle) that charges nothing.
+    /// Passes the request on unlimited, with a [`LeaseHandle`](crate::layer::LeaseHandle) that charges nothing.
     Allow,
-    /// Decided by this process alone, by its share of the limits:
-    /// [`Acquire::or_locally`](crate::limiter::Acquire::or_locally) says how. Answered with 503 where
-    /// that cannot be: no limits are known, or the request asks for more than the share of a capacity.
+    /// Lets this process decide alone, by its share of the limits, as
+    /// [`Acquire::or_locally`](crate::limiter::Acquire::or_locally) describes. If that is not possible, the request is
+    /// answered with 503: no limits are known, or the request asks for more than the share of a capacity.
     Local {
-        /// The share: [`Share::one_of`] the number of processes.
+        /// The share of this process: [`Share::one_of`] the number of processes.
         share: Share,
     },
 }
 
 impl OnUnavailable {
-    /// Returns `true` if a request passes that has no decision because of `error`. `stored` is what the stored config
-    /// says.
+    /// Returns `true` if a request passes that has no decision because of `error`. `stored` is the action in the stored
+    /// config.
     pub(in crate::layer) fn allows(self, error: &Unavailable, stored: Option<StoredOnUnavailable>) -> bool {
-        // A mistake that lasts would switch the limits off for good.
+        // Any other error does not go away by itself, so it would switch the limits off for good.
         error.is_outage()
             && match self {
                 Self::Stored => stored == Some(StoredOnUnavailable::Allow),
-                // What could not be decided locally is not decided.
+                // `error` then says that a local decision was not possible either.
                 Self::Block | Self::Local { .. } => false,
                 Self::Allow => true,
             }
     }
 }
 
-/// What a builder was told.
+/// The settings of a builder, not yet checked.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Draft {
     on_unavailable: OnUnavailable,
@@ -101,7 +101,7 @@ impl Draft {
         };
         let shadow = shadow(self.shadow, self.shadow_limits, limits)?;
         let waiters = self.max_waiters.unwrap_or(Wait::WAITERS);
-        // A policy that only observes delays nothing.
+        // A policy in shadow mode delays no request.
         let wait = self.wait.filter(|_| !matches!(shadow, Shadow::All)).map(|most| Wait { most, waiters });
         let plain = local.is_none() && shadow.is_none() && wait.is_none();
         Ok(DecisionRules {
@@ -127,31 +127,30 @@ fn shadow(all: bool, names: Vec<String>, limits: &PolicyLimits) -> Result<Shadow
     })
 }
 
-/// Decisions.
+/// Settings of the decision.
 impl PolicyBuilder {
-    /// Charges the entity's own bucket alone, and does not look whether it has a parent: that
-    /// saves the first request of an entity and resource one round trip.
+    /// Charges only the entity's own bucket, and does not look up if the entity has a parent. This saves one round trip
+    /// for the first request of an entity and resource.
     pub fn without_parent(mut self) -> Self {
         self.decision.without_parent = true;
         self
     }
 
-    /// Takes tokens ahead and grants from memory: see [`Prefetch`] for what that costs.
+    /// Prefetches tokens, and grants requests from memory. [`Prefetch`] describes the cost.
     pub fn prefetch(mut self, prefetch: Prefetch) -> Self {
         self.decision.prefetch = Some(prefetch);
         self
     }
 
-    /// Charges the entity and its parent in one transaction, as
-    /// [`Acquire::in_one_transaction`](crate::limiter::Acquire::in_one_transaction) does, at the price that it
-    /// names.
+    /// Charges the entity and its parent in one transaction, like
+    /// [`Acquire::in_one_transaction`](crate::limiter::Acquire::in_one_transaction), which also describes the cost.
     pub fn in_one_transaction(mut self) -> Self {
         self.decision.together = true;
         self
     }
 
-    /// What becomes of a request for which the store gives no decision within the acquire's
-    /// deadline. Default: [`OnUnavailable::Stored`].
+    /// Sets the action for a request if the store gives no decision within the deadline of the acquire. Default:
+    /// [`OnUnavailable::Stored`].
     ///
     /// ```
     /// use tollgate::{Limit, layer::{OnUnavailable, Policy, keys}, limiter::Share};
@@ -170,12 +169,12 @@ impl PolicyBuilder {
         self
     }
 
-    /// Waits for capacity, for up to `most`, instead of answering 429, as
-    /// [`Acquire::until_ready`](crate::limiter::Acquire::until_ready) does. If a request would have to wait
-    /// longer, it is answered with 429 at once. The `Retry-After` counts all who wait.
+    /// Waits for capacity, for up to `most`, instead of answering 429, like
+    /// [`Acquire::until_ready`](crate::limiter::Acquire::until_ready). If a request would have to wait longer, it is
+    /// answered with 429 at once. Its `Retry-After` includes all requests that wait.
     ///
-    /// If the client goes, its place is given back. The wait comes on top of the limiter's deadline, which is that
-    /// of the store call.
+    /// If the client disconnects, the request's place in the queue is given back. The limiter's deadline is that of the
+    /// store call, and does not include the wait.
     ///
     /// # Cost
     /// None beside the one write of the request.
@@ -198,42 +197,42 @@ impl PolicyBuilder {
         self
     }
 
-    /// Limits how many requests of this process [wait](Self::wait) for one bucket. If the bucket is short, more are
-    /// answered with 429. Default: 100.
+    /// Limits how many requests of this process [wait](Self::wait) for one bucket. If as many wait and the bucket does
+    /// not have the tokens, further requests are answered with 429. Default: 100.
     pub fn max_waiters(mut self, waiters: usize) -> Self {
         self.decision.max_waiters = Some(waiters);
         self
     }
 
-    /// Only observes: everything is evaluated, charged and reported, and no request is refused for
-    /// whatever reason. What would have been denied is charged nothing.
+    /// Runs the policy in shadow mode: every request is evaluated, charged and reported, but none is refused for any
+    /// reason. A request that would have been denied is charged nothing.
     ///
-    /// What it would have done is an event, `shadow denial`, stands in the
-    /// [`RateLimitStatus`](crate::layer::RateLimitStatus), and in a header with
-    /// [`report_shadow`](Self::report_shadow). `RateLimit` fields are not sent: clients would slow
-    /// down for limits that do not hold. [`wait`](Self::wait) has no effect.
+    /// The denial is emitted as an event, `shadow denial`. It is also in the
+    /// [`RateLimitStatus`](crate::layer::RateLimitStatus) and, with [`report_shadow`](Self::report_shadow), in a
+    /// header. `RateLimit` fields are not sent, because clients would slow down for limits that are not enforced.
+    /// [`wait`](Self::wait) has no effect.
     pub fn shadow(mut self) -> Self {
         self.decision.shadow = true;
         self
     }
 
-    /// Lets the limit `name` only observe, of the parent too; the others decide.
-    /// [`Acquire::shadow`](crate::limiter::Acquire::shadow) says what is charged, and what it costs.
+    /// Runs the limit `name` in shadow mode, also that of the parent. The other limits decide.
+    /// [`Acquire::shadow`](crate::limiter::Acquire::shadow) describes what is charged, and what it costs.
     pub fn shadow_limit(mut self, name: impl Into<String>) -> Self {
         self.decision.shadow_limits.push(name.into());
         self
     }
 
-    /// Tells clients which limits would have denied the request, if they did not only observe:
-    /// `x-ratelimit-shadow: "tpm";t=12`, with the seconds until they would have granted it.
+    /// Reports to clients which limits would have denied the request if they were not in shadow mode:
+    /// `x-ratelimit-shadow: "tpm";t=12`, with the number of seconds until they would have granted it.
     pub fn report_shadow(mut self) -> Self {
         self.decision.reports_shadow = true;
         self
     }
 
-    /// Leaves it to the handler to acquire, when it knows what the request costs: by the
-    /// [`BoundLimiter`](crate::layer::BoundLimiter) that the layer puts into the request's extensions.
-    /// Everything else of the policy holds as ever.
+    /// Lets the handler acquire the lease when it knows the cost of the request, with the
+    /// [`BoundLimiter`](crate::layer::BoundLimiter) that the layer puts into the request's extensions. All other rules
+    /// of the policy apply as usual.
     pub fn acquire_in_handler(mut self) -> Self {
         self.decision.in_handler = true;
         self

@@ -1,4 +1,4 @@
-//! Who passes unlimited.
+//! Requests that are exempt from the limits.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -13,7 +13,7 @@ use crate::{
 
 type Predicate = Arc<dyn Fn(&RequestHead<'_>) -> bool + Send + Sync>;
 
-/// The requests that pass unlimited.
+/// The rules that exempt requests from the limits.
 #[derive(Clone, Default)]
 pub(in crate::layer) struct ExemptRules {
     heads: Vec<Predicate>,
@@ -22,10 +22,10 @@ pub(in crate::layer) struct ExemptRules {
 }
 
 impl ExemptRules {
-    /// Whether the request passes, whoever it is.
+    /// Returns `true` if the request is exempt, whatever its entity is.
     ///
     /// # Errors
-    /// Where the server is set up wrongly. A client whose address is not known is not exempt.
+    /// [`MissingKey`] if the server is misconfigured. A client whose address is not known is not exempt.
     pub(in crate::layer) fn head(&self, head: &RequestHead<'_>) -> Result<bool, MissingKey> {
         if self.heads.iter().any(|exempt| exempt(head)) {
             return Ok(true);
@@ -40,20 +40,19 @@ impl ExemptRules {
         Ok(false)
     }
 
-    /// Returns `true` if the entity's requests pass.
+    /// Returns `true` if the entity's requests are exempt.
     pub(in crate::layer) fn entity(&self, entity: &str) -> bool {
         self.entities.contains(entity)
     }
 }
 
-/// Exemptions.
+/// Settings of the exemptions.
 ///
-/// Requests that are exempt pass as if there were no layer: nothing is charged or reported. Handlers find a
-/// [`LeaseHandle`](crate::layer::LeaseHandle) that charges nothing, instead of one of a layer further out, unless the
-/// policy is [`without_handle`](Self::without_handle).
+/// Exempt requests pass as if there were no layer: nothing is charged or reported. Handlers get a
+/// [`LeaseHandle`](crate::layer::LeaseHandle) that charges nothing, in place of the handle of an outer layer, unless
+/// the policy is [`without_handle`](Self::without_handle).
 impl PolicyBuilder {
-    /// Lets requests pass unlimited that a closure says so of. It is asked before any key is looked
-    /// for.
+    /// Exempts the requests for which the closure returns `true`. The closure is called before any key is extracted.
     ///
     /// ```
     /// use tollgate::layer::{Policy, RequestHead};
@@ -65,15 +64,14 @@ impl PolicyBuilder {
         self
     }
 
-    /// Lets clients pass unlimited whose address, as `client` finds it, is in one of `networks`.
-    /// Where it is not known the request is limited as any other.
+    /// Exempts clients whose address, as `client` finds it, is in one of `networks`. A client whose address is not
+    /// known is limited like any other.
     pub fn exempt_networks(mut self, client: ClientIp, networks: Networks) -> Self {
         self.subject.exempt().networks.push((client, networks));
         self
     }
 
-    /// Lets these entities pass unlimited. What clients can choose themselves, a plain id in a
-    /// header, must not be among them.
+    /// Exempts these entities. Do not exempt an id that clients can choose themselves, such as a plain id in a header.
     pub fn exempt_entities(mut self, entities: impl IntoIterator<Item = EntityId>) -> Self {
         self.subject.exempt().entities.extend(entities);
         self

@@ -1,39 +1,40 @@
-//! What is wrong with a policy.
+//! The error of a policy builder.
 
 use http::HeaderName;
 
 use crate::model::{InvalidLimits, InvalidName, LimitName};
 
-/// A policy that cannot be.
+/// The error for a policy that cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidPolicy {
-    /// Nobody says who is limited.
+    /// There is no extractor for the entity.
     #[error("a policy needs an entity key")]
     NoEntity,
-    /// Nobody says what is used.
+    /// There is no extractor for the resource.
     #[error("a policy needs a resource key")]
     NoResource,
-    /// The limits cannot stand together, or there is none.
+    /// The limits cannot be used together, or there are none.
     #[error(transparent)]
     Limits(#[from] InvalidLimits),
-    /// A fixed key or a limit's name is not a name.
+    /// A fixed key or the name of a limit is not a valid name.
     #[error(transparent)]
     Name(#[from] InvalidName),
-    /// A cost, an estimate or a settle rule names a limit that the policy does not have.
+    /// A setting, such as a cost, an estimate or a settle rule, names a limit that the policy does
+    /// not have.
     #[error("the policy has no limit {0}")]
     UnknownLimit(String),
-    /// The share of the limits that holds while the store is down is nothing, or more than all.
+    /// The share of the limits for store outages is nothing, or more than the whole.
     #[error("a share must be more than nothing, and no more than the whole")]
     Share,
-    /// A fixed cost that no full bucket holds.
+    /// A fixed cost is larger than the capacity of its limit.
     #[error("the cost of {limit} is {cost}, its capacity only {capacity}")]
     CostExceedsCapacity {
         /// The limit.
         limit: LimitName,
-        /// Tokens asked for.
+        /// The cost in tokens.
         cost: u64,
-        /// Tokens that a full bucket holds.
+        /// The number of tokens that a full bucket holds.
         capacity: u64,
     },
     /// Two dialects have a header in common.
@@ -42,10 +43,10 @@ pub enum InvalidPolicy {
         /// The header.
         header: HeaderName,
     },
-    /// A dialect whose headers stand for certain limits was told none.
+    /// A dialect whose headers stand for certain limits was given no limit.
     #[error("a dialect tells of no limit")]
     EmptyDialect,
-    /// A unit that no field can hold as it is.
+    /// A quota unit is empty, too long, or has characters that are not allowed.
     #[error("{0:?} is no quota unit: 1 to 64 ASCII letters, digits and -_.:/")]
     QuotaUnit(String),
     /// A settle rule looks for a number at a place that is not a JSON pointer.
@@ -54,9 +55,9 @@ pub enum InvalidPolicy {
     /// A secret that can be guessed.
     #[error("a secret for partition keys needs {shortest} bytes, not {length}")]
     ShortSecret {
-        /// Bytes given.
+        /// The number of bytes that were given.
         length: usize,
-        /// Bytes needed.
+        /// The number of bytes that are needed.
         shortest: usize,
     },
 }

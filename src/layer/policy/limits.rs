@@ -1,33 +1,33 @@
-//! Which limits hold.
+//! The limits of a policy.
 
 use super::{InvalidPolicy, PolicyBuilder};
 use crate::model::{Limit, LimitName, Limits};
 
-/// Which limits hold for a policy's requests.
+/// The limits that apply to a policy's requests.
 #[derive(Clone, Debug)]
 pub(in crate::layer) enum PolicyLimits {
-    /// Those that are stored in the table.
+    /// The limits that are stored in the table.
     Stored,
-    /// Those that are stored, or where there are none these.
+    /// The stored limits, or these if none are stored.
     StoredOr(Limits),
-    /// These, whatever is stored.
+    /// These limits, whatever is stored.
     Exactly(Limits),
 }
 
 impl PolicyLimits {
-    /// The name, if the limits may have it.
+    /// Returns the name of a limit, if the policy can have a limit of this name.
     pub(in crate::layer) fn known(&self, name: String) -> Result<LimitName, InvalidPolicy> {
         match self {
             Self::Exactly(limits) => match limits.index(&name) {
                 Some(index) => Ok(limits[index].name().clone()),
                 None => Err(InvalidPolicy::UnknownLimit(name)),
             },
-            // What is stored may have it.
+            // The stored limits may have the name.
             Self::Stored | Self::StoredOr(_) => Ok(LimitName::new(name)?),
         }
     }
 
-    /// Those that the policy brings along.
+    /// Returns the limits that are set in the policy.
     pub(in crate::layer) fn own(&self) -> Option<&Limits> {
         match self {
             Self::Stored => None,
@@ -35,7 +35,7 @@ impl PolicyLimits {
         }
     }
 
-    /// Those that hold whatever is stored.
+    /// Returns the limits that apply whatever is stored.
     pub(in crate::layer) fn exactly(&self) -> Option<&Limits> {
         match self {
             Self::Exactly(limits) => Some(limits),
@@ -44,7 +44,7 @@ impl PolicyLimits {
     }
 }
 
-/// What a builder was told.
+/// The settings of a builder, not yet checked.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Draft {
     exactly: Vec<Limit>,
@@ -61,20 +61,20 @@ impl Draft {
     }
 }
 
-/// Limits.
+/// Settings of the limits.
 impl PolicyBuilder {
-    /// Adds a limit that holds whatever is stored. All limits of a policy are charged together,
-    /// all or none.
+    /// Adds a limit that applies whatever is stored. A request is charged for all limits of a
+    /// policy, or for none.
     ///
-    /// A policy without limits goes by those that are stored in the table. Where there are none,
+    /// A policy without limits uses the limits that are stored in the table. If none are stored,
     /// its requests are answered with 500.
     pub fn limit(mut self, limit: Limit) -> Self {
         self.limits.exactly.push(limit);
         self
     }
 
-    /// Adds a limit for entities and resources that no stored level has limits for. It has no
-    /// effect beside [`limit`](Self::limit).
+    /// Adds a limit for entities and resources for which no limits are stored at any level. It has
+    /// no effect together with [`limit`](Self::limit).
     pub fn default_limit(mut self, limit: Limit) -> Self {
         self.limits.default.push(limit);
         self

@@ -1,14 +1,14 @@
-//! What the layer does with the requests of a route.
+//! Policies: the rules that the layer applies to the requests of a route.
 //!
-//! | question | rules |
+//! | question | module |
 //! |---|---|
-//! | who asks, and for what | `subject` |
-//! | who passes unlimited | `exempt` |
-//! | which limits hold | `limits` |
-//! | what it costs at first | `cost` |
-//! | how it is decided | `decision` |
-//! | what it cost in the end | `settlement` |
-//! | what the client is told | `answers` |
+//! | who sends the request, and what does it use | `subject` |
+//! | is it exempt | `exempt` |
+//! | which limits apply | `limits` |
+//! | what is it charged first | `cost` |
+//! | how is it decided | `decision` |
+//! | what did it really use | `settlement` |
+//! | what is the client told | `answers` |
 
 mod answers;
 mod builder;
@@ -47,27 +47,27 @@ pub(super) use rules::Rules;
 pub(super) use settlement::SettlementRules;
 pub(super) use subject::Subject;
 
-/// What the layer does with the requests of a route: keys, limits, cost, settle rules, failure
-/// mode. Clones are cheap.
+/// The rules that the layer applies to the requests of a route: keys, limits, cost, settle rules, failure mode. Clones
+/// are cheap.
 #[derive(Clone)]
 pub struct Policy {
     pub(super) rules: Arc<Rules>,
 }
 
 impl Policy {
-    /// Begins a policy.
+    /// Returns a builder for a policy.
     pub fn builder() -> PolicyBuilder {
         PolicyBuilder::default()
     }
 
-    /// One limit for every peer address: [`peer_ip`] as entity, `http` as resource, cost 1. An
-    /// address has no parent.
+    /// Creates a policy with one limit for each peer address: [`peer_ip`] is the entity, `http` the resource, and the
+    /// cost is 1. An address has no parent.
     pub fn per_ip(limit: Limit) -> Self {
         Self::per_address(peer_ip(), true, limit)
     }
 
-    /// One limit for every client address behind proxies, as [`per_ip`](Self::per_ip): `client`
-    /// says where the address is found, and whose word counts.
+    /// Creates a policy with one limit for each client address behind proxies, like [`per_ip`](Self::per_ip). `client`
+    /// names the source of the address, and the proxies to trust.
     ///
     /// ```
     /// use tollgate::{Limit, layer::{Policy, keys::{ClientIp, Networks}}};
@@ -93,10 +93,9 @@ impl Policy {
         Self { rules: Arc::new(rules) }
     }
 
-    /// The headers that responses may have because of the policy, but for those that scripts in
-    /// browsers may read anyway: for `Access-Control-Expose-Headers`. Those of gRPC answers, which
-    /// browsers do not ask for (gRPC-Web has them in the body), are not among them; nor are those that [answers of your
-    /// own](PolicyBuilder::answer) add.
+    /// Returns the headers that the policy may add to responses, for `Access-Control-Expose-Headers`. Headers that
+    /// scripts in browsers can always read are left out. So are those of gRPC answers, because browsers do not send
+    /// gRPC requests (gRPC-Web has them in the body), and those of [answers of your own](PolicyBuilder::answer).
     ///
     /// ```
     /// use tollgate::{Limit, layer::Policy};
@@ -111,7 +110,7 @@ impl Policy {
         [RETRY_AFTER, WWW_AUTHENTICATE].into_iter().chain(retries).chain(dialects).chain(shadow).collect()
     }
 
-    /// The limits that the policy brings along; `None` where it goes by stored ones alone.
+    /// Returns the limits that are set in the policy. `None` if it uses only stored ones.
     pub fn limits(&self) -> Option<&Limits> {
         self.rules.limits.own()
     }

@@ -4,9 +4,10 @@ use crate::layer::{ReportLimits, headers::AloneFields};
 
 use super::{AnswerRules, CostRules, DecisionRules, PolicyLimits, SettlementRules, Subject};
 
-/// The checked parts of a policy, one for each question that a request asks.
+/// The checked parts of a policy, one for each question about a request.
 ///
-/// In this order: what every request asks stands beside the reference count, which it has touched.
+/// The order of the fields is fixed by `repr(C)`: the part that every request reads first is next to the reference
+/// count of the `Arc`, whose cache line the request has just touched.
 #[repr(C)]
 pub(in crate::layer) struct Rules {
     pub(in crate::layer) plain: Plain,
@@ -18,17 +19,18 @@ pub(in crate::layer) struct Rules {
     pub(in crate::layer) answers: AnswerRules,
 }
 
-/// What of a policy says nothing beyond the simplest, so that requests need not ask.
+/// The parts of a policy that are of the simplest kind. This is computed once, so that requests need not check it.
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub(in crate::layer) struct Plain {
-    /// One limit of the policy's own, a token of it, and no way but to grant or to deny.
+    /// `true` if the policy has one limit of its own, the cost is one token, and a request is only granted or denied.
     pub(in crate::layer) decision: bool,
-    /// And that for every peer address, of one resource, with no exemptions.
+    /// `true` if, in addition, the entity is the peer address, the resource is fixed and there are no exemptions.
     pub(in crate::layer) peer: bool,
-    /// As `decision`, and nobody settles: no rule, no handler, no answer that depends on the request.
+    /// `true` if, in addition to `decision`, nothing settles: no rule, no handler, no answer that depends on the
+    /// request.
     pub(in crate::layer) settlement: bool,
-    /// What responses tell, where that is one limit, which holds.
+    /// The headers of responses, if they report one limit, which is enforced.
     pub(in crate::layer) report: Option<AloneFields>,
 }
 

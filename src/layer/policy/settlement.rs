@@ -1,4 +1,4 @@
-//! What requests turn out to have cost.
+//! The settlement: the cost of a request when its real use is known.
 
 use std::ops::RangeBounds;
 
@@ -15,20 +15,20 @@ use crate::{
     model::LimitName,
 };
 
-/// The most that rules settle a request to, in full buckets, unless the policy says otherwise. A wrong value then locks
-/// a key for that many times the time in which its bucket fills, at worst.
+/// The default for the most that rules settle a request to, in full buckets. In the worst case, a wrong value blocks a
+/// key for that many times the time in which its bucket fills.
 const MOST_FULL_BUCKETS: u64 = 100;
 
-/// What becomes of the lease when the response is known.
+/// The rules that settle the lease when the response is known.
 pub(in crate::layer) struct SettlementRules {
-    /// Those that the head is enough for.
+    /// The rules that need only the head.
     pub(in crate::layer) head: Vec<(LimitName, Settle)>,
-    /// Those that look at the body.
+    /// The rules that need the body or its trailers.
     pub(in crate::layer) body: Vec<(LimitName, Settle)>,
-    /// Where the body says what was used.
+    /// The places in the body that state the use.
     #[cfg(feature = "usage-body")]
     pub(in crate::layer) usage: Option<Paths>,
-    /// The most that rules settle a request to, in tokens, where the policy says it.
+    /// The most that rules settle a request to, in tokens, as far as the policy sets it.
     at_most: Vec<(LimitName, u64)>,
     pub(in crate::layer) top_up: Option<TopUp>,
     pub(in crate::layer) outcomes: Vec<OutcomeRule>,
@@ -61,13 +61,13 @@ impl SettlementRules {
         self.head.is_empty() && self.body.is_empty() && self.outcomes.is_empty() && !self.shares_lease
     }
 
-    /// Returns the most that rules settle a request of the limit to, in tokens.
+    /// Returns the most that rules settle a request to, in tokens of the limit.
     pub(in crate::layer) fn most(&self, limit: &LimitName, capacity: Option<u64>) -> u64 {
         let said = self.at_most.iter().rev().find(|(name, _)| name == limit).map(|(_, most)| *most);
         said.or_else(|| Some(capacity?.saturating_mul(MOST_FULL_BUCKETS))).unwrap_or(u64::MAX)
     }
 
-    /// The limits that rules settle, each once.
+    /// Returns the limits that have rules, each once.
     pub(super) fn limits(&self) -> impl Iterator<Item = &LimitName> {
         let limits = self.head.iter().chain(&self.body).map(|(limit, _)| limit).enumerate();
         limits
@@ -75,7 +75,7 @@ impl SettlementRules {
             .map(|(_, limit)| limit)
     }
 
-    /// The limits that the head alone tells of, each once.
+    /// Returns the limits whose rules all need only the head, each once.
     pub(in crate::layer) fn only_in_head(&self) -> impl Iterator<Item = &LimitName> {
         let limits = self.head.iter().map(|(limit, _)| limit).enumerate();
         let only = limits.filter(|(index, limit)| {
@@ -85,7 +85,7 @@ impl SettlementRules {
         only.map(|(_, limit)| limit)
     }
 
-    /// Returns `true` if responses without a lease have something to be taken out.
+    /// Returns `true` if rules remove headers or trailers, which they also do if a response has no lease.
     pub(in crate::layer) fn strips(&self) -> bool {
         self.head.iter().chain(&self.body).any(|(_, rule)| rule.strip)
     }
@@ -101,7 +101,7 @@ impl SettlementRules {
         }
     }
 
-    /// Takes the trailers that are taken out, out of the list of those to come.
+    /// Removes the trailers that are stripped from the list of trailers in the head.
     fn strip_announced(&self, headers: &mut HeaderMap) {
         let stripped = self.body.iter().filter(|(_, rule)| rule.strip).filter_map(|(_, rule)| match &rule.source {
             Source::Trailers(names) => Some(names.iter()),
@@ -131,7 +131,7 @@ impl SettlementRules {
     }
 }
 
-/// What a builder was told.
+/// The settings of a builder, not yet checked.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Draft {
     settle: Vec<(String, Settle)>,
@@ -182,91 +182,92 @@ impl Draft {
     }
 }
 
-/// Settlement.
+/// Settings of the settlement.
 impl PolicyBuilder {
-    /// Finds the real use of the limit `name` in the response. Stored limits that lack it are left
-    /// alone.
+    /// Adds a rule that finds the real use of the limit `name` in the response. If the limits are stored ones and lack
+    /// `name`, the rule has no effect.
     ///
-    /// A rule bounds nothing at once: until it finds something, a request has been charged what it costs at first. If
-    /// nothing says what that is, it is 1, and as many requests as the bucket has tokens run at the same time, whatever
-    /// they use. So [`build`](Self::build) warns (`settled limit without a cost`) of a limit that has a rule, but neither
-    /// a [`cost`](Self::cost) nor an [`estimate`](Self::estimate), nor [`learn`](Self::learn).
+    /// A rule does not limit requests that run at the same time: until it finds something, a request is charged only
+    /// its cost at the start. If nothing sets that cost, it is 1. Then as many requests run at the same time as the
+    /// bucket has tokens, whatever they use. So [`build`](Self::build) warns (`settled limit without a cost`) about a
+    /// limit that has a rule, but no [`cost`](Self::cost), no [`estimate`](Self::estimate) and no
+    /// [`learn`](Self::learn).
     ///
-    /// Of several rules of one limit the last one that finds something holds. While a body goes on,
-    /// the largest amount counts that a rule has found so far.
+    /// If a limit has several rules, the last one that finds something counts. While a body streams, the largest amount
+    /// that a rule has found so far counts.
     pub fn settle(mut self, name: impl Into<String>, rule: Settle) -> Self {
         self.settlement.settle.push((name.into(), rule));
         self
     }
 
-    /// Sets the most that rules settle a request of the limit `name` to, in tokens. A rule that finds more keeps what was
-    /// known, as for a value that is no number: it is told (`settle value ignored`) and counted as `too_large`. Default:
-    /// 100 times what a full bucket holds.
+    /// Sets the most that rules settle a request to, in tokens of the limit `name`. If a rule finds more, its value is
+    /// ignored, like a value that is not a number: the amount that was known before is kept. This is logged
+    /// (`settle value ignored`) and counted as `too_large`. Default: 100 times what a full bucket holds.
     ///
-    /// Without a bound, one wrong number of an upstream locks a key for years. What a handler says through its
-    /// [`LeaseHandle`](crate::layer::LeaseHandle) is not bounded.
+    /// Without a bound, one wrong number from an upstream blocks a key for years. There is no bound for what a handler
+    /// sets with its [`LeaseHandle`](crate::layer::LeaseHandle).
     pub fn settle_at_most(mut self, name: impl Into<String>, tokens: u64) -> Self {
         self.settlement.at_most.push((name.into(), tokens));
         self
     }
 
-    /// Asks for more while a body goes on that uses more than it was charged for. Without it, the
+    /// Acquires more tokens while a body streams, if it uses more than the request was charged. Without this rule, the
     /// difference becomes debt.
     pub fn top_up(mut self, rule: TopUp) -> Self {
         self.settlement.top_up = Some(rule);
         self
     }
 
-    /// What becomes of the cost of requests whose response has one of these statuses, such as
-    /// `400..=499`. Without a rule it is kept.
+    /// Sets what happens to the cost of requests whose response has one of these statuses, such as `400..=499`. Without
+    /// a rule, the cost is kept.
     ///
-    /// Rules are asked in the order they were given, those of [`on_response`](Self::on_response)
-    /// among them; the first that knows the response holds, and goes before what settle rules find.
+    /// The rules, including those of [`on_response`](Self::on_response), are tried in the order in which they were
+    /// added. The first one that applies to the response decides, and takes precedence over settle rules.
     pub fn on_status(mut self, statuses: impl RangeBounds<u16>, outcome: Outcome) -> Self {
         self.settlement.outcomes.push(OutcomeRule::status(statuses, outcome));
         self
     }
 
-    /// What becomes of the cost of requests by their response's head. `None` leaves it to the next
-    /// rule.
+    /// Sets what happens to the cost of requests, by the head of their response. If the closure returns `None`, the
+    /// next rule is tried.
     pub fn on_response(mut self, judge: impl Fn(&ResponseHead<'_>) -> Option<Outcome> + Send + Sync + 'static) -> Self {
         self.settlement.outcomes.push(OutcomeRule::closure(judge));
         self
     }
 
-    /// Says what becomes of the cost of requests for which the inner service gives an error instead of a response.
+    /// Sets what happens to the cost of requests for which the inner service returns an error instead of a response.
     /// Default: [`Outcome::Keep`], as for any status.
     ///
-    /// With a refund, whoever can provoke the error uses the service for nothing. A client can provoke it, if the inner
-    /// service sends the request's body on, as a proxy does: it announces more than it sends, or sends a chunk that is
-    /// none, and the upstream has done its work by then. Give back only if the body was read before the acquire, or let
-    /// a handler that knows that nothing was used give it back: [`LeaseHandle::release`](crate::layer::LeaseHandle::release).
+    /// With a refund, whoever can provoke the error uses the service for free. A client can provoke it if the inner
+    /// service forwards the request's body, as a proxy does: the client announces more than it sends, or sends an
+    /// invalid chunk, and by then the upstream has done its work. Refund only if the body was read before the acquire.
+    /// Or let a handler that knows that nothing was used give the cost back:
+    /// [`LeaseHandle::release`](crate::layer::LeaseHandle::release).
     pub fn on_error(mut self, outcome: Outcome) -> Self {
         self.settlement.on_error = Some(outcome);
         self
     }
 
-    /// Says what becomes of the cost of requests whose handler panics. The panic goes on. Default: [`Outcome::Keep`],
-    /// as for a 5xx: a panic that a request provokes once, it provokes again.
+    /// Sets what happens to the cost of requests whose handler panics. The panic is passed on. Default:
+    /// [`Outcome::Keep`], as for a 5xx: a request that provokes a panic once can do it again.
     pub fn on_panic(mut self, outcome: Outcome) -> Self {
         self.settlement.on_panic = Some(outcome);
         self
     }
 
-    /// Gives the cost of requests back whose response is a 5xx. Off by default: a refund on
-    /// errors invites retry storms. Short for [`on_status`](Self::on_status).
+    /// Refunds the cost of requests whose response is a 5xx. Off by default: refunds for errors invite retry storms.
+    /// Short for [`on_status`](Self::on_status).
     ///
-    /// It opens what [`on_error`](Self::on_error) says, if a 5xx can stand for a request that a client has broken off: a
-    /// proxy's 502, say.
+    /// It has the risk that [`on_error`](Self::on_error) describes, if a client that breaks off its request can cause a
+    /// 5xx: a proxy's 502, for example.
     pub fn refund_server_errors(self) -> Self {
         self.on_status(500..=599, Outcome::Refund)
     }
 
-    /// Keeps the lease to the layer: handlers get no [`LeaseHandle`](crate::layer::LeaseHandle) of
-    /// it, nor [`RateLimitStatus`](crate::layer::RateLimitStatus) from it. Unless a rule looks at the
-    /// body, it is committed as soon as the response's head is ready. For limits that only count
-    /// requests; it saves each of them the entry in its extensions. A handle that a layer further out
-    /// has put there stays.
+    /// Keeps the lease in the layer: handlers get no [`LeaseHandle`](crate::layer::LeaseHandle) and no
+    /// [`RateLimitStatus`](crate::layer::RateLimitStatus). Unless a rule needs the body, the lease is committed as soon
+    /// as the response's head is ready. Use it for limits that only count requests: it saves one entry in the
+    /// extensions of each request. The handle of an outer layer stays in the extensions.
     pub fn without_handle(mut self) -> Self {
         self.settlement.without_handle = true;
         self

@@ -1,4 +1,4 @@
-//! Who is limited, and what is used.
+//! The entity that is limited, and the resource that it uses.
 
 use std::{any::TypeId, sync::Arc};
 
@@ -9,17 +9,18 @@ use crate::{
     model::{EntityId, Resource},
 };
 
-/// Who is limited and what is used, and what becomes of requests that do not tell.
+/// The rules for the entity and the resource of a request, and the action if a key is missing.
 pub(in crate::layer) struct Subject {
     pub(in crate::layer) entity: Arc<dyn KeyExtractor>,
-    /// `true` if that is [`PeerIp`](crate::layer::keys::PeerIp), which then need not be asked in a roundabout way.
+    /// `true` if `entity` is [`PeerIp`](crate::layer::keys::PeerIp). Then the address is read without a call through
+    /// `dyn`.
     pub(in crate::layer) is_peer: bool,
     pub(in crate::layer) resource: Arc<dyn KeyExtractor>,
-    /// The resource, where it is the same for all requests.
+    /// The resource, if it is the same for all requests.
     pub(in crate::layer) fixed_resource: Option<Resource>,
     pub(in crate::layer) on_missing_key: OnMissingKey,
     pub(in crate::layer) limit_preflights: bool,
-    /// The policy that CORS preflights fall under.
+    /// The policy that limits CORS preflights.
     pub(in crate::layer) preflights: Option<Policy>,
     pub(in crate::layer) exempt: Option<Arc<ExemptRules>>,
 }
@@ -39,22 +40,22 @@ impl Subject {
     }
 }
 
-/// What becomes of a request whose key is missing or empty. A mistake in the server's own setup
-/// is answered with 500 whatever it says.
+/// The action for a request whose key is missing or empty. A misconfiguration of the server is answered with 500,
+/// whatever this says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnMissingKey {
-    /// Answered with 400, or 401 where a credential is missing.
+    /// Answers with 400, or with 401 if a credential is missing.
     #[default]
     Reject,
-    /// All such requests share this entity. Only for entity keys: without a resource the request
-    /// is rejected. A request that brings this very id as its plain key is one of them.
+    /// Uses this entity for all such requests. Only for entity keys: a request without a resource is rejected. A
+    /// request that brings this id as its plain key uses the same entity.
     Entity(EntityId),
-    /// Passed on unlimited.
+    /// Passes the request on unlimited.
     Skip,
 }
 
-/// What a builder was told.
+/// The settings of a builder, not yet checked.
 #[derive(Clone, Default)]
 pub(super) struct Draft {
     entity: Option<(Arc<dyn KeyExtractor>, bool)>,
@@ -66,7 +67,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// The exemptions, to add to.
+    /// Returns the exemptions, so that more can be added.
     pub(super) fn exempt(&mut self) -> &mut ExemptRules {
         Arc::make_mut(self.exempt.get_or_insert_default())
     }
@@ -86,7 +87,7 @@ impl Draft {
     }
 }
 
-/// Refuses a constant key that no request could be charged to.
+/// Refuses a constant key that is not a valid name: no request could be charged to it.
 fn is_name<N>(constant: Option<Result<N, Invalid>>) -> Result<(), InvalidPolicy> {
     match constant {
         Some(Err(Invalid::Name(error))) => Err(error.into()),
@@ -94,34 +95,34 @@ fn is_name<N>(constant: Option<Result<N, Invalid>>) -> Result<(), InvalidPolicy>
     }
 }
 
-/// Keys.
+/// Settings of the keys.
 impl PolicyBuilder {
-    /// Who is limited.
+    /// Sets the extractor of the entity, which is limited: a user, an API key or a project.
     pub fn entity<K: KeyExtractor>(mut self, key: K) -> Self {
         self.subject.entity = Some((Arc::new(key), TypeId::of::<K>() == TypeId::of::<PeerIp>()));
         self
     }
 
-    /// What is used.
+    /// Sets the extractor of the resource, which is used: an API or a model.
     pub fn resource(mut self, key: impl KeyExtractor) -> Self {
         self.subject.resource = Some(Arc::new(key));
         self
     }
 
-    /// What becomes of a request without a key. Default: [`OnMissingKey::Reject`].
+    /// Sets the action for a request without a key. Default: [`OnMissingKey::Reject`].
     pub fn on_missing_key(mut self, action: OnMissingKey) -> Self {
         self.subject.on_missing_key = action;
         self
     }
 
-    /// Limits CORS preflight requests too, which pass by default.
+    /// Limits CORS preflight requests too. By default they pass.
     pub fn limit_preflights(mut self) -> Self {
         self.subject.limit_preflights = true;
         self
     }
 
-    /// Limits CORS preflight requests by a policy of their own: a small bucket for each address, say. Preflights have no
-    /// credentials, so a policy that goes by these finds no key in them.
+    /// Limits CORS preflight requests by a policy of their own, such as a small bucket for each address. Preflights
+    /// have no credentials, so a policy whose key is a credential finds none in them.
     ///
     /// ```
     /// use tollgate::{Limit, layer::{Policy, keys}};

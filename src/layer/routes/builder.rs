@@ -1,4 +1,4 @@
-//! Building a table.
+//! The builder of a table of routes.
 
 use super::{
     InvalidRoutes, Route, Routes,
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::layer::Policy;
 
-/// Builds [`Routes`]: rows in the order in which they are tried, and at the end what holds otherwise.
+/// Builds [`Routes`]: rows in the order in which they are tried, and the rule for requests that match no row.
 #[derive(Debug, Default)]
 #[must_use = "a table is finished by what holds otherwise"]
 pub struct RoutesBuilder {
@@ -21,27 +21,27 @@ impl RoutesBuilder {
         self
     }
 
-    /// Lets the requests of `route` pass unlimited, unless an earlier row matches them. A
-    /// [`path`](Route::path) is exact: `/healthz/` is not `/healthz`, and goes on to later rows. Their handlers
-    /// find a [`LeaseHandle`](crate::layer::LeaseHandle) that charges nothing, instead of one of a layer further out,
+    /// Lets the requests of `route` pass unlimited, unless an earlier row matches them. A [`path`](Route::path) must
+    /// match exactly: `/healthz/` does not match `/healthz`, and later rows are tried. Handlers get a
+    /// [`LeaseHandle`](crate::layer::LeaseHandle) that charges nothing, in place of the handle of an outer layer,
     /// unless all policies of the table are [`without_handle`](crate::layer::PolicyBuilder::without_handle).
     pub fn unlimited(mut self, route: Route) -> Self {
         self.rows.push((route.exact(), Rule::Unlimited));
         self
     }
 
-    /// The table, checked. Requests that no row matches are limited by `policy`.
+    /// Checks and builds the table. Requests that no row matches are limited by `policy`.
     ///
     /// # Errors
-    /// [`InvalidRoutes`]: a template is none, or a row can never be reached.
+    /// [`InvalidRoutes`] if a template is invalid, or if a row can never be reached.
     pub fn otherwise(self, policy: Policy) -> Result<Routes, InvalidRoutes> {
         self.finish(Rule::Limited(policy))
     }
 
-    /// The table, checked. Requests that no row matches pass unlimited.
+    /// Checks and builds the table. Requests that no row matches pass unlimited.
     ///
     /// # Errors
-    /// As [`otherwise`](Self::otherwise).
+    /// Like [`otherwise`](Self::otherwise).
     pub fn otherwise_unlimited(self) -> Result<Routes, InvalidRoutes> {
         self.finish(Rule::Unlimited)
     }

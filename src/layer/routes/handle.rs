@@ -1,4 +1,4 @@
-//! Changing the routes while the service runs.
+//! The handle that changes the routes while the service runs.
 
 use std::{fmt, sync::Arc};
 
@@ -6,14 +6,15 @@ use arc_swap::{ArcSwap, Guard};
 
 use super::Routes;
 
-/// Changes the routes of layers while they serve:
-/// [`RateLimitLayer::swappable`](crate::RateLimitLayer::swappable). Clones are the same handle.
+/// Changes the routes of layers while they serve requests: see
+/// [`RateLimitLayer::swappable`](crate::RateLimitLayer::swappable). All clones of a handle change
+/// the same routes.
 ///
-/// All clones of the layer, and all services that it has made, see a change with their next request.
-/// Requests under way end by the policy that they began with. Nothing is locked.
+/// All clones of the layer, and all services that it has made, see a change with their next
+/// request. Requests in flight finish under the policy that they started with. No lock is taken.
 ///
-/// A new policy goes by the same buckets as the old one where entity and resource are the same: a
-/// bucket whose limits change keeps what it holds, up to the new capacity.
+/// If the entity and the resource are the same, a new policy uses the same buckets as the old one.
+/// If the limits of a bucket change, it keeps its tokens, up to the new capacity.
 ///
 /// ```
 /// use tollgate::{
@@ -23,7 +24,7 @@ use super::Routes;
 ///
 /// let handle = RoutesHandle::new(Policy::per_ip(Limit::per_second("rps", 10)));
 /// let layer = RateLimitLayer::swappable(RateLimiter::memory(), &handle);
-/// // Later, from wherever the news comes:
+/// // Later, when the configuration changes:
 /// let before = handle.swap(Policy::per_ip(Limit::per_second("rps", 20)));
 /// ```
 #[derive(Clone)]
@@ -32,17 +33,17 @@ pub struct RoutesHandle {
 }
 
 impl RoutesHandle {
-    /// A handle of `routes`, or of one policy for all requests.
+    /// Creates a handle for `routes`, or for one policy for all requests.
     pub fn new(routes: impl Into<Routes>) -> Self {
         Self { routes: Arc::new(ArcSwap::from_pointee(routes.into())) }
     }
 
-    /// Puts `routes` in the place of the current ones, which it returns.
+    /// Replaces the current routes, and returns them.
     pub fn swap(&self, routes: impl Into<Routes>) -> Routes {
         Routes::clone(&self.routes.swap(Arc::new(routes.into())))
     }
 
-    /// The routes that hold now.
+    /// Returns the current routes.
     pub fn current(&self) -> Routes {
         Routes::clone(&self.routes.load())
     }
@@ -54,14 +55,14 @@ impl fmt::Debug for RoutesHandle {
     }
 }
 
-/// Where a layer has its routes from.
+/// The source of a layer's routes.
 #[derive(Clone, Debug)]
 pub(in crate::layer) enum Source {
     Fixed(Routes),
     Handle(RoutesHandle),
 }
 
-/// The routes that hold for one request.
+/// The routes that apply to one request.
 pub(in crate::layer) enum Loaded<'a> {
     Fixed(&'a Routes),
     Handle(Guard<Arc<Routes>>),

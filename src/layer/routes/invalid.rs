@@ -1,49 +1,49 @@
-//! What is wrong with a table.
+//! The errors of the builder of a table of routes.
 
-/// A table that cannot be.
+/// The error for a table that cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidRoutes {
-    /// A path's template is none.
+    /// The template of a path is invalid.
     #[error("the path template {template:?} {problem}")]
     Template {
         /// The template.
         template: String,
-        /// What is wrong with it.
+        /// The reason why it is invalid.
         problem: TemplateProblem,
     },
-    /// An earlier row takes all requests of a later one.
+    /// A row is never reached, because an earlier row matches all its requests.
     #[error("the row {route:?} is never reached: the earlier row {earlier:?} takes all its requests")]
     Unreachable {
-        /// The row that is not reached.
+        /// The row that is never reached.
         route: String,
-        /// The row before it.
+        /// The earlier row.
         earlier: String,
     },
 }
 
-/// What is wrong with a path's template.
+/// The reason why the template of a path is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TemplateProblem {
-    /// It does not begin with a slash.
+    /// The template does not begin with a slash.
     #[error("does not begin with a slash")]
     NoSlash,
-    /// It has a query or a fragment, which no path has.
+    /// The template has a query or a fragment, which no path has.
     #[error("has a query or a fragment")]
     Query,
-    /// It reads in more than one way: it has empty segments, dot segments, a `;`, a control character, or characters
-    /// encoded that need not be. No request would match it in all readings.
+    /// The template can be read in more than one way: it has empty segments, dot segments, a `;`, a control character,
+    /// or characters that are encoded without need. No request would match it in all readings.
     #[error("is not normalised")]
     NotNormalised,
-    /// A brace stands where no parameter is: `{{` and `}}` are braces themselves, and a parameter is a
-    /// whole segment.
+    /// The template has a brace that does not belong to a parameter, or a parameter that is not a whole segment. A
+    /// literal brace is written `{{` or `}}`.
     #[error("has a parameter that is not a whole segment, or a stray brace")]
     Brace,
     /// A parameter has no name.
     #[error("has a parameter without a name")]
     NoName,
-    /// A `{*name}` is not its end, or stands in a prefix, which has an open end by itself.
+    /// A `{*name}` is not at the end of the template, or is in a prefix, which has an open end without it.
     #[error("has a wildcard that is not the end of a whole path")]
     Wildcard,
 }

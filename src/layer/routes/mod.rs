@@ -1,10 +1,8 @@
-//! Which policy holds for which requests: one layer for many routes, and policies that change while
-//! the service runs.
+//! Tables of routes: one layer for many routes, and policies that can change while the service runs.
 //!
-//! A [`Routes`] is a table of rows. The first [`Route`] that a request matches says what becomes of
-//! it; what matches none falls under the rule that the table ends with, and there is no table
-//! without one. A [`Policy`] is a table that says the same of all requests, so
-//! [`RateLimitLayer::new`](super::RateLimitLayer::new) takes either.
+//! A [`Routes`] is a table of rows. The first [`Route`] that a request matches determines its policy, or lets it pass
+//! unlimited. If no row matches, the rule at the end of the table applies: every table has one. A [`Policy`] is a table
+//! that treats all requests alike, so [`RateLimitLayer::new`](super::RateLimitLayer::new) takes either.
 //!
 //! ```
 //! use http::Method;
@@ -29,37 +27,36 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What is compared
+//! # How routes match
 //!
 //! | route | matches | compared with |
 //! |---|---|---|
 //! | [`Route::path`] | `/a/{name}/b`, `/files/{*rest}` | the request's whole path |
 //! | [`Route::prefix`] | `/api`: `/api`, `/api/`, `/api/x`; not `/apix` | the request's whole path, by segments |
-//! | [`Route::matched_path`] (feature `axum`) | the template, whatever its parameters are called | what axum's router has matched |
-//! | [`Route::matching`] | what the closure says | the request's head |
-//! | [`Route::any`] | everything | |
+//! | [`Route::matched_path`] (feature `axum`) | the template, whatever the names of its parameters | the route that axum's router has matched |
+//! | [`Route::matching`] | requests for which the closure returns `true` | the request's head |
+//! | [`Route::any`] | every request | |
 //!
-//! - A route's [`method`](Route::method)s: `GET` stands for `HEAD` too, as in axum. A row of its own for
-//!   `HEAD` has to come first.
-//! - The path is the one that the client sent, also in a router that is nested under a prefix
-//!   (feature `axum`; another middleware that shortens it leaves what it left). Host and query do
-//!   not count. Letters are compared as they are: `/API` is another path than `/api`.
-//! - A parameter matches an empty segment, as in axum, but not at the end of the path: `/a//b` is
-//!   like `/a/{name}/b`.
-//! - A slash at the end makes no difference to a limit, so that nobody avoids it by a slash. An
-//!   [unlimited](RoutesBuilder::unlimited) path is exact. To [`Route::matched_path`] two routes that
-//!   differ in a slash are two, as they are to axum.
+//! - If a route has [`method`](Route::method)s, the request must have one of them. `GET` also matches `HEAD`, as in
+//!   axum. A separate row for `HEAD` must come first.
+//! - The path is the one that the client sent, also in a router that is nested under a prefix (feature `axum`). If
+//!   another middleware shortens the path, the shortened path is compared. Host and query are ignored. The comparison
+//!   is case-sensitive: `/API` is not `/api`.
+//! - A parameter matches an empty segment, as in axum, but not at the end of the path: `/a//b` matches `/a/{name}/b`.
+//! - A slash at the end of the path makes no difference for a limit, so that nobody avoids the limit with a slash. An
+//!   [unlimited](RoutesBuilder::unlimited) path must match exactly. For [`Route::matched_path`], two routes that differ
+//!   in a slash are two routes, as for axum.
 //!
 //! # Paths that read in two ways
 //!
-//! `/%61pi`, `//api` and `/x/../api` are `/api` for some servers, and something else for others; so
-//! are `/x%2F..%2Fapi`, `/api;v=1` and `/api%00`. Whoever could choose the reading could choose the
-//! rule. So such a path is read in all ways: as it was sent, with percent-encoding undone once, `\`
-//! taken as `/`, path parameters (from `;` on) dropped, control characters dropped or the path cut at
-//! `%00`, empty segments dropped, `.` and `..` resolved, and each combination of these. If all readings
-//! fall under one rule, it holds. If not, or if there are more than eight, the request is answered with 400.
-//! Characters that a path has to encode, such as a space, read in one way only: `Route::path("/a b")` is
-//! `/a%20b`. Others do not: `/a%3Ab` may be `/a:b`.
+//! `/%61pi`, `//api` and `/x/../api` are `/api` for some servers, and something else for others. So are
+//! `/x%2F..%2Fapi`, `/api;v=1` and `/api%00`. A client that could choose the reading could choose the rule. So such a
+//! path is read in all ways: as it was sent, with percent-encoding decoded once, with `\` taken as `/`, without path
+//! parameters (from `;` on), without control characters or cut at `%00`, without empty segments, with `.` and `..`
+//! resolved, and in each combination of these. If all readings lead to one rule, it applies. If not, or if there are
+//! more than eight readings, the request is answered with 400. Characters that must be encoded in a path, such as a
+//! space, have one reading only: `Route::path("/a b")` matches `/a%20b`. Other encoded characters have two: `/a%3Ab`
+//! may be `/a:b`.
 
 mod builder;
 mod handle;
@@ -83,25 +80,24 @@ pub use route::Route;
 
 pub(super) use handle::{Loaded, Source};
 
-/// Which policy holds for which requests. Clones are cheap.
+/// The policies of a layer, by route. Clones are cheap.
 #[derive(Clone)]
 pub struct Routes(Kind);
 
 #[derive(Clone)]
 enum Kind {
-    /// The same for all.
+    /// One policy for all requests.
     One(Policy),
     Table(Arc<Table>),
 }
 
 impl Routes {
-    /// Begins a table.
+    /// Returns a builder for a table.
     pub fn builder() -> RoutesBuilder {
         RoutesBuilder::default()
     }
 
-    /// The headers that responses may have because of any of its policies, each once:
-    /// [`Policy::exposed_headers`].
+    /// Returns the headers that the policies may add to responses, each once: see [`Policy::exposed_headers`].
     ///
     /// ```
     /// use tollgate::{Limit, layer::{IetfDraft, Policy, Routes, XRateLimit, keys, routes::Route}};
@@ -135,7 +131,7 @@ impl Routes {
         exposed
     }
 
-    /// The policy of all requests, where they have the same.
+    /// Returns the policy, if it is the same for all requests.
     #[inline]
     pub(super) fn only(&self) -> Option<&Policy> {
         match &self.0 {
@@ -144,11 +140,11 @@ impl Routes {
         }
     }
 
-    /// The policy of a request; `None` where it is unlimited.
+    /// Returns the policy of a request. `None` if the request is unlimited.
     ///
     /// # Errors
-    /// The request cannot be told one: its path reads in two ways, or the layer stands where axum has
-    /// matched no route yet.
+    /// [`MissingKey`] if the policy is not certain: the path can be read in two ways, or the layer runs before axum has
+    /// matched a route.
     #[inline]
     pub(super) fn policy(&self, head: &RequestHead<'_>) -> Result<Option<&Policy>, MissingKey> {
         match &self.0 {
@@ -159,7 +155,7 @@ impl Routes {
 }
 
 impl Routes {
-    /// What handlers of requests that pass unlimited find.
+    /// Returns the extensions that handlers of unlimited requests get.
     pub(super) fn unlimited(&self) -> Unlimited {
         match &self.0 {
             Kind::One(policy) => Unlimited::by(policy),

@@ -1,21 +1,21 @@
-//! Templates of paths.
+//! Path templates.
 
 use super::{InvalidRoutes, TemplateProblem, reading};
 
-/// A path's template, segment by segment.
+/// A path template, split into segments.
 #[derive(Debug)]
 pub(super) struct Pattern {
     segments: Box<[Segment]>,
     tail: Tail,
     /// True if the template ends with a slash.
     slash: bool,
-    /// True if a slash at the end of a whole path counts.
+    /// True if a path with a slash at its end differs from one without.
     exact: bool,
 }
 
 #[derive(Debug, PartialEq)]
 enum Segment {
-    /// Decoded, and not empty.
+    /// A decoded text, which is not empty.
     Literal(Box<[u8]>),
     Parameter,
 }
@@ -24,12 +24,12 @@ enum Segment {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Tail {
     Nothing,
-    /// One segment or more.
+    /// One or more segments.
     Something,
     Anything,
 }
 
-/// The part of a path that a template is for.
+/// The part of a path that a template describes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Ending {
     Whole,
@@ -72,15 +72,15 @@ impl Pattern {
         Ok(Self { segments: parsed.into(), tail, slash: template.ends_with('/'), exact: false })
     }
 
-    /// Makes a slash at the end count: the path has one if the template has one.
+    /// Makes a slash at the end of the path count: the path must have one if, and only if, the template has one.
     pub(super) fn exact(&mut self) {
         self.exact = true;
     }
 
-    /// Returns true if a path, decoded, is like the template. As in axum, a parameter may be empty, except at
-    /// the end of the path: `/users//keys` is like `/users/{id}/keys`.
+    /// Returns true if a decoded path matches the template. As in axum, a parameter may be empty, except at the end of
+    /// the path: `/users//keys` matches `/users/{id}/keys`.
     pub(super) fn matches(&self, path: &[u8]) -> bool {
-        // What stands behind the last slash so far. Others are `OPTIONS *` and `CONNECT host:port`.
+        // The text after the last slash so far. `OPTIONS *` and `CONNECT host:port` have no slash, and match nothing.
         let mut rest = path.strip_prefix(b"/");
         if rest.is_none() {
             return false;
@@ -110,8 +110,8 @@ impl Pattern {
         }
     }
 
-    /// Returns true if every path that is like `other` is like this. If only this one is exact, `other` counts as it
-    /// is written: a second row of the same template is a mistake.
+    /// Returns true if every path that matches `other` matches this template. If only this template is exact, `other`
+    /// counts as it is written, so that a second row with the same template is reported as a mistake.
     pub(super) fn covers(&self, other: &Self) -> bool {
         let Some((common, more)) = other.segments.split_at_checked(self.segments.len()) else {
             return false;
@@ -129,11 +129,11 @@ impl Pattern {
     }
 }
 
-/// Returns the segments of a template that begins with a slash. A slash at the end adds none.
+/// Returns the segments of a template that begins with a slash. A slash at the end adds no segment.
 fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let path = path.strip_prefix(b"/").unwrap_or(path);
     let path = path.strip_suffix(b"/").unwrap_or(path);
-    // The root has none.
+    // The root path has no segments.
     path.split(|byte| *byte == b'/').skip(usize::from(path.is_empty()))
 }
 
@@ -146,7 +146,7 @@ pub(super) enum Parameter {
     Rest,
 }
 
-/// Splits a segment of a template into its literal beginning, still escaped, and its parameter.
+/// Splits a segment of a template into its literal beginning, which stays escaped, and its parameter.
 pub(super) fn parts(segment: &[u8]) -> Result<(&[u8], Option<Parameter>), TemplateProblem> {
     let mut start = 0;
     loop {
@@ -173,7 +173,7 @@ pub(super) fn parts(segment: &[u8]) -> Result<(&[u8], Option<Parameter>), Templa
     }
 }
 
-/// Returns an error if axum's router would not take the template.
+/// Returns an error if axum's router would refuse the template.
 #[cfg(feature = "axum")]
 pub(super) fn check_matched(template: &str) -> Result<(), InvalidRoutes> {
     let check = || {
@@ -190,14 +190,14 @@ pub(super) fn check_matched(template: &str) -> Result<(), InvalidRoutes> {
     check().map_err(|problem| InvalidRoutes::Template { template: template.to_owned(), problem })
 }
 
-/// Returns true if two of axum's templates differ at most in the names of their parameters.
+/// Returns true if two axum templates are equal, apart from the names of their parameters.
 #[cfg(feature = "axum")]
 pub(super) fn same_template(one: &str, two: &str) -> bool {
     let nameless = |template| str::split(template, '/').map(|segment| parts(segment.as_bytes()));
     one == two || nameless(one).eq(nameless(two))
 }
 
-/// Returns a literal segment with its doubled braces as single ones.
+/// Returns a literal segment, with doubled braces replaced by single ones.
 fn unescaped(segment: &[u8]) -> Vec<u8> {
     let mut literal = Vec::with_capacity(segment.len());
     let mut bytes = segment.iter();

@@ -2,14 +2,14 @@
 
 use smallvec::SmallVec;
 
-/// A path, decoded.
+/// A decoded path.
 type Path = SmallVec<[u8; 128]>;
 
 /// The different readings of a path.
 type Readings = SmallVec<[Path; 2]>;
 
-/// The most readings that are compared. A path that has more of them is refused: none that a client writes by
-/// mistake has, and the work for each request stays bounded.
+/// The maximum number of readings that are compared. A path that has more is refused, so that the work for each request
+/// is bounded. No client sends such a path by mistake.
 const MOST_READINGS: usize = 8;
 
 /// Returns true if the path has one reading, which is the path itself. Nearly all paths do.
@@ -24,16 +24,16 @@ pub(super) fn is_plain(path: &[u8]) -> bool {
     true
 }
 
-/// Returns the path as it was sent: characters that a path must encode are decoded. Characters that a path may
-/// contain as they are stay encoded, because axum takes `%3A` and `:` for two different paths.
+/// Returns the path as it was sent, with the characters decoded that must be encoded in a path. Characters that may be
+/// in a path unencoded stay encoded, because axum takes `%3A` and `:` for two different paths.
 pub(super) fn as_sent(path: &[u8]) -> Path {
     decoded(path, |byte| !may_stand_in_a_path(byte))
 }
 
-/// Returns all readings of a path, the first of them [`as_sent`]. `None`: there are too many.
+/// Returns all readings of a path, [`as_sent`] first. `None` if there are too many.
 ///
-/// Servers undo the same peculiarities, but not all servers undo all of them: so each is undone, and each is kept,
-/// in every combination.
+/// Servers normalise paths by the steps below, but not every server does all of them. So each step is applied to each
+/// reading, and the reading without it is kept.
 pub(super) fn readings(path: &[u8]) -> Option<Readings> {
     let mut readings = Readings::new();
     readings.push(as_sent(path));
@@ -41,7 +41,7 @@ pub(super) fn readings(path: &[u8]) -> Option<Readings> {
     add(&mut readings, decoded(path, |byte| byte != b'/'))?;
     add(&mut readings, decoded(path, |_| true))?;
     let undo = [cut_at_nul, without_control_characters, with_slashes, without_parameters];
-    // The order of the last two matters: `/a//../b` is `/a/b` or `/b`.
+    // Dots are resolved both before and after empty segments are removed: `/a//../b` is `/a/b` or `/b`.
     for undo in undo.into_iter().chain([without_dots, without_empty_segments, without_dots]) {
         for index in 0..readings.len() {
             if let Some(other) = readings.get(index).map(undo) {
@@ -59,7 +59,7 @@ fn add(readings: &mut Readings, path: Path) -> Option<()> {
     (readings.len() <= MOST_READINGS).then_some(())
 }
 
-/// Returns true for `pchar` of RFC 3986, and for the characters that separate segments.
+/// Returns true for a `pchar` of RFC 3986, and for the characters that separate segments.
 fn may_stand_in_a_path(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/\\".contains(&byte)
 }
@@ -76,7 +76,7 @@ fn with_slashes(path: &Path) -> Path {
     path.iter().map(|byte| if *byte == b'\\' { b'/' } else { *byte }).collect()
 }
 
-/// Path parameters stand behind a semicolon: `/a;v=1/b` is `/a/b`.
+/// Removes path parameters, which follow a semicolon: `/a;v=1/b` becomes `/a/b`.
 fn without_parameters(path: &Path) -> Path {
     let mut inside = false;
     let kept = path.iter().filter(|byte| {
@@ -106,7 +106,8 @@ fn without_dots(path: &Path) -> Path {
     resolved
 }
 
-/// Returns how many dots the segment consists of. Some servers take encoded ones for dots, and decode nothing else.
+/// Returns the number of dots, if the segment consists of dots. Encoded dots count, because some servers take them for
+/// dots and decode nothing else.
 fn dots(mut segment: &[u8]) -> Option<usize> {
     let mut count = 0;
     while !segment.is_empty() {
@@ -129,12 +130,12 @@ fn without_empty_segments(path: &Path) -> Path {
     merged
 }
 
-/// Returns what stands behind each slash.
+/// Returns the texts after each slash.
 fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/').skip(1)
 }
 
-/// Decodes the encoded bytes that `which` says yes to. What is no encoding stays.
+/// Decodes the encoded bytes for which `which` returns true. Invalid encodings stay unchanged.
 fn decoded(path: &[u8], which: impl Fn(u8) -> bool) -> Path {
     let mut output = Path::new();
     let mut rest = path;
@@ -154,7 +155,7 @@ fn decoded(path: &[u8], which: impl Fn(u8) -> bool) -> Path {
     output
 }
 
-/// The byte that two hexadecimal digits stand for.
+/// Returns the byte that two hexadecimal digits encode.
 fn byte_of(high: u8, low: u8) -> Option<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16);
     u8::try_from(digit(high)? * 16 + digit(low)?).ok()

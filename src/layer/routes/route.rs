@@ -1,4 +1,4 @@
-//! What a row of the table is for.
+//! The rows of a table of routes.
 
 use std::{borrow::Cow, fmt};
 
@@ -12,9 +12,9 @@ use super::{
 };
 use crate::layer::{MissingKey, RequestHead};
 
-/// Which requests a row of [`Routes`](super::Routes) is for.
+/// The requests that a row of [`Routes`](super::Routes) matches.
 ///
-/// A template that is none shows when the table is [built](super::RoutesBuilder::otherwise).
+/// An invalid template is reported when the table is [built](super::RoutesBuilder::otherwise).
 ///
 /// ```
 /// use http::Method;
@@ -32,7 +32,7 @@ pub struct Route {
 
 /// A checked route.
 pub(super) struct Row {
-    /// None: all.
+    /// Empty for all methods.
     methods: Vec<Method>,
     pub(super) place: Place,
     text: Cow<'static, str>,
@@ -51,33 +51,33 @@ impl Route {
         Self { methods: Vec::new(), place, text: text.into() }
     }
 
-    /// Every request.
+    /// Matches every request.
     pub fn any() -> Self {
         Self::new(Ok(Place::Anywhere), "everything")
     }
 
-    /// Requests whose whole path is like `template`: `{name}` is any one segment, `{*name}` at the
-    /// end all that follow, at least one. `{{` and `}}` are braces. A slash at the end makes no difference,
-    /// except in a row that is [unlimited](super::RoutesBuilder::unlimited).
+    /// Matches requests whose whole path matches `template`. `{name}` stands for any one segment, `{*name}` at the end
+    /// for one or more segments, `{{` and `}}` for braces. A slash at the end makes no difference, except in a row that
+    /// is [unlimited](super::RoutesBuilder::unlimited).
     pub fn path(template: impl Into<String>) -> Self {
         let template = template.into();
         Self::new(Pattern::parse(&template, Ending::Whole).map(Place::Path), template)
     }
 
-    /// Requests whose path begins with the segments of `template`, or is them.
+    /// Matches requests whose path begins with the segments of `template`, or consists of them.
     pub fn prefix(template: impl Into<String>) -> Self {
         let template = template.into();
         let text = format!("{}/…", template.trim_end_matches('/'));
         Self::new(Pattern::parse(&template, Ending::Prefix).map(Place::Path), text)
     }
 
-    /// Requests that axum's router has matched to the route `template`: as
-    /// [`axum::extract::MatchedPath`] says, with the prefixes that routers are nested under. Parameters may
-    /// have other names. Every template that axum takes is one.
+    /// Matches requests that axum's router has matched to the route `template`: the text of
+    /// [`axum::extract::MatchedPath`], with the prefixes of nested routers. The parameters may have other names. Every
+    /// template that axum accepts is valid.
     ///
-    /// Where there is no router around the layer, requests that come to this row are answered with
-    /// 500, and an error event. In `Router::layer` a request that the router has no route for is
-    /// not matched, and goes on to the next row; `Router::route_layer` does not see it at all.
+    /// If there is no router around the layer, requests that reach this row are answered with 500, and an error event
+    /// is emitted. With `Router::layer`, a request for which the router has no route does not match, and the next row
+    /// is tried. `Router::route_layer` does not see such a request at all.
     #[cfg(feature = "axum")]
     pub fn matched_path(template: impl Into<String>) -> Self {
         let template = template.into();
@@ -85,13 +85,12 @@ impl Route {
         Self::new(place, template)
     }
 
-    /// Requests that `matches` says yes to.
+    /// Matches requests for which the closure returns `true`.
     pub fn matching(matches: impl Fn(&RequestHead<'_>) -> bool + Send + Sync + 'static) -> Self {
         Self::new(Ok(Place::Head(Box::new(matches))), "a closure")
     }
 
-    /// Requests by this method, and others that were named before. None named: all. `GET` stands for
-    /// `HEAD` too.
+    /// Adds a method that the route matches. A route without methods matches all of them. `GET` also matches `HEAD`.
     pub fn method(mut self, method: Method) -> Self {
         self.methods.push(method);
         self
@@ -130,7 +129,7 @@ impl Row {
             || (*method == Method::HEAD && self.methods.contains(&Method::GET))
     }
 
-    /// Returns `true` if every request that `other` matches is matched here.
+    /// Returns `true` if this row matches every request that `other` matches.
     pub(super) fn covers(&self, other: &Self) -> bool {
         let methods = self.methods.is_empty()
             || (!other.methods.is_empty() && other.methods.iter().all(|method| self.allows(method)));
@@ -151,7 +150,7 @@ fn matched(template: &str, head: &RequestHead<'_>) -> Result<bool, MissingKey> {
 
     match head.extensions.get::<MatchedPath>() {
         Some(path) => Ok(pattern::same_template(template, path.as_str())),
-        // A router has seen it, and has no route for it.
+        // A router has seen the request, but has no route for it.
         None if head.extensions.get::<OriginalUri>().is_some() => Ok(false),
         None => Err(MissingKey::mistake(
             crate::error::code::NO_MATCHED_PATH,

@@ -1,4 +1,4 @@
-//! The rows, and which of them is a request's.
+//! The table of rows, and the search for the rule of a request.
 
 use std::{fmt, sync::Arc};
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::layer::{MissingKey, Policy, RequestHead, unlimited::Unlimited};
 
-/// What becomes of a request.
+/// The rule for a request.
 #[derive(Clone, Debug)]
 pub(super) enum Rule {
     Limited(Policy),
@@ -32,13 +32,14 @@ impl Rule {
     }
 }
 
-/// The first row that matches; else the last rule.
+/// A table of rows. The rule of the first row that matches applies, or else the last rule.
 pub(super) struct Table {
     rows: Box<[(Row, Rule)]>,
     otherwise: Rule,
     /// True if any row is compared with the path that was sent.
     reads_paths: bool,
-    /// What handlers find of the policies of all rows together.
+    /// The extensions that handlers of unlimited requests get, by the policies of all rows
+    /// together.
     unlimited: Unlimited,
 }
 
@@ -58,7 +59,7 @@ impl Table {
         Ok(self.rule(head)?.policy())
     }
 
-    /// Those of its rows, and the last one.
+    /// Returns the policies of all rows and of the last rule.
     pub(super) fn policies(&self) -> impl Iterator<Item = &Policy> {
         let rules = self.rows.iter().map(|(_, rule)| rule).chain([&self.otherwise]);
         rules.filter_map(|rule| match rule {
@@ -96,7 +97,7 @@ impl Table {
     }
 }
 
-/// The path as the client sent it.
+/// Returns the path as the client sent it.
 fn sent_path<'a>(head: &RequestHead<'a>) -> &'a str {
     #[cfg(feature = "axum")]
     if let Some(axum::extract::OriginalUri(uri)) = head.extensions.get() {

@@ -1,4 +1,4 @@
-//! Amounts that headers and bodies give.
+//! Parsing of amounts in headers and bodies.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName};
 
 use crate::model::Limit;
 
-/// Something that gives no amount.
+/// The reason why a value is not an amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::layer) enum BadAmount {
     Malformed,
@@ -15,7 +15,7 @@ pub(in crate::layer) enum BadAmount {
 }
 
 impl BadAmount {
-    /// As metrics call it.
+    /// Returns the label for metrics.
     pub(in crate::layer) fn label(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
@@ -35,12 +35,12 @@ impl fmt::Display for BadAmount {
     }
 }
 
-/// The amount, if a limit can have it.
+/// Returns the amount, unless it is more than a limit can have.
 pub(in crate::layer) fn in_bounds(amount: u64) -> Result<u64, BadAmount> {
     if amount <= Limit::MAX_TOKENS { Ok(amount) } else { Err(BadAmount::TooLarge) }
 }
 
-/// The amount that decimal digits give.
+/// Parses an amount in decimal digits.
 pub(in crate::layer) fn amount(digits: &[u8]) -> Result<u64, BadAmount> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err(BadAmount::Malformed);
@@ -49,7 +49,7 @@ pub(in crate::layer) fn amount(digits: &[u8]) -> Result<u64, BadAmount> {
     text.parse().map_err(|_| BadAmount::TooLarge).and_then(in_bounds)
 }
 
-/// The amount that the header gives, if it is there.
+/// Parses the amount in a header. `None` if the header is missing.
 pub(in crate::layer) fn single_amount(headers: &HeaderMap, name: &HeaderName) -> Result<Option<u64>, BadAmount> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else {

@@ -1,4 +1,4 @@
-//! What a request has really cost, as its response tells.
+//! Rules that find the real use of a request in its response.
 
 mod amount;
 mod outcome;
@@ -25,13 +25,14 @@ pub(super) use outcome::OutcomeRule;
 pub(super) use source::{Source, sum};
 pub(super) use top_up::Ending;
 
-/// Where the real use of a limit is found in a response.
+/// A rule that finds the real use of a limit in a response.
 ///
-/// A value that is missing, malformed, given twice or absurdly large
-/// ([`settle_at_most`](super::PolicyBuilder::settle_at_most)) keeps the estimate, with a warning for all but the first. What a handler says through its
-/// [`LeaseHandle`](super::LeaseHandle) goes before what a rule finds.
+/// If a value is missing, malformed, given twice or absurdly large
+/// ([`settle_at_most`](super::PolicyBuilder::settle_at_most)), the estimate is kept. Each of these emits a warning,
+/// except a missing value. What a handler sets with its [`LeaseHandle`](super::LeaseHandle) takes precedence over the
+/// value that a rule finds.
 ///
-/// | source | known | holds the lease until |
+/// | source | value is known | lease is held until |
 /// |---|---|---|
 /// | [`header`](Self::header), [`headers`](Self::headers), [`head`](Self::head) | with the head | the head |
 /// | [`trailer`](Self::trailer), [`trailers`](Self::trailers) | after the body | the body's end |
@@ -41,17 +42,17 @@ pub(super) use top_up::Ending;
 /// ```
 /// use tollgate::layer::Settle;
 ///
-/// // Set to one header's value.
+/// // Set to the value of a header.
 /// let rule = Settle::header("x-usage-tokens");
-/// // Set to the sum of two, which clients do not see.
+/// // Set to the sum of two headers, which are removed from the response.
 /// let rule = Settle::headers(["x-input-tokens", "x-output-tokens"]).strip();
 /// // Added to the estimate.
 /// let rule = Settle::header("x-extra-tokens").add();
-/// // Set to what the end of the body says.
+/// // Set to the value of a trailer, which is removed.
 /// let rule = Settle::trailer("x-usage-tokens").strip();
-/// // Set by the status and whatever else the head has.
+/// // Set by the status, or by anything else in the head.
 /// let rule = Settle::head(|head| (head.status == 304).then_some(1));
-/// // A token for every four bytes of the body.
+/// // Set to one token for every four bytes of the body.
 /// let rule = Settle::bytes(|bytes| bytes.div_ceil(4));
 /// ```
 #[derive(Clone)]
@@ -66,7 +67,7 @@ pub struct Settle {
 pub(super) enum Mode {
     Set,
     Add,
-    /// To what the head gives.
+    /// Adds to the amount that the closure finds in the head.
     AddTo(Arc<Find>),
 }
 
@@ -75,10 +76,10 @@ impl Settle {
         Self { source, mode: Mode::Set, strip: false }
     }
 
-    /// The use is the value of the response header `name`, in decimal digits.
+    /// Uses the value of the response header `name`, in decimal digits.
     ///
     /// # Panics
-    /// If `name` is a text that is no header name. A [`HeaderName`] never panics.
+    /// Panics if `name` is a string that is not a valid header name. A [`HeaderName`] never panics.
     #[track_caller]
     pub fn header<N>(name: N) -> Self
     where
@@ -87,10 +88,10 @@ impl Settle {
         Self::headers([name])
     }
 
-    /// The use is the sum of the values of those of the response headers that are there.
+    /// Uses the sum of the values of these response headers. Missing headers are skipped.
     ///
     /// # Panics
-    /// If a name is a text that is no header name. A [`HeaderName`] never panics.
+    /// Panics if a name is a string that is not a valid header name. A [`HeaderName`] never panics.
     #[track_caller]
     pub fn headers<N>(names: impl IntoIterator<Item = N>) -> Self
     where
@@ -99,16 +100,15 @@ impl Settle {
         Self::new(Source::Headers(header_names(names)))
     }
 
-    /// The use is what the closure makes of the response's head, in tokens; `None` keeps the
-    /// estimate.
+    /// Uses the value that the closure computes from the response's head, in tokens. `None` keeps the estimate.
     pub fn head(find: impl Fn(&ResponseHead<'_>) -> Option<u64> + Send + Sync + 'static) -> Self {
         Self::new(Source::Head(Arc::new(find)))
     }
 
-    /// The use is the value of the body's trailer `name`, in decimal digits.
+    /// Uses the value of the body's trailer `name`, in decimal digits.
     ///
     /// # Panics
-    /// If `name` is a text that is no header name. A [`HeaderName`] never panics.
+    /// Panics if `name` is a string that is not a valid header name. A [`HeaderName`] never panics.
     #[track_caller]
     pub fn trailer<N>(name: N) -> Self
     where
@@ -117,10 +117,10 @@ impl Settle {
         Self::trailers([name])
     }
 
-    /// The use is the sum of the values of those of the body's trailers that are there.
+    /// Uses the sum of the values of these trailers of the body. Missing trailers are skipped.
     ///
     /// # Panics
-    /// If a name is a text that is no header name. A [`HeaderName`] never panics.
+    /// Panics if a name is a string that is not a valid header name. A [`HeaderName`] never panics.
     #[track_caller]
     pub fn trailers<N>(names: impl IntoIterator<Item = N>) -> Self
     where
@@ -129,20 +129,19 @@ impl Settle {
         Self::new(Source::Trailers(header_names(names)))
     }
 
-    /// The use is what the closure makes of the bytes of the body that have come so far. It is
-    /// asked with every piece of the body.
+    /// Uses the value that the closure computes from the number of bytes of the body so far. It is called for every
+    /// piece of the body.
     pub fn bytes(tokens: impl Fn(u64) -> u64 + Send + Sync + 'static) -> Self {
         Self::new(Source::Bytes(Arc::new(tokens)))
     }
 
-    /// The use is what the closure makes of the server-sent events that have come so far, those
-    /// without data not counted. Any other body keeps the estimate, and so does one with a
-    /// `content-encoding`, which is not read.
+    /// Uses the value that the closure computes from the number of server-sent events so far. Events without data do
+    /// not count. Other bodies keep the estimate. So do bodies with a `content-encoding`, which are not read.
     pub fn events(tokens: impl Fn(u64) -> u64 + Send + Sync + 'static) -> Self {
         Self::new(Source::Events(Arc::new(tokens)))
     }
 
-    /// The use is what the body says, in JSON or in server-sent events of JSON: see [`Usage`].
+    /// Uses the value in the body, in JSON or in server-sent events of JSON: see [`Usage`].
     #[cfg(feature = "usage-body")]
     pub fn usage(usage: Usage) -> Self {
         Self::new(Source::Usage(usage))
@@ -154,13 +153,14 @@ impl Settle {
         self
     }
 
-    /// Adds the value to what the closure makes of the response's head, in tokens: to the tokens of a
-    /// prompt, say, where the estimate has those of an answer too. `None` adds it to the estimate.
+    /// Adds the value to an amount that the closure finds in the response's head, in tokens: for example to the tokens
+    /// of the prompt, if the estimate also includes those of the answer. If the closure returns `None`, the value is
+    /// added to the estimate.
     ///
     /// ```
     /// use tollgate::layer::Settle;
     ///
-    /// /// What the handler puts into its response's extensions.
+    /// /// The data that the handler puts into its response's extensions.
     /// #[derive(Clone)]
     /// struct Prompt {
     ///     tokens: u64,
@@ -173,14 +173,14 @@ impl Settle {
         self
     }
 
-    /// Removes the headers or trailers from the response: they are meant for the layer alone. Trailers
-    /// are not announced in `Trailer` either. Of other sources nothing is removed.
+    /// Removes the headers or trailers from the response, because they are meant only for the layer. Removed trailers
+    /// are not announced in `Trailer` either. Rules with other sources remove nothing.
     pub fn strip(mut self) -> Self {
         self.strip = true;
         self
     }
 
-    /// What values are added to, or compared with, where the limit's use was estimated as `estimate`.
+    /// Returns the amount that values are added to, or compared with. `estimate` is the estimated use of the limit.
     pub(super) fn base(&self, limit: &LimitName, head: &ResponseHead<'_>, estimate: u64) -> u64 {
         match &self.mode {
             Mode::Set | Mode::Add => estimate,
@@ -188,7 +188,7 @@ impl Settle {
         }
     }
 
-    /// Returns `true` if the value is more than what was estimated, or comes on top of it.
+    /// Returns `true` if the value is more than the estimate, or is added to it.
     #[cfg(feature = "usage-body")]
     pub(super) fn exceeds(&self, value: u64, base: u64) -> bool {
         match self.mode {
@@ -197,7 +197,7 @@ impl Settle {
         }
     }
 
-    /// The amount.
+    /// Returns the use that results from the value.
     pub(super) fn applied(&self, value: u64, base: u64) -> u64 {
         match self.mode {
             Mode::Set => value,

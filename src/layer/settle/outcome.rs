@@ -1,4 +1,4 @@
-//! What is charged by how a request went.
+//! The charge of a request by its outcome.
 
 use std::{
     fmt,
@@ -8,7 +8,7 @@ use std::{
 
 use super::ResponseHead;
 
-/// What becomes of the cost of a request, by how it went.
+/// The action on the cost of a request, by its outcome.
 ///
 /// ```
 /// use tollgate::{Limit, layer::{Outcome, Policy, keys}};
@@ -18,7 +18,7 @@ use super::ResponseHead;
 ///     .resource(keys::fixed("gpt-4"))
 ///     .limit(Limit::per_minute("rpm", 60))
 ///     .limit(Limit::per_minute("tpm", 1000))
-///     // A request that was nonsense counts as a request, but used no tokens.
+///     // An invalid request counts as a request, but used no tokens.
 ///     .on_status(400..=499, Outcome::refund(["tpm"]))
 ///     .on_response(|head| head.headers.contains_key("x-cache-hit").then_some(Outcome::Refund))
 ///     .build()?;
@@ -27,21 +27,21 @@ use super::ResponseHead;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It is charged what was used.
+    /// Charges what was used.
     Keep,
-    /// Everything is given back.
+    /// Gives everything back.
     Refund,
-    /// These limits are given back; limits that the lease does not have are left alone.
+    /// Gives these limits back. Limits that the lease does not have are ignored.
     RefundLimits(Vec<String>),
 }
 
 impl Outcome {
-    /// Gives these limits back.
+    /// Returns an outcome that gives these limits back.
     pub fn refund<N: Into<String>>(limits: impl IntoIterator<Item = N>) -> Self {
         Self::RefundLimits(limits.into_iter().map(Into::into).collect())
     }
 
-    /// The limits that it names.
+    /// Returns the names of the limits that the outcome gives back.
     pub(in crate::layer) fn names(&self) -> &[String] {
         match self {
             Self::RefundLimits(names) => names,
@@ -52,10 +52,10 @@ impl Outcome {
 
 type Judge = dyn Fn(&ResponseHead<'_>) -> Option<Outcome> + Send + Sync;
 
-/// Which responses an outcome is for.
+/// A rule that sets the outcome for some responses.
 #[derive(Clone)]
 pub(in crate::layer) enum OutcomeRule {
-    /// Statuses, both ends included.
+    /// A range of statuses. Both ends are included.
     Status {
         from: u16,
         to: u16,
@@ -85,7 +85,7 @@ impl OutcomeRule {
         Self::Closure(Arc::new(judge))
     }
 
-    /// What it says of a response, if anything.
+    /// Returns the outcome for a response. `None` if the rule does not apply to it.
     pub(in crate::layer) fn judge(&self, head: &ResponseHead<'_>) -> Option<Outcome> {
         match self {
             Self::Status { from, to, outcome } => {
@@ -95,7 +95,8 @@ impl OutcomeRule {
         }
     }
 
-    /// The limits that it names beforehand.
+    /// Returns the names of the limits that the rule gives back, if they are known before a
+    /// response.
     pub(in crate::layer) fn names(&self) -> &[String] {
         match self {
             Self::Status { outcome, .. } => outcome.names(),

@@ -4,7 +4,8 @@ use std::fmt;
 
 use http::{Extensions, HeaderMap, Response, StatusCode, Version};
 
-/// What settle rules and [outcome](super::Outcome) rules see of a response: everything but the body.
+/// The head of a response, which settle rules and [outcome](super::Outcome) rules read: everything
+/// but the body.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct ResponseHead<'a> {
@@ -14,11 +15,11 @@ pub struct ResponseHead<'a> {
     pub version: Version,
     /// The headers.
     pub headers: &'a HeaderMap,
-    /// What the inner service has put there.
+    /// The extensions that the inner service has added.
     pub extensions: &'a Extensions,
 }
 
-/// Leaves out the headers and extensions: they may hold secrets.
+/// Omits the headers and extensions, because they may hold secrets.
 impl fmt::Debug for ResponseHead<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseHead")

@@ -1,4 +1,4 @@
-//! Where the real use of a limit is found.
+//! The sources of the real use of a limit.
 
 use std::{fmt, sync::Arc};
 
@@ -12,7 +12,7 @@ use crate::{model::LimitName, telemetry};
 pub(super) type Find = dyn Fn(&ResponseHead<'_>) -> Option<u64> + Send + Sync;
 type Count = dyn Fn(u64) -> u64 + Send + Sync;
 
-/// Where the real use of a limit is found.
+/// The place in a response at which the real use of a limit is found.
 #[derive(Clone)]
 pub(in crate::layer) enum Source {
     Headers(Box<[HeaderName]>),
@@ -25,12 +25,12 @@ pub(in crate::layer) enum Source {
 }
 
 impl Source {
-    /// Returns `true` if the head tells.
+    /// Returns `true` if the head gives the use.
     pub(in crate::layer) fn is_in_head(&self) -> bool {
         matches!(self, Self::Headers(_) | Self::Head(_))
     }
 
-    /// Returns `true` if it reads what the body says.
+    /// Returns `true` if the source reads the content of the body.
     pub(in crate::layer) fn reads(&self) -> bool {
         match self {
             Self::Events(_) => true,
@@ -40,10 +40,10 @@ impl Source {
         }
     }
 
-    /// What the head says was used of a limit.
+    /// Returns the use of a limit that the head gives.
     ///
     /// # Errors
-    /// What it says gives no amount, which is told here.
+    /// [`BadAmount`] if a value is not an amount. A warning is emitted here.
     pub(in crate::layer) fn in_head(
         &self,
         limit: &LimitName,
@@ -57,10 +57,11 @@ impl Source {
     }
 }
 
-/// The sum of those that are there.
+/// Returns the sum of the values of the headers that are present.
 ///
 /// # Errors
-/// One of them gives no amount, or no limit can have so much, which is told here.
+/// [`BadAmount`] if a value is not an amount, or if the sum is more than a limit can have. A
+/// warning is emitted here.
 pub(in crate::layer) fn sum(
     limit: &LimitName,
     names: &[HeaderName],
@@ -77,10 +78,10 @@ pub(in crate::layer) fn sum(
     Ok(sum)
 }
 
-/// What a closure makes of the head.
+/// Returns the amount that a closure finds in the head.
 ///
 /// # Errors
-/// No limit can have so much, which is told here.
+/// [`BadAmount`] if the amount is more than a limit can have. A warning is emitted here.
 pub(super) fn found(limit: &LimitName, find: &Find, head: &ResponseHead<'_>) -> Result<Option<u64>, BadAmount> {
     find(head).map(in_bounds).transpose().inspect_err(|problem| ignored(limit, "a closure", *problem))
 }

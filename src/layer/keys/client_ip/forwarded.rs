@@ -1,7 +1,7 @@
-//! `Forwarded`, RFC 7239.
+//! Parsing of the `Forwarded` header (RFC 7239).
 
-/// The elements of a line, from the right. Read from the left, a quote that a client opens would
-/// swallow what the proxies append.
+/// Returns the elements of a header line, from right to left. If the line were read from the left,
+/// a quote that a client opens would hide the elements that the proxies append.
 pub(super) fn elements(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(line);
     std::iter::from_fn(move || {
@@ -24,13 +24,13 @@ pub(super) fn elements(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Returns `true` if an odd number of backslashes stands before it.
+/// Returns `true` if an odd number of backslashes precedes the byte.
 fn is_escaped(line: &[u8], at: usize) -> bool {
     line.iter().take(at).rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
 
-/// The node of an element's `for`. `None` where there is none, or two, or the element is not well
-/// formed.
+/// Returns the node in the `for` of an element. `None` if there is no `for`, if there are two, or
+/// if the element is malformed.
 pub(super) fn node(element: &[u8]) -> Option<&[u8]> {
     let mut node = None;
     let mut rest = element.trim_ascii();
@@ -59,7 +59,8 @@ pub(super) fn node(element: &[u8]) -> Option<&[u8]> {
     node
 }
 
-/// What stands before the closing quote, and what after it. No address has anything to escape.
+/// Splits a quoted value at the closing quote. Escapes stay in the value, because no address needs
+/// one.
 fn quoted(value: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut escaped = false;
     let end = value.iter().position(|byte| {
@@ -70,7 +71,8 @@ fn quoted(value: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((value.get(..end)?, value.get(end + 1..)?))
 }
 
-/// Addresses are accepted without the quotes that they should have.
+/// Splits an unquoted value from the rest. Addresses are accepted without the quotes that they
+/// should have.
 fn plain(value: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = value.iter().position(|byte| !(is_token(*byte) || b":[]".contains(byte))).unwrap_or(value.len());
     value.split_at_checked(end).filter(|(value, _)| !value.is_empty())

@@ -1,4 +1,4 @@
-//! The client's address behind proxies.
+//! Keys from the client's address behind proxies.
 
 mod forwarded;
 mod node;
@@ -15,47 +15,49 @@ pub use proxies::TrustedProxies;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The client's IP address, from one source that you name.
+/// Extracts the client's IP address, from one source that you name.
 ///
-/// There is no default and no guess: a header that your proxies do not set themselves is whatever
-/// the client wants. So a header comes with the [`TrustedProxies`] that set it.
+/// There is no default source, and nothing is guessed: a header that your proxies do not set
+/// themselves contains whatever the client wants. So each header is read together with the
+/// [`TrustedProxies`] that set it.
 ///
 /// ```
 /// use tollgate::layer::keys::{ClientIp, Networks, TrustedProxies};
 ///
 /// // A load balancer in the same network, which appends to X-Forwarded-For.
 /// let client = ClientIp::x_forwarded_for(Networks::new(["10.0.0.0/16"])?);
-/// // The same where its addresses are not known, but nobody comes past it.
+/// // The same if its addresses are not known, but no client can bypass it.
 /// let client = ClientIp::x_forwarded_for(TrustedProxies::hops(1));
-/// // A provider's header, from the provider's networks alone.
+/// // A provider's header, accepted only from the provider's networks.
 /// let client = ClientIp::cf_connecting_ip(Networks::new(["173.245.48.0/20", "103.21.244.0/22"])?);
 /// # Ok::<(), tollgate::layer::keys::InvalidNetwork>(())
 /// ```
 ///
 /// # Who the client is
 ///
-/// Where proxies are named by their networks:
+/// If the proxies are given by their networks:
 ///
-/// - A peer that is not one of them is the client itself; what its headers say is not looked at.
-/// - Else the header's addresses are gone through from the right, where the nearest proxy wrote.
-///   The first that is no trusted proxy is the client. What stands left of it is what the client
-///   claims, and is not looked at.
-/// - A header with one address (`CF-Connecting-IP`, …) is the client's.
-/// - The key is missing where that leads nowhere: the header is not there, only proxies are in it,
-///   or something comes first that is no address (`unknown`, `_hidden`, an empty entry). It is
-///   missing too where a header for one address comes twice, or holds a list.
+/// - A peer that is not one of the proxies is the client. Its headers are ignored.
+/// - Otherwise the addresses in the header are read from right to left, because the nearest proxy
+///   writes on the right. The first one that is not a trusted proxy is the client. Everything to
+///   the left of it is only claimed by the client, and is ignored.
+/// - In a header with one address (`CF-Connecting-IP`, …), that address is the client.
+/// - The key is missing if no client is found: the header is missing, it holds only proxies, or an
+///   entry that is not an address (`unknown`, `_hidden`, an empty entry) comes first. It is also
+///   missing if a header for one address occurs twice or holds a list.
 ///
-/// With [`TrustedProxies::hops`] the client is that many entries from the right, and the key is
-/// missing where there are fewer, or it is no address.
+/// With [`TrustedProxies::hops`], the client is that many entries from the right. The key is
+/// missing if there are fewer entries, or if that entry is not an address.
 ///
-/// Several lines of a header are one list. Ports do not count. Without a peer address, where one
-/// is needed, the server is set up wrongly: 500.
+/// Several lines of a header are one list. Ports are ignored. If the peer address is needed but
+/// unknown, the server is misconfigured: 500.
 ///
 /// # How much of the address counts
 ///
-/// All 32 bits of an IPv4 address, 64 bits of an IPv6 address (what one subscriber has, at least):
-/// [`ipv4_prefix`](Self::ipv4_prefix) and [`ipv6_prefix`](Self::ipv6_prefix) change that. An
-/// IPv4-mapped address counts as IPv4.
+/// All 32 bits of an IPv4 address, and the first 64 bits of an IPv6 address (a subscriber has at
+/// least such a network). [`ipv4_prefix`](Self::ipv4_prefix) and [`ipv6_prefix`](Self::ipv6_prefix)
+/// change that. An address that stands for an IPv4 address counts as that: see
+/// [`EntityId::from_ip`](crate::EntityId::from_ip).
 #[derive(Clone, Debug)]
 pub struct ClientIp {
     source: Source,
@@ -80,25 +82,27 @@ impl ClientIp {
         Self::new(Source::Single { name, with_port: false, proxies: proxies.into() })
     }
 
-    /// The connection's other end, as [`peer_ip`](super::peer_ip): for servers without a proxy.
+    /// Uses the address of the connection's peer, like [`peer_ip`](super::peer_ip), for servers
+    /// without a proxy.
     pub fn peer() -> Self {
         Self::new(Source::Peer)
     }
 
-    /// `X-Forwarded-For`, which every proxy appends the address to that it got the request from.
+    /// Reads `X-Forwarded-For`. Each proxy appends the address from which it got the request.
     pub fn x_forwarded_for(proxies: impl Into<TrustedProxies>) -> Self {
         Self::new(Source::XForwardedFor(proxies.into()))
     }
 
-    /// `Forwarded` (RFC 7239): the `for` of its elements.
+    /// Reads the `for` of each element of `Forwarded` (RFC 7239).
     pub fn forwarded(proxies: impl Into<TrustedProxies>) -> Self {
         Self::new(Source::Forwarded(proxies.into()))
     }
 
-    /// The header `name`, which holds one address. The proxies must overwrite what clients send.
+    /// Reads the header `name`, which holds one address. The proxies must overwrite the value that
+    /// a client sends.
     ///
     /// # Panics
-    /// If `name` is a text that is no header name. A [`HeaderName`] never panics.
+    /// Panics if `name` is a string that is not a valid header name. A [`HeaderName`] never panics.
     #[track_caller]
     pub fn header<N>(name: N, proxies: impl Into<TrustedProxies>) -> Self
     where
@@ -107,49 +111,51 @@ impl ClientIp {
         Self::single(header_name(name), proxies)
     }
 
-    /// `CF-Connecting-IP`: Cloudflare.
+    /// Reads `CF-Connecting-IP`, which Cloudflare sets.
     pub fn cf_connecting_ip(proxies: impl Into<TrustedProxies>) -> Self {
         Self::single(HeaderName::from_static("cf-connecting-ip"), proxies)
     }
 
-    /// `CloudFront-Viewer-Address`: Amazon CloudFront. An address and a port.
+    /// Reads `CloudFront-Viewer-Address`, which Amazon CloudFront sets: an address and a port.
     pub fn cloudfront_viewer_address(proxies: impl Into<TrustedProxies>) -> Self {
         let name = HeaderName::from_static("cloudfront-viewer-address");
         Self::new(Source::Single { name, with_port: true, proxies: proxies.into() })
     }
 
-    /// `Fly-Client-IP`: Fly.io.
+    /// Reads `Fly-Client-IP`, which Fly.io sets.
     pub fn fly_client_ip(proxies: impl Into<TrustedProxies>) -> Self {
         Self::single(HeaderName::from_static("fly-client-ip"), proxies)
     }
 
-    /// `True-Client-IP`: Akamai, and Cloudflare Enterprise.
+    /// Reads `True-Client-IP`, which Akamai and Cloudflare Enterprise set.
     pub fn true_client_ip(proxies: impl Into<TrustedProxies>) -> Self {
         Self::single(HeaderName::from_static("true-client-ip"), proxies)
     }
 
-    /// `X-Real-IP`: nginx, where it is configured so.
+    /// Reads `X-Real-IP`, which nginx sets if it is configured to.
     pub fn x_real_ip(proxies: impl Into<TrustedProxies>) -> Self {
         Self::single(HeaderName::from_static("x-real-ip"), proxies)
     }
 
-    /// How many bits of an IPv4 address count. Default: all 32.
+    /// Sets how many bits of an IPv4 address count. Default: all 32.
     ///
     /// # Errors
-    /// [`InvalidNetwork::Prefix`] for 0 and more than 32.
+    /// [`InvalidNetwork::Prefix`] for 0 and for more than 32.
     pub fn ipv4_prefix(self, bits: u8) -> Result<Self, InvalidNetwork> {
         Ok(Self { ipv4_bits: prefix(bits, 32)?, ..self })
     }
 
-    /// How many bits of an IPv6 address count. Default: 64. Providers give whole sites 56 or 48.
+    /// Sets how many bits of an IPv6 address count. Default: 64. Providers give whole sites a /56
+    /// or a /48.
     ///
     /// # Errors
-    /// [`InvalidNetwork::Prefix`] for 0 and more than 128.
+    /// [`InvalidNetwork::Prefix`] for 0 and for more than 128.
     pub fn ipv6_prefix(self, bits: u8) -> Result<Self, InvalidNetwork> {
         Ok(Self { ipv6_bits: prefix(bits, 128)?, ..self })
     }
 
-    /// The client's whole address, an IPv4-mapped one as IPv4. For closures.
+    /// Returns the client's whole address, for closures. An IPv6 address that stands for an IPv4
+    /// address is returned as IPv4.
     ///
     /// # Errors
     /// [`MissingKey`], as [described](Self#who-the-client-is).
@@ -176,7 +182,7 @@ impl ClientIp {
 }
 
 fn prefix(bits: u8, most: u8) -> Result<u8, InvalidNetwork> {
-    // With 0 all clients would be one.
+    // With 0 bits, all clients would have the same key.
     if bits == 0 || bits > most { Err(InvalidNetwork::Prefix { bits, most }) } else { Ok(bits) }
 }
 

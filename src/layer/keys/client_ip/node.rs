@@ -1,11 +1,11 @@
-//! Addresses as proxies write them.
+//! Parsing of addresses as proxies write them.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::model::canonical;
 
-/// An address, perhaps with a port (`192.0.2.1:80`, `[2001:db8::1]:80`), and nothing else. An
-/// unspecified address (`0.0.0.0`) is nobody's.
+/// Parses an address with or without a port (`192.0.2.1:80`, `[2001:db8::1]:80`), and nothing else.
+/// An unspecified address (`0.0.0.0`) is refused, because no client has it.
 pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(bytes).ok()?.trim_ascii();
     let address = match text.strip_prefix('[') {
@@ -22,14 +22,15 @@ pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {
     address.map(canonical).filter(|address| !address.is_unspecified())
 }
 
-/// An address and a port, without brackets for IPv6 too (`2001:db8::1:80`).
+/// Parses an address and a port. An IPv6 address may have no brackets (`2001:db8::1:80`).
 pub(super) fn address_and_port(bytes: &[u8]) -> Option<IpAddr> {
     let colon = bytes.iter().rposition(|byte| *byte == b':')?;
     let (before, port) = (bytes.get(..colon)?, bytes.get(colon + 1..)?);
     is_port(std::str::from_utf8(port).ok()?.trim_ascii()).then(|| address(before)).flatten()
 }
 
-/// A port, or what RFC 7239 writes in place of one that is hidden.
+/// Returns true for a port, and for the text that RFC 7239 allows in place of a hidden port
+/// (`_hidden`).
 fn is_port(text: &str) -> bool {
     match text.strip_prefix('_') {
         Some(hidden) => {

@@ -1,4 +1,4 @@
-//! Whose word counts.
+//! The proxies whose headers are trusted.
 
 use std::net::IpAddr;
 
@@ -7,8 +7,8 @@ use http::HeaderName;
 use super::peer;
 use crate::layer::{MissingKey, RequestHead, keys::Networks};
 
-/// The proxies in front of the server, whose word counts. See [`ClientIp`](super::ClientIp) for
-/// what follows.
+/// The proxies in front of the server, whose headers are trusted. [`ClientIp`](super::ClientIp)
+/// describes how the client is found.
 #[derive(Clone, Debug)]
 pub struct TrustedProxies(Trust);
 
@@ -25,21 +25,22 @@ impl From<Networks> for TrustedProxies {
 }
 
 impl TrustedProxies {
-    /// The proxies have addresses in these networks, and no client has: clients in them are taken
-    /// for proxies, and get no key.
+    /// Trusts the proxies in these networks. No client may have an address in them: it would be
+    /// taken for a proxy, and get no key.
     pub fn networks(networks: Networks) -> Self {
         Self(Trust::Networks(networks))
     }
 
-    /// Exactly so many proxies stand before the server, and nobody comes past them: who the peer
-    /// is does not count. With one too many clients choose their own address; with 0 the peer is
-    /// the client.
+    /// Trusts exactly `count` proxies in front of the server. Use it only if no client can bypass
+    /// them, because the peer's address is not checked. If `count` is one too high, clients can
+    /// choose their own address. With 0, the peer is the client.
     pub fn hops(count: usize) -> Self {
         Self(Trust::Hops(count))
     }
 
-    /// The client of a list in which every proxy wrote, the nearest one first. `None` for an entry
-    /// that is no address: behind it nothing is sure.
+    /// Returns the client from the entries of a list, the nearest proxy's entry first. An entry is
+    /// `None` if it is not an address. If the proxies are given by their networks, the search ends
+    /// at such an entry: nothing after it is reliable.
     pub(super) fn client(
         &self,
         head: &RequestHead<'_>,
@@ -60,7 +61,7 @@ impl TrustedProxies {
         client.ok_or_else(|| missing(header))
     }
 
-    /// The client of a header that holds one address.
+    /// Returns the client from a header that holds one address.
     pub(super) fn single(
         &self,
         head: &RequestHead<'_>,

@@ -52,7 +52,7 @@ pub enum InvalidPolicy {
     /// A settle rule looks for a number at a place that is not a JSON pointer.
     #[error("{0:?} is not a JSON pointer of 1 to 16 parts of at most 64 bytes")]
     Pointer(String),
-    /// A secret that can be guessed.
+    /// The secret for partition keys is too short, so that it could be guessed.
     #[error("a secret for partition keys needs {shortest} bytes, not {length}")]
     ShortSecret {
         /// The number of bytes that were given.

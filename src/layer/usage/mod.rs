@@ -61,7 +61,9 @@ pub struct Usage {
 #[derive(Clone, Debug)]
 enum What {
     Total,
-    Input { cache_reads: bool },
+    Input {
+        cache_reads: bool,
+    },
     Output,
     Pointers(Vec<Pointer>),
     /// Not a JSON pointer. Building the policy fails.

@@ -9,6 +9,7 @@ use std::{
 use tokio::{task::JoinHandle, time::Instant};
 use tollgate::{
     EntityId, Error, Lease, Limit, RateLimiter,
+    blocking::Wait,
     clock::{Clock, ManualClock},
     error::Invalid,
     limiter::Acquire,
@@ -439,14 +440,14 @@ fn memory_needs_a_runtime_only_to_wait() {
 
 #[test]
 fn without_async() {
-    let limiter = tollgate::blocking::RateLimiter::memory().unwrap();
+    let limiter = RateLimiter::memory();
     let ask = || limiter.acquire("user", "api").limits(Limit::per_second("tokens", 100).with_burst(1));
     let start = std::time::Instant::now();
     for _ in 0..4 {
-        ask().until_ready(LONG).max_waiters(1).lease().unwrap().commit().wait().unwrap();
+        ask().until_ready(LONG).max_waiters(1).wait().unwrap().commit().wait().unwrap();
     }
     assert!(start.elapsed() >= ms(29), "{:?}", start.elapsed());
-    assert!(matches!(ask().until_ready(ms(1)).lease(), Err(Error::Denied(_))));
+    assert!(matches!(ask().until_ready(ms(1)).wait(), Err(Error::Denied(_))));
 }
 
 #[tokio::test]

@@ -1,0 +1,137 @@
+//! Waiting for answers without async (feature `blocking`).
+//!
+//! [`Wait::wait`] does for plain threads what `.await` does for async code, on every future of this crate:
+//!
+//! ```
+//! use tollgate::{Limit, RateLimiter, blocking::Wait};
+//!
+//! let limiter = RateLimiter::memory();
+//! let limits = Limit::per_minute("tpm", 1000);
+//! let mut lease = limiter.acquire("user-1", "gpt-4").limits(limits).cost("tpm", 100).wait()?;
+//! lease.settle("tpm", 180)?;
+//! lease.commit().wait()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Store calls and background writes need a tokio runtime. The process has one for this purpose: its only thread starts
+//! with the first call and never ends. A limiter that [`RateLimiter::open`](crate::RateLimiter::open) makes here lives on
+//! it. One that is built over a store of your own needs [`runtime`].
+
+use std::{future::IntoFuture, io, sync::OnceLock};
+
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use crate::{
+    error::{Error, SettleError, Unavailable},
+    model::{BreakerState, Status, StoreStatus},
+};
+
+/// Waits on the calling thread for the answer of a future.
+///
+/// It may be called on plain threads and in [`spawn_blocking`](tokio::task::spawn_blocking). On an async task it blocks
+/// the thread of the task. A limiter that lives on the same runtime may need this thread for its answer: then requests
+/// end at their deadlines. Use `.await` there.
+pub trait Wait: IntoFuture + Sized {
+    /// Waits for the answer. Decisions that need no store call are made on the calling thread.
+    ///
+    /// # Errors
+    /// The errors of the future; [`Unavailable::NoThread`] if the operating system gives no thread.
+    fn wait(self) -> Self::Output;
+}
+
+impl<F> Wait for F
+where
+    F: IntoFuture<Output: Answer>,
+{
+    fn wait(self) -> F::Output {
+        match start() {
+            Ok(runtime) => {
+                let _entered = runtime.enter();
+                pollster::block_on(self)
+            }
+            Err(_) => F::Output::without_thread(|| pollster::block_on(self)),
+        }
+    }
+}
+
+/// Returns the runtime on which [`wait`](Wait::wait) has store calls made, for
+/// [`Builder::runtime`](crate::limiter::Builder::runtime). Starts it if need be.
+///
+/// ```
+/// use tollgate::{Limit, RateLimiter, blocking::{self, Wait}, store::MemoryStore};
+///
+/// let limiter = RateLimiter::builder().runtime(blocking::runtime()?).build(MemoryStore::new())?;
+/// limiter.acquire("user-1", "api").limits(Limit::per_minute("rpm", 60)).wait()?.commit();
+/// limiter.shutdown().wait();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// The operating system gives no thread.
+pub fn runtime() -> io::Result<Handle> {
+    start().map(|runtime| runtime.handle().clone())
+}
+
+fn start() -> io::Result<&'static Runtime> {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("tollgate").enable_all().build()?;
+    if let Err(second) = RUNTIME.set(runtime) {
+        // Two threads were first. Waiting for the end of this one could be waiting on one of its own threads.
+        second.shutdown_background();
+    }
+    RUNTIME.get().ok_or_else(|| io::Error::other("the runtime was not kept"))
+}
+
+/// The output of a future that can be waited for.
+pub trait Answer: sealed::Sealed + Sized {
+    /// Returns the answer if there is no thread for store calls. `poll` waits for the future all the same.
+    #[doc(hidden)]
+    fn without_thread(poll: impl FnOnce() -> Self) -> Self;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+impl<T, E: From<Error>> sealed::Sealed for Result<T, E> {}
+impl<T, E: From<Error>> Answer for Result<T, E> {
+    fn without_thread(_: impl FnOnce() -> Self) -> Self {
+        Err(Error::from(Unavailable::NoThread).into())
+    }
+}
+
+impl sealed::Sealed for Result<(), SettleError> {}
+impl Answer for Result<(), SettleError> {
+    /// A settlement is on its way by itself.
+    fn without_thread(poll: impl FnOnce() -> Self) -> Self {
+        poll()
+    }
+}
+
+/// A row of a listing.
+impl<T> sealed::Sealed for Option<Result<T, Error>> {}
+impl<T> Answer for Option<Result<T, Error>> {
+    fn without_thread(_: impl FnOnce() -> Self) -> Self {
+        Some(Err(Unavailable::NoThread.into()))
+    }
+}
+
+impl sealed::Sealed for () {}
+impl Answer for () {
+    /// The end of a flush or a shutdown, which go on by themselves.
+    fn without_thread(poll: impl FnOnce() -> Self) -> Self {
+        poll()
+    }
+}
+
+impl sealed::Sealed for Status {}
+impl Answer for Status {
+    fn without_thread(_: impl FnOnce() -> Self) -> Self {
+        let problem = Some(Unavailable::NoThread.to_string());
+        Self::new(None, BreakerState::Closed, StoreStatus { problem, ..StoreStatus::default() })
+    }
+}

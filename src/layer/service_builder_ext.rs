@@ -1,4 +1,4 @@
-//! Rate limits in a stack of middleware that `tower::ServiceBuilder` builds.
+//! Adds rate limits to the middleware stack of a `tower::ServiceBuilder`.
 
 use tower::{ServiceBuilder, layer::util::Stack};
 
@@ -26,10 +26,10 @@ use crate::limiter::RateLimiter;
 /// # Ok::<(), tollgate::layer::InvalidPolicy>(())
 /// ```
 ///
-/// Nobody else can implement it, so that it can get more methods.
+/// The trait is sealed, so that it can get more methods.
 pub trait ServiceBuilderExt<L>: sealed::Sealed<L> + Sized {
-    /// Limits requests through `limiter` by `routes`, one [`Policy`](super::Policy) or a
-    /// [table](super::routes), as [`RateLimitLayer::new`] does.
+    /// Limits requests through `limiter` by `routes`, one [`Policy`](super::Policy) or a [table](super::routes), as
+    /// [`RateLimitLayer::new`] does.
     fn rate_limit_by(self, limiter: RateLimiter, routes: impl Into<Routes>)
     -> ServiceBuilder<Stack<RateLimitLayer, L>>;
 }

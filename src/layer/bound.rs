@@ -30,7 +30,7 @@ use crate::{
 /// use tollgate::{Error, Limit, RateLimitLayer, RateLimiter, layer::{BoundLimiter, Policy, keys}};
 ///
 /// async fn complete(limiter: BoundLimiter, prompt: String) -> Result<String, Error> {
-///     // Short: the layer's own 429.
+///     // If the limit has too few tokens, the client gets the layer's own 429.
 ///     let lease = limiter.cost("tpm", prompt.len() as u64).acquire().await?;
 ///     lease.settle("tpm", 20)?;
 ///     Ok("an answer".to_owned())

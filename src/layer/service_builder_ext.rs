@@ -18,9 +18,9 @@ use crate::limiter::RateLimiter;
 ///     .limit(Limit::per_minute("rpm", 60))
 ///     .build()?;
 /// let middleware = ServiceBuilder::new()
-///     // Above the limit: what every request meets, denied ones too.
+///     // Layers above the limit see every request, also denied ones.
 ///     .rate_limit_by(RateLimiter::memory(), policy)
-///     // Below it: what granted requests meet alone.
+///     // Layers below the limit see only granted requests.
 ///     .concurrency_limit(100);
 /// let app: Router = Router::new().route("/", get(|| async { "hello" })).layer(middleware);
 /// # Ok::<(), tollgate::layer::InvalidPolicy>(())

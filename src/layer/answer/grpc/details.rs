@@ -8,7 +8,7 @@ use http::HeaderValue;
 use super::{Code, protobuf::Message};
 use crate::layer::{answer::RefusalReason, headers::policy_name};
 
-/// The most limits that are reported, because clients accept 8 KiB of headers.
+/// The most limits that are reported, because clients accept at most 8 KiB of headers.
 const MOST_VIOLATIONS: usize = 16;
 
 /// The most seconds that a `google.protobuf.Duration` can have: 10000 years.

@@ -27,6 +27,7 @@ enum At {
     /// At the start of the stream.
     #[default]
     Start,
+    /// In a byte order mark, after this number of its bytes.
     Mark(u8),
     Line,
     /// In the name `data`, after this number of its bytes.

@@ -13,7 +13,7 @@ use crate::{
     model::Cost,
 };
 
-/// A limiter that is bound to the current request, for handlers that know their cost late.
+/// A limiter that is bound to the current request, for handlers that learn late what the request costs.
 ///
 /// The layer puts one into the request's extensions if its policy has
 /// [`acquire_in_handler`](super::PolicyBuilder::acquire_in_handler). With the feature `axum` it is an extractor. It

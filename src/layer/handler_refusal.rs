@@ -25,7 +25,7 @@ pub(super) struct HandlerRefusal {
     status: StatusCode,
 }
 
-/// Returns the answer to a handler's error that is used if no layer replaces it.
+/// Returns the answer to a handler's error. It is used as it is if no layer replaces it.
 #[cfg(feature = "axum")]
 pub(crate) fn handler_refusal(error: &Error) -> Response<Bytes> {
     let mut response = answer::plain(error);
@@ -75,7 +75,7 @@ const OF_THE_ANSWER: [HeaderName; 11] = [
     WWW_AUTHENTICATE,
 ];
 
-/// Keeps the headers that the handler and the layers around it have added to the error, such as CORS headers.
+/// Copies the headers that the handler and the layers around it have added to the response, such as CORS headers.
 fn keep_headers(theirs: &HeaderMap, answer: &mut HeaderMap) {
     for (name, value) in theirs {
         if !OF_THE_ANSWER.contains(name) {
@@ -84,7 +84,7 @@ fn keep_headers(theirs: &HeaderMap, answer: &mut HeaderMap) {
     }
 }
 
-/// Keeps the extensions, which other middleware reads. Those of the answer take precedence.
+/// Does the same as [`keep_headers`] for extensions, which other middleware reads. Those of the answer take precedence.
 fn keep_extensions(theirs: &mut Extensions, answer: &mut Extensions) {
     let own = std::mem::replace(answer, std::mem::take(theirs));
     answer.extend(own);

@@ -38,7 +38,7 @@ enum State {
     Closed,
 }
 
-/// A lease, and which of its limits were settled. The sets of limits have one bit for each [position](Lease::position).
+/// A lease, and three sets of its limits. A set has one bit for each [position](Lease::position).
 struct Told {
     lease: Lease,
     /// Limits that rules leave alone, because a handler has set them or because they were given back.
@@ -127,8 +127,8 @@ impl Drop for Held {
 }
 
 impl Held {
-    /// Returns true if it is a lease of the policy and the limiter for the same bucket: then the request has passed the
-    /// same layer before.
+    /// Returns true if it is a lease of this policy and limiter for the same entity and resource. Then the request has
+    /// passed the same layer before.
     pub(super) fn is_for(&self, policy: &Policy, limiter: &RateLimiter, entity: &str, resource: &str) -> bool {
         Arc::ptr_eq(&self.policy.rules, &policy.rules)
             && matches!(&*self.lock(), State::Lease(told) if {
@@ -192,7 +192,7 @@ impl Held {
         self.of_lease(|lease| lease.left_of_one(limits))
     }
 
-    /// Returns what limits that only observe would have done, if there are any.
+    /// Returns the verdict of the limits that only observe, if there are any.
     pub(super) fn shadow_verdict(&self) -> Option<ShadowVerdict> {
         match &*self.lock() {
             State::Lease(told) => ShadowVerdict::of(&told.lease),
@@ -235,8 +235,8 @@ impl Held {
         }
     }
 
-    /// Settles the limit. If the amount is more than a request can have used, and this was not reported yet, returns
-    /// the most that it can have used.
+    /// Does what [`found`](Self::found) says. If the amount is more than a request can have used, and this was not
+    /// reported before, returns the most that it can have used.
     fn take_found(&self, limit: &LimitName, tokens: u64) -> Option<u64> {
         let name = limit.as_str();
         let State::Lease(told) = &mut *self.lock() else { return None };

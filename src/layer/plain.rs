@@ -26,8 +26,8 @@ impl PlainCharge {
     /// Reports the limit in the response of the inner service.
     #[inline]
     pub(super) fn settled<B: http_body::Body>(self, mut response: Response<B>) -> Response<ResponseBody<B>> {
-        // A handler's error and the refusal of an inner layer are marked in the extensions. Other responses may have a
-        // `Retry-After` that this layer has to replace by its own. Both need the general way.
+        // A handler's error and the refusal of an inner layer are marked in the extensions. A response that is not a
+        // success may have a `Retry-After` that this layer has to replace. `settled` handles both cases.
         if !response.extensions().is_empty() || !response.status().is_success() {
             return self.settled_as_any(response);
         }

@@ -53,7 +53,7 @@ impl RateLimitLayer {
         Self { setup: Arc::new(Setup { limiter, routes }) }
     }
 
-    /// Limits the requests of each peer address, in this process's memory.
+    /// Applies `limit` to each peer address. The buckets are in this process's memory.
     ///
     /// Serve the router with `into_make_service_with_connect_info::<SocketAddr>()`, or put a
     /// [`PeerAddr`](super::keys::PeerAddr) into the requests' extensions. For a limit that holds across machines, use
@@ -62,7 +62,7 @@ impl RateLimitLayer {
         Self::new(RateLimiter::memory(), Policy::per_ip(limit))
     }
 
-    /// Limits the requests of each client address behind proxies, in this process's memory.
+    /// Applies `limit` to each client address behind proxies. The buckets are in this process's memory.
     ///
     /// ```
     /// use tollgate::{Limit, RateLimitLayer, layer::keys::{ClientIp, TrustedProxies}};

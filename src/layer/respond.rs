@@ -13,7 +13,7 @@ impl Policy {
             if response.extensions().get() == Some(&RefusedBy::new(self)) {
                 same_policy_twice();
             }
-            // An inner layer has denied the request, so all of its cost is given back.
+            // An inner layer has refused the request, so all of its cost is given back.
             lease.refund_all();
             self.report(lease, response);
             lease.rollback();

@@ -1,4 +1,4 @@
-//! Reports to clients what limits that only observe would have done.
+//! Reports the verdict of limits that only observe to clients.
 
 use http::{HeaderMap, HeaderName};
 

@@ -14,9 +14,9 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RateLimitStatus {
-    /// The entity that is limited; `None` if the request passed without a decision.
+    /// The entity that is limited; `None` if the limits gave no decision.
     pub entity: Option<EntityId>,
-    /// The resource that is used; `None` if the request passed without a decision.
+    /// The resource that is used; `None` if the limits gave no decision.
     pub resource: Option<Resource>,
     /// All limits of the bucket, followed by those of the parent's bucket. For a degraded decision they are this
     /// process's share.
@@ -29,7 +29,7 @@ pub struct RateLimitStatus {
     pub shadow: Option<ShadowVerdict>,
 }
 
-/// The verdict that limits which only observe would have given on a request that has passed.
+/// The verdict of limits that only observe on a request that has passed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase", tag = "verdict", content = "limits")]
 #[non_exhaustive]

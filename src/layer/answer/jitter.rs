@@ -44,7 +44,7 @@ impl Jitter {
         Self { part: Part::Whatever, most: time }
     }
 
-    /// Bounds what is added by `time`.
+    /// Limits the time that is added to `time`.
     pub fn at_most(mut self, time: Duration) -> Self {
         self.most = self.most.min(time);
         self

@@ -34,7 +34,7 @@ pub(super) fn without_policy(head: &RequestHead<'_>, reason: RefusalReason<'_>) 
     form.finish(form.answer(reason, refuse::wait(reason), None))
 }
 
-/// Returns the answer to a handler's error that is used if no layer replaces it by that of its policy.
+/// Returns the answer to a handler's error. It is used as it is if no layer replaces it.
 #[cfg(feature = "axum")]
 pub(super) fn plain(error: &crate::Error) -> Response<Bytes> {
     RefusalReason::tell(error);

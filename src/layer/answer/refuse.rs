@@ -15,12 +15,12 @@ use crate::{
     model::Denied,
 };
 
-/// The time after which clients retry if the store gave no decision and no time.
+/// The time after which clients retry if the store gave no decision, and the error has no time.
 const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
 
 impl Policy {
     /// Returns the answer to a refused request. `now` returns epoch ms. Without the request's head, the policy's custom
-    /// answer is not asked.
+    /// answer is not used.
     pub(in crate::layer) fn refuse(
         &self,
         now: &dyn Fn() -> i64,

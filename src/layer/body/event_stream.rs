@@ -17,7 +17,7 @@ pub(super) struct EventStream {
 pub(super) enum Part<'a> {
     /// A piece of the data of the current event.
     Data(&'a [u8]),
-    /// The current event is complete, and had data.
+    /// The current event is complete, and has data.
     End,
 }
 

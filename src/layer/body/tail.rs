@@ -1,4 +1,4 @@
-//! The part of a body that stays until its end.
+//! The tail of a body: what the body keeps until it ends.
 
 use std::{sync::Arc, task::Context};
 
@@ -12,7 +12,7 @@ use crate::layer::{
     held::{Held, Holder},
 };
 
-/// The part of a body that stays until its end. Dropping it commits the lease, unless others hold it.
+/// The lease, or the rules, that a body keeps until it ends. Dropping it commits the lease, unless others hold it.
 pub(in crate::layer) enum Tail {
     /// A lease that somebody else holds, too.
     Handle(#[allow(dead_code, reason = "it is there to be dropped")] Arc<Held>),

@@ -147,7 +147,7 @@ impl Watch {
         }
     }
 
-    /// Counts the body in the metrics: usage was found in it, or why not.
+    /// Counts the body in the metrics, by the result: usage was found, or the reason why not.
     #[cfg(feature = "usage-body")]
     fn tell_of_usage(&self) {
         let rules = &self.policy.rules.settlement.body;

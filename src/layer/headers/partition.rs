@@ -17,7 +17,7 @@ pub(in crate::layer) struct PartitionKeys(Hmac<Sha256>);
 pub(in crate::layer) struct PartitionKey([u8; 12]);
 
 impl PartitionKeys {
-    /// The length in bytes from which on a secret cannot be guessed.
+    /// The shortest secret that is accepted, in bytes. Shorter ones could be guessed.
     pub(in crate::layer) const SHORTEST: usize = 16;
 
     /// Returns `None` if the secret is too short.

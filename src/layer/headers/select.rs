@@ -8,8 +8,8 @@ use crate::model::{LimitName, LimitStatus};
 pub enum ReportLimits {
     /// No limits.
     Off,
-    /// The limit that has the smallest part of its capacity left. Dialects whose headers belong to certain limits
-    /// report it only if it is one of those.
+    /// The limit that has the smallest part of its capacity left. A dialect whose headers belong to certain limits
+    /// reports it only if it is one of these.
     Nearest,
     /// All limits.
     #[default]

@@ -9,8 +9,8 @@ use crate::model::{Limit, Owner};
 /// The largest integer that a structured field can hold.
 const MOST: i64 = 999_999_999_999_999;
 
-/// Writes strings and integers. It uses one inline buffer, because every response has such fields. The names of limits
-/// and quota units need no escapes.
+/// Writes strings and integers into one buffer, which is inline up to 128 bytes, because every response has such
+/// fields. The names of limits and quota units need no escapes.
 #[derive(Default)]
 pub(in crate::layer) struct Writer(SmallVec<[u8; 128]>);
 

@@ -30,8 +30,8 @@ impl<F: Fn(Field) -> Option<u64>> Counts<F> {
 
     /// Returns the new input tokens, and those that were read from a cache.
     fn input_parts(&self) -> (Option<u64>, Option<u64>) {
-        // A message may consist of iterations, which its own numbers need not include. The larger number is right,
-        // because the sum over the iterations is never more than what was used.
+        // A message of Anthropic's may consist of iterations, which its own numbers need not include. So the larger one
+        // of its own number and the sum over the iterations is taken.
         let [input, creation, read] = [
             (Field::Input, Field::IterationInput),
             (Field::CacheCreation, Field::IterationCacheCreation),

@@ -40,9 +40,9 @@ use table::Field;
 /// # Bodies that are cut off
 /// A stream may break off, or its client may disconnect, when only a part of the usage has come: Anthropic's streams
 /// begin with the input tokens. Such a part is charged if it is more than the estimate; otherwise the estimate stands.
-/// So nobody pays less by disconnecting before the rest comes. An amount is only a part if it is a `total` without
+/// So nobody pays less by disconnecting before the rest comes. An amount is such a part if it is a `total` without
 /// output tokens, an `output` without a number of its own, or the sum of only some of the [`pointers`](Self::pointers).
-/// At the end of the body, an amount that is only a part counts, too.
+/// When the body is complete, such an amount counts in any case.
 ///
 /// # How a body is read
 /// The `content-type` decides: bodies of `text/event-stream`, JSON (`application/json`, `…+json`, NDJSON) and
@@ -50,8 +50,8 @@ use table::Field;
 /// the layer. A body with a `content-encoding` causes a warning.
 ///
 /// Nothing is buffered, delayed or changed: every frame is read as it passes. At most 1 KiB is kept for a response,
-/// whatever its length. Up to 128 levels are read. If a body is nested deeper, or is not JSON, the reading ends: that
-/// of the body, or of the current event in an event stream. What was found until then counts.
+/// whatever its length. Up to 128 levels are read. If the JSON is nested deeper or invalid, nothing more of the body is
+/// read; in an event stream, nothing more of the current event. What was found until then counts.
 #[derive(Clone, Debug)]
 #[must_use = "it does nothing until a policy has it"]
 pub struct Usage {

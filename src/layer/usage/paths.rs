@@ -26,7 +26,7 @@ pub(in crate::layer) struct Paths {
 struct Place {
     /// The slot of the pointers to this place.
     pointed: Option<usize>,
-    /// The slot of the table's field.
+    /// The slot of the table's field at this place.
     field: Option<usize>,
     children: Vec<(Box<str>, Node)>,
     /// The [`mark`]s of the children. They exclude most keys of a document without a comparison.

@@ -1,4 +1,4 @@
-//! The gRPC protocols, and which of them a request speaks.
+//! The gRPC protocols, and how a request's protocol is detected.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;

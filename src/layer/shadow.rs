@@ -1,4 +1,4 @@
-//! Reports the verdict of limits that only observe to clients.
+//! Reports to clients the verdict of limits that only observe.
 
 use http::{HeaderMap, HeaderName};
 

@@ -44,7 +44,7 @@ impl Jitter {
         Self { part: Part::Whatever, most: time }
     }
 
-    /// Limits the time that is added to `time`.
+    /// Makes `time` the most that is added.
     pub fn at_most(mut self, time: Duration) -> Self {
         self.most = self.most.min(time);
         self

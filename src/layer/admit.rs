@@ -1,4 +1,4 @@
-//! Before the inner service: who asks, for what, and at what cost.
+//! Before the inner service: finds out who asks, for what and at what cost, and starts the acquire.
 
 use std::borrow::Cow;
 
@@ -26,28 +26,29 @@ use crate::{
     telemetry::{self, Exempt},
 };
 
-/// What becomes of a request.
+/// The next step for a request.
 #[derive(Debug)]
 pub(super) enum Admission {
-    /// It passes unlimited.
+    /// The request passes unlimited.
     Pass,
-    /// It is answered without the inner service.
+    /// The layer answers. The inner service is not called.
     Answer(Response<Bytes>),
-    /// It passes uncharged: the policy only observes, and there is nobody to charge.
+    /// The request passes uncharged: the policy only observes, and a key is missing.
     Uncharged(Box<Holder>),
-    /// It passes: it holds the lease already, from the same layer further out.
+    /// The request passes with the lease that it already has, because it has passed the same layer before.
     Held,
-    /// Its handler acquires.
+    /// The request passes, and its handler acquires.
     Bind(Box<(BoundLimiter, Holder)>),
-    /// It is granted, in the simplest way.
+    /// The request is granted by [`RateLimiter::take_one`].
     Single(Single),
-    /// It is decided, or on its way to it.
+    /// The acquire is done, or waits for the store.
     Acquire(Started),
 }
 
 impl Policy {
-    /// The decision, where it is the simplest one and the bucket exists: what nearly all requests of a limit
-    /// for each peer address are. The same that [`admit`](Self::admit) comes to.
+    /// Returns the decision for a limit for each peer address, if the bucket exists and the request needs nothing else.
+    /// This is the case for nearly all requests of such a policy. The decision is the same as that of
+    /// [`admit`](Self::admit).
     #[inline]
     pub(super) fn admit_peer(&self, limiter: &RateLimiter, head: &RequestHead<'_>) -> Option<Result<Single, Error>> {
         let rules = &*self.rules;
@@ -62,7 +63,8 @@ impl Policy {
         limiter.take_one(text.as_bytes(), resource, limits)
     }
 
-    /// Asks for what the request needs. Returns the policy that it falls under, too: preflights may have their own.
+    /// Starts the acquire that the request needs. Also returns the policy that applies to the request: preflights may
+    /// have their own.
     pub(super) fn admit(&self, limiter: &RateLimiter, head: &RequestHead<'_>) -> (&Self, Admission) {
         let subject = &self.rules.subject;
         if subject.limit_preflights && subject.preflights.is_none() || !is_preflight(head) {
@@ -105,7 +107,7 @@ impl Policy {
             Ok(None) => return without_key(),
             Err(missing) => return self.missing_key(limiter, head, &missing),
         };
-        // One request, one bucket, one charge: routers that are nested may bring the same layer twice.
+        // A request is charged once for a bucket, even if nested routers apply the same layer twice.
         if let Some(handle) = head.extensions.get::<LeaseHandle>()
             && handle.is_for(self, limiter, entity.as_text(), resource.as_str())
         {
@@ -149,7 +151,7 @@ impl Policy {
 }
 
 impl Subject {
-    /// What is asked for; `None` where the request passes unlimited.
+    /// Returns the resource that the request asks for; `None` if the request passes unlimited.
     fn resource(&self, head: &RequestHead<'_>) -> Result<Option<Cow<'_, Resource>>, MissingKey> {
         if let Some(resource) = &self.fixed_resource {
             return Ok(Some(Cow::Borrowed(resource)));
@@ -162,7 +164,7 @@ impl Subject {
         }
     }
 
-    /// Who asks; `None` where the request passes unlimited.
+    /// Returns the entity that asks; `None` if the request passes unlimited.
     #[inline]
     fn entity<'a>(&self, head: &RequestHead<'_>, text: &'a mut AddressText) -> Result<Option<Entity<'a>>, MissingKey> {
         if self.is_peer
@@ -197,7 +199,7 @@ impl Subject {
 }
 
 impl Rules {
-    /// The acquire with all that the policy says about it.
+    /// Adds the settings of the policy to the acquire.
     fn complete(&self, acquire: Acquire, head: &RequestHead<'_>, learned: u64) -> Acquire {
         let acquire = match &self.limits {
             PolicyLimits::Stored => acquire,
@@ -219,10 +221,10 @@ impl Rules {
     }
 }
 
-/// Who asks.
+/// The entity that asks.
 enum Entity<'a> {
     Id(EntityId),
-    /// An address, that mostly need not become an id.
+    /// An address. Most requests need no id made of it.
     Address(&'a AddressText),
 }
 
@@ -246,7 +248,7 @@ impl Entity<'_> {
 fn named<N>(what: &'static str, name: Result<N, Invalid>) -> Result<N, MissingKey> {
     name.map_err(|error| match error {
         Invalid::Key(_) => MissingKey::absent(what),
-        // A name that the server chose itself.
+        // The server itself has chosen the name.
         error => MissingKey::mistake(code::NO_NAME, format!("the {what} key of a rate limit policy: {error}")),
     })
 }
@@ -261,7 +263,7 @@ fn without_key() -> Admission {
     Admission::Pass
 }
 
-/// A CORS preflight: the browser's question, not the user's request.
+/// Returns true if the request is a CORS preflight, which the browser sends on its own.
 fn is_preflight(head: &RequestHead<'_>) -> bool {
     *head.method == Method::OPTIONS
         && head.headers.contains_key(ORIGIN)

@@ -1,4 +1,4 @@
-//! Acquiring by the handler.
+//! A limiter with which the handler acquires.
 
 use std::{fmt, sync::Arc};
 
@@ -13,24 +13,24 @@ use crate::{
     model::Cost,
 };
 
-/// A limiter that is bound to the request at hand, for handlers that decide late what they cost.
+/// A limiter that is bound to the current request, for handlers that learn late what the request costs.
 ///
-/// The layer puts one into the request's extensions where its policy says
-/// [`acquire_in_handler`](super::PolicyBuilder::acquire_in_handler); with the feature `axum` it is an
-/// extractor. It asks for what the policy's keys have found, by the policy's limits; costs that the handler
-/// does not name are the policy's.
+/// The layer puts one into the request's extensions if its policy has
+/// [`acquire_in_handler`](super::PolicyBuilder::acquire_in_handler). With the feature `axum` it is an extractor. It
+/// acquires for the entity and the resource that the policy's keys have found, by the policy's limits. The policy also
+/// sets the costs that the handler does not name.
 ///
-/// What it acquires is the request's lease, as if the layer had: settled by the policy's rules, reported
-/// in the response's headers, committed when the response head is ready, or when the body and the last
-/// [`LeaseHandle`] are gone. A handler that answers with an error, fails or panics is charged all the same, unless
-/// the policy says otherwise.
+/// The acquired lease is the request's lease, as if the layer had acquired it. It is settled by the policy's rules,
+/// reported in the response's headers, and committed when the response head is ready, or when the body and the last
+/// [`LeaseHandle`] are gone. A handler that answers with an error, fails or panics is charged all the same, unless the
+/// policy says otherwise.
 ///
 /// ```
 /// use axum::{Router, routing::post};
 /// use tollgate::{Error, Limit, RateLimitLayer, RateLimiter, layer::{BoundLimiter, Policy, keys}};
 ///
 /// async fn complete(limiter: BoundLimiter, prompt: String) -> Result<String, Error> {
-///     // Short: the layer's own 429.
+///     // If the limit has too few tokens, the client gets the layer's own 429.
 ///     let lease = limiter.cost("tpm", prompt.len() as u64).acquire().await?;
 ///     lease.settle("tpm", 20)?;
 ///     Ok("an answer".to_owned())
@@ -54,7 +54,7 @@ pub struct BoundLimiter {
     handle: LeaseHandle,
 }
 
-/// What it asks for.
+/// The acquire of a [`BoundLimiter`].
 #[derive(Clone)]
 enum Ask {
     Limiter {
@@ -62,13 +62,13 @@ enum Ask {
         limiter: RateLimiter,
         policy: Policy,
     },
-    /// Nothing: the policy only observes, and there is nobody to charge.
+    /// No acquire: the policy only observes, and there is nobody to charge.
     Nobody(Box<RateLimitStatus>),
-    /// Nothing: the request is unlimited.
+    /// No acquire: the request is unlimited.
     Nothing,
 }
 
-/// Says no more: behind it stands the whole limiter.
+/// Shows no fields, because they contain the whole limiter.
 impl fmt::Debug for BoundLimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BoundLimiter").finish_non_exhaustive()
@@ -76,13 +76,13 @@ impl fmt::Debug for BoundLimiter {
 }
 
 impl BoundLimiter {
-    /// One for a request, and the place for its lease.
+    /// Creates one for a request, and the slot for the request's lease.
     pub(super) fn new(acquire: Acquire, limiter: RateLimiter, policy: Policy) -> (Self, Holder) {
         let held = Held::open(policy.clone());
         Self::asking(Ask::Limiter { acquire, limiter, policy }, held)
     }
 
-    /// One for a request that passes uncharged.
+    /// Creates one for a request that passes uncharged.
     pub(super) fn uncharged(status: RateLimitStatus, policy: Policy) -> (Self, Holder) {
         Self::asking(Ask::Nobody(Box::new(status)), Held::open(policy))
     }
@@ -92,7 +92,7 @@ impl BoundLimiter {
         (Self { ask, handle: LeaseHandle::new(held.clone()) }, Holder::Shared(held))
     }
 
-    /// One for a request that passes unlimited: its leases charge nothing.
+    /// Creates one for a request that passes unlimited: its leases charge nothing.
     pub(super) fn unlimited() -> Self {
         Self { ask: Ask::Nothing, handle: LeaseHandle::of_nothing() }
     }
@@ -104,8 +104,9 @@ impl BoundLimiter {
         self
     }
 
-    /// Asks for `tokens` of the limit `name`, at least 1: what a handler makes of a body is the client's choice. To
-    /// leave a limit alone, let the policy's [`cost`](super::PolicyBuilder::cost) be 0 and name none here.
+    /// Asks for `tokens` of the limit `name`, at least 1, because a client may control the number that a handler
+    /// derives from a body. To ask for nothing of a limit, set the policy's [`cost`](super::PolicyBuilder::cost) to 0
+    /// and do not name the limit here.
     pub fn cost(self, name: impl AsRef<str>, tokens: u64) -> Self {
         self.edit(|acquire| acquire.cost(name, tokens.max(LEAST)))
     }
@@ -116,15 +117,16 @@ impl BoundLimiter {
         self.edit(|acquire| acquire.costs(&asked.collect()))
     }
 
-    /// Acquires, once for a request: ask its lease for more with [`LeaseHandle::consume`].
+    /// Acquires the request's lease. This works once for a request: ask the lease for more with
+    /// [`LeaseHandle::consume`].
     ///
-    /// Where the request is exempt or unlimited, and where the policy lets requests pass that the store gives no
-    /// decision for, or only observes, the lease is one that charges nothing.
+    /// The lease charges nothing if the request is exempt or unlimited, or if the policy lets it pass without a grant:
+    /// because the store gives no decision, or because the policy only observes.
     ///
     /// # Errors
-    /// As an [`Acquire`]. With the feature `axum` a handler can answer with the error: the client gets what
-    /// the layer itself would have answered. [`Invalid::LeaseHeld`](crate::error::Invalid::LeaseHeld) where the
-    /// request has a lease, [`Invalid::LeaseClosed`](crate::error::Invalid::LeaseClosed) where it is over.
+    /// As an [`Acquire`]. With the feature `axum` a handler can answer with the error: the client gets the answer that
+    /// the layer itself would have given. [`Invalid::LeaseHeld`](crate::error::Invalid::LeaseHeld) if the request has a
+    /// lease, [`Invalid::LeaseClosed`](crate::error::Invalid::LeaseClosed) if the lease is already closed.
     ///
     /// # Cost
     /// As an [`Acquire`].

@@ -1,4 +1,4 @@
-//! What a decision means for the request.
+//! Turns the result of an acquire into the next step for the request.
 
 use std::sync::Arc;
 
@@ -11,17 +11,17 @@ use super::{
 };
 use crate::{error::Error, limiter::RateLimiter, model::LimitStatus, telemetry};
 
-/// What becomes of a request that was decided.
+/// The next step for a request that was decided.
 #[derive(Debug)]
 pub(super) enum Decision {
-    /// It passes, with a lease or uncharged.
+    /// The request passes, with a lease or uncharged.
     Granted(Holder),
-    /// It is answered without the inner service.
+    /// The layer answers. The inner service is not called.
     Answer(Response<Bytes>),
 }
 
 impl Policy {
-    /// What the decision means for the request.
+    /// Turns the result of an acquire into a decision.
     pub(super) fn decide(
         &self,
         limiter: &RateLimiter,
@@ -44,8 +44,7 @@ impl Policy {
         }
     }
 
-    /// What there is to say of a request that passes although it was not granted; `None` where it does
-    /// not pass.
+    /// Returns the status of a request that passes although it was not granted; `None` if it does not pass.
     pub(super) fn passes(&self, limiter: &RateLimiter, error: &Error) -> Option<RateLimitStatus> {
         let decision = &self.rules.decision;
         let shadow = decision.is_shadow();
@@ -77,7 +76,7 @@ impl Policy {
         Some(RateLimitStatus::passed(passed, shadow))
     }
 
-    /// The answer to a request that is not granted because of `error`.
+    /// Returns the answer to a request that is not granted because of `error`.
     pub(super) fn refuse_for(
         &self,
         now: &dyn Fn() -> i64,
@@ -85,7 +84,7 @@ impl Policy {
         head: Option<&RequestHead<'_>>,
         mut error: Error,
     ) -> Response<Bytes> {
-        // Clients need not know of limits that deny nothing.
+        // Clients need not see limits that only observe, because these deny nothing.
         let enforced = |status: &LimitStatus| !self.rules.decision.observes(status.limit.name());
         match &mut error {
             Error::Denied(denied) => denied.limits.retain(enforced),
@@ -98,7 +97,7 @@ impl Policy {
     }
 }
 
-/// The policy that refused a request, for layers further out.
+/// The policy that refused a request, for outer layers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct RefusedBy(usize);
 
@@ -109,14 +108,15 @@ impl RefusedBy {
 }
 
 impl<'a> RefusalReason<'a> {
-    /// Tells of an error that is the server's own mistake: clients are not told what it is.
+    /// Emits an event for an error that is the server's own mistake, because the answers of release builds do not say
+    /// what it is.
     pub(super) fn tell(error: &Error) {
         if let RefusalReason::Misconfigured(mistake) = RefusalReason::of(error) {
             telemetry::setup(mistake.code(), &error.to_string());
         }
     }
 
-    /// What an error means for the client.
+    /// Returns the reason that a client gets for an error.
     pub(super) fn of(error: &'a Error) -> Self {
         match error {
             Error::Denied(denied) => Self::Denied(denied),
@@ -130,7 +130,7 @@ impl<'a> RefusalReason<'a> {
 }
 
 impl ShadowVerdict {
-    /// Limits that would have denied the request.
+    /// Returns the limits that would have denied the request.
     pub(super) fn short(&self) -> &[LimitStatus] {
         match self {
             Self::Denied(limits) => limits,

@@ -1,4 +1,4 @@
-//! The response on its way: decision, inner service, settlement.
+//! The response future: it waits for the decision, then runs the inner service, then settles the lease.
 
 use std::{
     fmt,
@@ -25,7 +25,7 @@ use super::{
 use crate::limiter::{AcquireFuture, RateLimiter, Single};
 
 pin_project! {
-    /// The future of [`RateLimit`](super::RateLimit).
+    /// The response future of [`RateLimit`](super::RateLimit).
     pub struct ResponseFuture<S, ReqBody>
     where
         S: Service<Request<ReqBody>>,
@@ -38,28 +38,28 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State<S, ReqBody, F> {
-        // The store is asked. Boxed, so that futures that wait for nothing are small: they are moved
-        // about, and a store call costs a thousand times more.
+        // The acquire waits for the store. `Next` is boxed to keep the futures small that do not wait: futures are
+        // moved, and a store call costs a thousand times more than the box.
         Waiting { lease: AcquireFuture, next: Option<Box<Next<S, ReqBody>>> },
-        // The inner service runs. Dropped here, the lease commits as estimated.
+        // The inner service runs. If the future is dropped in this state, the lease is committed as estimated.
         Running { #[pin] future: F, lease: Option<Running> },
-        // As `Running`, with nothing to settle.
+        // Like `Running`, but there is nothing to settle.
         Plain { #[pin] future: F, charge: Option<PlainCharge> },
-        // The inner service runs without a lease, and its response has something to be taken out.
+        // The inner service runs without a lease, and its response may have headers or trailers to strip.
         Unlimited { #[pin] future: F, policy: Option<Policy> },
-        // There is nothing to run.
+        // The layer answers. The inner service is not called.
         Answer { response: Option<Response<Bytes>> },
     }
 }
 
-/// What is settled when the inner service has answered.
+/// The lease that is settled when the inner service has answered.
 pub(super) struct Running {
     pub(super) lease: Holder,
     pub(super) form: Form,
     pub(super) kept: Option<Box<KeptHead>>,
 }
 
-/// What the decision is waited for with.
+/// The parts that are needed when the decision is there.
 struct Next<S, ReqBody> {
     service: S,
     request: Request<ReqBody>,
@@ -76,12 +76,12 @@ where
         Self { state: State::unlimited(service, request, policy) }
     }
 
-    /// The inner service's own: a layer further out settles its lease.
+    /// Returns the inner service's future. An outer layer settles the lease of the request.
     pub(super) fn held(service: &mut S, request: Request<ReqBody>) -> Self {
         Self { state: State::Running { future: service.call(request), lease: None } }
     }
 
-    /// The inner service's own: the layer has no policy for it.
+    /// Returns the inner service's future. The layer has no policy for the request.
     pub(super) fn without_policy(service: &mut S, mut request: Request<ReqBody>, unlimited: Unlimited) -> Self {
         unlimited.extend(request.extensions_mut());
         Self { state: State::Running { future: service.call(request), lease: None } }
@@ -102,11 +102,12 @@ where
         Self { state: State::Waiting { lease, next: Some(next) } }
     }
 
-    /// Granted, and with nothing to settle.
+    /// Returns the future of a request that is granted and has nothing to settle.
     #[inline]
     pub(super) fn plain(service: &mut S, request: Request<ReqBody>, single: Single, policy: &Policy) -> Self {
         let charge = PlainOnPanic(Some(PlainCharge::new(single, policy.clone(), Form::from(&request))));
-        // In one go, where it stays: futures are large. The fields are made in this order.
+        // The inner future is created in its final place, because moving a large future is slow. The fields are
+        // evaluated in this order, so `survived` runs after `call`.
         Self { state: State::Plain { future: service.call(request), charge: charge.survived() } }
     }
 
@@ -144,7 +145,7 @@ where
     }
 }
 
-/// Does with a lease what its policy says if the inner service panics. The panic goes on.
+/// Does with a lease what its policy says if the inner service panics. The panic continues.
 struct OnPanic<'a>(&'a Held);
 
 impl OnPanic<'_> {
@@ -159,7 +160,7 @@ impl Drop for OnPanic<'_> {
     }
 }
 
-/// As [`OnPanic`], of a charge with nothing to settle.
+/// Does the same as [`OnPanic`] for a charge that has nothing to settle.
 struct PlainOnPanic(Option<PlainCharge>);
 
 impl PlainOnPanic {
@@ -177,12 +178,12 @@ impl Drop for PlainOnPanic {
     }
 }
 
-/// As [`PlainOnPanic`], where the charge stays.
+/// Does the same as [`PlainOnPanic`], but borrows the charge.
 struct PlainOnPanicMut<'a>(&'a mut Option<PlainCharge>);
 
 impl Drop for PlainOnPanicMut<'_> {
     fn drop(&mut self) {
-        // Once, however often it is polled again.
+        // The charge is taken, so that this happens once even if the future is polled again.
         if let Some(charge) = self.0.take() {
             charge.panicked();
         }
@@ -196,7 +197,7 @@ where
 {
     type Output = Result<Response<ResponseBody<ResBody>>, S::Error>;
 
-    // What most requests are stands in place, where responses need not be moved out of.
+    // The state of most requests is handled here and inlined, so that its response is not moved out of `poll_any`.
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
@@ -233,8 +234,8 @@ where
             match self.as_mut().project() {
                 StateProjection::Waiting { lease, next } => {
                     if next.is_none() {
-                        // Only a panic of the inner service's `call` leads here: there is nothing
-                        // left to wait for.
+                        // `next` is empty only after a panic of the inner service's `call`. There is nothing left to
+                        // wait for.
                         return Poll::Pending;
                     }
                     let result = ready!(Pin::new(lease).poll(context));
@@ -249,7 +250,7 @@ where
                 StateProjection::Running { future, lease } => {
                     let unwinding = lease.as_ref().map(|running| OnPanic(running.lease.held()));
                     let polled = future.poll(context);
-                    // It returned.
+                    // `poll` did not panic.
                     std::mem::forget(unwinding);
                     return Poll::Ready(match (ready!(polled), lease.take()) {
                         (Ok(response), None) => Ok(response.map(|body| ResponseBody::inner(body, None))),
@@ -262,7 +263,7 @@ where
                         }
                     });
                 }
-                // That is polled before this is, and nothing becomes it.
+                // Unreachable: `poll` handles this state, and no other state changes into it.
                 StateProjection::Plain { .. } => return Poll::Pending,
                 StateProjection::Unlimited { future, policy } => {
                     let response = ready!(future.poll(context));
@@ -277,21 +278,21 @@ where
     }
 }
 
-/// Settles by the head. Where anybody else holds the lease, or a rule looks at the body, it stays
-/// open until the body ends.
+/// Settles the lease by the response's head. If a handle still holds the lease, or a rule looks at the body, the lease
+/// stays open until the body ends.
 pub(super) fn settled<B: Body>(mut response: Response<B>, running: Running) -> Response<ResponseBody<B>> {
     let Running { lease, form, kept } = running;
     if let Some(answer) = lease.policy().answer_handler(lease.held(), form, kept.as_deref(), &mut response) {
         return answer.map(ResponseBody::answer);
     }
-    // Among the request's extensions there may be a handle, which would count as somebody's.
+    // The extensions of the kept request may contain a `LeaseHandle`, which would count as a handle that is still held.
     drop(kept);
     lease.policy().settle(lease.held(), &mut response);
     let tail = Tail::new(lease, &response);
     response.map(|body| ResponseBody::inner(body, tail))
 }
 
-/// Takes out what clients need not see, where there is no lease to settle.
+/// Strips headers and trailers that clients need not see from a response without a lease.
 fn stripped<B: Body>(mut response: Response<B>, policy: Option<Policy>) -> Response<ResponseBody<B>> {
     let tail = policy.and_then(|policy| {
         policy.strip(&mut response);

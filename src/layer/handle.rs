@@ -1,4 +1,4 @@
-//! What handlers know the request's lease by.
+//! The handle through which handlers use the request's lease.
 
 use std::{fmt, sync::Arc};
 
@@ -8,29 +8,28 @@ use crate::{
     limiter::{Lease, RateLimiter},
 };
 
-/// The lease of the request at hand.
+/// A handle to the lease of the current request.
 ///
 /// The layer puts one into the request's extensions, unless its policy is
-/// [`without_handle`](super::PolicyBuilder::without_handle); with the feature `axum` it is an
-/// extractor.
-/// Clones share the lease. It is committed when the response body and the last handle are gone: a
-/// handle that is moved to a task keeps it open.
+/// [`without_handle`](super::PolicyBuilder::without_handle). With the feature `axum` it is an extractor. Clones share
+/// the lease. It is committed when the response body and the last handle are gone: a handle that is moved to a task
+/// keeps it open.
 ///
-/// What is said of a limit here, by [`settle`](Self::settle), [`adjust`](Self::adjust) or
-/// [`release`](Self::release), goes before what the policy's [rules](super::Settle) find: they leave
-/// that limit alone. Where an [outcome](super::Outcome) gives it back, only what is said after the
-/// response's head counts.
+/// An amount that is set here for a limit, by [`settle`](Self::settle), [`adjust`](Self::adjust) or
+/// [`release`](Self::release), takes precedence over what the policy's [rules](super::Settle) find: they leave that
+/// limit alone. If an [outcome](super::Outcome) gives the limit back, only amounts that are set after the response's
+/// head count.
 ///
-/// Where the request passed uncharged (exempt or unlimited, without a decision of the store, or because its policy only
-/// observes) the handle stands for no lease: everything is accepted and does nothing.
-/// [`is_degraded`](Self::is_degraded) and [`status`](Self::status) tell.
+/// If the request passed uncharged (exempt or unlimited, without a decision of the store, or because its policy only
+/// observes), the handle has no lease: every call is accepted and has no effect. [`is_degraded`](Self::is_degraded) and
+/// [`status`](Self::status) show it.
 #[derive(Clone)]
 pub struct LeaseHandle {
-    /// `None`: the request is unlimited.
+    /// `None` if the request is unlimited.
     held: Option<Arc<Held>>,
 }
 
-/// Says no more: behind the lease stands the whole limiter.
+/// Shows no fields, because they contain the whole limiter.
 impl fmt::Debug for LeaseHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LeaseHandle").finish_non_exhaustive()
@@ -42,17 +41,17 @@ impl LeaseHandle {
         Self { held: Some(held) }
     }
 
-    /// That of a request that passes unlimited.
+    /// Creates the handle of a request that passes unlimited.
     pub(super) fn of_nothing() -> Self {
         Self { held: None }
     }
 
-    /// Holds the lease that the handler has acquired.
+    /// Takes the lease that the handler has acquired.
     pub(super) fn fill(&self, lease: Lease) -> Result<(), Invalid> {
         self.held.as_ref().map_or(Ok(()), |held| held.fill(lease))
     }
 
-    /// The request passes uncharged.
+    /// Records that the request passes uncharged.
     pub(super) fn fill_uncharged(&self, status: RateLimitStatus) -> Result<(), Invalid> {
         self.held.as_ref().map_or(Ok(()), |held| held.fill_uncharged(status))
     }
@@ -72,16 +71,16 @@ impl LeaseHandle {
         self.held.as_ref().is_some_and(|held| held.is_degraded())
     }
 
-    /// Corrects what was used of the limit `name` by a difference in tokens. Local: no round trip,
-    /// and no limit on how much more is used.
+    /// Changes the used amount of the limit `name` by a difference in tokens. Local: it makes no round trip, and the
+    /// amount may go far beyond what was granted.
     ///
     /// # Errors
-    /// [`Invalid::UnknownLimit`]; [`Invalid::LeaseClosed`] where it was rolled back.
+    /// [`Invalid::UnknownLimit`]; [`Invalid::LeaseClosed`] if the lease was rolled back, or is not acquired yet.
     pub fn adjust(&self, name: &str, tokens: i64) -> Result<(), Invalid> {
         self.told(name, |lease| lease.adjust(name, tokens))
     }
 
-    /// Sets what was really used of the limit `name`, in tokens. Local.
+    /// Sets the amount that was really used of the limit `name`, in tokens. Local.
     ///
     /// # Errors
     /// As [`adjust`](Self::adjust).
@@ -97,15 +96,16 @@ impl LeaseHandle {
         self.told(name, |lease| lease.release(name, tokens))
     }
 
-    /// Asks for `tokens` more of the limit `name`, of the parent too where it is charged, and fails
-    /// where one of them does not have them. One round trip, one write unit a bucket.
+    /// Asks for `tokens` more of the limit `name`, also from the parent if it is charged, and fails if one of them does
+    /// not have them. One round trip, one write unit per bucket.
     ///
-    /// A degraded lease asks where it was granted: nothing, or this process's share of the limits.
+    /// A degraded lease does not ask the store: it asks this process's share of the limits, or nothing if the request
+    /// passed without a decision.
     ///
     /// # Errors
-    /// As an acquire; the lease stays as it is. [`Invalid::LeaseClosed`] where it was rolled back,
-    /// meanwhile too: nothing stays charged then. With the feature `axum` a handler can answer with the
-    /// error: the client gets what the layer itself would have answered, and the lease is committed.
+    /// As an acquire; the lease stays as it is. [`Invalid::LeaseClosed`] if the lease was rolled back, also if that
+    /// happens during the call: nothing stays charged then. With the feature `axum` a handler can answer with the
+    /// error: the client gets the answer that the layer itself would have given, and the lease is committed.
     pub async fn consume(&self, name: &str, tokens: u64) -> Result<(), Error> {
         let Some(held) = &self.held else { return Ok(()) };
         let Some(more) = held.ask(name, tokens)? else { return Ok(()) };
@@ -113,14 +113,14 @@ impl LeaseHandle {
         Ok(())
     }
 
-    /// Tokens of the limit `name` that the lease counts as used; `None` where there is no such
-    /// limit, the request passed uncharged, or the lease was rolled back.
+    /// Returns the tokens of the limit `name` that the lease counts as used; `None` if there is no such limit, if the
+    /// request passed uncharged, or if the lease was rolled back.
     pub fn consumed(&self, name: &str) -> Option<u64> {
         self.held.as_ref()?.consumed(name)
     }
 
-    /// Where the limits stood when the lease was granted, less what was adjusted since. Without
-    /// limits, and marked as degraded, where the lease was rolled back.
+    /// Returns the state of the limits when the lease was granted, less what was adjusted since. If the lease was
+    /// rolled back, the status has no limits and is marked as degraded.
     pub fn status(&self) -> RateLimitStatus {
         self.held.as_ref().map_or_else(RateLimitStatus::open, |held| held.status())
     }

@@ -1,4 +1,4 @@
-//! Errors that a handler answers with: the layer that the request came through answers as its policy does.
+//! Errors that a handler answers with. The layer replaces the answer by that of its policy.
 
 use bytes::Bytes;
 use http::{
@@ -17,15 +17,15 @@ use super::{
 };
 use crate::{clock::Clock, error::Error};
 
-/// An error that the handler answers with.
+/// An error that the handler answers with, as an extension of its response.
 #[derive(Clone, Debug)]
 pub(super) struct HandlerRefusal {
     error: Error,
-    /// That of the answer where no layer gives another one.
+    /// The status of the answer that is used if no layer replaces it.
     status: StatusCode,
 }
 
-/// The answer where no layer gives another one.
+/// Returns the answer to a handler's error. It is used as it is if no layer replaces it.
 #[cfg(feature = "axum")]
 pub(crate) fn handler_refusal(error: &Error) -> Response<Bytes> {
     let mut response = answer::plain(error);
@@ -34,7 +34,7 @@ pub(crate) fn handler_refusal(error: &Error) -> Response<Bytes> {
     response
 }
 
-/// The head of a request that is with the handler. It may hold secrets: there is no `Debug` of it.
+/// The head of a request that the handler is processing. It has no `Debug`, because it may hold secrets.
 pub(super) struct KeptHead {
     method: Method,
     uri: Uri,
@@ -60,7 +60,7 @@ impl KeptHead {
     }
 }
 
-/// What tells of the body, or of the refusal: the answer has its own, or none.
+/// Headers that describe the body or the refusal. They are not kept: the new answer has its own, or none.
 const OF_THE_ANSWER: [HeaderName; 11] = [
     CACHE_CONTROL,
     CONTENT_ENCODING,
@@ -75,7 +75,7 @@ const OF_THE_ANSWER: [HeaderName; 11] = [
     WWW_AUTHENTICATE,
 ];
 
-/// Keeps what the handler and the layers around it have put beside the error, such as CORS headers.
+/// Copies the headers that the handler and the layers around it have added to the response, such as CORS headers.
 fn keep_headers(theirs: &HeaderMap, answer: &mut HeaderMap) {
     for (name, value) in theirs {
         if !OF_THE_ANSWER.contains(name) {
@@ -84,21 +84,21 @@ fn keep_headers(theirs: &HeaderMap, answer: &mut HeaderMap) {
     }
 }
 
-/// As [`keep_headers`], for what other middleware reads.
+/// Does the same as [`keep_headers`] for extensions, which other middleware reads. Those of the answer take precedence.
 fn keep_extensions(theirs: &mut Extensions, answer: &mut Extensions) {
     let own = std::mem::replace(answer, std::mem::take(theirs));
     answer.extend(own);
 }
 
 impl Policy {
-    /// What an answer of one's own to the handler's error is made from. Only for policies that have such
-    /// answers: it is a copy.
+    /// Returns a copy of the request's head for a custom answer to the handler's error; `None` if the policy has no
+    /// custom answers, to save the copy.
     pub(super) fn keep<B>(&self, request: &Request<B>) -> Option<Box<KeptHead>> {
         self.rules.answers.custom.is_some().then(|| Box::new(KeptHead::of(request)))
     }
 
-    /// The policy's answer to an error that the handler answered with. The handler has run: what it has
-    /// used is settled as with any other response, here and by layers further out.
+    /// Returns the policy's answer to an error that the handler answered with. The handler has run, so what it has used
+    /// is settled as for any other response, here and by outer layers.
     pub(super) fn answer_handler<B>(
         &self,
         held: &Held,
@@ -114,7 +114,7 @@ impl Policy {
             0 => crate::clock::SystemClock.now(),
             now => now,
         };
-        // Another one was set on purpose.
+        // A different status was set on purpose.
         let chosen = Some(response.status()).filter(|chosen| *chosen != status);
         let head = kept.map(KeptHead::head);
         let mut answer = self.refuse_for(&now, form.with_status(chosen), head.as_ref(), error);

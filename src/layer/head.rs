@@ -1,10 +1,10 @@
-//! A request without its body.
+//! The head of a request.
 
 use std::fmt;
 
 use http::{Extensions, HeaderMap, Method, Request, Uri, Version};
 
-/// What key extractors and cost estimates see of a request: everything but the body.
+/// The part of a request that key extractors and cost estimates see: everything but the body.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct RequestHead<'a> {
@@ -16,7 +16,7 @@ pub struct RequestHead<'a> {
     pub version: Version,
     /// The headers.
     pub headers: &'a HeaderMap,
-    /// What earlier middleware has put there.
+    /// The extensions, which earlier middleware has filled.
     pub extensions: &'a Extensions,
 }
 

@@ -1,13 +1,13 @@
-//! Names of headers that rules are built with.
+//! Parses the header names that rules are built with.
 
 use std::fmt;
 
 use http::HeaderName;
 
-/// Returns the name of a header, in whatever case it is written.
+/// Parses the name of a header. Upper and lower case are the same.
 ///
 /// # Panics
-/// If it is a text that is no header name.
+/// If `name` is not a valid header name.
 #[track_caller]
 pub(super) fn header_name<N>(name: N) -> HeaderName
 where
@@ -19,7 +19,7 @@ where
     }
 }
 
-/// Returns the names of headers, as [`header_name`].
+/// Parses names of headers, as [`header_name`] does.
 #[track_caller]
 pub(super) fn header_names<N>(names: impl IntoIterator<Item = N>) -> Box<[HeaderName]>
 where

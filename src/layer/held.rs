@@ -1,4 +1,4 @@
-//! What the layer and handlers hold of the request at hand: its lease, or why there is none.
+//! The slot for a request's lease, which the layer and handlers share.
 
 use std::{
     fmt,
@@ -20,44 +20,43 @@ use crate::{
     telemetry::settle_value_absurd,
 };
 
-/// A lease that is committed when it goes.
+/// The slot for a request's lease. Dropping it commits the lease.
 pub(super) struct Held {
     state: Mutex<State>,
     policy: Policy,
 }
 
-/// What became of the request's lease.
+/// The state of the request's lease.
 enum State {
-    /// It is held.
+    /// The lease is held.
     Lease(Told),
-    /// The handler has yet to acquire it.
+    /// The handler has not acquired it yet.
     Open,
-    /// There is none: the request passed uncharged.
+    /// There is no lease: the request passed uncharged.
     Uncharged(Box<RateLimitStatus>),
-    /// It was rolled back.
+    /// The lease was rolled back.
     Closed,
 }
 
-/// A lease, and who said what of it.
+/// A lease, and three sets of its limits. A set has one bit for each [position](Lease::position).
 struct Told {
     lease: Lease,
-    /// Limits that rules leave alone: a handler spoke of them, or they were given back. One bit for each
-    /// [position](Lease::position).
+    /// Limits that rules leave alone, because a handler has set them or because they were given back.
     fixed: u32,
-    /// Limits whose real use was told.
+    /// Limits whose real use is known.
     known: u32,
-    /// Limits of which a rule has found more than a request can have used.
+    /// Limits for which a rule has found more than a request can have used.
     absurd: u32,
 }
 
-/// More that was asked for.
+/// The future of an acquire for more tokens.
 pub(super) type Asked = Pin<Box<dyn Future<Output = Result<More, Error>> + Send>>;
 
-/// The lease of a request whose inner service runs.
+/// The lease slot of a request whose inner service runs.
 pub(super) enum Holder {
-    /// Handlers may hold it too.
+    /// Handlers may hold it, too.
     Shared(Arc<Held>),
-    /// Nobody else knows of it.
+    /// Only the layer holds it.
     Own(Held),
 }
 
@@ -66,7 +65,7 @@ impl Holder {
         Self::of(State::Lease(Told::new(lease)), policy)
     }
 
-    /// That of a request that passes uncharged.
+    /// Creates the slot of a request that passes uncharged.
     pub(super) fn uncharged(status: RateLimitStatus, policy: Policy) -> Self {
         Self::of(State::Uncharged(Box::new(status)), policy)
     }
@@ -88,7 +87,7 @@ impl Holder {
         &self.held().policy
     }
 
-    /// The lease, if anybody else holds it too.
+    /// Returns the slot if somebody else holds it, too.
     pub(super) fn still_shared(self) -> Option<Arc<Held>> {
         match self {
             Self::Shared(held) if Arc::strong_count(&held) > 1 => Some(held),
@@ -108,7 +107,8 @@ impl Told {
         Self { lease, fixed: 0, known: 0, absurd: 0 }
     }
 
-    /// The mark of a limit; none for those beyond the first 32, which rules treat as if nothing was said.
+    /// Returns the bit of a limit; 0 for limits beyond the first 32. Nothing is recorded about those, so rules always
+    /// settle them.
     fn bit(&self, limit: &str) -> u32 {
         let position = self.lease.position(limit).and_then(|position| u32::try_from(position).ok());
         position.and_then(|position| 1_u32.checked_shl(position)).unwrap_or(0)
@@ -120,14 +120,15 @@ impl Drop for Held {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let State::Lease(told) = std::mem::replace(state, State::Closed) {
             self.policy.rules.cost.learn(&told.lease, |limit| told.known & told.bit(limit) != 0);
-            // The settlement goes its way by itself.
+            // The settlement is written even if its future is dropped.
             drop(told.lease.commit());
         }
     }
 }
 
 impl Held {
-    /// Whether it is the lease of the policy and the limiter for the same bucket: the request meets a layer again.
+    /// Returns true if it is a lease of this policy and limiter for the same entity and resource. Then the request has
+    /// passed the same layer before.
     pub(super) fn is_for(&self, policy: &Policy, limiter: &RateLimiter, entity: &str, resource: &str) -> bool {
         Arc::ptr_eq(&self.policy.rules, &policy.rules)
             && matches!(&*self.lock(), State::Lease(told) if {
@@ -136,7 +137,7 @@ impl Held {
             })
     }
 
-    /// One whose lease the handler acquires.
+    /// Creates a slot whose lease the handler acquires.
     pub(super) fn open(policy: Policy) -> Self {
         Self { state: Mutex::new(State::Open), policy }
     }
@@ -153,7 +154,7 @@ impl Held {
         let mut state = self.lock();
         match *state {
             State::Open => *state = filling,
-            // Dropped, a lease is rolled back.
+            // The lease is dropped, which rolls it back.
             State::Closed => return Err(Invalid::LeaseClosed),
             State::Lease(_) | State::Uncharged(_) => return Err(Invalid::LeaseHeld),
         }
@@ -181,17 +182,17 @@ impl Held {
         self.of_lease(|lease| lease.consumed(name))
     }
 
-    /// Where the limits stand; nothing where there is no lease.
+    /// Returns the state of the limits; empty if there is no lease.
     pub(super) fn statuses(&self) -> SmallVec<[LimitStatus; 1]> {
         self.of_lease(|lease| Some(lease.statuses().collect())).unwrap_or_default()
     }
 
-    /// [`Lease::left_of_one`].
+    /// See [`Lease::left_of_one`].
     pub(super) fn left_of_one(&self, limits: &Limits) -> Option<i64> {
         self.of_lease(|lease| lease.left_of_one(limits))
     }
 
-    /// What limits that only observe would have done, where some do.
+    /// Returns the verdict of the limits that only observe, if there are any.
     pub(super) fn shadow_verdict(&self) -> Option<ShadowVerdict> {
         match &*self.lock() {
             State::Lease(told) => ShadowVerdict::of(&told.lease),
@@ -200,13 +201,13 @@ impl Held {
         }
     }
 
-    /// How long until the same request would be granted again, and what time it is (epoch ms).
-    /// `None` where it never would be, or there is no lease.
+    /// Returns the time until the same request would be granted again, and the current time (epoch ms). `None` if it
+    /// never would be granted, or if there is no lease.
     pub(super) fn wait_for_the_same(&self) -> Option<(Duration, i64)> {
         self.of_lease(|lease| Some((lease.wait_for_the_same()?, lease.now())))
     }
 
-    /// Epoch ms; 0 where there is no lease.
+    /// Returns the current time in epoch ms; 0 if there is no lease.
     pub(super) fn now(&self) -> i64 {
         self.of_lease(|lease| Some(lease.now())).unwrap_or(0)
     }
@@ -215,26 +216,27 @@ impl Held {
         self.of_lease(|lease| Some(keys.key(lease.entity(), lease.resource())))
     }
 
-    /// Tokens of the limit that are used beyond what was charged.
+    /// Returns the tokens of the limit that are used beyond what was charged.
     pub(super) fn overdraft(&self, name: &LimitName) -> u64 {
         self.of_lease(|lease| Some(lease.overdraft(name.as_str()))).unwrap_or(0)
     }
 
-    /// Tokens that full buckets hold of the limit.
+    /// Returns the tokens of the limit that a full bucket holds.
     pub(super) fn capacity(&self, name: &LimitName) -> Option<u64> {
         self.of_lease(|lease| lease.capacity(name.as_str()))
     }
 
-    /// Sets what a rule found was used, unless rules are to leave the limit alone, or it is more than a request can
-    /// have used. Stored limits may lack it.
+    /// Settles the limit to the amount that a rule has found, unless rules leave the limit alone, or the amount is more
+    /// than a request can have used. Has no effect if the lease lacks the limit, as it may with stored limits.
     pub(super) fn found(&self, limit: &LimitName, tokens: u64) {
-        // Told when the lease is free again: listeners may ask for it.
+        // The event is emitted after the lock is released, because its listeners may lock the lease, too.
         if let Some(most) = self.take_found(limit, tokens) {
             settle_value_absurd(limit, most);
         }
     }
 
-    /// Returns the most that a request can have used, if this is more and nobody was told yet.
+    /// Does what [`found`](Self::found) says. If the amount is more than a request can have used, and this was not
+    /// reported before, returns the most that it can have used.
     fn take_found(&self, limit: &LimitName, tokens: u64) -> Option<u64> {
         let name = limit.as_str();
         let State::Lease(told) = &mut *self.lock() else { return None };
@@ -244,7 +246,7 @@ impl Held {
         }
         let most = self.policy.rules.settlement.most(limit, told.lease.capacity(name));
         if tokens > most {
-            // Once, however often a body that streams by comes to it again.
+            // Report it once, even if a streaming body exceeds the maximum with every frame.
             let is_news = told.absurd & bit == 0;
             told.absurd |= bit;
             return is_news.then_some(most);
@@ -255,14 +257,14 @@ impl Held {
         None
     }
 
-    /// Returns `true` if nobody has told what was used of the limit, nor given it back.
+    /// Returns `true` if no rule has found an amount for the limit, and it was neither set by a handler nor given back.
     pub(super) fn is_untold(&self, name: &LimitName) -> bool {
         let State::Lease(told) = &*self.lock() else { return false };
         let bit = told.bit(name.as_str());
         bit != 0 && (told.known | told.fixed | told.absurd) & bit == 0
     }
 
-    /// A change that a handler makes. Of a request that passed uncharged there is nothing to change.
+    /// Applies a handler's change to the lease. Has no effect if the request passed uncharged.
     pub(super) fn told(
         &self,
         name: &str,
@@ -281,25 +283,24 @@ impl Held {
         }
     }
 
-    /// Gives a limit back, whatever was found and rules may find yet.
+    /// Gives a limit back. Amounts that rules have found, or will find, do not count.
     pub(super) fn refund(&self, name: &str) {
         let State::Lease(told) = &mut *self.lock() else { return };
         let bit = told.bit(name);
-        // Where the lease has no such limit there is nothing to give back.
+        // If the lease has no such limit, there is nothing to give back.
         let _ = told.lease.settle(name, 0);
         told.fixed |= bit;
         told.known &= !bit;
     }
 
-    /// Gives everything back, whatever was found and rules may find yet.
+    /// Gives everything back. Amounts that rules have found, or will find, do not count.
     pub(super) fn refund_all(&self) {
         let State::Lease(told) = &mut *self.lock() else { return };
         told.lease.settle_all(0);
         (told.fixed, told.known) = (u32::MAX, 0);
     }
 
-    /// Asks for more of the limit, without holding on to the lease. `None` where the request passed
-    /// uncharged.
+    /// Asks for more of the limit. The future does not hold the lock. Returns `None` if the request passed uncharged.
     pub(super) fn ask(&self, name: &str, tokens: u64) -> Result<Option<Asked>, Error> {
         match &*self.lock() {
             State::Lease(told) => Ok(Some(Box::pin(told.lease.ask(name, tokens)?))),
@@ -308,7 +309,7 @@ impl Held {
         }
     }
 
-    /// Takes over what was granted in addition; without a lease it is dropped, and so given back.
+    /// Adds what was granted to the lease. If there is no lease any more, the grant is dropped, which gives it back.
     pub(super) fn absorb(&self, more: More) -> Result<(), Invalid> {
         match &mut *self.lock() {
             State::Lease(told) => {
@@ -319,12 +320,12 @@ impl Held {
         }
     }
 
-    /// As [`absorb`](Self::absorb), for what was used already.
+    /// Does the same as [`absorb`](Self::absorb) for tokens that the lease already counts as used.
     pub(super) fn absorb_used(&self, name: &LimitName, more: More) {
         if let State::Lease(told) = &mut *self.lock() {
             let used = told.lease.consumed(name.as_str()).unwrap_or(0);
             told.lease.absorb(more);
-            // It has the limit, of which more was granted.
+            // The lease has the limit, because more of it was granted.
             let _ = told.lease.settle(name.as_str(), used);
         }
     }
@@ -336,12 +337,12 @@ impl Held {
         }
     }
 
-    /// The inner service has failed.
+    /// Does what the policy says if the inner service fails.
     pub(super) fn failed(&self) {
         self.end_by(&self.policy.rules.settlement.on_error);
     }
 
-    /// The inner service has panicked.
+    /// Does what the policy says if the inner service panics.
     pub(super) fn panicked(&self) {
         self.end_by(&self.policy.rules.settlement.on_panic);
     }

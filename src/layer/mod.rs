@@ -1,10 +1,10 @@
-//! The tower layer: a lease before the inner service runs, settled by what the response says.
+//! The tower layer. It acquires a lease before the inner service runs, and settles it by the response.
 //!
-//! A [`RateLimitLayer`] is built from a [`RateLimiter`](crate::RateLimiter) and a [`Policy`] and
-//! goes where any tower layer goes: `Router::layer`, `Router::route_layer`, `ServiceBuilder`, a
-//! bare hyper service. `ServiceBuilderExt` (feature `tower`) adds it to a
-//! `tower::ServiceBuilder`: `.rate_limit_by(limiter, policy)`. Several layers with different policies share one limiter; or one layer has a
-//! [table of routes](routes), which can be changed while it serves.
+//! A [`RateLimitLayer`] is built from a [`RateLimiter`](crate::RateLimiter) and a [`Policy`]. It is used like any other
+//! tower layer: with `Router::layer`, `Router::route_layer`, `ServiceBuilder`, or around a bare hyper service.
+//! `ServiceBuilderExt` (feature `tower`) adds it to a `tower::ServiceBuilder`: `.rate_limit_by(limiter, policy)`.
+//! Several layers with different policies can share one limiter. One layer can also have a [table of routes](routes),
+//! which can be replaced while it serves.
 //!
 //! ```
 //! use tollgate::{Limit, RateLimiter, layer::{Policy, RateLimitLayer, Settle, keys}};
@@ -22,30 +22,30 @@
 //! # Ok::<(), tollgate::layer::InvalidPolicy>(())
 //! ```
 //!
-//! A policy without limits goes by those that are [stored](crate::limiter::Config);
-//! [`default_limit`](PolicyBuilder::default_limit) fills in where none are. The guide has a page on
-//! [stored limits](crate::guide::stored_limits). With [`prefetch`](PolicyBuilder::prefetch)
-//! busy keys are granted without a round trip.
+//! A policy without limits uses the [stored](crate::limiter::Config) limits. If none are stored, its
+//! [`default_limit`](PolicyBuilder::default_limit) applies. The guide has a page on [stored
+//! limits](crate::guide::stored_limits). With [`prefetch`](PolicyBuilder::prefetch), requests of busy keys are granted
+//! without a round trip.
 //!
 //! # What happens to the lease
 //!
 //! | event | the lease |
 //! |---|---|
-//! | the inner service is not ready | there is none yet |
-//! | a limit is short | none; the inner service is not called |
-//! | the client goes before the decision | none; what a write under way charges is given back, for 16 requests of a bucket in the time in which it fills; beyond, it stays |
-//! | the inner future fails | kept, unless [`on_error`](PolicyBuilder::on_error) says otherwise; the error goes on |
-//! | the inner future panics | kept, unless [`on_panic`](PolicyBuilder::on_panic) says otherwise; the panic goes on |
-//! | the client goes before the response head | charged as estimated: else disconnecting would be free |
-//! | the response head is ready, no rule looks at the body, and nobody holds a [`LeaseHandle`] | settled by the rules, committed; the write does not delay the response |
-//! | the response head is ready, and a rule does or somebody does | settled by the rules; committed when the body and the last handle are gone |
-//! | there is no body, or the connection is upgraded | as with the response head: only a handle keeps it |
-//! | the body ends, fails or panics, or the client goes meanwhile | committed with what was counted so far; where nothing was, as estimated |
-//! | a layer further in denied the request | rolled back |
-//! | the handler acquires ([`BoundLimiter`]) | as above, from then on |
+//! | the inner service is not ready | not acquired yet |
+//! | a limit has too few tokens | none; the inner service is not called |
+//! | the client disconnects before the decision | none; if a write in flight still charges the bucket, the charge is given back, for 16 requests of a bucket in the time in which the bucket fills; beyond that, the charge stays |
+//! | the inner future fails | kept, unless [`on_error`](PolicyBuilder::on_error) says otherwise; the error is returned |
+//! | the inner future panics | kept, unless [`on_panic`](PolicyBuilder::on_panic) says otherwise; the panic continues |
+//! | the client disconnects before the response head | charged as estimated; otherwise disconnecting would be free |
+//! | the response head is ready, no rule looks at the body, and no [`LeaseHandle`] is left | settled by the rules and committed; the write does not delay the response |
+//! | the response head is ready, and a rule looks at the body or a handle is left | settled by the rules; committed when the body and the last handle are gone |
+//! | there is no body, or the connection is upgraded | settled and committed with the response head; only a handle keeps it open longer |
+//! | the body ends, fails or panics, or the client disconnects while it streams | committed with the amounts that were counted so far; if nothing was counted, as estimated |
+//! | an inner layer denied the request | rolled back |
+//! | the handler acquires ([`BoundLimiter`]) | as above, from the acquire on |
 //! | the handler answers with an [`Error`](crate::Error) (feature `axum`) | as for any other response: the handler has run |
-//! | the request is exempt or unlimited, passed without a decision, or a policy that only observes would have denied it | one that charges nothing: adjusting it is accepted and does nothing |
-//! | the process ends | charged as far as written; refill heals it |
+//! | the request is exempt or unlimited, passed without a decision, or would have been denied by a policy that only observes | a lease that charges nothing: adjusting it is accepted and has no effect |
+//! | the process ends | what was written stays charged; refill makes up for it |
 //!
 //! The guide has pages on [settlement](crate::guide::settlement) and on [streaming](crate::guide::streaming).
 //!
@@ -53,26 +53,26 @@
 //!
 //! | case | answer |
 //! |---|---|
-//! | a limit is short | 429 with `Retry-After`, `RateLimit`, `RateLimit-Policy`, a problem document |
-//! | the cost is above a capacity | 429 without `Retry-After`, with [a problem of its own](#cost-exceeds-capacity) |
+//! | a limit has too few tokens | 429 with `Retry-After`, `RateLimit`, `RateLimit-Policy`, a problem document |
+//! | the cost is above a capacity | 429 without `Retry-After`, with [a problem type of its own](#cost-exceeds-capacity) |
 //! | the resource is disabled for the entity | 403 with a problem document |
-//! | the store does not answer | 503 with `Retry-After`, or the request passes, or this process decides by its share of the limits: [`OnUnavailable`] |
-//! | the policy [waits](PolicyBuilder::wait) | 429 where it would take longer than that, or too many wait already |
+//! | the store does not answer | 503 with `Retry-After`, or the request passes, or this process decides by its share of the limits: see [`OnUnavailable`] |
+//! | the policy [waits](PolicyBuilder::wait) | 429 if the wait would be longer than the policy allows, or if too many requests already wait |
 //! | the policy [only observes](PolicyBuilder::shadow) | none of these: the request passes |
-//! | the key is missing or empty | 400, for credentials 401, or what [`OnMissingKey`] says |
-//! | the path reads in two ways that fall under different [routes] | 400 |
-//! | the server is set up wrongly (no peer address, no matched path, no limits stored, a cost of a limit that is not stored) | 500, and an error event that says what is missing |
+//! | the key is missing or empty | 400, for credentials 401, or the answer that [`OnMissingKey`] chooses |
+//! | the path can be read in two ways that match different [routes] | 400 |
+//! | the server is misconfigured (no peer address, no matched path, no limits stored, a cost of a limit that is not stored) | 500, and an error event that says what is missing |
 //!
-//! gRPC requests get a status instead: `RESOURCE_EXHAUSTED` and its like, with details. The dialects
-//! [`OpenAi`] and [`Anthropic`] answer with the errors that their clients read. No cache stores an
-//! answer: each is `no-store`. Clients are told where their limits stand in the IETF draft's headers, or in other
-//! [dialects](Dialect); [`Jitter`] spreads those that were denied; an [`Answer`] replaces any of it.
-//! The guide has a page on [answers](crate::guide::answers).
+//! gRPC requests get a gRPC status instead, such as `RESOURCE_EXHAUSTED`, with details. The dialects [`OpenAi`] and
+//! [`Anthropic`] answer with the errors that their clients understand. Every answer is `no-store`, so no cache stores
+//! it. Responses report the limits in the headers of the IETF draft, or in other [dialects](Dialect). [`Jitter`]
+//! spreads the retries of denied clients. An [`Answer`] can replace all of these answers. The guide has a page on
+//! [answers](crate::guide::answers).
 //!
 //! ## Cost exceeds capacity
 //!
-//! The problem type of a request that asks for more than a full bucket holds. Waiting does not
-//! help: the request has to become smaller, or the limit's capacity larger.
+//! The problem type of a request that costs more than a full bucket holds. Waiting does not help: the request has to
+//! cost less, or the limit needs a larger capacity.
 
 mod admit;
 mod answer;

@@ -1,5 +1,4 @@
-//! A granted request with nothing to settle: one token of one limit, and nobody says that it was less
-//! or more.
+//! A granted request that has nothing to settle: it costs one token of one limit, and no rule or handler changes that.
 
 use http::Response;
 
@@ -11,8 +10,8 @@ use super::{
 };
 use crate::limiter::Single;
 
-/// The charge of a request of a policy that [settles plainly](super::policy::Plain::settlement). Dropped, it
-/// stays.
+/// The charge of a request whose policy [settles plainly](super::policy::Plain::settlement). If it is dropped, the
+/// charge stays.
 pub(super) struct PlainCharge {
     single: Single,
     policy: Policy,
@@ -24,11 +23,11 @@ impl PlainCharge {
         Self { single, policy, form }
     }
 
-    /// The inner service has answered.
+    /// Reports the limit in the response of the inner service.
     #[inline]
     pub(super) fn settled<B: http_body::Body>(self, mut response: Response<B>) -> Response<ResponseBody<B>> {
-        // A handler's error, or the refusal of a layer further in, stands in the extensions; a `Retry-After`
-        // that this layer's word might replace, in other answers.
+        // A handler's error and the refusal of an inner layer are marked in the extensions. A response that is not a
+        // success may have a `Retry-After` that this layer has to replace. `settled` handles both cases.
         if !response.extensions().is_empty() || !response.status().is_success() {
             return self.settled_as_any(response);
         }
@@ -38,13 +37,13 @@ impl PlainCharge {
         response.map(|body| ResponseBody::inner(body, None))
     }
 
-    /// The inner service has failed.
+    /// Does what the policy says if the inner service fails.
     #[cold]
     pub(super) fn failed(&self) {
         self.end_by(&self.policy.rules.settlement.on_error);
     }
 
-    /// The inner service has panicked.
+    /// Does what the policy says if the inner service panics.
     #[cold]
     pub(super) fn panicked(&self) {
         self.end_by(&self.policy.rules.settlement.on_panic);

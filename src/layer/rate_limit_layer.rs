@@ -1,4 +1,4 @@
-//! The layer.
+//! The tower `Layer`.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{limiter::RateLimiter, model::Limit};
 
-/// A tower layer that acquires a lease before the inner service runs. Clones share everything.
+/// A tower layer that acquires a lease before the inner service runs. Clones share the limiter and the routes.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -28,7 +28,8 @@ pub struct RateLimitLayer {
     setup: Arc<Setup>,
 }
 
-/// What all services of a layer share. One reference: routers clone their services for every request.
+/// The state that all services of a layer share. It is behind one reference count, because routers clone their services
+/// for every request.
 #[derive(Debug)]
 pub(super) struct Setup {
     pub(super) limiter: RateLimiter,
@@ -36,14 +37,14 @@ pub(super) struct Setup {
 }
 
 impl RateLimitLayer {
-    /// Limits requests through `limiter` by `routes`: one [`Policy`] for all of them, or a
+    /// Limits requests through `limiter` by `routes`, which are one [`Policy`] for all requests or a
     /// [table](super::routes).
     pub fn new(limiter: RateLimiter, routes: impl Into<Routes>) -> Self {
         Self::with_source(limiter, Source::Fixed(routes.into()))
     }
 
-    /// As [`new`](Self::new), by the routes that `handle` has at the time of a request. Looking them
-    /// up takes no lock.
+    /// Does the same as [`new`](Self::new), but uses the routes that `handle` has at the time of each request. Loading
+    /// them takes no lock.
     pub fn swappable(limiter: RateLimiter, handle: &RoutesHandle) -> Self {
         Self::with_source(limiter, Source::Handle(handle.clone()))
     }
@@ -52,21 +53,21 @@ impl RateLimitLayer {
         Self { setup: Arc::new(Setup { limiter, routes }) }
     }
 
-    /// One limit for every peer address, in this process's memory.
+    /// Applies `limit` to each peer address. The buckets are in this process's memory.
     ///
     /// Serve the router with `into_make_service_with_connect_info::<SocketAddr>()`, or put a
-    /// [`PeerAddr`](super::keys::PeerAddr) into the requests' extensions. For a limit that holds
-    /// across machines: [`new`](Self::new) with a shared limiter and [`Policy::per_ip`].
+    /// [`PeerAddr`](super::keys::PeerAddr) into the requests' extensions. For a limit that holds across machines, use
+    /// [`new`](Self::new) with a shared limiter and [`Policy::per_ip`].
     pub fn per_ip(limit: Limit) -> Self {
         Self::new(RateLimiter::memory(), Policy::per_ip(limit))
     }
 
-    /// One limit for every client address behind proxies, in this process's memory.
+    /// Applies `limit` to each client address behind proxies. The buckets are in this process's memory.
     ///
     /// ```
     /// use tollgate::{Limit, RateLimitLayer, layer::keys::{ClientIp, TrustedProxies}};
     ///
-    /// // One load balancer, which nobody comes past.
+    /// // One load balancer, which no client can bypass.
     /// let client = ClientIp::x_forwarded_for(TrustedProxies::hops(1));
     /// let layer = RateLimitLayer::per_client_ip(client, Limit::per_second("rps", 10));
     /// ```
@@ -76,8 +77,7 @@ impl RateLimitLayer {
 }
 
 impl RateLimitLayer {
-    /// The headers that responses may have because of the layer's routes, as they are now:
-    /// [`Routes::exposed_headers`].
+    /// Returns the headers that responses may have because of the layer's current routes: [`Routes::exposed_headers`].
     pub fn exposed_headers(&self) -> Vec<HeaderName> {
         self.setup.routes.load().routes().exposed_headers()
     }

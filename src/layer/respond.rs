@@ -1,4 +1,4 @@
-//! After the inner service: the lease is settled by the response's head, which tells of the limits.
+//! After the inner service: settles the lease by the response's head, and reports the limits in the response.
 
 use http::Response;
 
@@ -13,7 +13,7 @@ impl Policy {
             if response.extensions().get() == Some(&RefusedBy::new(self)) {
                 same_policy_twice();
             }
-            // A layer further in has denied the request: it leaves every limit as it found it.
+            // An inner layer has refused the request, so all of its cost is given back.
             lease.refund_all();
             self.report(lease, response);
             lease.rollback();
@@ -29,7 +29,7 @@ impl Policy {
         self.report(lease, response);
     }
 
-    /// What the head says was used, and what its outcome gives back.
+    /// Settles the amounts that the rules find in the head, and gives back what the response's outcome says.
     pub(super) fn settle_by(&self, lease: &Held, head: &ResponseHead<'_>) {
         let mut wrong = false;
         for (limit, rule) in &self.rules.settlement.head {
@@ -48,7 +48,7 @@ impl Policy {
         self.charge(lease, head);
     }
 
-    /// Gives back what the outcome gives back.
+    /// Gives back what the response's outcome says.
     fn charge(&self, lease: &Held, head: &ResponseHead<'_>) {
         match self.rules.settlement.outcomes.iter().find_map(|rule| rule.judge(head)) {
             None | Some(Outcome::Keep) => {}
@@ -57,7 +57,7 @@ impl Policy {
         }
     }
 
-    /// Takes out what only the layer is to see.
+    /// Removes the headers that only the layer may see.
     pub(super) fn strip<B>(&self, response: &mut Response<B>) {
         self.rules.settlement.strip_headers(response.headers_mut());
     }

@@ -1,4 +1,4 @@
-//! The service.
+//! The tower `Service`.
 
 use std::{
     sync::Arc,
@@ -25,10 +25,10 @@ use crate::{
     telemetry,
 };
 
-/// The service that [`RateLimitLayer`](super::RateLimitLayer) makes.
+/// The service that [`RateLimitLayer`](super::RateLimitLayer) creates.
 ///
-/// The inner service that was polled ready is the one that is called, once the lease is granted;
-/// its readiness is given up where the request is denied.
+/// Once the lease is granted, it calls the instance of the inner service that was polled ready. If the request is
+/// denied, it replaces that instance by a clone, which gives up its readiness.
 #[derive(Clone, Debug)]
 pub struct RateLimit<S> {
     inner: S,
@@ -36,7 +36,7 @@ pub struct RateLimit<S> {
 }
 
 impl<S> RateLimit<S> {
-    /// Limits requests to `inner` by `routes`, or by one policy, through `limiter`.
+    /// Wraps `inner` so that its requests are limited through `limiter` by `routes`, or by one policy.
     pub fn new(inner: S, limiter: RateLimiter, routes: impl Into<Routes>) -> Self {
         RateLimitLayer::new(limiter, routes).layer(inner)
     }
@@ -45,23 +45,23 @@ impl<S> RateLimit<S> {
         Self { inner, setup }
     }
 
-    /// The inner service.
+    /// Returns a reference to the inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// The inner service, to change.
+    /// Returns a mutable reference to the inner service.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// The inner service, unwrapped.
+    /// Unwraps the inner service.
     pub fn into_inner(self) -> S {
         self.inner
     }
 }
 
-/// Lets go of what the inner service has reserved for a call that will not come.
+/// Releases what the inner service has reserved for a call, a permit for example, because the call will not come.
 fn give_up_readiness<S: Clone>(inner: &mut S) {
     *inner = inner.clone();
 }
@@ -79,7 +79,8 @@ where
         self.inner.poll_ready(context)
     }
 
-    // What most requests are stands in place, and all else apart: both are shorter for it.
+    // Only the path of most requests is inlined. Everything else is in functions of its own, which keeps both parts
+    // short.
     #[inline]
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let Setup { limiter, routes } = &*self.setup;
@@ -128,7 +129,7 @@ impl<S> RateLimit<S> {
     }
 }
 
-/// Does with a request what its admission says.
+/// Does what the admission of a request says.
 #[inline(never)]
 fn carry_out<S, ReqBody>(
     admission: Admission,
@@ -168,7 +169,7 @@ where
             ResponseFuture::decided(decision, inner, request, policy)
         }
         Admission::Acquire(Started::Waiting(lease)) => {
-            // The one that is ready serves this request; its clone has yet to become so.
+            // The instance that is ready serves this request. Its clone, which is not ready yet, takes its place.
             let next = inner.clone();
             let ready = std::mem::replace(inner, next);
             ResponseFuture::waiting(lease, ready, request, limiter.clone(), policy.clone())

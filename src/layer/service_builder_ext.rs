@@ -1,4 +1,4 @@
-//! Rate limits in a stack of middleware that `tower::ServiceBuilder` builds.
+//! Adds rate limits to the middleware stack of a `tower::ServiceBuilder`.
 
 use tower::{ServiceBuilder, layer::util::Stack};
 
@@ -18,18 +18,18 @@ use crate::limiter::RateLimiter;
 ///     .limit(Limit::per_minute("rpm", 60))
 ///     .build()?;
 /// let middleware = ServiceBuilder::new()
-///     // Above the limit: what every request meets, denied ones too.
+///     // Layers above the limit see every request, also denied ones.
 ///     .rate_limit_by(RateLimiter::memory(), policy)
-///     // Below it: what granted requests meet alone.
+///     // Layers below the limit see only granted requests.
 ///     .concurrency_limit(100);
 /// let app: Router = Router::new().route("/", get(|| async { "hello" })).layer(middleware);
 /// # Ok::<(), tollgate::layer::InvalidPolicy>(())
 /// ```
 ///
-/// Nobody else can implement it, so that it can get more methods.
+/// The trait is sealed, so that it can get more methods.
 pub trait ServiceBuilderExt<L>: sealed::Sealed<L> + Sized {
-    /// Limits requests through `limiter` by `routes`, one [`Policy`](super::Policy) or a
-    /// [table](super::routes), as [`RateLimitLayer::new`] does.
+    /// Limits requests through `limiter` by `routes`, one [`Policy`](super::Policy) or a [table](super::routes), as
+    /// [`RateLimitLayer::new`] does.
     fn rate_limit_by(self, limiter: RateLimiter, routes: impl Into<Routes>)
     -> ServiceBuilder<Stack<RateLimitLayer, L>>;
 }

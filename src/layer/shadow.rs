@@ -1,4 +1,4 @@
-//! What limits that only observe would have done, for clients.
+//! Reports to clients the verdict of limits that only observe.
 
 use http::{HeaderMap, HeaderName};
 
@@ -9,8 +9,7 @@ use super::{
 
 pub(super) const SHADOW: HeaderName = HeaderName::from_static("x-ratelimit-shadow");
 
-/// Appends a list of the limits that would have denied the request, with the seconds until they would
-/// have granted it.
+/// Appends the limits that would have denied the request, with the seconds until they would have granted it.
 pub(super) fn report(headers: &mut HeaderMap, verdict: &ShadowVerdict) {
     let short = verdict.short();
     if short.is_empty() {

@@ -1,4 +1,4 @@
-//! Where the request's limits stand, for handlers.
+//! The state of the request's limits, for handlers.
 
 use serde::Serialize;
 
@@ -7,64 +7,64 @@ use crate::{
     model::{Denied, EntityId, LimitStatus, Resource},
 };
 
-/// Where the limits of the request at hand stand.
+/// The state of the limits of the current request.
 ///
-/// It is a picture of the time when the lease was granted, with what was adjusted since. With the
-/// feature `axum` it is an extractor.
+/// It is a snapshot from the time when the lease was granted, with what was adjusted since. With the feature `axum` it
+/// is an extractor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RateLimitStatus {
-    /// Who is limited; `None` where the request passed without a decision.
+    /// The entity that is limited; `None` if the limits gave no decision.
     pub entity: Option<EntityId>,
-    /// What is used; `None` where the request passed without a decision.
+    /// The resource that is used; `None` if the limits gave no decision.
     pub resource: Option<Resource>,
-    /// Every limit of the bucket, and then of the parent's. Those of a degraded decision are this
+    /// All limits of the bucket, followed by those of the parent's bucket. For a degraded decision they are this
     /// process's share.
     pub limits: Vec<LimitStatus>,
-    /// `true` if the store gave no decision: the request passed without one, or by this process's share of
+    /// `true` if the store gave no decision: the request passed without one, or this process decided by its share of
     /// the limits.
     pub degraded: bool,
-    /// What limits that only observe would have done; `None` where all are enforced.
+    /// The verdict of the limits that only observe; `None` if all limits are enforced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow: Option<ShadowVerdict>,
 }
 
-/// What limits that only observe would have done with a request that has passed.
+/// The verdict of limits that only observe on a request that has passed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase", tag = "verdict", content = "limits")]
 #[non_exhaustive]
 pub enum ShadowVerdict {
-    /// They would have granted it, and are charged.
+    /// They would have granted the request. They are charged.
     Granted,
-    /// These would have denied it. They are not charged.
+    /// These limits would have denied the request. They are not charged.
     Denied(Vec<LimitStatus>),
-    /// It would have been refused, and no wait would have helped: it asks for more than a full bucket
-    /// holds, its resource is disabled, or the server is set up wrongly.
+    /// The request would have been refused, and no wait would have helped: it asks for more than a full bucket holds,
+    /// its resource is disabled, or the server is misconfigured.
     Refused,
     /// The store gave no decision.
     Undecided,
 }
 
-/// Why a request passes that was not granted.
+/// The reason why a request passes that was not granted.
 pub(super) enum Passed<'a> {
     Undecided,
-    /// By the limits that only observe, these of which were short.
+    /// Limits that only observe would have denied it. The list has those with too few tokens.
     Denied(&'a Denied, Vec<LimitStatus>),
     Refused,
 }
 
 impl RateLimitStatus {
-    /// That of a request whose handler has not acquired yet.
+    /// Returns the status of a request whose handler has not acquired yet.
     pub(super) fn open() -> Self {
         Self { entity: None, resource: None, limits: Vec::new(), degraded: false, shadow: None }
     }
 
-    /// The status of a request that passed without a decision.
+    /// Returns the status of a request that passed without a decision.
     pub(super) fn undecided() -> Self {
         Self { degraded: true, ..Self::open() }
     }
 
-    /// The status of a request that passes uncharged.
+    /// Returns the status of a request that passes uncharged.
     pub(super) fn passed(why: Passed<'_>, shadow: bool) -> Self {
         let (status, verdict) = match why {
             Passed::Undecided => (Self::undecided(), ShadowVerdict::Undecided),
@@ -87,7 +87,7 @@ impl RateLimitStatus {
         }
     }
 
-    /// The limit `name`.
+    /// Returns the status of the limit `name`.
     pub fn get(&self, name: &str) -> Option<&LimitStatus> {
         self.limits.iter().find(|status| *status.limit.name() == name)
     }

@@ -1,11 +1,11 @@
-//! Requests that pass unlimited: their handlers find a lease that charges nothing.
+//! Requests that pass unlimited. Their handlers find a lease that charges nothing.
 
 use http::Extensions;
 
 use super::{BoundLimiter, LeaseHandle, Policy};
 
-/// The extensions of requests that pass unlimited: what other requests have from this layer, so that handlers need no
-/// second way. It stands in the place of what a layer further out has put there.
+/// The extensions of requests that pass unlimited. They have the same types as those of other requests, so that
+/// handlers need no second code path. They replace those of an outer layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Unlimited {
     lease: bool,

@@ -11,12 +11,12 @@ use http::{
 use super::{RefusalReason, Refused, grpc, http_answer};
 use crate::layer::{RequestHead, headers::ErrorDialect};
 
-/// The form that a request's answer takes: a gRPC status, or a document, whose body a `HEAD` request goes without.
+/// The form of the answer to a request: a gRPC status, or a document. The answer to a `HEAD` request has no body.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::layer) struct Form {
     grpc: Option<grpc::Protocol>,
     head: bool,
-    /// The status of the answer, whatever the reason is.
+    /// The status of the answer, if it does not follow from the reason.
     status: Option<StatusCode>,
 }
 
@@ -26,13 +26,13 @@ impl Form {
         Self { grpc, head: *method == Method::HEAD, status: None }
     }
 
-    /// Returns the same with `status`. gRPC answers have none of their own.
+    /// Returns the same form with `status`, which gRPC answers do not use.
     pub(in crate::layer) fn with_status(mut self, status: Option<StatusCode>) -> Self {
         self.status = status;
         self
     }
 
-    /// Returns the form of a document, whatever the request is.
+    /// Returns the form of a document, even for a gRPC request.
     pub(super) fn without_grpc(mut self) -> Self {
         self.grpc = None;
         self
@@ -52,7 +52,7 @@ impl Form {
         response
     }
 
-    /// Adds what no answer goes without.
+    /// Adds the parts that every answer has, and removes the body of the answer to a `HEAD` request.
     pub(super) fn finish(self, mut response: Response<Bytes>) -> Response<Bytes> {
         response.extensions_mut().insert(Refused);
         never_stored(&mut response);
@@ -68,7 +68,7 @@ impl Form {
     }
 }
 
-/// A refusal in a cache would be told to clients that are not refused.
+/// Forbids caches to store a refusal. They would send it to clients that are not refused.
 fn never_stored(response: &mut Response<Bytes>) {
     response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }

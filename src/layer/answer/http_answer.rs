@@ -1,4 +1,4 @@
-//! The usual answers: a status, a document, when to try again.
+//! The answers to requests other than gRPC: a status, a document, and when to retry.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use crate::layer::{
     keys::missing::Reason,
 };
 
-/// Returns the answer, with `status` whatever the reason is, if there is one. Its body is a problem document, or an error
-/// in the shape of `dialect`.
+/// Returns the answer. If there is a `status`, it replaces that of the reason. The body is a problem document, or an
+/// error in the shape of `dialect`.
 pub(super) fn answer(
     reason: RefusalReason<'_>,
     wait: Option<Duration>,
@@ -46,8 +46,8 @@ pub(super) fn answer(
     response
 }
 
-/// Tells the dialect's clients how long to wait, or to give up. Otherwise some try again within a second, and others
-/// sleep for hours.
+/// Tells the dialect's clients how long to wait, or to give up. Otherwise some retry within a second, and others sleep
+/// for hours.
 fn tell_retries(headers: &mut HeaderMap, wait: Option<Duration>, dialect: &ErrorDialect) {
     if let Some(wait) = wait {
         // Clients read 0 as no value.

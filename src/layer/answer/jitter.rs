@@ -1,9 +1,9 @@
-//! Later than need be, so that not all come back at once.
+//! Spreads the retries of denied clients.
 
 use std::time::Duration;
 
-/// How much later than need be clients are told to try again, by chance: those that were denied
-/// together do not come back together. Never earlier.
+/// A random time that is added to the wait of denied clients, so that clients that were denied together do not retry
+/// together. The wait never becomes shorter.
 ///
 /// ```
 /// use std::time::Duration;
@@ -24,7 +24,7 @@ pub struct Jitter {
     most: Duration,
 }
 
-/// What the wait is lengthened by at most.
+/// The most that is added to a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Percent(u32),
@@ -34,23 +34,23 @@ enum Part {
 impl Jitter {
     pub(in crate::layer) const NONE: Self = Self { part: Part::Percent(0), most: Duration::ZERO };
 
-    /// Up to a part of the wait.
+    /// Adds at most `percent` percent of the wait.
     pub fn percent(percent: u32) -> Self {
         Self { part: Part::Percent(percent), most: Duration::MAX }
     }
 
-    /// Up to `time`, however short the wait is.
+    /// Adds at most `time`, even if the wait is shorter than that.
     pub fn up_to(time: Duration) -> Self {
         Self { part: Part::Whatever, most: time }
     }
 
-    /// Never more than `time`.
+    /// Makes `time` the most that is added.
     pub fn at_most(mut self, time: Duration) -> Self {
         self.most = self.most.min(time);
         self
     }
 
-    /// The wait that a client is told.
+    /// Returns the wait that the client gets.
     pub(super) fn lengthen(self, wait: Duration) -> Duration {
         let most = self.most.as_nanos();
         let bound = match self.part {

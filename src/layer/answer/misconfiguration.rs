@@ -1,4 +1,4 @@
-//! A mistake in the server's set-up that a request has met.
+//! A mistake in the server's setup that a request has run into.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::{
     layer::keys::missing::SetupMistake,
 };
 
-/// A mistake in the server's set-up that a request has met. Displayed, it is its code and what is wrong.
+/// A mistake in the server's setup that a request has run into. It is displayed as its code and what is wrong.
 #[derive(Clone, Copy, Debug)]
 pub struct Misconfiguration<'a>(Cause<'a>);
 
@@ -18,7 +18,7 @@ enum Cause<'a> {
 }
 
 impl Misconfiguration<'_> {
-    /// Returns the stable code, `TG001` for example: the guide's page on troubleshooting has an entry for each.
+    /// Returns the stable code, for example `TG001`. The guide's page on troubleshooting has an entry for each code.
     pub fn code(self) -> &'static str {
         match self.0 {
             Cause::Key(mistake) => mistake.code,
@@ -26,7 +26,7 @@ impl Misconfiguration<'_> {
         }
     }
 
-    /// Returns the text that answers have: what is wrong in debug builds, and no more than that something is in others.
+    /// Returns the text for answers: what is wrong in debug builds, and only that something is wrong in other builds.
     pub(super) fn for_clients(self) -> String {
         if cfg!(debug_assertions) { self.to_string() } else { "The server's rate limit is set up wrongly.".to_owned() }
     }

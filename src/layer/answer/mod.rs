@@ -1,4 +1,4 @@
-//! The answers to requests that do not reach the inner service, and what responses tell of limits.
+//! The answers to requests that do not reach the inner service, and the report of the limits in responses.
 
 mod form;
 mod grpc;
@@ -22,7 +22,7 @@ pub use jitter::Jitter;
 pub use misconfiguration::Misconfiguration;
 pub use refusal::{Answer, Refusal, RefusalReason, answer_fn};
 
-/// The answer to a request that no policy was found for.
+/// Returns the answer to a request for which no policy was found.
 pub(super) fn without_policy(head: &RequestHead<'_>, reason: RefusalReason<'_>) -> Response<Bytes> {
     if let RefusalReason::MissingKey(missing) = reason
         && let Reason::Setup(mistake) = missing.reason()
@@ -34,7 +34,7 @@ pub(super) fn without_policy(head: &RequestHead<'_>, reason: RefusalReason<'_>) 
     form.finish(form.answer(reason, refuse::wait(reason), None))
 }
 
-/// The answer where no policy says how: of an error that a handler answers with, past any layer.
+/// Returns the answer to a handler's error. It is used as it is if no layer replaces it.
 #[cfg(feature = "axum")]
 pub(super) fn plain(error: &crate::Error) -> Response<Bytes> {
     RefusalReason::tell(error);
@@ -42,6 +42,6 @@ pub(super) fn plain(error: &crate::Error) -> Response<Bytes> {
     Form::default().answer(reason, refuse::wait(reason), None)
 }
 
-/// Marks the answer to a denied request, so that layers further out give their own cost back.
+/// Marks the answer to a refused request, so that outer layers give their own cost back.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Refused;

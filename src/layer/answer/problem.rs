@@ -1,4 +1,4 @@
-//! The contents of a refusal in every form: a status, a title, a sentence; and problem documents (RFC 9457).
+//! The content of a refusal in every form: a status, a title and a sentence. Also problem documents (RFC 9457).
 
 use std::{borrow::Cow, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::{
     model::Denied,
 };
 
-/// A problem document. Other forms tell its sentence, too.
+/// A problem document. Other forms use its `detail`.
 #[derive(Serialize)]
 pub(super) struct Problem<'a> {
     #[serde(rename = "type")]
@@ -65,7 +65,7 @@ impl<'a> Problem<'a> {
     }
 
     pub(super) fn to_json(&self) -> Vec<u8> {
-        // A struct of texts and a number: it always serializes.
+        // A struct of strings and a number always serializes.
         serde_json::to_vec(self).unwrap_or_default()
     }
 }
@@ -103,7 +103,7 @@ fn plain<'a>(status: StatusCode, title: &'static str, detail: String) -> Problem
     Problem { kind: PLAIN, title, status, detail, violated_policies: Vec::new() }
 }
 
-/// Scripts search for these words, which OpenAI's API uses.
+/// Returns the advice for the client. It uses the words of OpenAI's API, because scripts search for them.
 fn advice(wait: Option<Duration>) -> Cow<'static, str> {
     match wait {
         Some(wait) => Cow::Owned(format!("Please try again in {}.", go_duration(wait))),

@@ -14,26 +14,26 @@ use crate::{
 
 /// A request that is answered without the inner service.
 ///
-/// It knows more than clients should: answers name no entity but the client's own.
+/// It holds more than clients may see: an answer must name no entity but the client's own.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Refusal<'a> {
     /// The request.
     pub head: RequestHead<'a>,
-    /// Why it is refused.
+    /// The reason why it is refused.
     pub reason: RefusalReason<'a>,
-    /// When it may be tried again, jitter included; `None` where waiting does not help.
+    /// The time after which it may be retried, with jitter; `None` if waiting does not help.
     pub retry_after: Option<Duration>,
-    /// The answer if nobody says otherwise: a problem document, an error in the shape of the policy's
-    /// [dialect](crate::layer::Dialect), or for gRPC requests a status. With its headers.
+    /// The default answer, with its headers: a problem document, an error in the shape of the policy's
+    /// [dialect](crate::layer::Dialect), or a status for gRPC requests.
     pub response: Response<Bytes>,
 }
 
-/// Why a request is refused.
+/// The reason why a request is refused.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum RefusalReason<'a> {
-    /// A limit is short.
+    /// A limit has too few tokens.
     Denied(&'a Denied),
     /// The cost is above a capacity: waiting does not help.
     ExceedsCapacity(&'a ExceedsCapacity),
@@ -41,14 +41,14 @@ pub enum RefusalReason<'a> {
     Disabled(&'a Disabled),
     /// The store gave no decision.
     Unavailable(&'a Unavailable),
-    /// The request does not tell who asks, or for what.
+    /// The request does not say who asks, or for what.
     MissingKey(&'a MissingKey),
-    /// The server is set up wrongly; the log says how.
+    /// The server is misconfigured; the log says how.
     Misconfigured(Misconfiguration<'a>),
 }
 
 impl<'a> RefusalReason<'a> {
-    /// The limits that were short.
+    /// Returns the limits that had too few tokens.
     pub fn violated(self) -> impl Iterator<Item = &'a LimitStatus> {
         let denied = match self {
             Self::Denied(denied) => Some(denied),
@@ -58,10 +58,11 @@ impl<'a> RefusalReason<'a> {
     }
 }
 
-/// Answers requests that are refused. Closures do.
+/// Answers refused requests. Closures implement it.
 ///
-/// Whatever the answer is, layers further out know it for a refusal and give their own cost back, the answer to a
-/// `HEAD` request goes without its body, and `Cache-Control: no-store` is added if the answer has no `Cache-Control`.
+/// The layer completes every answer. It marks the answer as a refusal, so that outer layers give their own cost back.
+/// It removes the body if the request is a `HEAD` request. It adds `Cache-Control: no-store` if the answer has no
+/// `Cache-Control`.
 ///
 /// ```
 /// use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
@@ -88,11 +89,11 @@ impl<'a> RefusalReason<'a> {
     note = "a closure needs the type of its parameter: `|refusal: Refusal<'_>| ...`, or `answer_fn(|refusal| ...)`"
 )]
 pub trait Answer: Send + Sync + 'static {
-    /// The answer. [`Refusal::response`] with or without changes, or any other.
+    /// Returns the answer: [`Refusal::response`] with or without changes, or any other response.
     fn answer(&self, refusal: Refusal<'_>) -> Response<Bytes>;
 }
 
-/// An answer by a closure, whose parameter needs no type.
+/// Returns a closure as an [`Answer`]. Its parameter needs no type.
 ///
 /// ```
 /// use http::StatusCode;

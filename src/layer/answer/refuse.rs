@@ -1,4 +1,4 @@
-//! From a reason to an answer.
+//! Turns the reason of a refusal into an answer.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use crate::{
     model::Denied,
 };
 
-/// The time after which to try again if nothing is known.
+/// The time after which clients retry if the store gave no decision, and the error has no time.
 const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
 
 impl Policy {
-    /// The answer to a request that is refused; `now` tells epoch ms. Without its head no answer of one's own is
-    /// asked for.
+    /// Returns the answer to a refused request. `now` returns epoch ms. Without the request's head, the policy's custom
+    /// answer is not used.
     pub(in crate::layer) fn refuse(
         &self,
         now: &dyn Fn() -> i64,
@@ -42,7 +42,7 @@ impl Policy {
         form.finish(response)
     }
 
-    /// All limits, whatever granted responses report.
+    /// Reports all limits in a denial, even if granted responses report fewer.
     fn report_denied(
         &self,
         now: &dyn Fn() -> i64,
@@ -63,7 +63,7 @@ impl Policy {
     }
 }
 
-/// A mistake in the server's own setup is nothing that the request lacks.
+/// Returns the reason as the client gets it: a mistake in the server's setup is not reported as a missing key.
 pub(super) fn judged(reason: RefusalReason<'_>) -> RefusalReason<'_> {
     match reason {
         RefusalReason::MissingKey(missing) => match missing.reason() {
@@ -74,7 +74,7 @@ pub(super) fn judged(reason: RefusalReason<'_>) -> RefusalReason<'_> {
     }
 }
 
-/// When it may be tried again; `None` where waiting does not help.
+/// Returns the time after which the request may be retried; `None` if waiting does not help.
 pub(super) fn wait(reason: RefusalReason<'_>) -> Option<Duration> {
     match reason {
         RefusalReason::Denied(denied) => denied.retry_after(),
@@ -83,7 +83,7 @@ pub(super) fn wait(reason: RefusalReason<'_>) -> Option<Duration> {
     }
 }
 
-/// The seconds of `Retry-After`.
+/// Returns the seconds of `Retry-After`.
 pub(super) fn told(wait: Duration) -> i64 {
     seconds_up(wait).max(1)
 }

@@ -1,4 +1,4 @@
-//! What the response of the inner service tells of the limits.
+//! Reports the limits in the response of the inner service.
 
 use http::{Response, header::RETRY_AFTER};
 
@@ -6,11 +6,11 @@ use super::retry_after;
 use crate::layer::{Policy, ReportLimits, headers::Standing, held::Held};
 
 impl Policy {
-    /// Tells of the limits in a response, granted or refused further in.
+    /// Reports the limits in a response, also if an inner layer has refused the request.
     pub(in crate::layer) fn report<B>(&self, lease: &Held, response: &mut Response<B>) {
         let answers = &self.rules.answers;
         if !response.status().is_success() && response.headers().contains_key(RETRY_AFTER) {
-            // Whoever comes back then finds this layer before the one that said so.
+            // A client that retries then meets this layer first, so it must wait for this layer's limits, too.
             if let Some((wait, now)) = lease.wait_for_the_same() {
                 retry_after::keep_later(response.headers_mut(), wait, answers.jitter, now);
             }

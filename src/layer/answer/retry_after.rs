@@ -1,5 +1,5 @@
-//! `Retry-After` can stand once in a response: of two, the later one does. So can `retry-after-ms`, which clients
-//! prefer to it.
+//! Merges `Retry-After` headers. A response can have only one of them: the later one is kept. The same holds for
+//! `retry-after-ms`, which clients prefer.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -8,8 +8,8 @@ use http::{HeaderMap, HeaderValue, header::RETRY_AFTER};
 use super::{Jitter, refuse::told};
 use crate::layer::headers::{RETRY_AFTER_MS, millis_up};
 
-/// Replaces the `Retry-After` of a response by `wait` and jitter, if that is later. If the
-/// response has none, or what it has is not understood, nothing changes. `now` is in epoch ms.
+/// Replaces the `Retry-After` of a response by `wait` plus jitter, if `wait` is later. Nothing changes if the response
+/// has none, or one that cannot be parsed. `now` is in epoch ms.
 pub(super) fn keep_later(headers: &mut HeaderMap, wait: Duration, jitter: Jitter, now: i64) {
     if wait.is_zero() {
         return;
@@ -27,15 +27,15 @@ pub(super) fn keep_later(headers: &mut HeaderMap, wait: Duration, jitter: Jitter
     }
 }
 
-/// The seconds that a value says, which may be a date.
+/// Returns the seconds of a value, which may also be a date.
 fn seconds(value: &HeaderValue, now: i64) -> Option<i64> {
     let text = value.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than fit: later than anything.
+        // A number with more digits than fit is later than any wait.
         return Some(text.parse().unwrap_or(i64::MAX));
     }
     let date = httpdate::parse_http_date(text).ok()?;
     let date = i64::try_from(date.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()?;
-    // Rounded down: where it is close, ours is the later one.
+    // Rounded down, so that our wait is the later one if both are close.
     Some(date.saturating_sub(now).div_euclid(1000))
 }

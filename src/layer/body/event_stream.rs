@@ -1,41 +1,41 @@
-//! Server-sent events, taken apart as they come.
+//! Parses server-sent events incrementally.
 
-/// Takes a stream of server-sent events apart, whatever pieces it comes in. It keeps a few bytes of
-/// state and none of the stream.
+/// Parses a stream of server-sent events, in pieces of any size. It keeps a few bytes of state and none of the stream.
 #[derive(Debug, Default)]
 pub(super) struct EventStream {
     at: At,
-    /// The last byte was a CR: an LF belongs to it.
+    /// The last byte was a CR, so an LF that follows belongs to it.
     after_cr: bool,
-    /// The event at hand has a field.
+    /// The current event has a field.
     begun: bool,
-    /// The event at hand has data.
+    /// The current event has data.
     has_data: bool,
 }
 
-/// What a stream is made of.
+/// A part of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part<'a> {
-    /// A piece of the data of the event at hand.
+    /// A piece of the data of the current event.
     Data(&'a [u8]),
-    /// The event at hand is whole, and had data.
+    /// The current event is complete, and has data.
     End,
 }
 
-/// Where in a line the stream is.
+/// The position in a line of the stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum At {
-    /// At the start of the stream, so many bytes of a byte order mark in.
+    /// At the start of the stream.
     #[default]
     Start,
+    /// In a byte order mark, after this number of its bytes.
     Mark(u8),
     Line,
-    /// So many bytes of `data` in.
+    /// In the name `data`, after this number of its bytes.
     Name(u8),
-    /// After the colon: one space does not count.
+    /// After the colon. One space is skipped.
     Colon,
     Data,
-    /// In a line that says nothing about data.
+    /// In a line that is not data.
     Rest,
 }
 
@@ -43,7 +43,7 @@ const MARK: &[u8] = "\u{feff}".as_bytes();
 const NAME: &[u8] = b"data";
 
 impl EventStream {
-    /// Tells the parts of the next piece.
+    /// Parses the next piece, and passes its parts to `part`.
     pub(super) fn feed(&mut self, mut piece: &[u8], mut part: impl FnMut(Part<'_>)) {
         while let Some((&byte, rest)) = piece.split_first() {
             match (byte, self.at) {
@@ -75,7 +75,7 @@ impl EventStream {
         }
     }
 
-    /// Returns `true` if a line of another event may follow.
+    /// Returns `true` if the next line may begin another event.
     pub(super) fn is_between_events(&self) -> bool {
         matches!(self.at, At::Start | At::Line) && !self.begun
     }
@@ -100,7 +100,7 @@ impl EventStream {
         }
     }
 
-    /// Lines of data are joined by line feeds.
+    /// Begins a line of data. Lines of data are joined by line feeds.
     fn begin_data(&mut self, part: &mut impl FnMut(Part<'_>)) {
         if std::mem::replace(&mut self.has_data, true) {
             part(Part::Data(b"\n"));
@@ -130,7 +130,7 @@ mod tests {
 
     use super::*;
 
-    /// The data of the events of a stream that comes in these pieces.
+    /// Returns the data of the events of a stream that comes in these pieces; `true` if the stream ends between events.
     fn events<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, bool) {
         let (mut stream, mut events, mut event) = (EventStream::default(), Vec::new(), Vec::new());
         for piece in pieces {
@@ -185,7 +185,7 @@ mod tests {
         }
     }
 
-    /// By the letter of the standard, over a whole stream.
+    /// Parses a whole stream as the standard says.
     fn model(stream: &str) -> Vec<String> {
         let stream = stream.strip_prefix('\u{feff}').unwrap_or(stream).replace("\r\n", "\n").replace('\r', "\n");
         let (mut events, mut data) = (Vec::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! What the rules have found in a body so far.
+//! The amounts that the rules have found in a body so far.
 
 use smallvec::SmallVec;
 
@@ -14,17 +14,17 @@ use crate::{
 
 type Rules = [(LimitName, Settle)];
 
-/// Where values come from, for the log.
+/// The source of the values, for the log.
 pub(super) const BODY: &str = "the body";
 
-/// What the rules have found in a body so far.
+/// The amounts that the rules have found in a body so far.
 pub(super) struct Findings {
-    /// What values are added to, or compared with, of each rule: what was used of its limit when the body
-    /// began, unless it says otherwise.
+    /// The base of each rule, to which its values are added or with which they are compared: what was used of its limit
+    /// when the body began, unless the rule sets another base.
     bases: SmallVec<[u64; 1]>,
-    /// What each rule has found.
+    /// The value that each rule has found.
     found: SmallVec<[Option<u64>; 1]>,
-    /// Something was there that gives no amount, and that was told.
+    /// `true` if something was found that gives no amount, which was reported.
     wrong: bool,
 }
 
@@ -38,8 +38,7 @@ impl Findings {
         }
     }
 
-    /// Asks each rule, by its base. One that finds nothing keeps what it has
-    /// found, and so does one that finds something absurd.
+    /// Asks each rule for a value. A rule that finds nothing, or something absurd, keeps its earlier value.
     pub(super) fn ask(&mut self, rules: &Rules, find: impl Fn(&Settle, u64) -> Option<u64>) {
         for (((limit, rule), base), found) in rules.iter().zip(&self.bases).zip(&mut self.found) {
             match find(rule, *base).map(in_bounds) {
@@ -53,7 +52,7 @@ impl Findings {
         }
     }
 
-    /// Takes what each rule reads in the trailers.
+    /// Takes the values that the rules read in the trailers.
     pub(super) fn read(
         &mut self,
         rules: &Rules,
@@ -68,19 +67,19 @@ impl Findings {
         }
     }
 
-    /// Something that gives no amount was told.
+    /// Records that something was found that gives no amount, and that it was reported.
     pub(super) fn went_wrong(&mut self) {
         self.wrong = true;
     }
 
-    /// Returns `true` if one of the rules that `which` says yes to has found something.
+    /// Returns `true` if one of the rules that `which` selects has found something.
     #[cfg(feature = "usage-body")]
     pub(super) fn any(&self, rules: &Rules, which: impl Fn(&Settle) -> bool) -> bool {
         rules.iter().zip(&self.found).any(|((_, rule), found)| which(rule) && found.is_some())
     }
 
-    /// Tells the lease. While the body goes on, the largest amount of a limit counts; when it is
-    /// over, the last of its rules that has one.
+    /// Settles the limits. While the body streams, the largest amount of a limit counts. When it is over, the amount of
+    /// the last rule that has one counts.
     pub(super) fn apply(&self, rules: &Rules, lease: &Held, over: bool) {
         for limit in each(rules) {
             let of_limit = rules.iter().zip(&self.found).zip(&self.bases).filter(|(((other, _), _), _)| other == limit);
@@ -91,7 +90,7 @@ impl Findings {
         }
     }
 
-    /// Counts the limits of which nobody has told, when the body is over.
+    /// Counts, when the body is over, the limits for which no amount was found.
     pub(super) fn count_missing(&self, rules: &Rules, lease: &Held) {
         if !self.wrong {
             each(rules).filter(|limit| lease.is_untold(limit)).for_each(telemetry::settle_value_missing);
@@ -99,7 +98,7 @@ impl Findings {
     }
 }
 
-/// The limits of the rules, each once.
+/// Returns the limits of the rules, each once.
 fn each(rules: &Rules) -> impl Iterator<Item = &LimitName> {
     let is_first =
         move |index: usize, limit: &LimitName| !rules.iter().take(index).any(|(earlier, _)| earlier == limit);

@@ -1,23 +1,23 @@
-//! What a body is made of, as far as rules can read it.
+//! The formats of bodies that rules can read.
 
 use http::{
     HeaderMap,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 
-/// What a body is made of, as its head says.
+/// The format of a body, as its head says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     /// Server-sent events.
     Events,
     /// JSON, one value or several.
     Json,
-    /// Messages of JSON in Amazon's framing.
+    /// JSON messages in the framing of Amazon's event streams.
     #[cfg(feature = "usage-body")]
     Messages,
     /// gRPC messages.
     Grpc,
-    /// Something with a content-encoding.
+    /// Any format with a content-encoding.
     Encoded,
     Other,
 }
@@ -48,7 +48,7 @@ impl Format {
         }
     }
 
-    /// Returns `true` if rules can read it.
+    /// Returns `true` if rules can read the format.
     pub(super) fn is_read(self) -> bool {
         match self {
             Self::Events | Self::Json => true,

@@ -1,33 +1,33 @@
-//! Amazon's event streams, taken apart as they come.
+//! Parses Amazon's event streams incrementally.
 
 use super::event_stream::Part;
 
-/// The lengths of a message and of its headers, and a checksum of both.
+/// The length of a prelude: the lengths of a message and of its headers, and a checksum of both.
 const PRELUDE: u64 = 12;
-/// The checksum of a message.
+/// The length of the checksum of a message.
 const CHECKSUM: u64 = 4;
 
-/// Takes a body of `application/vnd.amazon.eventstream` apart, whatever pieces it comes in: Bedrock streams its
-/// answers in such messages. It keeps a few bytes of state and none of the stream.
+/// Parses a body of `application/vnd.amazon.eventstream`, in pieces of any size. Bedrock streams its answers in such
+/// messages. It keeps a few bytes of state and none of the stream.
 ///
-/// A message is its prelude, its headers, its payload and a checksum. The headers and checksums are not read.
+/// A message consists of a prelude, headers, a payload and a checksum. The headers and checksums are not read.
 #[derive(Debug, Default)]
 pub(super) struct Messages {
-    /// The bytes of the message at hand that have come.
+    /// The number of bytes of the current message that have come.
     at: u64,
-    /// Its length, and then that of its headers.
+    /// The length of the message, and that of its headers.
     lengths: [u32; 2],
 }
 
-/// The lengths of a message do not fit each other.
+/// An error: the lengths of a message do not fit each other.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Misfit;
 
 impl Messages {
-    /// Tells the payloads of the messages of the next piece.
+    /// Parses the next piece, and passes the parts of its payloads to `part`.
     ///
     /// # Errors
-    /// It is no such stream. No more of it can be read.
+    /// If it is not such a stream. No more of it can be read.
     pub(super) fn feed(&mut self, mut piece: &[u8], mut part: impl FnMut(Part<'_>)) -> Result<(), Misfit> {
         while let Some((&byte, rest)) = piece.split_first() {
             if self.at < PRELUDE {
@@ -70,7 +70,7 @@ mod tests {
         [&parts.concat(), headers, payload, &[0xee; 4]].concat()
     }
 
-    /// The payloads of a stream that comes in pieces of this size.
+    /// Returns the payloads of a stream that comes in pieces of this size.
     fn payloads(stream: &[u8], size: usize) -> (Vec<Vec<u8>>, Result<(), Misfit>) {
         let (mut messages, mut payloads, mut payload) = (Messages::default(), Vec::new(), Vec::new());
         let result = stream.chunks(size).try_for_each(|piece| {

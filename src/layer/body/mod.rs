@@ -1,4 +1,4 @@
-//! The response body, which a lease may live as long as.
+//! The response body. A lease may stay open until it ends.
 
 mod event_stream;
 mod findings;
@@ -26,12 +26,12 @@ pub(super) use tail::Tail;
 use topping_up::Last;
 
 pin_project! {
-    /// The body of [`RateLimit`](super::RateLimit)'s responses: the inner one, passed through
-    /// unchanged, or that of an answer of the layer's own.
+    /// The response body of [`RateLimit`](super::RateLimit): the inner body, passed through unchanged, or the body of
+    /// the layer's own answer.
     ///
-    /// Every frame leaves in the poll that the inner body gives it in. Only rules change anything:
-    /// [`strip`](super::Settle::strip) takes trailers out, and
-    /// [`end_stream`](super::TopUp::end_stream) may put an end in.
+    /// Every frame is returned by the poll in which the inner body returns it. Only rules change anything:
+    /// [`strip`](super::Settle::strip) removes trailers, and [`end_stream`](super::TopUp::end_stream) may end the body
+    /// early.
     pub struct ResponseBody<B> {
         #[pin]
         kind: Kind<B>,
@@ -63,7 +63,7 @@ impl<B> Kind<B> {
         Self::Answer { bytes: Some(bytes).filter(|bytes| !bytes.is_empty()) }
     }
 
-    /// What the inner body is replaced by, where it is to end now.
+    /// Returns the replacement of the inner body, if the body is to end now.
     fn ended(self: Pin<&mut Self>, context: &mut Context<'_>) -> Option<Self> {
         match self.project() {
             KindProjection::Inner { tail: Some(tail), .. } => Some(match tail.poll(context)? {
@@ -84,7 +84,7 @@ where
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut kind = self.project().kind;
-        // What most bodies are.
+        // Most bodies have no tail.
         if let KindProjection::Inner { body, tail: None } = kind.as_mut().project() {
             return body.poll_frame(context);
         }

@@ -1,4 +1,4 @@
-//! What a body carries to its end.
+//! The tail of a body: what the body keeps until it ends.
 
 use std::{sync::Arc, task::Context};
 
@@ -12,16 +12,16 @@ use crate::layer::{
     held::{Held, Holder},
 };
 
-/// What a body carries to its end. Dropped, it commits the lease unless others hold it.
+/// The lease, or the rules, that a body keeps until it ends. Dropping it commits the lease, unless others hold it.
 pub(in crate::layer) enum Tail {
-    /// A lease that somebody else holds too.
+    /// A lease that somebody else holds, too.
     Handle(#[allow(dead_code, reason = "it is there to be dropped")] Arc<Held>),
     /// Rules that look at the body.
     Watch(Box<Watch>),
 }
 
 impl Tail {
-    /// What is to be carried after the response's head was settled.
+    /// Creates the tail after the response's head was settled; `None` if the body needs none.
     pub(in crate::layer) fn new<B: Body>(lease: Holder, response: &Response<B>) -> Option<Self> {
         // A body that has ended already may never be polled.
         if response.body().is_end_stream() {
@@ -34,13 +34,13 @@ impl Tail {
         Some(Self::Watch(Box::new(Watch::new(policy, Some(lease), response))))
     }
 
-    /// What is to be carried of a request that passed without a lease.
+    /// Creates the tail of a request that passed without a lease; `None` if the body needs none.
     pub(in crate::layer) fn unlimited<B: Body>(policy: Policy, response: &Response<B>) -> Option<Self> {
         let wanted = watches(&policy, response) && !response.body().is_end_stream();
         wanted.then(|| Self::Watch(Box::new(Watch::new(policy, None, response))))
     }
 
-    /// Something that the body is to end with, now.
+    /// Returns the last frame of the body, if the body is to end now.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Option<Last> {
         match self {
             Self::Handle(_) => None,
@@ -48,14 +48,14 @@ impl Tail {
         }
     }
 
-    /// A frame on its way.
+    /// Looks at a frame that passes.
     pub(super) fn see(&mut self, frame: &mut Frame<impl Buf>, context: &mut Context<'_>) {
         if let Self::Watch(watch) = self {
             watch.see(frame, context);
         }
     }
 
-    /// The body is whole.
+    /// Ends the tail: the body is complete.
     pub(super) fn end(&mut self) {
         if let Self::Watch(watch) = self {
             watch.end();
@@ -63,8 +63,8 @@ impl Tail {
     }
 }
 
-/// Returns `true` if there is a body that the policy looks at. After an upgrade there is none: what follows is
-/// no HTTP.
+/// Returns `true` if there is a body that rules of the policy look at. After an upgrade there is none: the bytes that
+/// follow are not HTTP.
 fn watches<B>(policy: &Policy, response: &Response<B>) -> bool {
     !policy.rules.settlement.body.is_empty() && response.status() != StatusCode::SWITCHING_PROTOCOLS
 }

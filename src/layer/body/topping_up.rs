@@ -1,4 +1,4 @@
-//! More of a limit, while the body goes on.
+//! Acquires more of a limit while the body streams.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -20,36 +20,36 @@ use crate::{
     model::LimitName,
 };
 
-/// More of a limit, while the body goes on.
+/// Acquires more of a limit while the body streams.
 #[derive(Default)]
 pub(super) struct ToppingUp {
     asking: Option<Asking>,
     over: Option<Over>,
 }
 
-/// Why nothing more is asked for.
+/// The reason why nothing more is asked for.
 enum Over {
     /// The bucket does not have more of this limit.
     Denied(LimitName),
-    /// There was no answer.
+    /// There was no decision.
     Unanswered,
 }
 
 struct Asking {
     limit: LimitName,
     tokens: u64,
-    // A mutex makes it `Sync`, like the rest of the body; nobody ever waits for it.
+    // The mutex makes the future `Sync`, like the rest of the body. It is never locked, only accessed by `get_mut`.
     more: Mutex<Asked>,
 }
 
-/// What a body that is ended ends with.
+/// The last frame of a body that is ended early.
 pub(super) enum Last {
     Event(Bytes),
     Trailers(Box<HeaderMap>),
 }
 
 impl ToppingUp {
-    /// Asks for what is lacking, and takes what was granted.
+    /// Asks for the tokens that the lease lacks, and takes what was granted.
     pub(super) fn poll(
         &mut self,
         rule: &TopUp,
@@ -63,7 +63,7 @@ impl ToppingUp {
                 let Some((limit, lacking)) = lacking.into_iter().find(|(_, lacking)| *lacking > 0) else {
                     return;
                 };
-                // A step that no full bucket holds would never be granted.
+                // A step that is more than a full bucket holds would never be granted.
                 let step = lease.capacity(limit).map_or(rule.step, |capacity| rule.step.min(capacity));
                 self.ask(limit.clone(), lacking.max(step), lease);
                 continue;
@@ -79,7 +79,7 @@ impl ToppingUp {
                 Ok(more) => lease.absorb_used(&limit, more),
                 Err(Error::Denied(_) | Error::ExceedsCapacity(_)) => match lease.overdraft(&limit) {
                     0 => {}
-                    // Less than a step may be there.
+                    // The bucket may have less than a step, but enough for what is lacking.
                     lacking if lacking < tokens => self.ask(limit, lacking, lease),
                     _ => self.over = Some(Over::Denied(limit)),
                 },
@@ -90,7 +90,7 @@ impl ToppingUp {
 
     fn ask(&mut self, limit: LimitName, tokens: u64, lease: &Held) {
         match lease.ask(limit.as_str(), tokens) {
-            // It is charged nothing.
+            // The request passed uncharged.
             Ok(None) => self.over = Some(Over::Unanswered),
             Ok(Some(more)) => self.asking = Some(Asking { limit, tokens, more: Mutex::new(more) }),
             Err(Error::ExceedsCapacity(_)) => self.over = Some(Over::Denied(limit)),
@@ -98,7 +98,7 @@ impl ToppingUp {
         }
     }
 
-    /// What the body is to end with, where it can be told in its format.
+    /// Returns the last frame of the body, if the body is to end and its format can express why.
     pub(super) fn last(&self, ending: &Ending, format: Format, errors: Option<&ErrorDialect>) -> Option<Last> {
         let Some(Over::Denied(limit)) = &self.over else {
             return None;
@@ -112,14 +112,14 @@ impl ToppingUp {
     }
 }
 
-/// An error in the shape of the policy's dialect. Without one it has Anthropic's, which OpenAI's clients take for an
-/// error, too.
+/// Returns an error in the shape of the policy's dialect. Without a dialect it has the shape of Anthropic's errors,
+/// which OpenAI's clients also recognize as errors.
 fn event(limit: &LimitName, errors: Option<&ErrorDialect>) -> Vec<u8> {
     let shape = errors.map_or(&ErrorShape::Anthropic, |errors| &errors.shape);
     shape.event(ErrorKind::RateLimit(Some(limit)), &format!("The limit {limit} is reached."))
 }
 
-/// `RESOURCE_EXHAUSTED`.
+/// Returns trailers with the gRPC status `RESOURCE_EXHAUSTED`.
 fn trailers(limit: &LimitName) -> HeaderMap {
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", HeaderValue::from_static("8"));

@@ -1,4 +1,4 @@
-//! The usage that a body says, in each format that is read.
+//! The usage that a body reports, in each format that can be read.
 
 use super::{
     event_stream::Part,
@@ -10,19 +10,19 @@ use crate::layer::{
     usage::{Paths, Reader, Told, Usage},
 };
 
-/// Reads the usage that a body says.
+/// Reads the usage that a body reports.
 pub(super) struct UsageReader {
     reader: Reader,
     messages: Messages,
 }
 
 impl UsageReader {
-    /// `None` if bodies of this format are not read.
+    /// Returns `None` if bodies of this format are not read.
     pub(super) fn new(format: Format, paths: &Paths) -> Option<Self> {
         format.is_read().then(|| Self { reader: Reader::new(paths), messages: Messages::default() })
     }
 
-    /// Reads a part of a stream of documents.
+    /// Reads a part of a stream of server-sent events.
     pub(super) fn read_part(&mut self, paths: &Paths, part: Part<'_>) {
         match part {
             Part::Data(data) => self.reader.read(paths, data),
@@ -30,10 +30,10 @@ impl UsageReader {
         }
     }
 
-    /// Reads a piece of a body that is no event stream.
+    /// Reads a piece of a body of any other format.
     ///
     /// # Errors
-    /// Why no more of it can be read.
+    /// The reason why no more of the body can be read.
     pub(super) fn read_piece(&mut self, format: Format, paths: &Paths, piece: &[u8]) -> Result<(), &'static str> {
         match format {
             Format::Json => {
@@ -52,17 +52,17 @@ impl UsageReader {
         }
     }
 
-    /// Returns `true` if a number has come since this was asked last.
+    /// Returns `true` if a number has come since the last call.
     pub(super) fn take_news(&mut self) -> bool {
         self.reader.take_news()
     }
 
-    /// The amount that the body has told so far.
+    /// Returns the amount that the body has reported so far.
     pub(super) fn told(&self, usage: &Usage) -> Option<Told> {
         usage.told(&self.reader)
     }
 
-    /// The first number that was none. It is told once.
+    /// Returns the first value that gave no amount, once.
     pub(super) fn take_problem(&mut self) -> Option<BadAmount> {
         self.reader.take_problem()
     }

@@ -1,4 +1,4 @@
-//! Rules that look at a body on its way.
+//! Applies rules to a body while it streams.
 
 use std::{io::IoSlice, task::Context};
 
@@ -25,11 +25,11 @@ use crate::{
     telemetry,
 };
 
-/// Looks at a body on its way, and tells its lease what was used. Dropped midway, what was counted
-/// so far holds.
+/// Looks at the frames of a body, and settles its lease by what was used. If it is dropped before the body ends, the
+/// amounts that were counted so far stand.
 pub(in crate::layer) struct Watch {
     policy: Policy,
-    /// `None` where the request passed without one: then there are only trailers to strip.
+    /// `None` if the request passed without a lease: then there are only trailers to strip.
     lease: Option<Holder>,
     findings: Findings,
     format: Format,
@@ -40,18 +40,18 @@ pub(in crate::layer) struct Watch {
     usage: Option<UsageReader>,
     topping_up: ToppingUp,
     may_end: bool,
-    /// `true` if anything depends on what the frames say.
+    /// `true` if anything depends on the content of the frames.
     reads: bool,
-    /// `true` if some of it has come.
+    /// `true` if data has come.
     begun: bool,
-    /// `true` if all was told that there is to tell.
+    /// `true` if the body is over, and the lease is settled for the last time.
     over: bool,
 }
 
 // As documented in `Usage`.
 const _: () = assert!(size_of::<Watch>() <= 1024);
 
-/// Pieces of one frame that are looked at.
+/// The most pieces of one frame that are read.
 const MOST_PIECES: usize = 16;
 
 impl Watch {
@@ -84,7 +84,7 @@ impl Watch {
         watch
     }
 
-    /// Tells that rules that read the body do so in vain.
+    /// Reports that the body cannot be read, if a rule needs to read it.
     fn is_unread(&mut self, label: &'static str, reason: &str) {
         self.findings.went_wrong();
         let mut rules = self.policy.rules.settlement.body.iter();
@@ -93,7 +93,7 @@ impl Watch {
         }
     }
 
-    /// Something that the body is to end with, now.
+    /// Returns the last frame of the body, if the body is to end now.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Option<Last> {
         self.top_up(context);
         if !self.may_end || (self.format == Format::Events && !self.stream.is_between_events()) {
@@ -110,7 +110,7 @@ impl Watch {
         }
     }
 
-    /// A frame on its way.
+    /// Looks at a frame that passes.
     pub(super) fn see(&mut self, frame: &mut Frame<impl Buf>, context: &mut Context<'_>) {
         if let Some(data) = frame.data_ref() {
             self.bytes = self.bytes.saturating_add(data.remaining() as u64);
@@ -118,7 +118,7 @@ impl Watch {
             self.begun = true;
             self.count(false);
             self.apply(false);
-            // Asked for at once, not with the next frame.
+            // Ask for more at once, not with the next frame.
             self.top_up(context);
         } else if let Some(trailers) = frame.trailers_mut() {
             let settlement = &self.policy.rules.settlement;
@@ -131,7 +131,7 @@ impl Watch {
         }
     }
 
-    /// The body is whole.
+    /// Settles the lease for the last time, because the body is complete.
     pub(super) fn end(&mut self) {
         if std::mem::replace(&mut self.over, true) {
             return;
@@ -147,7 +147,7 @@ impl Watch {
         }
     }
 
-    /// Counts whether usage was found.
+    /// Counts the body in the metrics, by the result: usage was found, or the reason why not.
     #[cfg(feature = "usage-body")]
     fn tell_of_usage(&self) {
         let rules = &self.policy.rules.settlement.body;
@@ -163,7 +163,7 @@ impl Watch {
         });
     }
 
-    /// Reads a frame's data where it lies.
+    /// Reads a frame's data without a copy.
     fn read(&mut self, data: &impl Buf) {
         if !self.reads || !self.format.is_read() {
             return;
@@ -175,7 +175,7 @@ impl Watch {
         let count = data.chunks_vectored(&mut pieces);
         let pieces = pieces.get(..count).unwrap_or_default();
         if pieces.iter().map(|piece| piece.len()).sum::<usize>() != data.remaining() {
-            // With a hole in it there is no sense in it.
+            // A part of the data is missing, so the rest makes no sense.
             self.format = Format::Other;
             return self.is_unread("malformed", "it comes in too many pieces");
         }
@@ -219,8 +219,8 @@ impl Watch {
     #[cfg(not(feature = "usage-body"))]
     fn read_usage(&self, _piece: &[u8]) {}
 
-    /// What the rules make of what has come so far. Nothing so far is no amount: a body that is cut off
-    /// before it began has not told that nothing was used.
+    /// Lets the rules count what has come so far. If nothing has come, there is no amount: a body that is cut off
+    /// before it begins does not say that nothing was used.
     fn count(&mut self, over: bool) {
         let (bytes, events, format) = (self.bytes, self.events, self.format);
         #[cfg(feature = "usage-body")]
@@ -233,7 +233,7 @@ impl Watch {
             #[cfg(feature = "usage-body")]
             Source::Usage(wanted) if over || has_news => {
                 let told = usage.as_ref()?.told(wanted)?;
-                // The start of it says more than was estimated, or nothing yet.
+                // An amount that is not complete counts only if it is more than the estimate.
                 (over || told.whole || rule.exceeds(told.tokens, _base)).then_some(told.tokens)
             }
             _ => None,
@@ -244,7 +244,7 @@ impl Watch {
         }
     }
 
-    /// Tells the lease.
+    /// Settles the lease by what was found.
     fn apply(&self, over: bool) {
         if let Some(lease) = &self.lease {
             self.findings.apply(&self.policy.rules.settlement.body, lease.held(), over);

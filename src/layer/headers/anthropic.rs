@@ -1,4 +1,4 @@
-//! `anthropic-ratelimit-*`, and errors, as Anthropic's API has them.
+//! The `anthropic-ratelimit-*` headers and the errors of Anthropic's API.
 
 use std::time::Duration;
 
@@ -34,19 +34,20 @@ const OUTPUT_TOKENS: [HeaderName; 3] = [
     HeaderName::from_static("anthropic-ratelimit-output-tokens-reset"),
 ];
 
-/// `anthropic-ratelimit-requests-limit`, `-remaining`, `-reset`, and the same for tokens, input tokens
-/// and output tokens, as Anthropic's API has them. The reset is when the limit is full again, as RFC
-/// 3339 writes times: `2026-01-01T00:00:00Z`.
+/// The headers of Anthropic's API: `anthropic-ratelimit-requests-limit`, `-remaining`, `-reset`, and the same for
+/// tokens, input tokens and output tokens. The reset is the time at which the limit is full again, in the format of RFC
+/// 3339: `2026-01-01T00:00:00Z`.
 ///
-/// Refusals, and [streams that are ended](crate::layer::TopUp::end_stream), tell the error that Anthropic's clients read:
+/// Refusals, and [streams that are ended](crate::layer::TopUp::end_stream), have the error that Anthropic's clients
+/// understand:
 ///
 /// ```json
 /// {"type": "error", "error": {"type": "rate_limit_error", "message":
 ///     "Rate limit exceeded: tpm. Please try again in 12s."}}
 /// ```
 ///
-/// `retry-after-ms` is the exact wait, and `x-should-retry: false` makes clients give up if waiting does not help, or
-/// takes [long](Self::longest_retry).
+/// `retry-after-ms` is the exact wait. `x-should-retry: false` makes clients give up if waiting does not help, or if
+/// the wait is longer than [`longest_retry`](Self::longest_retry).
 #[derive(Clone, Debug)]
 #[must_use = "a dialect does nothing until a policy has it"]
 pub struct Anthropic {
@@ -65,37 +66,37 @@ impl Default for Anthropic {
 }
 
 impl Anthropic {
-    /// Tells of nothing yet.
+    /// Creates a dialect that reports no limits yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The limit `name` counts requests.
+    /// Reports the limit `name`, which counts requests.
     pub fn requests(mut self, name: impl Into<String>) -> Self {
         self.requests = Some(name.into());
         self
     }
 
-    /// The limit `name` counts tokens, in and out.
+    /// Reports the limit `name`, which counts input and output tokens.
     pub fn tokens(mut self, name: impl Into<String>) -> Self {
         self.tokens = Some(name.into());
         self
     }
 
-    /// The limit `name` counts input tokens.
+    /// Reports the limit `name`, which counts input tokens.
     pub fn input_tokens(mut self, name: impl Into<String>) -> Self {
         self.input_tokens = Some(name.into());
         self
     }
 
-    /// The limit `name` counts output tokens.
+    /// Reports the limit `name`, which counts output tokens.
     pub fn output_tokens(mut self, name: impl Into<String>) -> Self {
         self.output_tokens = Some(name.into());
         self
     }
 
-    /// Tells clients to give up, by `x-should-retry: false`, if they would have to wait longer than `wait`. Default: 60
-    /// seconds.
+    /// Sends `x-should-retry: false`, so that clients give up, if they would have to wait longer than `wait`. Default:
+    /// 60 seconds.
     pub fn longest_retry(mut self, wait: Duration) -> Self {
         self.longest_retry = wait;
         self

@@ -1,9 +1,9 @@
-//! The ways to tell clients where their limits stand.
+//! The ways to report the state of limits to clients.
 
 use super::{Anthropic, IetfDraft, OpenAi, XRateLimit};
 
-/// A way to tell clients where their limits stand. A policy can have several, whose headers do not
-/// collide.
+/// A way to report the state of limits to clients. A policy can have several dialects if no header belongs to two of
+/// them.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Dialect {

@@ -1,4 +1,4 @@
-//! The dialects of a policy, checked.
+//! The checked dialects of a policy.
 
 use http::{HeaderMap, HeaderName};
 
@@ -12,21 +12,21 @@ use crate::{
     model::{LimitName, Limits},
 };
 
-/// The dialects of a policy.
+/// The checked dialects of a policy.
 #[derive(Clone, Debug)]
 pub(in crate::layer) struct Dialects {
-    /// What nearly all have: it comes first.
+    /// The fields of the default dialect. They come first, because nearly all policies have them.
     list: Option<ListFields>,
     older: Option<OlderFields>,
     triples: Vec<Triple>,
     needs_time: bool,
-    /// Of the first dialect that has errors of its own.
+    /// The errors of the first dialect that has its own.
     pub(in crate::layer) errors: Option<ErrorDialect>,
     pub(in crate::layer) partitions: Option<PartitionKeys>,
 }
 
 impl Dialects {
-    /// What a policy has that says nothing.
+    /// Returns the dialects of a policy that chooses none.
     pub(in crate::layer) fn usual(limits: Option<&Limits>) -> Self {
         Self { list: Some(ListFields::new(limits, Vec::new())), ..Self::none() }
     }
@@ -82,7 +82,7 @@ impl Dialects {
         self.needs_time = self.triples.iter().any(Triple::needs_time);
     }
 
-    /// The headers that it may add to a response.
+    /// Returns the headers that the dialects may add to a response.
     pub(in crate::layer) fn names(&self) -> Vec<HeaderName> {
         let list = self.list.iter().flat_map(|_| ListFields::names());
         let older = self.older.iter().flat_map(OlderFields::names);
@@ -90,23 +90,23 @@ impl Dialects {
         list.chain(older).chain(triples).collect()
     }
 
-    /// The headers that tell clients when to try again, but for `Retry-After`.
+    /// Returns the headers that tell clients when to retry, except `Retry-After`.
     pub(in crate::layer) fn retry_names(&self) -> impl Iterator<Item = HeaderName> {
         self.errors.iter().flat_map(|_| [RETRY_AFTER_MS, SHOULD_RETRY])
     }
 
-    /// Returns `true` if what it says depends on what time it is.
+    /// Returns `true` if the headers depend on the current time.
     pub(in crate::layer) fn needs_time(&self) -> bool {
         self.needs_time
     }
 
-    /// What they come to where the policy has one limit and no other dialect than the usual one.
+    /// Returns the fields of a policy that has one limit and only the default dialect; `None` for other policies.
     pub(in crate::layer) fn alone(&self) -> Option<AloneFields> {
         let others = self.older.is_some() || !self.triples.is_empty() || self.partitions.is_some();
         self.list.as_ref().filter(|_| !others)?.alone()
     }
 
-    /// Adds the headers for the limits in question.
+    /// Adds the headers for the limits that `which` selects.
     pub(in crate::layer) fn report(&self, headers: &mut HeaderMap, standing: &Standing<'_>, which: ReportLimits) {
         let statuses = which.of(standing.statuses);
         if let Some(list) = &self.list {

@@ -1,4 +1,4 @@
-//! The errors that a dialect's clients read.
+//! The errors that a dialect's clients understand.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use crate::model::LimitName;
 
 /// The wait in milliseconds, which clients prefer to `Retry-After`.
 pub(in crate::layer) const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
-/// `false`: clients do not try again by themselves.
+/// If it is `false`, clients do not retry by themselves.
 pub(in crate::layer) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
-/// The longest wait after which clients try again by themselves, if a dialect says no other.
+/// The longest wait after which clients retry by themselves, unless a dialect sets another one.
 pub(super) const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
 /// The errors of a dialect.
 #[derive(Clone, Debug)]
 pub(in crate::layer) struct ErrorDialect {
     pub(in crate::layer) shape: ErrorShape,
-    /// Clients are told to give up if they would wait longer.
+    /// Clients are told to give up if they would have to wait longer.
     pub(in crate::layer) longest_retry: Duration,
 }
 
@@ -32,12 +32,12 @@ pub(in crate::layer) enum ErrorShape {
     Anthropic,
 }
 
-/// The kinds of errors that dialects tell apart.
+/// The kinds of errors that dialects distinguish.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::layer) enum ErrorKind<'a> {
-    /// This limit is short.
+    /// This limit has too few tokens.
     RateLimit(Option<&'a LimitName>),
-    /// The request asks for more of this limit than it holds.
+    /// The request asks for more of this limit than a full bucket holds.
     TooLarge(&'a LimitName),
     Forbidden,
     Unavailable,
@@ -56,7 +56,7 @@ struct OpenAiError<'a> {
     message: &'a str,
     #[serde(rename = "type")]
     kind: &'static str,
-    /// A layer knows of none, but clients read it.
+    /// Always `null`. Clients expect the field.
     param: Option<&'static str>,
     code: Option<&'static str>,
 }
@@ -88,14 +88,14 @@ impl ErrorShape {
                 serde_json::to_vec(&AnthropicBody { kind: "error", error })
             }
         };
-        // A struct of texts always serializes.
+        // A struct of strings always serializes.
         body.unwrap_or_default()
     }
 
-    /// Returns an error as the last of server-sent events.
+    /// Returns an error as a server-sent event, the last one of a stream.
     pub(in crate::layer) fn event(&self, kind: ErrorKind<'_>, message: &str) -> Vec<u8> {
         let name: &[u8] = match self {
-            // Its events have no names.
+            // The events of OpenAI's API have no names.
             Self::OpenAi { .. } => b"",
             Self::Anthropic => b"event: error\n",
         };

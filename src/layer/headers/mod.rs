@@ -1,12 +1,12 @@
-//! The fields that tell clients where their limits stand, in the dialects that clients read.
+//! The header fields that report the state of limits, in the dialects that clients understand.
 //!
 //! | file | fields |
 //! |---|---|
-//! | `ietf` | `RateLimit` and `RateLimit-Policy`: the draft as it is now, and as clients know it |
+//! | `ietf` | `RateLimit` and `RateLimit-Policy`: the current draft, and the older ones that clients know |
 //! | `x_rate_limit` | `X-RateLimit-*` |
-//! | `open_ai`, `anthropic` | those of the language model APIs |
-//! | `triple` | what they have in common but the first: a limit, what remains, when it resets |
-//! | `errors` | the bodies of the errors that their clients read, and `retry-after-ms`, `x-should-retry` |
+//! | `open_ai`, `anthropic` | the fields of the language model APIs |
+//! | `triple` | three fields for one limit, which several dialects have: the capacity, what remains, the reset |
+//! | `errors` | the error bodies that the clients of a dialect understand, and `retry-after-ms`, `x-should-retry` |
 
 mod anthropic;
 mod dialect;
@@ -41,23 +41,23 @@ pub(super) use partition::{PartitionKey, PartitionKeys};
 pub(super) use time::{go_duration, millis_up, seconds_up};
 pub(super) use writer::Writer;
 
-/// Where the limits stand that a response tells of.
+/// The state of the limits that a response reports.
 pub(super) struct Standing<'a> {
     pub(super) statuses: &'a [LimitStatus],
-    /// `true` if the request was denied for want of tokens.
+    /// `true` if the request was denied because a limit had too few tokens.
     pub(super) refused: bool,
-    /// What a denial tells to wait, in seconds, where that helps.
+    /// The wait that a denial reports, in seconds; `None` if waiting does not help.
     pub(super) retry_after: Option<i64>,
-    /// Epoch ms. Only read where a dialect [`needs_time`](Dialects::needs_time).
+    /// Epoch ms. Only read if a dialect [`needs_time`](Dialects::needs_time).
     pub(super) now: i64,
-    /// Of the entity's own bucket.
+    /// The key of the entity's own bucket.
     pub(super) partition: Option<PartitionKey>,
 }
 
-/// What a parent's limits are told by.
+/// The prefix of the names of a parent's limits.
 const PARENT: &str = "parent.";
 
-/// What clients see a limit called: a parent's is told by its level, never by the parent's id.
+/// Returns the name of a limit that clients see. A parent's limit has a prefix; the parent's id is never shown.
 pub(super) fn policy_name(owner: Owner, limit: &LimitName) -> Cow<'_, str> {
     match owner {
         Owner::Parent => Cow::Owned(format!("{PARENT}{limit}")),

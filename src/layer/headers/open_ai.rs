@@ -1,4 +1,4 @@
-//! `x-ratelimit-remaining-tokens` and its like, and errors, as OpenAI's API has them.
+//! The `x-ratelimit-*-requests` and `x-ratelimit-*-tokens` headers and the errors of OpenAI's API.
 
 use std::time::Duration;
 
@@ -22,18 +22,19 @@ const TOKENS: [HeaderName; 3] = [
     HeaderName::from_static("x-ratelimit-reset-tokens"),
 ];
 
-/// `x-ratelimit-limit-requests`, `-remaining-requests`, `-reset-requests`, and the same for tokens, as
-/// OpenAI's API has them. The reset is the time until the limit is full again: `120ms`, `1s`, `6m0s`.
+/// The headers of OpenAI's API: `x-ratelimit-limit-requests`, `-remaining-requests`, `-reset-requests`, and the same
+/// for tokens. The reset is the time until the limit is full again: `120ms`, `1s`, `6m0s`.
 ///
-/// Refusals, and [streams that are ended](crate::layer::TopUp::end_stream), tell the error that OpenAI's clients read:
+/// Refusals, and [streams that are ended](crate::layer::TopUp::end_stream), have the error that OpenAI's clients
+/// understand:
 ///
 /// ```json
 /// {"error": {"message": "Rate limit exceeded: tpm. Please try again in 12s.", "type": "tokens", "param": null,
 ///     "code": "rate_limit_exceeded"}}
 /// ```
 ///
-/// `retry-after-ms` is the exact wait, and `x-should-retry: false` makes clients give up if waiting does not help, or
-/// takes [long](Self::longest_retry).
+/// `retry-after-ms` is the exact wait. `x-should-retry: false` makes clients give up if waiting does not help, or if
+/// the wait is longer than [`longest_retry`](Self::longest_retry).
 ///
 /// ```
 /// use tollgate::{Limit, layer::{OpenAi, Policy, keys}};
@@ -62,25 +63,25 @@ impl Default for OpenAi {
 }
 
 impl OpenAi {
-    /// Tells of nothing yet.
+    /// Creates a dialect that reports no limits yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The limit `name` counts requests.
+    /// Reports the limit `name`, which counts requests.
     pub fn requests(mut self, name: impl Into<String>) -> Self {
         self.requests = Some(name.into());
         self
     }
 
-    /// The limit `name` counts tokens.
+    /// Reports the limit `name`, which counts tokens.
     pub fn tokens(mut self, name: impl Into<String>) -> Self {
         self.tokens = Some(name.into());
         self
     }
 
-    /// Tells clients to give up, by `x-should-retry: false`, if they would have to wait longer than `wait`. Default: 60
-    /// seconds.
+    /// Sends `x-should-retry: false`, so that clients give up, if they would have to wait longer than `wait`. Default:
+    /// 60 seconds.
     pub fn longest_retry(mut self, wait: Duration) -> Self {
         self.longest_retry = wait;
         self

@@ -1,4 +1,4 @@
-//! Whose quota it is, without saying who that is.
+//! Partition keys, which tell buckets apart without naming the entity.
 
 use std::fmt;
 
@@ -8,19 +8,19 @@ use sha2::Sha256;
 
 use crate::model::{EntityId, Resource};
 
-/// Makes the partition keys of a policy: a keyed hash, because ids such as addresses are few enough
-/// to be tried one by one.
+/// Makes the partition keys of a policy. A key is a keyed hash. A hash without a key could be reversed, because there
+/// are few enough ids, such as addresses, to try all of them.
 #[derive(Clone)]
 pub(in crate::layer) struct PartitionKeys(Hmac<Sha256>);
 
-/// A bucket's partition key. 12 bytes tell apart more buckets than there are.
+/// A bucket's partition key. 12 bytes are enough to tell all buckets apart.
 pub(in crate::layer) struct PartitionKey([u8; 12]);
 
 impl PartitionKeys {
-    /// The least bytes of a secret that cannot be guessed.
+    /// The shortest secret that is accepted, in bytes. Shorter ones could be guessed.
     pub(in crate::layer) const SHORTEST: usize = 16;
 
-    /// `None` where the secret is too short.
+    /// Returns `None` if the secret is too short.
     pub(in crate::layer) fn new(secret: &[u8]) -> Option<Self> {
         if secret.len() < Self::SHORTEST {
             return None;
@@ -31,7 +31,7 @@ impl PartitionKeys {
     pub(in crate::layer) fn key(&self, entity: &EntityId, resource: &Resource) -> PartitionKey {
         let mut hash = self.0.clone();
         hash.update(entity.as_str().as_bytes());
-        // No id has it.
+        // A separator that no id contains.
         hash.update(b"\0");
         hash.update(resource.as_str().as_bytes());
         let mut key = [0; 12];
@@ -41,13 +41,13 @@ impl PartitionKeys {
 }
 
 impl PartitionKey {
-    /// As a structured field's byte sequence holds it.
+    /// Returns the key as the byte sequence of a structured field has it: in base64.
     pub(super) fn encoded(&self) -> String {
         STANDARD.encode(self.0)
     }
 }
 
-/// Says nothing of the secret.
+/// Does not show the secret.
 impl fmt::Debug for PartitionKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PartitionKeys").finish_non_exhaustive()

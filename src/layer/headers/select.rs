@@ -1,23 +1,23 @@
-//! Which limits a response tells of.
+//! Selects the limits that a response reports.
 
 use crate::model::{LimitName, LimitStatus};
 
-/// Which limits a granted response reports. Denials report all of them.
+/// The limits that a granted response reports. Denials report all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReportLimits {
-    /// None.
+    /// No limits.
     Off,
-    /// The one that has the smallest part of its capacity left. Dialects whose headers stand for
-    /// certain limits only tell of it where it is one of those.
+    /// The limit that has the smallest part of its capacity left. A dialect whose headers belong to certain limits
+    /// reports it only if it is one of these.
     Nearest,
-    /// All of them.
+    /// All limits.
     #[default]
     All,
 }
 
 impl ReportLimits {
-    /// Those of `statuses` that are reported.
+    /// Returns the part of `statuses` that is reported.
     pub(super) fn of(self, statuses: &[LimitStatus]) -> &[LimitStatus] {
         match self {
             Self::Off => &[],
@@ -27,8 +27,8 @@ impl ReportLimits {
     }
 }
 
-/// The limit that stands for all of them, or for all called `name`: of a refusal the one that takes
-/// longest to recover, else the one that has the smallest part of its capacity left.
+/// Returns the limit that represents all of them, or all that are called `name`. In a denial, it is the limit that
+/// takes longest to recover; otherwise, the one that has the smallest part of its capacity left.
 pub(super) fn foremost<'a>(
     statuses: &'a [LimitStatus],
     name: Option<&LimitName>,

@@ -1,32 +1,33 @@
-//! Times as the dialects write them: never earlier than they are.
+//! Times as the dialects write them, always rounded up.
 
 use std::time::Duration;
 
 use crate::model::rfc3339;
 
-/// Whole seconds, rounded up.
+/// Returns whole seconds, rounded up.
 pub(in crate::layer) fn seconds_up(time: Duration) -> i64 {
     i64::try_from(time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))).unwrap_or(i64::MAX)
 }
 
-/// Whole milliseconds, rounded up.
+/// Returns whole milliseconds, rounded up.
 pub(in crate::layer) fn millis_up(time: Duration) -> i64 {
     let millis = time.as_nanos().div_ceil(1_000_000);
     i64::try_from(millis).unwrap_or(i64::MAX)
 }
 
-/// Epoch seconds of the time that is `after` later than `now` (epoch ms).
+/// Returns the time that is `after` later than `now` (epoch ms), in epoch seconds, rounded up.
 pub(super) fn unix_time(now: i64, after: Duration) -> i64 {
     let millis = now.saturating_add(millis_up(after));
     millis.div_euclid(1000).saturating_add(i64::from(millis.rem_euclid(1000) > 0))
 }
 
-/// As RFC 3339 writes the time that is `after` later than `now` (epoch ms).
+/// Returns the same time as [`unix_time`], in the format of RFC 3339.
 pub(super) fn timestamp(now: i64, after: Duration) -> String {
     rfc3339(unix_time(now, after))
 }
 
-/// As Go writes durations: `120ms`, `1s`, `6m0s`, `1h0m0s`. Whole seconds from one second on.
+/// Returns a duration as Go writes it: `120ms`, `1s`, `6m0s`, `1h0m0s`. From one second on, it is rounded up to whole
+/// seconds.
 pub(in crate::layer) fn go_duration(time: Duration) -> String {
     if time.is_zero() {
         return "0s".to_owned();

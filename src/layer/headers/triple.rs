@@ -1,4 +1,4 @@
-//! Three fields for one limit: how much it holds, what remains, when it is full again.
+//! Three fields for one limit: its capacity, what remains, and when it is full again.
 
 use std::time::Duration;
 
@@ -15,20 +15,20 @@ use crate::{
     model::{LimitName, LimitStatus},
 };
 
-/// The fields for one limit. Each can stand once in a response: where one of them stands already, all
-/// three are left as they are.
+/// The fields for one limit. A response can have each of them only once. If it has one of them already, all three are
+/// left as they are.
 #[derive(Clone, Debug)]
 pub(super) struct Triple {
-    /// The limit that they are for; `None`: whatever stands for all of them.
+    /// The limit that they report; `None` for the limit that represents all of them.
     pub(super) of: Option<LimitName>,
     pub(super) names: [HeaderName; 3],
     pub(super) reset: Reset,
 }
 
-/// How the time of the reset is written.
+/// The format of the reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reset {
-    /// Seconds from now; of a refusal the same as its `Retry-After`.
+    /// Seconds from now; in a denial the same as its `Retry-After`.
     RetryAfter,
     /// Seconds from now.
     Seconds,
@@ -36,12 +36,12 @@ pub(super) enum Reset {
     UnixTime,
     /// A duration as Go writes it.
     Duration,
-    /// A time of day and year.
+    /// A date and time in the format of RFC 3339.
     Timestamp,
 }
 
 impl Triple {
-    /// Those of the limits that were named, of names that the policy knows.
+    /// Returns the fields of the limits that were named. `known` checks that the policy knows the names.
     pub(super) fn named<const N: usize>(
         kinds: [(Option<String>, [HeaderName; 3]); N],
         reset: Reset,
@@ -52,7 +52,7 @@ impl Triple {
         kinds.into_iter().filter_map(triple).collect()
     }
 
-    /// Returns `true` if it reads the time.
+    /// Returns `true` if the reset depends on the current time.
     pub(super) fn needs_time(&self) -> bool {
         matches!(self.reset, Reset::UnixTime | Reset::Timestamp)
     }

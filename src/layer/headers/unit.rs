@@ -1,10 +1,10 @@
-//! What a limit counts.
+//! The units that limits count.
 
-/// What a limit counts: the quota units of the IETF draft's registry, and others.
+/// A unit that a limit counts: a quota unit of the IETF draft's registry, or another one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum QuotaUnit {
-    /// `requests`: what clients take for granted where nothing is said, so it is not.
+    /// `requests`. Clients assume it if a field names no unit, so it is not written.
     Requests,
     /// `content-bytes`: bytes of content that the server processes.
     ContentBytes,
@@ -16,12 +16,12 @@ pub enum QuotaUnit {
 }
 
 impl QuotaUnit {
-    /// The unit `name`.
+    /// Creates the unit `name`.
     pub fn other(name: impl Into<String>) -> Self {
         Self::Other(name.into())
     }
 
-    /// What it is called in a field.
+    /// Returns the name of the unit in a field.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Requests => "requests",
@@ -31,7 +31,7 @@ impl QuotaUnit {
         }
     }
 
-    /// Returns `true` if a field can hold it as it is.
+    /// Returns `true` if a field can hold the name without escapes.
     pub(in crate::layer) fn is_valid(&self) -> bool {
         let name = self.as_str();
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);

@@ -1,4 +1,4 @@
-//! Writes structured fields: RFC 9651.
+//! Writes structured fields (RFC 9651).
 
 use http::HeaderValue;
 use smallvec::SmallVec;
@@ -6,11 +6,11 @@ use smallvec::SmallVec;
 use super::PARENT;
 use crate::model::{Limit, Owner};
 
-/// The most that a structured field's integer holds.
+/// The largest integer that a structured field can hold.
 const MOST: i64 = 999_999_999_999_999;
 
-/// Writes strings and whole numbers into one buffer, because every response carries some; limits'
-/// names and quota units need no escapes.
+/// Writes strings and integers into one buffer, which is inline up to 128 bytes, because every response has such
+/// fields. The names of limits and quota units need no escapes.
 #[derive(Default)]
 pub(in crate::layer) struct Writer(SmallVec<[u8; 128]>);
 
@@ -22,7 +22,7 @@ impl Writer {
         }
     }
 
-    /// Begins a member of a list that is a limit's name.
+    /// Begins a member of a list with a limit's name.
     pub(in crate::layer) fn limit(&mut self, owner: Owner, limit: &Limit) {
         self.member();
         self.0.push(b'"');
@@ -37,7 +37,7 @@ impl Writer {
         self.0.extend_from_slice(text);
     }
 
-    /// A whole number, brought within what fields hold, not below 0.
+    /// Writes an integer, clamped to the range from 0 to [`MOST`].
     pub(super) fn number(&mut self, number: i64) {
         let mut digits = [0; DIGITS];
         let start = number_before(number, &mut digits, DIGITS);
@@ -61,8 +61,8 @@ impl Writer {
 /// The most digits that a number has.
 pub(super) const DIGITS: usize = 15;
 
-/// Writes a whole number, brought within what fields hold, not below 0, so that it ends before `end`, and
-/// says where it begins. There must be room for [`DIGITS`].
+/// Writes an integer, clamped to the range from 0 to [`MOST`], so that it ends before `end`. Returns the index at which
+/// it begins. There must be room for [`DIGITS`].
 #[inline]
 pub(super) fn number_before(number: i64, text: &mut [u8], end: usize) -> usize {
     let mut rest = number.clamp(0, MOST).unsigned_abs();
@@ -80,12 +80,12 @@ pub(super) fn number_before(number: i64, text: &mut [u8], end: usize) -> usize {
     start
 }
 
-/// A whole number, brought within what fields hold, not below 0.
+/// Returns an integer, clamped to the range from 0 to [`MOST`].
 pub(super) fn number(number: i64) -> HeaderValue {
     HeaderValue::from(number.clamp(0, MOST))
 }
 
-/// A capacity, which never is above what a field holds.
+/// Returns the capacity of a limit, which is never more than a field can hold.
 pub(super) fn capacity(limit: &Limit) -> i64 {
     i64::try_from(limit.capacity()).unwrap_or(MOST)
 }

@@ -1,4 +1,4 @@
-//! `X-RateLimit-Limit`, `X-RateLimit-Remaining`, `X-RateLimit-Reset`.
+//! The headers `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset`.
 
 use http::HeaderName;
 
@@ -11,11 +11,11 @@ const NAMES: [HeaderName; 3] = [
     HeaderName::from_static("x-ratelimit-reset"),
 ];
 
-/// `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset`: they tell of one limit. Where
-/// none is named it is the one that has the smallest part of its capacity left, of a denial the one
-/// that takes longest to recover.
+/// `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset`, which report one limit. If no limit is named,
+/// they report the limit that has the smallest part of its capacity left; in a denial, the one that takes longest to
+/// recover.
 ///
-/// The reset is when the limit is full again.
+/// The reset is the time at which the limit is full again.
 #[derive(Clone, Debug)]
 #[must_use = "a dialect does nothing until a policy has it"]
 pub struct XRateLimit {
@@ -24,17 +24,17 @@ pub struct XRateLimit {
 }
 
 impl XRateLimit {
-    /// The reset in seconds from now.
+    /// Writes the reset in seconds from now.
     pub fn seconds() -> Self {
         Self { limit: None, reset: Reset::Seconds }
     }
 
-    /// The reset in seconds since the epoch, as GitHub tells it.
+    /// Writes the reset in seconds since the epoch, as GitHub does.
     pub fn unix_time() -> Self {
         Self { limit: None, reset: Reset::UnixTime }
     }
 
-    /// Tells of the limit `name`, whatever the others do.
+    /// Reports the limit `name`, even if another one has less left.
     pub fn of(mut self, name: impl Into<String>) -> Self {
         self.limit = Some(name.into());
         self

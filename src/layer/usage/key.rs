@@ -1,16 +1,15 @@
-//! A key of an object, as it comes.
+//! A key of an object, read incrementally.
 
-/// The longest key that is told apart, in bytes.
+/// The longest key that can be wanted, in bytes.
 pub(super) const MOST_BYTES: usize = 64;
 
-/// A key of an object, unescaped as it comes. One that is longer than any that is wanted, or that
-/// is no text, is none of them.
+/// A key of an object, unescaped as it comes. A key that is too long, or that is not valid text, is no wanted key.
 #[derive(Debug)]
 pub(super) struct Key {
     bytes: [u8; MOST_BYTES],
     length: usize,
     odd: bool,
-    /// The first half of a pair of escapes.
+    /// The first half of a surrogate pair of escapes.
     high: Option<u32>,
 }
 
@@ -25,17 +24,17 @@ impl Key {
         (self.length, self.odd, self.high) = (0, false, None);
     }
 
-    /// The whole key, if it is one that may be wanted.
+    /// Returns the whole key, if it may be a wanted one.
     pub(super) fn whole(&self) -> Option<&[u8]> {
         if self.odd || self.high.is_some() { None } else { self.bytes.get(..self.length) }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        // Between two escapes there is nothing: that parts no pair.
+        // Nothing stands between two escapes, so they may still be a pair.
         if bytes.is_empty() {
             return;
         }
-        // Half a pair, and not its other half.
+        // The first half of a pair was not followed by the second.
         self.odd |= self.high.is_some();
         let end = self.length.saturating_add(bytes.len());
         match self.bytes.get_mut(self.length..end) {
@@ -47,7 +46,7 @@ impl Key {
         }
     }
 
-    /// A `\u` escape.
+    /// Appends the code unit of a `\u` escape.
     pub(super) fn push_unit(&mut self, unit: u16) {
         let unit = u32::from(unit);
         let code = match (self.high.take(), unit) {

@@ -1,4 +1,4 @@
-//! The usage that a body says.
+//! The usage that a body reports.
 
 mod counts;
 mod key;
@@ -18,12 +18,12 @@ use counts::{Counts, add};
 use pointer::Pointer;
 use table::Field;
 
-/// A place where a body says what was used: in JSON, or in a stream of JSON (feature `usage-body`).
+/// A place where a body reports what was used: in JSON, or in a stream of JSON (feature `usage-body`).
 ///
 /// [`total`](Self::total), [`input`](Self::input), [`input_without_cache_reads`](Self::input_without_cache_reads) and
 /// [`output`](Self::output) know the answers of OpenAI, Azure, Anthropic, Gemini, Bedrock Converse, Cohere, Mistral,
-/// Groq, DeepSeek, xAI, Ollama, vLLM and Voyage, streamed or not, and whatever else has the same fields at the same
-/// places. `docs/guide/streaming.md` lists them. Others are found by [`pointer`](Self::pointer).
+/// Groq, DeepSeek, xAI, Ollama, vLLM and Voyage, streamed or not, and all other answers that have the same fields at
+/// the same places. `docs/guide/streaming.md` lists them. Use [`pointer`](Self::pointer) for other answers.
 ///
 /// ```
 /// use tollgate::layer::{Settle, Usage};
@@ -33,25 +33,25 @@ use table::Field;
 /// let rule = Settle::usage(Usage::pointers(["/tokens_evaluated", "/tokens_predicted"]));
 /// ```
 ///
-/// Of a number that comes several times the largest one holds: streams repeat them as they grow, and one that falls
-/// takes nothing back. It has to be a JSON number, whole and not negative. `null` says nothing; anything else is
-/// ignored with one warning for each body.
+/// If a number comes several times, the largest one counts: streams repeat their numbers as they grow, and a smaller
+/// number takes nothing back. It must be a JSON number, whole and not negative. `null` is skipped. Any other value is
+/// ignored, with one warning for each body.
 ///
-/// # What is cut off
-/// A stream may break off, or its client go, when only a part has come: Anthropic's begin with the
-/// tokens in. Such a part is charged if it is more than the estimate, which else stands. So nobody
-/// pays less for having gone before the rest came. It is a part of `total` without tokens out, of
-/// `output` without a number of its own, and of [`pointers`](Self::pointers) less than all of them.
-/// At the end of the body what is there counts.
+/// # Bodies that are cut off
+/// A stream may break off, or its client may disconnect, when only a part of the usage has come: Anthropic's streams
+/// begin with the input tokens. Such a part is charged if it is more than the estimate; otherwise the estimate stands.
+/// So nobody pays less by disconnecting before the rest comes. An amount is such a part if it is a `total` without
+/// output tokens, an `output` without a number of its own, or the sum of only some of the [`pointers`](Self::pointers).
+/// When the body is complete, such an amount counts in any case.
 ///
 /// # How a body is read
-/// By its `content-type`: `text/event-stream`, JSON (`application/json`, `…+json`, NDJSON) or
-/// `application/vnd.amazon.eventstream`. Any other is not read, nor is one with a `content-encoding`: compress
-/// outside the layer. The latter is told with a warning.
+/// The `content-type` decides: bodies of `text/event-stream`, JSON (`application/json`, `…+json`, NDJSON) and
+/// `application/vnd.amazon.eventstream` are read. No others are, and none with a `content-encoding`: compress outside
+/// the layer. A body with a `content-encoding` causes a warning.
 ///
-/// Nothing is buffered, delayed or changed: every frame is looked at on its way. At most 1 KiB is
-/// kept of a response, whatever its length. Up to 128 levels are read; what is nested deeper, or is no
-/// JSON, ends the reading of the body, of events that of the event. What was found until then holds.
+/// Nothing is buffered, delayed or changed: every frame is read as it passes. At most 1 KiB is kept for a response,
+/// whatever its length. Up to 128 levels are read. If the JSON is nested deeper or invalid, nothing more of the body is
+/// read; in an event stream, nothing more of the current event. What was found until then counts.
 #[derive(Clone, Debug)]
 #[must_use = "it does nothing until a policy has it"]
 pub struct Usage {
@@ -71,25 +71,25 @@ enum What {
 }
 
 impl Usage {
-    /// Tokens in and out: the total that the body says, or the sum of [`input`](Self::input) and
-    /// [`output`](Self::output) if it says none, or less.
+    /// The input and output tokens: the total that the body reports, or the sum of [`input`](Self::input) and
+    /// [`output`](Self::output) if that is more, or if there is no total.
     pub fn total() -> Self {
         Self { what: What::Total }
     }
 
-    /// Tokens in, with those that were read from a cache or written to one.
+    /// The input tokens, with those that were read from a cache or written to one.
     pub fn input() -> Self {
         Self { what: What::Input { cache_reads: true } }
     }
 
-    /// Tokens in, without those that were read from a cache. Anthropic, for one, does not count them against its own
-    /// limits.
+    /// The input tokens, without those that were read from a cache. Anthropic, for example, does not count these
+    /// against its own limits.
     pub fn input_without_cache_reads() -> Self {
         Self { what: What::Input { cache_reads: false } }
     }
 
-    /// Tokens out, with those of the model's reasoning: what the total leaves beside the input, if that is more than
-    /// the body says.
+    /// The output tokens, with those of the model's reasoning: the total less the input, if that is more than the
+    /// output that the body reports.
     pub fn output() -> Self {
         Self { what: What::Output }
     }
@@ -118,7 +118,7 @@ impl Usage {
         }
     }
 
-    /// Paths to what these ask for; `None` if it is nothing.
+    /// Returns the paths to the numbers that these ask for; `None` if they ask for none.
     pub(super) fn paths<'a>(usages: impl Iterator<Item = &'a mut Self>) -> Option<Paths> {
         let (mut pointers, mut table) = (Vec::new(), false);
         for usage in usages {
@@ -131,7 +131,7 @@ impl Usage {
         Paths::new(pointers.into_iter(), table)
     }
 
-    /// The amount that a body has told so far.
+    /// Returns the amount that a body has reported so far.
     pub(super) fn told(&self, reader: &Reader) -> Option<Told> {
         let counts = Counts::new(|field: Field| reader.found(field as usize));
         let (tokens, whole) = match &self.what {
@@ -149,10 +149,10 @@ impl Usage {
     }
 }
 
-/// An amount that a body has told.
+/// An amount that a body has reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Told {
     pub(super) tokens: u64,
-    /// `true` if it is all that is to be told, as far as is known.
+    /// `true` if the amount is complete, as far as is known.
     pub(super) whole: bool,
 }

@@ -1,14 +1,14 @@
-//! A number, as it comes.
+//! Parses a JSON number incrementally.
 
 use crate::layer::settle::{BadAmount, in_bounds};
 
-/// A JSON number, digit by digit.
+/// A JSON number, read character by character.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Number {
     at: At,
     value: u64,
     negative: bool,
-    /// Its digits are more than can be counted.
+    /// The value does not fit into a `u64`.
     large: bool,
 }
 
@@ -27,7 +27,7 @@ enum At {
 }
 
 impl Number {
-    /// Takes a character; `false` if it is not of the number.
+    /// Takes a character. Returns `false` if it does not belong to the number.
     pub(super) fn take(&mut self, byte: u8) -> bool {
         self.at = match (self.at, byte) {
             (At::Start, b'-') => {
@@ -51,12 +51,12 @@ impl Number {
         true
     }
 
-    /// Returns `true` if it could end here.
+    /// Returns `true` if the number may end here.
     pub(super) fn is_whole(&self) -> bool {
         matches!(self.at, At::Zero | At::Digits | At::Fraction | At::Power)
     }
 
-    /// The amount that it gives.
+    /// Returns the amount that the number gives.
     pub(super) fn amount(&self) -> Result<u64, BadAmount> {
         match self.at {
             At::Zero | At::Digits if self.large && !self.negative => Err(BadAmount::TooLarge),

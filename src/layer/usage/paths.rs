@@ -5,17 +5,17 @@ use super::{
     table::{Field, SLOTS, TABLE},
 };
 
-/// A place in a document, by its node in [`Paths`].
+/// A place in a document, by its index in [`Paths`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Node(u16);
 
 impl Node {
-    /// Nothing is wanted here, nor below.
+    /// A place at which, and below which, nothing is wanted.
     pub(super) const NOWHERE: Self = Self(u16::MAX);
     pub(super) const ROOT: Self = Self(0);
 }
 
-/// The places at which numbers are wanted, and the ways to them.
+/// The places at which numbers are wanted, and the paths to them.
 #[derive(Debug)]
 pub(in crate::layer) struct Paths {
     nodes: Vec<Place>,
@@ -24,14 +24,14 @@ pub(in crate::layer) struct Paths {
 
 #[derive(Debug)]
 struct Place {
-    /// The slot of the pointers to it.
+    /// The slot of the pointers to this place.
     pointed: Option<usize>,
-    /// The slot of the table's field.
+    /// The slot of the table's field at this place.
     field: Option<usize>,
     children: Vec<(Box<str>, Node)>,
-    /// The [`mark`]s of the children: most keys of a document are none of them.
+    /// The [`mark`]s of the children. They exclude most keys of a document without a comparison.
     marks: u64,
-    /// The elements of a list that are not among the children.
+    /// The place of the elements of a list that are not among the children.
     elements: Node,
 }
 
@@ -40,9 +40,9 @@ impl Place {
 }
 
 impl Paths {
-    /// Paths to what these pointers point at, each of which gets a slot, and to the fields of the table.
+    /// Builds the paths to the places of these pointers, each of which gets a slot, and to the fields of the table.
     ///
-    /// `None` if there are none, or too many.
+    /// Returns `None` if there are no places, or too many.
     pub(super) fn new<'a>(pointers: impl Iterator<Item = &'a mut Pointer>, table: bool) -> Option<Self> {
         let mut paths = Self { nodes: vec![Place::EMPTY], slots: SLOTS };
         for Pointer { parts, slot } in pointers {
@@ -52,7 +52,7 @@ impl Paths {
             *slot = *paths.place_mut(node)?.pointed.get_or_insert(next);
             paths.slots = paths.slots.max(*slot + 1);
         }
-        // After the pointers: an element that a pointer names is an element, too.
+        // The table comes after the pointers, because an element that a pointer names is an element of the table, too.
         for row in TABLE.iter().filter(|_| table) {
             for (field, pointer) in row.pointers() {
                 paths.add_field(Node::ROOT, &pointer, field)?;
@@ -61,7 +61,7 @@ impl Paths {
         (paths.nodes.len() > 1).then_some(paths)
     }
 
-    /// Adds a field, these parts below a node.
+    /// Adds a field at the path `parts` below `node`.
     fn add_field(&mut self, node: Node, parts: &[&str], field: Field) -> Option<()> {
         match parts.split_first() {
             None => self.place_mut(node)?.field = Some(field as usize),
@@ -115,7 +115,7 @@ impl Paths {
         self.slots
     }
 
-    /// The slots of the number at this place.
+    /// Returns the slots of the number at this place.
     pub(super) fn slots_of(&self, node: Node) -> impl Iterator<Item = usize> {
         self.place(node).into_iter().flat_map(|place| place.pointed.into_iter().chain(place.field))
     }
@@ -125,17 +125,17 @@ impl Paths {
         self.slots_of(node).next().is_some()
     }
 
-    /// Returns `true` if each element of a list that begins here is wanted.
+    /// Returns `true` if the elements of a list at this place are wanted.
     pub(super) fn wants_elements(&self, node: Node) -> bool {
         self.place(node).is_some_and(|place| place.elements != Node::NOWHERE)
     }
 
-    /// Returns `true` if anything is wanted below.
+    /// Returns `true` if keys below this place are wanted.
     pub(super) fn leads_on(&self, node: Node) -> bool {
         self.place(node).is_some_and(|place| !place.children.is_empty())
     }
 
-    /// The value of this key.
+    /// Returns the place of the value of this key.
     pub(super) fn child(&self, node: Node, key: &[u8]) -> Node {
         let Some(place) = self.place(node).filter(|place| place.marks & mark(key) != 0) else {
             return Node::NOWHERE;
@@ -143,19 +143,19 @@ impl Paths {
         place.children.iter().find(|(name, _)| name.as_bytes() == key).map_or(Node::NOWHERE, |(_, child)| *child)
     }
 
-    /// The element of an array.
+    /// Returns the place of the element of an array.
     pub(super) fn element(&self, node: Node, index: u32) -> Node {
         let Some(place) = self.place(node) else {
             return Node::NOWHERE;
         };
-        // As pointers write it: without leading zeros.
+        // Pointers write an index without leading zeros.
         let is = |name: &str| !(name.len() > 1 && name.starts_with('0')) && name.parse() == Ok(index);
         let digits = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
         place.children.iter().find(|(name, _)| digits(name) && is(name)).map_or(place.elements, |(_, child)| *child)
     }
 }
 
-/// One bit by the length and the first byte of a key.
+/// Returns one bit, which depends on the length and the first byte of a key.
 fn mark(key: &[u8]) -> u64 {
     1 << ((key.len() + usize::from(key.first().copied().unwrap_or_default())) % 64)
 }

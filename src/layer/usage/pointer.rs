@@ -2,10 +2,10 @@
 
 use super::key::MOST_BYTES;
 
-/// The most parts of a pointer: the levels of a document that are told apart.
+/// The most parts of a pointer. They are the levels of a document whose places are tracked.
 pub(super) const MOST_PARTS: usize = 16;
 
-/// A JSON pointer, and the slot of what it points at.
+/// A JSON pointer, and the slot of the number at which it points.
 #[derive(Clone, Debug)]
 pub(super) struct Pointer {
     pub(super) parts: Vec<String>,

@@ -1,4 +1,4 @@
-//! The numbers that were found in a body so far.
+//! Collects the numbers that are found in a body.
 
 use smallvec::SmallVec;
 
@@ -9,22 +9,22 @@ use super::{
 };
 use crate::layer::settle::BadAmount;
 
-/// Reads a body as it comes.
+/// Reads a body incrementally.
 #[derive(Debug)]
 pub(in crate::layer) struct Reader {
     scanner: Scanner,
-    /// By slot: the largest number.
+    /// The largest number of each slot.
     found: SmallVec<[Option<u64>; SLOTS]>,
-    /// By slot: the sum over the list at hand.
+    /// The sum over the current list, of each slot that is a sum.
     sums: [u64; SUMS],
-    /// `true` if a number has come since that was asked.
+    /// `true` if a number has come since the last [`take_news`](Self::take_news).
     news: bool,
     problem: Problem,
-    /// How much of a byte order mark has come.
+    /// The number of bytes of a byte order mark that have come; `None` if none can follow.
     mark: Option<usize>,
 }
 
-/// Something that gives no amount. Told once.
+/// A value that gives no amount. It is reported once.
 #[derive(Clone, Copy, Debug)]
 enum Problem {
     None,
@@ -58,7 +58,7 @@ impl Reader {
                         *sum = sum.saturating_add(number);
                         *sum
                     });
-                    // Streams repeat their numbers as they grow. One that falls takes nothing back.
+                    // Streams repeat their numbers as they grow. A smaller number takes nothing back.
                     if let Some(found) = found.get_mut(slot) {
                         *found = (*found).max(Some(number));
                     }
@@ -70,7 +70,7 @@ impl Reader {
         });
     }
 
-    /// Another document comes.
+    /// Begins another document.
     pub(in crate::layer) fn begin_again(&mut self) {
         self.mark = None;
         self.scanner.begin_again();
@@ -81,17 +81,17 @@ impl Reader {
         self.scanner.is_lost()
     }
 
-    /// Returns `true` if a number has come since this was asked last.
+    /// Returns `true` if a number has come since the last call.
     pub(in crate::layer) fn take_news(&mut self) -> bool {
         std::mem::take(&mut self.news)
     }
 
-    /// The number in a slot.
+    /// Returns the number in a slot.
     pub(super) fn found(&self, slot: usize) -> Option<u64> {
         self.found.get(slot).copied().flatten()
     }
 
-    /// The first thing that was wrong with a number, once.
+    /// Returns the first problem with a value, once.
     pub(in crate::layer) fn take_problem(&mut self) -> Option<BadAmount> {
         match std::mem::replace(&mut self.problem, Problem::Told) {
             Problem::Some(bad) => Some(bad),
@@ -102,7 +102,7 @@ impl Reader {
         }
     }
 
-    /// Some put a byte order mark before their JSON.
+    /// Skips a byte order mark. Some servers put one before their JSON.
     fn without_mark<'a>(&mut self, mut piece: &'a [u8]) -> &'a [u8] {
         while let (Some(matched), Some((byte, rest))) = (self.mark, piece.split_first()) {
             match MARK.get(matched) {
@@ -110,7 +110,8 @@ impl Reader {
                     self.mark = Some(matched + 1);
                     piece = rest;
                 }
-                // A part of one is no JSON: so it is told to the scanner.
+                // A part of a byte order mark is not JSON. The scanner gets a whole one, and finds out that this is not
+                // JSON.
                 Some(_) if matched > 0 => {
                     self.mark = None;
                     return MARK;

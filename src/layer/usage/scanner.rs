@@ -1,4 +1,4 @@
-//! JSON, read as it comes.
+//! Scans JSON incrementally.
 
 use super::{
     key::Key,
@@ -11,50 +11,50 @@ use crate::layer::settle::BadAmount;
 /// The most levels of a document that are read.
 const MOST_LEVELS: u32 = 128;
 
-/// Finds numbers in JSON documents that come in pieces, one after the other. It keeps its place and the key or the
-/// number at hand, and nothing else of what it read.
+/// Finds numbers in JSON documents that come in pieces, one document after the other. It keeps its position and the
+/// current key or number, and nothing else of what it has read.
 #[derive(Debug)]
 pub(super) struct Scanner {
     state: State,
-    /// Open arrays and objects.
+    /// The number of open arrays and objects.
     depth: u32,
-    /// Which of them are objects: one bit a level, the innermost lowest.
+    /// One bit for each open level, the innermost lowest: 1 for an object, 0 for an array.
     objects: u128,
-    /// Where the outer ones of them are.
+    /// The places of the outer levels.
     levels: [Level; MOST_PARTS],
-    /// The place of the value that comes next, or is read.
+    /// The place of the value that comes next, or is being read.
     here: Node,
     key: Key,
     number: Number,
-    /// Something that was read, until what follows shows that it was all.
+    /// A value that was read. It is kept until the next character shows that it is complete.
     read: Option<Read>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Level {
     node: Node,
-    /// Of an array: elements that have begun.
+    /// The number of elements of an array that have begun.
     elements: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// A value comes.
+    /// A value must come.
     Value,
-    /// An array has begun: a value comes, or its end.
+    /// An array has begun: a value or its end must come.
     FirstValue,
-    /// A key comes.
+    /// A key must come.
     Key,
-    /// An object has begun: a key comes, or its end.
+    /// An object has begun: a key or its end must come.
     FirstKey,
     Colon,
-    /// A comma comes, or the end of what is open.
+    /// A comma or the end of the innermost level must come.
     AfterValue,
     Text(Text, Inside),
     Number,
-    /// In `true`, `false` or `null`: what is left of it.
+    /// In `true`, `false` or `null`: the bytes that are left.
     Word(&'static [u8]),
-    /// Not JSON, or too deep.
+    /// The document is not JSON, or too deep.
     Lost,
 }
 
@@ -63,27 +63,27 @@ enum State {
 enum Text {
     /// A key that may be wanted.
     Key,
-    /// A key that is not.
+    /// A key that is not wanted.
     OtherKey,
     Value,
 }
 
-/// Where in a string.
+/// The position in a string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Inside {
     Plain,
     Escape,
-    /// So many digits of a `\u` escape, and their value.
+    /// The number of digits of a `\u` escape that have come, and their value.
     Unit(u8, u16),
 }
 
-/// Something that is read at a place that is wanted.
+/// A value that is read at a wanted place.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Read {
     Number(Node, u64),
-    /// Something that gives no amount.
+    /// A value that gives no amount.
     Bad(BadAmount),
-    /// The begin of a list whose elements are wanted.
+    /// The beginning of a list whose elements are wanted.
     List,
 }
 
@@ -104,24 +104,24 @@ impl Default for Scanner {
 }
 
 impl Scanner {
-    /// Begins a document, wherever the last one has ended.
+    /// Begins another document, wherever the last one has ended.
     pub(super) fn begin_again(&mut self) {
         (self.state, self.depth, self.objects, self.here) = (State::Value, 0, 0, Node::ROOT);
         self.read = None;
     }
 
-    /// Returns `true` if it is no JSON, or too deep.
+    /// Returns `true` if the document is not JSON, or too deep.
     pub(super) fn is_lost(&self) -> bool {
         self.state == State::Lost
     }
 
-    /// Reads the next piece.
+    /// Reads the next piece, and passes what it finds to `found`.
     pub(super) fn read(&mut self, paths: &Paths, mut piece: &[u8], found: &mut dyn FnMut(Read)) {
         while let Some((&byte, rest)) = piece.split_first() {
             match self.state {
                 State::Lost => return,
                 State::Text(text, Inside::Plain) => {
-                    // Most of a body is in strings.
+                    // Most of a body is in strings, so they are skipped at once.
                     let end = piece.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
                     let (plain, rest) = piece.split_at(end.unwrap_or(piece.len()));
                     if text == Text::Key {
@@ -142,7 +142,7 @@ impl Scanner {
                     piece = rest;
                 }
                 State::Number if self.number.take(byte) => piece = rest,
-                // The character after a number is not of it.
+                // The character after a number does not belong to it, and is read again.
                 State::Number => self.state = self.end_number(paths),
                 State::Word(left) => {
                     self.state = match left.split_first() {
@@ -161,7 +161,7 @@ impl Scanner {
                     piece = rest;
                 }
             }
-            // After the outermost value there may be another one.
+            // Another document may follow the outermost value.
             if self.state == State::AfterValue && self.depth == 0 {
                 self.begin_again();
             }
@@ -239,7 +239,7 @@ impl Scanner {
         self.objects & 1 == 1
     }
 
-    /// The innermost of what is open, if it is not too deep to be wanted.
+    /// Returns the innermost level, if it is not too deep to be wanted.
     fn level(&self) -> Option<&Level> {
         self.levels.get(usize::try_from(self.depth.checked_sub(1)?).ok()?)
     }

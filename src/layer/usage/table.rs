@@ -1,39 +1,39 @@
-//! The answers that are read: a row for each provider's API.
+//! The answers that can be read: a row for each provider's API.
 
-/// A number that an answer says, with a slot of its own.
+/// A number that an answer reports, with a slot of its own.
 ///
-/// The first ones are sums over the elements of a list.
+/// The first four are sums over the elements of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
     IterationInput,
     IterationCacheCreation,
     IterationCacheRead,
     IterationOutput,
-    /// Tokens in. Cache reads are part of them.
+    /// The input tokens, including cache reads.
     Prompt,
-    /// Tokens in. [`CacheCreation`](Self::CacheCreation) and [`CacheRead`](Self::CacheRead) are beside them.
+    /// The input tokens, without [`CacheCreation`](Self::CacheCreation) and [`CacheRead`](Self::CacheRead).
     Input,
-    /// Tokens in that were read from a cache, as a part of [`Prompt`](Self::Prompt) or [`Input`](Self::Input).
+    /// The input tokens that were read from a cache, as a part of [`Prompt`](Self::Prompt) or [`Input`](Self::Input).
     Cached,
     CacheCreation,
     CacheRead,
-    /// Tokens in that tools brought, beside [`Prompt`](Self::Prompt).
+    /// The input tokens that tools have added, beside [`Prompt`](Self::Prompt).
     Tools,
     Output,
-    /// The tokens out that a message begins with. More are to come.
+    /// The output tokens that a message begins with. More will come.
     FirstOutput,
-    /// Tokens out of the model's reasoning, beside [`Output`](Self::Output).
+    /// The output tokens of the model's reasoning, beside [`Output`](Self::Output).
     Thoughts,
     Total,
-    /// Tokens in that are paid for, if nothing else is said.
+    /// The input tokens that are billed. They count if the answer has no other number.
     BilledInput,
-    /// The same of the tokens out.
+    /// The output tokens that are billed. They count if the answer has no other number.
     BilledOutput,
 }
 
-/// Slots of [`Field`]s.
+/// The number of slots for [`Field`]s.
 pub(super) const SLOTS: usize = 16;
-/// Slots, from the first one on, that are sums.
+/// The number of slots, from the first one on, that are sums.
 pub(super) const SUMS: usize = 4;
 
 const _: () = assert!(Field::BilledOutput as usize + 1 == SLOTS && Field::IterationOutput as usize + 1 == SUMS);
@@ -41,17 +41,18 @@ const _: () = assert!(Field::BilledOutput as usize + 1 == SLOTS && Field::Iterat
 /// The answers of one API.
 #[derive(Debug)]
 pub(super) struct Row {
-    /// Its name, for the guide.
+    /// The name of the API, for the guide.
     #[cfg_attr(not(test), expect(dead_code, reason = "the guide's table is checked against it"))]
     pub(super) api: &'static str,
-    /// Where an answer, or a piece of a stream, has its usage: JSON pointers, with `*` for each element of a list.
+    /// The places of the usage in an answer, or in a piece of a stream: JSON pointers, with `*` for each element of a
+    /// list.
     pub(super) places: &'static [&'static str],
-    /// The numbers there, by pointers from that place on.
+    /// The numbers at these places, by pointers that begin there.
     pub(super) fields: &'static [(Field, &'static str)],
 }
 
 impl Row {
-    /// The parts of the pointer to each field.
+    /// Returns the parts of the pointer to each field.
     pub(super) fn pointers(&self) -> impl Iterator<Item = (Field, Vec<&'static str>)> {
         let parts = |pointer: &'static str| pointer.split('/').filter(|part| !part.is_empty());
         self.places.iter().flat_map(move |place| {
@@ -60,7 +61,7 @@ impl Row {
     }
 }
 
-/// All answers that are read. The table in `docs/guide/streaming.md` is this one: a test compares them.
+/// All answers that can be read. The table in `docs/guide/streaming.md` is the same: a test compares them.
 pub(super) const TABLE: &[Row] = &[
     Row { api: "OpenAI chat completions, embeddings; Azure OpenAI", places: &["/usage"], fields: CHAT },
     Row {
@@ -196,7 +197,7 @@ mod tests {
 
     use super::*;
 
-    /// A cell of the guide's table: these fields of a row.
+    /// Returns a cell of the guide's table, with these fields of a row.
     fn cell(row: &Row, fields: &[Field], between: &str) -> Option<String> {
         let named = |wanted: &[Field]| {
             let fields = row.fields.iter().filter(|(field, _)| wanted.contains(field));
@@ -213,7 +214,7 @@ mod tests {
         Some(cell + sum + &billed).filter(|cell| !cell.is_empty())
     }
 
-    /// The table, as the guide has it.
+    /// Returns the table as the guide has it.
     fn markdown() -> String {
         use Field::*;
         let mut text =

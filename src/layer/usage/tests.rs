@@ -1,4 +1,4 @@
-//! The reader, beside `serde_json`, whatever pieces a body comes in.
+//! Compares the reader with `serde_json`, for bodies that come in any pieces.
 
 use proptest::{collection::vec, prelude::*};
 use serde_json::{Map, Value, json};
@@ -18,7 +18,7 @@ const POINTERS: [&str; 9] = [
     "//",
 ];
 
-/// The numbers at each pointer of a body that comes in these pieces.
+/// Returns the numbers at each pointer of a body that comes in these pieces.
 fn found<'a>(pointers: &[&str], pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Option<u64>> {
     let mut usages: Vec<_> = pointers.iter().map(|pointer| Usage::pointer(pointer)).collect();
     let paths = Usage::paths(usages.iter_mut()).unwrap();
@@ -29,7 +29,7 @@ fn found<'a>(pointers: &[&str], pieces: impl IntoIterator<Item = &'a [u8]>) -> V
     usages.iter().map(|usage| Some(usage.told(&reader)?.tokens)).collect()
 }
 
-/// The same, by one usage.
+/// Returns the amount that one usage finds in a body.
 fn usage(mut usage: Usage, body: &str) -> Option<u64> {
     let paths = Usage::paths(std::iter::once(&mut usage)).unwrap();
     let mut reader = Reader::new(&paths);
@@ -70,12 +70,12 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A document as text, its strings escaped one way or another.
+/// Returns a document as text. The style says how strings are escaped, and if the text is indented.
 fn text(value: &Value, style: u8) -> String {
     let text = if style & 1 == 0 { value.to_string() } else { serde_json::to_string_pretty(value).unwrap() };
     match style & 2 {
         0 => text,
-        // Everything outside ASCII as `\u` escapes, pairs among them.
+        // All characters outside of ASCII as `\u` escapes, with surrogate pairs among them.
         _ => text.chars().fold(String::new(), |mut escaped, character| {
             match character.is_ascii() {
                 true => escaped.push(character),
@@ -88,7 +88,7 @@ fn text(value: &Value, style: u8) -> String {
     }
 }
 
-/// The same bytes in pieces.
+/// Splits the bytes into pieces of these lengths.
 fn pieces<'a>(bytes: &'a [u8], lengths: &'a [usize]) -> impl Iterator<Item = &'a [u8]> {
     let mut left = bytes;
     let mut lengths = lengths.iter().cycle();
@@ -140,7 +140,8 @@ proptest! {
         }
         let whole = found(&POINTERS, [&body[..]]);
         prop_assert_eq!(&found(&POINTERS, pieces(&body, &lengths)), &whole);
-        // If it is still a document, they agree. Of a number that stands twice there `serde_json` has the last one.
+        // If it is still a document, both agree. If a number is there twice, `serde_json` returns the last one, and the
+        // reader the largest.
         if let Ok(document) = serde_json::from_slice::<Value>(&body) {
             for (found, expected) in whole.iter().zip(expected(&POINTERS, &[document])) {
                 prop_assert!(*found >= expected);

@@ -8,10 +8,10 @@ use http::HeaderValue;
 use super::{Code, protobuf::Message};
 use crate::layer::{answer::RefusalReason, headers::policy_name};
 
-/// The most limits that are told: clients take 8 KiB of headers.
+/// The most limits that are reported, because clients accept at most 8 KiB of headers.
 const MOST_VIOLATIONS: usize = 16;
 
-/// The most seconds of a `google.protobuf.Duration`: 10000 years.
+/// The most seconds that a `google.protobuf.Duration` can have: 10000 years.
 const MOST_SECONDS: u64 = 315_576_000_000;
 
 /// Returns the status with its details, if it has any.

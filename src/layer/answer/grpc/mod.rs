@@ -70,18 +70,19 @@ fn code(reason: RefusalReason<'_>) -> Code {
     }
 }
 
-/// Milliseconds until the client may try again by itself; negative: not at all.
+/// Returns the milliseconds until the client may retry by itself. A negative number forbids it.
 fn pushback(reason: RefusalReason<'_>, wait: Option<Duration>) -> Option<i32> {
     match (reason, wait) {
-        // What clients read it into ends after 24 days: one that waits longer does so on its own.
+        // Clients read it into an `i32`, which ends after 24 days. For a longer wait, they must not retry by
+        // themselves.
         (_, Some(wait)) => Some(i32::try_from(millis_up(wait)).unwrap_or(-1)),
         (RefusalReason::Denied(_) | RefusalReason::ExceedsCapacity(_), None) => Some(-1),
-        // Other statuses are not tried again.
+        // Clients do not retry other statuses.
         (_, None) => None,
     }
 }
 
-/// As `grpc-message` has it: printable ASCII as it is, `%` and all other bytes encoded.
+/// Encodes a text for `grpc-message`: printable ASCII stays as it is, `%` and all other bytes are percent-encoded.
 fn percent_encoded(message: &str) -> String {
     let mut encoded = String::with_capacity(message.len());
     for byte in message.bytes() {

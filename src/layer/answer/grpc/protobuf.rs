@@ -1,17 +1,16 @@
-//! Writes the two kinds of fields that the messages of `details` have. A library for all of protocol buffers would be
-//! much more than this.
+//! Writes the two kinds of fields that the messages of `details` have. A protocol buffers library would be much larger.
 
 /// A message.
 #[derive(Default)]
 pub(super) struct Message(Vec<u8>);
 
-/// A field that is a number.
+/// The wire type of a number.
 const VARINT: u64 = 0;
-/// A field that is a text, bytes or a message.
+/// The wire type of a text, of bytes, or of a message.
 const LENGTH: u64 = 2;
 
 impl Message {
-    /// Adds a number. A field that is missing is read as 0.
+    /// Adds a number. 0 is left out, because readers take a missing field as 0.
     pub(super) fn number(mut self, field: u64, number: u64) -> Self {
         if number > 0 {
             self.varint((field << 3) | VARINT);
@@ -29,7 +28,7 @@ impl Message {
         self
     }
 
-    /// Seven bits a byte, the lowest first. The eighth bit says that more follow.
+    /// Writes seven bits per byte, the lowest first. The eighth bit says that more bytes follow.
     fn varint(&mut self, mut number: u64) {
         while number >= 0x80 {
             self.0.push((number & 0x7f) as u8 | 0x80);

@@ -1,4 +1,4 @@
-//! The gRPC protocols, and which of them a request speaks.
+//! The gRPC protocols, and how a request's protocol is detected.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -12,10 +12,10 @@ use http::{
 pub(in crate::layer::answer) enum Protocol {
     /// gRPC over HTTP/2. If there are no messages, the trailers are the response's headers.
     Grpc,
-    /// gRPC-Web over any version of HTTP. The trailers are in the body: scripts of other origins do not see headers
-    /// unless they are exposed to them.
+    /// gRPC-Web over any version of HTTP. The trailers are in the body, because scripts of other origins see only the
+    /// headers that are exposed to them.
     Web,
-    /// The same in base64.
+    /// The same as `Web`, in base64.
     WebText,
 }
 
@@ -29,8 +29,9 @@ const TRAILERS: u8 = 0x80;
 impl Protocol {
     /// Returns the protocol of a POST request, if it is a gRPC request.
     ///
-    /// Clients can send any `content-type`. gRPC is only what comes over HTTP/2 or says that it reads trailers:
-    /// everything else gets a status that caches, proxies and scripts understand.
+    /// Clients can send any `content-type`. So `application/grpc` counts only if the request came over HTTP/2 or says
+    /// that its client reads trailers. Everything else gets an HTTP status, which caches, proxies and scripts
+    /// understand.
     pub(in crate::layer::answer) fn of(version: Version, headers: &HeaderMap) -> Option<Self> {
         let rest = after(headers.get(CONTENT_TYPE)?.as_bytes(), GRPC)?;
         let (protocol, rest) = match after(rest, WEB) {
@@ -52,7 +53,7 @@ impl Protocol {
         }
     }
 
-    /// Returns headers and body of a response that has nothing but trailers.
+    /// Returns the headers and the body of a response that consists of trailers only.
     pub(super) fn head_and_body(self, trailers: HeaderMap) -> (HeaderMap, Bytes) {
         match self {
             Self::Grpc => (trailers, Bytes::new()),
@@ -62,7 +63,8 @@ impl Protocol {
     }
 }
 
-/// Returns the frame of the trailers: a byte that says so, the length in four bytes, and a line for each.
+/// Returns the frame of the trailers: a byte that marks it as one, the length in four bytes, and a line for each
+/// trailer.
 fn frame(trailers: &HeaderMap) -> Vec<u8> {
     let mut lines = Vec::new();
     for (name, value) in trailers {
@@ -74,7 +76,7 @@ fn frame(trailers: &HeaderMap) -> Vec<u8> {
     [&[TRAILERS], &length.to_be_bytes()[..], &lines].concat()
 }
 
-/// Returns what follows `start`, in any case.
+/// Returns the rest of `text` after `start`, if it begins with `start` in upper or lower case.
 fn after<'a>(text: &'a [u8], start: &[u8]) -> Option<&'a [u8]> {
     let (begin, rest) = text.split_at_checked(start.len())?;
     begin.eq_ignore_ascii_case(start).then_some(rest)

@@ -1,4 +1,4 @@
-//! Both fields of a policy that has one limit: what every response says of it is written once.
+//! Both fields of a policy that has one limit. The part that is the same in every response is written once.
 
 use http::{HeaderMap, HeaderValue};
 
@@ -10,13 +10,13 @@ use crate::{
 
 const TIME: &[u8] = b";t=";
 
-/// The most bytes that a limit's name takes, with what is around it.
+/// The most bytes of a limit's name, with the characters around it.
 const NAME: usize = LimitName::MAX_LENGTH + 6;
 
 #[derive(Clone, Debug)]
 pub(in crate::layer) struct AloneFields {
     policy: HeaderValue,
-    /// The limit's name as `RateLimit` has it, up to the number of tokens that are left.
+    /// The beginning of `RateLimit`: the limit's name, up to the number of tokens that are left.
     name: Box<[u8]>,
     rate: Rate,
 }
@@ -30,15 +30,15 @@ impl AloneFields {
         Self { policy, name, rate: Parameters::from(limit).whole() }
     }
 
-    /// Appends both fields: `left` millitokens are left. The same as
-    /// [`ListFields::report`](super::ListFields::report) appends.
+    /// Appends both fields. `left` is what is left, in millitokens. The result is the same as that of
+    /// [`ListFields::report`](super::ListFields::report).
     pub(in crate::layer) fn report(&self, headers: &mut HeaderMap, left: i64) {
         let Some(value) = self.value(left) else { return };
         headers.append(RATE_LIMIT_POLICY, self.policy.clone());
         append(headers, value);
     }
 
-    /// Written from its end, without a buffer that could grow.
+    /// Returns the value of `RateLimit`. It is written from its end, so that it needs no buffer that can grow.
     fn value(&self, left: i64) -> Option<HeaderValue> {
         let mut text = [0; NAME + DIGITS + TIME.len() + DIGITS];
         let end = number_before(self.seconds_to_full(left), &mut text, NAME + DIGITS + TIME.len() + DIGITS);

@@ -1,9 +1,9 @@
-//! The draft as it is now: revisions 8 to 11.
+//! The current draft: revisions 8 to 11.
 //!
-//! Per limit: `q` is the capacity, `qu` what it counts, `w` the seconds in which it refills, `r` what
-//! is left (never below 0), `t` the seconds until the bucket is full again; of a denial the seconds
-//! that the limit keeps the request waiting, and none is beyond `Retry-After`. `pk` is a keyed hash of
-//! the bucket. All are structured fields, whose integers have at most 15 digits.
+//! A limit has these parameters: `q` is the capacity, `qu` the unit that it counts, `w` the seconds in which an empty
+//! bucket fills, `r` the tokens that are left (never below 0), `t` the seconds until the bucket is full again, and `pk`
+//! a keyed hash of the bucket. In a denial, `t` of a limit with too few tokens is the seconds until it has enough, and
+//! no other `t` is beyond `Retry-After`. All are structured fields, whose integers have at most 15 digits.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::Entry};
 
@@ -17,14 +17,14 @@ use crate::{
     model::{Limit, LimitName, LimitStatus, Limits, Owner},
 };
 
-/// Both fields, with what is made once.
+/// Both fields, with the values that are made once.
 #[derive(Clone, Debug)]
 pub(in crate::layer::headers) struct ListFields {
     own: Option<Own>,
     units: Vec<(LimitName, QuotaUnit)>,
 }
 
-/// The `RateLimit-Policy` field of a policy's own limits: for all of them, and for each.
+/// The `RateLimit-Policy` field of a policy's own limits: one for all of them together, and one for each.
 #[derive(Clone, Debug)]
 struct Own {
     limits: Limits,
@@ -51,7 +51,7 @@ impl ListFields {
         [RATE_LIMIT, RATE_LIMIT_POLICY]
     }
 
-    /// Those of a policy that has one limit.
+    /// Returns the fields of a policy that has one limit; `None` for other policies.
     pub(in crate::layer::headers) fn alone(&self) -> Option<AloneFields> {
         let own = self.own.as_ref()?;
         match (&own.limits[..], &own.each[..]) {
@@ -60,7 +60,7 @@ impl ListFields {
         }
     }
 
-    /// Appends both fields, as lists grow; a `RateLimit` of revision 7 is none, and is left as it is.
+    /// Appends both fields, because they are lists. A `RateLimit` of revision 7 is not a list, and is left as it is.
     pub(in crate::layer::headers) fn report(
         &self,
         headers: &mut HeaderMap,
@@ -75,12 +75,12 @@ impl ListFields {
         let (Some(policy), Some(left)) = (policy, left(statuses, standing, partition.as_deref())) else {
             return;
         };
-        // Lists: a layer further in may have reported its own.
+        // Appended, because an inner layer may have reported its own limits.
         headers.append(RATE_LIMIT_POLICY, policy);
         append(headers, left);
     }
 
-    /// `RateLimit-Policy` for `statuses`: the one at hand where it is theirs.
+    /// Returns `RateLimit-Policy` for `statuses`. If they are the policy's own limits, the value was made before.
     fn policy_of(&self, statuses: &[LimitStatus], partition: Option<&str>) -> Option<HeaderValue> {
         let made = self.own.as_ref().filter(|_| partition.is_none()).and_then(|own| own.of(statuses));
         match made {
@@ -109,7 +109,7 @@ impl ListFields {
         writer.finish()
     }
 
-    /// What the limit counts, where that is not requests.
+    /// Returns the unit that the limit counts, unless it is requests.
     fn unit(&self, limit: &Limit) -> Option<&QuotaUnit> {
         let (_, unit) = self.units.iter().find(|(name, _)| name == limit.name())?;
         Some(unit).filter(|unit| **unit != QuotaUnit::Requests)
@@ -129,7 +129,7 @@ impl Own {
     }
 }
 
-/// Appends `RateLimit`, unless it is that of revision 7.
+/// Appends `RateLimit`, unless the response has one of revision 7.
 pub(super) fn append(headers: &mut HeaderMap, left: HeaderValue) {
     match headers.entry(RATE_LIMIT) {
         Entry::Vacant(field) => {
@@ -143,14 +143,15 @@ pub(super) fn append(headers: &mut HeaderMap, left: HeaderValue) {
     }
 }
 
-/// Returns `true` if the field is that of revision 7: it would be readable neither way with a list behind it.
+/// Returns `true` if the field is a dictionary, as in revision 7. If a list were appended to it, clients could read
+/// neither.
 fn is_dictionary(value: &HeaderValue) -> bool {
     let text = value.as_bytes().trim_ascii_start();
     let key = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.*".contains(byte);
     text.iter().find(|byte| !key(byte)) == Some(&b'=') && text.first() != Some(&b'=')
 }
 
-/// `RateLimit`.
+/// Returns the value of `RateLimit`.
 fn left(statuses: &[LimitStatus], standing: &Standing<'_>, partition: Option<&str>) -> Option<HeaderValue> {
     let mut writer = Writer::default();
     for status in statuses {
@@ -162,7 +163,7 @@ fn left(statuses: &[LimitStatus], standing: &Standing<'_>, partition: Option<&st
     writer.finish()
 }
 
-/// The seconds of `t`. A denial's must not end after its `Retry-After`.
+/// Returns the seconds of `t`. In a denial, `t` must not end after `Retry-After`.
 fn window(status: &LimitStatus, standing: &Standing<'_>) -> i64 {
     let full = seconds_up(status.reset_after);
     match (standing.refused, status.retry_after) {
@@ -172,7 +173,7 @@ fn window(status: &LimitStatus, standing: &Standing<'_>) -> i64 {
     }
 }
 
-/// Of the entity's own bucket: what its parent's is, is nobody's business.
+/// Writes the key of the entity's own bucket. That of the parent's bucket is not revealed.
 fn write_partition(writer: &mut Writer, owner: Owner, partition: Option<&str>) {
     if let (Owner::Entity, Some(key)) = (owner, partition) {
         writer.text(b";pk=:");

@@ -1,8 +1,8 @@
-//! The draft as clients knew it before: up to revision 7.
+//! The older revisions of the draft, up to 7.
 //!
-//! What is left is told of one limit: of a denial the one that takes longest to recover, else the one
-//! that has the smallest part of its capacity left. The reset of a denial is its `Retry-After`, else
-//! when the limit is full again.
+//! They report what is left of one limit only: in a denial, the limit that takes longest to recover; otherwise, the
+//! limit that has the smallest part of its capacity left. The reset of a denial is its `Retry-After`, if it has one.
+//! Otherwise, it is the time until the limit is full again.
 
 use http::{HeaderMap, HeaderName};
 
@@ -33,7 +33,7 @@ pub(in crate::layer::headers) enum OlderFields {
 }
 
 impl OlderFields {
-    /// `None` for the draft as it is now.
+    /// Returns `None` for the current draft.
     pub(in crate::layer::headers) fn new(draft: IetfDraft) -> Option<Self> {
         match draft {
             IetfDraft::Draft06 => Some(Self::Draft06(Triple { of: None, names: NAMES, reset: Reset::RetryAfter })),
@@ -68,7 +68,7 @@ impl OlderFields {
     }
 }
 
-/// Left as it is where a layer further in has told: a key stands once in a dictionary.
+/// Writes `RateLimit`, unless an inner layer has written it: a dictionary can have each key only once.
 fn dictionary(headers: &mut HeaderMap, statuses: &[LimitStatus], standing: &Standing<'_>) {
     if headers.contains_key(RATE_LIMIT) {
         return;
@@ -86,7 +86,7 @@ fn dictionary(headers: &mut HeaderMap, statuses: &[LimitStatus], standing: &Stan
     }
 }
 
-/// `RateLimit-Policy`: a quota stands once, however many limits have it.
+/// Returns the value of `RateLimit-Policy`. Each quota is listed once, even if several limits have it.
 fn policies(statuses: &[LimitStatus]) -> Option<http::HeaderValue> {
     let mut writer = Writer::default();
     for (index, status) in statuses.iter().enumerate() {

@@ -58,7 +58,7 @@ impl Setting {
         self.limiter.acquire(who, "api").limits(self.limit.clone())
     }
 
-    /// It looks nothing up.
+    /// Returns a request without look-ups.
     pub(super) fn alone(&self, who: &str) -> Acquire {
         self.ask(who).without_parent()
     }

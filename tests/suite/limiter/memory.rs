@@ -18,7 +18,7 @@ use tollgate::{
 
 use super::fixture::{START, settings};
 
-/// Creates a limiter over a store for `buckets` buckets, most of which are divided among its partitions.
+/// Creates a limiter over a store for `buckets` buckets, most of which are divided among its parts.
 fn small(buckets: usize) -> (RateLimiter, MemoryStore, ManualClock) {
     let (store, clock) = (MemoryStore::with_capacity(buckets), ManualClock::at(START));
     (settings(&clock).build_memory(store.clone()), store, clock)
@@ -181,7 +181,7 @@ async fn a_bucket_that_is_given_back_makes_room_at_once() {
 
 #[tokio::test]
 async fn a_bucket_that_a_lease_or_handle_holds_is_not_forgotten() {
-    // Try until the two keys do not fall into one partition that has room for one bucket.
+    // Try until the two keys do not fall into one part that has room for one bucket.
     let (limiter, store, clock) = loop {
         let made = small(64);
         if spend(&made.0, "held", 1).await.is_ok() && spend(&made.0, "handled", 1).await.is_ok() {

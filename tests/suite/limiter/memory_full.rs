@@ -14,7 +14,7 @@ use super::fixture::{START, settings};
 /// Five tokens a day: after one request a bucket is in use for 4.8 hours.
 const HOURS: Duration = Duration::from_secs(17_280);
 
-/// Creates a store for 640 buckets: 64 partitions of 10 buckets each.
+/// Creates a store for 640 buckets: 64 parts of 10 buckets each.
 fn small(rule: WhenFull) -> (RateLimiter, MemoryStore, ManualClock) {
     let (store, clock) = (MemoryStore::with_capacity(640).when_full(rule), ManualClock::at(START));
     assert_eq!(store.capacity(), 640);
@@ -70,7 +70,7 @@ async fn new_keys_share_a_bucket() {
     let (limiter, store, clock) = small(WhenFull::Share);
     let own = fill(&limiter, &store).await;
     clock.advance(Duration::from_secs(60));
-    // All new keys of a partition share five tokens, minus those used since the store became full.
+    // All new keys of a part share five tokens, minus those used since the store became full.
     let mut granted = 0;
     for number in 0..3000 {
         match ask(&limiter, &format!("new-{number}"), 1).await {
@@ -139,7 +139,7 @@ async fn shared_buckets_are_bounded() {
             Err(error) => panic!("{error:?}"),
         };
     }
-    // At most 16 shared buckets in each partition.
+    // At most 16 shared buckets in each part.
     assert!(refused >= 3000 - 64 * 16, "{refused}");
     assert_eq!(store.len(), 640);
 }
@@ -170,13 +170,13 @@ async fn the_fullest_is_forgotten() {
         short.push(entity);
     }
     clock.advance(Duration::from_secs(1));
-    // A made-up key uses one token, so it is fuller than the short keys. A partition has 10 buckets.
+    // A made-up key uses one token, so it is fuller than the short keys. A part has 10 buckets.
     for number in 0..5000 {
         let entity = format!("made-up-{number}");
         assert_eq!(ask(&limiter, &entity, 1).await.unwrap(), entity, "every new key is served");
     }
     assert_eq!(store.len(), 640);
-    // No bucket of a short key was evicted: each partition held made-up keys, which are fuller.
+    // No bucket of a short key was evicted: each part held made-up keys, which are fuller.
     for entity in &short {
         assert_eq!(left(&limiter, entity).await, 0, "{entity}");
     }

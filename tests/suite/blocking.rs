@@ -16,7 +16,7 @@ fn entity(id: &str) -> EntityId {
     EntityId::new(id).unwrap()
 }
 
-/// The same uses of a limiter, wherever its buckets live.
+/// Uses a limiter in the same way for every kind of store.
 fn use_it(limiter: &RateLimiter) {
     limiter.config().set(ConfigScope::System, Limit::per_hour("tpm", 100)).unwrap();
     let key = Entity::new(entity("key")).with_parent(entity("project")).cascading();
@@ -90,7 +90,7 @@ async fn from_a_blocking_thread_of_a_runtime() {
     let used = tokio::task::spawn_blocking(|| {
         let (_engine, limiter) = over_dynamodb();
         use_it(&limiter);
-        // Dropped here, inside the runtime's context.
+        // The engine and the limiter are dropped here, inside the runtime's context.
     });
     used.await.unwrap();
 }
@@ -102,7 +102,7 @@ async fn from_an_async_task_it_blocks_and_does_not_panic() {
     drop(limiter);
 }
 
-/// A bucket's handle, with limits of its own, by default, and as stored.
+/// Uses a bucket handle with its own limits, with default limits and with stored limits.
 fn hold_a_bucket(limiter: &RateLimiter) {
     let bucket = limiter.bucket("user", "api").unwrap();
     assert_eq!((bucket.entity().as_str(), bucket.resource().as_str()), ("user", "api"));
@@ -149,6 +149,6 @@ fn namespaces() {
     assert!(limiter.acquire("key", "gpt-4").lease().is_err());
     assert_eq!(limiter.namespaces().list().count(), 2);
     limiter.namespaces().delete(&name).unwrap();
-    // The config and the event of its making, and the bucket.
+    // The config, the event of its creation, and the bucket.
     assert_eq!(limiter.namespaces().purge(&info.id).unwrap(), 3);
 }

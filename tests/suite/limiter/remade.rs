@@ -53,7 +53,7 @@ impl World {
         self.table.engine.client().delete_table().table_name(STACK).send().await.unwrap();
     }
 
-    /// Another process makes it anew.
+    /// Another process creates the table again.
     async fn remake(&self) -> RateLimiter {
         self.delete().await;
         self.table.limiter(settings(&self.clock)).await

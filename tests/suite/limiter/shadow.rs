@@ -111,7 +111,7 @@ async fn more_is_granted_all_the_same(at: Fixture) {
     lease.consume("other", 500).await.unwrap();
     assert_eq!(short(&lease)[1], ("other", 46, 500));
     assert!(lease.consume("tokens", 97).await.is_err());
-    // `tokens` would have been denied without observed limits too.
+    // With enforced limits, the request would have ended at the first denial, so later use is not charged to them.
     lease.settle("seen", 30).unwrap();
     lease.commit().await.unwrap();
     assert_eq!(left(&at).await, [96, 2, 46]);

@@ -125,7 +125,7 @@ async fn a_bypassed_bucket_admits_without_charging() {
     other.rollback().await.unwrap();
     assert_eq!(world.raw().await, (9, 409));
 
-    // It ends by itself.
+    // The bypass ends at its time.
     world.advance(5_000);
     assert!(world.acquire(10).await.unwrap_err().denied().is_some());
     drop(world.acquire(9).await.unwrap());

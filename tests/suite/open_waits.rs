@@ -259,7 +259,7 @@ async fn a_table_that_is_not_ours_is_refused_and_left_alone() {
     RateLimiter::open().stack(STACK).client(engine.client()).await.unwrap();
 }
 
-/// A record of a namespace that would open another one.
+/// An invalid record of a namespace is refused, because it would open something else.
 #[tokio::test]
 async fn a_namespace_record_that_makes_no_sense_is_refused_by_name() {
     let engine = TestEngine::start().await;

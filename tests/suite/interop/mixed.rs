@@ -54,7 +54,7 @@ const AGE: i64 = 30_000;
 /// How long a Python process may take from reading a bucket to writing it on a busy machine, ms.
 const THEIR_PAUSE: i64 = 400;
 
-/// What our limiters know about Python clients.
+/// How our limiters learn of Python clients.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Mode {
     /// Our limiters are told of them.

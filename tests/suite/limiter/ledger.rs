@@ -16,7 +16,7 @@ use tollgate::{
     store::{MemoryStore, Outcome, Store, StoreError, StoreErrorKind, StoreFuture},
 };
 
-/// What happens to a write in transit.
+/// A fault that may happen to a write in transit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
     None,

@@ -202,7 +202,7 @@ async fn what_is_pending_is_not_lost() {
     }
 }
 
-/// The lease settles where it was charged, even after all other gates were stored compactly.
+/// The lease settles in the bucket that was charged, even after all other gates were stored compactly.
 #[tokio::test]
 async fn a_lease_outlives_any_flood() {
     let (clock, store) = (ManualClock::at(START), Arc::new(Counting::default()));

@@ -38,7 +38,7 @@ async fn bodies(victim: Victim) {
             stream.write_all(b"x").await.unwrap();
         }
     }
-    // Every slow one is admitted by now, and has not reached the handler.
+    // Every slow request is admitted, and none has reached the handler.
     while charged(&victim).await < (CLIENTS + 20) as i64 {
         tokio::task::yield_now().await;
     }

@@ -103,7 +103,7 @@ async fn a_part_of_the_usage_lowers_nothing() {
         let rules = [Settle::usage(rule)];
         assert_eq!(cut(&rules, 50, None, &[START, TOKEN]).await, 50, "the estimate: the tokens out are to come");
     }
-    // What is known of the tokens in is all that counts for them.
+    // For input tokens, their number in the first event is final.
     assert_eq!(cut(&[Settle::usage(Usage::input())], 50, None, &[START]).await, 20);
     assert_eq!(cut(&total(), 10, None, &[START, TOKEN]).await, 21, "more than the estimate");
     assert_eq!(cut(&total(), 50, None, &[START, TOKEN, DELTA]).await, 27, "the whole");

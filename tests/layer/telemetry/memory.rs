@@ -1,4 +1,4 @@
-//! How full memory stores are.
+//! Metrics of how full memory stores are.
 
 use tollgate::{
     Limit, RateLimiter,

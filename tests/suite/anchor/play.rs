@@ -144,7 +144,7 @@ pub(super) fn play(history: &History) -> Played<'_> {
     Played { events, ahead }
 }
 
-/// Returns what was spent of each limit since a slow write read the item.
+/// Returns the amount that was spent from each limit since a slow write read the item.
 fn unseen(step: &Step, read: &BucketState, before: &BucketState) -> [i64; 3] {
     let spent = |limit: &str| {
         let tokens = |state: &BucketState| state.limit(&name(limit)).map_or(0, |limit| limit.level.tokens);

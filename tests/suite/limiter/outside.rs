@@ -88,7 +88,7 @@ fn shutdown_and_flush_end_although_nobody_drives_the_runtime() {
     thread::spawn(move || {
         wait(other.flush());
         wait(other.shutdown());
-        // Nor does a look keep anybody, in a runtime of its own.
+        // Both calls return although nobody drives the limiter's runtime.
         ended.send(()).unwrap();
     });
     end.recv_timeout(Duration::from_secs(30)).expect("it ends");

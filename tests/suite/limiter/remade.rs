@@ -176,7 +176,7 @@ async fn transactions_that_find_the_table_missing_tell_too() {
     world.delete().await;
     assert!(ask().await.is_err());
     let _new = world.table.limiter(settings(&world.clock)).await;
-    // Without a look-up: it would fail, but does not tell the limiter that the table is missing.
+    // No look-up is made, so the limiter knows only from the transaction that the table was missing.
     assert_unregistered(world.limiter.acquire("unseen", "api").without_parent().limits(limit()).await);
     assert_eq!(world.buckets().await, 0);
 }

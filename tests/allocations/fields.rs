@@ -1,4 +1,4 @@
-//! What it costs to tell clients where their limits stand.
+//! Allocations of the headers that report limits.
 
 use std::convert::Infallible;
 
@@ -13,7 +13,7 @@ use tower::{Layer, Service};
 
 use super::now;
 
-/// Allocations of a granted request.
+/// Returns the number of allocations of a granted request.
 fn of_a_request(report: ReportLimits, limits: usize) -> u64 {
     let mut policy = Policy::builder().entity(keys::header("x-user")).resource(keys::fixed("api")).report(report);
     for limit in 0..limits {
@@ -21,7 +21,7 @@ fn of_a_request(report: ReportLimits, limits: usize) -> u64 {
     }
     let layer = RateLimitLayer::new(RateLimiter::memory(), policy.build().unwrap());
     let inner = tower::service_fn(|_: Request<Body>| {
-        // One header is there already, as in nearly all responses.
+        // The response already has a header, as nearly all responses do.
         let mut response = Response::new(Body::empty());
         response.headers_mut().insert("content-type", http::HeaderValue::from_static("text/plain"));
         std::future::ready(Ok::<_, Infallible>(response))
@@ -39,7 +39,7 @@ fn of_a_request(report: ReportLimits, limits: usize) -> u64 {
 #[test]
 fn one_allocation_tells_of_one_limit() {
     let silent = of_a_request(ReportLimits::Off, 1);
-    // The value of `RateLimit`; that of `RateLimit-Policy` is made once.
+    // The value of `RateLimit`. The value of `RateLimit-Policy` is built once.
     assert_eq!(of_a_request(ReportLimits::All, 1) - silent, 1);
     assert_eq!(of_a_request(ReportLimits::Nearest, 1) - silent, 1);
 }

@@ -1,4 +1,4 @@
-//! What is there in the whole process: told here, where no other test has gates.
+//! Gauges of the whole process. They are tested here because no other test of this binary has gates meanwhile.
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tollgate::{Limit, RateLimiter, store::MemoryStore};
@@ -8,7 +8,7 @@ async fn gates_and_settlements_are_counted_while_they_are_there() {
     let _gates = super::GATES_OF_ONE.lock().await;
     let limiter = RateLimiter::builder().build(MemoryStore::new()).unwrap();
     let limit = Limit::per_minute("tpm", 100);
-    // Made before anybody counts.
+    // Created before the recorder is set.
     limiter.acquire("first", "api").limits(limit.clone()).await.unwrap().commit();
 
     let recorder = PrometheusBuilder::new().build_recorder();

@@ -1,4 +1,4 @@
-//! What is left of many clients that do as they like, over real connections: nothing.
+//! Many misbehaving clients over real connections leave no memory allocated.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -17,10 +17,10 @@ use tollgate::layer::{BoundLimiter, LeaseHandle, OnMissingKey, header_value};
 
 use super::*;
 
-/// So many that their buckets do not count.
+/// Few enough that their buckets do not matter.
 const USERS: usize = 10;
 
-/// Connections that are counted. One allocation of each would be more than is left of all.
+/// The number of connections. If each leaves one allocation, the sum exceeds the bound.
 const CLIENTS: usize = 1_000;
 
 fn app(limiter: &RateLimiter) -> Router {
@@ -70,7 +70,7 @@ async fn serve(limiter: RateLimiter) -> SocketAddr {
     address
 }
 
-/// A client that asks, denied or not, and in one way of several does not end what it has begun.
+/// Runs a client that sends a request, denied or not. Some clients do not finish what they have begun.
 async fn client(address: SocketAddr, number: usize) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let method = [Method::POST, Method::HEAD, Method::OPTIONS, Method::POST][number % 4].clone();
@@ -82,9 +82,9 @@ async fn client(address: SocketAddr, number: usize) {
         "{method} {path} HTTP/1.1\r\nhost: test\r\nx-tokens: {tokens}\r\ncontent-type: {kind}\r\nte: trailers\r\n{who}content-length: 5\r\n"
     );
     let request = match number % 6 {
-        // Gone within the body.
+        // The client disconnects within the body.
         0 => return drop(stream.write_all(format!("{head}\r\nhe").as_bytes()).await),
-        // Gone within the head.
+        // The client disconnects within the head.
         1 => return drop(stream.write_all(head.as_bytes()).await),
         2 => format!("{head}\r\nhello{head}connection: close\r\n\r\nhello"),
         _ => format!("{head}connection: close\r\n\r\nhello"),
@@ -93,9 +93,9 @@ async fn client(address: SocketAddr, number: usize) {
     let _ = stream.read_to_end(&mut Vec::new()).await;
 }
 
-/// Bytes that are left of [`CLIENTS`], after as many before.
+/// Returns the bytes that [`CLIENTS`] clients leave allocated, after as many have run before.
 fn left_of_clients(limiter: impl FnOnce(tollgate::limiter::Builder) -> RateLimiter) -> i64 {
-    // One thread does it all: its allocations are counted.
+    // Everything runs on this thread, because the allocations of one thread are counted.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let clock = ManualClock::at(1_700_000_000_000);
     let _within = runtime.enter();

@@ -1,5 +1,5 @@
-//! What decisions in memory allocate, and what a bucket weighs: counted, in a binary of its own
-//! because its allocator counts.
+//! Allocations of decisions in memory, and the size of a bucket. A binary of its own, because it has a counting
+//! allocator.
 
 mod fields;
 #[cfg(feature = "metrics")]
@@ -29,10 +29,10 @@ use tollgate::{
 };
 use tower::{Layer, Service};
 
-/// Held by whoever makes gates: the gauge counts those of the whole process.
+/// Held by tests that create gates, because the gauge counts those of the whole process.
 static GATES_OF_ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// The output of a future that waits for nothing.
+/// Returns the output of a future that is ready at the first poll.
 fn now<F: IntoFuture>(future: F) -> F::Output {
     match pin!(future.into_future()).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
@@ -50,21 +50,21 @@ fn a_grant_and_its_commit_allocate_nothing() {
         let back = || drop(now(limiter.acquire("user", "api").limits(&limits)).unwrap());
         let bucket = limiter.bucket("user", "api").unwrap().limits(&limits).unwrap();
         let by_handle = || drop(now(bucket.acquire()).unwrap().commit());
-        // The first time, the bucket is made; and what is counted is registered.
+        // The first call creates the bucket and registers the metrics.
         grant();
         back();
         assert_eq!(measure(grant).count_total, 0, "{count} limits");
         assert_eq!(measure(by_handle).count_total, 0, "{count} limits, by a handle");
         assert_eq!(measure(back).count_total, 0, "{count} limits, given back");
-        // One cost that is named is kept in place, too.
+        // A single named cost is stored inline too.
         let named = || now(limiter.acquire("user", "api").limits(&limits).cost("limit-0", 5));
         let named = measure(|| drop(named().unwrap().commit()));
-        // The name itself.
+        // The name may take one allocation.
         assert!(named.count_total <= 1, "{count} limits, a cost: {}", named.count_total);
     }
 }
 
-/// Whatever recorder there is: one that counts with atomics, and one that does nothing.
+/// With each kind of recorder: one that counts with atomics, and one that does nothing.
 #[cfg(feature = "metrics")]
 mod counted {
     use std::sync::{
@@ -116,7 +116,7 @@ mod counted {
     }
 }
 
-/// With no rule for the body and no handle there is nothing to carry to the body's end.
+/// Without a rule for the body and without a handle, the layer carries nothing to the end of the body.
 #[test]
 fn the_layer_adds_no_allocation_to_a_response() {
     let policy = Policy::builder()
@@ -129,7 +129,8 @@ fn the_layer_adds_no_allocation_to_a_response() {
         .without_handle()
         .build()
         .unwrap();
-    // One that tells what was used: that it does not is counted, with the feature `metrics`, as what is seldom is.
+    // The response reports what was used. With the feature `metrics`, a missing report is counted, which is rare and
+    // allocates.
     let answers = |request: Request<()>| {
         let response = Response::builder().header("x-used", "1").body(format!("{request:?}")).unwrap();
         std::future::ready(Ok::<_, Infallible>(response))
@@ -152,14 +153,14 @@ fn the_layer_adds_no_allocation_to_a_response() {
     assert_eq!(call(), without);
 }
 
-/// What a request through `layer` allocates.
+/// Returns the number of allocations of a request through `layer`.
 fn allocated(layer: RateLimitLayer) -> u64 {
     let inner = tower::service_fn(|_: Request<()>| {
         std::future::ready(Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())))
     });
     let mut service = layer.layer(inner);
     let mut counts = [0; 3];
-    // The first makes the bucket, and what a thread has once.
+    // The first request creates the bucket and thread-local state.
     for count in &mut counts {
         let mut request = Request::get("/api/users/7").body(()).unwrap();
         request.extensions_mut().insert(PeerAddr(([192, 0, 2, 1], 80).into()));
@@ -184,7 +185,7 @@ fn a_table_and_a_handle_allocate_nothing() {
     assert_eq!(allocated(RateLimitLayer::swappable(limiter(), &RoutesHandle::new(table()))), one);
 }
 
-/// Fills a store with so many buckets, by keys of 16 bytes and one limit, and gives their bytes.
+/// Fills a store with `buckets` buckets with keys of 16 bytes and one limit. Returns their bytes.
 fn bytes_of(buckets: usize) -> i64 {
     let mut kept = None;
     let info = measure(|| {
@@ -192,7 +193,7 @@ fn bytes_of(buckets: usize) -> i64 {
             RateLimiter::builder().clock(ManualClock::at(0)).build_memory(MemoryStore::with_capacity(buckets));
         let limits = Limits::from(Limit::per_minute("rpm", 60));
         for number in 0..buckets {
-            // Near the cap some parts are full already.
+            // Near the capacity some parts of the store are already full.
             let _ =
                 now(limiter.acquire(format!("user-{number:011}"), "api").limits(&limits)).map(|lease| lease.commit());
         }
@@ -204,7 +205,7 @@ fn bytes_of(buckets: usize) -> i64 {
 
 #[test]
 fn a_bucket_weighs_at_most_200_bytes() {
-    // Just above and just below a doubling of the tables, and between.
+    // Just above and just below a doubling of the tables, and a number between.
     for buckets in [300_000, 450_000, 500_000] {
         let each = bytes_of(buckets) as f64 / buckets as f64;
         println!("{buckets} buckets: {each:.1} bytes each");
@@ -212,10 +213,10 @@ fn a_bucket_weighs_at_most_200_bytes() {
     }
 }
 
-/// Says that everything was written, and keeps nothing: what is left is what gates take.
+/// A store that reports every write as applied and stores nothing, so only the memory of gates is counted.
 #[derive(Debug)]
 struct Blank {
-    /// Whether items measure how often they are written, as tables' do.
+    /// If true, items have a write counter, as items in tables do.
     measures: bool,
 }
 
@@ -238,7 +239,7 @@ impl Store for Blank {
             state.pressure = Some(Pressure { rate, level: Level { tokens: 999_000, remainder: 0 }, consumed: 1000 });
         }
         for new in &create.limits {
-            // As a table answers: a name of its own every time.
+            // An answer of a table has a newly allocated name each time.
             let name = new.limit.as_str().parse().unwrap();
             state.limits.push(LimitState::new(name, new.parameters, (0, 1), new.level, new.consumed).unwrap());
         }
@@ -260,14 +261,14 @@ fn a_gate_at_rest_weighs_at_most_220_bytes() {
                 for number in from..to {
                     let acquire = limiter.acquire(format!("user-{number:011}"), "api").limits(&limits);
                     acquire.await.unwrap().commit();
-                    // A look does not keep it awake.
+                    // A read does not keep a gate awake.
                     let _ = limiter.available(format!("user-{number:011}"), "api").limits(&limits).await.unwrap();
-                    // Flights end after their answer.
+                    // Let the write loop end after its answer.
                     tokio::task::yield_now().await;
                 }
             });
         };
-        // What does not depend on their number.
+        // Memory that does not depend on the number of gates.
         fill(0, 1);
         let each = measure(|| fill(1, GATES)).bytes_current as f64 / (GATES - 1) as f64;
         println!("{each:.1} bytes each, of items that measure writes: {measures}");
@@ -275,7 +276,7 @@ fn a_gate_at_rest_weighs_at_most_220_bytes() {
     }
 }
 
-/// Ten times as many keys as gates are remembered.
+/// Ten times as many keys as remembered gates.
 #[test]
 fn gates_are_flat_after_the_cap() {
     let _gates = GATES_OF_ONE.blocking_lock();
@@ -304,11 +305,11 @@ fn gates_are_flat_after_the_cap() {
     }
 }
 
-/// Ten times as many keys as there is room for. The report's benches do it with ten million.
+/// Ten times as many keys as the store has room for. The benchmarks of the report use ten million.
 #[test]
 fn memory_is_flat_after_the_cap() {
-    // Parts of the store with tables that are as full as they may be with room for holes, and such as are doubled
-    // for that room. 139 bytes of each bucket are not for these tables.
+    // With the first capacity, the tables of the store's parts are as full as they may be with room for deletions. With
+    // the second one, they are doubled for that room. 139 bytes of each bucket are outside these tables.
     for (capacity, each) in [(25_250, 155), (27_500, 165)] {
         let clock = ManualClock::at(0);
         let store = MemoryStore::with_capacity(capacity);
@@ -320,7 +321,7 @@ fn memory_is_flat_after_the_cap() {
         for round in 0..10 {
             let info = measure(|| {
                 for number in 0..capacity {
-                    // Full again for the next one.
+                    // The bucket is full again when the next one comes.
                     clock.advance(Duration::from_millis(1));
                     let key = format!("user-{:011}", round * capacity + number);
                     match now(limiter.acquire(key, "api").limits(&limits)) {
@@ -334,7 +335,7 @@ fn memory_is_flat_after_the_cap() {
             println!("{} keys: {} buckets, {bytes} bytes, {refused} refused", (round + 1) * capacity, store.len());
             assert!(store.len() <= capacity + capacity / 100);
             assert!(bytes <= each * capacity as i64, "{bytes} bytes");
-            // The first rounds fill every part; from then on nothing is added.
+            // The first rounds fill every part of the store. After that nothing is added.
             if round > 0 {
                 let at_cap = *at_cap.get_or_insert(bytes);
                 assert!(bytes <= at_cap + at_cap / 100, "{bytes} bytes, {at_cap} at the cap");
@@ -343,7 +344,7 @@ fn memory_is_flat_after_the_cap() {
     }
 }
 
-/// A client's address is found and named without an allocation, wherever it comes from.
+/// Finding and naming a client's address does not allocate, whatever the source of the address.
 #[test]
 fn a_clients_address_allocates_nothing() {
     use tollgate::layer::{
@@ -381,8 +382,8 @@ fn a_clients_address_allocates_nothing() {
     }
 }
 
-/// Behind the layer a granted request allocates as much whether its address is the peer's or
-/// comes from a header, for IPv6 too.
+/// Behind the layer a granted request has the same allocations for the peer's address and for one from a header, with
+/// IPv6 too.
 #[test]
 fn a_request_behind_proxies_allocates_no_more_than_one_without() {
     use std::convert::Infallible;

@@ -12,10 +12,10 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// Feeds a [`Fed`]. It is closed when the body is dropped, and the body ends when it is.
+/// Sends frames to a [`Fed`]. It is closed when the body is dropped, and the body ends when the feed is dropped.
 pub(super) type Feed = UnboundedSender<Result<Frame<Bytes>, io::Error>>;
 
-/// A body of unknown length that carries `T` along.
+/// A body of unknown length that holds a `T`.
 pub(super) struct Fed<T = ()> {
     frames: UnboundedReceiver<Result<Frame<Bytes>, io::Error>>,
     _carried: T,
@@ -25,7 +25,7 @@ pub(super) fn fed() -> (Feed, Fed) {
     carrying(())
 }
 
-/// A body that owns something, such as a lease's handle.
+/// Returns a body that owns a value, such as a lease's handle.
 pub(super) fn carrying<T>(carried: T) -> (Feed, Fed<T>) {
     let (feed, frames) = unbounded_channel();
     (feed, Fed { frames, _carried: carried })
@@ -51,7 +51,7 @@ impl<T: Unpin> Body for Fed<T> {
     }
 }
 
-/// The next frame's data; `None` at the end.
+/// Returns the data of the next frame; `None` at the end.
 pub(super) async fn next<B>(body: &mut B) -> Option<Result<Bytes, B::Error>>
 where
     B: Body<Data = Bytes> + Unpin,
@@ -60,7 +60,7 @@ where
     Some(frame.map(|frame| frame.into_data().unwrap_or_default()))
 }
 
-/// All data of a body, and its trailers.
+/// Returns all data of a body, and its trailers.
 pub(super) async fn collect<B>(mut body: B) -> Result<(Vec<u8>, Option<HeaderMap>), B::Error>
 where
     B: Body<Data = Bytes> + Unpin,
@@ -75,7 +75,7 @@ where
     Ok((data, trailers))
 }
 
-/// Hands out a value, once, to whoever must be able to ask often.
+/// Returns a closure that can be cloned and returns `value` at its only call.
 pub(super) fn once<T: Send>(value: T) -> impl Fn() -> T + Clone + Send + Sync {
     let value = Arc::new(Mutex::new(Some(value)));
     move || value.lock().expect("nobody panicked").take().expect("asked for once")

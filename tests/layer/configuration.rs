@@ -1,4 +1,4 @@
-//! The guide's page of settings has every one.
+//! The guide's page of settings lists every setting.
 
 use std::{
     fs,
@@ -22,7 +22,7 @@ const BUILDERS: [&str; 11] = [
     "TopUp",
 ];
 
-/// Settings that the page tells of under another one's name.
+/// Settings that the page describes under another setting's name.
 const VARIANTS: [&str; 1] = ["end_stream_with"];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -36,7 +36,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The methods of the builders that take and return the builder.
+/// Returns the builder methods that take and return the builder.
 fn settings() -> Vec<String> {
     let mut files = Vec::new();
     sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);

@@ -1,4 +1,4 @@
-//! What the crate tells the log.
+//! Events that the crate logs.
 
 use std::{
     io,
@@ -7,13 +7,13 @@ use std::{
 
 use tracing::subscriber::DefaultGuard;
 
-/// Collects every event of this thread while it lives, fields and all, at every level.
+/// Collects every event of this thread, with its fields, at every level, until it is dropped.
 pub(super) struct Events {
     written: Written,
     _guard: DefaultGuard,
 }
 
-/// What was written.
+/// The text of the events.
 #[derive(Clone, Default)]
 pub(super) struct Written(Arc<Mutex<Vec<u8>>>);
 

@@ -1,4 +1,4 @@
-//! Handlers that acquire by themselves, and that answer with what they are denied.
+//! Handlers that acquire themselves, and that return a denial as their answer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,7 +23,7 @@ fn bound() -> PolicyBuilder {
     ten_tokens().acquire_in_handler()
 }
 
-/// Asks for as much as the header `x-cost` says, or for what the policy says.
+/// Acquires what the header `x-cost` says, or else what the policy says.
 async fn asks(limiter: BoundLimiter, headers: http::HeaderMap) -> Result<&'static str, Error> {
     let limiter = match headers.get("x-cost") {
         Some(cost) => limiter.cost("tpm", cost.to_str().unwrap().parse().unwrap()),
@@ -47,7 +47,7 @@ async fn acquires_when_it_knows(limiter: RateLimiter) {
     let response = ask(&app, costing("35")).await;
     assert_eq!((response.status().as_u16(), text(&response, "ratelimit")), (200, Some(r#""tpm";r=65;t=21"#)));
     assert_eq!(alices_tokens(&limiter).await, 65);
-    // What the policy says.
+    // The cost of the policy.
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
     assert_eq!(alices_tokens(&limiter).await, 55);
 
@@ -193,7 +193,7 @@ async fn keys_are_checked_before_the_handler_runs() {
     assert_eq!(ask(&app, with_headers(&[])).await.status(), 400);
 }
 
-/// A policy that only observes refuses nobody: the handler finds what it asks for.
+/// A policy that only observes refuses no request, and the handler gets its lease.
 #[tokio::test]
 async fn without_a_key_where_the_policy_only_observes() {
     let (limiter, _) = memory();
@@ -208,7 +208,7 @@ async fn without_a_key_where_the_policy_only_observes() {
     };
     let app = Router::new().route("/", get(handler)).layer(layer(&limiter, bound().shadow()));
     assert_eq!(ask(&app, with_headers(&[])).await.status(), 200);
-    // So it does where its key is a mistake of the server's.
+    // The same if the key is missing because of a mistake of the server.
     let unset = bound().entity(keys::peer_ip()).shadow();
     let handler = async |limiter: BoundLimiter| assert!(limiter.acquire().await.is_ok());
     let app = Router::new().route("/", get(handler)).layer(layer(&limiter, unset));
@@ -216,7 +216,7 @@ async fn without_a_key_where_the_policy_only_observes() {
     assert_eq!(alices_tokens(&limiter).await, 100);
 }
 
-/// What passes this layer unlimited asks for nothing, least of all another layer.
+/// A request that this layer exempts is not charged, and does not use the limiter of an outer layer.
 #[tokio::test]
 async fn a_request_that_passes_unlimited_does_not_find_another_layers() {
     let (limiter, _) = memory();
@@ -268,7 +268,7 @@ async fn a_denied_consume_is_answered_by_the_layer_and_keeps_what_was_used() {
         lease.consume("tpm", 50).await?;
         Ok("done")
     };
-    // The layer further out has its own bucket, and keeps its charge: the handler has run.
+    // The outer layer has its own bucket and keeps its charge, because the handler has run.
     let outer = ten_tokens().resource(keys::fixed("outer"));
     let app = Router::new().route("/", get(handler)).layer(layer(&limiter, ten_tokens())).layer(layer(&limiter, outer));
     let response = ask(&app, from("alice")).await;
@@ -288,7 +288,7 @@ async fn mistakes_of_the_handler_are_a_500_and_an_event() {
     let app = Router::new().route("/", get(handler)).layer(layer(&memory().0, ten_tokens()));
     assert_eq!(ask(&app, from("alice")).await.status(), 500);
     assert!(events.text().contains("there is no limit rpm here"), "{}", events.text());
-    // Without a layer, too.
+    // The same without a layer.
     let bare = Router::new().route("/", get(async || Error::from(Invalid::NoLimits)));
     assert_eq!(ask(&bare, from("alice")).await.status(), 500);
 }

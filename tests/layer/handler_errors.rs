@@ -1,4 +1,4 @@
-//! Handlers that answer with an error: the answer is the layer's own, in the form that the request takes.
+//! Handlers that return an error: the answer is the layer's, in the form that the request needs.
 
 use std::convert::Infallible;
 
@@ -16,7 +16,7 @@ use tower::{Layer, ServiceExt};
 
 use super::world::{alices_tokens, ask, from, layer, memory, ten_tokens, text};
 
-/// The same of a policy whose layer acquires, and of one whose handler does.
+/// Returns a policy whose layer acquires, and one whose handler acquires.
 fn policies() -> [PolicyBuilder; 2] {
     [ten_tokens(), ten_tokens().acquire_in_handler()]
 }
@@ -40,7 +40,7 @@ async fn asks_too_much(request: Request<Body>, answer: Answer) -> Result<Respons
     Ok(answer(error))
 }
 
-/// What a service answers that has no router around it, and asks for more than is left.
+/// Returns the answer of a service without a router that asks for more than is left.
 async fn get_from(limiter: &RateLimiter, policy: PolicyBuilder, request: Request<Body>, answer: Answer) -> Got {
     let inner = tower::service_fn(move |request| asks_too_much(request, answer));
     let response = layer(limiter, policy).layer(inner).oneshot(request).await.unwrap();
@@ -60,7 +60,7 @@ async fn a_grpc_request_gets_a_status() {
         *request.method_mut() = Method::POST;
         request.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
         request.headers_mut().insert("te", "trailers".parse().unwrap());
-        // A status of HTTP is none of gRPC.
+        // An HTTP status is not a gRPC status.
         let answer = |error| (StatusCode::IM_A_TEAPOT, [("x-request-id", "7")], error).into_response();
         let got = get(policy, request, answer).await;
         assert_eq!((got.status, got.ends_with_head), (StatusCode::OK, true));
@@ -91,7 +91,7 @@ async fn a_head_request_gets_the_headers_alone() {
         assert_eq!(got.status, StatusCode::TOO_MANY_REQUESTS);
         let length = got.body.len();
         assert!(length > 100);
-        // A server puts it there.
+        // A server adds this header.
         got.headers.insert("content-length", length.into());
         assert_eq!(head.headers, got.headers);
         assert!(head.body.is_empty());
@@ -128,7 +128,7 @@ async fn an_answer_of_ones_own_is_told_that_status_and_has_the_last_word() {
     }
 }
 
-/// Rules go by what the client gets.
+/// Outcome rules use the status that the client gets.
 #[tokio::test]
 async fn that_status_is_settled_by() {
     use tollgate::layer::Outcome;

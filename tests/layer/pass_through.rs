@@ -1,4 +1,4 @@
-//! Bodies pass as they are, when they are there.
+//! Bodies pass through unchanged, frame by frame.
 
 use std::{
     collections::VecDeque,
@@ -20,7 +20,7 @@ use super::{
     world::{from, layer, memory, ten_tokens},
 };
 
-/// What one poll of a body gives.
+/// The result of one poll of a body.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Step {
     Pending,
@@ -30,7 +30,7 @@ pub(super) enum Step {
     End,
 }
 
-/// Gives one step a poll, then ends; never more.
+/// A body that yields one step at each poll and then ends. It must not be polled again.
 pub(super) struct Scripted {
     pub(super) steps: VecDeque<Step>,
     /// Keeps the lease open.
@@ -119,7 +119,7 @@ async fn step_by_step() {
                 assert_eq!(body.is_end_stream(), alone.is_end_stream(), "before {step:?}");
                 assert_eq!(body.size_hint().lower(), alone.size_hint().lower());
                 assert_eq!(body.size_hint().upper(), alone.size_hint().upper());
-                // In the poll that the inner body gave it in, and no other.
+                // The step comes in the same poll as from the inner body.
                 assert_eq!(&poll(&mut body), step);
                 assert_eq!(&poll(&mut alone), step);
             }

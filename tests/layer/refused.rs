@@ -1,5 +1,5 @@
-//! The store refuses what nobody mends by waiting: the role may not write, the credentials are unknown, the table is
-//! gone. Modes for outages do not hold then: they would switch the limits off for good.
+//! The store refuses for a reason that waiting does not change: the role may not write, the credentials are unknown, or
+//! the table is gone. The modes for outages do not apply then, because they would switch the limits off permanently.
 
 use tollgate::{
     Error, RateLimiter,
@@ -16,7 +16,7 @@ use super::{
     world::{Remote, alices_tokens, clock, hello, layer, status, ten_tokens, tokens},
 };
 
-/// With a breaker that opens by any failure.
+/// Starts a limiter whose breaker opens at the first failure.
 async fn start() -> Remote {
     let settings = RateLimiter::builder().clock(clock()).breaker(Breaker::new().failures(1));
     Remote::exactly(settings).await
@@ -37,7 +37,7 @@ async fn store_allow(remote: &Remote) {
     remote.limiter.config().resolve("alice", "api").await.unwrap();
 }
 
-/// A14: a role without `UpdateItem`, and all that is like it, under every mode.
+/// A role without `UpdateItem`, and similar refusals, in every mode.
 #[tokio::test]
 async fn a_lasting_refusal_is_answered_with_503_in_every_mode() {
     let refusals = [
@@ -68,7 +68,7 @@ async fn a_lasting_refusal_is_answered_with_503_in_every_mode() {
     assert_eq!(alices_tokens(&remote.limiter).await, 80);
 }
 
-/// The look-up of limits and parents, if nothing is known of the entity yet.
+/// The same for the look-up of limits and parents if nothing is known of the entity yet.
 #[tokio::test]
 async fn a_refused_look_up_is_no_outage_either() {
     let remote = start().await;
@@ -95,14 +95,14 @@ async fn a_table_that_is_gone_is_no_outage() {
         }
     }
     assert_eq!(remote.limiter.breaker_state(), BreakerState::Closed);
-    // Nor is another table of that name.
+    // Another table with that name is not an outage either.
     RateLimiter::open().client(client).await.unwrap();
     for app in &apps {
         assert_eq!(status(app, "alice").await, 503);
     }
 }
 
-/// After `shutdown` there is nothing to wait for.
+/// After `shutdown` there is no outage to wait for.
 #[tokio::test]
 async fn a_limiter_that_was_shut_down_is_no_outage() {
     let remote = start().await;
@@ -135,7 +135,7 @@ async fn the_missing_permission_is_told_once() {
     assert_eq!(refusal.missing_permission(), Some("dynamodb:PutItem"));
 }
 
-/// A policy that only observes never refuses.
+/// A policy that only observes refuses no request.
 #[tokio::test]
 async fn a_shadow_policy_passes_it() {
     let remote = start().await;

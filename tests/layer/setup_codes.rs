@@ -1,4 +1,5 @@
-//! Mistakes in the set-up: a 500, and a code that the event, a debug build's answer and the guide have in common.
+//! Mistakes in the set-up: the answer is a 500, and the event, the answer in debug builds and the guide have the same
+//! code.
 
 use axum::{
     Router,
@@ -23,7 +24,7 @@ fn policy() -> PolicyBuilder {
     per_user(Limit::per_minute("rpm", 10))
 }
 
-/// Every mistake that a request can meet, with the service that makes it.
+/// Returns every mistake that a request can meet, with a service that makes it.
 fn mistakes() -> Vec<(&'static str, Router)> {
     #[derive(Clone)]
     struct User;
@@ -53,7 +54,7 @@ async fn each_has_a_code_in_the_event_and_in_a_debug_builds_answer() {
         assert_eq!(body.contains(&format!("{code}: ")), cfg!(debug_assertions), "{code}: {body}");
         let text = events.text();
         assert!(text.contains("request setup") && text.contains(&format!("code=\"{code}\"")), "{code}: {text}");
-        // The code is a field of its own.
+        // The code is a separate field.
         assert!(!text.contains(&format!("message=\"{code}")), "{text}");
     }
 }
@@ -81,7 +82,7 @@ async fn errors_have_it_too() {
     assert_eq!(error.code(), Some("TG008"));
 }
 
-/// The texts of `TG` and three digits in `text`, in order, each once.
+/// Returns the codes, `TG` and three digits, in `text`: sorted, and each once.
 fn codes(text: &str) -> Vec<&str> {
     let mut codes: Vec<_> = text.match_indices("TG").filter_map(|(at, _)| text.get(at..at + 5)).collect();
     codes.retain(|code| code[2..].bytes().all(|byte| byte.is_ascii_digit()));

@@ -21,7 +21,7 @@ fn few() -> Limit {
 
 fn told() -> Router {
     let handler = async |lease: LeaseHandle, status: RateLimitStatus| {
-        // Whatever it says, there is something to settle.
+        // The lease can be settled with every verdict.
         lease.settle("rph", 1).unwrap();
         lease.consume("rph", 0).await.unwrap();
         Json(status)
@@ -84,7 +84,7 @@ async fn clients_are_told_only_if_wanted() {
     assert_eq!(told, [Some(r#""rph";t=1800"#.to_owned()), None, None]);
 }
 
-/// The header is a structured field, however long the wait would be, and where none would help.
+/// The header is a structured field even for very long waits, and if waiting does not help.
 #[tokio::test]
 async fn the_header_is_a_structured_field() {
     let widest = Limit::custom("x.Y-z_1", Limit::MAX_TOKENS, 1, Duration::from_secs(1_000_000_000)).unwrap();
@@ -114,16 +114,16 @@ async fn the_header_is_a_structured_field() {
 #[tokio::test]
 async fn nothing_is_refused_for_any_other_reason_either() {
     let (limiter, _) = memory();
-    // More than a full bucket holds.
+    // The cost exceeds the capacity.
     let estimate = |_: &tollgate::layer::RequestHead<'_>| Some(5);
     let app = told().layer(layer(&limiter, per_user(few()).estimate("rph", estimate).shadow()));
     assert_eq!(shadow_of(&app).await, json!({"verdict": "refused"}));
-    // No key, and no limits.
+    // There is no key, or there are no limits.
     let app = hello(layer(&limiter, per_user(few()).shadow()));
     assert_eq!(ask(&app, with_headers(&[])).await.status(), 200);
     let bare = tollgate::layer::Policy::builder().entity(keys::header("x-user")).resource(keys::fixed("api"));
     assert_eq!(status(&hello(layer(&limiter, bare.shadow())), "alice").await, 200);
-    // No store.
+    // The store is down.
     let settings = RateLimiter::builder().deadline(Duration::from_millis(200));
     let remote = Remote::with(settings).await;
     remote.engine.stop().await;

@@ -1,5 +1,5 @@
-//! A policy of one limit that nobody settles is decided and told of in a shorter way. Whatever happens, it
-//! comes to the same as the long one.
+//! A policy of one limit that nothing settles is decided and reported in a shorter way. The result is always the same
+//! as in the general way.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -22,7 +22,7 @@ use super::world::{left_of, poll_once};
 
 type Inner = BoxCloneSyncService<Request<Body>, Response<Body>, &'static str>;
 
-/// What the inner service does, by the request's path.
+/// Returns the inner service, whose answer depends on the request's path.
 fn inner() -> Inner {
     BoxCloneSyncService::new(tower::service_fn(async |request: Request<Body>| {
         let answer = |status: u16| {
@@ -54,7 +54,7 @@ fn inner() -> Inner {
     }))
 }
 
-/// One that refuses every other request itself.
+/// Returns an inner service with a layer of its own, which denies requests too.
 fn refusing() -> Inner {
     let policy = Policy::builder().entity(keys::fixed("all")).resource(keys::fixed("inner"));
     let policy = policy.limit(Limit::per_hour("inner", 1)).build().expect("a policy");
@@ -72,7 +72,7 @@ impl MapBody for RateLimit<Inner> {
     }
 }
 
-/// A way to come to the same.
+/// One of the ways that must have the same result.
 struct Way {
     limiter: RateLimiter,
     service: RateLimit<Inner>,
@@ -84,7 +84,7 @@ impl Way {
         Self { limiter, service: layer.layer(inner) }
     }
 
-    /// What a request comes to: status and headers, or how it failed.
+    /// Returns the result of a request as text: status and headers, or its failure.
     fn ask(&mut self, path: &str, address: IpAddr) -> String {
         let mut request = Request::new(Body::empty());
         *request.uri_mut() = path.parse().expect("a path");
@@ -117,17 +117,17 @@ fn ways(limit: &Limit, report: ReportLimits, error: &Outcome, inner: fn() -> Inn
         .on_error(error.clone())
         .on_panic(error.clone());
     let ways = vec![
-        // The shortest.
+        // The shortest way.
         Way::new(memory(), policy().without_handle(), inner()),
         // A handler may settle.
         Way::new(memory(), policy(), inner()),
-        // A rule may.
+        // A rule may settle.
         Way::new(memory(), policy().settle(limit.name().as_str(), Settle::header("x-none")), inner()),
-        // The cost is said.
+        // The policy states the cost.
         Way::new(memory(), policy().cost(limit.name().as_str(), 1), inner()),
-        // Nothing is known beforehand.
+        // The extractors are closures, so nothing is known in advance.
         Way::new(memory(), closure, inner()),
-        // The limit only might be stored.
+        // The limit may be replaced by a stored one.
         Way::new(
             memory(),
             Policy::builder()

@@ -13,7 +13,7 @@ pub(super) async fn serve(app: Router) -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
-    // Small frames go at once.
+    // Small frames are sent at once.
     let listener = listener.tap_io(|stream| stream.set_nodelay(true).expect("a socket"));
     tokio::spawn(async move { axum::serve(listener, app).await });
     address
@@ -27,7 +27,7 @@ pub(super) async fn send(address: SocketAddr, method: &str) -> TcpStream {
     stream
 }
 
-/// Reads until `end` has come.
+/// Reads until `end` has been received.
 pub(super) async fn read_until(stream: &mut TcpStream, end: &str) -> String {
     let mut read = Vec::new();
     while !String::from_utf8_lossy(&read).contains(end) {
@@ -37,18 +37,18 @@ pub(super) async fn read_until(stream: &mut TcpStream, end: &str) -> String {
     String::from_utf8_lossy(&read).into_owned()
 }
 
-/// Sends a request and reads the status and headers of the response.
+/// Sends a request and returns the status line and headers of the response.
 pub(super) async fn head(address: SocketAddr, method: &str) -> String {
     let mut stream = send(address, method).await;
     read_until(&mut stream, "\r\n\r\n").await
 }
 
-/// How many tasks there are, other than the caller.
+/// Returns the number of tasks other than the caller.
 pub(super) fn tasks() -> usize {
     tokio::runtime::Handle::current().metrics().num_alive_tasks()
 }
 
-/// Waits until this many tasks are left.
+/// Waits until at most this number of tasks is left.
 pub(super) async fn until_tasks(count: usize) {
     while tasks() > count {
         tokio::task::yield_now().await;

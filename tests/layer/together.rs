@@ -1,4 +1,4 @@
-//! Features that meet.
+//! Combinations of features.
 
 use axum::{Router, body::Body, response::IntoResponse, routing::get};
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use super::{
     world::{Remote, alices_tokens, app, ask, from, layer, left, memory, ten_tokens, text, tokens, with_headers},
 };
 
-/// Keeping a request's head for an answer keeps no lease.
+/// The head of a request is kept for a custom answer, but its lease is not.
 #[tokio::test]
 async fn an_answer_of_ones_own_does_not_hold_the_lease() {
     let (limiter, _) = memory();
@@ -25,7 +25,7 @@ async fn an_answer_of_ones_own_does_not_hold_the_lease() {
     assert_eq!(alices_tokens(&limiter).await, 70, "the body goes on, and no rule looks at it");
 }
 
-/// A handler that uses half, and then asks for more than there is.
+/// Returns a handler that uses half of the tokens, and then asks for more than are left.
 fn greedy(policy: PolicyBuilder) -> (tollgate::RateLimiter, Router) {
     let (limiter, _) = memory();
     let handler = async |lease: LeaseHandle| -> Response<Body> {
@@ -54,7 +54,7 @@ async fn a_handlers_error_is_settled_as_any_response() {
     }
 }
 
-/// The handler has run: to a layer further out its error is no denial of a layer further in.
+/// The handler has run, so its error does not count as a denial of an inner layer for an outer layer.
 #[tokio::test]
 async fn a_handlers_error_keeps_the_charge_of_a_layer_further_out() {
     let (limiter, app) = greedy(ten_tokens());
@@ -94,7 +94,7 @@ async fn the_header_of_shadow_limits_is_exposed() {
     assert!(!exposed(ten_tokens().shadow()).iter().any(|name| name == "x-ratelimit-shadow"));
 }
 
-/// A policy's key and its project, in one transaction; the lease is settled in both.
+/// A key and its project are charged in one transaction, and the lease is settled in both.
 #[tokio::test]
 async fn a_key_and_its_project_are_charged_in_one_transaction() {
     let Remote { engine: _engine, proxy, limiter } = Remote::start().await;
@@ -113,7 +113,7 @@ async fn a_key_and_its_project_are_charged_in_one_transaction() {
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
     let after = counts();
     assert_eq!(after[0] - before[0], 1);
-    // What it used beyond may be written by now, in each of them: that is all.
+    // Only the use beyond the estimate may be written by now, in each of them.
     assert!(after[1] - before[1] <= 2 && after[2] == before[2], "{before:?} {after:?}");
     assert_eq!(ask(&app, from("bob")).await.status(), 429);
     assert_eq!(left(&limiter, "bob", &tokens()).await, 100);

@@ -19,10 +19,10 @@ use super::{
 
 const DEADLINE: Duration = Duration::from_millis(200);
 
-/// What a busy machine may take on top of a deadline.
+/// The time that a busy machine may take in addition to a deadline.
 const SLACK: Duration = Duration::from_secs(2);
 
-/// The store's own deadline is far away: only that of the acquire can answer in time.
+/// The store's own deadline is far away, so only the deadline of the acquire can end the wait.
 fn impatient() -> Builder {
     RateLimiter::builder().deadline(DEADLINE).store_deadline(Duration::from_secs(60))
 }
@@ -89,7 +89,7 @@ async fn it_was_a_black_hole() {
     remote.proxy.set_fault(Fault::black_hole());
     assert_eq!(status(&app, "alice").await, 503);
     remote.proxy.clear_faults();
-    // Each try waits for its own deadline; the write that hangs is given up meanwhile.
+    // Each try waits for its own deadline. The write that hangs is given up meanwhile.
     let mut tries = 0;
     while status(&app, "alice").await != 200 {
         tries += 1;
@@ -100,7 +100,7 @@ async fn it_was_a_black_hole() {
 fn told() -> Router {
     let handler = async |lease: LeaseHandle, status: RateLimitStatus| {
         assert_eq!(lease.is_degraded(), status.degraded);
-        // Where there is nothing to adjust, that is no error either.
+        // Adjusting a lease that charges nothing is not an error.
         lease.adjust("tpm", 5).unwrap();
         lease.adjust("tpm", -5).unwrap();
         Json(status)

@@ -1,4 +1,4 @@
-//! The store does not answer, and this process decides by its share of the limits.
+//! The store does not answer, and this process decides by its local share of the limits.
 
 use std::{
     sync::{Arc, Mutex},
@@ -19,7 +19,7 @@ use super::{
     world::{Remote, alices_tokens, ask, clock, from, hello, layer, per_user, status, ten_tokens, text},
 };
 
-/// Half of 100 tokens a minute, of which a request costs 10.
+/// Half of 100 tokens a minute. A request costs 10.
 fn half() -> PolicyBuilder {
     ten_tokens().on_unavailable(OnUnavailable::Local { share: Share::one_of(2) })
 }
@@ -54,7 +54,7 @@ async fn up_to_the_share_and_the_clients_are_told() {
     assert_eq!(alices_tokens(&remote.limiter).await, 80, "what was granted here is not charged there");
 }
 
-/// What this process has granted while the store was down is no business of the store's, whenever it is settled.
+/// Tokens that this process granted while the store was down are settled locally, even after the store came back.
 #[tokio::test]
 async fn what_is_settled_after_the_store_came_back_is_settled_here() {
     let remote = start().await;
@@ -79,13 +79,13 @@ async fn what_is_settled_after_the_store_came_back_is_settled_here() {
     by_the_store.settle("tpm", 0).unwrap();
     drop(by_the_store);
     assert_eq!(alices_tokens(&remote.limiter).await, 100, "what it has granted is settled with it");
-    // Here 10 and 45 of 50 were granted, and the 10 given back.
+    // Locally, 10 and 45 of 50 tokens were granted, and the 10 were given back.
     remote.engine.stop().await;
     assert_eq!(status(&app, "alice").await, 429);
     assert_eq!(held.lock().unwrap().len(), 0);
 }
 
-/// Answers of one's own can tell a degraded denial from one of the store's.
+/// Custom answers can distinguish a local denial from a denial by the store.
 #[tokio::test]
 async fn a_denial_tells_too() {
     let remote = start().await;
@@ -142,7 +142,7 @@ async fn what_cannot_be_decided_here_is_blocked_whatever_is_stored() {
     let big = hello(layer(&remote.limiter, half().cost("tpm", 51)));
     assert_eq!(status(&big, "alice").await, 200);
     remote.engine.stop().await;
-    // Not alice: her bucket is known to be short, and no store is needed to say so.
+    // Alice's bucket is known to be short, so the test uses bob, whose request needs the store.
     let response = ask(&big, from("bob")).await;
     assert_eq!((response.status().as_u16(), text(&response, "retry-after")), (503, Some("1")));
 }

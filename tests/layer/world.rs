@@ -23,25 +23,25 @@ pub(super) fn clock() -> ManualClock {
     ManualClock::at(1_700_000_000_000)
 }
 
-/// Decides in place.
+/// Returns a limiter that decides in place.
 pub(super) fn memory() -> (RateLimiter, ManualClock) {
     let clock = clock();
     (RateLimiter::builder().clock(clock.clone()).build_memory(MemoryStore::new()), clock)
 }
 
-/// Decides through gates, without a network.
+/// Returns a limiter with gates, without a network.
 pub(super) fn gated() -> (RateLimiter, ManualClock) {
     let clock = clock();
     let limiter = patient().clock(clock.clone()).build(MemoryStore::new()).expect("a runtime");
     (limiter, clock)
 }
 
-/// Deadlines that no busy machine misses.
+/// Returns a builder with deadlines that no busy machine misses.
 fn patient() -> Builder {
     RateLimiter::builder().deadline(Duration::from_secs(30)).store_deadline(Duration::from_secs(30))
 }
 
-/// Decides through gates over the embedded engine, with a proxy between them.
+/// A limiter with gates over the embedded engine, with a proxy between them.
 pub(super) struct Remote {
     pub(super) engine: Engine,
     pub(super) proxy: Proxy,
@@ -53,7 +53,7 @@ impl Remote {
         Self::with(patient()).await
     }
 
-    /// Asks however often the store has failed: the clock stands still, and so would a breaker.
+    /// Starts without a breaker: its cool-down would depend on the clock, which stands still.
     pub(super) async fn with(settings: Builder) -> Self {
         Self::exactly(settings.clock(clock()).without_breaker()).await
     }
@@ -66,22 +66,22 @@ impl Remote {
     }
 }
 
-/// `limit` for every `x-user`, on the resource `api`.
+/// Returns a policy with `limit` for every `x-user`, on the resource `api`.
 pub(super) fn per_user(limit: Limit) -> PolicyBuilder {
     Policy::builder().entity(keys::header("x-user")).resource(keys::fixed("api")).limit(limit)
 }
 
-/// 100 tokens, of which a request costs 10 and the header `x-used` tells how many it was.
+/// 100 tokens. A request costs 10, and the header `x-used` reports the real use.
 pub(super) fn tokens() -> Limit {
     Limit::per_minute("tpm", 100)
 }
 
-/// See [`tokens`].
+/// Returns the policy of [`tokens`].
 pub(super) fn ten_tokens() -> PolicyBuilder {
     per_user(tokens()).cost("tpm", 10)
 }
 
-/// What `alice` has left of [`tokens`].
+/// Returns the tokens that `alice` has left of [`tokens`].
 pub(super) async fn alices_tokens(limiter: &RateLimiter) -> i64 {
     left(limiter, "alice", &tokens()).await
 }
@@ -99,7 +99,7 @@ pub(super) fn layer(limiter: &RateLimiter, policy: PolicyBuilder) -> RateLimitLa
     RateLimitLayer::new(limiter.clone(), policy.build().expect("a policy"))
 }
 
-/// A router that answers everything with `answer`, behind the layer.
+/// Returns a router that answers everything with `answer`, behind the layer.
 pub(super) fn app<R>(layer: RateLimitLayer, answer: impl Fn() -> R + Clone + Send + Sync + 'static) -> Router
 where
     R: IntoResponse + Send + 'static,
@@ -115,7 +115,7 @@ pub(super) fn from(user: &str) -> Request<Body> {
     with_headers(&[("x-user", user.as_bytes())])
 }
 
-/// A request with headers that need not be text.
+/// Returns a request with headers that need not be text.
 pub(super) fn with_headers(headers: &[(&'static str, &[u8])]) -> Request<Body> {
     let mut request = Request::new(Body::empty());
     *request.headers_mut() = header_map(headers);
@@ -148,7 +148,7 @@ pub(super) fn text<'a, B>(response: &'a Response<B>, header: &str) -> Option<&'a
     response.headers().get(header).map(|value| value.to_str().expect("text"))
 }
 
-/// Polls once, and is not woken.
+/// Polls once, without a waker.
 pub(super) fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }

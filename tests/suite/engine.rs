@@ -15,10 +15,10 @@ use aws_sdk_dynamodb::{
 };
 use tollgate_testkit::{Engine, Fault, Proxy};
 
-/// The address of another engine than the embedded one, such as `127.0.0.1:4566`.
+/// The variable with the address of another engine, such as `127.0.0.1:4566`.
 const ENDPOINT: &str = "TOLLGATE_ENGINE_ENDPOINT";
 
-/// Says once, past what captures the output of tests that pass, that `what` is skipped.
+/// Prints once that `what` is skipped, even if the test harness captures the output of passing tests.
 pub(crate) fn skipped(what: &'static str) {
     static SAID: Mutex<Vec<&str>> = Mutex::new(Vec::new());
     let mut said = SAID.lock().unwrap();
@@ -29,12 +29,12 @@ pub(crate) fn skipped(what: &'static str) {
     }
 }
 
-/// An engine that shows a test nothing but its own tables.
+/// An engine that shows a test only its own tables.
 pub(crate) enum TestEngine {
-    /// One of its own.
+    /// An engine of its own.
     Embedded(Engine),
-    /// One for all, in which every test is another account: twelve digits for an access key. The
-    /// proxy before it is what a test can stop.
+    /// One engine for all tests. Each test has an account of its own: its access key is twelve digits. A test can stop
+    /// the proxy in front of it.
     Shared { account: String, front: Proxy },
 }
 
@@ -59,7 +59,7 @@ impl TestEngine {
         format!("http://{}", self.address())
     }
 
-    /// What an SDK client of another process takes for an access key.
+    /// Returns the access key for an SDK client in another process.
     pub(crate) fn access_key(&self) -> &str {
         match self {
             Self::Embedded(_) => "test",
@@ -74,7 +74,7 @@ impl TestEngine {
         }
     }
 
-    /// A client that goes through a proxy before this engine.
+    /// Returns a client that reaches this engine through a proxy.
     pub(crate) fn through(&self, proxy: &Proxy) -> Client {
         Client::from_conf(self.config_through(proxy).build())
     }
@@ -84,7 +84,8 @@ impl TestEngine {
         proxy.dynamodb_config().credentials_provider(credentials)
     }
 
-    /// The embedded engine, for what no other can do; a test that needs it is skipped, and says so.
+    /// Returns the embedded engine, for features that no other engine has. Without it, the test is skipped, and that is
+    /// printed.
     pub(crate) fn embedded(&self) -> Option<&Engine> {
         match self {
             Self::Embedded(engine) => Some(engine),

@@ -1,14 +1,14 @@
-//! Fleets of simulated processes on one store: what they are granted, what they write, how they share.
+//! Fleets of simulated processes on one store: their grants, their writes, and their shares.
 
 use std::time::Duration;
 
 use tollgate::{Limit, limiter::Prefetch};
 use tollgate_testkit::fleet::{Fleet, Load, Outcome};
 
-/// Long enough for what is not measured exactly. A debug build takes about as long.
+/// Long enough for rough measurements. A debug build takes about as long.
 const SHORT: Duration = Duration::from_secs(4);
 
-/// Processes that are asked for so many times what one key gains: 1000 tokens per second.
+/// Creates processes that get `times` as many requests as one key refills, which is 1000 tokens per second.
 fn one_key(processes: usize, times: f64) -> Fleet {
     Fleet::new(processes).load(Load::open(1000.0 * times)).warm_up(Duration::from_secs(2)).measure(SHORT)
 }
@@ -23,7 +23,7 @@ fn saturated_processes_share_all_there_is_and_no_more() {
         let outcome = one_key(processes, 2.0).measure(Duration::from_secs(8)).run();
         assert_nothing_minted(&outcome);
         assert!(outcome.utilisation >= 0.995, "{outcome:?}");
-        // An item takes 1000 writes a second, and 16 processes would make more of them.
+        // An item takes 1000 writes a second, and 16 processes would send more.
         assert!(outcome.unavailable * 50 < outcome.requests, "{outcome:?}");
         assert!(outcome.per_second(outcome.throttled) < 50.0, "{outcome:?}");
     }
@@ -67,7 +67,7 @@ fn a_key_that_is_written_more_often_than_an_item_can_be_is_split() {
     assert!(outcome.splits > 0, "{outcome:?}");
     assert!(outcome.utilisation >= 0.97, "{outcome:?}");
     assert!(outcome.unavailable * 20 < outcome.requests, "{outcome:?}");
-    // Costs that no shard holds are drawn from several of them.
+    // Costs that no shard can hold are drawn from several shards.
     let large = one_key(128, 2.0).load(Load::open(40.0).cost(40)).measure(SHORT / 2).run();
     assert_nothing_minted(&large);
 }
@@ -111,7 +111,7 @@ fn a_flood_against_an_exhausted_key_is_not_written() {
     }
 }
 
-/// Nobody gets less than half of the mean, and nobody more than twice of it.
+/// Asserts that each task gets at least half of the mean, and at most twice the mean.
 fn assert_fair(outcome: &Outcome, least: u64) {
     let grants = &outcome.of_tasks;
     let mean = grants.iter().sum::<u64>() as f64 / grants.len() as f64;

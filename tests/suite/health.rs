@@ -1,4 +1,4 @@
-//! Whether the store answers, and what it is.
+//! Ping and status: if the store answers, and which table and versions it has.
 
 use std::{sync::Arc, time::Duration};
 
@@ -66,7 +66,7 @@ async fn status_tells_table_namespace_and_versions() {
     let json = serde_json::to_value(&status).unwrap();
     assert_eq!((&json["available"], &json["store"]["version"]["schema_version"]), (&true.into(), &"0.10.0".into()));
 
-    // The table moved on while the limiter was running.
+    // The table is upgraded while the limiter is running.
     let mut item = engine.item(STACK, "_/SYSTEM#", "#VERSION").await.unwrap();
     item.insert("schema_version".into(), AttributeValue::S("1.0.0".into()));
     engine.client().put_item().table_name(STACK).set_item(Some(item)).send().await.unwrap();
@@ -112,7 +112,7 @@ fn memory_answers_without_timers() {
     });
 }
 
-/// A store of a user's own, which has no diagnostics.
+/// A user's own store, without diagnostics.
 #[derive(Debug)]
 struct Plain {
     buckets: MemoryStore,

@@ -1,4 +1,4 @@
-//! Joining a stack: what is created, what is found, what is refused.
+//! Opening a stack: what is created, what is found, and what is refused.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -26,7 +26,7 @@ async fn describe(client: &Client, table: &str) -> TableDescription {
     client.describe_table().table_name(table).send().await.unwrap().table.unwrap()
 }
 
-/// All registry items of a table.
+/// Returns all registry items of a table.
 async fn registry(client: &Client, table: &str) -> Vec<Item> {
     client
         .query()
@@ -45,7 +45,7 @@ fn text<'a>(item: &'a Item, attribute: &str) -> &'a str {
     item.get(attribute).unwrap_or_else(|| panic!("no {attribute}: {item:?}")).as_s().unwrap()
 }
 
-/// What is left of an item without a time of now, which has to be one.
+/// Returns the item without `attribute`, which must be a time in the format of the registry.
 fn undated(mut item: Item, attribute: &str) -> Item {
     let date = item.remove(attribute).unwrap_or_else(|| panic!("no {attribute}"));
     let date = date.as_s().unwrap();
@@ -195,7 +195,7 @@ async fn another_namespace_of_the_table_is_added() {
     let other = open("other").await.unwrap();
     assert_eq!(registry(&engine.client(), STACK).await.len(), 5);
 
-    // Their buckets are apart.
+    // The namespaces have separate buckets.
     let limit = Limit::per_minute("rpm", 1);
     one.acquire("user-1", "api").limits(limit.clone()).await.unwrap().commit();
     other.acquire("user-1", "api").limits(limit).await.unwrap().commit();
@@ -220,7 +220,7 @@ async fn eight_at_once_register_one_namespace() {
     }
     assert_eq!(registry(&engine.client(), STACK).await.len(), 3);
 
-    // They share its buckets.
+    // The limiters share its buckets.
     let limit = Limit::per_day("rpd", 8);
     for limiter in &limiters {
         limiter.acquire("user-1", "api").limits(limit.clone()).await.unwrap().commit();
@@ -250,7 +250,7 @@ async fn joins_only_what_exists() {
     assert!(engine.client().list_tables().send().await.unwrap().table_names().is_empty());
 }
 
-/// Says that it has provisioned, and has not.
+/// A provisioner that reports success and creates nothing.
 struct Idle;
 
 impl Provision for Idle {
@@ -266,7 +266,7 @@ async fn a_table_that_is_not_there_after_provisioning_is_not_found() {
     assert!(matches!(error, Error::Stack(StackError::NotFound { .. })), "{error:?}");
 }
 
-/// Changes what the version record says: `None` takes an attribute away.
+/// Changes the version record; `None` removes the attribute.
 async fn set_version(client: &Client, attribute: &str, value: Option<AttributeValue>) {
     let records = registry(client, STACK).await;
     let mut version = records.into_iter().find(|item| text(item, "SK") == "#VERSION").unwrap();
@@ -392,7 +392,7 @@ async fn a_store_that_is_down_is_an_error() {
     assert_eq!(error.category(), ErrorCategory::Infrastructure);
 }
 
-/// The limiter of the other process of [`names_come_from_the_environment`].
+/// The limiter in the child process of [`names_come_from_the_environment`].
 #[tokio::test]
 #[ignore = "run by another test, with an environment"]
 async fn opens_what_the_environment_names() {
@@ -431,7 +431,7 @@ async fn names_come_from_the_environment() {
     }
 }
 
-/// The limiter of the other process of [`what_is_wrong_with_the_environment_is_one_line`].
+/// The limiter in the child process of [`what_is_wrong_with_the_environment_is_one_line`].
 #[tokio::test]
 #[ignore = "run by another test, with an environment"]
 async fn says_why_it_does_not_open() {
@@ -439,7 +439,7 @@ async fn says_why_it_does_not_open() {
     println!("\ntext: {error}\ndebug: {error:?}");
 }
 
-/// D12: a region or an endpoint that is missing or wrong.
+/// A region or an endpoint that is missing or wrong.
 #[tokio::test]
 async fn what_is_wrong_with_the_environment_is_one_line() {
     let keys = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
@@ -475,7 +475,7 @@ async fn what_is_wrong_with_the_environment_is_one_line() {
             |word: &str| output.lines().find_map(|line| line.strip_prefix(word)).unwrap_or_else(|| panic!("{output}"));
         let text = line("text: ");
         assert!(told.iter().all(|told| text.contains(told)), "{variables:?}: {text}");
-        // All of it in one line, in `Debug` too: that is how `main` tells it.
+        // The text is one line, in `Debug` too, because `main` prints an error with `Debug`.
         assert!(line("debug: ").len() < 1000, "{output}");
         assert!(!text.contains("\\n") && text.len() < 500, "{text}");
     }

@@ -1,4 +1,4 @@
-//! Opening, and calls for what is stored, if the table does not answer, is not ready, or is not one of ours.
+//! Opening, and calls for stored records, if the table does not answer, is not ready, or was not made by this crate.
 
 use std::{
     collections::HashMap,
@@ -29,7 +29,7 @@ use crate::engine::TestEngine;
 
 const STACK: &str = "rate-limits";
 
-/// More than anything but a hang takes.
+/// Longer than anything here takes unless it hangs.
 const NEVER: Duration = Duration::from_secs(60);
 
 /// The events of this thread.
@@ -71,7 +71,7 @@ fn stack_error(error: Error) -> StackError {
     }
 }
 
-/// C1: a listener that accepts and never answers.
+/// A listener accepts the connection and never answers.
 #[tokio::test]
 async fn opening_ends_at_an_endpoint_that_never_answers() {
     let events = Events::collect();
@@ -96,7 +96,7 @@ async fn opening_ends_at_an_endpoint_that_never_answers() {
     silent.abort();
 }
 
-/// C1: whichever call it is that gets no answer.
+/// Each of the calls in turn gets no answer.
 #[tokio::test]
 async fn every_step_of_opening_has_the_deadline() {
     for operation in ["GetItem", "CreateTable", "DescribeTable", "UpdateTimeToLive", "PutItem", "TransactWriteItems"] {
@@ -109,7 +109,7 @@ async fn every_step_of_opening_has_the_deadline() {
     }
 }
 
-/// C1: calls for what is stored beside buckets.
+/// Calls for stored records have deadlines too.
 #[tokio::test]
 async fn every_call_for_what_is_stored_has_a_deadline() {
     let engine = TestEngine::start().await;
@@ -164,7 +164,7 @@ async fn every_call_for_what_is_stored_has_a_deadline() {
     );
 }
 
-/// B7: a table that is being deleted. Its status is told, and it is made anew.
+/// The table is being deleted. Its status is logged, and it is created again.
 #[tokio::test]
 async fn a_table_that_is_being_deleted_is_made_anew() {
     let events = Events::collect();
@@ -178,7 +178,7 @@ async fn a_table_that_is_being_deleted_is_made_anew() {
     assert!(text.contains("table not ready") && text.contains("DELETING"), "{text}");
 }
 
-/// B7: a status that does not pass by itself.
+/// A status that does not change without help.
 #[tokio::test]
 async fn a_table_that_nobody_can_use_is_told_by_its_status() {
     let engine = TestEngine::start().await;
@@ -195,7 +195,7 @@ fn described(status: &str) -> ErrorAnswer {
     ErrorAnswer::raw(200, json!({ "Table": { "TableName": STACK, "TableStatus": status } }))
 }
 
-/// A table with these keys and indexes.
+/// Creates a table with these keys and indexes.
 async fn table(client: &Client, keys: (&str, &str), indexes: &[(&str, &str, &str)]) {
     let schema = |hash: &str, range: &str| {
         let key = |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
@@ -228,7 +228,7 @@ async fn table(client: &Client, keys: (&str, &str), indexes: &[(&str, &str, &str
         .unwrap();
 }
 
-/// B8: a table that somebody else has made for something else.
+/// The table was created by somebody else for another purpose.
 #[tokio::test]
 async fn a_table_that_is_not_ours_is_refused_and_left_alone() {
     let ours = [("GSI1", "GSI1PK", "GSI1SK"), ("GSI2", "GSI2PK", "GSI2SK"), ("GSI3", "GSI3PK", "GSI3SK")];
@@ -253,13 +253,13 @@ async fn a_table_that_is_not_ours_is_refused_and_left_alone() {
         let items = engine.client().scan().table_name(STACK).send().await.unwrap();
         assert_eq!(items.count(), 0, "nothing was written");
     }
-    // With all of them it is one.
+    // A table with all the indexes, and one more, is accepted.
     let engine = TestEngine::start().await;
     table(&engine.client(), ("PK", "SK"), &fourth("GSI4PK", "GSI4SK")).await;
     RateLimiter::open().stack(STACK).client(engine.client()).await.unwrap();
 }
 
-/// B9: a record of a namespace that would open something else.
+/// An invalid record of a namespace is refused, because it would open something else.
 #[tokio::test]
 async fn a_namespace_record_that_makes_no_sense_is_refused_by_name() {
     let engine = TestEngine::start().await;

@@ -1,4 +1,4 @@
-//! Planned writes, executed on a store that others have written since, against a bucket that knows all.
+//! Planned writes on a store that others have written to since the image, compared with a perfect bucket.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tollgate::{
 
 const NAMES: [&str; 2] = ["a", "b"];
 
-/// The anchor of every bucket at first: epoch ms.
+/// The first anchor of every bucket, epoch ms.
 const START: i64 = 1_000_000_000;
 
 fn ratio(numerator: i128, denominator: i128) -> BigRational {
@@ -35,7 +35,7 @@ fn key() -> BucketKey {
     BucketKey::new("e".try_into().unwrap(), "r".try_into().unwrap())
 }
 
-/// The memory store answers at once.
+/// Returns the result of a future of the memory store, which is ready at the first poll.
 fn now_or_never<T>(mut future: StoreFuture<'_, T>) -> T {
     let waker = std::task::Waker::noop();
     match future.as_mut().poll(&mut std::task::Context::from_waker(waker)) {
@@ -73,7 +73,7 @@ impl Ideal {
         grown.min(self.cap())
     }
 
-    /// What `changes` leave after `elapsed` ms, `new` parameters taking hold.
+    /// Returns the limit after `elapsed` ms and after `changes`; with `new`, the parameters change.
     fn changed(&self, changes: &Changes, name: &LimitName, elapsed: i64, new: Option<Parameters>) -> Self {
         let (give, debit) =
             changes.get(name).map_or((0, 0), |change| (change.give, change.spend.saturating_add(change.take)));
@@ -85,7 +85,7 @@ impl Ideal {
     }
 }
 
-/// A bucket that knows all.
+/// A perfect bucket.
 #[derive(Clone, Debug)]
 struct Oracle {
     at: i64,
@@ -119,22 +119,23 @@ impl Oracle {
         Self { at: now.max(self.at), limits }
     }
 
-    /// Whether a spend took what is not there. `self` is the bucket after it.
+    /// Returns true if a spend took tokens that the bucket did not have. `self` is the bucket after the spend.
     fn is_short(&self, changes: &Changes) -> bool {
         self.limits
             .iter()
             .any(|(name, ideal)| changes.get(name).is_some_and(|change| change.spend > 0) && ideal.tokens < whole(0))
     }
 
-    /// Whether the stored state is this one, to the fraction of a millitoken, at the oracle's time and after. A
-    /// limit that `update` sets to its capacity without moving the anchor keeps the fraction of a millitoken that it has above it.
+    /// Asserts that the stored state equals this one, to the fraction of a millitoken, at the oracle's time and later.
+    /// A limit that `update` sets to its capacity without moving the anchor keeps the fraction of a millitoken above
+    /// it.
     fn agrees(&self, state: &BucketState, update: &Update) -> Result<(), TestCaseError> {
         prop_assert_eq!(self.limits.len(), state.limits.len());
         for (name, ideal) in &self.limits {
             let limit = state.limit(name).unwrap();
             prop_assert_eq!(ideal.parameters, limit.parameters);
             let line = update.lines.iter().find(|line| line.limit == *name);
-            // A limit that is only refilled has no ceiling: its level is cut when it is read.
+            // A limit that is only refilled has no ceiling. Its level is cut when it is read.
             let is_cut = line.is_some_and(|line| line.ceiling.is_some());
             prop_assert!(!is_cut || limit.level.tokens <= limit.rate.capacity(), "above the cap: {:?}", limit);
             let is_set = line.is_some_and(|line| matches!(line.tokens, TokenChange::Set(_)));
@@ -145,7 +146,7 @@ impl Oracle {
                     prop_assert!(stored >= ideal.after(later), "{} {later} ms later: {:?}", name, limit);
                     prop_assert!(stored < ideal.after(later) + whole(1), "{} {later} ms later: {:?}", name, limit);
                 } else if state.refilled_at > self.at {
-                    // A move in the millisecond of the last one: nothing is refilled until the next.
+                    // A move in the same millisecond as the last one: nothing is refilled until the next millisecond.
                     prop_assert!(stored <= ideal.after(later), "{} {later} ms later: {:?}", name, limit);
                     prop_assert!(stored >= ideal.after(later - 1), "{} {later} ms later: {:?}", name, limit);
                 } else {
@@ -156,7 +157,7 @@ impl Oracle {
         Ok(())
     }
 
-    /// Whether no limit is still filling when the bucket counts as gone: it comes back full.
+    /// Returns true if every limit is full when the bucket expires. An expired bucket is full when it is created again.
     fn is_full_when_gone(&self, state: &BucketState) -> bool {
         let Some(seconds) = state.expires_at else { return true };
         let gone = seconds.saturating_mul(1000);
@@ -168,7 +169,7 @@ impl Oracle {
     }
 }
 
-/// A store that holds exactly `state`'s limits.
+/// Returns a store that holds exactly the limits of `state`.
 fn store(state: &BucketState) -> MemoryStore {
     let store = MemoryStore::new();
     let create = Create {
@@ -196,8 +197,8 @@ fn read(store: &MemoryStore) -> BucketState {
     now_or_never(store.read(&key())).unwrap()
 }
 
-/// Plans from `image`, executes, and checks the result against the truth that the store holds; from a refusal
-/// on, once more. Returns the bucket as it is then.
+/// Plans from `image`, executes the write, and checks the result against the state of the store. After a refusal, tries
+/// once more. Returns the bucket afterwards.
 fn attempt(
     store: &MemoryStore,
     image: &BucketState,
@@ -210,14 +211,15 @@ fn attempt(
     let mut known = image.clone();
     for attempt in 0..2 {
         let update = plan::update(&known, changes, wanted, now, WriteId::from_number(1));
-        // A move in the millisecond of the last one moves the anchor ahead by one, and brings nothing of it.
+        // A move in the same millisecond as the last one moves the anchor ahead by 1 ms, without the refill of that
+        // millisecond.
         let at = update.anchor.moves_to().unwrap_or(now);
         prop_assert!(at <= now.max(known.refilled_at + 1), "{:?}", update);
         let oracle = Oracle::of(&truth).changed(changes, wanted, now);
         match execute(store, &update) {
             Outcome::Applied(state) => {
                 prop_assert!(!oracle.is_short(changes), "granted what is not there: {:?}", update);
-                // The plan brings parameters up to date only if its image differs from what is wanted.
+                // The plan updates parameters only if its image differs from what is wanted.
                 if known.limits.iter().all(|known| truth.limit(&known.name).unwrap().parameters == known.parameters) {
                     oracle.agrees(&state, &update)?;
                 }
@@ -241,7 +243,7 @@ fn attempt(
     Ok(known)
 }
 
-/// Small numbers that meet at their edges, and the ends of an `i64`.
+/// Returns small numbers close to each other, and the extremes of an `i64`.
 fn amount(least: i64) -> impl Strategy<Value = i64> {
     prop_oneof![
         8 => least..10i64,
@@ -258,7 +260,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    /// Tokens at, just below and far from the cap, in debt too; a remainder where the bucket is not full.
+    /// Levels at, just below and far below the capacity, also in debt. There is a remainder if the bucket is not full.
     fn level(parameters: Parameters)(
         tokens in prop_oneof![
             Just(parameters.capacity()),
@@ -292,19 +294,19 @@ prop_compose! {
     }
 }
 
-/// The earliest expiry that plans leave behind: no limit is still filling, whether nobody takes from it or
-/// somebody takes all of it. Epoch seconds.
+/// Returns the earliest expiry that plans leave: every limit is full by then, whether nothing or everything is taken
+/// from it. Epoch seconds.
 fn until_full(state: &BucketState) -> i64 {
     let waits = state.limits.iter().map(|limit| {
         let rate = limit.rate;
         rate.wait(limit.level, rate.capacity()).unwrap().max(rate.time_to_fill())
     });
     let full = state.refilled_at.saturating_add(waits.max().unwrap());
-    // Time enough for the test itself.
+    // Time for the test itself.
     (full / 1000).saturating_add(10)
 }
 
-/// What one request or settled lease does.
+/// Returns the changes of one request or settled lease.
 fn changes() -> impl Strategy<Value = Changes> {
     let one = |name: &'static str| {
         prop_oneof![
@@ -332,7 +334,7 @@ fn only(changes: &Changes, state: &BucketState, wanted: &[Limit]) -> Changes {
     for change in changes.iter() {
         let wanted = wanted.iter().find(|limit| *limit.name() == change.limit);
         if state.limit(&change.limit).is_none() {
-            // A limit that is added begins full: what it cannot hold is not asked of it.
+            // An added limit begins full. The request must not ask for more than it can hold.
             let Some(wanted) = wanted else { continue };
             all.spend(&change.limit, change.spend.min(Parameters::from(wanted).capacity()));
             continue;
@@ -350,7 +352,7 @@ prop_compose! {
     }
 }
 
-/// Mostly nothing to bring the bucket to, else new parameters, or another limit.
+/// Returns no wanted limits in most cases, or else new parameters or another limit.
 fn wanted() -> impl Strategy<Value = Vec<Limit>> {
     prop_oneof![
         4 => Just(Vec::new()),
@@ -364,7 +366,7 @@ fn age() -> impl Strategy<Value = i64> {
     prop_oneof![1 => Just(0i64), 4 => 0i64..20, 4 => 0i64..1000, 4 => 0i64..100_000, 1 => -5_000i64..0]
 }
 
-/// How the tokens of an image differ from the truth.
+/// Returns by how much the tokens of an image differ from the real ones.
 fn staleness() -> impl Strategy<Value = i64> {
     prop_oneof![2 => Just(0i64), 4 => -20i64..20, 4 => -6_000i64..6_000]
 }
@@ -372,7 +374,7 @@ fn staleness() -> impl Strategy<Value = i64> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, max_shrink_iters: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Others have spent and given back since: the tokens differ, the anchor does not.
+    /// Others have spent and given back since the image: the tokens differ, the anchor does not.
     #[test]
     fn a_write_from_stale_tokens_is_exact_or_refused(
         truth in bucket(), changes in changes(), wanted in wanted(), age in age(), stale in [staleness(), staleness()]
@@ -386,7 +388,7 @@ proptest! {
         attempt(&store(&truth), &image, &changes, &wanted, START + age)?;
     }
 
-    /// A peer has set another capacity since, and nothing else.
+    /// A peer has set another capacity since the image, and nothing else.
     #[test]
     fn a_write_from_a_stale_capacity_is_refused_and_then_exact(
         truth in bucket(), changes in changes(), age in age(), capacity in amount(0)
@@ -402,7 +404,7 @@ proptest! {
         attempt(&store(&truth), &image, &changes, &[], START + age)?;
     }
 
-    /// Processes that each know only what their own last write showed them.
+    /// Each process knows only what its own last write showed.
     #[test]
     fn many_processes_are_one_exact_bucket(
         first in bucket(),
@@ -416,15 +418,15 @@ proptest! {
             if read(&store).is_expired(now) {
                 break;
             }
-            // What its image does not have, a process does not settle.
+            // A process does not settle limits that its image does not have.
             let changes = only(&only(&changes, &read(&store), &wanted), &images[process], &wanted);
             images[process] = attempt(&store, &images[process], &changes, &wanted, now)?;
         }
     }
 }
 
-/// A fast limit becomes a slow one. What its bucket owes by now takes far longer to pay back then than the
-/// stale image shows.
+/// A fast limit becomes a slow one. At the new rate, the bucket's debt takes far longer to pay back than the stale
+/// image shows.
 #[test]
 fn a_slower_limit_does_not_forget_a_debt_that_it_has_not_seen() {
     let fast = Parameters::new(10_000, 10_000, 10).unwrap();

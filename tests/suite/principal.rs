@@ -1,4 +1,4 @@
-//! Whom the history names.
+//! The principal that the history names.
 
 use std::{
     convert::Infallible,
@@ -35,7 +35,7 @@ enum Answer {
     Never,
 }
 
-/// Answers `GetCallerIdentity`, and counts how often it was asked.
+/// A server that answers `GetCallerIdentity` and counts the requests.
 struct Sts {
     address: SocketAddr,
     asked: Arc<AtomicU64>,
@@ -103,7 +103,7 @@ async fn respond(answer: Answer) -> Result<Response<String>, Infallible> {
     Ok(Response::builder().status(status).header("content-type", "text/xml").body(body).unwrap())
 }
 
-/// Two changes, and whom the history names for them.
+/// Makes two changes and returns the principals that the history names for them.
 async fn principals(limiter: &RateLimiter) -> Vec<Option<String>> {
     let id = EntityId::new("user-1").unwrap();
     limiter.entities().create(Entity::new(id.clone())).await.unwrap();
@@ -124,7 +124,7 @@ async fn the_caller_is_asked_for_once_by_the_first_change() {
     assert_eq!(sts.asked(), 0, "a request is nobody's change");
     assert_eq!(principals(&limiter).await, [Some(ARN.to_owned()), Some(ARN.to_owned())]);
 
-    // A limiter of another namespace knows it too.
+    // A limiter of another namespace uses the same principal.
     limiter.namespaces().register(&"red".try_into().unwrap()).await.unwrap();
     let red = limiter.namespace("red").await.unwrap();
     assert_eq!(principals(&red).await[0].as_deref(), Some(ARN));
@@ -161,7 +161,7 @@ async fn a_client_of_the_users_own_asks_nobody() {
     assert_eq!(principals(&limiter).await, [None, None]);
 }
 
-/// The limiter of the other process of [`another_endpoint_asks_nobody_unless_sts_has_one_too`].
+/// The limiter in the child process of [`another_endpoint_asks_nobody_unless_sts_has_one_too`].
 #[tokio::test]
 #[ignore = "run by another test, with an environment"]
 async fn changes_something_as_the_environment_says() {

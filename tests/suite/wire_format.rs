@@ -1,4 +1,4 @@
-//! Bucket items as they stand in the table, attribute by attribute.
+//! Bucket items in the table, compared attribute by attribute.
 
 mod rows;
 
@@ -13,7 +13,7 @@ type Item = HashMap<String, AttributeValue>;
 
 const STACK: &str = "rate-limits";
 
-/// When the first request comes: epoch ms.
+/// The time of the first request, epoch ms.
 const NOW: i64 = 1_895_501_026_519;
 
 struct Fixture {
@@ -25,7 +25,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    /// No Python client is expected: the table is ours.
+    /// Opens a limiter that expects no Python client, because it has created the table.
     async fn open() -> Self {
         Self::mixed(false).await
     }
@@ -56,7 +56,7 @@ impl Fixture {
         self.engine.item(STACK, &key, "#STATE").await.expect("there is a bucket")
     }
 
-    /// The numbers of the item.
+    /// Returns numbers of the item.
     async fn numbers<const N: usize>(&self, attributes: [&str; N]) -> [i64; N] {
         let item = self.item().await;
         attributes.map(|attribute| number(&item, attribute))
@@ -66,7 +66,7 @@ impl Fixture {
         self.client.put_item().table_name(STACK).set_item(Some(item)).send().await.unwrap();
     }
 
-    /// The item as another client of the table writes it at the first acquire, after 1 and 100 tokens.
+    /// Returns the item that another client of the table writes at the first acquire, after 1 and 100 tokens.
     fn peer_item(&self) -> Item {
         let ns = &self.namespace;
         let mut item: Item = [
@@ -124,10 +124,10 @@ fn names(item: &Item) -> Vec<&str> {
     names
 }
 
-/// An hour after the first request: seven times the minute that the buckets take to fill would be less.
+/// An hour after the first request. Seven times the time to fill, which is a minute, would be less.
 const TTL: i64 = 1_895_504_627;
 
-/// Tokens and consumption of both limits and of the internal one.
+/// Tokens and consumption of both limits and of the write counter.
 const TOKENS: [&str; 6] = ["b_rpm_tk", "b_rpm_tc", "b_tpm_tk", "b_tpm_tc", "b_wcu_tk", "b_wcu_tc"];
 const TIMES: [&str; 2] = ["rf", "ttl"];
 
@@ -177,11 +177,11 @@ async fn a_write_that_moves_the_times_keeps_the_remainder() {
     let fixture = Fixture::mixed(true).await;
     fixture.acquire(1, 100).await.commit();
     let before = fixture.item().await;
-    // More than is stored: in a mixed fleet, a write that counts on the refill moves the anchor.
+    // The cost exceeds the stored tokens. In a mixed fleet, a write that relies on the refill moves the anchor.
     fixture.advance(3_037);
     fixture.acquire(1, 940).await.commit();
 
-    // 3037 ms bring 253 5/60 and 50616 40/60 millitokens.
+    // 3037 ms refill 253 5/60 and 50616 40/60 millitokens.
     assert_eq!(fixture.numbers(TOKENS).await, [3_253, 2_000, 10_616, 1_040_000, 999_000, 1_000]);
     assert_eq!(fixture.numbers(["b_rpm_fr", "b_tpm_fr"]).await, [5_000, 40_000]);
     assert_eq!(fixture.numbers(["rf", "la", "ttl"]).await, [NOW + 3_037, NOW + 3_037, TTL + 3]);
@@ -190,7 +190,7 @@ async fn a_write_that_moves_the_times_keeps_the_remainder() {
     expected.sort_unstable();
     assert_eq!(names(&fixture.item().await), expected);
 
-    // The remainder counts: 12 times 40/60 leaves nothing over.
+    // The remainder counts: 12 times 40/60 leaves no remainder.
     fixture.advance(11 * 3_037);
     fixture.acquire(0, 100).await.commit();
     assert_eq!(fixture.numbers(["b_rpm_tk", "b_rpm_fr"]).await, [5_000, 0], "full");
@@ -206,7 +206,7 @@ async fn a_refill_to_the_cap_leaves_a_full_bucket_less_the_cost() {
         fixture.acquire(1, 100).await.commit();
         assert_eq!(fixture.numbers(TOKENS).await, [rpm, 6_000, tpm, 1_100_000, 999_000, 1_000]);
         assert_eq!(fixture.numbers(["rf", "la"]).await, [rf, rf]);
-        // Either way, that is a full bucket less the cost.
+        // In both modes, that is a full bucket minus the cost.
         let left = fixture.limiter.available("u1", "api").limits(limits()).await.unwrap();
         assert_eq!((left.get("rpm").unwrap().available, left.get("tpm").unwrap().available), (4, 900), "{mixed}");
     }
@@ -235,7 +235,7 @@ async fn giving_back_stops_at_the_cap() {
     let fixture = Fixture::open().await;
     let lease = fixture.acquire(5, 1000).await;
     fixture.advance(30_000);
-    // Half of it has come back by itself, and counts since the anchor.
+    // Half of the tokens have been refilled since the anchor, and count.
     lease.rollback().await.unwrap();
     assert_eq!(fixture.numbers(["b_rpm_tk", "b_rpm_tc", "b_tpm_tk", "b_tpm_tc"]).await, [2_500, 0, 500_000, 0]);
 }
@@ -247,14 +247,14 @@ async fn a_debt_keeps_the_bucket_until_it_is_paid() {
     lease.adjust("tpm", 20_000).unwrap();
     lease.commit().await.unwrap();
     let [tokens, ttl] = fixture.numbers(["b_tpm_tk", "ttl"]).await;
-    // Within the hour that the bucket has anyway.
+    // The debt is paid within the hour that the bucket lives anyway.
     assert_eq!((tokens, ttl), (-19_100_000, TTL));
     let mut lease = fixture.acquire(0, 0).await;
     lease.adjust("tpm", 200_000).unwrap();
     lease.commit().await.unwrap();
     let [tokens, ttl] = fixture.numbers(["b_tpm_tk", "ttl"]).await;
     assert_eq!(tokens, -219_100_000);
-    // 220 100 000 missing at 1 000 000 a minute, and a minute for what is spent meanwhile.
+    // 220 100 000 millitokens at 1 000 000 a minute, and a minute for tokens that are spent meanwhile.
     let paid = NOW + 220_100_000 * 60 / 1000 + 60_000;
     assert!((paid / 1000..=paid / 1000 + 1).contains(&ttl), "{ttl} {paid}");
 }
@@ -299,7 +299,7 @@ async fn other_parameters_and_another_limit_come_with_a_refill() {
     let added = ["b_in.put-tokens_tk", "b_in.put-tokens_cp", "b_in.put-tokens_ra", "b_in.put-tokens_rp"];
     assert_eq!(fixture.numbers(added).await, [6_000, 7_000, 7_000, 86_400_000]);
     assert_eq!(fixture.numbers(["b_in.put-tokens_tc", "b_rpm_tk"]).await, [1_000, 3_000]);
-    // Seven days: it must not come back full before the day's limit is.
+    // Seven days: the bucket must not expire, and so become full, before the limit per day is full.
     assert_eq!(fixture.numbers(["ttl"]).await, [NOW / 1000 + 7 * 86_400 + 1]);
 }
 
@@ -340,7 +340,7 @@ async fn tokens_above_the_cap_are_cut_before_they_are_spent() {
     assert_eq!(fixture.numbers(["b_rpm_tk", "b_rpm_tc"]).await, [4_000, 2_000]);
 }
 
-/// As DynamoDB counts: names and texts by bytes, two digits of a number in a byte and one more.
+/// Returns the size as DynamoDB counts it: names and texts by bytes, numbers by one byte for two digits and one more.
 fn size(item: &Item) -> usize {
     let value = |value: &AttributeValue| match value {
         AttributeValue::S(text) => text.len(),
@@ -351,12 +351,12 @@ fn size(item: &Item) -> usize {
     item.iter().map(|(name, attribute)| name.len() + value(attribute)).sum()
 }
 
-/// One write unit is a kilobyte.
+/// A write unit is a kilobyte.
 #[tokio::test]
 async fn an_item_of_four_limits_is_below_a_kilobyte() {
     let fixture = Fixture::open().await;
     let (entity, resource) = ("e".repeat(40), "r".repeat(24));
-    // A child's says who its parent is.
+    // The item of a child names its parent.
     let child = Entity::new(EntityId::new(&*entity).unwrap()).with_parent(EntityId::new("p".repeat(40)).unwrap());
     fixture.limiter.entities().create(child.cascading()).await.unwrap();
     let limits = [
@@ -365,7 +365,8 @@ async fn an_item_of_four_limits_is_below_a_kilobyte() {
         Limit::per_day("rpd3", 199_999),
         Limit::per_day("tpd4", 1_999_999_999),
     ];
-    // Odd numbers everywhere, remainders too: the last one moves the anchor to a time between two fractions.
+    // All numbers are odd and there are remainders. The last write moves the anchor to a time that leaves a fraction in
+    // each limit.
     for (cost, first) in [(1, 1_999), (3, 1_999), (7, 1_997)] {
         let mut limits = limits.clone();
         limits[0] = Limit::per_minute("rpm1", first);

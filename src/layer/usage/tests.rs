@@ -265,7 +265,8 @@ fn knows_the_usual_objects() {
 }
 
 #[test]
-#[should_panic(expected = "not a JSON pointer")]
-fn a_pointer_that_is_none_is_refused() {
-    let _ = Usage::pointer("usage");
+fn an_invalid_pointer_is_remembered_and_finds_nothing() {
+    let mut invalid = Usage::pointers(["/usage", "usage"]);
+    assert_eq!(invalid.invalid_pointer(), Some("usage"));
+    assert!(Usage::paths(std::iter::once(&mut invalid)).is_none());
 }

@@ -1,4 +1,4 @@
-//! Answers of one's own.
+//! Custom answers to refused requests.
 
 use std::time::Duration;
 

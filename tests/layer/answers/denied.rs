@@ -1,4 +1,4 @@
-//! A denial, to the letter.
+//! A denial, compared character by character.
 
 use serde_json::{Value, json};
 use tollgate::{Limit, RateLimiter};

@@ -1,4 +1,4 @@
-//! The errors of OpenAI's and Anthropic's dialects, as far as `table.rs` does not have them.
+//! Errors in OpenAI's and Anthropic's dialects, in addition to those in `table.rs`.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ async fn body(response: Response<Body>) -> Value {
     serde_json::from_slice(&bytes).expect("JSON")
 }
 
-/// The answer to a second request, where `limit` has one token.
+/// Returns the answer to a second request, if `limit` has one token.
 async fn denied(limit: Limit, dialect: impl Into<Dialect>) -> Response<Body> {
     let app = hello(layer(&memory().0, per_user(limit).dialect(dialect)));
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
@@ -28,7 +28,7 @@ fn once_in(period: Duration) -> Limit {
     Limit::custom("rpm", 1, 1, period).unwrap()
 }
 
-/// Guards B5: clients retried at once, or slept for hours.
+/// Clients must not retry at once, and must not sleep for hours.
 #[tokio::test]
 async fn clients_give_up_if_they_would_wait_for_long() {
     let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
@@ -88,7 +88,7 @@ async fn open_ai_is_told_what_the_limit_counts() {
     let cases: [(&str, &[u8], &[u8], &str); 3] = [
         ("x-rpm", b"5", b"6", "requests"),
         ("x-tpm", b"100", b"101", "tokens"),
-        // The dialect has no header for it.
+        // The dialect has no header for this limit.
         ("x-images", b"10", b"11", "rate_limit_error"),
     ];
     for (header, most, more, kind) in cases {
@@ -101,7 +101,7 @@ async fn open_ai_is_told_what_the_limit_counts() {
     }
 }
 
-/// Beside other dialects, too. Of two that have errors the first one's are told.
+/// One dialect shapes the body, beside other dialects too. If two dialects have errors, the first one is used.
 #[tokio::test]
 async fn one_dialect_shapes_the_body() {
     let (open_ai, anthropic) = (|| OpenAi::new().requests("rpm"), || Anthropic::new().requests("rpm"));
@@ -118,7 +118,7 @@ async fn one_dialect_shapes_the_body() {
     assert!(!is_anthropic(&|policy| policy.dialect(open_ai()).dialect(anthropic())).await);
 }
 
-/// An error that a handler answers with takes the dialect's shape, whatever status the handler sets.
+/// An error that a handler returns has the dialect's shape, whatever status the handler sets.
 #[tokio::test]
 async fn handlers_errors_too() {
     async fn handler(lease: LeaseHandle) -> Result<&'static str, Response<Body>> {
@@ -139,7 +139,7 @@ async fn handlers_errors_too() {
     );
 }
 
-/// A layer around a service that says when to come back: of both waits the later one stands, in both headers.
+/// The service has a retry time of its own. Both headers state the later of the two.
 #[tokio::test]
 async fn the_later_wait_stands_in_milliseconds_too() {
     let told = async |limiter: &RateLimiter, seconds: &'static str, millis: &'static str| {

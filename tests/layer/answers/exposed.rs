@@ -1,4 +1,4 @@
-//! The headers that scripts in browsers may be let read.
+//! The response headers that scripts in browsers may be allowed to read.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use tollgate::{
 
 use crate::world::{ask, from, hello, layer, memory, per_user, with_headers};
 
-/// What scripts may read anyway, or what has nothing to do with limits.
+/// Headers that scripts may always read, or that do not depend on limits.
 const SAFE: [&str; 3] = ["cache-control", "content-length", "content-type"];
 
 fn policies() -> Vec<PolicyBuilder> {
@@ -62,7 +62,7 @@ async fn are_all_that_a_policy_sends_and_no_others() {
     }
 }
 
-/// Those of all policies of a table, each once; of a layer whose table changes, those of now.
+/// A table exposes the headers of all its policies, each once. A swappable layer exposes those of its current table.
 #[test]
 fn of_a_table_are_those_of_its_policies() {
     let policy = |policy: PolicyBuilder| policy.build().expect("a policy");
@@ -88,7 +88,7 @@ fn of_a_table_are_those_of_its_policies() {
     assert!(layer.exposed_headers().is_empty());
 }
 
-/// The last rule counts as the others.
+/// The last rule is included too.
 #[test]
 fn of_a_table_that_has_one_policy_are_those_of_it() {
     let policy = Policy::per_ip(Limit::per_second("rps", 1));

@@ -1,4 +1,4 @@
-//! The fields are structured fields, whatever the limits are.
+//! The headers are structured fields for all limits.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tollgate::{
 
 use crate::world::{app, ask, from, layer, memory, per_user};
 
-/// The items of a field, its lines joined as a client joins them.
+/// Returns the items of a field, with its lines joined as a client joins them.
 fn items(response: &http::Response<axum::body::Body>, field: &str) -> Vec<Item> {
     let lines: Vec<_> = response.headers().get_all(field).iter().map(|line| line.to_str().unwrap()).collect();
     let list = Parser::new(&lines.join(", ")).parse::<List>().expect("a structured field");
@@ -29,7 +29,7 @@ fn name(item: &Item) -> String {
     }
 }
 
-/// Its parameters, which must be these, in order, all of them whole numbers that are not negative.
+/// Returns the parameters of an item, which must have these keys in order and be whole numbers that are not negative.
 fn numbers<const N: usize>(item: &Item, keys: [&str; N]) -> [i64; N] {
     assert_eq!(item.params.keys().map(|key| key.as_str()).collect::<Vec<_>>(), keys);
     keys.map(|key| {
@@ -78,7 +78,7 @@ async fn lines_of_nested_layers_are_one_list() {
     assert_eq!(items(&response, "ratelimit-policy").iter().map(name).collect::<Vec<_>>(), ["rpm", "rph"]);
 }
 
-/// A name of 1 to 64 of the characters that limits' names have.
+/// Returns a name of 1 to 64 of the characters that names of limits may have.
 fn any_name(random: &mut fastrand::Rng) -> String {
     let length = if random.bool() { 64 } else { random.usize(1..=64) };
     let first = random.alphabetic();
@@ -114,7 +114,7 @@ async fn of_any_names_units_and_keys_granted_or_denied() {
             policy = policy.limit(limit.clone());
         }
         for limit in &limits {
-            // All of it, or something that it is short of soon.
+            // The cost is the whole capacity, or little enough for some requests.
             policy = policy
                 .cost(name_of(limit), random.choice([limit.capacity(), 1, limit.capacity().div_ceil(2)]).unwrap());
             policy = match random.u8(0..3) {

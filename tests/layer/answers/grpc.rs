@@ -1,4 +1,4 @@
-//! gRPC requests: a status in the response's headers, and no message.
+//! gRPC requests: the refusal is a status in the response's headers, without a message.
 
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ async fn which_requests_are() {
     }
 }
 
-/// Guards B3: a content type alone made an answer `200 OK` that caches stored.
+/// A content type alone must not make the answer a gRPC `200 OK`, because caches would store it.
 #[tokio::test]
 async fn a_content_type_alone_makes_no_grpc_request() {
     let world = World::new(Why::Denied, |policy| policy).await;
@@ -131,7 +131,8 @@ async fn a_content_type_alone_makes_no_grpc_request() {
     }
 }
 
-/// gRPC-Web has the trailers in the body, over any version of HTTP: scripts of other origins do not see headers.
+/// gRPC-Web puts the trailers into the body, in every version of HTTP, because scripts of other origins cannot read
+/// headers.
 #[tokio::test]
 async fn grpc_web_ends_with_a_frame_of_trailers() {
     let world = World::new(Why::Denied, |policy| policy).await;
@@ -212,7 +213,7 @@ async fn messages_are_percent_encoded() {
     assert!(message.contains("der Schl%C3%BCssel, 100%25 n%C3%B6tig%0A"), "{message}");
 }
 
-/// Over a connection: the stream ends with the headers.
+/// Over a connection, the stream ends with the headers.
 #[tokio::test]
 async fn over_http_2_nothing_follows_the_headers() {
     let world = World::new(Why::Denied, |policy| policy).await;
@@ -230,7 +231,7 @@ async fn over_http_2_nothing_follows_the_headers() {
     assert_eq!(response.headers()["grpc-status"], "8");
     assert_eq!(response.headers()["grpc-message"], "Rate limit exceeded: rpm. Please try again in 12s.");
     assert_eq!(response.headers()["grpc-retry-pushback-ms"], "12000");
-    // Known before anything more is read: END_STREAM came with the headers.
+    // The client knows before it reads more, because END_STREAM came with the headers.
     assert!(response.body().is_end_stream());
     let body = response.into_body().collect().await.unwrap();
     assert!(body.trailers().is_none());

@@ -33,7 +33,7 @@ async fn the_answer_to_head_has_the_headers_of_that_to_get_and_no_body() {
     }
 }
 
-/// A router takes bodies off by itself: here is none.
+/// A router removes the bodies of such responses. This service has no router.
 #[tokio::test]
 async fn a_bare_service_has_no_body_to_send_either() {
     let inner = tower::service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::from("hello"))));
@@ -53,7 +53,7 @@ async fn a_bare_service_has_no_body_to_send_either() {
     assert!(head.into_body().collect().await.unwrap().to_bytes().is_empty());
 }
 
-/// Two requests on one connection: were there a body, it would be read as the next response.
+/// Two requests on one connection. If the first response had a body, the client would read it as the next response.
 #[tokio::test]
 async fn over_http_1_the_next_response_follows_at_once() {
     let world = World::new(super::reasons::Why::Denied, |policy| policy).await;

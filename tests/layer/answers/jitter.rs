@@ -1,4 +1,4 @@
-//! Later than need be, and never earlier.
+//! Jitter makes retry times later and never earlier.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tollgate::{Limit, layer::Jitter};
 use super::reasons::{Why, World};
 use crate::world::{app, ask, from, hello, layer, memory, per_user, text};
 
-/// What `count` clients are told that have to wait for 60 seconds.
+/// Returns the retry times of `count` clients that have to wait for 60 seconds.
 async fn told(jitter: Option<Jitter>, count: usize) -> Vec<u64> {
     let policy = per_user(Limit::per_minute("rpm", 1));
     let policy = match jitter {

@@ -1,4 +1,4 @@
-//! What clients are told.
+//! Answers to clients.
 
 mod custom;
 mod denied;

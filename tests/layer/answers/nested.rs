@@ -40,7 +40,7 @@ async fn a_denial_is_that_of_the_layer_that_denied() {
     assert_eq!(lines(&response, "cache-control"), ["no-store"]);
 }
 
-/// An outer layer of one request a minute around a service that says when to come back.
+/// Returns the retry times of an outer layer with one request a minute, around a service with a retry time of its own.
 async fn retry_after(own: &'static str, status: u16) -> Vec<String> {
     let answer = move || (http::StatusCode::from_u16(status).unwrap(), [("retry-after", own)]);
     let app = app(layer(&memory().0, per_user(Limit::per_minute("rpm", 1))), answer);
@@ -55,7 +55,7 @@ async fn the_later_of_two_retry_after_stands() {
         assert_eq!(retry_after("60", status).await, ["60"]);
         assert_eq!(retry_after("61", status).await, ["61"]);
         assert_eq!(retry_after("99999999999999999999999", status).await, ["99999999999999999999999"]);
-        // It is 22:13:20 o'clock.
+        // The clock shows 22:13:20.
         assert_eq!(retry_after("Tue, 14 Nov 2023 22:13:25 GMT", status).await, ["60"]);
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT", status).await, ["60"]);
         let later = "Tue, 14 Nov 2023 22:15:25 GMT";
@@ -78,7 +78,7 @@ async fn of_several_limits_the_longest_wait_is_the_outer_layers() {
     let policy = per_user(Limit::per_minute("rpm", 10)).limit(Limit::per_minute("tpm", 100)).cost("tpm", 80);
     let answer = || (http::StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "1"), ("x-used", "90")]);
     let app = app(layer(&memory().0, policy.settle("tpm", tollgate::layer::Settle::header("x-used"))), answer);
-    // 10 are left, 80 are asked for again.
+    // 10 tokens are left, and 80 are needed again.
     assert_eq!(lines(&ask(&app, from("alice")).await, "retry-after"), ["42"]);
 }
 
@@ -94,7 +94,7 @@ async fn a_refusal_further_in_is_told_with_the_limits_of_all() {
             per_user(Limit::per_hour("rph", 100)).limit(Limit::per_day("rpd", 50)).resource(keys::fixed("outer"));
         let inner = layer(&limiter, per_user(Limit::per_minute("rpm", 1)).cost("rpm", 1));
         let app = hello(inner).layer(layer(&limiter, outer.report(outer_report)));
-        // Used up around the outer layer.
+        // The limit is used up outside the outer layer.
         limiter.acquire("alice", "api").limits(Limit::per_minute("rpm", 1)).await.unwrap().commit().await.unwrap();
         let response = ask(&app, from("alice")).await;
         assert_eq!(response.status(), 429);

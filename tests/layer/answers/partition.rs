@@ -15,7 +15,7 @@ fn policy(secret: &[u8]) -> PolicyBuilder {
     per_user(Limit::per_minute("rpm", 2)).partition_keys(secret)
 }
 
-/// The keys of a field, limit by limit.
+/// Returns the partition keys of a field, limit by limit.
 fn keys(response: &http::Response<axum::body::Body>, field: &str) -> Vec<Option<Vec<u8>>> {
     let list = Parser::new(text(response, field).expect("a field")).parse::<List>().expect("a structured field");
     let key = |entry: ListEntry| match entry {
@@ -59,7 +59,7 @@ async fn they_tell_buckets_apart_and_not_whose_they_are() {
         assert_ne!(*other, alice);
         assert!(!others[..index].contains(other), "{index}");
     }
-    // Trying ids without the secret finds nothing: it is no plain hash of them.
+    // The keys are no plain hashes of ids, so nobody can find an id by trying hashes without the secret.
     let plain = <sha2::Sha256 as sha2::Digest>::digest(b"alice\0api");
     assert_ne!(alice, plain[..12]);
 }

@@ -1,4 +1,4 @@
-//! Problem documents: one for every reason.
+//! Problem documents: each reason has its own.
 
 use serde_json::{Value, json};
 use tollgate::{
@@ -86,7 +86,7 @@ async fn a_parents_limit_is_named_by_its_level_and_the_parent_is_not() {
     assert_eq!(document["violated-policies"], json!(["parent.rpm"]));
     assert_eq!(document["detail"], "Rate limit exceeded: parent.rpm. Please try again in 20s.");
 
-    // More than the parent's bucket ever holds, and less than the entity's own.
+    // The cost exceeds the capacity of the parent's bucket, but not that of the entity's bucket.
     limiter.config().set(ConfigScope::system(), Limit::per_minute("rpm", 9)).await.unwrap();
     let response = ask(&hello(layer(&limiter, policy().cost("rpm", 7))), from("bob")).await;
     assert_eq!(response.status(), 429);

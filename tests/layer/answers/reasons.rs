@@ -1,4 +1,4 @@
-//! Every way to be refused.
+//! All reasons for which a request is refused.
 
 use axum::{Router, body::Body};
 use http::Request;
@@ -9,7 +9,7 @@ use tollgate::{
 
 use crate::world::{Remote, ask, from, gated, hello, layer, memory, per_user, with_headers};
 
-/// Why a request is refused.
+/// The reason for which a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Why {
     Denied,
@@ -31,7 +31,7 @@ pub(super) const ALL: [Why; 7] = [
     Why::Setup,
 ];
 
-/// Something that keeps a world alive.
+/// A service that refuses requests, with everything that it needs to keep running.
 pub(super) struct World {
     pub(super) app: Router,
     why: Why,
@@ -39,7 +39,7 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Refuses whatever it is [asked](Self::request) by what `adapt` makes of a policy.
+    /// Refuses each [request](Self::request). `adapt` completes the policy.
     pub(super) async fn new(why: Why, adapt: impl Fn(PolicyBuilder) -> PolicyBuilder) -> Self {
         let policy = per_user(Limit::per_minute("rpm", 5)).estimate("rpm", header_value("x-cost"));
         let policy = adapt(match why {
@@ -59,7 +59,7 @@ impl World {
         };
         let app = hello(layer(&limiter, policy));
         if matches!(why, Why::Denied | Why::Disabled) {
-            // What a disabled bucket has left, it has in vain.
+            // A disabled bucket is refused although it has tokens left.
             let cost: &[u8] = if why == Why::Denied { b"5" } else { b"1" };
             assert_eq!(ask(&app, with_headers(&[("x-user", b"alice"), ("x-cost", cost)])).await.status(), 200);
         }
@@ -78,7 +78,7 @@ impl World {
     }
 }
 
-/// Stamps her bucket as a newer peer does.
+/// Disables her bucket as a newer peer does.
 async fn disable_alice(remote: &Remote) {
     use aws_sdk_dynamodb::types::AttributeValue;
     let client = remote.engine.client();

@@ -1,4 +1,4 @@
-//! What granted responses report.
+//! Limits that granted responses report.
 
 use http::header::CACHE_CONTROL;
 use tollgate::{

@@ -1,4 +1,4 @@
-//! No dialect's reset comes before the request would succeed.
+//! A reset time in a dialect is never before the time at which the request would succeed.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::world::{ask, hello, layer, memory, per_user, text, with_headers};
 
 const NAMES: [&str; 2] = ["one", "two"];
 
-/// What a header tells of a limit, or of all together: milliseconds from now.
+/// The reset time in a header, of one limit or of all together, in milliseconds from now.
 struct Told {
     limit: &'static str,
     millis: i64,
@@ -54,7 +54,7 @@ fn told(response: &Response<Body>, clock: &ManualClock) -> Vec<Told> {
     told
 }
 
-/// As clients in Go read it.
+/// Parses a duration as Go clients do.
 fn go_duration(text: &str) -> i64 {
     let (mut millis, mut rest) = (0, text);
     while !rest.is_empty() {
@@ -74,7 +74,7 @@ fn go_duration(text: &str) -> i64 {
     millis
 }
 
-/// Epoch milliseconds, by another implementation than ours.
+/// Parses a time with another implementation than ours. Returns epoch milliseconds.
 fn timestamp(text: &str) -> i64 {
     use aws_smithy_types::date_time::{DateTime, Format};
     DateTime::from_str(text, Format::DateTime).expect("RFC 3339").to_millis().unwrap()

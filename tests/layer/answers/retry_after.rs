@@ -1,4 +1,4 @@
-//! Whoever waits as long as they were told is admitted, and nobody waits a second too long.
+//! A client that waits as long as it was told is admitted, and the wait is never a second too long.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tollgate::{
 
 use crate::world::{app, ask, gated, layer, memory, per_user, text, with_headers};
 
-/// A policy of one to three limits of any size, whose requests say what they cost and used.
+/// A policy with one to three random limits. Each request states what it costs and what it used.
 struct Arbitrary {
     limits: Vec<Limit>,
     app: Router,
@@ -37,7 +37,7 @@ fn arbitrary_limits(random: &mut fastrand::Rng) -> Vec<Limit> {
 fn arbitrary_policy(random: &mut fastrand::Rng, limits: &[Limit]) -> PolicyBuilder {
     let mut policy = per_user(limits[0].clone()).cost(NAMES[0], 0).estimate(NAMES[0], header_value(COSTS[0]));
     for (limit, header) in limits.iter().zip(COSTS).skip(1) {
-        // No smaller than the same limit of another layer, but of another rate.
+        // The capacity is that of the other layer's limit with the same name, but the rate differs.
         let limit =
             Limit::custom(limit.name(), limit.capacity(), random.u64(1..=limit.capacity()), limit.refill_period());
         let limit = limit.unwrap();
@@ -69,13 +69,13 @@ impl Arbitrary {
     async fn ask(&self, user: &str, cost: &[u64]) -> http::Response<axum::body::Body> {
         let texts: Vec<_> = cost.iter().map(u64::to_string).collect();
         let mut headers = vec![("x-user", user.as_bytes())];
-        // A header that says 0 counts as 1: nothing is asked of a limit whose header is not there.
+        // A header with the value 0 counts as 1, so the header is left out if nothing is asked of a limit.
         let told = COSTS.into_iter().zip(&texts).filter(|(_, text)| *text != "0");
         headers.extend(told.map(|(name, text)| (name, text.as_bytes())));
         ask(&self.app, with_headers(&headers)).await
     }
 
-    /// The exact wait, by the limiter itself.
+    /// Returns the exact wait as the limiter computes it.
     async fn wait(&self, limiter: &RateLimiter, user: &str, cost: &[u64]) -> Duration {
         let mut costs = Cost::new();
         for (limit, tokens) in self.limits.iter().zip(cost) {
@@ -86,7 +86,7 @@ impl Arbitrary {
     }
 }
 
-/// Denials in a random state; each must be honest.
+/// Checks the waits of denials in random states.
 async fn is_honest(new: fn() -> (RateLimiter, ManualClock), family: bool, states: usize, seed: u64) {
     let random = &mut fastrand::Rng::with_seed(seed);
     let mut denied = 0;
@@ -112,8 +112,8 @@ async fn is_honest(new: fn() -> (RateLimiter, ManualClock), family: bool, states
                 seconds >= 1 && Duration::from_secs(seconds - 1) < exact,
                 "too long: {seconds} s for {exact:?}, seed {seed}"
             );
-            // Nothing has to happen meanwhile: what the denied one was granted of the other bucket counts
-            // as given back, and debts are written before it is told to wait.
+            // Nothing else has to happen: the charge of the denied request in the other bucket counts as given back,
+            // and debts are written before the wait is stated.
             clock.advance(Duration::from_secs(seconds));
             let again = policy.ask(user, &cost).await;
             assert_eq!(
@@ -129,7 +129,7 @@ async fn is_honest(new: fn() -> (RateLimiter, ManualClock), family: bool, states
 
 const USERS: [&str; 2] = ["alice", "bob"];
 
-/// Gives the users a parent, whose bucket both use up.
+/// Gives the users a parent, whose bucket both use.
 async fn with_parent(limiter: &RateLimiter) {
     let parent = EntityId::new("project").unwrap();
     limiter.entities().create(Entity::new(parent.clone())).await.unwrap();
@@ -159,7 +159,7 @@ async fn of_a_parent_through_gates() {
     is_honest(gated, true, 200, fastrand::u64(..)).await;
 }
 
-/// Of layers around each other none says no twice: whoever waits for each that does is served.
+/// With nested layers, no layer denies the request again after a client has waited as each layer said.
 #[tokio::test(start_paused = true)]
 async fn of_nested_layers() {
     let seed = fastrand::u64(..);
@@ -188,7 +188,7 @@ async fn of_nested_layers() {
     }
 }
 
-/// Whoever comes back when a service says so, is not turned away by the layer around it.
+/// A client that comes back at the service's retry time is not denied by the layer.
 #[tokio::test(start_paused = true)]
 async fn of_the_service_within() {
     let seed = fastrand::u64(..);

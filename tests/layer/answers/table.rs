@@ -1,8 +1,8 @@
-//! One table of all refusals: every reason in every form, with status, headers and body.
+//! A table of all refusals: each reason in each form, with status, headers and body.
 //!
-//! `table.txt` has what clients are told, to be read by people. A change of an answer is a change of that file:
-//! `UPDATE_TABLE=1 cargo test --test layer answers::table` writes it anew. The last reason, a mistake in the set-up, is as
-//! debug builds tell it: others do not say which.
+//! `table.txt` shows the answers to clients. A change of an answer changes that file: `UPDATE_TABLE=1 cargo test --test
+//! layer answers::table` writes it again. The last reason, a mistake in the set-up, is shown as in debug builds. Other
+//! builds do not describe the mistake.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! What limits count.
+//! The units that limits count.
 
 use tollgate::{
     Limit,

@@ -1,4 +1,4 @@
-//! Any body whose data can be made from bytes.
+//! Each body whose data can be made from bytes is accepted.
 
 use std::convert::Infallible;
 
@@ -11,7 +11,7 @@ use tower::{Layer, ServiceExt};
 
 use crate::world::{from, layer, memory, per_user};
 
-/// Grants one request and denies the next; the answers' bodies.
+/// Grants one request and denies the next. Returns the bodies of both answers.
 async fn answers<B>(body: impl Fn() -> B + Clone) -> [Bytes; 2]
 where
     B: http_body::Body<Data: From<Bytes>, Error: std::fmt::Debug>,

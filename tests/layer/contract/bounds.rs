@@ -1,4 +1,4 @@
-//! What types promise.
+//! Trait bounds of the types.
 
 use std::{convert::Infallible, fmt::Debug};
 

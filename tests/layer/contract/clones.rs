@@ -1,4 +1,4 @@
-//! Clones share the limit; so do routes that share a limiter.
+//! Clones share the limit, and so do routes that share a limiter.
 
 use axum::{Router, routing::get};
 use tollgate::{Limit, RateLimitLayer, layer::keys::PeerAddr};

@@ -1,4 +1,4 @@
-//! What tower, axum and hyper expect of a layer.
+//! The contracts of tower, axum and hyper for a layer.
 
 mod bodies;
 mod bounds;

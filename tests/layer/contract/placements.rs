@@ -1,4 +1,4 @@
-//! Where the layer can stand.
+//! All places at which the layer can be added.
 
 use std::convert::Infallible;
 

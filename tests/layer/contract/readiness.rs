@@ -1,4 +1,4 @@
-//! The service that was polled ready is the one that is called.
+//! The layer calls the service that it has polled ready.
 
 use std::{
     convert::Infallible,
@@ -14,7 +14,7 @@ use tower::{Layer, Service, ServiceExt};
 
 use crate::world::{Remote, from, gated, layer, memory, per_user, poll_once};
 
-/// Panics when it is called without having been polled ready itself.
+/// A service that panics if it is called without having been polled ready itself.
 #[derive(Debug, Default)]
 struct Careful {
     ready: bool,
@@ -42,12 +42,12 @@ impl Service<Request<Body>> for Careful {
     }
 }
 
-/// Half of the requests are denied; all go through clones, several of them at a time.
+/// Half of the requests are denied. All use clones, several of them at a time.
 async fn never_calls_one_that_is_not_ready(limiter: RateLimiter) {
     let mut service = layer(&limiter, per_user(Limit::per_hour("rph", 20))).layer(Careful::default());
     let mut calls = JoinSet::new();
     for _ in 0..10 {
-        // Cloned between readiness and call, called again before the first future has run.
+        // The service is cloned between readiness and call, and called again before the first future has run.
         service.ready().await.unwrap();
         let mut clone = service.clone();
         calls.spawn(service.call(from("alice")));

@@ -1,4 +1,4 @@
-//! What the inner service reserved while it became ready is given up with a denied request.
+//! A denied request releases what the inner service reserved when it became ready.
 
 use std::{convert::Infallible, pin::pin};
 
@@ -22,7 +22,7 @@ async fn a_permit_is_released_on_denial(limiter: RateLimiter) {
     let response = denied.await.unwrap();
     assert_eq!(response.status(), 429);
 
-    // The answer and the service that was denied are still there.
+    // The answer and the denied service still exist.
     assert!(poll_once(pin!(other.ready())).is_ready());
     drop((service, response));
 }

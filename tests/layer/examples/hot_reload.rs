@@ -11,7 +11,7 @@ use tollgate::layer::RoutesHandle;
 use super::status;
 use crate::world::Remote;
 
-/// A file that goes with the test.
+/// A temporary file.
 struct Scratch(std::path::PathBuf);
 
 impl Scratch {
@@ -34,7 +34,7 @@ impl Drop for Scratch {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_edited_file_takes_effect_and_a_bad_one_does_not() {
-    // Its clock stands still: no refill, however slow the machine.
+    // The limiter's clock stands still, so nothing is refilled even on a slow machine.
     let Remote { limiter, engine: _engine, proxy: _proxy } = Remote::start().await;
     let scratch = Scratch::new("hot-reload", example::CONFIG);
     let (mut file, routes) = RoutesFile::open(scratch.0.clone()).unwrap();
@@ -46,7 +46,7 @@ async fn an_edited_file_takes_effect_and_a_bad_one_does_not() {
     assert_eq!([ask("/reports/a").await, ask("/reports/b").await], [200, 429]);
     assert!(!file.reload(&handle), "nothing has changed");
 
-    // Bad files: what held before holds on.
+    // After a bad file the old routes stay in effect.
     for bad in ["", "nonsense", "[otherwise]\nunlimited = false", &example::CONFIG.replace("/reports", "reports")] {
         scratch.write(bad);
         assert!(!file.reload(&handle), "{bad}");
@@ -58,7 +58,7 @@ async fn an_edited_file_takes_effect_and_a_bad_one_does_not() {
 
     scratch.write(&example::CONFIG.replace("prefix = \"/reports\"", "prefix = \"/elsewhere\""));
     assert!(file.reload(&handle));
-    // Under [otherwise] now, of whose five one is used.
+    // The path now belongs to [otherwise], which has used one of its five tokens.
     for expected in [200, 200, 200, 200, 429] {
         assert_eq!(ask("/reports/c").await, expected);
     }

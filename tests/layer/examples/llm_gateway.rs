@@ -20,7 +20,7 @@ use crate::{
 
 const CHAT: &str = "/v1/chat/completions";
 
-/// The gateway and the model behind it. The clock stands still: no refill, however slow the machine.
+/// The gateway and the model behind it. The clock stands still, so nothing is refilled even on a slow machine.
 struct World {
     remote: Remote,
     gateway: String,
@@ -40,13 +40,13 @@ impl World {
         post(&self.gateway, key, chat).await
     }
 
-    /// As Anthropic's clients ask.
+    /// Sends a request as Anthropic's clients do.
     async fn ask_messages(&self, key: &str, chat: &Value) -> Response<String> {
         let request = Request::post(self.gateway.replace(CHAT, "/v1/messages")).header("x-api-key", key);
         send(request.header("content-type", "application/json").body(Body::from(chat.to_string())).unwrap()).await
     }
 
-    /// Waits until there is so much left of a limit of the key's, and of its project's.
+    /// Waits until the key and its project have these amounts left of a limit.
     async fn left(&self, key: &str, limit: &str, own: i64, project: i64) {
         let key = EntityId::from_secret(key).unwrap();
         let want = [(key.as_str(), own), ("project-search", project)];
@@ -84,7 +84,7 @@ async fn send(request: Request<Body>) -> Response<String> {
     Response::from_parts(head, String::from_utf8(bytes.to_vec()).unwrap())
 }
 
-/// A prompt of so many words.
+/// Returns a prompt of `words` words.
 fn prompt(words: usize) -> Value {
     json!([{"role": "user", "content": vec!["how"; words].join(" ")}])
 }
@@ -116,13 +116,13 @@ async fn what_was_used_is_charged_to_key_and_project() {
     assert!(answer.body().contains("\"total_tokens\":10"), "{}", answer.body());
     world.left("sk-alice", "tpm", 970, 1470).await;
 
-    // Without `max_tokens`: what was learned.
+    // Without `max_tokens`, the estimate is learned from earlier requests.
     let answer = world.ask("sk-alice", &json!({"messages": prompt(5)})).await;
     assert_eq!(text(&answer, "x-ratelimit-remaining-tokens"), Some("960"));
     world.left("sk-alice", "tpm", 960, 1460).await;
 }
 
-/// Guards A1: a content of parts was a prompt of no words.
+/// A prompt whose content consists of parts must not count as zero words.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_prompt_in_parts_counts_with_its_images() {
     let world = World::start(Remote::start().await).await;
@@ -138,7 +138,7 @@ async fn a_prompt_in_parts_counts_with_its_images() {
         "the estimate: 6, 800 for the image, and 50"
     );
     world.left("sk-alice", "tpm", 144, 644).await;
-    // Asks for nothing, and says nothing: it is a token.
+    // A request without a prompt and with `max_tokens` 0 is charged one token.
     let answer = world.ask("sk-alice", &json!({"messages": [], "max_tokens": 0})).await;
     assert_eq!(text(&answer, "x-ratelimit-remaining-tokens"), Some("144"), "given back by its 400");
     assert_eq!(answer.status(), 400);
@@ -152,16 +152,16 @@ async fn who_has_used_up_is_told_when_to_come_back() {
 
     let answer = world.ask("sk-alice", &json!({"messages": prompt(100), "max_tokens": 400})).await;
     assert_eq!(answer.status(), 429);
-    // 300 are lacking, of 1000 a minute.
+    // 300 tokens are missing, and 1000 are refilled each minute.
     assert_eq!(text(&answer, "retry-after"), Some("18"));
     assert_eq!(text(&answer, "x-ratelimit-remaining-tokens"), Some("200"));
-    // Bob has his own, but they share a project.
+    // Bob has a limit of his own, but shares the project with Alice.
     let answer = world.ask("sk-bob", &json!({"messages": prompt(100), "max_tokens": 800})).await;
     assert_eq!((answer.status().as_u16(), text(&answer, "retry-after")), (429, Some("8")));
     assert!(answer.body().contains("parent.tpm"), "{}", answer.body());
     world.left("sk-bob", "tpm", 1000, 700).await;
 
-    // More than a full bucket holds: waiting does not help.
+    // The cost exceeds the capacity, so waiting does not help.
     let answer = world.ask("sk-alice", &json!({"messages": prompt(1), "max_tokens": u64::MAX})).await;
     assert_eq!((answer.status().as_u16(), text(&answer, "retry-after")), (429, None));
     assert_eq!((text(&answer, "x-should-retry"), text(&answer, "retry-after-ms")), (Some("false"), None));
@@ -180,7 +180,7 @@ async fn nonsense_uses_no_tokens_and_no_model_uses_nothing() {
     world.left("sk-alice", "tpm", 1000, 1500).await;
     world.left("sk-alice", "rpm", 59, 99).await;
 
-    // A port that nobody listens on.
+    // A port without a listener.
     let free = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap();
     let known = [EntityId::from_secret("sk-alice").unwrap()].into();
     let gateway = example::gateway(&world.remote.limiter, known, &format!("http://{free}")).unwrap();
@@ -202,14 +202,14 @@ async fn who_goes_midway_pays_for_the_prompt_and_what_has_come() {
         .unwrap();
     let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
     let mut body = client.request(request).await.unwrap().into_body();
-    // Of 300 words a few.
+    // Read a few of the 300 words.
     let mut words = 0;
     while words < 3 {
         let piece = body.frame().await.unwrap().unwrap().into_data().unwrap();
         words += String::from_utf8_lossy(&piece).matches("chat.completion.chunk").count();
     }
     drop((body, client));
-    // Charged 700 until the gateway notices.
+    // 700 tokens are charged until the gateway notices that the client has gone.
     let charged = async || 1000 - left(&world.remote.limiter, &EntityId::from_secret("sk-alice").unwrap(), "tpm").await;
     for _ in 0..1000 {
         if charged().await != 700 {
@@ -218,14 +218,14 @@ async fn who_goes_midway_pays_for_the_prompt_and_what_has_come() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let charged = charged().await;
-    // All of them where the machine was too busy to notice.
+    // All words are charged if the machine is too busy to notice.
     assert!((303..=600).contains(&charged), "{charged}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_that_outruns_its_lease_ends() {
     let world = World::start(Remote::start().await).await;
-    // Charged 100 at first. It would be 700 and their prompt; the key has 1000.
+    // 100 tokens are charged at first. The whole stream would use 700 and the prompt, and the key has 1000.
     let answer = world.ask("sk-alice", &json!({"messages": prompt(700), "stream": true})).await;
     assert_eq!(answer.status(), 200);
     let events = answer.body().matches("chat.completion.chunk").count();
@@ -251,7 +251,7 @@ async fn without_the_table_by_a_share_of_the_limits() {
     assert_eq!(answer.status(), 503, "more than the share of a bucket holds");
 }
 
-/// Guards the estimates: a prompt that is a list counted as nothing, and `max_completion_tokens` was not read.
+/// Estimates must count a prompt that is a list, and must read `max_completion_tokens`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn estimates_know_the_shapes_of_requests() {
     let world = World::start(Remote::start().await).await;
@@ -265,14 +265,14 @@ async fn estimates_know_the_shapes_of_requests() {
         (json!({"messages": prompt(5), "tools": ["abcdefgh"], "max_tokens": 50}), 57),
         (json!({"messages": prompt(5), "max_tokens": 0}), 5),
         (json!({"messages": prompt(5), "max_tokens": -7}), 5),
-        // Longer than what is usual: charged as it is, whatever is learned of short ones.
+        // Longer than usual prompts are charged by their length, whatever was learned from short ones.
         (json!({"messages": prompt(300)}), 400),
     ] {
         let before = left(&world.remote.limiter, &EntityId::from_secret("sk-alice").unwrap(), "tpm").await;
         let answer = world.ask("sk-alice", &chat).await;
         let now: i64 = text(&answer, "x-ratelimit-remaining-tokens").unwrap().parse().unwrap();
         assert_eq!(before - now, charged, "{chat}");
-        // Until it is settled.
+        // Wait until the request is settled.
         let used: Value = serde_json::from_str(answer.body()).unwrap();
         let used = used["usage"]["total_tokens"].as_i64().unwrap();
         for _ in 0..1000 {
@@ -285,7 +285,7 @@ async fn estimates_know_the_shapes_of_requests() {
     }
 }
 
-/// Guards the limits: a body that is no request was never charged.
+/// A body that is not a valid request must be charged.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bad_bodies_are_requests() {
     let world = World::start(Remote::start().await).await;
@@ -310,7 +310,7 @@ async fn bad_bodies_are_requests() {
     for _ in 0..56 {
         assert_eq!(bad(json, "{".to_owned()).await.status(), 400);
     }
-    // The next minute begins with a second, which is waited for: of a clock that stands still never.
+    // A token is refilled each second, but never while the clock stands still.
     world.left("sk-alice", "rpm", 0, 40).await;
 }
 
@@ -340,7 +340,7 @@ async fn it_speaks_anthropics_api_too() {
     }
 }
 
-/// However the network cuts a stream into pieces.
+/// The result does not depend on how the network cuts the stream into pieces.
 #[tokio::test]
 async fn the_chunk_with_the_usage_is_hidden_from_whom_did_not_ask() {
     let as_asked = async |stream: &str, piece: usize, hide: bool| {
@@ -354,7 +354,7 @@ async fn the_chunk_with_the_usage_is_hidden_from_whom_did_not_ask() {
     };
     let chunk = r#"data: {"choices":[{"delta":{"content":"a\n\nb"}}],"usage":null}"#;
     let usage = r#"data: {"choices":[],"usage":{"total_tokens":10}}"#;
-    // What Azure begins with.
+    // Azure sends this chunk first.
     let filter = r#"data: {"choices":[],"prompt_filter_results":[]}"#;
     for end in ["\n\n", "\r\n\r\n"] {
         let [chunk, usage, filter, done] = [chunk, usage, filter, "data: [DONE]"].map(|event| format!("{event}{end}"));
@@ -363,7 +363,7 @@ async fn the_chunk_with_the_usage_is_hidden_from_whom_did_not_ask() {
             assert_eq!(as_asked(&sent, piece, true).await, told);
             assert_eq!(as_asked(&sent, piece, false).await, sent);
         }
-        // Cut off: what has come passes.
+        // If the stream is cut off, everything that has come is passed on.
         assert_eq!(as_asked(&format!("{chunk}data: [DO"), 3, true).await, format!("{chunk}data: [DO"));
     }
 }

@@ -1,7 +1,6 @@
-//! The examples do what they say: their own services, over the embedded engine.
+//! The examples work as described: each test runs an example's own service over the embedded engine.
 //!
-//! An example has its service in a function `app`, which is `pub(crate)`; the test takes the example's
-//! file in as a module.
+//! An example has its service in a `pub(crate)` function `app`. The test includes the example's file as a module.
 
 mod hot_reload;
 mod llm_gateway;
@@ -13,7 +12,7 @@ use http::{Method, Request};
 
 use crate::world::ask;
 
-/// The answer to a request with the API key `key`, from a loopback address.
+/// Returns the status of a request with the API key `key`, from a loopback address.
 async fn status(app: &Router, method: Method, path: &str, key: Option<&str>) -> u16 {
     let mut request = Request::builder().method(method).uri(path).body(Body::empty()).expect("a request");
     request.extensions_mut().insert(ConnectInfo::<std::net::SocketAddr>(([127, 0, 0, 1], 4000).into()));

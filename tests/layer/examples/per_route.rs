@@ -11,13 +11,13 @@ use crate::world::Remote;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_route_has_its_limit() {
-    // Its clock stands still: no refill, however slow the machine.
+    // The limiter's clock stands still, so nothing is refilled even on a slow machine.
     let Remote { limiter, engine: _engine, proxy: _proxy } = Remote::start().await;
     let app = example::app(&limiter).unwrap();
     for _ in 0..30 {
         assert_eq!(status(&app, Method::GET, "/healthz", None).await, 200);
     }
-    // Each limit grants what it holds, and none takes of another.
+    // Each limit grants its capacity, and no request uses another limit's tokens.
     let routes = [
         (Method::POST, "/login", None, 3),
         (Method::POST, "/v1/chat/completions", Some("a"), 5),

@@ -1,4 +1,4 @@
-//! Clients that mean no good, over real connections.
+//! Malicious clients over real connections.
 
 mod requests;
 mod slow;
@@ -36,24 +36,24 @@ use tollgate::{
 
 use crate::world::{clock, layer, left_of, memory};
 
-/// Longer than any busy machine takes.
+/// Longer than any busy machine needs.
 const LONG: Duration = Duration::from_secs(30);
 
-/// So many requests that nobody runs out.
+/// Returns a limit that is never used up.
 fn plenty() -> Limit {
     Limit::per_hour("all", 1_000_000)
 }
 
-/// A server that has every feature on which clients have a say.
+/// A server with every feature that clients can influence.
 struct Victim {
     limiter: RateLimiter,
-    /// Requests that have reached a handler behind the limits.
+    /// The number of requests that have reached a handler behind the limits.
     handled: Arc<AtomicI64>,
     address: SocketAddr,
     connections: UnboundedReceiver<JoinHandle<()>>,
     acceptor: JoinHandle<()>,
     idle: usize,
-    /// The store that gates ask; `None` where buckets live in memory.
+    /// The store behind the gates; `None` if the buckets are in memory.
     store: Option<Arc<MemoryStore>>,
 }
 
@@ -68,7 +68,7 @@ impl Victim {
         Self::start(limiter.build_shared(store.clone()).unwrap(), Some(store)).await
     }
 
-    /// `limiter` is new.
+    /// Starts the server. `limiter` must be new.
     async fn start(limiter: RateLimiter, store: Option<Arc<MemoryStore>>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -80,7 +80,7 @@ impl Victim {
             while let Ok((stream, peer)) = listener.accept().await {
                 let app = app.clone().layer(axum::Extension(PeerAddr(peer)));
                 let connection = tokio::spawn(async move {
-                    // Whatever becomes of it, it does not panic.
+                    // The connection may fail, but it must not panic.
                     let server = Builder::new(TokioExecutor::new());
                     let _ = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app)).await;
                 });
@@ -96,9 +96,9 @@ impl Victim {
         stream
     }
 
-    /// All clients are gone: so is what they had. What was charged is as `expected`, of the requests that
-    /// were handled. No task is left, though nothing was shut down; and of the limiter, once it is dropped,
-    /// nothing that knows its store: no gate, no lease, no timer.
+    /// Asserts that nothing is left after all clients have gone. The charge must be what `expected` returns for the
+    /// number of handled requests. No task is left although nothing was shut down. After the limiter is dropped,
+    /// nothing refers to its store: no gate, no lease, no timer.
     async fn assert_unharmed(mut self, expected: impl Fn(i64) -> i64) {
         self.acceptor.abort();
         let _ = (&mut self.acceptor).await;
@@ -117,7 +117,7 @@ impl Victim {
     }
 }
 
-/// A table of policies within a policy that counts what was handled.
+/// Returns a table of policies inside a policy that counts the handled requests.
 fn app(limiter: &RateLimiter, handled: Arc<AtomicI64>) -> Router {
     let networks = || Networks::new(["127.0.0.0/8", "10.0.0.0/8"]).unwrap();
     let secret = HmacSecret::new("a secret of 16 bytes, at least").unwrap();

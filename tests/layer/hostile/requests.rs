@@ -1,4 +1,4 @@
-//! Requests from a generator.
+//! Generated requests.
 
 use http::Version;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -7,10 +7,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::Victim;
 use crate::keys::hostile::{Client, HEADERS};
 
-/// Sent one behind the other, as clients may.
+/// Number of requests that are sent without waiting for answers.
 const PIPELINED: u64 = 20;
 
-/// A request as it goes over the wire, mostly a good one.
+/// Returns a request in wire format, valid in most cases.
 fn written(client: &mut Client, last: bool) -> Vec<u8> {
     let mut request = client.pick(&["GET", "GET", "POST", "HEAD", "OPTIONS", "PUT", "X", "get"]).as_bytes().to_vec();
     let target = client.pick(&["/", "/a", "/a/b", "//a", "/%61", "/x/../a", "/healthz", "/?user=%ff&user", "*"]);
@@ -23,7 +23,7 @@ fn written(client: &mut Client, last: bool) -> Vec<u8> {
             continue;
         }
         let line = [name.as_bytes(), b": ", &client.value(), b"\r\n"].concat();
-        // Now and then one that is none.
+        // Some requests have an invalid value.
         let bare = line[..line.len() - 2].iter().any(|byte| matches!(byte, 0..=8 | 10..=31 | 127));
         if !bare || client.pick(&[false; 20]) {
             request.extend(line);
@@ -43,14 +43,14 @@ fn written(client: &mut Client, last: bool) -> Vec<u8> {
     ]);
     request.extend(if last { &b"connection: close\r\n"[..] } else { b"" });
     request.extend(end.bytes());
-    // One in forty is broken.
+    // One request in forty is broken.
     if client.pick(&[0; 1]) == 0 && client.value().len() % 40 == 7 {
         request.insert(request.len() / 2, 0);
     }
     request
 }
 
-/// The statuses of the responses in what has come.
+/// Returns the statuses of the responses in the received bytes.
 fn statuses(read: &[u8]) -> Vec<u16> {
     let text = String::from_utf8_lossy(read);
     text.split("HTTP/1.1 ").skip(1).map(|rest| rest.get(..3).and_then(|status| status.parse().ok()).unwrap()).collect()
@@ -66,7 +66,7 @@ async fn over_http1(victim: Victim, requests: u64) {
             sent.extend(written(&mut Client::new(batch * PIPELINED + number), number + 1 == PIPELINED));
         }
         let mut read = Vec::new();
-        // The server may close while there is more to send.
+        // The server may close the connection before everything is sent.
         let _ = tokio::join!(write_half.write_all(&sent), read_half.read_to_end(&mut read));
         for status in statuses(&read) {
             assert!(matches!(status, 200 | 400 | 401 | 414 | 429 | 431), "batch {batch}: {status}");
@@ -111,7 +111,7 @@ async fn over_http2() {
         let request = request.body(http_body_util::Empty::<bytes::Bytes>::new()).unwrap();
         sender.ready().await.expect("the connection goes on");
         let response = sender.send_request(request);
-        // Some are given up at once: their streams are reset.
+        // Some requests are dropped at once, so their streams are reset.
         if number % 10 == 3 {
             drop(response);
             continue;

@@ -1,4 +1,4 @@
-//! Clients that never end what they begin.
+//! Clients that never finish their requests.
 
 use std::sync::atomic::Ordering;
 
@@ -13,7 +13,8 @@ async fn charged(victim: &Victim) -> i64 {
     1_000_000 - left_of(&victim.limiter, "everybody", "server", &plenty()).await
 }
 
-/// Each sends the head of a request and a body byte by byte, or nothing more, while others are served.
+/// Each client sends the head of a request and then a body byte by byte, or nothing more. Other clients are served
+/// meanwhile.
 async fn bodies(victim: Victim) {
     let mut slow = Vec::new();
     for number in 0..CLIENTS {
@@ -37,26 +38,26 @@ async fn bodies(victim: Victim) {
             stream.write_all(b"x").await.unwrap();
         }
     }
-    // Every slow one is admitted by now, and has not reached the handler.
+    // Every slow request is admitted, and none has reached the handler.
     while charged(&victim).await < (CLIENTS + 20) as i64 {
         tokio::task::yield_now().await;
     }
     assert_eq!(victim.handled.load(Ordering::Relaxed), 20);
     for (number, mut stream) in slow.into_iter().enumerate() {
         match number % 3 {
-            // Gone.
+            // The client disconnects.
             0 => drop(stream),
-            // With the rest unsent.
+            // The client ends its side with the rest unsent.
             1 => {
                 stream.shutdown().await.unwrap();
                 let _ = stream.read_to_end(&mut Vec::new()).await;
             }
-            // With something unread.
+            // The client resets the connection with data unread.
             _ => stream.set_zero_linger().unwrap(),
         }
     }
     served(99).await;
-    // Of those that went, none was free.
+    // Requests of clients that disconnected were charged.
     let before_the_head = (CLIENTS + 21) as i64;
     assert_eq!(charged(&victim).await, before_the_head);
     victim.assert_unharmed(|_| before_the_head).await;
@@ -72,7 +73,7 @@ async fn bodies_through_gates() {
     bodies(Victim::gated().await).await;
 }
 
-/// Clients that say that they have said everything, after so many bytes of a request.
+/// Clients that close their sending side after each number of bytes of a request.
 #[tokio::test]
 async fn half_closed_after_every_byte() {
     let victim = Victim::in_memory().await;
@@ -89,6 +90,6 @@ async fn half_closed_after_every_byte() {
             assert_eq!(charged(&victim).await, before, "no request after {bytes} bytes");
         }
     }
-    // Two with a whole head are charged, whatever came of the body; others are denied.
+    // Two requests with a complete head are charged, with or without a body. The others are denied.
     victim.assert_unharmed(|_| 2).await;
 }

@@ -33,7 +33,7 @@ fn found(client: &ClientIp, request: &Request<Body>) -> Option<String> {
     entity(client, request).ok().map(String::from)
 }
 
-/// The client by `X-Forwarded-For`.
+/// Returns the client's key by `X-Forwarded-For`.
 fn by_networks(peer: &str, lines: &[&str]) -> Option<String> {
     found(&ClientIp::x_forwarded_for(proxies()), &forwarded_for(peer, lines))
 }
@@ -96,7 +96,7 @@ fn where_it_leads_nowhere_there_is_no_key() {
     }
 }
 
-/// Whoever trusts everybody trusts no header: there is nobody whom a proxy could have seen.
+/// If every network is trusted, the header is not used: every address in it could be a proxy's.
 #[test]
 fn networks_that_cover_everything_give_no_key() {
     let everybody = || Networks::new(["0.0.0.0/0", "::/0"]).unwrap();
@@ -106,7 +106,7 @@ fn networks_that_cover_everything_give_no_key() {
             assert_eq!(found(&ClientIp::x_forwarded_for(everybody()), &request), None, "{peer} {lines:?}");
         }
     }
-    // And nobody at all: the peer is the client.
+    // If no network is trusted, the peer is the client.
     let nobody = ClientIp::x_forwarded_for(Networks::new([""; 0]).unwrap());
     assert_eq!(found(&nobody, &forwarded_for(STRANGER, &["192.0.2.7"])).unwrap(), format!("ip:{STRANGER}"));
 }
@@ -116,14 +116,14 @@ fn by_the_number_of_proxies() {
     assert_eq!(by_hops(1, &["198.51.100.1, 192.0.2.7"]).unwrap(), "ip:192.0.2.7");
     assert_eq!(by_hops(2, &["198.51.100.1, 192.0.2.7, 203.0.113.5"]).unwrap(), "ip:192.0.2.7");
     assert_eq!(by_hops(2, &["198.51.100.1", "192.0.2.7", "203.0.113.5"]).unwrap(), "ip:192.0.2.7");
-    // Proxies on the way may write what they like about themselves.
+    // Proxies may use any text for themselves in the list.
     assert_eq!(by_hops(2, &["192.0.2.7, unknown"]).unwrap(), "ip:192.0.2.7");
     assert_eq!(by_hops(0, &["192.0.2.7"]).unwrap(), format!("ip:{PROXY}"));
     for lines in [&[][..], &["192.0.2.7"], &["garbage, 192.0.2.7"], &[", 192.0.2.7"]] {
         assert_eq!(by_hops(2, lines), None, "{lines:?}");
     }
     assert_eq!(by_hops(usize::MAX, &["192.0.2.7"]), None);
-    // Who the peer is does not count, so it need not be known.
+    // The address of the peer is not used, so it may be unknown.
     let client = ClientIp::x_forwarded_for(TrustedProxies::hops(1));
     assert_eq!(found(&client, &with_headers(&[("x-forwarded-for", b"192.0.2.7")])).unwrap(), "ip:192.0.2.7");
 }
@@ -150,7 +150,7 @@ fn headers_with_one_address() {
                 let headers: Vec<_> = bad.iter().map(|value| (name, *value)).collect();
                 assert_eq!(found(client, &from_peer(PROXY, &headers)), None, "{name} {bad:?}");
             }
-            // No other header counts.
+            // No other header is used.
             let others = from_peer(PROXY, &[("x-forwarded-for", b"192.0.2.7"), ("x-client-ip", b"192.0.2.7")]);
             assert_eq!(found(client, &others), None, "{name}");
         }

@@ -1,4 +1,4 @@
-//! Closures are extractors, and so is what they make of others.
+//! Closures are extractors, and so are their combinations with other extractors.
 
 use http::{HeaderValue, Method, Request, Version};
 use tollgate::{
@@ -22,7 +22,7 @@ async fn a_closure() {
     assert_eq!(left_of(&limiter, "alice", "GET", &limit).await, 0);
 }
 
-/// Everything but the body is there, whatever the body is: so extractors fit into one table.
+/// Extractors see the whole head, and do not depend on the type of the body, so they fit into one table.
 #[test]
 fn they_see_the_whole_head_of_requests_with_any_body() {
     let extractors: [Box<dyn KeyExtractor>; 5] = [

@@ -18,7 +18,7 @@ fn among_others() {
     assert_eq!(found(&["sid=abc"]).unwrap(), "abc");
     assert_eq!(found(&["a=1; sid=abc; b=2"]).unwrap(), "abc");
     assert_eq!(found(&["a=1;sid = abc ;b"]).unwrap(), "abc");
-    // HTTP/2 clients may split them.
+    // HTTP/2 clients may split cookies.
     assert_eq!(found(&["a=1", "sid=abc", "b=2"]).unwrap(), "abc");
     assert_eq!(found(&["sid=a=b"]).unwrap(), EntityId::from_untrusted("a=b").unwrap().as_str());
 }
@@ -30,7 +30,7 @@ fn one_session_has_one_key() {
     }
 }
 
-/// Services that decode names see two cookies of the name, and go by one of them.
+/// A service that decodes cookie names sees two cookies with the name, and uses one of them.
 #[test]
 fn nobody_hides_a_second_one() {
     assert_eq!(found(&["s%69d=abc"]).unwrap(), "abc");

@@ -1,4 +1,4 @@
-//! Requests that pass unlimited.
+//! Requests that are exempt from limits.
 
 use std::{convert::Infallible, sync::mpsc};
 
@@ -89,11 +89,11 @@ async fn by_the_network_that_its_source_tells_and_no_other() {
     };
     assert_eq!(ask("10.0.0.1", "192.0.2.1").await, 200);
     assert_eq!(ask("10.0.0.1", "192.0.2.1").await, 200);
-    // A claim that no proxy made.
+    // No proxy has written this address.
     assert_eq!(ask("203.0.113.1", "192.0.2.1").await, 200);
     assert_eq!(ask("203.0.113.1", "192.0.2.1").await, 429);
     assert_eq!(ask("10.0.0.1", "192.0.2.1, 203.0.113.1").await, 429);
-    // Nobody knows.
+    // The address is not known.
     assert_eq!(ask("10.0.0.1", "192.0.2.1, unknown").await, 429);
 }
 
@@ -101,7 +101,7 @@ async fn by_the_network_that_its_source_tells_and_no_other() {
 async fn by_a_closure() {
     let policy = per_user(rph()).exempt(|head: &RequestHead<'_>| head.uri.path() == "/health");
     let app = hello(layer(&memory().0, policy.exempt(|head: &RequestHead<'_>| head.uri.path() == "/live")));
-    // They need no key.
+    // Exempt requests need no key.
     for path in ["/health", "/live"] {
         for _ in 0..2 {
             assert_eq!(ask(&app, for_uri(path)).await.status(), 200);
@@ -134,7 +134,7 @@ async fn a_mistake_of_the_server_exempts_nobody() {
 #[tokio::test]
 async fn mistakes_are_told_before_anybody_passes() {
     let policy = per_user(rph()).resource(keys::matched_path()).on_missing_key(OnMissingKey::Skip);
-    // No router is around it.
+    // The service has no router around it.
     let inner = tower::service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
     let app = layer(&memory().0, policy.exempt_entities([id("alice")])).layer(inner);
     assert_eq!(app.clone().oneshot(from("alice")).await.unwrap().status(), 500);
@@ -164,7 +164,7 @@ async fn preflights_and_skipped_requests_have_a_lease_that_charges_nothing() {
     }
 }
 
-/// Whether a handler sees a lease and a status of a bucket.
+/// Returns whether the lease and the status that a handler sees belong to a bucket.
 async fn seen(policy: PolicyBuilder, outer: Option<PolicyBuilder>) -> (bool, bool) {
     let (send, receive) = mpsc::channel();
     let handler = async move |lease: LeaseHandle, status: RateLimitStatus| {
@@ -184,10 +184,10 @@ async fn handlers_see_a_lease_that_charges_nothing() {
     let exempt = || per_user(rph()).exempt_entities([id("alice")]);
     assert_eq!(seen(per_user(rph()), None).await, (true, true));
     assert_eq!(seen(exempt(), None).await, (false, false));
-    // Not that of a layer further out, either: it is another bucket's.
+    // The handler does not see the lease of an outer layer, which belongs to another bucket.
     assert_eq!(seen(exempt(), Some(per_user(rph()))).await, (false, false));
     assert_eq!(seen(per_user(rph()), Some(exempt())).await, (true, true));
-    // Unless this layer gives handlers none anyway.
+    // It does if this layer gives handlers no lease.
     assert_eq!(seen(exempt().without_handle(), Some(per_user(rph()))).await, (true, true));
 }
 
@@ -196,6 +196,6 @@ async fn handlers_that_insist_on_a_lease_serve_exempt_callers_too() {
     let handler = async |lease: LeaseHandle| lease.consume("rph", 1_000).await.unwrap();
     let policy = per_user(rph()).exempt_entities([id("alice")]);
     let app = Router::new().route("/", get(handler)).layer(layer(&memory().0, policy));
-    // Fault C5: it was a 500.
+    // This must not be a 500.
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
 }

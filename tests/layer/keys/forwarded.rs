@@ -1,4 +1,4 @@
-//! `Forwarded`, RFC 7239.
+//! The `Forwarded` header, RFC 7239.
 
 use tollgate::layer::keys::{ClientIp, Networks, TrustedProxies};
 

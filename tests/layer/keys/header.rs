@@ -1,4 +1,4 @@
-//! Plain ids from headers: whatever they hold, each has a bucket of its own.
+//! Plain ids from headers: each value has a bucket of its own.
 
 use std::collections::HashSet;
 
@@ -21,7 +21,7 @@ async fn status(app: &Router, user: &[u8]) -> u16 {
     ask(app, with_headers(&[("x-user", user)])).await.status().as_u16()
 }
 
-/// 300 characters, and the same with a difference at the end.
+/// Returns 300 characters that differ only in the last one.
 fn long(last: char) -> String {
     format!("{}{last}", "a".repeat(299))
 }
@@ -116,7 +116,7 @@ async fn resources_are_apart_as_well() {
     }
 }
 
-/// `keys::header("X-Api-Key")` panicked: names of headers have no case.
+/// `keys::header("X-Api-Key")` must not panic, because header names are case-insensitive.
 #[test]
 fn names_in_any_case() {
     let request = from_peer("10.0.0.1", &[("x-user", b"7")]);
@@ -146,7 +146,7 @@ fn a_text_that_is_no_name() {
     let _ = keys::header("x user");
 }
 
-/// Builders that begin alike: each clone goes its own way.
+/// Builders cloned from one builder are independent.
 #[tokio::test]
 async fn policies_from_one_builder() {
     let (limiter, _) = memory();
@@ -171,7 +171,7 @@ async fn policies_from_one_builder() {
     assert_eq!(ask(&small, with_headers(&[("x-user", b"bob"), ("x-free", b"1")])).await.status(), 200);
 }
 
-/// To a service that splits at white space, `Bearer abc x` is the token `abc`, whatever `x` is.
+/// For a service that splits at white space, `Bearer abc x` is the token `abc` for every `x`.
 #[test]
 fn one_bearer_token_has_one_key() {
     let key = |value: &[u8]| entity(&keys::bearer_token(), &with_headers(&[("authorization", value)])).ok();

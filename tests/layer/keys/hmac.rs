@@ -1,4 +1,4 @@
-//! Hashes with a secret of the server's.
+//! Keys hashed with a secret of the server.
 
 use tollgate::{
     EntityId, Limit,
@@ -50,14 +50,14 @@ fn addresses_and_pairs_too() {
     let request = from_peer("192.0.2.1", &[("x-user", b"ip:192.0.2.1")]);
     let address = entity(&keys::peer_ip().hmac(&secret()), &request).unwrap();
     assert!(address.as_str().starts_with("k:"), "{address}");
-    // What a client sends is hashed like no address.
+    // A value from a client never has the hash of an address.
     assert_ne!(address, entity(&keys::header("x-user").hmac(&secret()), &request).unwrap());
     assert_ne!(address, entity(&keys::hashed_header("x-user").hmac(&secret()), &request).unwrap());
     let pair = keys::peer_ip().and(keys::header("x-user")).hmac(&secret());
     assert!(entity(&pair, &request).unwrap().as_str().starts_with("k:"));
     let twice = keys::peer_ip().hmac(&secret()).hmac(&secret());
     assert_ne!(entity(&twice, &request).unwrap(), address);
-    // A resource that is no entity id.
+    // The resource is not a valid entity id.
     let path = |_: &RequestHead<'_>| Ok(Key::name("openai/gpt-4"));
     let key = path.hmac(&secret()).extract(&RequestHead::from(&request)).unwrap();
     assert!(key.into_resource().unwrap().as_str().starts_with("k:"));
@@ -81,7 +81,7 @@ async fn what_is_missing_stays_missing() {
     let empty = (|_: &RequestHead<'_>| Ok(Key::untrusted(""))).hmac(&secret());
     assert_eq!(ask(&hello(layer(&limiter, policy().entity(empty))), with_headers(&[])).await.status(), 400);
     assert!(secret().entity("").is_err());
-    // A fixed name that is none builds no policy.
+    // An invalid fixed name is refused when the policy is built.
     assert!(policy().resource(keys::fixed("two words").hmac(&secret())).build().is_err());
     assert!(policy().resource(keys::fixed("api").hmac(&secret())).build().is_ok());
 }

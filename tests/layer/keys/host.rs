@@ -1,4 +1,4 @@
-//! Hosts, of the URI or the header.
+//! Hosts from the URI or the header.
 
 use tollgate::{
     EntityId, Limit,

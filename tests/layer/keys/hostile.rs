@@ -1,4 +1,4 @@
-//! Whatever clients send: no panic, no name that is none, no key that is another client's.
+//! Malicious requests never cause a panic, an invalid name, or another client's key.
 
 use std::{
     collections::HashMap,
@@ -20,7 +20,7 @@ use crate::world::{ask, hello, layer, memory, per_user};
 
 const REQUESTS: u64 = 10_000;
 
-/// A generator that tells its seed by the number of the request.
+/// A request generator. Its seed is the number of the request.
 pub(crate) struct Client(fastrand::Rng);
 
 impl Client {
@@ -32,7 +32,7 @@ impl Client {
         of[self.0.usize(..of.len())]
     }
 
-    /// Bytes that a header may hold: pieces that mean something, and noise.
+    /// Returns a header value made of meaningful pieces and noise.
     pub(crate) fn value(&mut self) -> Vec<u8> {
         const PIECES: [&str; 40] = [
             ",",
@@ -94,12 +94,12 @@ impl Client {
                 0 => value.extend((0..self.0.usize(..400)).map(|_| b'x')),
                 1..=4 => value.extend((0..self.0.usize(..20)).map(|_| self.0.u8(128..))),
                 5..=8 => value.extend((0..self.0.usize(..20)).map(|_| self.0.u8(32..127))),
-                // Something whole.
+                // A complete valid value.
                 9..=12 => value.extend(self.pick(&WHOLE).bytes()),
                 _ => value.extend(self.pick(&PIECES).bytes()),
             }
         }
-        // Now and then what nobody minds.
+        // Some values are valid.
         if self.0.u8(..8) == 0 { self.pick(&WHOLE).into() } else { value }
     }
 
@@ -138,7 +138,7 @@ impl Client {
 
     fn address(&mut self) -> IpAddr {
         match self.0.bool() {
-            // Not a proxy's.
+            // An address that is not a proxy's.
             true => Ipv4Addr::from_bits(self.0.u32(0x0b00_0000..)).into(),
             false => Ipv6Addr::from_bits(self.0.u128(1 << 125..1 << 126)).into(),
         }
@@ -162,7 +162,7 @@ fn proxies() -> Networks {
     Networks::new(["10.0.0.0/8", "fd00::/8"]).unwrap()
 }
 
-/// Every extractor, by its name.
+/// Returns every extractor with its name.
 fn extractors() -> Vec<(&'static str, Box<dyn KeyExtractor>)> {
     let secret = HmacSecret::new("a secret of 16 bytes, at least").unwrap();
     let hops = TrustedProxies::hops;
@@ -202,7 +202,7 @@ fn every_key_is_a_name_or_missing() {
         let request = Client::new(number).request();
         for (name, key) in &extractors {
             let Ok(key) = key.extract(&RequestHead::from(&request)) else { continue };
-            // What is empty only.
+            // An empty key is always reported as missing.
             let Ok(entity) = key.clone().into_entity() else { panic!("{number}: {name} is empty") };
             assert!(EntityId::new(entity.as_str()).is_ok(), "{number}: {name}");
             assert!(entity.as_str().len() <= EntityId::MAX_LENGTH, "{number}: {name}");
@@ -212,7 +212,7 @@ fn every_key_is_a_name_or_missing() {
             *found.entry(*name).or_default() += 1;
         }
     }
-    // The generator says something to each of them, but for those that need a route.
+    // The generator makes a key for each extractor, except for those that need a route.
     for (name, _) in extractors {
         let expected = !matches!(name, "path parameter" | "matched path");
         assert_eq!(found.get(name).is_some_and(|count| *count > 20), expected, "{name}: {found:?}");
@@ -230,10 +230,10 @@ async fn no_request_shakes_the_layer() {
         })
         .collect();
     for number in 0..REQUESTS {
-        // Each of them in its turn.
+        // Each extractor in turn.
         let (name, app) = &apps[number as usize % apps.len()];
         let status = ask(app, Client::new(number).request()).await.status().as_u16();
-        // No route leads there: that is what the client asks for, not a mistake of the server.
+        // The client asks for a path without a route. That is not a mistake of the server.
         let unmatched = matches!(*name, "path parameter" | "matched path");
         assert!(matches!(status, 200 | 400 | 401), "{number}: {name} {status}");
         assert!(status == 400 || !unmatched, "{number}: {name} {status}");
@@ -301,7 +301,7 @@ fn nobody_moves_off_the_address_that_the_proxy_saw() {
         let own = EntityId::from_ip(address);
         let mut request = forger.request();
         for (name, client, elements) in &clients {
-            // The proxy appends to the last line, or adds one.
+            // The proxy appends to the last line or adds a line.
             let seen = match (elements, address) {
                 (true, IpAddr::V6(address)) => format!("for=\"[{address}]:{}\";host=\"a,b\"", forger.0.u16(..)),
                 (true, IpAddr::V4(address)) => format!("proto=https;for={address}"),
@@ -323,7 +323,7 @@ fn nobody_moves_off_the_address_that_the_proxy_saw() {
             request.extensions_mut().insert(keys::PeerAddr("10.0.0.1:1".parse().unwrap()));
             assert_eq!(entity(client, &request).ok(), Some(own.clone()), "{number}: {name} {forged:?}");
         }
-        // Past the proxies nothing that is said counts.
+        // For a request that does not come from a proxy, headers are ignored.
         let mut request = forger.request();
         request.extensions_mut().insert(keys::PeerAddr(std::net::SocketAddr::new(address, 1)));
         for client in &sources {

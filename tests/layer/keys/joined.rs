@@ -1,4 +1,4 @@
-//! `and`, `or`.
+//! The combinators `and` and `or`.
 
 use std::collections::HashSet;
 
@@ -37,7 +37,7 @@ fn no_other_two_make_the_same_key() {
             let resource = key.extract(&RequestHead::from(&request)).unwrap().into_resource().unwrap();
             assert!(resources.insert(resource), "{first} {second}");
         }
-        // Nor does one alone.
+        // The key also differs from that of one value alone.
         let alone = with_headers(&[("x-a", first.as_bytes())]);
         assert!(entities.insert(entity(&keys::header("x-a"), &alone).unwrap()), "{first}");
     }

@@ -1,4 +1,4 @@
-//! Methods.
+//! Method keys.
 
 use http::Method;
 use tollgate::{
@@ -22,7 +22,7 @@ async fn each_has_a_bucket_of_its_own() {
     }
 }
 
-/// A client had another bucket for each method that it made up, and for `HEAD` beside `GET`.
+/// A made-up method must not have a bucket of its own, and `HEAD` must share the bucket of `GET`.
 #[tokio::test]
 async fn nobody_has_more_buckets_by_other_methods() {
     let policy = per_user(Limit::per_hour("rph", 1)).resource(keys::method());

@@ -17,10 +17,10 @@ fn app(policy: PolicyBuilder) -> Router {
     hello(layer(&memory().0, policy))
 }
 
-/// No key, an empty one, one of spaces, two.
+/// No value, an empty value, one of spaces, and two values.
 const UNUSABLE: [&[&[u8]]; 5] = [&[], &[b""], &[b" \t "], &[b"alice", b"bob"], &[b"alice", b"alice"]];
 
-/// Every unusable form of a header.
+/// Returns every unusable form of a header.
 fn unusable(name: &'static str) -> impl Iterator<Item = http::Request<axum::body::Body>> {
     UNUSABLE.into_iter().map(move |values| {
         let headers: Vec<_> = values.iter().map(|value| (name, *value)).collect();

@@ -1,4 +1,4 @@
-//! Who is limited, and what for.
+//! Key extractors for entities and resources.
 
 mod client_ip;
 mod composed;
@@ -32,19 +32,19 @@ use tollgate::{
 
 use crate::world::with_headers;
 
-/// The entity that the request is, by this key.
+/// Returns the entity that a key extracts from a request.
 fn entity(key: &impl KeyExtractor, request: &Request<Body>) -> Result<EntityId, MissingKey> {
     key.extract(&RequestHead::from(request))?.into_entity().map_err(|error| MissingKey::absent(error.to_string()))
 }
 
-/// A request for `uri`.
+/// Returns a request for `uri`.
 fn for_uri(uri: &str) -> Request<Body> {
     let mut request = with_headers(&[]);
     *request.uri_mut() = uri.parse().expect("a URI");
     request
 }
 
-/// A request through a connection from `peer`.
+/// Returns a request over a connection from `peer`.
 fn from_peer(peer: &str, headers: &[(&'static str, &[u8])]) -> Request<Body> {
     let mut request = with_headers(headers);
     request.extensions_mut().insert(PeerAddr(SocketAddr::new(peer.parse().expect("an address"), 4711)));

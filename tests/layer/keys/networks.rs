@@ -42,7 +42,7 @@ fn translated_addresses_are_ipv4() {
         assert!(contains(&format!("{prefix}192.0.2.0/120"), "192.0.2.1"));
         assert!(!contains(&format!("{prefix}192.0.2.0/120"), "192.0.3.1"));
     }
-    // A translator's whole prefix would be everybody.
+    // The whole prefix of a translator would contain all of IPv4.
     for all in ["64:ff9b::/96", "::ffff:0:0/96"] {
         assert_eq!(Networks::new([all]).unwrap_err(), InvalidNetwork::AllOfIpv4(all.to_owned()));
     }

@@ -1,4 +1,4 @@
-//! Extractors beside other libraries' readings of the same request.
+//! Extractors compared with other libraries' readings of the same request.
 
 use std::{
     collections::HashMap,
@@ -21,14 +21,14 @@ use tower::ServiceExt;
 use super::{entity, for_uri};
 use crate::routes::generate::{run, templates};
 
-/// Pieces of queries: separators, both encodings of a space, encodings that are none.
+/// Pieces of queries: separators, both encodings of a space, invalid encodings.
 const PIECES: [&str; 18] = [
     "user", "user=", "%75ser=", "us%65r", "key=", "=", "&", "&", "&&", "+", "%20", "%2B", "%26", "%3D", "a",
     "b;user=c", "%", "%zz",
 ];
 
 proptest! {
-    /// One parameter of the name, and not an empty one, is the key: as `form_urlencoded` reads it.
+    /// The key is the only parameter with the name, and not empty, as `form_urlencoded` reads it.
     #[test]
     fn query_parameters(pieces in prop::collection::vec(select(&PIECES[..]), 0..12)) {
         let query = pieces.concat();
@@ -42,7 +42,7 @@ proptest! {
         prop_assert_eq!(entity(&keys::query_parameter("user"), &request).ok(), expected, "{}", query);
     }
 
-    /// A path parameter is the one that axum's handlers see, decoded.
+    /// A path parameter is the decoded value that axum's handlers see.
     #[test]
     fn path_parameters((templates, paths) in templates(1)) {
         let seen = Arc::new(Mutex::new(None));
@@ -67,7 +67,7 @@ proptest! {
         }
     }
 
-    /// A cookie is the one that a reader finds who splits at semicolons and decodes, if there is just one.
+    /// The key is the only cookie with the name, for a reader that splits at semicolons and decodes.
     #[test]
     fn cookies(pieces in prop::collection::vec(select(&COOKIES[..]), 0..10)) {
         let line = pieces.concat();

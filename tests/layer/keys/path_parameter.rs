@@ -24,7 +24,7 @@ fn by(name: &'static str) -> RateLimitLayer {
     layer(&memory().0, per_user(Limit::per_hour("rph", 100)).entity(keys::path_parameter(name)))
 }
 
-/// Answers with the entity.
+/// Returns a router that answers with the entity.
 fn entities(path: &str) -> Router {
     let handler = async |status: RateLimitStatus| status.entity.expect("an entity").to_string();
     Router::new().route(path, get(handler))
@@ -102,7 +102,7 @@ async fn so_is_a_layer_that_no_router_is_around() {
 #[tokio::test]
 async fn and_a_service_whose_path_is_another() {
     let inner = entities("/users/{id}").route_layer(by("id"));
-    // Hidden, because axum itself refuses routers there. It calls the path /users/{name}/users/{id}.
+    // Wrapped, because axum refuses routers at this place. It matches the path as /users/{name}/users/{id}.
     let hidden = tower::util::MapRequest::new(inner, |request: axum::extract::Request| request);
     let app = Router::new().route_service("/users/{name}", hidden);
     is_a_mistake(app, "/users/alice", "is not one of the route").await;

@@ -1,4 +1,4 @@
-//! The other end of the connection.
+//! Keys from the address of the peer.
 
 use std::net::SocketAddr;
 
@@ -71,7 +71,7 @@ async fn without_axum_it_is_told() {
         request.extensions_mut().insert(PeerAddr(address("192.0.2.1:80")));
         assert_eq!(ask(&app, request).await.status(), expected);
     }
-    // What the server says itself stands before the connection's address.
+    // The address that the server provides takes precedence over that of the connection.
     let mut request = with_headers(&[]);
     request.extensions_mut().insert(PeerAddr(address("192.0.2.7:80")));
     request.extensions_mut().insert(ConnectInfo(address("192.0.2.1:80")));
@@ -102,7 +102,7 @@ async fn an_unknown_one_is_a_mistake_of_the_server() {
     assert!(log.contains("ERROR") && log.contains("into_make_service_with_connect_info"), "{log}");
 }
 
-/// Made-up addresses fill a store, and its choice says what others meet then.
+/// Made-up addresses fill a store. Its `WhenFull` rule decides what happens to other clients.
 #[tokio::test]
 async fn in_a_full_store() {
     for (rule, allowed) in

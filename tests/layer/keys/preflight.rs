@@ -1,4 +1,4 @@
-//! CORS preflights are the browser's question, not the user's request.
+//! CORS preflights: the browser sends them, not the user.
 
 use axum::body::Body;
 use http::{Method, Request};
@@ -35,7 +35,7 @@ async fn unless_the_policy_wants_them() {
     }
 }
 
-/// A bucket of their own, where the users' is left alone.
+/// Preflights have a bucket of their own, and do not use that of the user.
 #[tokio::test]
 async fn or_has_a_policy_for_them_alone() {
     let (limiter, _) = memory();

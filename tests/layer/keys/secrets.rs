@@ -1,4 +1,4 @@
-//! Secrets stay out of bucket keys, log and Debug output.
+//! Secrets do not appear in bucket keys, logs and Debug output.
 
 use std::sync::mpsc;
 
@@ -42,7 +42,7 @@ async fn they_are_hashed_in_keys() {
         assert_eq!(ask(&app, with_secret()).await.status(), 200);
         let hashed = EntityId::from_secret(SECRET).unwrap();
         assert_eq!(left(&limiter, hashed.as_str(), &Limit::per_hour("rph", 2)).await, 1);
-        // The whole store, among others.
+        // This output contains the whole store.
         tells_nothing(&format!("{limiter:?}"));
     }
 }
@@ -74,13 +74,13 @@ async fn they_are_not_in_events() {
         per_user(Limit::per_hour("rph", 2)).entity(keys::hashed_header("x-api-key")).resource(keys::fixed("x"));
     assert_eq!(ask(&hello(layer(&remote.limiter, policy)), with_secret()).await.status(), 503);
     assert!(events.text().contains("limiter unavailable"), "the log is on");
-    // The SDK's own events are the SDK's.
+    // Events of the SDK are not checked.
     for line in events.text().lines().filter(|line| line.contains(" tollgate")) {
         tells_nothing(line);
     }
 }
 
-/// Cookies and queries, and a secret of the server's.
+/// Secrets from cookies and queries, and the server's own secret.
 #[tokio::test]
 async fn nowhere_wherever_they_come_from() {
     let events = Events::collect();

@@ -1,4 +1,4 @@
-//! Keys that the server itself must provide.
+//! Keys that the server must provide.
 
 use std::convert::Infallible;
 
@@ -72,7 +72,7 @@ fn a_fixed_name_that_is_none_builds_no_policy() {
     };
     assert_eq!(refused(per_user(rph()).resource(keys::fixed("two words"))), NameKind::Resource);
     assert_eq!(refused(per_user(rph()).entity(keys::fixed("two words"))), NameKind::EntityId);
-    // A name of the other kind is none of this one.
+    // A name of the other kind may be invalid for this kind.
     assert_eq!(refused(per_user(rph()).resource(keys::fixed("2024"))), NameKind::Resource);
     assert!(per_user(rph()).entity(keys::fixed("2024")).build().is_ok());
 }
@@ -109,7 +109,7 @@ async fn where_no_router_is_around_it_the_layer_stands_wrong() {
     assert!(events.text().contains("Router::route_layer"), "{}", events.text());
 }
 
-/// Fault C2: which paths a client asks for is its choice, not a mistake of the server.
+/// A path without a route is the client's choice, not a mistake of the server.
 #[tokio::test]
 async fn a_path_that_no_route_matches_lacks_the_key() {
     let by_path = || per_user(Limit::per_hour("rph", 9)).resource(keys::matched_path());
@@ -137,7 +137,7 @@ async fn a_path_that_no_route_matches_lacks_the_key() {
                 *request.uri_mut() = path.parse().unwrap();
                 asked.push(ask(&app, request).await.status().as_u16());
             }
-            // The second router asks the same buckets.
+            // The second router uses the same buckets.
             let expected = if path.starts_with("/api") { [answers[1]; 2] } else { answers };
             assert_eq!(asked, expected, "{path}");
         }

@@ -1,4 +1,4 @@
-//! A request that meets the same layer twice: fault A5.
+//! A request that passes the same layer twice.
 
 use axum::{Router, routing::get};
 use http::Request;
@@ -12,7 +12,7 @@ use crate::{
     world::{Remote, alices_tokens, ask, from, gated, left_of, memory, per_user, ten_tokens},
 };
 
-/// A router that is nested in another one, both with the same layer.
+/// Returns a router nested in another one, both with the same layer.
 fn nested(layer: RateLimitLayer) -> Router {
     let inner = Router::new().route("/", get(async || [("x-used", "30")])).layer(layer.clone());
     Router::new().nest("/in", inner).layer(layer)
@@ -47,7 +47,7 @@ async fn and_settled_and_reported_once() {
     assert_eq!(alices_tokens(&limiter).await, 70);
 }
 
-/// Both charge: another policy, another limiter, another entity.
+/// If the policy, the limiter or the entity differs, both layers charge.
 #[tokio::test]
 async fn another_one_charges_too() {
     let (one, two) = (memory().0, memory().0);
@@ -63,7 +63,7 @@ async fn another_one_charges_too() {
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
     assert_eq!(alices_tokens(&limiter).await, 80);
 
-    // Between the two, middleware has said who it is.
+    // Middleware between the two layers changes the user.
     let (limiter, _) = memory();
     let layer = RateLimitLayer::new(limiter.clone(), ten_tokens().build().unwrap());
     let rename = async |mut request: axum::extract::Request, next: axum::middleware::Next| {

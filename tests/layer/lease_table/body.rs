@@ -1,4 +1,4 @@
-//! While the response's body is on its way.
+//! The lease while the response's body is streamed.
 
 use std::{io, sync::mpsc};
 
@@ -12,7 +12,7 @@ use crate::{
     world::{Remote, alices_tokens, ask, from, layer, memory, ten_tokens},
 };
 
-/// A response whose body holds the lease, what feeds it, and a handle that is told of 30 tokens.
+/// Returns a response whose body holds the lease, and the body's feed. The handle has settled 30 tokens.
 async fn streaming(limiter: &RateLimiter) -> (Body, Feed) {
     let (send, receive) = mpsc::channel();
     let handler = async move |lease: LeaseHandle| {
@@ -69,7 +69,7 @@ async fn it_is_dropped_midway_over_dynamodb() {
     assert!(feed.is_closed());
 }
 
-/// A lease that somebody else holds when the head is ready, and lets go right after.
+/// Returns the response to a request whose lease another task holds until the head is ready, and releases right after.
 async fn released_after_the_head<R>(limiter: &RateLimiter, method: &str, answer: fn() -> R) -> Response<Body>
 where
     R: IntoResponse + Send + 'static,

@@ -1,4 +1,4 @@
-//! The client of a real connection goes.
+//! The lease when the client of a real connection disconnects.
 
 use std::{convert::Infallible, sync::mpsc};
 
@@ -20,7 +20,7 @@ use crate::{
 async fn before_the_head(limiter: RateLimiter) {
     let (called, mut calls) = channel::unbounded_channel();
     let handler = async move || {
-        // Closed when the handler is dropped.
+        // This channel is closed when the handler is dropped.
         let (alive, gone) = channel::unbounded_channel::<()>();
         called.send(alive).unwrap();
         std::future::pending::<()>().await;
@@ -75,7 +75,7 @@ async fn a_head_request_is_over_with_the_head() {
     let inner = tower::service_fn(move |request: Request<Incoming>| {
         let lease = request.extensions().get::<LeaseHandle>().unwrap().clone();
         lease.settle("tpm", 30).unwrap();
-        // A body that never ends by itself, and that the server never polls.
+        // The body never ends by itself, and the server never polls it.
         let (feed, body) = fed();
         send.send((feed, lease)).unwrap();
         std::future::ready(Ok::<_, Infallible>(Response::new(body)))

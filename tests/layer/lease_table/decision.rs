@@ -1,4 +1,4 @@
-//! Before there is a decision.
+//! The lease before there is a decision.
 
 use std::{convert::Infallible, pin::pin, time::Duration};
 
@@ -66,7 +66,7 @@ fn unreachable_service() -> impl Service<
 async fn the_client_goes_while_the_write_is_under_way() {
     let remote = Remote::start().await;
     let mut service = layer(&remote.limiter, ten_tokens()).layer(unreachable_service());
-    // The bucket exists: what follows are updates.
+    // The bucket exists, so the next writes are updates.
     let look = remote.limiter.acquire("alice", "api").limits(tokens()).cost("tpm", 0).await.unwrap();
     assert!(look.commit().await.is_ok());
     remote.proxy.set_fault(Fault::delay(Duration::from_millis(100)).on("UpdateItem"));
@@ -76,7 +76,7 @@ async fn the_client_goes_while_the_write_is_under_way() {
     drop(asked);
 
     remote.proxy.clear_faults();
-    // It lands, and the next write gives it back.
+    // The write is executed, and the next one gives the charge back.
     remote.proxy.until_count("UpdateItem", 2).await;
     remote.limiter.shutdown().await;
     assert_eq!(alices_tokens(&remote.limiter).await, ROLLED_BACK);

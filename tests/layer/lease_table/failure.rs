@@ -1,5 +1,5 @@
-//! The inner service fails or panics: kept, unless the policy says otherwise. Faults A2 and A4: what a client can
-//! provoke is not free.
+//! The lease if the inner service fails or panics: the charge is kept unless the policy says otherwise, because a
+//! client can provoke such failures.
 
 use std::{
     convert::Infallible,
@@ -18,14 +18,14 @@ use tower::{Layer, Service, ServiceExt};
 use super::{COMMITTED, ROLLED_BACK};
 use crate::world::{Remote, alices_tokens, from, gated, layer, memory, poll_once, ten_tokens};
 
-/// The request's lease, told that 30 tokens were used.
+/// Returns the lease of the request, which has settled 30 tokens.
 fn used_thirty(request: &Request<Body>) -> LeaseHandle {
     let lease = request.extensions().get::<LeaseHandle>().expect("a lease").clone();
     lease.settle("tpm", 30).unwrap();
     lease
 }
 
-/// Policies, and what they leave of a request that fails or panics.
+/// Returns policies, and what a request that fails or panics leaves under each of them.
 fn policies() -> [(PolicyBuilder, i64); 2] {
     let refund = || ten_tokens().on_error(Outcome::Refund).on_panic(Outcome::Refund);
     [(ten_tokens(), COMMITTED), (refund(), ROLLED_BACK)]
@@ -90,7 +90,7 @@ async fn a_handle_that_outlives_a_refunded_error_is_closed() {
     assert_eq!(alices_tokens(&limiter).await, ROLLED_BACK);
 }
 
-/// Panics after one yield, holding the lease and a lock on nothing.
+/// Panics after one yield, with the lease in use.
 async fn panics(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     let lease = used_thirty(&request);
     tokio::task::yield_now().await;
@@ -98,7 +98,7 @@ async fn panics(request: Request<Body>) -> Result<Response<Body>, Infallible> {
 }
 
 async fn a_panic(limiter: RateLimiter, policy: PolicyBuilder, left: i64) {
-    // The task catches it, and drops the future on the way.
+    // The task catches the panic and drops the future.
     let service = layer(&limiter, policy).layer(tower::service_fn(panics));
     let panic = tokio::spawn(service.oneshot(from("alice"))).await.unwrap_err().into_panic();
     assert_eq!(panic.downcast_ref::<String>().map(String::as_str), Some("in the handler, with Some(30)"));
@@ -121,7 +121,7 @@ async fn a_panic_over_dynamodb() {
     }
 }
 
-/// One is told apart from the other.
+/// Errors and panics have separate rules.
 #[tokio::test]
 async fn each_has_a_rule_of_its_own() {
     an_error(memory().0, ten_tokens().on_panic(Outcome::Refund), COMMITTED).await;
@@ -157,7 +157,7 @@ async fn a_future_that_survives_the_panic() {
     }
 }
 
-/// Panics before there is a future.
+/// A service that panics in `call`, before there is a future.
 #[derive(Clone)]
 struct PanicsInCall;
 
@@ -205,7 +205,7 @@ async fn a_panic_of_a_late_call(limiter: RateLimiter, policy: PolicyBuilder, lef
         });
     assert!(panicked.await);
     assert_eq!(alices_tokens(&limiter).await, left);
-    // Whoever polls it again waits in vain, and does not panic.
+    // If the future is polled again, it stays pending and does not panic.
     let again = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(Waker::noop()))));
     assert!(matches!(again, Ok(Poll::Pending)));
 }

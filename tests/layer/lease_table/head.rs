@@ -1,4 +1,4 @@
-//! Until the response's head is ready.
+//! The lease until the response's head is ready.
 
 use std::{
     convert::Infallible,
@@ -55,7 +55,7 @@ async fn nobody_holds_the_lease(limiter: RateLimiter) {
     });
     let response = ask(&app, from("alice")).await;
     assert_eq!(alices_tokens(&limiter).await, COMMITTED, "at the head");
-    // The body is still to come, and passes.
+    // The body comes later and passes through.
     feed.send(data("late")).unwrap();
     let mut body = response.into_body();
     assert_eq!(next(&mut body).await.unwrap().unwrap(), "late");
@@ -82,7 +82,7 @@ async fn the_write_does_not_delay_the_response() {
     let policy = ten_tokens().settle("tpm", Settle::header("x-used"));
     let store = remote.clone();
     let app = app(layer(&remote.limiter, policy), move || {
-        // From here on nothing is written.
+        // From here on no write is executed.
         store.proxy.set_fault(Fault::black_hole());
         [("x-used", "30")]
     });

@@ -1,4 +1,4 @@
-//! A layer further in.
+//! Leases of nested layers.
 
 use axum::Router;
 use tollgate::{Limit, layer::Settle};

@@ -1,5 +1,5 @@
-//! The client of a real connection goes after so many bytes of a streamed response, for every
-//! number of them.
+//! The client of a real connection disconnects in the middle of a streamed response, after each possible number of
+//! bytes.
 
 use std::net::SocketAddr;
 
@@ -33,7 +33,7 @@ const STREAM: &str = concat!(
     "data: [DONE]\n\n",
 );
 
-/// What was counted in the first bytes: the last number whose object has closed.
+/// Returns what was counted in the first bytes: the last number whose object is complete.
 fn counted(bytes: usize) -> i64 {
     let (mut used, mut from) = (10, 0);
     for number in [5, 30] {
@@ -61,7 +61,7 @@ fn request(address: SocketAddr, user: &str) -> Request<Empty<Bytes>> {
     request.body(Empty::new()).unwrap()
 }
 
-/// Reads so many bytes of the body.
+/// Reads this number of bytes of the body.
 async fn read(body: &mut hyper::body::Incoming, mut bytes: usize) {
     while bytes > 0 {
         bytes -= body.frame().await.unwrap().unwrap().into_data().unwrap().len();
@@ -127,12 +127,12 @@ async fn over_http2() {
         let feed = feeds.recv().await.unwrap();
         feed.send(Ok(Frame::data(Bytes::from_static(&STREAM.as_bytes()[..bytes])))).unwrap();
         read(&mut body, bytes).await;
-        // The stream is reset; the connection goes on.
+        // The stream is reset, and the connection stays open.
         drop(body);
         feed.closed().await;
         assert_eq!(left(&limiter, &user, &tokens()).await, 100 - counted(bytes), "after {bytes} bytes");
     }
-    // And a connection that goes with its streams.
+    // Then a connection is closed with its streams.
     let mut streams = Vec::new();
     for bytes in [0, STREAM.len() / 2, STREAM.len()] {
         let user = format!("last-{bytes}");
@@ -151,7 +151,7 @@ async fn over_http2() {
     until_tasks(idle).await;
 }
 
-/// The bytes of the response come from the head on: the client goes within it, too.
+/// The response includes its head, so the client disconnects within the head too.
 #[tokio::test]
 async fn within_the_head() {
     let (limiter, _) = memory();

@@ -1,4 +1,4 @@
-//! The process ends.
+//! Leases when the process ends.
 
 use std::convert::Infallible;
 

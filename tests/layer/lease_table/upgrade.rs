@@ -1,4 +1,4 @@
-//! The connection stops being HTTP.
+//! The lease if the connection is upgraded from HTTP.
 
 use std::convert::Infallible;
 
@@ -19,7 +19,7 @@ use crate::{
     world::{alices_tokens, layer, memory, ten_tokens},
 };
 
-/// With rules for a body that there will not be.
+/// Returns a policy with rules for a body that the response does not have.
 fn policy() -> PolicyBuilder {
     ten_tokens()
         .settle("tpm", Settle::header("x-used"))
@@ -28,7 +28,7 @@ fn policy() -> PolicyBuilder {
         .top_up(TopUp::steps(10))
 }
 
-/// Says back what it hears until the client goes, then tells the channel.
+/// Echoes what the client sends until the client disconnects, and then notifies the channel.
 fn echo<B: Send + 'static>(request: Request<B>, carried: impl Send + 'static, gone: mpsc::UnboundedSender<()>)
 where
     Request<B>: Send,
@@ -51,7 +51,7 @@ async fn ping(stream: &mut TcpStream) {
     assert_eq!(&bytes, b"ping");
 }
 
-/// Shakes hands for a websocket with a server whose upgraded connection holds the lease, or not.
+/// Opens a websocket. The upgraded connection holds the lease if `held`.
 async fn websocket(held: bool) -> (TcpStream, tollgate::RateLimiter, mpsc::UnboundedReceiver<()>) {
     let (limiter, _) = memory();
     let (gone, is_gone) = mpsc::unbounded_channel();

@@ -1,4 +1,4 @@
-//! While a rule looks at the body.
+//! The lease while a rule reads the body.
 
 use std::{
     convert::Infallible,
@@ -30,7 +30,7 @@ fn watching() -> PolicyBuilder {
     ten_tokens().settle("tpm", Settle::bytes(|bytes| bytes * 15))
 }
 
-/// A response of which two bytes have come.
+/// Returns a response of which two bytes have been read.
 async fn streaming(limiter: &RateLimiter, policy: PolicyBuilder) -> (Body, Feed) {
     let (feed, body) = fed();
     let body = once(body);
@@ -155,7 +155,7 @@ async fn there_is_none() {
     assert_eq!(left_without_a_body(|| "").await, (200, AS_ESTIMATED));
 }
 
-/// What is sent to a client of a real connection, and what is left.
+/// Returns the head that a client of a real connection gets, and the tokens that are left.
 async fn over_a_connection(method: &str, answer: fn() -> Response<Body>) -> (String, i64) {
     let (limiter, _) = memory();
     let address = sockets::serve(app(layer(&limiter, watching()), answer)).await;
@@ -179,7 +179,7 @@ async fn servers_see_what_the_inner_body_is() {
     assert_eq!(left, AS_ESTIMATED);
 }
 
-/// Gives two bytes, then panics.
+/// A body that yields two bytes and then panics.
 #[derive(Default)]
 struct Panics(bool);
 
@@ -214,7 +214,7 @@ async fn it_panics_in_a_server() {
     let address = sockets::serve(app(layer(&limiter, watching()), || Body::new(Panics::default()))).await;
     let mut stream = sockets::send(address, "GET").await;
     let mut read = Vec::new();
-    // The connection breaks with it.
+    // The panic closes the connection.
     let _ = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut read).await;
     while alices_tokens(&limiter).await == AS_ESTIMATED {
         tokio::task::yield_now().await;

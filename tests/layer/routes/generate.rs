@@ -1,8 +1,8 @@
-//! Templates of paths, and paths that are like them, for properties.
+//! Generators of path templates, and of paths similar to them, for property tests.
 
 use proptest::{prelude::*, sample::select};
 
-/// Segments of a template: literal text, a parameter, or the rest.
+/// Generates a template. Its segments are literal text, parameters, or a wildcard for the rest.
 fn template() -> impl Strategy<Value = String> {
     let segment = select(vec!["a", "b", "a:b", "a%20b", "{{c}}", "{}", "{}", "{}"]);
     let tail = select(vec!["", "", "/", "/{*rest}"]);
@@ -13,13 +13,13 @@ fn template() -> impl Strategy<Value = String> {
     })
 }
 
-/// Parts of a path that servers read in more than one way, and others.
+/// Parts of a path. Servers read some of them in more than one way.
 const PARTS: [&str; 22] = [
     "", "", "a", "b", "7", "a:b", "a%3Ab", "a%20b", "{c}", "%7Bc%7D", "%61", "a;v", ";", ".", "..", "%2e%2e", "%2f",
     "a%2Fb", "a\\b", "a%00", "%0aa", "b%3Bv",
 ];
 
-/// A path like `template`, with `parts` for its parameters and `extra` somewhere between.
+/// Returns a path like `template`, with `parts` for its parameters and `extra` inserted somewhere.
 fn path_like(template: &str, parts: &[&str], extra: Option<(usize, &str)>, slash: bool) -> String {
     let mut parts = parts.iter().copied();
     let fill = |segment: &str| match segment.strip_prefix('{') {
@@ -46,12 +46,12 @@ fn path_of(templates: Vec<String>) -> impl Strategy<Value = (Vec<String>, Vec<St
     (Just(templates), prop::collection::vec(one, 1..8))
 }
 
-/// Templates, and paths like them.
+/// Generates templates, and paths similar to them.
 pub(crate) fn templates(most: usize) -> impl Strategy<Value = (Vec<String>, Vec<String>)> {
     prop::collection::vec(template(), 1..=most).prop_flat_map(path_of)
 }
 
-/// Runs a future to its end on this thread.
+/// Runs a future to completion on this thread.
 pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }

@@ -40,7 +40,7 @@ fn templates() {
             match table([route]) {
                 Err(InvalidRoutes::Template { template: named, problem }) => {
                     assert_eq!(named, template);
-                    // A prefix has no place for it at all.
+                    // A prefix may have no wildcard at all.
                     assert!(problem == expected || problem == Problem::Wildcard, "{template}: {problem}");
                 }
                 other => panic!("{template}: {other:?}"),
@@ -51,7 +51,7 @@ fn templates() {
     assert!(table([Route::prefix("/a/{*rest}")]).is_err());
 }
 
-/// Of matched paths the router's word counts, so a template is whatever the router takes.
+/// For matched paths the router decides, so a template is valid if the router accepts it.
 #[test]
 fn matched_paths() {
     let routed = |template: &str| {
@@ -128,7 +128,7 @@ fn rows_that_are_never_reached() {
     }
 }
 
-/// An unlimited row is exact, so it leaves the other spelling to later rows.
+/// An unlimited row matches exactly, so a later row may have the other spelling.
 #[test]
 fn a_slash_at_the_end_of_unlimited_rows() {
     let rows = |first: &str, second: &str| {

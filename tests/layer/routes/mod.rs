@@ -1,4 +1,4 @@
-//! Tables of routes, and routes that change while they serve.
+//! Tables of routes, and routes that change while they are in use.
 
 pub(crate) mod generate;
 mod invalid;
@@ -22,20 +22,20 @@ use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService};
 
 use crate::world::{memory, text};
 
-/// A policy that tells its name in the answers.
+/// Returns a policy whose name appears in the answers.
 fn named(name: &str) -> Policy {
     let policy = Policy::builder().entity(keys::fixed("everybody")).resource(keys::fixed(name));
     policy.limit(Limit::per_hour(name, 1000)).build().expect("a policy")
 }
 
-/// A layer that goes by `routes`, in memory.
+/// Returns a layer with `routes`, in memory.
 fn by(routes: Routes) -> RateLimitLayer {
     RateLimitLayer::new(memory().0, routes)
 }
 
 type Inner = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
 
-/// A service without a router behind `routes`.
+/// Returns a service without a router behind `routes`.
 fn bare(routes: Routes) -> RateLimit<Inner> {
     by(routes).layer(BoxCloneSyncService::new(tower::service_fn(async |_| Ok(Response::default()))))
 }
@@ -44,7 +44,7 @@ fn request(method: Method, path: &str) -> Request<Body> {
     Request::builder().method(method).uri(path).body(Body::empty()).expect("a request")
 }
 
-/// Which rule a request falls under: a policy's name, `unlimited`, or the status of a refusal.
+/// Returns the rule that applies to a request: a policy's name, `unlimited`, or the status of a refusal.
 async fn rule<S, B>(service: &S, method: Method, path: &str) -> String
 where
     S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone,
@@ -57,7 +57,7 @@ where
     policy.unwrap_or("unlimited").to_owned()
 }
 
-/// As [`rule`], of a GET.
+/// Calls [`rule`] with a GET.
 async fn get<S, B>(service: &S, path: &str) -> String
 where
     S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone,

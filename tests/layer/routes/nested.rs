@@ -25,7 +25,7 @@ fn inner() -> Router {
 async fn falls_where_it_should(app: Router) {
     for (path, expected) in [
         ("/api/users/7", "user"),
-        // A route of its own: the router has not matched the template.
+        // This path has a route of its own, so the router has not matched the template.
         ("/api/users/me", "api"),
         ("/api/files/a/b", "file"),
     ] {
@@ -37,14 +37,14 @@ async fn falls_where_it_should(app: Router) {
 async fn around_the_outer_router() {
     let app = Router::new().nest("/api", inner()).layer(by(table()));
     falls_where_it_should(app.clone()).await;
-    // What no route matches is no server's mistake.
+    // A path without a route is not a mistake of the server.
     assert_eq!(get(&app, "/api/nothing").await, "api");
     assert_eq!(get(&app, "/nothing").await, "rest");
 }
 
 #[tokio::test]
 async fn around_the_inner_router() {
-    // The path there is `/users/7`; what counts is what the client sent.
+    // The inner router sees the path `/users/7`, but the table uses the path that the client sent.
     falls_where_it_should(Router::new().nest("/api", inner().layer(by(table())))).await;
     falls_where_it_should(Router::new().nest("/api", inner().route_layer(by(table())))).await;
 }
@@ -72,7 +72,7 @@ async fn around_the_routes_alone() {
 async fn a_matched_path_where_nothing_has_matched_yet_is_the_servers_mistake() {
     let outside = ServiceBuilder::new().layer(by(table())).service(Router::new().nest("/api", inner()));
     assert_eq!(get(&outside, "/api/users/7").await, "500");
-    // Rows before it hold; and tables without such rows stand everywhere.
+    // Rows before that row work, and a table without such rows can be placed anywhere.
     let routes = Routes::builder()
         .unlimited(Route::path("/healthz"))
         .route(Route::matched_path("/api/users/{id}"), named("user"))

@@ -1,4 +1,4 @@
-//! Templates and prefixes, and paths that read in two ways.
+//! Templates and prefixes, and paths that can be read in two ways.
 
 use tollgate::layer::{Route, Routes};
 
@@ -23,7 +23,7 @@ async fn prefixes_are_whole_segments() {
         ("/t/1/files/a/b", "files"),
         ("/t/1/filesystem", "rest"),
         ("/t/files", "rest"),
-        // An empty tenant to some, none to others.
+        // Some servers read an empty tenant here, others no tenant.
         ("/t//files", "400"),
     ] {
         assert_eq!(get(&service, path).await, expected, "{path}");
@@ -63,7 +63,7 @@ async fn templates() {
     }
 }
 
-/// Spellings that some servers take for `/admin/x`, and others for something else.
+/// Paths that some servers read as `/admin/x` and others in another way.
 const SPELLINGS: [&str; 15] = [
     "/%61dmin/x",
     "/admi%6E/x",
@@ -93,7 +93,7 @@ async fn no_spelling_gets_around_a_rule() {
         assert_eq!(get(&bare(routes().otherwise_unlimited().unwrap()), path).await, "400", "{path}");
         assert_eq!(get(&bare(routes().otherwise(named("rest")).unwrap()), path).await, "400", "{path}");
     }
-    // Nor one that reads as a free path to us, and may be a limited one to the service.
+    // The same for a path that is free as we read it, and may be limited as the service reads it.
     let routes = Routes::builder().unlimited(Route::prefix("/public")).otherwise(named("rest")).unwrap();
     let service = bare(routes);
     for path in ["/public/../admin", "/admin/../public", "//public", "/public/..%2fadmin", "/%70ublic"] {
@@ -134,7 +134,7 @@ async fn tables_that_look_at_no_path_take_every_spelling() {
     }
 }
 
-/// A parameter in the middle of a path may be empty to axum, so it may be here.
+/// Axum accepts an empty parameter in the middle of a path, so the table does too.
 #[tokio::test]
 async fn empty_segments() {
     let routes = || {
@@ -151,14 +151,14 @@ async fn empty_segments() {
     for (path, expected) in [("/users/keys", "unlimited"), ("/t/", "unlimited"), ("/users/7//keys", "400")] {
         assert_eq!(get(&strict, path).await, expected, "{path}");
     }
-    // If both readings fall under one rule, it holds.
+    // If both readings have the same rule, the request passes.
     let users = named("users");
     let routes = Routes::builder().route(Route::path("/users/{id}/keys"), users.clone());
     let service = bare(routes.route(Route::prefix("/users"), users).otherwise_unlimited().unwrap());
     assert_eq!(get(&service, "/users//keys").await, "users");
 }
 
-/// Characters that may stand in a path as they are have two spellings. Axum takes them for two paths.
+/// Characters that need no encoding in a path have two spellings. Axum treats them as two paths.
 #[tokio::test]
 async fn characters_that_need_no_encoding() {
     let routes = Routes::builder()
@@ -178,7 +178,7 @@ async fn characters_that_need_no_encoding() {
     }
 }
 
-/// A server that splits a path before it decodes the segments sees one of `/users/{id}`.
+/// A server that splits a path before it decodes the segments matches `/users/{id}` here.
 #[tokio::test]
 async fn a_slash_in_a_segment() {
     let routes = || Routes::builder().route(Route::path("/users/{id}"), named("user"));
@@ -190,7 +190,7 @@ async fn a_slash_in_a_segment() {
     }
 }
 
-/// A slash at the end avoids no limit, and gains no freedom.
+/// A slash at the end neither avoids a limit nor makes a path unlimited.
 #[tokio::test]
 async fn a_slash_at_the_end() {
     let routes = Routes::builder()

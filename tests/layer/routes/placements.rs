@@ -1,4 +1,4 @@
-//! A table can stand wherever a policy can.
+//! A table can be placed wherever a policy can.
 
 use std::{convert::Infallible, io};
 
@@ -22,7 +22,7 @@ use tower::{Layer, ServiceBuilder, ServiceExt};
 
 use crate::world::{ask, from, memory, per_user};
 
-/// `/` once an hour for each user, `/free` without limit.
+/// Returns a layer that allows `/` once an hour for each user, and `/free` without limit.
 fn once_at_the_root() -> RateLimitLayer {
     let once = per_user(Limit::per_hour("rph", 1)).build().unwrap();
     let routes = Routes::builder().route(Route::path("/").method(Method::GET), once).otherwise_unlimited().unwrap();
@@ -63,7 +63,7 @@ async fn around_everything() {
     }
 }
 
-/// A hyper server without a router, and a client that speaks the version that is asked for.
+/// Runs a hyper server without a router, and a client with the requested HTTP version.
 async fn over_hyper(http2: bool) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -109,7 +109,7 @@ async fn the_inner_error_is_kept() {
         let error: io::Error = service.clone().oneshot(to(path)).await.unwrap_err();
         assert_eq!(error.to_string(), "broken");
     }
-    // It is charged: a client can provoke it.
+    // The request is charged, because a client can provoke the error.
     assert_eq!(service.oneshot(to("/")).await.unwrap().status(), 429);
 }
 
@@ -123,7 +123,7 @@ async fn over_bodies_of_any_kind() {
     assert_eq!(statuses("/free").await, StatusCode::OK);
 }
 
-/// A route that is refused takes nothing of what the inner service has reserved for it.
+/// A refused route releases what the inner service reserved for the request.
 #[tokio::test]
 async fn readiness_is_given_up_with_a_refusal() {
     let hello = tower::service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));

@@ -1,4 +1,4 @@
-//! The table and axum's router take one path for the same route. If they do not, the request is refused.
+//! The table and axum's router map each path to the same route. If they might not, the request is refused.
 
 use std::collections::BTreeSet;
 
@@ -15,16 +15,16 @@ use super::{
 };
 use crate::world::text;
 
-/// The answer to one request that passes the table and comes to the router.
+/// The answer to a request that passed the table and reached the router.
 #[derive(Debug)]
 struct Seen {
-    /// The policy of the table's row. `None`: unlimited.
+    /// The policy of the table's row; `None` if the row is unlimited.
     policy: Option<String>,
-    /// The template of the router's route. `None`: the fallback.
+    /// The template of the router's route; `None` for the fallback.
     route: Option<String>,
 }
 
-/// Asks a router behind a table. `None`: the table refuses the path.
+/// Sends a request to a router behind a table. Returns `None` if the table refuses the path.
 async fn seen(routes: Routes, router: &Router, path: &str) -> Option<Seen> {
     let response = by(routes).layer(router.clone()).oneshot(request(Method::GET, path)).await.unwrap();
     if response.status() == 400 {
@@ -34,7 +34,7 @@ async fn seen(routes: Routes, router: &Router, path: &str) -> Option<Seen> {
     Some(Seen { policy: policy.map(str::to_owned), route: text(&response, "x-route").map(str::to_owned) })
 }
 
-/// A router whose routes tell their templates, and a fallback.
+/// Returns a router whose routes answer with their templates, with a fallback.
 fn router<'a>(templates: impl IntoIterator<Item = &'a str>) -> Router {
     routes(templates).fallback(async || ())
 }
@@ -47,14 +47,14 @@ fn routes<'a>(templates: impl IntoIterator<Item = &'a str>) -> Router {
     templates.into_iter().fold(Router::new(), add)
 }
 
-/// The router takes each of these for another path, but no client means another one.
+/// Returns spellings that the router treats as different paths, but that mean the same to a client.
 fn other_spellings(path: &str) -> [String; 4] {
     let path = path.replace("%7Bc%7D", "{c}");
     let without = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or("/").to_owned();
     [path.clone(), without.clone(), format!("{path}/"), format!("{without}/")]
 }
 
-/// The order in which the router tries routes: text before parameters before the rest.
+/// Returns the rank of a template in the router's matching order: text before parameters before wildcards.
 fn rank(template: &str) -> Vec<u8> {
     let rank = |segment: &str| match segment.as_bytes() {
         [b'{', b'*', ..] => 2,
@@ -65,14 +65,14 @@ fn rank(template: &str) -> Vec<u8> {
     template.split('/').skip(1).map(rank).collect()
 }
 
-/// Leaves out the templates that a router or a table refuses beside an earlier one.
+/// Removes the templates that a router or a table refuses beside an earlier one.
 fn together(templates: Vec<String>) -> Vec<String> {
     let mut taken = BTreeSet::new();
     let mut rests = BTreeSet::new();
     let mut kept: Vec<String> =
         templates.into_iter().filter(|template| taken.insert(template.trim_end_matches('/').to_owned())).collect();
     kept.sort_by_key(|template| (rank(template).contains(&2), rank(template)));
-    // A parameter and the rest at one place are two names of one thing to the router.
+    // To the router, a parameter and a wildcard at the same place conflict.
     kept.retain(|template| {
         let places: Vec<_> = template.match_indices("/{p").map(|(at, _)| (template[..at].to_owned(), 'p')).collect();
         let rest = template.find("/{*").map(|at| (template[..at].to_owned(), 'r'));
@@ -90,7 +90,7 @@ fn together(templates: Vec<String>) -> Vec<String> {
 }
 
 proptest! {
-    /// Requests `/users//keys` passed the row `/users/{id}/keys` unlimited.
+    /// For example, `/users//keys` must not pass the row `/users/{id}/keys` unlimited.
     #[test]
     fn a_limited_row_has_all_requests_of_its_route((templates, paths) in templates(1)) {
         let template = templates[0].as_str();
@@ -151,8 +151,8 @@ proptest! {
         })?;
     }
 
-    /// Servers that read paths as browsers do resolve dots and take `\\` for a slash. The path that they see falls
-    /// under the same rule.
+    /// Servers that read paths as browsers do resolve dots and treat `\\` as a slash. The path that they see has the
+    /// same rule.
     #[test]
     fn a_path_as_browsers_read_it_falls_under_the_same_rule((templates, paths) in templates(3)) {
         let mut taken = BTreeSet::new();
@@ -173,7 +173,7 @@ proptest! {
         })?;
     }
 
-    /// Whatever comes to a router that is nested under a prefix falls under the row of the prefix.
+    /// Every request that reaches a router nested under a prefix matches the row of that prefix.
     #[test]
     fn a_prefix_has_all_requests_of_a_nested_router((templates, paths) in templates(1)) {
         let template = templates[0].trim_end_matches('/');
@@ -200,7 +200,7 @@ proptest! {
         })?;
     }
 
-    /// The router's own choice: nothing to compare, whatever the route looks like.
+    /// A matched path is the router's decision, for every kind of route.
     #[test]
     fn matched_paths_are_the_routers((templates, paths) in templates(1)) {
         let template = templates[0].as_str();

@@ -1,4 +1,4 @@
-//! Routes that are changed while they serve.
+//! Routes that are changed while they are in use.
 
 use std::convert::Infallible;
 
@@ -45,7 +45,8 @@ async fn layers_of_one_handle_change_together() {
     assert_eq!([get(&app, "/a").await, get(&app, "/b").await], ["new", "new"]);
 }
 
-/// Asks by a policy that settles by `x-old`, swaps while the inner service runs, and answers then.
+/// Sends a request under a policy that settles by `x-old`, swaps the policy while the inner service runs, and answers
+/// then.
 async fn a_request_under_way_keeps_its_policy(limiter: RateLimiter) {
     let old = ten_tokens().settle("tpm", Settle::header("x-old")).build().unwrap();
     let new = ten_tokens().settle("tpm", Settle::header("x-new")).build().unwrap();
@@ -79,7 +80,7 @@ async fn through_gates() {
     a_request_under_way_keeps_its_policy(limiter).await;
 }
 
-/// Swapped between the request and the store's answer: the answer is the old policy's.
+/// The policy is swapped between the request and the store's answer. The answer uses the old policy.
 #[tokio::test]
 async fn a_request_that_waits_for_the_store_keeps_its_policy() {
     let remote = Remote::start().await;
@@ -102,7 +103,7 @@ async fn buckets_stay_what_they_are() {
     let app = Router::new().fallback(async || ()).layer(RateLimitLayer::swappable(limiter, &handle));
     let ask = async || app.clone().oneshot(from("alice")).await.unwrap().status().as_u16();
     assert_eq!([ask().await, ask().await, ask().await], [200, 200, 429]);
-    // More room, and not a full bucket: what was used stays used.
+    // The capacity grows, but the bucket is not refilled: what was used stays used.
     handle.swap(per_user(Limit::per_hour("rph", 3)).build().unwrap());
     assert_eq!(ask().await, 429);
     handle.swap(
@@ -111,7 +112,7 @@ async fn buckets_stay_what_they_are() {
     assert_eq!(ask().await, 200);
 }
 
-/// Swaps as fast as it can while others ask: every answer is wholly of one policy.
+/// The policy is swapped as fast as possible during requests. Each answer uses a single policy.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_sees_half_a_change() {
     fn policy(name: &str) -> Policy {

@@ -1,4 +1,4 @@
-//! The first row that matches, and what holds otherwise.
+//! The first row that matches, and the rule for all other requests.
 
 use http::Method;
 use tollgate::{
@@ -53,7 +53,7 @@ async fn methods() {
         (Method::POST, "write"),
         (Method::PUT, "write"),
         (Method::GET, "read"),
-        // As in axum, whose GET handlers answer it.
+        // As in axum, whose GET handlers also answer HEAD.
         (Method::HEAD, "read"),
         (Method::DELETE, "delete"),
         (Method::OPTIONS, "rest"),

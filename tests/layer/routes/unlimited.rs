@@ -1,5 +1,5 @@
-//! Handlers of unlimited requests find a lease that charges nothing, not one of a layer further out that they would take
-//! for the table's. Fault C5.
+//! Handlers of unlimited requests see a lease that charges nothing, instead of an outer layer's lease, which they would
+//! take for the table's.
 
 use std::sync::mpsc;
 
@@ -15,13 +15,13 @@ fn rph() -> PolicyBuilder {
     per_user(Limit::per_hour("rph", 9))
 }
 
-/// Whether lease, status and limiter, as far as there are such, are those of a bucket.
+/// For lease, status and limiter: `None` if there is none, or else true if it belongs to a bucket.
 type Found = (Option<bool>, Option<bool>, Option<bool>);
 
 const FREE: Option<bool> = Some(false);
 const OUTER: Option<bool> = Some(true);
 
-/// What a handler finds behind `table`, with a layer of `outer` around it.
+/// Returns what a handler sees behind `table` and a layer of `outer` around it.
 async fn found(table: RateLimitLayer, outer: PolicyBuilder) -> Found {
     let (send, receive) = mpsc::channel();
     let handler =
@@ -40,7 +40,7 @@ async fn found(table: RateLimitLayer, outer: PolicyBuilder) -> Found {
     receive.recv().unwrap()
 }
 
-/// Whether the lease is one of a bucket. If not, it accepts everything.
+/// Returns true if the lease belongs to a bucket. If not, the lease accepts everything.
 fn charges(lease: &LeaseHandle) -> bool {
     if lease.status().limits.is_empty() {
         lease.settle("rph", 7).unwrap();
@@ -66,9 +66,9 @@ async fn as_with_a_policy_that_exempts_them() {
     let acquiring = || rph().acquire_in_handler();
     for (inner, outer, expected) in [
         (rph(), rph(), (FREE, FREE, None)),
-        // A table that gives handlers nothing takes nothing away.
+        // A table that gives handlers no lease does not hide the outer one.
         (rph().without_handle(), rph(), (OUTER, OUTER, None)),
-        // The limiter of a layer further out can only be mistaken for one where this layer has them.
+        // The limiter of an outer layer can be mistaken for this layer's only if this layer provides limiters.
         (rph(), acquiring(), (FREE, FREE, OUTER)),
         (acquiring(), acquiring(), (FREE, FREE, FREE)),
         (acquiring().without_handle(), acquiring(), (FREE, FREE, FREE)),

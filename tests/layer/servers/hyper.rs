@@ -1,4 +1,4 @@
-//! A bare hyper server.
+//! A hyper server without a router.
 
 use bytes::Bytes;
 use http::{Request, StatusCode, Version};
@@ -11,7 +11,7 @@ use tollgate::{Limit, RateLimitLayer};
 #[allow(dead_code, reason = "its main function")]
 mod example;
 
-/// Asks three times over one protocol, of two that are allowed.
+/// Sends three requests over one protocol. Two are allowed.
 async fn ask_thrice(version: Version) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! A proxy whose clients break their bodies off: fault A2.
+//! A proxy whose clients break off their request bodies.
 
 use axum::{Router, body::Body, extract::Request, routing::post};
 use hyper_util::{
@@ -23,10 +23,10 @@ use crate::{
     world::{layer, left, memory, per_user},
 };
 
-/// Bytes that arrive of a body that announces more.
+/// Bytes that are sent of a body that announces more.
 const SENT: usize = 20_480;
 
-/// Tells when it has got so much of a body.
+/// Sends a notification when it has received `SENT` bytes of a body.
 fn upstream(arrived: mpsc::UnboundedSender<()>) -> Router {
     let handler = async move |request: Request| {
         let mut body = request.into_body().into_data_stream();
@@ -41,7 +41,7 @@ fn upstream(arrived: mpsc::UnboundedSender<()>) -> Router {
     Router::new().route("/", post(handler))
 }
 
-/// Returns what is left of 50 after five requests whose bodies begin with `head`, and are broken off or go wrong.
+/// Returns the tokens left of 50 after five requests whose bodies begin with `head` and are broken off or invalid.
 async fn left_of_fifty(policy: fn(PolicyBuilder) -> PolicyBuilder, head: &str, end: Option<&[u8]>) -> i64 {
     let limit = Limit::per_hour("rph", 50);
     let (limiter, _) = memory();
@@ -88,7 +88,7 @@ async fn nor_is_one_whose_chunk_is_none() {
     assert_eq!(left_of_fifty(|policy| policy, &head, Some(b"\r\nnonsense\r\n")).await, 45);
 }
 
-/// The choice that the documentation warns of.
+/// The documentation warns of this setting.
 #[tokio::test]
 async fn the_operator_may_give_it_back() {
     assert_eq!(left_of_fifty(|policy| policy.on_error(Outcome::Refund), ANNOUNCES_MORE, None).await, 50);

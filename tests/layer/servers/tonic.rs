@@ -34,7 +34,7 @@ async fn client(url: String) -> HealthClient<Channel> {
     HealthClient::new(Channel::from_shared(url).unwrap().connect().await.unwrap())
 }
 
-/// A client of a server behind the layer.
+/// Returns a client of a server behind the layer.
 async fn behind(layer: RateLimitLayer) -> HealthClient<Channel> {
     let (listener, url) = listener().await;
     let (_reporter, health) = health_reporter();
@@ -74,7 +74,7 @@ async fn calls_are_limited() {
     assert_eq!(denied.code(), Code::ResourceExhausted, "{denied:?}");
     let message = denied.message();
     assert!(message.starts_with("Rate limit exceeded: rpm. Please try again in "), "{message}");
-    // One token in 12 seconds, less the time since.
+    // One token takes 12 seconds, minus the time since.
     assert!(pushback(&denied).is_some_and(|ms| (1..=12_000).contains(&ms)), "{denied:?}");
     assert!(denied.metadata().contains_key("ratelimit"), "{denied:?}");
     assert_eq!(check(&mut client, bob).await.unwrap(), 1, "another key");
@@ -103,10 +103,10 @@ async fn without_a_store() {
     assert_eq!(pushback(&status), Some(1000));
 }
 
-/// The details of a status, as clients read them.
+/// The details of a status as clients read them.
 #[tokio::test]
 async fn statuses_have_details() {
-    // Two in three seconds, and nothing for the time that the test takes.
+    // Two tokens in 2.5 seconds, and no refill during the test.
     let limit = Limit::custom("rpm", 2, 2, Duration::from_millis(2_500)).unwrap();
     let policy = per_user(limit).estimate("rpm", header_value("x-cost"));
     let mut client = behind(layer(&memory().0, policy)).await;
@@ -120,7 +120,7 @@ async fn statuses_have_details() {
     assert!(denied("2").await.is_none());
     let status = denied("1").await.expect("a status");
     let details = status.get_error_details();
-    // Sub-second waits are told as they are.
+    // Waits below a second are not rounded.
     assert_eq!(details.retry_info().unwrap().retry_delay, Some(Duration::from_millis(1_250)));
     let [violation] = &details.quota_failure().unwrap().violations[..] else { panic!("{details:?}") };
     let told = (violation.subject.as_str(), violation.description.as_str());
@@ -128,7 +128,7 @@ async fn statuses_have_details() {
     assert_eq!((status.code(), pushback(&status)), (Code::ResourceExhausted, Some(1_250)));
     assert_eq!(status.message(), "Rate limit exceeded: rpm. Please try again in 2s.");
 
-    // No wait helps: there is none to tell.
+    // Waiting does not help, so there is no wait in the details.
     let status = denied("3").await.expect("a status");
     let details = status.get_error_details();
     assert!(details.retry_info().is_none());
@@ -137,7 +137,7 @@ async fn statuses_have_details() {
     assert_eq!(status.metadata().get("grpc-retry-pushback-ms").unwrap(), "-1");
 }
 
-/// As many limits as a bucket takes, of the longest names and numbers.
+/// The largest number of limits in a bucket, with the longest names and numbers.
 #[tokio::test]
 async fn details_are_bounded() {
     let name = |index: usize| format!("{index:x>64}");

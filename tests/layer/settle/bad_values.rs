@@ -1,4 +1,4 @@
-//! Values that cannot be what was used keep the estimate, and are told of.
+//! Values that cannot be the real use keep the estimate, and are logged.
 
 use axum::body::Body;
 use tollgate::layer::{InvalidPolicy, PolicyBuilder, Settle};
@@ -9,7 +9,7 @@ use crate::{
     world::{alices_tokens, app, ask, from, header_map, layer, memory, ten_tokens},
 };
 
-/// Headers that keep the estimate, and what the event says about them.
+/// Headers that keep the estimate, and the reason in the event.
 const BAD: [(&str, &[&[u8]], &str); 14] = [
     ("negative", &[b"-5"], "not a whole number"),
     ("signed", &[b"+5"], "not a whole number"),
@@ -42,7 +42,7 @@ async fn keep_the_estimate() {
             assert_eq!(alices_tokens(&limiter).await, AS_ESTIMATED, "{what}, {rule:?}");
             let events = events.text();
             assert!(events.contains("settle value ignored") && events.contains(reason), "{what}: {events}");
-            // The next request finds the bucket as it should.
+            // The bucket is not affected for the next request.
             assert_eq!(ask(&app, from("alice")).await.status(), 200, "{what}");
             assert_eq!(alices_tokens(&limiter).await, 80, "{what}");
         }
@@ -70,7 +70,7 @@ async fn a_sum_that_no_limit_can_have_is_none() {
     assert!(events.text().contains("larger than any limit"), "{}", events.text());
 }
 
-/// Returns what is left of 100 after a response that says that so much was used, and whether it was told of.
+/// Returns the tokens left of 100 after a response with this value, and true if the value was logged.
 async fn left_by(policy: PolicyBuilder, used: &'static str) -> (i64, bool) {
     let events = Events::collect();
     let (limiter, _) = memory();
@@ -79,7 +79,7 @@ async fn left_by(policy: PolicyBuilder, used: &'static str) -> (i64, bool) {
     (alices_tokens(&limiter).await, events.text().contains("settle value ignored"))
 }
 
-/// Fault A10: a limit of 1000 a minute was locked for 1.9 million years.
+/// A value that is far too large must not lock a limit for a very long time.
 #[tokio::test]
 async fn more_than_a_request_can_have_used_keeps_the_estimate() {
     let policy = || ten_tokens().settle("tpm", Settle::header("x-used"));
@@ -94,14 +94,14 @@ async fn more_than_a_request_can_have_used_keeps_the_estimate() {
     assert_eq!(left_by(policy().settle_at_most("tpm", 50), "50").await, (50, false));
     assert_eq!(left_by(policy().settle_at_most("tpm", 50), "51").await, (AS_ESTIMATED, true));
     assert_eq!(left_by(policy().settle_at_most("tpm", 20_000), "10001").await, (-9_901, false));
-    // One that comes after a value that is none stands.
+    // A valid value after an invalid one is used.
     let later = policy().settle("tpm", Settle::head(|_| Some(30)));
     assert_eq!(left_by(later, "999999999999999").await, (70, true));
     let unknown = ten_tokens().settle_at_most("nonsense", 1).build();
     assert!(matches!(unknown, Err(InvalidPolicy::UnknownLimit(name)) if name == "nonsense"));
 }
 
-/// What was counted before it became too much stands, and it is told once.
+/// The amount counted before the value became too large is charged, and the event is logged once.
 #[tokio::test]
 async fn a_body_that_streams_beyond_it_is_charged_as_far_as_it_was_counted() {
     let events = Events::collect();
@@ -127,7 +127,7 @@ async fn the_largest_is_taken() {
     let app = app(layer(&limiter, policy), largest);
     let response = ask(&app, from("alice")).await;
     assert_eq!(response.status(), 200);
-    // Nothing overflows, and headers stay within what structured fields hold.
+    // Nothing overflows, and the numbers in headers stay in the range of structured fields.
     assert!(response.headers()["ratelimit"].to_str().unwrap().starts_with(r#""tpm";r=0;t="#), "{response:?}");
     let denied = ask(&app, from("alice")).await;
     assert_eq!(denied.status(), 429);

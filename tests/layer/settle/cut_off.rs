@@ -1,4 +1,4 @@
-//! Streams that break off, or whose clients go, before they have said what was used.
+//! Streams that end, or whose clients disconnect, before they have reported the usage.
 
 use std::io;
 
@@ -16,7 +16,7 @@ use crate::{
     world::{alices_tokens, app, ask, from, layer, memory, per_user, tokens},
 };
 
-/// How a stream is over.
+/// The way in which a stream ends.
 #[derive(Clone, Copy, Debug)]
 enum Over {
     ClientGoes,
@@ -24,7 +24,7 @@ enum Over {
     Ends,
 }
 
-/// What the handler knows of the prompt.
+/// The tokens of the prompt, which the handler knows.
 #[derive(Clone)]
 struct Prompt(u64);
 
@@ -41,7 +41,7 @@ async fn streaming(limiter: &RateLimiter, policy: PolicyBuilder, prompt: Option<
     (ask(&app, from("alice")).await.into_body(), feed)
 }
 
-/// What was charged in the end of a stream of these pieces.
+/// Returns what was charged at the end of a stream with these pieces.
 async fn charged(rules: &[Settle], cost: u64, prompt: Option<u64>, pieces: &[&str], over: Over) -> i64 {
     let (limiter, _) = memory();
     let policy = per_user(tokens()).cost("tpm", cost);
@@ -65,7 +65,8 @@ async fn charged(rules: &[Settle], cost: u64, prompt: Option<u64>, pieces: &[&st
     100 - alices_tokens(&limiter).await
 }
 
-/// What was charged where the stream is cut, by its client or by the service.
+/// Returns what was charged if the stream is cut off, which is the same for a client that disconnects and a service
+/// that fails.
 async fn cut(rules: &[Settle], cost: u64, prompt: Option<u64>, pieces: &[&str]) -> i64 {
     let gone = charged(rules, cost, prompt, pieces, Over::ClientGoes).await;
     assert_eq!(charged(rules, cost, prompt, pieces, Over::Fails).await, gone, "{rules:?} {pieces:?}");
@@ -75,12 +76,12 @@ async fn cut(rules: &[Settle], cost: u64, prompt: Option<u64>, pieces: &[&str]) 
 const TOKEN: &str = "data: {\"delta\":\"word \",\"usage\":null}\n\n";
 const PING: &str = ": ping\n\n";
 
-/// The start of an Anthropic message: 20 tokens in.
+/// The start of an Anthropic message: 20 input tokens.
 const START: &str = concat!(
     "data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":11,",
     "\"cache_creation_input_tokens\":4,\"cache_read_input_tokens\":5,\"output_tokens\":1}}}\n\n",
 );
-/// Its end: 7 tokens out.
+/// The end of the message: 7 output tokens.
 const DELTA: &str = "data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":7}}\n\n";
 
 fn total() -> [Settle; 1] {
@@ -102,7 +103,7 @@ async fn a_part_of_the_usage_lowers_nothing() {
         let rules = [Settle::usage(rule)];
         assert_eq!(cut(&rules, 50, None, &[START, TOKEN]).await, 50, "the estimate: the tokens out are to come");
     }
-    // What is known of the tokens in is all that counts for them.
+    // For input tokens, their number in the first event is final.
     assert_eq!(cut(&[Settle::usage(Usage::input())], 50, None, &[START]).await, 20);
     assert_eq!(cut(&total(), 10, None, &[START, TOKEN]).await, 21, "more than the estimate");
     assert_eq!(cut(&total(), 50, None, &[START, TOKEN, DELTA]).await, 27, "the whole");
@@ -116,7 +117,7 @@ async fn a_part_of_the_usage_lowers_nothing() {
     assert_eq!(charged(&both, 10, None, &["data: {\"in\":5}\n\n"], Over::Ends).await, 5);
 }
 
-/// Gemini's, xAI's and vLLM's streams say with each piece what was used until then.
+/// Streams of Gemini, xAI and vLLM report with each piece what was used so far.
 #[tokio::test]
 async fn a_usage_that_grows_counts_as_far_as_it_has_come() {
     let gemini = |usage: &str| format!("data: {{\"usageMetadata\":{{\"promptTokenCount\":12,{usage}}}}}\n\n");
@@ -155,7 +156,7 @@ async fn nothing_yet_is_not_nothing_used() {
     assert_eq!(charged(&events, 10, None, &[PING], Over::Ends).await, 0, "and none will");
 }
 
-/// What the guide says of gateways.
+/// The rules that the guide recommends for gateways.
 fn gateway() -> [Settle; 2] {
     [Settle::events(|events| events).add(), Settle::usage(Usage::total())]
 }

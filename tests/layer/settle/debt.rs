@@ -1,4 +1,4 @@
-//! Real use may drive a bucket into debt, which the next requests pay.
+//! Real use may drive a bucket into debt, which is paid before later requests are granted.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ async fn debt_is_paid_before_anything_is_granted(limiter: RateLimiter, clock: Ma
     // 160 tokens at 100 a minute.
     let denied = ask(&app, from("alice")).await;
     assert_eq!((denied.status().as_u16(), text(&denied, "retry-after")), (429, Some("96")));
-    // The denial has the debt written, in a task of its own: no timer has to run out.
+    // The denial makes a task of its own write the debt, without waiting for a timer.
     tokio::task::yield_now().await;
     clock.advance(Duration::from_secs(95));
     assert_eq!(ask(&app, from("alice")).await.status(), 429);

@@ -1,4 +1,4 @@
-//! Before there is a response: by the request's head.
+//! Estimates from the request's head, before there is a response.
 
 use axum::{Json, Router};
 use serde_json::Value;
@@ -52,7 +52,7 @@ async fn the_fixed_cost_holds_where_it_does_not() {
     assert_eq!(alices_tokens(&limiter).await, AS_ESTIMATED);
 }
 
-/// What is left of 100 after a request for this path and with this length.
+/// Returns the tokens left of 100 after a request for this path with this length.
 async fn left_by(policy: PolicyBuilder, path: &'static str, length: Option<&'static [u8]>) -> i64 {
     let (limiter, _) = memory();
     let mut request = with_headers(&[("x-user", b"alice")]);

@@ -1,4 +1,4 @@
-//! By the handler.
+//! Settlement by the handler.
 
 use axum::{Router, routing::get};
 use http::StatusCode;
@@ -10,7 +10,7 @@ use tollgate::{
 
 use crate::world::{Remote, alices_tokens, ask, from, gated, layer, left, memory, ten_tokens};
 
-/// What is left after a request whose handler is `handler`.
+/// Returns the tokens left after a request with this handler.
 async fn left_after<F, R>(limiter: &RateLimiter, handler: F) -> i64
 where
     F: Fn(LeaseHandle) -> R + Clone + Send + Sync + 'static,
@@ -77,7 +77,7 @@ async fn consumes_until_it_is_denied(limiter: RateLimiter) {
         assert_eq!(lease.consumed("tpm"), Some(60), "as it was");
         lease.consume("tpm", 40).await.unwrap();
         assert!(matches!(lease.consume("tpm", 101).await, Err(Error::ExceedsCapacity(_))));
-        // It turns out that less was needed.
+        // The work needed fewer tokens.
         lease.release("tpm", 35).unwrap();
     };
     assert_eq!(left_after(&limiter, handler).await, 35);
@@ -124,7 +124,7 @@ async fn clones_are_one_lease() {
     assert_eq!(left_after(&memory().0, handler).await, 80);
 }
 
-/// What is left where a handler says something and the response, its head and body, says 40.
+/// Returns the tokens left if the handler calls `say`, and the head and body of the response report 40.
 async fn left_beside_rules(policy: PolicyBuilder, say: fn(&LeaseHandle)) -> i64 {
     let (limiter, _) = memory();
     let handler = async move |lease: LeaseHandle| {

@@ -1,4 +1,4 @@
-//! By response headers.
+//! Settlement by response headers.
 
 use tollgate::{RateLimiter, layer::Settle};
 
@@ -7,7 +7,7 @@ use crate::world::{Remote, alices_tokens, app, ask, from, header_map, layer, mem
 
 type Headers = &'static [(&'static str, &'static [u8])];
 
-/// The response to a request that is settled by `rule`, and what is left then.
+/// Returns the response to a request that is settled by `rule`, and the tokens left after it.
 async fn settled(limiter: &RateLimiter, rule: Settle, headers: Headers) -> (http::Response<axum::body::Body>, i64) {
     let app = app(layer(limiter, ten_tokens().settle("tpm", rule)), || header_map(headers));
     let response = ask(&app, from("alice")).await;

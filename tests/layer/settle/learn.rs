@@ -1,4 +1,4 @@
-//! By what requests have used before.
+//! Estimates learned from earlier requests.
 
 use axum::Router;
 use tollgate::{
@@ -17,7 +17,7 @@ fn learning() -> PolicyBuilder {
     per_user(tokens()).cost("tpm", 1000).learn("tpm", Learn::over(3).floor(20))
 }
 
-/// Tells what its request was charged at first, and settles to what `x-use` says, if it does.
+/// Returns a router that answers with the charge of the request, and settles to `x-use` if that is present.
 fn app(limiter: &RateLimiter, policy: PolicyBuilder) -> Router {
     let handler = async |lease: LeaseHandle, headers: http::HeaderMap| {
         let used = headers.get("x-use").map(|value| ("x-used", value.clone()));
@@ -27,7 +27,7 @@ fn app(limiter: &RateLimiter, policy: PolicyBuilder) -> Router {
     Router::new().fallback(handler).layer(layer(limiter, policy.settle("tpm", Settle::header("x-used"))))
 }
 
-/// What a request that uses so much was charged at first.
+/// Returns the initial charge of a request that uses `used` tokens.
 async fn charged(app: &Router, user: &str, used: u64) -> u64 {
     let used = used.to_string();
     asked(app, &[("x-user", user.to_owned().leak().as_bytes()), ("x-use", used.leak().as_bytes())]).await
@@ -104,7 +104,7 @@ async fn an_estimate_is_never_above_the_capacity() {
     assert_eq!(charged(&app, "alice", 0).await, 10_000);
 }
 
-/// By stored limits.
+/// Returns a policy with stored limits.
 fn stored() -> PolicyBuilder {
     tollgate::layer::Policy::builder()
         .entity(tollgate::layer::keys::header("x-user"))
@@ -128,8 +128,8 @@ async fn store(limiter: &RateLimiter, tokens: u64) {
     limiter.config().set(scope, Limit::per_minute("tpm", tokens)).await.unwrap();
 }
 
-/// A stored limit of 100 tokens in the place of a larger one: how many requests are refused, and what the next
-/// one is charged at first.
+/// Replaces a large stored limit by one of 100 tokens. Returns how many requests are refused, and the initial charge of
+/// the next one.
 async fn shrunk(learn: Learn) -> (u32, String) {
     let (limiter, _) = memory();
     store(&limiter, 10_000).await;

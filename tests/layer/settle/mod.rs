@@ -1,6 +1,6 @@
-//! What a request has really cost, by its response and by the handler.
+//! Settlement by the response and by the handler.
 //!
-//! A request costs 10 of 100 tokens before anything is known.
+//! A request is charged 10 of 100 tokens before its real use is known.
 
 mod bad_values;
 mod cut_off;
@@ -18,5 +18,5 @@ mod trailer_sockets;
 mod without_cost;
 mod zero;
 
-/// What is left where the estimate stands.
+/// The tokens left if the estimate is kept.
 pub(super) const AS_ESTIMATED: i64 = 90;

@@ -1,4 +1,4 @@
-//! By how the request went.
+//! Settlement by the outcome of the request.
 
 use axum::body::Body;
 use http::{Request, Response, StatusCode};
@@ -17,7 +17,7 @@ fn rpm() -> Limit {
     Limit::per_minute("rpm", 5)
 }
 
-/// What is left of `tpm` and `rpm` after a response of this status.
+/// Returns what is left of `tpm` and `rpm` after a response with this status.
 async fn left_after(policy: PolicyBuilder, status: u16) -> [i64; 2] {
     let (limiter, _) = memory();
     let status = StatusCode::from_u16(status).unwrap();
@@ -105,7 +105,7 @@ async fn names_are_checked() {
     assert_eq!(unknown(ten_tokens().on_panic(Outcome::refund(["nonsense"]))), "nonsense");
 }
 
-/// What is left where the inner service fails.
+/// Returns the tokens left after the inner service has failed.
 async fn left_after_an_error(policy: PolicyBuilder) -> i64 {
     let (limiter, _) = memory();
     let inner = tower::service_fn(async |_: Request<Body>| Err::<Response<Body>, _>("broken"));

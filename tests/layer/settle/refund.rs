@@ -1,4 +1,4 @@
-//! By the status of the response.
+//! Refunds by the status of the response.
 
 use http::StatusCode;
 use tollgate::layer::Settle;

@@ -1,4 +1,4 @@
-//! By a closure on the response's head.
+//! Settlement by a closure on the response's head.
 
 use tollgate::layer::{ResponseHead, Settle};
 

@@ -1,4 +1,4 @@
-//! By more of a limit while the body goes on.
+//! More tokens are charged while the body is streamed.
 
 use std::{io, pin::Pin, time::Duration};
 
@@ -37,13 +37,13 @@ fn send(feed: &Feed, text: &str) {
     feed.send(Ok(Frame::data(Bytes::copy_from_slice(text.as_bytes())))).unwrap();
 }
 
-/// Sends so many events at once, and sees them come.
+/// Sends this number of events at once, and reads them.
 async fn pass(body: &mut Body, feed: &Feed, events: usize) {
     send(feed, &EVENT.repeat(events));
     assert_eq!(next(body).await.unwrap().unwrap().len(), events * EVENT.len());
 }
 
-/// Polls until the background has done what it can.
+/// Polls until the background task has done what it can.
 async fn settle_down(body: &mut Body) {
     for _ in 0..100 {
         assert!(poll_once(Pin::new(&mut std::pin::pin!(next(&mut *body)))).is_pending());
@@ -115,7 +115,7 @@ async fn a_denied_stream_is_ended(limiter: RateLimiter) {
     let (mut body, feed) = streaming(&limiter, policy, "text/event-stream").await;
     pass(&mut body, &feed, 85).await;
     settle_down(&mut body).await;
-    // Less than a step is left, but enough.
+    // The bucket has less than a step left, but enough for these events.
     pass(&mut body, &feed, 10).await;
     settle_down(&mut body).await;
     pass(&mut body, &feed, 10).await;
@@ -137,7 +137,7 @@ async fn a_denied_stream_is_ended_through_gates() {
     a_denied_stream_is_ended(gated().0).await;
 }
 
-/// As the API ends its streams whose dialect the policy has.
+/// The stream ends with the error event of the API whose dialect the policy has.
 #[tokio::test]
 async fn the_last_event_is_of_the_dialect() {
     let last = async |policy: PolicyBuilder| {
@@ -199,7 +199,7 @@ async fn other_bodies_are_not_cut_short() {
     assert_eq!(collect(&mut body).await.unwrap().0.len(), 151);
     assert_eq!(alices_tokens(&limiter).await, -51);
 
-    // Nor are those whose length was promised, or that are encoded.
+    // Bodies with a content length or an encoding are not cut either.
     for head in [(CONTENT_LENGTH.as_str(), "151"), ("content-encoding", "gzip")] {
         let (limiter, _) = memory();
         let (feed, body) = fed();

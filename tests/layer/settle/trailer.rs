@@ -1,4 +1,4 @@
-//! By the trailers of the response's body.
+//! Settlement by the trailers of the response's body.
 
 use axum::{body::Body, response::Response};
 use http::HeaderMap;
@@ -19,7 +19,7 @@ fn with_trailers(trailers: Headers) -> Response {
     Response::new(Body::new(Full::from("hello").with_trailers(async { Some(Ok(trailers)) })))
 }
 
-/// What is left after a response with these trailers, and the trailers that arrive.
+/// Returns the tokens left after a response with these trailers, and the trailers that the client gets.
 async fn settled(limiter: &RateLimiter, rule: Settle, trailers: Headers) -> (i64, HeaderMap) {
     let app = app(layer(limiter, ten_tokens().settle("tpm", rule)), move || with_trailers(trailers));
     let before = alices_tokens(limiter).await;

@@ -1,4 +1,4 @@
-//! Trailers through real connections, by both protocols.
+//! Trailers over real connections, with both protocols.
 
 use std::net::SocketAddr;
 
@@ -16,8 +16,8 @@ use crate::{
     world::{gated, header_map, layer, left, memory, ten_tokens, tokens},
 };
 
-/// Answers with the trailers `x-used: 30` and `x-else: 1`. HTTP/1 has to announce them, and sends none after a
-/// body of known length.
+/// Answers with the trailers `x-used: 30` and `x-else: 1`. HTTP/1 must announce trailers, and sends none after a body
+/// of known length.
 async fn answer() -> Response<Body> {
     let (feed, body) = fed();
     feed.send(data("hello")).unwrap();
@@ -25,7 +25,7 @@ async fn answer() -> Response<Body> {
     Response::builder().header("trailer", "x-used, x-else").body(Body::new(body)).unwrap()
 }
 
-/// The trailers that a client sees, by this protocol.
+/// Returns the trailers that a client gets with this protocol.
 async fn trailers(address: SocketAddr, version: Version, user: &str, wanted: bool) -> Option<HeaderMap> {
     let client = Client::builder(TokioExecutor::new()).http2_only(version == Version::HTTP_2).build_http();
     let mut request = Request::get(format!("http://{address}/")).header("x-user", user);
@@ -52,7 +52,7 @@ async fn settled(limiter: RateLimiter) {
                 let seen = trailers(address, version, &user, wanted).await.unwrap_or_default();
                 let mut seen: Vec<_> = seen.keys().map(|name| name.as_str()).collect();
                 seen.sort_unstable();
-                // HTTP/1 sends none to a client that does not ask for them. What they say counts all the same.
+                // HTTP/1 sends trailers only to a client that asks for them. Their values are settled in any case.
                 let expected = if wanted || version == Version::HTTP_2 { names } else { &[] };
                 assert_eq!(seen, expected, "{version:?} {rule:?}");
                 while left(&limiter, &user, &tokens()).await == 90 {

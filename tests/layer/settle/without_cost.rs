@@ -1,4 +1,4 @@
-//! A limit that is settled, and of which nothing says what a request costs until then: fault A12.
+//! A limit that is settled, but for which no rule states a cost before that.
 
 use tollgate::layer::{Learn, PolicyBuilder, Settle, TopUp, header_value};
 
@@ -7,7 +7,7 @@ use crate::{
     world::{per_user, tokens},
 };
 
-/// Returns `true` if the policy is built with a warning.
+/// Returns true if the policy is built with a warning.
 fn warns(policy: PolicyBuilder) -> bool {
     let events = Events::collect();
     policy.build().unwrap();

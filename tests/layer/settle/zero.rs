@@ -1,6 +1,6 @@
-//! A client that says 0 does not switch a limit off: fault A1.
+//! A client that states a cost of 0 does not switch a limit off.
 //!
-//! Every request uses 50 of 100 tokens and says that it needs none. Two are granted, and a third one never is.
+//! Every request uses 50 of 100 tokens and states that it needs none. Two are granted, and the third is always denied.
 
 use axum::{Router, body::Body, routing::post};
 use http::Request;
@@ -15,14 +15,14 @@ use tollgate::{
 
 use crate::world::{Remote, alices_tokens, app, ask, gated, header_map, layer, memory, per_user, tokens};
 
-/// Says in every way that it needs nothing.
+/// Returns a request that states in every way that it needs nothing.
 fn needs_nothing() -> Request<Body> {
     let mut request = Request::post("/?n=0").body(Body::empty()).expect("a request");
     *request.headers_mut() = header_map(&[("x-user", b"alice"), ("x-max-tokens", b"0"), ("content-length", b"0")]);
     request
 }
 
-/// Returns how many of ten are granted.
+/// Returns how many of ten requests are granted.
 async fn granted(app: &Router) -> usize {
     let mut granted = 0;
     for _ in 0..10 {
@@ -49,7 +49,7 @@ fn estimates() -> [(&'static str, PolicyBuilder); 6] {
 
 async fn two_pass(limiter: RateLimiter, name: &str, layer: RateLimitLayer) {
     assert_eq!(granted(&app(layer, || [("x-used", "50")])).await, 2, "{name}");
-    // The last settlement may be on its way.
+    // The last settlement may still be in flight.
     limiter.flush().await;
     assert_eq!(alices_tokens(&limiter).await, 0, "{name}");
 }
@@ -93,7 +93,7 @@ async fn learned() {
     let free = app(layer(&limiter, policy()), || [("x-used", "0")]);
     assert_eq!(ask(&free, needs_nothing()).await.status(), 200);
     assert_eq!(alices_tokens(&limiter).await, 100);
-    // It has learned that nothing is used.
+    // The layer has learned that nothing is used.
     assert_eq!(granted(&free).await, 10);
     let mut owing = limiter.acquire("alice", "api").limits(tokens()).await.unwrap();
     owing.settle("tpm", 150).unwrap();

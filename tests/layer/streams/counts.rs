@@ -1,4 +1,4 @@
-//! By how much has come.
+//! Settlement by the number of bytes or events.
 
 use tollgate::layer::Settle;
 

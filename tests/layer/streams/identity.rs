@@ -1,4 +1,4 @@
-//! Whatever the rules look at passes unchanged, in the poll that gave it.
+//! Frames that rules read pass through unchanged, in the same poll.
 
 use std::{collections::VecDeque, convert::Infallible};
 
@@ -15,7 +15,7 @@ use crate::{
     world::{from, layer, memory, poll_once, ten_tokens},
 };
 
-/// Every rule that looks at a body.
+/// Returns a policy with every rule that reads a body.
 fn watching() -> PolicyBuilder {
     ten_tokens()
         .settle("tpm", Settle::bytes(|bytes| bytes))
@@ -77,7 +77,7 @@ proptest! {
     }
 }
 
-/// So that servers set a length, or leave the body out.
+/// Servers need this to set a length, or to leave the body out.
 #[tokio::test]
 async fn lengths_and_ends_are_those_of_the_inner_body() {
     for text in ["", "hello"] {

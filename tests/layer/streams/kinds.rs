@@ -1,4 +1,4 @@
-//! Bodies that are read, and those that are not.
+//! Kinds of bodies that are read, and kinds that are not.
 
 use std::{
     pin::Pin,
@@ -47,7 +47,7 @@ async fn one_with_a_content_encoding_is_not_read_and_that_is_told_once() {
         let (left, events) = encoded(coding, total()).await;
         assert_eq!((left, events.contains("ignored")), (70, false));
     }
-    // Its bytes are counted, which needs no reading.
+    // Counting bytes does not need to read the encoded body.
     let (left, events) = encoded("gzip", Settle::bytes(|bytes| bytes)).await;
     assert_eq!((left, events.contains("ignored")), (100 - USAGE.len() as i64, false));
 }
@@ -89,7 +89,7 @@ async fn what_stands_in_place_of_a_number_is_told_once() {
         assert_eq!(left_at_the_end(total(), "application/json", &body).await, 90, "{odd}");
         assert_eq!(events.text().matches("not a whole number").count(), 1, "{odd}: {}", events.text());
     }
-    // What is absent says nothing.
+    // A number that is absent is not logged.
     let events = Events::collect();
     let body = "{\"usage\":{\"total_tokens\":null,\"other\":\"30\"},\"total_tokens\":\"30\"}";
     assert_eq!(left_at_the_end(total(), "application/json", body).await, 90);
@@ -104,14 +104,14 @@ async fn what_a_closure_makes_of_it_may_be_absurd() {
         assert_eq!(super::left_after(rule, "text/plain", &pieces).await.last(), Some(&90));
         assert_eq!(events.text().matches("larger than any limit").count(), 1, "{}", events.text());
     }
-    // So may a sum, each part of which is a number that a limit can have.
+    // The same for a sum of numbers that are valid by themselves.
     let events = Events::collect();
     let body = "{\"usage\":{\"input_tokens\":999999999999999,\"output_tokens\":1}}";
     assert_eq!(left_at_the_end(total(), "application/json", body).await, 90);
     assert_eq!(events.text().matches("larger than any limit").count(), 1, "{}", events.text());
 }
 
-/// Data in so many pieces; `holed` does not show all of them.
+/// Data in several pieces. If `holed`, `chunks_vectored` does not return all of them.
 struct Pieces {
     pieces: Vec<Bytes>,
     holed: bool,
@@ -143,7 +143,7 @@ impl Buf for Pieces {
     }
 }
 
-/// A stream of what an iterator gives.
+/// A stream over an iterator.
 struct Iter<I>(I);
 
 impl<I: Iterator + Unpin> futures_core::Stream for Iter<I> {

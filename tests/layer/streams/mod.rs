@@ -1,4 +1,4 @@
-//! Bodies that tell what was used, as they stream by.
+//! Bodies that report what was used while they are streamed.
 
 mod counts;
 mod identity;
@@ -16,8 +16,8 @@ use crate::{
     world::{alices_tokens, app, ask, from, layer, memory, ten_tokens},
 };
 
-/// What is left of 100 tokens, of which 10 are charged first, after each of these pieces of a body
-/// of this kind; last, after its end.
+/// Returns the tokens left of 100 after each of these pieces of a body of this kind, and after its end. 10 tokens are
+/// charged first.
 pub(super) async fn left_after(rule: Settle, kind: &str, pieces: &[&[u8]]) -> Vec<i64> {
     let (limiter, _) = memory();
     let (feed, body) = fed();
@@ -30,7 +30,7 @@ pub(super) async fn left_after(rule: Settle, kind: &str, pieces: &[&[u8]]) -> Ve
     for piece in pieces {
         feed.send(Ok(http_body::Frame::data(Bytes::copy_from_slice(piece)))).unwrap();
         assert_eq!(next(&mut body).await.unwrap().unwrap(), piece);
-        // A lease is written when it is over: until then the bucket says what was charged.
+        // A lease is written when it ends. Until then the bucket shows the first charge.
         left.push(alices_tokens(&limiter).await);
     }
     assert!(left.iter().all(|left| *left == 90), "open until the end");
@@ -40,7 +40,7 @@ pub(super) async fn left_after(rule: Settle, kind: &str, pieces: &[&[u8]]) -> Ve
     left
 }
 
-/// What is left after the whole body, or after so many bytes of it.
+/// Returns the tokens left after the whole body.
 pub(super) async fn left_at_the_end(rule: Settle, kind: &str, body: &str) -> i64 {
     *left_after(rule, kind, &[body.as_bytes()]).await.last().unwrap()
 }

@@ -1,4 +1,4 @@
-//! By a usage that the body says.
+//! Settlement by the usage in the body.
 
 use tollgate::layer::{Settle, Usage};
 
@@ -7,7 +7,7 @@ use super::{left_after, left_at_the_end};
 const EVENTS: &str = "text/event-stream";
 const JSON: &str = "application/json";
 
-/// A chat completion of OpenAI's, streamed with `include_usage`.
+/// A chat completion of OpenAI, streamed with `include_usage`.
 const CHAT: &str = concat!(
     "data: {\"id\":\"c1\",\"choices\":[{\"delta\":{\"content\":\"\\\"usage\\\":{\\\"total_tokens\\\":9}\"}}],\"usage\":null}\n\n",
     "data: {\"id\":\"c1\",\"choices\":[{\"delta\":{\"content\":\"ü😀\"}}],\"usage\":null}\n\n",
@@ -15,7 +15,7 @@ const CHAT: &str = concat!(
     "data: [DONE]\n\n",
 );
 
-/// A response of OpenAI's.
+/// A response of OpenAI's Responses API.
 const RESPONSE: &str = concat!(
     "event: response.created\n",
     "data: {\"type\":\"response.created\",\"response\":{\"id\":\"r1\",\"usage\":null}}\n\n",
@@ -26,7 +26,7 @@ const RESPONSE: &str = concat!(
     "\"input_tokens_details\":{\"cached_tokens\":3},\"output_tokens\":7,\"total_tokens\":27}}}\n\n",
 );
 
-/// A message of Anthropic's.
+/// A message of Anthropic.
 const MESSAGE: &str = concat!(
     "event: message_start\n",
     "data: {\"type\":\"message_start\",\"message\":{\"id\":\"m1\",\"content\":[],\"usage\":{\"input_tokens\":11,",
@@ -75,7 +75,7 @@ async fn wherever_it_is_cut() {
 async fn data_of_several_lines() {
     let stream = "data: {\"usage\":\ndata: {\"total_tokens\"\ndata::30}\ndata:}\n\n";
     assert_eq!(left_at_the_end(Settle::usage(Usage::total()), EVENTS, stream).await, 70);
-    // No line may break within a string or a number.
+    // A line must not break within a string or a number.
     for broken in
         ["data: {\"usage\":{\"total\ndata: _tokens\":30}}\n\n", "data: {\"usage\":{\"total_tokens\":3\ndata: 0}}\n\n"]
     {
@@ -145,7 +145,7 @@ async fn two_limits_of_one_body() {
     assert_eq!(crate::world::left(&limiter, "alice", &input).await, 60);
 }
 
-/// A pointer to a number that the table has, too, takes it from nobody.
+/// A pointer and the table may both use the same number.
 #[tokio::test]
 async fn a_pointer_beside_the_table() {
     for (pointer, body, left, pointed) in [

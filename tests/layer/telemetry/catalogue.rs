@@ -1,4 +1,4 @@
-//! The list of metrics, and all that names them.
+//! The list of metrics, and everything that names them.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ fn known(name: &str) -> Option<&'static Metric> {
     METRICS.iter().find(|known| known.name == metric(name))
 }
 
-/// The words of a text that look like metrics.
+/// Returns the words of a text that look like metrics.
 fn named(text: &str) -> BTreeSet<&str> {
     text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
         .filter(|word| word.starts_with("tollgate_"))
@@ -31,7 +31,7 @@ fn has_each_name_once_and_as_prometheus_has_it() {
     }
 }
 
-/// The guide's table is this list: a line for each, in its order.
+/// The guide's table is this list: one line for each metric, in the same order.
 #[test]
 fn is_what_the_guide_says() {
     let line = |metric: &Metric| {
@@ -46,7 +46,7 @@ fn is_what_the_guide_says() {
     }
 }
 
-/// All queries of the dashboard, and the metrics and labels that they name.
+/// Checks all queries of the dashboard, with the metrics and labels that they name.
 #[test]
 fn has_what_the_dashboard_shows() {
     let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
@@ -88,7 +88,7 @@ fn collect<'a>(value: &'a Value, queries: &mut Vec<&'a str>) {
     }
 }
 
-/// The labels that a query groups or filters by, Grafana's own variables excepted.
+/// Returns the labels that a query groups or filters by, without Grafana's own variables.
 fn labels(query: &str) -> Vec<&str> {
     let grouped = query.split("by (").skip(1).filter_map(|rest| rest.split_once(')')).map(|(list, _)| list);
     let filtered = query.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(list, _)| list);

@@ -1,4 +1,4 @@
-//! Decisions are counted and timed.
+//! Metrics of decisions: their number and duration.
 
 use std::time::Duration;
 
@@ -140,10 +140,10 @@ async fn that_only_observe() {
     }
     let shadow_denials = || recording.get("shadow_denials_total", &[("resource", "api"), ("limit", "rph")]);
     assert_eq!(shadow_denials(), Some(3.0));
-    // Nobody was denied.
+    // No request was denied.
     assert_eq!((outcome(&recording, "granted"), outcome(&recording, "denied")), (Some(5.0), None));
     assert_eq!(recording.get("denials_total", &[]), None);
-    // More than a full bucket holds.
+    // The cost exceeds the capacity.
     let big = hello(layer(
         &limiter,
         per_user(Limit::per_hour("rph", 2)).estimate("rph", |_: &RequestHead<'_>| Some(3)).shadow(),

@@ -1,4 +1,4 @@
-//! Every event and span that there is stands in the guide and in the API's documentation, and no other.
+//! The guide and the API documentation list every event and span, and no others.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ const SOURCES: [&str; 3] = [
 const GUIDE: &str = include_str!("../../../docs/guide/telemetry.md");
 const API: &str = include_str!("../../../src/telemetry/mod.rs");
 
-/// What is told: its level, its name, and its fields.
+/// An event or span: its level, its name and its fields.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Told {
     level: String,
@@ -18,7 +18,7 @@ struct Told {
     fields: BTreeSet<String>,
 }
 
-/// The macro calls in the sources.
+/// Returns the macro calls in the sources.
 fn told(span: bool) -> Vec<Told> {
     let calls = SOURCES.iter().flat_map(|source| source.split("tracing::").skip(1));
     let calls = calls.filter_map(|call| {
@@ -39,7 +39,7 @@ fn told(span: bool) -> Vec<Told> {
         .collect()
 }
 
-/// The first cells of a table's lines that begin with a name.
+/// Returns the cells of the table lines that begin with a name.
 fn lines(text: &str) -> Vec<Vec<&str>> {
     let lines = text.lines().map(|line| line.trim_start_matches("//! ")).filter(|line| line.starts_with("| `"));
     lines.map(|line| line.split('|').skip(1).map(str::trim).collect()).collect()

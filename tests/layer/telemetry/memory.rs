@@ -1,4 +1,4 @@
-//! How full memory stores are.
+//! Metrics of how full memory stores are.
 
 use tollgate::{
     Limit, RateLimiter,
@@ -10,7 +10,7 @@ use super::scrape::Recording;
 #[tokio::test]
 async fn how_full_a_store_is() {
     let recording = Recording::start();
-    // Other tests have stores as well, which come and go: the gauges say at least what this one has.
+    // Stores of other tests count too, so the gauges show at least what this store has.
     let gauge = |name| recording.get(name, &[]).unwrap_or(0.0);
     for (rule, result) in
         [(WhenFull::Refuse, "refused"), (WhenFull::Share, "shared"), (WhenFull::ForgetFullest, "forgot")]

@@ -1,4 +1,4 @@
-//! What the crate tells about itself.
+//! Metrics, events and spans of the crate.
 
 #[cfg(feature = "metrics")]
 mod catalogue;

@@ -1,4 +1,4 @@
-//! The example `observability`, scraped.
+//! Metrics of the example `observability`, as Prometheus scrapes them.
 
 use axum::{Router, body::Body};
 use http::Request;
@@ -68,7 +68,7 @@ async fn tells_prometheus() {
     for name in expected {
         assert!(seen.contains(name), "{name} is not among {seen:?}");
     }
-    // Whatever was seen is documented, labels and all.
+    // Every sample is documented, with its labels.
     for sample in &samples {
         let known = METRICS.iter().find(|known| known.name == metric(&sample.name));
         let known = known.unwrap_or_else(|| panic!("{sample:?}"));

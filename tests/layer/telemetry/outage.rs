@@ -1,4 +1,4 @@
-//! The store does not answer.
+//! Telemetry of a store that does not answer.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ async fn is_seen() {
     assert_eq!(recording.get("store_down", &[]), Some(0.0));
 }
 
-/// The time without the store, while it fails and no longer.
+/// Only the time during which the store fails is counted.
 #[tokio::test]
 async fn is_timed() {
     let recording = Recording::start();
@@ -61,7 +61,7 @@ async fn is_timed() {
     remote.proxy.clear_faults();
     while status(&app, "alice").await != 200 {}
     let after = seconds();
-    // It answers: another second goes by and is none of them.
+    // The store answers, so another second is not counted.
     tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_eq!(status(&app, "bob").await, 200);
     assert_eq!(seconds(), after);

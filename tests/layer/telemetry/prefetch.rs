@@ -1,4 +1,4 @@
-//! Tokens taken ahead.
+//! Metrics of prefetched tokens.
 
 use std::time::Duration;
 

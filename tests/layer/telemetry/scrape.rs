@@ -1,4 +1,4 @@
-//! What a recorder was told.
+//! Metrics that a recorder has received.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use metrics::LocalRecorderGuard;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tollgate::telemetry::{DURATION_BUCKETS, METRICS};
 
-/// Records what happens in this thread while it lives. Runtimes of tests have no other.
+/// Records the metrics of this thread until it is dropped. The runtimes of these tests use one thread.
 pub(super) struct Recording {
     handle: PrometheusHandle,
     _guard: LocalRecorderGuard<'static>,
@@ -26,7 +26,7 @@ impl Recording {
         let builder = PrometheusBuilder::new().set_buckets_for_metric(durations, DURATION_BUCKETS).unwrap();
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
-        // Never freed: recorders are told apart by their addresses.
+        // Leaked, because recorders are identified by their addresses.
         let recorder = Box::leak(Box::new(recorder));
         Self { handle, _guard: metrics::set_default_local_recorder(recorder) }
     }
@@ -35,7 +35,7 @@ impl Recording {
         parse(&self.handle.render())
     }
 
-    /// The sum of all samples of `tollgate_` + `name` that have these labels; `None` where there are none.
+    /// Returns the sum of all samples of `tollgate_` + `name` with these labels; `None` if there are none.
     pub(super) fn get(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let name = format!("tollgate_{name}");
         let has =
@@ -49,7 +49,7 @@ impl Recording {
     }
 }
 
-/// The metric that a sample is of.
+/// Returns the metric to which a sample belongs.
 pub(super) fn metric(sample: &str) -> &str {
     let of_histogram = ["_bucket", "_sum", "_count"].iter().find_map(|part| {
         let name = sample.strip_suffix(part)?;
@@ -58,7 +58,7 @@ pub(super) fn metric(sample: &str) -> &str {
     of_histogram.unwrap_or(sample)
 }
 
-/// The metrics that there are samples of.
+/// Returns the metrics that have samples.
 pub(super) fn names(samples: &[Sample]) -> BTreeSet<&str> {
     samples.iter().map(|sample| metric(&sample.name)).collect()
 }

@@ -1,4 +1,4 @@
-//! What leases really cost.
+//! Metrics of settlements.
 
 use std::sync::{
     Arc,
@@ -61,7 +61,7 @@ async fn values_that_say_nothing() {
     assert_eq!(settled(&recording, "up"), None);
 }
 
-/// How many values were counted as missing after one answer to a request that these rules settle.
+/// Returns how many values were counted as missing after one answer to a request with these rules.
 async fn missing<R: IntoResponse + Send + 'static>(rules: Vec<Settle>, answer: fn() -> R) -> Option<f64> {
     let recording = Recording::start();
     let policy = rules.into_iter().fold(ten_tokens(), |policy, rule| policy.settle("tpm", rule));
@@ -78,7 +78,7 @@ async fn values_that_are_missing() {
     for rules in [vec![header()], vec![header(), Settle::header("x-else")], vec![trailer()], vec![usage()]] {
         assert_eq!(missing(rules, nothing).await, Some(1.0));
     }
-    // One of them suffices, and what was counted as bad is not missing as well.
+    // One value is enough, and an invalid value is not counted as missing too.
     assert_eq!(missing(vec![header(), trailer(), usage()], nothing).await, Some(1.0));
     let some: fn() -> _ = || ([("x-used", "30")], "hello");
     for rules in [vec![header()], vec![header(), Settle::header("x-else")], vec![header(), trailer()]] {
@@ -87,7 +87,7 @@ async fn values_that_are_missing() {
     assert_eq!(missing(vec![header()], || [("x-used", "many")]).await, None);
     let bad: fn() -> _ = || ([("content-type", "application/json")], "{\"usage\":{\"total_tokens\":-1}}");
     assert_eq!(missing(vec![usage()], bad).await, None);
-    // A rule that counts finds something in every body.
+    // A rule that counts finds a value in every body.
     assert_eq!(missing(vec![Settle::bytes(|bytes| bytes), usage()], nothing).await, None);
     assert_eq!(missing(vec![], nothing).await, None);
 }
@@ -102,7 +102,7 @@ async fn a_handler_that_tells_leaves_nothing_missing() {
     assert_eq!(recording.get("settle_values_ignored_total", &[("limit", "tpm"), ("reason", "missing")]), None);
 }
 
-/// Each try fails for sure, so it is tried again: ten times.
+/// Each try fails for certain, so it is repeated, ten times in all.
 #[tokio::test(start_paused = true)]
 async fn that_the_store_refuses_too_often() {
     let recording = Recording::start();
@@ -116,14 +116,14 @@ async fn that_the_store_refuses_too_often() {
     assert!(matches!(error, SettleError::Store(_)), "{error:?}");
     assert_eq!(store.refused.load(Ordering::SeqCst), 10);
     assert_eq!(recording.get("settlements_dropped_total", &[("reason", "store")]), Some(1.0));
-    // It is lost; the next one is not.
+    // That settlement is lost, but the next one is not.
     store.refuses.store(false, Ordering::SeqCst);
     second.rollback().await.unwrap();
     assert_eq!(world::alices_tokens(&limiter).await, 90);
     assert_eq!(recording.get("settlements_dropped_total", &[]), Some(1.0));
 }
 
-/// Buckets that are not written, when the test says so.
+/// A store that refuses writes on demand.
 #[derive(Debug, Default)]
 struct Refusing {
     inner: MemoryStore,

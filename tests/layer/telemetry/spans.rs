@@ -1,4 +1,4 @@
-//! Spans: what they tell at `debug`, and that nothing is told above.
+//! Spans are logged at `debug`, and nothing is logged at higher levels.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::{
     world::{self, Remote, hello, layer, per_user, status},
 };
 
-/// What is written while `limiter` grants one request of two.
+/// Returns the log of two requests, of which `limiter` grants one.
 async fn written(limiter: RateLimiter, level: Level) -> String {
     let log = Log::start(level);
     let app = hello(layer(&limiter, per_user(Limit::per_hour("rph", 1))));
@@ -20,7 +20,7 @@ async fn written(limiter: RateLimiter, level: Level) -> String {
     log.written.text()
 }
 
-/// Spans that are over, and events, while it lives.
+/// Records ended spans, and events, until it is dropped.
 struct Log {
     written: Written,
     _guard: DefaultGuard,
@@ -71,7 +71,7 @@ async fn tell_through_gates() {
     tell(world::gated().0, "write", "denial").await;
 }
 
-/// What the store has not decided, whoever has.
+/// Decisions without the store, by each kind of fallback.
 #[tokio::test]
 async fn tell_of_degraded_decisions() {
     let remote = Remote::with(RateLimiter::builder().deadline(Duration::from_millis(300))).await;
@@ -97,7 +97,7 @@ async fn tell_of_degraded_decisions() {
     }
 }
 
-/// A request that passes was granted, for those who look for denials.
+/// The span says that a denial was only observed, because the request itself was granted.
 #[tokio::test]
 async fn tell_of_requests_that_would_have_been_denied() {
     let log = Log::start(Level::DEBUG);

@@ -1,4 +1,4 @@
-//! Store calls and what they cost.
+//! Metrics of store calls and their cost.
 
 use std::time::Duration;
 
@@ -24,13 +24,13 @@ async fn are_counted_as_the_table_saw_them() {
     assert_eq!(recording.get("store_calls_total", &[]), Some(4.0));
     assert_eq!(recording.get("store_call_duration_seconds_count", &[("call", "update")]), Some(2.0));
     let units = |call| recording.get("write_units_total", &[("call", call)]).unwrap();
-    // What the item costs is the table's to say: one a write, and more where it keeps indexes.
+    // The table decides the cost of a write: one unit, or more if it has indexes.
     assert!(units("create") >= 1.0 && units("update") >= 2.0, "{:?}", recording.samples());
     assert_eq!(recording.get("store_down", &[]), Some(0.0));
     assert!(recording.get("gates", &[]) >= Some(1.0));
 }
 
-/// What the table has reported, to the unit.
+/// The units match what the table has reported.
 #[tokio::test]
 async fn cost_what_the_table_reports() {
     let recording = Recording::start();
@@ -71,7 +71,7 @@ async fn are_lost() {
     assert_eq!(alices_tokens(&remote.limiter).await, 80);
 }
 
-/// Another process's clock was an hour ahead.
+/// The clock of another process was an hour ahead.
 #[tokio::test]
 async fn put_refill_times_right() {
     let recording = Recording::start();
@@ -109,7 +109,7 @@ async fn lose_to_others() {
     let limit = Limit::per_hour("rph", 2);
     ours.acquire("alice", "api").limits(limit.clone()).await.unwrap().commit();
     theirs.acquire("alice", "api").limits(limit.clone()).await.unwrap().commit();
-    // By what it has seen, one is left.
+    // As far as this limiter knows, one token is left.
     ours.acquire("alice", "api").limits(limit).await.unwrap_err();
     assert_eq!(
         recording.get("store_calls_total", &[("result", "refused")]),

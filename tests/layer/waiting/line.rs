@@ -1,5 +1,4 @@
-//! Who waits behind others: served in the order in which they came, in time or not at all, and told the truth
-//! about when to come back.
+//! Requests that wait behind others. They are served in order, in time or not at all, and their retry times are right.
 
 use std::{
     sync::{Arc, Mutex},
@@ -20,17 +19,17 @@ use crate::world::{ask, hello, layer, per_user, text, with_headers};
 const NAMES: [&str; 2] = ["one", "two"];
 const COSTS: [&str; 2] = ["x-cost-one", "x-cost-two"];
 
-/// Timers count in milliseconds, and each of a line has its own.
+/// Timers have a resolution of milliseconds, and each waiter has its own timer.
 const A_MOMENT: Duration = Duration::from_millis(50);
 
-/// A bucket, and a policy that lets a few wait for it.
+/// A bucket, and a policy that lets a few requests wait for it.
 struct World {
     limiter: RateLimiter,
     limits: Vec<Limit>,
     app: Router,
     most: Duration,
     waiters: usize,
-    /// Who was granted, in the order in which it happened.
+    /// The requests that were granted, in order.
     granted: Arc<Mutex<Vec<usize>>>,
 }
 
@@ -58,13 +57,13 @@ impl World {
         ask_for(&self.app, user, cost).await
     }
 
-    /// A request that waits by itself: whether it was granted, and how long it took.
+    /// Spawns a request that waits. Returns true if it was granted, and the time that it took.
     fn come(&self, user: &'static str, number: usize, cost: Vec<u64>) -> JoinHandle<(bool, Duration)> {
         let (app, granted) = (self.app.clone(), self.granted.clone());
         tokio::spawn(async move {
             let start = Instant::now();
             let is_granted = ask_for(&app, user, &cost).await.status() == 200;
-            // Who asks for nothing does not wait.
+            // A request that asks for nothing does not wait.
             if is_granted && cost.iter().any(|cost| *cost > 0) {
                 granted.lock().unwrap().push(number);
             }
@@ -72,7 +71,7 @@ impl World {
         })
     }
 
-    /// How long the bucket would take to have so much, if nobody waited for it.
+    /// Returns the time until the bucket would hold the cost if no request waited for it.
     async fn time_until(&self, user: &str, cost: &[u64]) -> Duration {
         let mut costs = Cost::new();
         for (limit, tokens) in self.limits.iter().zip(cost) {
@@ -92,28 +91,28 @@ fn limit(random: &mut fastrand::Rng, name: &str) -> Limit {
 async fn ask_for(app: &Router, user: &str, cost: &[u64]) -> Response<axum::body::Body> {
     let texts: Vec<_> = cost.iter().map(u64::to_string).collect();
     let mut headers = vec![("x-user", user.as_bytes())];
-    // A header that says 0 counts as 1: nothing is asked of a limit whose header is not there.
+    // A header with the value 0 counts as 1, so the header is left out if nothing is asked of a limit.
     let told = COSTS.into_iter().zip(&texts).filter(|(_, text)| *text != "0");
     headers.extend(told.map(|(name, text)| (name, text.as_bytes())));
     ask(app, with_headers(&headers)).await
 }
 
-/// Lets everybody go as far as they get, without the time going on.
+/// Lets all tasks run as far as they can, while the time stands still.
 async fn settle() {
     for _ in 0..50 {
         tokio::task::yield_now().await;
     }
 }
 
-/// Counts what the random states have shown.
+/// Counts the kinds of states that occurred.
 #[derive(Default)]
 struct Seen {
     alone: usize,
     behind_others: usize,
 }
 
-/// A state: some have used the bucket up, some wait for it, and one more comes. Where it is denied it comes
-/// back exactly when it was told.
+/// Tests a state in which the bucket is used up, some requests wait, and one more comes. If it is denied, it comes back
+/// exactly when it was told.
 async fn one_more_comes(random: &mut fastrand::Rng, limiter: RateLimiter, seed: u64, seen: &mut Seen) {
     let world = World::new(random, limiter);
     let mut waiting: Vec<JoinHandle<_>> = Vec::new();
@@ -138,7 +137,7 @@ async fn one_more_comes(random: &mut fastrand::Rng, limiter: RateLimiter, seed: 
             *if before > 0 { &mut seen.behind_others } else { &mut seen.alone } += 1;
             assert!(came.elapsed() <= world.most + A_MOMENT, "seed {seed}");
             assert!(seconds >= 1, "seed {seed}");
-            // Exactly, whoever waits: what is reserved for them counts.
+            // The wait is exact, because it includes what is reserved for other waiters.
             tokio::time::sleep(Duration::from_secs(seconds - 1)).await;
             settle().await;
             let too_long = world.time_until("alice", &cost).await.is_zero() && seconds > 1;
@@ -161,12 +160,12 @@ async fn one_more_comes(random: &mut fastrand::Rng, limiter: RateLimiter, seed: 
         assert!(took <= world.most + A_MOMENT, "{took:?} of {:?}, seed {seed}", world.most);
     }
     let granted = world.granted.lock().unwrap();
-    // Of several limits, who comes later may ask for less of the one that is short, and start earlier.
+    // With several limits, a later request may ask for less of the limit that is short, and start earlier.
     assert!(world.limits.len() > 1 || granted.is_sorted(), "first come first served: {granted:?}, seed {seed}");
 }
 
 async fn who_comes_back_as_told_is_admitted_though_others_waited(new: fn() -> RateLimiter) {
-    // To repeat one: the same states come of the same seed.
+    // A seed can be given to repeat its states.
     let seed = std::env::var("TOLLGATE_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
     let random = &mut fastrand::Rng::with_seed(seed);
     let mut seen = Seen::default();
@@ -185,11 +184,11 @@ async fn who_comes_back_as_told_is_admitted_though_others_waited_for_a_gate() {
     who_comes_back_as_told_is_admitted_though_others_waited(through_gates).await;
 }
 
-/// In which the slow limit is refilled.
+/// Refill period of the slow limit, in seconds.
 const SLOW: u64 = 30;
 
-/// The first waits for one limit, of which the second asks for nothing. The second waits only for what the first
-/// has taken of the other one.
+/// The first request waits for a limit of which the second asks for nothing. The second waits only for the other limit,
+/// of which the first has taken tokens.
 #[tokio::test(start_paused = true)]
 async fn who_asks_for_nothing_of_the_limit_that_others_wait_for_does_not_wait_for_it() {
     for new in [in_memory, through_gates] {

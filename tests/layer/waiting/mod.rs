@@ -1,4 +1,4 @@
-//! Waiting for capacity instead of a 429. The time of the runtime is paused, and buckets go by it.
+//! Waiting for capacity instead of a 429. The runtime's time is paused, and buckets use it.
 
 mod line;
 
@@ -70,7 +70,7 @@ async fn longer_than_that_is_a_429_at_once() {
         tokio::time::sleep(Duration::from_millis(100)).await;
         let response = ask(&app, from("alice")).await;
         assert!(start.elapsed() < Duration::from_millis(200));
-        // After the one that waits: a client that comes then is admitted.
+        // The retry time is after the request that waits. A client that comes back then is admitted.
         assert_eq!((response.status().as_u16(), text(&response, "retry-after")), (429, Some("20")));
         assert_eq!(waiting.await.unwrap(), 200);
         tokio::time::sleep_until(start + Duration::from_millis(20_100)).await;

@@ -1,4 +1,4 @@
-//! A settlement that was refused too often is taken whatever the bucket holds.
+//! A settlement that was refused too often is charged whatever the bucket holds.
 
 use proptest::prelude::*;
 use tollgate::model::{WriteId, plan};
@@ -9,8 +9,8 @@ use super::{
     item::{Item, START, bucket, limit, name},
 };
 
-/// The image is as old as a round trip. What has been refilled since may be charged too little, and what
-/// overflowed by the image may be charged although another process has cut it meanwhile.
+/// The image is as old as a round trip. The refill since then may be charged too little. Tokens that overflowed by the
+/// image may be charged although another process has cut them meanwhile.
 #[test]
 fn what_is_taken_anyway_is_charged_but_for_the_refill_of_a_round_trip() {
     let numbers = (3i64..=50, 1i64..=9, prop_oneof![Just(1i64), Just(7), Just(100)]);

@@ -1,5 +1,6 @@
-//! Writes of this crate and of Python clients on one bucket. What is checked is what these lose by an anchor that
-//! stays. They grant too much beside each other already: their fast writes know no capacity.
+//! Writes of this crate and of Python clients on one bucket. The tests check how much Python clients lose by an anchor
+//! that stays. Python clients already grant too much beside each other, because their fast writes do not check the
+//! capacity.
 
 use proptest::prelude::*;
 use tollgate::model::plan::Peers::{self, Present, Unknown};
@@ -10,7 +11,7 @@ use super::{
     oracle::worst,
 };
 
-/// Tries histories in a mode. At most `lost` is lost of a bucket with the capacity.
+/// Tries histories in a mode. A bucket may lose at most `lost`, a function of its capacity.
 fn beside(kind: Kind, mode: &'static [Peers], lost: fn(i64) -> i64) {
     hold(histories(kind, mode), |history| {
         let largest = history.first.limits.iter().map(|limit| limit.rate.capacity()).max().unwrap();
@@ -38,8 +39,8 @@ fn nothing_is_lost_of_settlements_beside_one_that_was_seen() {
     beside(Kind { python: Python::Both, reserves: false, ..ALL }, &[Present], |_| 0);
 }
 
-/// Slow writes have no floor if what they refill covers what they spend: they find no debt in this mode. These do
-/// not fall back to fast writes: one that finds refill above the capacity spends it.
+/// A slow write has no floor if its refill covers its spend. In this mode it finds no debt. The histories have no
+/// fallback to fast writes: a fast write that finds refill above the capacity spends it.
 #[test]
 fn nothing_is_granted_too_early_beside_slow_writes_of_one_that_was_seen() {
     let kind = Kind { python: Python::Slow, way: 2, ..SPENDS };

@@ -1,4 +1,4 @@
-//! Numbers at their ends: years between two writes, and 10^15 tokens a second.
+//! Extreme numbers: years between two writes, and 10^15 tokens a second.
 
 use proptest::prelude::*;
 use tollgate::model::{
@@ -12,17 +12,17 @@ use super::{
     item::{Item, START, bucket, level, limit},
 };
 
-/// 10^15 tokens, millitokens.
+/// 10^15 tokens, in millitokens.
 const MOST: i64 = 1_000_000_000_000_000_000;
 
-/// 30 years.
+/// 30 years, in ms.
 const LONG: i64 = 946_728_000_000;
 
 fn peers() -> impl Strategy<Value = Peers> {
     prop_oneof![Just(Peers::Absent), Just(Peers::Unknown), Just(Peers::Present)]
 }
 
-/// The anchor moves before a number leaves an `i64`, and the bucket is full all the time.
+/// The anchor moves before a number overflows an `i64`, and the bucket is always full.
 #[test]
 fn numbers_that_leave_an_i64_are_brought_back() {
     let rate = prop_oneof![Just((MOST, 1)), Just((MOST, 1000)), Just((1, 1)), Just((1, 1_000_000_000_000))];

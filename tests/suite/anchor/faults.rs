@@ -1,4 +1,4 @@
-//! Faults that a first version of these writes had, each with its smallest history.
+//! Faults of a first version of these writes, each with its smallest history.
 
 use tollgate::model::{
     Anchor, BucketState, TokenChange, Update, WriteId,
@@ -11,7 +11,7 @@ use super::{
     peers,
 };
 
-/// Ten tokens, one a second.
+/// Ten tokens, refilled at one a second.
 const SLOW: (i64, i64, i64) = (10_000, 1000, 1000);
 
 fn spend(limit: &str, spend: i64) -> Changes {
@@ -35,7 +35,7 @@ fn update(image: &BucketState, changes: &Changes, others: Others, now: i64) -> U
     plan::update(image, changes, wanted, now, WriteId::from_number(1))
 }
 
-/// A write that moves the anchor, because the bucket is not to expire any more, or is to.
+/// Returns a write that moves the anchor because it adds or removes the expiry.
 fn moving(image: &BucketState, changes: &Changes, now: i64) -> Update {
     let own = Some(image.expires_at.is_some());
     let update = plan::update(image, changes, Wanted { own, ..Wanted::default() }, now, WriteId::from_number(2));
@@ -43,7 +43,8 @@ fn moving(image: &BucketState, changes: &Changes, now: i64) -> Update {
     update
 }
 
-/// F1: "add what is taken, whatever is there" charged nothing if the bucket had overflowed since the anchor.
+/// F1: the write "add what is taken, whatever the bucket holds" charged nothing if the bucket had overflowed since the
+/// anchor.
 #[test]
 fn f1_a_settlement_of_a_bucket_that_has_overflowed_is_charged() {
     let (item, image) = Item::new(&bucket(60_000, [limit("a", 10_000, SLOW)]));
@@ -53,10 +54,11 @@ fn f1_a_settlement_of_a_bucket_that_has_overflowed_is_charged() {
     assert_eq!(level(&after, "a", START), 2000);
 }
 
-/// F2: a stale image shows too much. It was planned as "at the cap", and failed below it.
+/// F2: a stale image shows too many tokens. The write was planned for a full bucket, and failed because the bucket was
+/// not full.
 #[test]
 fn f2_a_stale_image_shows_a_little_too_much_and_the_write_is_done() {
-    // 100 ms bring 100 millitokens. The image shows so much above the capacity, others have spent more.
+    // 100 ms refill 100 millitokens. The image shows that amount above the capacity, and others have spent more.
     let (item, image) = Item::new(&bucket(100, [limit("a", 10_000, SLOW)]));
     item.apply(&update(&image, &spend("a", 300), beside(Peers::Absent), START));
     item.apply(&update(&item.read(), &spend("a", 300), beside(Peers::Absent), START));
@@ -74,7 +76,7 @@ fn f2_the_row_is_chosen_less_what_others_are_taken_to_have_spent() {
     assert_eq!(level(&after, "a", START), 6000);
 }
 
-/// The slack is granted once: what is above it is cut.
+/// The slack is granted once. Everything above it is cut.
 #[test]
 fn f2_no_more_than_the_slack_is_spent_above_the_capacity() {
     let slack = || Others { slack: 100, ..beside(Peers::Absent) };
@@ -85,7 +87,8 @@ fn f2_no_more_than_the_slack_is_spent_above_the_capacity() {
     }
 }
 
-/// F3: a Python client's slow write beside "set what is left, and leave the anchor" lost all that was due.
+/// F3: a Python client's slow write lost the whole refill if it raced with the write "set what is left, and leave the
+/// anchor".
 #[test]
 fn f3_a_race_with_an_unknown_client_costs_one_bucket_at_most() {
     for age in [1, 500, 1000, 1001, 30_000] {
@@ -110,7 +113,7 @@ fn f3_a_race_with_a_client_that_was_seen_costs_nothing() {
     }
 }
 
-/// F4: the anchor moved by time, so every process of a bucket that is used now and then found it moved.
+/// F4: the anchor moved by time, so every process that used the bucket rarely found it moved.
 #[test]
 fn f4_the_anchor_stays_however_old_it_is() {
     let per_minute = (60_000, 60_000, 60_000);
@@ -125,7 +128,7 @@ fn f4_the_anchor_stays_however_old_it_is() {
     }
 }
 
-/// F5: a spend that the tokens alone cover is right whatever the anchor has become.
+/// F5: if the stored tokens cover a spend, it is right for every anchor.
 #[test]
 fn f5_a_spend_that_the_tokens_cover_is_done_behind_a_move() {
     let (item, image) = Item::new(&bucket(1000, [limit("a", 5000, SLOW)]));
@@ -133,16 +136,16 @@ fn f5_a_spend_that_the_tokens_cover_is_done_behind_a_move() {
     let spends = update(&image, &spend("a", 1000), Others::default(), START);
     assert_eq!(spends.anchor, Anchor::Free);
     assert_eq!(level(&item.apply(&spends), "a", START), 4000);
-    // So are what is taken and what is given back below the capacity.
+    // The same holds for takes, and for give-backs below the capacity.
     for changes in [take("a", 500), give("a", 500)] {
         item.apply(&update(&image, &changes, Others::default(), START));
     }
-    // One that counts on the refill requires the anchor.
+    // A spend that relies on the refill requires the anchor.
     let counts = update(&image, &spend("a", 6000), Others::default(), START);
     assert_eq!(counts.anchor, Anchor::Pinned(image.refilled_at));
 }
 
-/// F6: a settlement did not move the expiry, so the bucket came back full before its debt was paid.
+/// F6: a settlement did not move the expiry, so the bucket was full again before its debt was paid.
 #[test]
 fn f6_a_debt_is_not_forgotten_when_the_bucket_is_gone() {
     let per_minute = (10_000, 10_000, 60_000);
@@ -154,7 +157,7 @@ fn f6_a_debt_is_not_forgotten_when_the_bucket_is_gone() {
     assert_eq!(level(&after, "a", gone), 10_000);
     assert!(after.refilled_at > image.refilled_at, "the anchor moves");
 
-    // From an image that does not show the debt either.
+    // The image of this write does not show the debt.
     let (done, seen) = item.execute(&update(&image, &take("a", 100_000), Others::default(), START));
     let after = if done { seen } else { item.apply(&update(&seen, &take("a", 100_000), Others::default(), START)) };
     assert_eq!(level(&after, "a", after.expires_at.unwrap() * 1000), 10_000);
@@ -169,7 +172,7 @@ fn f7_a_clock_that_is_ahead_empties_no_fast_bucket() {
     assert_eq!(level(&after, "a", START), 9000);
 }
 
-/// F8: in a write that moves the anchor, a limit that nothing is asked of was set to its capacity without a floor.
+/// F8: a write that moves the anchor set a limit without a charge to its capacity, without a floor.
 #[test]
 fn f8_a_move_mints_nothing_of_a_limit_that_it_does_not_ask() {
     let (item, image) = Item::new(&bucket(1000, [limit("a", 5000, SLOW), limit("b", 10_000, SLOW)]));
@@ -180,17 +183,17 @@ fn f8_a_move_mints_nothing_of_a_limit_that_it_does_not_ask() {
     assert_eq!((level(&after, "a", START), level(&after, "b", START)), (5000, 6000));
 }
 
-/// It lost all its refill if it was left out.
+/// Without a line for the limit, the move lost all its refill.
 #[test]
 fn f8_a_move_refills_a_limit_that_it_does_not_ask() {
     let (item, image) = Item::new(&bucket(1000, [limit("a", 5000, SLOW), limit("b", 2000, SLOW)]));
-    // Others may spend of it meanwhile: it is added, under no condition.
+    // Others may spend from the limit meanwhile, so its refill is added without a condition.
     item.apply(&update(&image, &spend("b", 500), Others::default(), START));
     let after = item.apply(&moving(&image, &spend("a", 1000), START));
     assert_eq!((level(&after, "a", START), level(&after, "b", START)), (5000, 2500));
 }
 
-/// F9: a give-back that reaches the capacity gave less than it may if the anchor had moved.
+/// F9: a give-back up to the capacity gave less than allowed if the anchor had moved.
 #[test]
 fn f9_what_is_given_back_is_not_lost_to_an_anchor_that_moved() {
     for tokens in [9500, 10_000] {
@@ -204,7 +207,7 @@ fn f9_what_is_given_back_is_not_lost_to_an_anchor_that_moved() {
     }
 }
 
-/// F10: tokens below zero that are no debt: a Python client's slow write has no floor then.
+/// F10: stored tokens below zero without a debt. A Python client's slow write has no floor then.
 #[test]
 fn f10_beside_python_clients_the_tokens_stay_what_the_bucket_holds() {
     let (item, image) = Item::new(&bucket(5000, [limit("a", 0, SLOW)]));
@@ -216,7 +219,7 @@ fn f10_beside_python_clients_the_tokens_stay_what_the_bucket_holds() {
     assert_eq!((after.refilled_at, after.limits[0].level.tokens), (image.refilled_at, -2000));
 }
 
-/// Half empty by the tokens and full by what is due: both spend it.
+/// The stored tokens are half empty, and the refill makes the bucket full. Both writes spend the refill.
 #[test]
 fn f10_a_slow_write_without_a_floor_does_not_spend_what_is_spent() {
     let (item, image) = Item::new(&bucket(10_000, [limit("a", 0, SLOW)]));
@@ -226,8 +229,8 @@ fn f10_a_slow_write_without_a_floor_does_not_spend_what_is_spent() {
     assert!(!item.execute(&slow).0, "{:?}", item.read());
 }
 
-/// F11: rounded down, what is due leaves the level less than a millitoken above the capacity. It is the same however
-/// often that is done; rounded up, a full bucket would deny the last request that it holds.
+/// F11: the refill is rounded down, so the level stays less than a millitoken above the capacity, no matter how often
+/// that happens. If it were rounded up, a full bucket would deny the last request that it holds.
 #[test]
 fn f11_fractions_do_not_add_up() {
     for (cp, ra, rp) in [(10, 3, 7), (10, 1, 10), (50, 7, 100)] {
@@ -256,7 +259,7 @@ fn f11_fractions_do_not_add_up() {
     }
 }
 
-/// F13: a bucket of a second was gone after 7 s, and had to be kept alive every few seconds.
+/// F13: a bucket with a period of a second expired after 7 s, and needed a write every few seconds to stay.
 #[test]
 fn f13_a_bucket_is_there_for_an_hour_at_least() {
     let per_second = (1000, 1000, 1000);
@@ -265,7 +268,7 @@ fn f13_a_bucket_is_there_for_an_hour_at_least() {
     let (item, image) = Item::new(&first);
     let after = item.apply(&update(&image, &spend("a", 1000), Others::default(), START));
     assert!(after.expires_at.unwrap() >= START / 1000 + 3600, "{after:?}");
-    // It is not moved again for half of that.
+    // The expiry is not moved again for half of that time.
     for later in [1000, 60_000, 1_700_000] {
         let write = update(&after, &spend("a", 500), beside(Peers::Absent), START + later);
         assert_eq!(write.anchor.moves_to(), None, "{later}");

@@ -8,37 +8,37 @@ use tollgate::model::{
 
 use super::item::{NAMES, START, bucket, limit, name};
 
-/// Capacity, refill amount and refill period: millitokens, ms.
+/// Capacity, refill amount and refill period, in millitokens and ms.
 pub(super) type Numbers = (i64, i64, i64);
 
-/// What happens, and under what conditions. Times in ms.
+/// The steps of several writers, and the conditions under which they happen. Times in ms.
 #[derive(Clone, Debug)]
 pub(super) struct History {
     pub(super) first: BucketState,
-    /// What each writer's clock is ahead.
+    /// How far each writer's clock is ahead.
     pub(super) clocks: Vec<i64>,
-    /// A clock steps by up to so much between two writes.
+    /// A clock steps by up to this much between two writes.
     pub(super) jumps: i64,
-    /// The refill of so many ms may be spent above the capacity.
+    /// The refill of this many ms may be spent above the capacity.
     pub(super) slack: i64,
     pub(super) peers: Peers,
-    /// A slow write of a Python client that is refused is tried once more as a fast one.
+    /// If true, a Python client's slow write that is refused is tried once more as a fast write.
     pub(super) falls_back: bool,
     pub(super) steps: Vec<Step>,
-    /// How far clocks are off at most, and how long a write takes to the store at most.
+    /// The largest clock error, and the longest time that a write takes to the store.
     pub(super) clock: i64,
     pub(super) way: i64,
 }
 
-/// What one writer does.
+/// A step of one writer.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
-    /// Since the step before.
+    /// Time since the step before.
     pub(super) pause: i64,
     pub(super) writer: usize,
     pub(super) act: Act,
     pub(super) amounts: [Amounts; 3],
-    /// What others are taken to have spent of each limit since the image.
+    /// The amount that others are expected to have spent from each limit since the image.
     pub(super) taken: i64,
     pub(super) out: i64,
     pub(super) back: i64,
@@ -48,20 +48,20 @@ pub(super) struct Step {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Act {
     Write,
-    /// The bucket is to expire, or not to expire any more: that moves the anchor.
+    /// Adds or removes the expiry of the bucket, which moves the anchor.
     Move,
-    /// New parameters for some of the limits, in whole tokens.
+    /// Sets new parameters for some of the limits, in whole tokens.
     Parameters([Option<Numbers>; 3]),
-    /// A Python client's fast write, and its slow one.
+    /// A Python client's fast write, and its slow write.
     Fast,
     Slow,
 }
 
-/// Millitokens of one limit.
+/// The amounts of one limit, in millitokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Amounts {
     pub(super) spend: i64,
-    /// What the spend may leave the bucket owing.
+    /// The debt that the spend may leave.
     pub(super) debt: i64,
     pub(super) take: i64,
     pub(super) give: i64,
@@ -70,14 +70,14 @@ pub(super) struct Amounts {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Fate {
     Arrives,
-    /// The write never reaches the store.
+    /// The write does not reach the store.
     LostBefore,
-    /// Its answer is lost.
+    /// The write is executed, but its answer is lost.
     LostAfter,
 }
 
 impl Step {
-    /// What the step does if it is done. Python clients spend only, of what is there.
+    /// Returns the amounts that an executed step changes. Python clients only spend.
     pub(super) fn done(&self) -> [Amounts; 3] {
         match self.act {
             Act::Fast | Act::Slow => self.amounts.map(|amounts| Amounts { spend: amounts.spend, ..Amounts::default() }),
@@ -85,7 +85,7 @@ impl Step {
         }
     }
 
-    /// What the step does to a bucket.
+    /// Returns the changes that the step makes to a bucket.
     pub(super) fn changes(&self, state: &BucketState) -> Changes {
         let mut changes = Changes::new();
         for (limit, amounts) in state.limits.iter().zip(&self.amounts) {
@@ -99,7 +99,7 @@ impl Step {
     }
 }
 
-/// What Python clients do in a history.
+/// The writes of Python clients in a history.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Python {
     None,
@@ -107,7 +107,7 @@ pub(super) enum Python {
     Both,
 }
 
-/// What a history is made of.
+/// The kinds of steps in a history.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kind {
     pub(super) takes: bool,
@@ -116,7 +116,7 @@ pub(super) struct Kind {
     pub(super) reserves: bool,
     pub(super) parameters: bool,
     pub(super) python: Python,
-    /// Of a hundred writes.
+    /// Percentage of writes that are lost.
     pub(super) lost: u32,
     pub(super) clock: i64,
     pub(super) jumps: i64,
@@ -126,7 +126,7 @@ pub(super) struct Kind {
     pub(super) steps: usize,
 }
 
-/// Spends of three writers, and nothing else.
+/// Spends of three writers.
 pub(super) const SPENDS: Kind = Kind {
     takes: false,
     gives: false,
@@ -146,13 +146,13 @@ pub(super) const SPENDS: Kind = Kind {
 /// Everything that one process does to a bucket.
 pub(super) const ALL: Kind = Kind { takes: true, gives: true, batches: true, reserves: true, ..SPENDS };
 
-/// Millitokens by the millisecond: a bucket fills while a history lasts, and every remainder counts.
+/// Returns small amounts per ms, so that a bucket fills during a history and every remainder matters.
 fn small() -> impl Strategy<Value = Numbers> {
     let rates = prop_oneof![Just((1, 1)), Just((1, 10)), Just((3, 7)), Just((2, 1)), Just((7, 100)), Just((1, 100))];
     (prop_oneof![Just(3i64), Just(7), Just(20), Just(50)], rates).prop_map(|(cp, (ra, rp))| (cp, ra, rp))
 }
 
-/// Whole tokens: what a limit is made of.
+/// Returns whole tokens, of which limits consist.
 fn whole() -> impl Strategy<Value = Numbers> {
     const RATES: &[(i64, i64)] =
         &[(1000, 1000), (1000, 100), (3000, 7000), (2000, 1000), (7000, 100_000), (5000, 60_000)];
@@ -162,7 +162,7 @@ fn whole() -> impl Strategy<Value = Numbers> {
 
 fn limits(kind: Kind) -> BoxedStrategy<Vec<(Numbers, i64, i64)>> {
     let numbers = if kind.parameters { whole().boxed() } else { prop_oneof![3 => small(), 1 => whole()].boxed() };
-    // Full, half full, empty, in debt.
+    // Full, half full, empty and in debt.
     let limit = (numbers, prop_oneof![2 => Just(2i64), 1 => Just(1), 1 => Just(0), 1 => Just(-2)], 0i64..100_000);
     proptest::collection::vec(limit.prop_map(|(numbers, halves, fr)| (numbers, numbers.0 * halves / 2, fr)), 1..=3)
         .boxed()
@@ -230,7 +230,7 @@ fn step(kind: Kind) -> impl Strategy<Value = Step> {
         })
 }
 
-/// Histories of a kind, and in one of the modes.
+/// Returns histories of a kind in one of the modes.
 pub(super) fn histories(kind: Kind, modes: &'static [Peers]) -> impl Strategy<Value = History> {
     let age = prop_oneof![Just(0i64), Just(1), Just(30), Just(500), 0i64..=5000];
     let clocks = proptest::collection::vec(-kind.clock..=kind.clock, kind.writers);
@@ -251,7 +251,7 @@ pub(super) fn histories(kind: Kind, modes: &'static [Peers]) -> impl Strategy<Va
     )
 }
 
-/// A change of one limit, for hand-made ones.
+/// Returns a change of one limit, for histories written by hand.
 pub(super) fn change(limit: &str, amounts: Amounts) -> Changes {
     let mut changes = Changes::new();
     if amounts.spend > 0 {

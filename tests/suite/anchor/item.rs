@@ -1,4 +1,4 @@
-//! The memory store as one item.
+//! The memory store, used as one item.
 
 use std::task::{Context, Poll, Waker};
 
@@ -8,7 +8,7 @@ use tollgate::{
     store::{MemoryStore, Outcome, Store, StoreFuture},
 };
 
-/// When every history begins: epoch ms.
+/// The start of every history, epoch ms.
 pub(super) const START: i64 = 1_000_000_000_000;
 
 pub(super) const NAMES: [&str; 3] = ["a", "b", "c"];
@@ -17,27 +17,27 @@ pub(super) fn name(text: &str) -> LimitName {
     LimitName::new(text).unwrap()
 }
 
-/// A limit that was last refilled at the anchor.
+/// Returns a limit that was last refilled at the anchor.
 pub(super) fn limit(limit: &str, tokens: i64, (cp, ra, rp): (i64, i64, i64)) -> LimitState {
     let parameters = Parameters::new(cp, ra, rp).unwrap();
     LimitState::new(name(limit), parameters, (0, 1), Level { tokens, remainder: 0 }, 0).unwrap()
 }
 
-/// A bucket with an anchor that is so many ms old when a history begins.
+/// Returns a bucket whose anchor is `age` ms old when a history begins.
 pub(super) fn bucket<const N: usize>(age: i64, limits: [LimitState; N]) -> BucketState {
     let mut state = BucketState::new(START - age);
     state.limits.extend(limits);
     state
 }
 
-/// One item.
+/// One item in the memory store.
 pub(super) struct Item {
     store: MemoryStore,
     key: BucketKey,
 }
 
 impl Item {
-    /// The item of a bucket, and its first image.
+    /// Creates the item of a bucket, and returns its first image.
     pub(super) fn new(state: &BucketState) -> (Self, BucketState) {
         let key = BucketKey::new("e".try_into().unwrap(), "r".try_into().unwrap());
         let limits = state.limits.iter().map(|limit| {
@@ -57,7 +57,7 @@ impl Item {
         (item, image)
     }
 
-    /// Executes a write: whether it was done, and the image that it brings.
+    /// Executes a write. Returns true if it was applied, and the image from its answer.
     pub(super) fn execute(&self, update: &Update) -> (bool, BucketState) {
         match ready(self.store.update(&self.key, update)) {
             Outcome::Applied(image) => (true, image),
@@ -65,7 +65,7 @@ impl Item {
         }
     }
 
-    /// Executes a write that has to be done.
+    /// Executes a write that must be applied.
     pub(super) fn apply(&self, update: &Update) -> BucketState {
         let (done, image) = self.execute(update);
         assert!(done, "refused: {update:?} {image:?}");
@@ -85,7 +85,7 @@ impl Item {
     }
 }
 
-/// The memory store answers at once.
+/// Returns the result of a future of the memory store, which is ready at the first poll.
 pub(super) fn ready<T>(mut future: StoreFuture<'_, T>) -> T {
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => result.unwrap(),
@@ -93,7 +93,7 @@ pub(super) fn ready<T>(mut future: StoreFuture<'_, T>) -> T {
     }
 }
 
-/// What a limit holds at a time: epoch ms, millitokens.
+/// Returns the level of a limit at `at` (epoch ms), in millitokens.
 pub(super) fn level(state: &BucketState, limit: &str, at: i64) -> i64 {
     let known = state.limit(&name(limit)).unwrap();
     known.rate.refill(known.level, at - state.refilled_at).tokens

@@ -1,9 +1,9 @@
-//! Writes relative to an anchor that stays, in random histories: the real planner, the real memory store as the
-//! item, and a bucket that knows all beside it.
+//! Random histories of writes relative to an anchor that stays. They use the real planner, the real memory store as the
+//! item, and a perfect bucket to compare with.
 //!
-//! A history has several writers. Each plans from an image of its own that may be stale, by a clock of its own,
-//! and its writes take their time to the store and back. `TOLLGATE_HISTORIES` says how many histories each
-//! property tries, `TOLLGATE_SEED` which.
+//! A history has several writers. Each writer plans from its own image, which may be stale, by its own clock. Its
+//! writes take time to the store and back. `TOLLGATE_HISTORIES` sets the number of histories for each property,
+//! `TOLLGATE_SEED` their seed.
 
 mod anyway;
 mod beside;
@@ -24,10 +24,10 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner},
 };
 
-/// How many histories a property tries.
+/// The default number of histories for each property.
 const HISTORIES: u32 = 1500;
 
-/// Tries a property, and says from which seed if it does not hold.
+/// Tests a property, and prints the seed if it fails.
 fn hold<S: Strategy>(inputs: S, property: impl Fn(S::Value) -> Result<(), TestCaseError>) {
     let number = |name| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let seed = number("TOLLGATE_SEED").unwrap_or_else(|| fastrand::u64(..));

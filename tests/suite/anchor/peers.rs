@@ -1,4 +1,4 @@
-//! What a Python client (zae-limiter 0.17.0) writes to the same item.
+//! Writes of a Python client (zae-limiter 0.17.0) to the same item.
 
 use tollgate::model::{
     Anchor, BucketState, Expiry, Guard, Line, StampGuard, TokenChange, Update, WriteId, plan::Changes,
@@ -33,7 +33,7 @@ fn line(limit: &tollgate::LimitName, amount: i64, consumed: i64) -> Line {
     }
 }
 
-/// Its fast write looks at the tokens alone.
+/// Returns its fast write, which checks only the stored tokens.
 pub(super) fn fast(changes: &Changes, now: i64) -> Update {
     let spends = changes.iter().filter(|change| change.spend > 0);
     let lines =
@@ -41,7 +41,8 @@ pub(super) fn fast(changes: &Changes, now: i64) -> Update {
     update(Anchor::Free, lines, now)
 }
 
-/// Its slow write refills every limit by its image, if the anchor is the one that it has seen. `None` if it denies.
+/// Returns its slow write, or `None` if it denies. It refills every limit by its image, on condition that the anchor is
+/// unchanged.
 pub(super) fn slow(image: &BucketState, changes: &Changes, now: i64) -> Option<Update> {
     let lines = image.limits.iter().map(|known| {
         let spend = changes.get(&known.name).map_or(0, |change| change.spend);

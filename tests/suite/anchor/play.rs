@@ -16,20 +16,22 @@ use super::{
     peers,
 };
 
-/// A write that was done: when, by which step, and what the item was then.
+/// A write that was applied: its time, its step, and the item after it.
 pub(super) struct Event<'a> {
     pub(super) at: i64,
     pub(super) step: &'a Step,
     pub(super) after: BucketState,
     pub(super) amounts: [Amounts; 3],
-    /// Spent of each limit since a Python client's slow write read it: it refills so much less.
+    /// The amount that was spent from each limit after a Python client's slow write had read it. The write refills that
+    /// much less.
     pub(super) unseen: [i64; 3],
 }
 
-/// What became of a history.
+/// The result of a history.
 pub(super) struct Played<'a> {
     pub(super) events: Vec<Event<'a>>,
-    /// How many ms moves went ahead of the clock: one in the millisecond of the last moves the anchor by one.
+    /// How many ms moves went ahead of the clock. A move in the same millisecond as the last one moves the anchor by 1
+    /// ms.
     pub(super) ahead: i64,
 }
 
@@ -38,12 +40,12 @@ enum Task {
     Plan,
     Read,
     PlanSlow,
-    /// A write, and the image by which it was planned.
+    /// A write, and the image from which it was planned.
     Commit(Box<Update>, Box<BucketState>),
     Land(bool, Box<BucketState>, Box<Update>),
 }
 
-/// A task, and how often the step was tried before.
+/// A queue of tasks. Each has the index of its step and the number of earlier tries.
 struct Queue {
     tasks: Vec<(Task, usize, u32)>,
     order: BinaryHeap<Reverse<(i64, usize)>>,
@@ -62,9 +64,9 @@ impl Queue {
     }
 }
 
-/// A write that was refused so often is given up.
+/// A write is given up after this many refusals.
 const TRIES: u32 = 4;
-/// Tries of a Python client's last resort.
+/// Marks the last try of a Python client.
 const FELL_BACK: u32 = 9;
 
 pub(super) fn play(history: &History) -> Played<'_> {
@@ -100,7 +102,7 @@ pub(super) fn play(history: &History) -> Played<'_> {
                     Task::Commit(Box::new(Update { guard, ..(*update).clone() }), planned_by.clone())
                 };
                 let first = tries == 0 && update.guard == Guard::None;
-                // What was given back may have been: it is not given twice.
+                // The give-back may have been executed, so it is not repeated.
                 let repeats = step.amounts.iter().all(|amounts| amounts.give == 0);
                 if first && step.fate == Fate::LostBefore {
                     if repeats {
@@ -142,7 +144,7 @@ pub(super) fn play(history: &History) -> Played<'_> {
     Played { events, ahead }
 }
 
-/// Returns what was spent of each limit since a slow write read the item.
+/// Returns the amount that was spent from each limit since a slow write read the item.
 fn unseen(step: &Step, read: &BucketState, before: &BucketState) -> [i64; 3] {
     let spent = |limit: &str| {
         let tokens = |state: &BucketState| state.limit(&name(limit)).map_or(0, |limit| limit.level.tokens);
@@ -151,7 +153,7 @@ fn unseen(step: &Step, read: &BucketState, before: &BucketState) -> [i64; 3] {
     if step.act == Act::Slow { NAMES.map(spent) } else { [0; 3] }
 }
 
-/// How far a writer's clock has stepped at a time.
+/// Returns how far a writer's clock has stepped at `at`.
 fn jump(history: &History, at: i64, writer: usize) -> i64 {
     let jumps = history.jumps;
     (at.wrapping_mul(7919) + writer as i64 * 104_729).rem_euclid(2 * jumps + 1) - jumps
@@ -176,7 +178,7 @@ fn planned(history: &History, step: &Step, image: &BucketState, now: i64, number
             }
         }
     }
-    // A request is denied by the image alone.
+    // The image alone decides a denial.
     if plan::is_short(image, &changes, now) {
         return None;
     }

@@ -1,4 +1,4 @@
-//! A split of a bucket leaves its shards what it held, at every later time.
+//! After a split, the shards together hold what the bucket held, at every later time.
 
 use proptest::prelude::*;
 use tollgate::{
@@ -11,7 +11,7 @@ use super::{
     item::{Item, START, bucket, limit, ready},
 };
 
-/// What a limit holds before the capacity cuts, in units of a millitoken divided by period and shards.
+/// Returns the level of a limit before the cut at the capacity, in units of a millitoken divided by period and shards.
 fn uncut(state: &BucketState, at: i64) -> i128 {
     let limit = &state.limits[0];
     let (period, count) = (i128::from(limit.parameters.refill_period()), i128::from(state.shard_count));
@@ -32,7 +32,7 @@ fn halves_make_the_whole_in_debt_and_above_the_capacity_too() {
         let other = BucketKey { shard: 1, ..item.key().clone() };
         let halves = [item.read(), ready(item.store().read(&other)).unwrap()];
         let at = START + later;
-        // A remainder that both copy is half as much in each of them.
+        // Both halves copy the remainder, and in each half it counts half as much.
         let sum: i128 = halves.iter().map(|half| uncut(half, at)).sum();
         let expected = uncut(&whole, at) * 2;
         prop_assert_eq!(sum, expected);

@@ -8,7 +8,7 @@ use super::recorder::Need;
 
 const PAGE: &str = include_str!("../../../docs/guide/aws.md");
 
-/// A policy, as IAM takes it.
+/// A policy in IAM's format.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct Document {
@@ -29,7 +29,7 @@ struct Statement {
 }
 
 impl Document {
-    /// The policy below the page's heading `heading`.
+    /// Returns the policy below the page's heading `heading`.
     pub(super) fn below(heading: &str) -> Self {
         let (_, section) = PAGE.split_once(&format!("\n### {heading}\n")).expect("the heading");
         let (_, code) = section.split_once("```json\n").expect("a policy");
@@ -37,7 +37,7 @@ impl Document {
         serde_json::from_str(code).expect("a policy that IAM understands")
     }
 
-    /// Fails if one of `needs` is not allowed, or if an action is allowed that nothing needs.
+    /// Fails if one of `needs` is not allowed, or if an allowed action is not needed.
     pub(super) fn is_just_enough_for(&self, needs: &BTreeSet<Need>) {
         let mut used = BTreeSet::new();
         for need in needs {
@@ -74,7 +74,7 @@ impl Statement {
                         let leading = need.leading_key.as_deref();
                         leading.is_none_or(|leading| patterns.iter().any(|pattern| matches(pattern, leading)))
                     }
-                    // The key is there.
+                    // The key exists.
                     "Null" if value == "false" => need.leading_key.is_some(),
                     other => panic!("an operator that this test does not know: {other} {value}"),
                 }
@@ -83,7 +83,7 @@ impl Statement {
     }
 }
 
-/// Returns `true` if `text` is what `pattern` stands for, whose `*` is any text.
+/// Returns true if `text` matches `pattern`, in which `*` stands for any text.
 fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,

@@ -1,4 +1,4 @@
-//! The IAM policies of the guide's page "On AWS" allow what each role does, and nothing that no role needs.
+//! The IAM policies of the guide's page "On AWS" allow exactly what each role does.
 
 mod document;
 mod recorder;
@@ -20,7 +20,7 @@ use tollgate_testkit::{ErrorAnswer, Fault, Proxy};
 use self::{document::Document, recorder::Recorder};
 use crate::engine::TestEngine;
 
-/// The name of the page's table.
+/// The name of the table on the page.
 const STACK: &str = "rate-limits";
 
 struct Account {
@@ -37,7 +37,7 @@ impl Account {
         Self { engine, proxy, recorder: Recorder::default(), clock: ManualClock::at(1_700_000_000_000) }
     }
 
-    /// An account with a table that somebody else has made.
+    /// Creates an account with a table that another role has created.
     async fn with_table() -> Self {
         let account = Self::new().await;
         account.administrator().await;
@@ -58,7 +58,7 @@ impl Account {
         RateLimiter::open().stack(STACK).client(self.engine.client()).await.unwrap()
     }
 
-    /// Does what a service does.
+    /// Makes all calls that a service makes.
     async fn serve(&self, limiter: &RateLimiter, others: &RateLimiter) {
         let limits = [Limit::per_day("rpd", 1000)];
         let acquire =
@@ -71,7 +71,7 @@ impl Account {
         limiter.ping().await.unwrap();
         limiter.status().await;
 
-        // A bucket that is split, found so by a process that knows nothing of it, and drawn from as a whole.
+        // A bucket is split. A process that does not know of the split finds it, and draws from all shards.
         for _ in 0..2 {
             self.clock.advance(Duration::from_secs(1));
             self.proxy.add_fault(Fault::answer(ErrorAnswer::hot_key()).on("UpdateItem").times(6));
@@ -108,7 +108,7 @@ async fn a_service_that_joins_a_table() {
     account.needs_just_what_the_page_says_of("A service that joins a table");
 }
 
-/// Limits that an administrator has stored, of an entity that cascades: in two writes, and in one transaction.
+/// Limits that an administrator has stored, for an entity that cascades: in two writes and in one transaction.
 async fn stored(account: &Account, limiter: &RateLimiter) {
     let administrator = account.administrator().await;
     let (key, project) = (EntityId::new("key-1").unwrap(), EntityId::new("project-1").unwrap());

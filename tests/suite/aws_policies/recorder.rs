@@ -20,20 +20,20 @@ use aws_sdk_dynamodb::{
 /// A permission that a call needs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Need {
-    /// The action: `dynamodb:GetItem`, for example.
+    /// The action, for example `dynamodb:GetItem`.
     pub(super) action: String,
-    /// The last part of the ARN: `table/{name}`, or `table/{name}/index/{index}`.
+    /// The last part of the ARN: `table/{name}` or `table/{name}/index/{index}`.
     pub(super) resource: String,
-    /// The partition key; calls for a whole table have none.
+    /// The partition key; `None` for calls on a whole table.
     pub(super) leading_key: Option<String>,
 }
 
-/// Everything that was needed so far.
+/// All permissions that were needed so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recorder(Arc<Mutex<BTreeSet<Need>>>);
 
 impl Recorder {
-    /// Forgets what was needed so far, and returns it.
+    /// Returns the permissions that were needed so far, and forgets them.
     pub(super) fn take(&self) -> BTreeSet<Need> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
@@ -86,7 +86,7 @@ fn on_partition(query: &QueryInput) -> Need {
     Need { action: "dynamodb:Query".to_owned(), resource, leading_key: Some(key.clone()) }
 }
 
-/// A transaction needs what its items need, a batch what each of its requests is called.
+/// Returns the permissions that a call needs. A transaction needs those of its items, a batch those of its requests.
 fn needs(context: &BeforeSerializationInterceptorContextRef<'_>) -> Vec<Need> {
     let input = context.input();
     if let Some(input) = input.downcast_ref::<GetItemInput>() {

@@ -1,4 +1,4 @@
-//! The table's definitions on the guide's page are the table that `open` creates.
+//! The definitions of the table on the guide's page match the table that `open` creates.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ fn code(language: &str) -> &'static str {
     code.split_once("```").expect("its end").0
 }
 
-/// The values of `key` in `text`, in their order: of `key: value`, `{ key: value }` and `key = value`.
+/// Returns the values of `key` in `text`, in order, from `key: value`, `{ key: value }` and `key = value`.
 fn values<'a>(text: &'a str, key: &str, sign: &str) -> Vec<&'a str> {
     let beginning = format!("{key}{sign}");
     text.split(&beginning)

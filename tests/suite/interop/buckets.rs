@@ -1,11 +1,11 @@
-//! Both charge, settle and give back on one bucket.
+//! Both clients charge, settle and give back on one bucket.
 
 use serde_json::{Value, json};
 use tollgate::{Limit, RateLimiter};
 
 use super::peer::{Maker, table_or_skip};
 
-/// Slow enough that nothing refills while a test runs.
+/// Slow enough that nothing is refilled while a test runs.
 fn limits() -> [Limit; 2] {
     [Limit::per_day("rpd", 10), Limit::per_day("tpd", 1000)]
 }
@@ -40,12 +40,12 @@ async fn both_charge_one_bucket(maker: Maker) {
     lease.commit().await.unwrap();
     assert_eq!(table.theirs.available("u1", "tpd", &their_limits()).await, 50);
 
-    // What one denies the other denies.
+    // If one client denies, so does the other.
     assert_eq!(table.theirs.try_ask(their_acquire(4, 1)).await["error"], "denied");
     let denied = limiter.acquire("u1", "api").limits(limits()).cost("rpd", 4).cost("tpd", 1).await.unwrap_err();
     assert_eq!(denied.denied().unwrap().primary().unwrap().limit.name().as_str(), "rpd");
 
-    // Given back, both ways.
+    // Each client gives back its charge.
     limiter
         .acquire("u1", "api")
         .limits(limits())

@@ -1,4 +1,4 @@
-//! Entities whose parent is charged too, whoever has made which bucket.
+//! Entities whose parent is charged too, whichever client made the buckets.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn theirs(peer: &mut Peer, id: &str, cost: u64) -> bool {
     answer.get("ok").is_some()
 }
 
-/// Whole tokens of an entity's own bucket, as each of both sees it.
+/// Returns the whole tokens of an entity's own bucket, as each client sees them.
 async fn left(limiter: &RateLimiter, peer: &mut Peer, id: &str) -> (i64, i64) {
     let ours = limiter.available(id, "api").await.unwrap();
     let theirs = peer.ask(json!({"op": "available", "entity": id, "resource": "api"})).await;
@@ -46,7 +46,7 @@ async fn both_charge_the_parent() {
     limiter.entities().create(Entity::new(entity("kid-1")).with_parent(entity("org")).cascading()).await.unwrap();
     peer.ask(json!({"op": "create_entity", "entity": "kid-2", "parent": "org", "cascade": true})).await;
 
-    // Each goes by buckets that it has not made.
+    // Each client uses buckets that the other one made.
     for (id, ours_first) in [("kid-1", true), ("kid-2", true)] {
         assert_eq!(ours(&limiter, id, 10).await, ours_first);
         assert!(theirs(peer, id, 10).await);
@@ -60,11 +60,11 @@ async fn both_charge_the_parent() {
     }
     assert_eq!(left(&limiter, peer, "org").await, (20, 20));
 
-    // A short parent denies; the child's charge goes back.
+    // If the parent is short, the request is denied and the child's charge is given back.
     for id in ["kid-1", "kid-4"] {
         assert!(!theirs(peer, id, 30).await);
         assert!(!ours(&limiter, id, 30).await);
-        // Given back with the next write, or soon by itself.
+        // The charge is given back with the next write, or soon by a write of its own.
         for _ in 0..100 {
             if left(&limiter, peer, id).await == (80, 80) {
                 break;
@@ -76,8 +76,7 @@ async fn both_charge_the_parent() {
     assert_eq!(left(&limiter, peer, "org").await, (20, 20));
 }
 
-/// A bucket that we have made before its entity was created does not stay without a parent: peers go by
-/// what it says.
+/// A bucket that we made before its entity was created learns its parent later: peers read the parent from the bucket.
 #[tokio::test]
 async fn a_bucket_from_before_its_entity_learns_its_parent() {
     let mut table = table_or_skip!(Maker::Ours);

@@ -1,7 +1,7 @@
-//! Both flood one bucket at the same time, and one of them may die in the middle of it.
+//! Both clients flood one bucket at the same time, and one of them may be killed meanwhile.
 //!
-//! What the bucket itself says is exact: what it has granted and what it still holds is never more than
-//! its capacity and what has come back between its first and its last refill.
+//! The numbers in the bucket are exact: the tokens that it granted and those that it still holds are never more than
+//! its capacity and the refill between its first and its last write.
 
 use std::{
     env,
@@ -30,7 +30,7 @@ fn limit() -> Limit {
     Limit::per_second("rps", PER_SECOND).with_burst(CAPACITY)
 }
 
-/// Takes what it gets until it is time, and counts it.
+/// Acquires until `until` and counts the grants.
 async fn flood(limiter: RateLimiter, until: Instant, granted: Arc<AtomicU64>) {
     while Instant::now() < until {
         match limiter.acquire("hot", "api").limits(limit()).await {
@@ -65,7 +65,7 @@ fn number(item: &Item, name: &str) -> i64 {
     item[name].as_n().unwrap().parse().unwrap()
 }
 
-/// What the bucket has granted, whole tokens; never more than it had.
+/// Returns the whole tokens that the bucket has granted. Fails if that is more than it had.
 async fn granted(table: &Table, created: i64) -> u64 {
     let item = bucket(table).await;
     let (left, consumed) = (number(&item, "b_rps_tk"), number(&item, "b_rps_tc"));
@@ -75,13 +75,13 @@ async fn granted(table: &Table, created: i64) -> u64 {
     u64::try_from(consumed / 1000).unwrap()
 }
 
-/// Makes the bucket, of which one token is gone; when it began.
+/// Creates the bucket by spending one token. Returns the time of its creation.
 async fn begin(table: &Table) -> i64 {
     table.ours.acquire("hot", "api").limits(limit()).await.unwrap().commit().await.unwrap();
     number(&bucket(table).await, "rf")
 }
 
-/// A store that adds up what its own refills left behind, millitokens.
+/// A store that adds up the refill that its own updates did not store, in millitokens.
 #[derive(Debug)]
 struct Watched {
     store: DynamoDbStore,
@@ -99,7 +99,7 @@ impl Watched {
         };
         let due = (to - seen) * PER_SECOND as i64;
         self.refilled.fetch_add(due as u64, Ordering::Relaxed);
-        // A bucket that is set to its cap is full: what is due beyond that is nobody's.
+        // A bucket that is set to its capacity is full, so refill beyond the capacity is not wasted.
         if let TokenChange::Add(tokens) = line.tokens {
             self.wasted.fetch_add((due - (tokens + line.consumed)).unsigned_abs(), Ordering::Relaxed);
         }
@@ -163,7 +163,7 @@ async fn we_go_on_when_they_are_killed() {
     let ours = Arc::new(AtomicU64::new(0));
     let until = Instant::now() + Duration::from_secs(60);
     let tasks: Vec<_> = (0..8).map(|_| tokio::spawn(flood(table.ours.clone(), until, ours.clone()))).collect();
-    // In the middle of it: what both have granted shows that both are at work.
+    // Both have granted tokens, so both are running.
     loop {
         tokio::time::sleep(Duration::from_millis(20)).await;
         let so_far = ours.load(Ordering::Relaxed);
@@ -173,7 +173,7 @@ async fn we_go_on_when_they_are_killed() {
     }
     table.theirs.kill().await;
     let then = ours.load(Ordering::Relaxed);
-    // A second's worth, and more than they can have left.
+    // One second's refill, and more than the killed client can have left.
     while ours.load(Ordering::Relaxed) < then + PER_SECOND {
         assert!(Instant::now() < until, "nothing is granted after they are gone");
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -216,7 +216,7 @@ async fn they_go_on_when_we_are_killed() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    // At work, as its write ids show.
+    // The write id changes, so the process is running.
     let before = bucket(&table).await["lw"].clone();
     while bucket(&table).await["lw"] == before {
         assert!(ours.try_wait().unwrap().is_none(), "it has ended early");

@@ -1,11 +1,11 @@
-//! Leases that one holds, as the other sees them; what both say of each other's buckets.
+//! Leases of each client as the other one sees them, and buckets as both list them.
 
 use serde_json::{Value, json};
 use tollgate::{EntityId, Lease, Limit, RateLimiter, model::LimitName};
 
 use super::peer::{Maker, Peer, table_or_skip};
 
-/// Slow enough that nothing refills while a test runs.
+/// Slow enough that nothing is refilled while a test runs.
 fn limits() -> [Limit; 2] {
     [Limit::per_day("rpd", 10), Limit::per_day("tpd", 1000)]
 }
@@ -38,7 +38,7 @@ async fn lease(limiter: &RateLimiter, tpd: u64) -> Lease {
     limiter.acquire("u1", "api").limits(limits()).cost("tpd", tpd).await.unwrap()
 }
 
-/// Whole tokens of `tpd` as each of both sees them.
+/// Returns the whole tokens of `tpd` as each client sees them.
 async fn left(limiter: &RateLimiter, theirs: &mut Peer) -> (i64, i64) {
     let ours = limiter.available("u1", "api").limits(limits()).await.unwrap().get("tpd").unwrap().available;
     (ours, theirs.available("u1", "tpd", &their_limits()).await)
@@ -48,7 +48,7 @@ async fn leases(maker: Maker) {
     let mut table = table_or_skip!(maker);
     let (limiter, theirs) = (table.ours.clone(), &mut table.theirs);
 
-    // Theirs: adjusted up and down, and consumed more.
+    // Leases of the Python client: adjusted up and down, and with more consumed.
     hold(theirs, 100).await;
     assert_eq!(left(&limiter, theirs).await, (900, 900));
     of_the_hold(theirs, "adjust", 50).await;
@@ -63,7 +63,7 @@ async fn leases(maker: Maker) {
     of_the_hold(theirs, "commit", 0).await;
     assert_eq!(left(&limiter, theirs).await, (600, 600));
 
-    // Ours: the same, and released.
+    // Our leases: the same, and with tokens released.
     let mut held = lease(&limiter, 100).await;
     assert_eq!(left(&limiter, theirs).await, (500, 500));
     held.adjust("tpd", 50).unwrap();
@@ -79,7 +79,7 @@ async fn leases(maker: Maker) {
     held.rollback().await.unwrap();
     assert_eq!(left(&limiter, theirs).await, (390, 390));
 
-    // Into debt by one, refused by the other; and the other way round.
+    // One client drives the bucket into debt, and the other one denies; then the reverse.
     hold(theirs, 100).await;
     of_the_hold(theirs, "adjust", 390).await;
     of_the_hold(theirs, "commit", 0).await;

@@ -1,5 +1,5 @@
-//! Two processes of theirs and two limiters of ours spend from the same buckets: fast and slow limits, settlements,
-//! anchors that are old when both begin at once. In each mode: nothing is minted, and no more is lost than the mode
+//! Two Python processes and two limiters of ours spend from the same buckets: fast and slow limits, settlements, and
+//! anchors that are old when all begin at once. In each mode nothing is minted, and no more is lost than the mode
 //! admits.
 
 use std::{
@@ -22,17 +22,17 @@ use tollgate::{Limit, RateLimiter};
 
 use super::peer::{Item, Maker, STACK, Table, limiter, table_or_skip};
 
-/// A limit, and how it is asked for.
+/// A limit, and how it is used.
 #[derive(Clone, Copy, Debug)]
 struct Kind {
     resource: &'static str,
     capacity: i64,
     period: i64,
-    /// The least and the most that a request costs.
+    /// The smallest and the largest cost of a request.
     costs: (i64, i64),
-    /// Whether what was used differs from the estimate.
+    /// True if the settled use differs from the estimate.
     settles: bool,
-    /// Between two requests of one process, ms.
+    /// The pause between two requests of one process, ms.
     pause: u64,
 }
 
@@ -43,25 +43,25 @@ const KINDS: [Kind; 4] = [
     Kind { resource: "llm", capacity: 100_000, period: 60, costs: (500, 20_000), settles: true, pause: 150 },
 ];
 
-/// How long all of them work side by side.
+/// How long all processes run, in seconds.
 const SECONDS: i64 = 4;
 
-/// Buckets whose anchor is old when both begin: how many, how far apart, and how old at the most, ms.
+/// Buckets with an old anchor when both clients begin: their number, the time between them, and the largest age, ms.
 const AGED: i64 = 18;
 const APART: i64 = 180;
 const AGE: i64 = 30_000;
 
-/// How long a process of theirs may take from reading a bucket to writing it on a busy machine, ms.
+/// How long a Python process may take from reading a bucket to writing it on a busy machine, ms.
 const THEIR_PAUSE: i64 = 400;
 
-/// Who is expected on the table.
+/// How our limiters learn of Python clients.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Mode {
-    /// We were told of them.
+    /// Our limiters are told of them.
     Present,
-    /// They have made the table.
+    /// The Python client has created the table.
     Unknown,
-    /// We have made it, and nobody has told us.
+    /// Our limiter has created the table, and is told nothing.
     Absent,
 }
 
@@ -75,13 +75,13 @@ impl Kind {
         Limit::custom("t", self.capacity.cast_unsigned(), self.capacity.cast_unsigned(), period).unwrap()
     }
 
-    /// Millitokens in so many ms.
+    /// Returns the refill of `millis` ms, in millitokens.
     fn refill(&self, millis: i64) -> i64 {
         self.capacity * millis / self.period
     }
 }
 
-/// A process of theirs. It is told what to do when it is there.
+/// The program of a Python process. It gets its tasks after it has started.
 const THEIRS: &str = r#"
 import json, random, time
 from zae_limiter import Limit, RateLimitExceeded
@@ -126,7 +126,7 @@ struct Process {
 }
 
 impl Process {
-    /// One that is ready.
+    /// Starts a process and waits until it is ready.
     async fn start(table: &Table) -> Self {
         let mut command = table.python_of(THEIRS);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
@@ -140,7 +140,7 @@ impl Process {
         self.answers.next_line().await.unwrap().expect("it goes on")
     }
 
-    /// What it was granted.
+    /// Runs the process and returns what it was granted.
     async fn run(mut self, (begin, end): (i64, i64), aged: &[(String, i64)]) -> Tally {
         let row = |kind: &Kind| {
             let settles = i64::from(kind.settles);
@@ -152,10 +152,10 @@ impl Process {
     }
 }
 
-/// Requests that were granted and tokens that they used, by entity and resource.
+/// Granted requests and the tokens that they used, by entity and resource.
 type Tally = BTreeMap<String, [i64; 2]>;
 
-/// Adds one process's tally to all.
+/// Adds one process's tally to `all`.
 fn add(all: &mut Tally, one: &Tally) {
     for (bucket, [granted, tokens]) in one {
         let sum = all.entry(bucket.clone()).or_default();
@@ -187,7 +187,7 @@ async fn until(at: i64) {
     tokio::time::sleep(Duration::from_millis((at - now()).max(0).cast_unsigned())).await;
 }
 
-/// A process of ours.
+/// Runs one of our processes.
 async fn ours(limiter: RateLimiter, (begin, end): (i64, i64), aged: Vec<(String, i64)>) -> Tally {
     let tally = Arc::new(Mutex::new(Tally::new()));
     let mut tasks = Vec::new();
@@ -205,7 +205,8 @@ async fn ours(limiter: RateLimiter, (begin, end): (i64, i64), aged: Vec<(String,
         let (limiter, tally) = (limiter.clone(), tally.clone());
         tasks.push(tokio::spawn(async move {
             until(at + fastrand::i64(-10..20)).await;
-            // So little that the bucket stays full nearly always: every other write is one at the cap.
+            // The costs are small, so the bucket is full most of the time and every other write is one of a full
+            // bucket.
             loop {
                 one(&limiter, (&entity, &KINDS[0]), 1, &tally).await;
                 if now() >= at + 80 {
@@ -221,10 +222,10 @@ async fn ours(limiter: RateLimiter, (begin, end): (i64, i64), aged: Vec<(String,
     std::mem::take(&mut tally.lock().unwrap())
 }
 
-/// A bucket as it stood at some time.
+/// A bucket at some time.
 #[derive(Clone, Copy, Debug)]
 struct Sample {
-    /// Before and after it was read.
+    /// The times before and after it was read.
     between: (i64, i64),
     tokens: i64,
     refilled_at: i64,
@@ -237,7 +238,7 @@ impl Sample {
         Self { between, tokens: number("b_t_tk"), refilled_at: number("rf"), consumed: number("b_t_tc") }
     }
 
-    /// What the bucket held before it was read.
+    /// Returns the level of the bucket before it was read.
     fn level(&self, kind: &Kind) -> i64 {
         let due = kind.refill((self.between.0 - self.refilled_at).max(0));
         (self.tokens + due).min(kind.capacity * 1000)
@@ -253,7 +254,7 @@ impl Table {
         (Sample::of(&item, (before, now())), item)
     }
 
-    /// Changes numbers of a bucket as they stand in the table.
+    /// Changes numbers of a bucket in the table.
     async fn set<const N: usize>(&self, entity: &str, resource: &str, numbers: [(&str, i64); N]) {
         let (_, mut item) = self.sample(entity, resource).await;
         item.extend(numbers.map(|(name, number)| (name.to_owned(), AttributeValue::N(number.to_string()))));
@@ -262,8 +263,9 @@ impl Table {
     }
 }
 
-/// What was lost between two samples, millitokens: what the bucket would hold if all had been spent last, and does
-/// not. `None` if something may have been given back to a full bucket meanwhile.
+/// Returns the millitokens that were lost between two samples: the difference between what the bucket holds and what it
+/// would hold if everything had been spent last. Returns `None` if something may have been given back to a full bucket
+/// meanwhile.
 fn lost(kind: &Kind, before: &Sample, after: &Sample) -> Option<i64> {
     let cap = kind.capacity * 1000;
     let passed = after.between.0 - before.between.0;
@@ -272,11 +274,11 @@ fn lost(kind: &Kind, before: &Sample, after: &Sample) -> Option<i64> {
     if given > 0 && refilled + given > cap {
         return None;
     }
-    // A few ms of reading and of clocks, and a millitoken or two for each refill of theirs.
+    // A few ms for reading and for clock differences, and up to two millitokens for each refill by a Python client.
     let slop = kind.refill(after.between.1 - after.between.0 + before.between.1 - before.between.0 + 10) + 50;
     let spent = after.consumed - before.consumed;
-    // Their refill is that of one reading of the clock, and moves the anchor to a later one: the time between is lost,
-    // beside us and without us.
+    // A Python client computes its refill from one reading of the clock and moves the anchor to a later one. The refill
+    // between them is lost, with or without our writes.
     let theirs = if after.refilled_at == before.refilled_at { 0 } else { kind.refill(THEIR_PAUSE) };
     Some((refilled.min(cap) - spent - after.level(kind) - slop - theirs).max(0))
 }
@@ -296,7 +298,8 @@ async fn side_by_side(maker: Maker, mode: Mode) {
     for (index, (entity, at)) in aged.iter().enumerate() {
         let create = table.ours.acquire(entity.as_str(), "fast").limits(KINDS[0].limit()).cost("t", 0);
         create.await.unwrap().commit().await.unwrap();
-        // Full when both begin: emptied and idle since; as a write at the cap leaves it that keeps the anchor; and just so.
+        // All are full when the clients begin. They were emptied long ago, or left by a write of a full bucket that
+        // keeps the anchor, or are just full.
         let full = KINDS[0].capacity * 1000;
         let (age, tokens) = match index % 3 {
             0 => (AGE, 0),
@@ -321,7 +324,7 @@ async fn side_by_side(maker: Maker, mode: Mode) {
     };
     let work = async {
         let span = (begin, end);
-        // Of the aged buckets, one process of ours and one of theirs have every other one.
+        // Of the buckets with old anchors, one of our processes and one Python process use every other one.
         let work = tokio::join!(
             tokio::spawn(ours(table.ours.clone(), span, aged.clone())),
             tokio::spawn(ours(second.clone(), span, aged.iter().skip(1).step_by(2).cloned().collect())),
@@ -349,14 +352,14 @@ async fn side_by_side(maker: Maker, mode: Mode) {
         let ([our_grants, our_tokens], [their_grants, their_tokens]) = (of(&by_us, &bucket), of(&by_them, &bucket));
         // The ledger is exact.
         assert_eq!(last.consumed, (our_tokens + their_tokens) * 1000, "{mode:?} {bucket}");
-        // What is left and what was spent is what there ever was.
+        // What is left and what was spent was once in the bucket.
         let most = kind.capacity * 1000 + kind.refill(last.refilled_at - created) + slack(kind);
         assert!(last.tokens + last.consumed <= most, "{mode:?} {bucket}: {last:?}, at most {most}");
         let lost: i64 = samples.windows(2).filter_map(|pair| lost(kind, &pair[0], &pair[1])).sum();
         let admitted = match mode {
             Mode::Present => 0,
             Mode::Unknown => kind.capacity * 1000,
-            // All that was due when they were seen.
+            // The whole refill that was due when the Python clients were seen.
             Mode::Absent => kind.refill(end - created) + kind.capacity * 1000,
         };
         eprintln!(
@@ -377,15 +380,15 @@ async fn side_by_side(maker: Maker, mode: Mode) {
         let bucket = format!("{entity}fast");
         let tally = [of(&by_us, &bucket), of(&by_them, &bucket)];
         assert_eq!(last.consumed, (tally[0][1] + tally[1][1]) * 1000, "{mode:?} {bucket}");
-        // It was full when they began. What it lacked at their last write is what they had spent, or was lost: by now
-        // it would be full again, so it is judged by the tokens at the anchor that it has.
+        // The bucket was full when the clients began. What it lacked at the last write was spent or lost. By now it
+        // would be full again, so the check uses the stored tokens at the anchor.
         let most = kind.capacity * 1000 + kind.refill((last.refilled_at - at).max(0)) + slack(kind);
         let held = last.tokens + kind.refill((at - last.refilled_at).max(0));
         assert!(held + last.consumed <= most, "{mode:?} {bucket}: {last:?}");
         let lost = (kind.capacity * 1000 - last.consumed - kind.refill(THEIR_PAUSE) - held).max(0);
         lossy += i64::from(lost > 0);
         worst = worst.max(lost);
-        // An emptied bucket grants nobody anything.
+        // An emptied bucket grants nothing.
         let granted = tally.iter().all(|[granted, _]| *granted > 0);
         assert!(granted || mode == Mode::Absent, "{mode:?} {bucket}: {tally:?}");
         assert_eq!(item["shard_count"].as_n().unwrap(), "1", "{mode:?} {bucket}: writes were no reason to split");
@@ -421,7 +424,7 @@ fn their_acquire(kind: &Kind, cost: i64) -> Value {
     json!({"op": "acquire", "entity": "u1", "resource": kind.resource, "consume": {"t": cost}, "limits": [limit]})
 }
 
-/// Our own writes have used up the measure, and its refill is as old as the anchor.
+/// Our own writes have used up the write counter, and its refill is as old as the anchor.
 #[tokio::test]
 async fn their_shards_stay_as_they_are_however_old_the_measure_of_writes_is() {
     let mut table = table_or_skip!(Maker::Ours);
@@ -429,7 +432,7 @@ async fn their_shards_stay_as_they_are_however_old_the_measure_of_writes_is() {
     let acquire =
         async || table.ours.acquire("u1", "minute").limits(kind.limit()).await.unwrap().commit().await.unwrap();
     acquire().await;
-    // Ten minutes of a hundred writes a second.
+    // A hundred writes a second for ten minutes.
     let rf = now() - 600_000;
     let tokens = kind.capacity * 1000 - kind.refill(600_000);
     table.set("u1", "minute", [("rf", rf), ("la", rf), ("b_t_tk", tokens), ("b_wcu_tk", -60_000_000)]).await;
@@ -438,13 +441,13 @@ async fn their_shards_stay_as_they_are_however_old_the_measure_of_writes_is() {
     let (sample, item) = table.sample("u1", "minute").await;
     assert_eq!((item["shard_count"].as_n().unwrap().as_str(), sample.consumed), ("1", 3_000));
     assert!(sample.level(kind) >= 57_000, "{sample:?}");
-    // Seen now, so it is refilled by ours too.
+    // The Python client has been seen now, so our write refills the counter too.
     acquire().await;
     let (_, item) = table.sample("u1", "minute").await;
     assert!(item["b_wcu_tk"].as_n().unwrap().parse::<i64>().unwrap() > 900_000);
 }
 
-/// They double the shards of a bucket; both go on, on all of them.
+/// The Python client doubles the shards of a bucket. Both clients continue on all shards.
 #[tokio::test]
 async fn shards_of_theirs_are_spent_from_by_both() {
     let mut table = table_or_skip!(Maker::Theirs);
@@ -466,7 +469,7 @@ async fn shards_of_theirs_are_spent_from_by_both() {
     assert_eq!(items.len(), 2);
     assert_eq!(sum("b_t_tc"), (ours + theirs) * 1000);
     assert!(ours > 10 && theirs > 10, "{ours} ours, {theirs} theirs");
-    // Their doubling gives the new shard its half and leaves the first one's to be cut.
+    // Its split gives the new shard its half. The first shard is cut later.
     assert!(ours + theirs <= kind.capacity + kind.capacity / 2 + 10, "{ours} ours, {theirs} theirs");
 }
 
@@ -504,7 +507,7 @@ async fn who_waits_leaves_a_debt_that_they_see() {
     request["resource"] = json!("api");
     let denied = table.theirs.try_ask(request).await;
     assert_eq!(denied["error"], "denied");
-    // The debt and the token.
+    // The wait covers the debt and the token.
     assert!(denied["retry_after_seconds"].as_f64().unwrap() > 4.0, "{denied}");
     waiting.await.unwrap().unwrap().commit().await.unwrap();
 }

@@ -1,22 +1,22 @@
-//! One table with the Python client, at the same time.
+//! This crate and the Python client on one table at the same time.
 //!
 //! The tests need a Python with zae-limiter 0.17.0 and a script that drives it over JSON lines:
-//! `TOLLGATE_PEER_PYTHON` and `TOLLGATE_PEER_SCRIPT` name them. Without them they are skipped, and
-//! say so.
+//! `TOLLGATE_PEER_PYTHON` and `TOLLGATE_PEER_SCRIPT` name them. Without these variables the tests are
+//! skipped, and print that.
 //!
-//! | what one does | what the other sees | where |
+//! | one client | the other client sees | module |
 //! |---|---|---|
 //! | acquires, is denied | tokens, the denial | `buckets` |
 //! | adjusts, consumes, releases, commits, rolls back, goes into debt | tokens of both limits, buckets | `leases` |
-//! | acquires for a child | the parent charged, whoever has made which bucket; a denial undone | `cascade` |
-//! | creates, deletes entities | the entity, its children, nothing left of it | `records` |
-//! | sets, replaces, deletes limits of the four levels | the limits, where they come from, the lists | `records` |
-//! | sets an entity's limits | the buckets that are there already | `records` |
-//! | sets what happens while the store is unavailable | the mode | `records` |
+//! | acquires for a child | the parent charged, whichever client made the buckets; a denial undone | `cascade` |
+//! | creates, deletes entities | the entity, its children; nothing after a deletion | `records` |
+//! | sets, replaces, deletes limits of the four levels | the limits, their source, the lists | `records` |
+//! | sets an entity's limits | them in buckets that already exist | `records` |
+//! | sets the mode for an unavailable store | the mode | `records` |
 //! | registers namespaces | the same ids; nothing of another namespace | `records` |
-//! | anything that is noted | the same events, newest first | `records` |
-//! | any of it, item by item | the same attributes, types and values | `same_items` |
-//! | floods, and dies of it | its share; the rest goes on | `flood` |
+//! | changes anything that the history records | the same events, newest first | `records` |
+//! | any of these calls | the same attributes, types and values in each item | `same_items` |
+//! | floods, or is killed meanwhile | its share; the other client continues | `flood` |
 
 mod buckets;
 mod cascade;

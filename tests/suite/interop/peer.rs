@@ -14,24 +14,24 @@ use crate::engine::{TestEngine, skipped};
 
 pub(super) const STACK: &str = "limits";
 
-/// Items by their attributes' names.
+/// An item by the names of its attributes.
 pub(super) type Item = BTreeMap<String, AttributeValue>;
 
-/// Who makes the table.
+/// The client that creates the table.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Maker {
     Ours,
     Theirs,
 }
 
-/// A table, a limiter of ours and one of theirs.
+/// A table, a limiter of ours and a Python limiter.
 pub(super) struct Table {
     pub(super) engine: TestEngine,
     pub(super) ours: RateLimiter,
     pub(super) theirs: Peer,
 }
 
-/// Ends a test that has no Python client.
+/// Ends the test if there is no Python client.
 macro_rules! table_or_skip {
     ($maker:expr) => {
         table_or_skip!($maker, ["default", "default"])
@@ -46,12 +46,13 @@ macro_rules! table_or_skip {
 pub(super) use table_or_skip;
 
 impl Table {
-    /// `None` where there is no Python client, and that is said. Namespaces: ours, theirs.
+    /// Returns `None` and prints that the test is skipped if there is no Python client. `namespaces` are ours and
+    /// theirs.
     pub(super) async fn open(maker: Maker, namespaces: [&str; 2]) -> Option<Self> {
         Self::open_with(maker, namespaces, None).await
     }
 
-    /// As [`open`](Self::open). `mixed`: what our limiter is told of Python clients, if anything.
+    /// Like [`open`](Self::open). `mixed` is what our limiter is told about Python clients, if anything.
     pub(super) async fn open_with(maker: Maker, [ours, theirs]: [&str; 2], mixed: Option<bool>) -> Option<Self> {
         let (Some(python), Some(script)) = (env::var_os("TOLLGATE_PEER_PYTHON"), env::var_os("TOLLGATE_PEER_SCRIPT"))
         else {
@@ -77,7 +78,7 @@ impl Table {
         Some(Self { engine, ours, theirs })
     }
 
-    /// All items of the table.
+    /// Returns all items of the table.
     pub(super) async fn items(&self) -> Vec<Item> {
         let mut pages = self.engine.client().scan().table_name(STACK).consistent_read(true).into_paginator().send();
         let mut items = Vec::new();
@@ -87,14 +88,14 @@ impl Table {
         items.into_iter().map(|item| item.into_iter().collect()).collect()
     }
 
-    /// Runs Python with a `repository` and a `limiter` of the peer's own namespace: for what its
-    /// script has no word for.
+    /// Runs Python code with a `repository` and a `limiter` of the peer's namespace, for operations that its script
+    /// does not have.
     pub(super) async fn python(&self, code: &str) {
         let output = self.python_of(code).output().await.unwrap();
         assert!(output.status.success(), "{code}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// As [`python`](Self::python), to be started.
+    /// Returns the command of [`python`](Self::python), not started yet.
     pub(super) fn python_of(&self, code: &str) -> Command {
         let code = code.trim().replace('\n', "\n    ");
         let program = format!(
@@ -112,7 +113,7 @@ impl Table {
     }
 }
 
-/// A limiter of ours that writes everything at once, and reads it anew.
+/// Creates a limiter of ours that writes at once and caches nothing.
 pub(super) async fn limiter(engine: &TestEngine, namespace: &str, mixed: Option<bool>) -> RateLimiter {
     let deadline = Duration::from_secs(20);
     let settings = RateLimiter::builder().deadline(deadline).store_deadline(deadline);
@@ -126,7 +127,7 @@ pub(super) async fn limiter(engine: &TestEngine, namespace: &str, mixed: Option<
 }
 
 pub(super) struct Peer {
-    // Killed when it is dropped.
+    // Killed on drop.
     child: Child,
     requests: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
@@ -144,7 +145,7 @@ impl Peer {
         peer
     }
 
-    /// Kills it: it gets no chance to give anything back.
+    /// Kills the process, so that it cannot give anything back.
     pub(super) async fn kill(&mut self) {
         self.child.kill().await.unwrap();
     }
@@ -159,26 +160,26 @@ impl Peer {
         self.requests.write_all(format!("{request}\n").as_bytes()).await.unwrap();
     }
 
-    /// The answer to a request, whatever it is.
+    /// Sends a request and returns its answer, which may be an error.
     pub(super) async fn try_ask(&mut self, request: Value) -> Value {
         self.send(request).await;
         self.answer().await
     }
 
-    /// The answer to the request that was sent.
+    /// Returns the answer to the request that was sent.
     pub(super) async fn receive(&mut self) -> Value {
         let answer = self.answer().await;
         assert!(answer.get("error").is_none(), "{answer}");
         answer["ok"].clone()
     }
 
-    /// The answer to a request that succeeds.
+    /// Sends a request that must succeed, and returns its answer.
     pub(super) async fn ask(&mut self, request: Value) -> Value {
         self.send(request).await;
         self.receive().await
     }
 
-    /// Tokens that are there for it.
+    /// Returns the tokens that the peer sees as available.
     pub(super) async fn available(&mut self, entity: &str, limit: &str, limits: &Value) -> i64 {
         let request = json!({"op": "available", "entity": entity, "resource": "api", "limits": limits});
         self.ask(request).await[limit].as_i64().unwrap()

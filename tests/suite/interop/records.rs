@@ -1,4 +1,4 @@
-//! What one stores the other sees.
+//! Each client sees what the other one stores.
 
 use serde_json::{Value, json};
 use tollgate::{
@@ -26,7 +26,7 @@ async fn stored_limits(maker: Maker) {
     let (config, theirs) = (table.ours.config(), &mut table.theirs);
     let api = Resource::new("api").unwrap();
 
-    // Theirs, seen by us.
+    // Stored by the peer, read by us.
     theirs.ask(json!({"op": "set_system", "limits": their_rpm(10), "on_unavailable": "allow"})).await;
     theirs.ask(json!({"op": "set_resource", "resource": "api", "limits": their_rpm(20)})).await;
     theirs.ask(json!({"op": "set_entity", "entity": "u1", "limits": their_rpm(30)})).await;
@@ -44,7 +44,7 @@ async fn stored_limits(maker: Maker) {
     assert_eq!(config.resources_with_entity_limits().await.unwrap(), std::slice::from_ref(&api));
     assert_eq!(config.entities_with_limits(Some(api.clone())).all().await.unwrap(), [entity("u1")]);
 
-    // Ours, seen by them.
+    // Stored by us, read by the peer.
     config.set(ConfigScope::System, Limit::per_minute("rpm", 11)).await.unwrap();
     config.set(ConfigScope::Resource(api.clone()), Limit::per_minute("rpm", 21)).await.unwrap();
     config.set(ConfigScope::EntityResource(entity("u3"), api.clone()), Limit::per_minute("rpm", 51)).await.unwrap();
@@ -53,7 +53,7 @@ async fn stored_limits(maker: Maker) {
     let u3 = json!({"op": "get_entity_limits", "entity": "u3", "resource": "api"});
     assert_eq!(capacity(&theirs.ask(u3.clone()).await), 51);
 
-    // Deleted by either.
+    // Each client deletes what the other one has stored.
     assert!(config.delete(&ConfigScope::EntityResource(entity("u1"), api.clone())).await.unwrap());
     theirs.ask(json!({"op": "delete_entity_limits", "entity": "u3", "resource": "api"})).await;
     assert_eq!(theirs.ask(json!({"op": "get_entity_limits", "entity": "u1", "resource": "api"})).await, json!([]));
@@ -89,7 +89,7 @@ async fn entities_and_history() {
     assert_eq!(theirs.ask(json!({"op": "children", "entity": "org"})).await.as_array().unwrap().len(), 2);
     assert_eq!(entities.children(&entity("org")).all().await.unwrap().len(), 2);
 
-    // Both charge the parent too.
+    // Both clients charge the parent too.
     theirs.ask(json!({"op": "set_system", "limits": their_rpm(100)})).await;
     for id in ["kid-1", "kid-2"] {
         theirs.ask(json!({"op": "acquire", "entity": id, "resource": "api", "consume": {"rpm": 10}})).await;
@@ -97,7 +97,7 @@ async fn entities_and_history() {
     }
     let left = table.ours.available("org", "api").await.unwrap();
     let left = left.get("rpm").unwrap().available;
-    // Four times ten, and what has come back since.
+    // Four times ten are charged, and some are refilled since.
     assert!((60..=75).contains(&left), "{left}");
 
     let history = table.ours.audit().events(&AuditSubject::Entity(entity("kid-1"))).all().await.unwrap();
@@ -110,7 +110,7 @@ async fn entities_and_history() {
     assert!(entities.buckets(&entity("kid-2")).all().await.unwrap().is_empty());
 }
 
-/// What each has noted, as the other tells it.
+/// Each client reads the events of the other one.
 #[tokio::test]
 async fn history() {
     let mut table = table_or_skip!(Maker::Ours);
@@ -137,7 +137,7 @@ async fn history() {
     }
     assert_eq!(ours[3].details["limits"][0]["capacity"], 7);
 
-    // The system's and a resource's.
+    // Events of the system and of a resource.
     config.set(ConfigScope::System, Limit::per_minute("rpm", 5)).await.unwrap();
     theirs.ask(json!({"op": "set_resource", "resource": "api", "limits": their_rpm(7)})).await;
     for (subject, word) in [(AuditSubject::System, "$SYSTEM"), (AuditSubject::Resource(api), "$RESOURCE:api")] {
@@ -159,7 +159,7 @@ async fn the_mode_for_an_unavailable_store() {
     for (mode, word) in [(Allow, "allow"), (Block, "block")] {
         theirs.ask(json!({"op": "set_system", "limits": their_rpm(5), "on_unavailable": word})).await;
         assert_eq!(config.get(&ConfigScope::System).await.unwrap().unwrap().on_unavailable, Some(mode));
-        // Known to requests once a limit has been looked up.
+        // Requests know the mode once a limit has been looked up.
         config.resolve("u1", "api").await.unwrap();
         assert_eq!(config.on_unavailable(), Some(mode));
     }
@@ -174,7 +174,7 @@ async fn the_mode_for_an_unavailable_store() {
     assert_eq!(config.get(&ConfigScope::System).await.unwrap().unwrap().on_unavailable, None);
 }
 
-/// Limits for all resources of an entity, and what deleting an entity takes along, both ways.
+/// Limits for all resources of an entity, and what is deleted with an entity, by each client.
 #[tokio::test]
 async fn entities_are_deleted_with_all_that_is_theirs() {
     let mut table = table_or_skip!(Maker::Theirs);
@@ -191,7 +191,7 @@ async fn entities_are_deleted_with_all_that_is_theirs() {
         assert_eq!(theirs.ask(json!({"op": "buckets", "entity": id})).await.as_array().unwrap().len(), 2);
         assert_eq!(table.ours.entities().buckets(&entity(id)).all().await.unwrap().len(), 2);
     }
-    // The entity, its limits, two buckets.
+    // The entity, its limits and two buckets.
     assert_eq!(table.ours.entities().delete(&entity("u1")).await.unwrap(), 4);
     theirs.ask(json!({"op": "delete_entity", "entity": "u2"})).await;
     for id in ["u1", "u2"] {
@@ -202,7 +202,7 @@ async fn entities_are_deleted_with_all_that_is_theirs() {
         assert_eq!(config.get(&everywhere(id)).await.unwrap(), None);
         assert!(table.ours.entities().buckets(&entity(id)).all().await.unwrap().is_empty());
     }
-    // Deleting limits for all resources, by the one that has not set them.
+    // Each client deletes limits for all resources that the other one has set.
     config.set(everywhere("u3"), Limit::per_minute("rpm", 11)).await.unwrap();
     theirs.ask(json!({"op": "set_entity", "entity": "u4", "limits": their_rpm(12)})).await;
     theirs.ask(json!({"op": "delete_entity_limits", "entity": "u3"})).await;
@@ -218,7 +218,7 @@ async fn namespaces() {
     let id = theirs.ask(json!({"op": "register_namespace", "name": "red"})).await;
     let red = table.ours.namespace("red").await.unwrap();
     let namespaces = table.ours.namespaces();
-    // Registering what the other has registered finds it.
+    // Registering a name that the other client has registered finds its namespace.
     assert_eq!(namespaces.register(&NamespaceName::new("red").unwrap()).await.unwrap().id, id.as_str().unwrap());
     let green = namespaces.register(&NamespaceName::new("green").unwrap()).await.unwrap();
     assert_eq!(theirs.ask(json!({"op": "register_namespace", "name": "green"})).await, green.id);
@@ -232,7 +232,7 @@ async fn namespaces() {
         (vec!["blue", "default", "green", "red"], &["blue", "default", "green", "red"].map(str::to_owned)[..])
     );
 
-    // Nothing of one is seen in another, whoever works in which; what both do in one meets.
+    // Nothing of one namespace is visible in another one, for either client. Within one namespace both see the same.
     red.config().set(ConfigScope::System, Limit::per_minute("rpm", 5)).await.unwrap();
     theirs.ask(json!({"op": "set_system", "limits": their_rpm(9)})).await;
     theirs.ask(json!({"op": "acquire", "entity": "u1", "resource": "api", "consume": {"rpm": 9}})).await;
@@ -244,7 +244,7 @@ async fn namespaces() {
     assert_eq!(capacity(&theirs.ask(json!({"op": "get_system"})).await[0]), 9);
 }
 
-/// A bucket that is there already: the Python client goes by what it says.
+/// The limits reach a bucket that already exists, because the Python client reads them from the bucket.
 #[tokio::test]
 async fn an_entitys_limits_reach_its_buckets() {
     let mut table = table_or_skip!(Maker::Ours);
@@ -273,7 +273,7 @@ async fn an_entitys_limits_reach_its_buckets() {
     assert_eq!(capacities(theirs).await, [30, 30]);
     assert!(config.delete(&ConfigScope::Entity(entity("u1"))).await.unwrap());
     assert_eq!(capacities(theirs).await, [10, 10]);
-    // Nothing was made of it: what was used is still used.
+    // No tokens were minted: what was used is still used.
     let acquire = json!({"op": "acquire", "entity": "u1", "resource": "other", "consume": {"rpm": 9}});
     assert_eq!(theirs.try_ask(acquire).await["error"], "denied");
 }

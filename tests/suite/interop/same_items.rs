@@ -1,7 +1,7 @@
-//! The same call writes the same item, whoever makes it: to the attribute, its type and its value.
+//! Both clients write the same item for the same call, up to attribute, type and value.
 //!
-//! Each makes its calls in a namespace of its own. Ids and times are compared by what they say
-//! relative to the item's own. What differs on purpose stands in [`on_purpose`].
+//! Each client makes its calls in a namespace of its own. Ids and times are compared relative to those of the item.
+//! Intended differences are listed in [`on_purpose`].
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use tollgate::{
 
 use super::peer::{Item, Maker, Table, table_or_skip};
 
-/// Where items differ, and why.
+/// Returns the reason if an attribute of an item differs on purpose.
 fn on_purpose(key: &str, attribute: &str) -> Option<&'static str> {
     let bucket = key.contains("/BUCKET#");
     Some(match attribute {
@@ -29,7 +29,7 @@ fn on_purpose(key: &str, attribute: &str) -> Option<&'static str> {
     })
 }
 
-/// A limit that refills nothing while a test runs.
+/// Returns a limit that refills nothing while a test runs.
 fn slow(name: &str, capacity: u64) -> Limit {
     Limit::custom(name, capacity, 1, std::time::Duration::from_secs(30 * 86_400)).unwrap()
 }
@@ -52,11 +52,11 @@ fn resource(name: &str) -> Resource {
     Resource::new(name).unwrap()
 }
 
-/// Two namespaces in which the same is done.
+/// Two namespaces in which the same calls are made.
 struct Twins {
     table: Table,
     ours: String,
-    /// Steps so far.
+    /// The steps so far.
     done: String,
 }
 
@@ -69,7 +69,7 @@ impl Twins {
         Self { table, ours, done: String::new() }
     }
 
-    /// What both have just done, and that both have the same items after it.
+    /// Records a step that both clients have made, and asserts that both namespaces have the same items.
     async fn same(&mut self, step: &str) {
         self.done.push_str(&format!("\n  {step}"));
         let items = self.table.items().await;
@@ -95,18 +95,18 @@ impl Twins {
     }
 }
 
-/// A clock has moved on by a second between two readings.
+/// Returns true if the numbers differ by at most one, as two readings of a clock in seconds may.
 fn nearly(one: Option<&AttributeValue>, other: Option<&AttributeValue>) -> bool {
     let read = |value: Option<&AttributeValue>| value.and_then(|value| value.as_n().ok()?.parse::<i64>().ok());
     read(one).zip(read(other)).is_some_and(|(one, other)| (one - other).abs() <= 1)
 }
 
-/// Ours keeps a bucket for an hour at least.
+/// Returns true if the bucket is kept for an hour, as ours does at least.
 fn is_an_hour(ours: Option<&AttributeValue>) -> bool {
     nearly(ours, Some(&N("3600".into())))
 }
 
-/// The items of a namespace, and its registration, without what tells it from another.
+/// Returns the items of a namespace, and its registration, without what depends on the namespace.
 fn normal(items: &[Item], namespace: &str) -> BTreeMap<String, Item> {
     let mut normal = BTreeMap::new();
     let mut events = BTreeMap::<String, Vec<Item>>::new();
@@ -125,7 +125,7 @@ fn normal(items: &[Item], namespace: &str) -> BTreeMap<String, Item> {
         }
     }
     for (pk, mut events) in events {
-        // Their ids sort by time, to the millisecond: a test does one thing at a time.
+        // Event ids sort by time, to the millisecond, and a test does one thing at a time.
         events.sort_by_key(|item| item["SK"].as_s().unwrap().clone());
         for (index, event) in events.iter().enumerate() {
             let id = event["event_id"].as_s().unwrap();
@@ -165,7 +165,7 @@ fn timeless(item: &Item, namespace: &str) -> Item {
     item.iter().map(change).collect()
 }
 
-/// The names of limits that were deleted come in any order.
+/// Sorts the names of deleted limits, which come in any order.
 fn sorted(value: AttributeValue) -> AttributeValue {
     match value {
         AttributeValue::M(mut fields) => {
@@ -179,7 +179,7 @@ fn sorted(value: AttributeValue) -> AttributeValue {
 }
 
 async fn twins_or_skip(maker: Maker) -> Option<Twins> {
-    // Where a fleet is mixed every write of a full bucket moves its refill time, as theirs do.
+    // In a mixed fleet every write of a full bucket moves its refill time, as writes of Python clients do.
     Some(Twins::new(Table::open_with(maker, ["ours", "theirs"], Some(true)).await?).await)
 }
 
@@ -292,14 +292,14 @@ async fn entities_and_their_buckets() {
         limiter.entities().delete(&entity(id)).await.unwrap();
         twins.table.theirs.ask(json!({"op": "delete_entity", "entity": id})).await;
         if id == "own" {
-            // Theirs counts the config that is gone for ever: mend it, to compare the rest.
+            // The peer keeps counting a config that is deleted. Correct the count, to compare the rest.
             mend_count(&twins.table, &twins.table.theirs.namespace).await;
         }
         twins.same(&format!("{id} deleted")).await;
     }
 }
 
-/// Takes the count of entities with limits for all resources off a namespace's list.
+/// Removes the count of entities with limits for all resources from a namespace's list.
 async fn mend_count(table: &Table, namespace: &str) {
     let update = table.engine.client().update_item().table_name(super::peer::STACK);
     let update = update.key("PK", S(format!("{namespace}/SYSTEM#"))).key("SK", S("#ENTITY_CONFIG_RESOURCES".into()));
@@ -314,7 +314,7 @@ async fn leases() {
     let limits = [slow("rpd", 100), slow("tpd", 1000)];
     let rows = theirs(&limits);
     let ask = |rpd: u64, tpd: u64| {
-        // What is named has to be there, were it nothing.
+        // The Python client requires every limit that the request names, even with an amount of 0.
         let consume = if tpd > 0 { json!({"rpd": rpd, "tpd": tpd}) } else { json!({"rpd": rpd}) };
         json!({"op": "acquire", "entity": "u1", "resource": "api", "consume": consume, "limits": rows, "hold": "lease"})
     };
@@ -326,7 +326,7 @@ async fn leases() {
         twins.same(step).await;
     };
     for (adjustment, step) in [(0, "exactly"), (50, "more"), (-20, "less"), (5000, "into debt"), (-4000, "unused")] {
-        // The estimate is beyond what is left while there is a debt.
+        // While there is a debt, the estimate exceeds what is left.
         let estimate = if adjustment < -1000 { (1, 0) } else { (1, 100) };
         twins.table.theirs.ask(ask(estimate.0, estimate.1)).await;
         let mut lease = ours(estimate.0, estimate.1).await.unwrap();
@@ -344,7 +344,7 @@ async fn leases() {
     lease.rollback().await.unwrap();
     end(&mut twins, "rollback", "rolled back").await;
 
-    // Short: neither writes anything.
+    // The bucket is short: neither client writes anything.
     let before = twins.table.items().await;
     assert_eq!(twins.table.theirs.try_ask(ask(1, 1)).await["error"], "denied");
     assert!(ours(1, 1).await.unwrap_err().denied().is_some());
@@ -390,7 +390,7 @@ async fn the_version_record() {
         let mut record = timeless(record, "no namespace");
         let by = record.remove("updated_by").unwrap();
         assert!(by.as_s().unwrap().split_once(':').is_some(), "{by:?}");
-        // Ours stays null: the functions of the table are not the peer's.
+        // We write null, because the functions of the table do not belong to this client.
         let functions = record.remove("lambda_version").unwrap();
         records.push((record, functions));
     }

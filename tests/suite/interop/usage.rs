@@ -1,4 +1,4 @@
-//! What the aggregator has written, read by both.
+//! Usage that the aggregator has written, read by both clients.
 
 use serde_json::{Value, json};
 use tollgate::{EntityId, Resource};
@@ -21,7 +21,7 @@ async fn both_read_the_same(maker: Maker) {
     for window in ["daily", "monthly"] {
         aggregator.count(("u1", "api"), (window, "2026-02-01T00:00:00Z"), ("tpm", 12)).await;
     }
-    // As ours spells them.
+    // Windows in the spelling of our aggregator.
     aggregator.count_at("2026-01-30", ("u1", "api"), ("daily", "2026-01-30T00:00:00Z"), ("tpm", 3)).await;
     aggregator.count_at("2026-01", ("u1", "api"), ("monthly", "2026-01-01T00:00:00Z"), ("tpm", 4)).await;
 

@@ -1,7 +1,7 @@
-//! Random histories of everything at once: children and their parent, in one transaction or two writes, tokens
-//! taken ahead, limits that change, buckets that are split, leases settled, callers that give up; writes lost,
-//! answers lost, writes done twice. No shard ever holds more than a perfect one that was charged the same, and
-//! what callers know of is what was charged.
+//! Random histories that combine all features: children and their parent (in one transaction or in two writes),
+//! prefetched tokens, changing limits, splits, settled leases and callers that give up. Writes and answers are lost,
+//! and writes are executed twice. No shard ever holds more than a perfect shard that was charged the same, and callers
+//! know of exactly what was charged.
 
 use std::{
     collections::BTreeMap,
@@ -24,19 +24,20 @@ use super::fixture::{START, key};
 const CHILDREN: [&str; 2] = ["ann", "bob"];
 const PARENT: &str = "org";
 
-/// Units in which nothing has to be rounded: a millitoken times the period times the most shards.
+/// The largest number of shards. Amounts are counted in millitokens · period · `MOST`, a unit that never needs
+/// rounding.
 const MOST: i128 = 32;
 
-/// Far more than a history needs.
+/// A bound on the writes of a history, far above what one needs.
 const MOST_WRITES: u32 = 20_000;
 
-/// What the processes take for the limit, by turns.
+/// Returns one of the definitions of the limit that the processes use in turn.
 fn definition(number: usize) -> Limit {
     let (capacity, amount, period) = [(64, 7, 900), (40, 7, 900), (64, 11, 700)][number];
     Limit::custom("tokens", capacity, amount, Duration::from_millis(period)).unwrap()
 }
 
-/// A shard as it would be without rounding.
+/// A shard without rounding errors.
 #[derive(Clone, Copy, Debug)]
 struct Perfect {
     units: i128,
@@ -48,7 +49,7 @@ struct Perfect {
 }
 
 impl Perfect {
-    /// With the parameters of the real one.
+    /// Creates a shard with the parameters of the real one.
     fn of(real: &BucketState, units: i128, at: i64) -> Self {
         let limit = &real.limits[0];
         let parameters = limit.parameters;
@@ -73,7 +74,7 @@ impl Perfect {
         Self { units, at: self.at + elapsed, ..self }.capped()
     }
 
-    /// What several processes allow each other, once: the refill of 100 ms, at whatever rate there was.
+    /// The amount that several processes may spend above the capacity, once: 250 ms of refill.
     fn slack(self) -> i128 {
         self.amount * 250 * (MOST / self.count)
     }
@@ -82,7 +83,7 @@ impl Perfect {
         Self { units: self.units - i128::from(millitokens) * self.period * MOST, ..self }.capped()
     }
 
-    /// What is there is cut to the new capacity, and loses its fraction.
+    /// Takes over the parameters of the real shard: the level is cut to the new capacity and loses its fraction.
     fn like(self, real: &BucketState) -> Self {
         let millitokens = self.units.div_euclid(self.period * MOST);
         let period: i128 = real.limits[0].parameters.refill_period().into();
@@ -90,7 +91,7 @@ impl Perfect {
     }
 }
 
-/// What the real shard holds at `now`, in the same units.
+/// Returns the level of the real shard at `now`, in the same units.
 fn held(real: &BucketState, now: i64) -> i128 {
     let limit = &real.limits[0];
     let (period, count) = (i128::from(limit.parameters.refill_period()), i128::from(real.shard_count));
@@ -100,7 +101,7 @@ fn held(real: &BucketState, now: i64) -> i128 {
     units.min(i128::from(limit.rate.capacity()) * period * MOST)
 }
 
-/// A memory store that checks every write, and has weather.
+/// A memory store that checks every write and injects faults.
 #[derive(Debug)]
 struct Checked {
     inner: MemoryStore,
@@ -111,13 +112,14 @@ struct Checked {
 #[derive(Debug)]
 struct State {
     rng: Rng,
-    /// How many of a hundred writes meet with trouble.
+    /// Percentage of writes that fail in some way.
     trouble: u32,
     writes: u32,
     perfect: BTreeMap<(String, u32), Perfect>,
-    /// Net consumption, millitokens.
+    /// Net consumption of each entity, millitokens.
     net: BTreeMap<String, i64>,
-    /// Of each bucket: a millitoken may be rounded up in one half and down in the other.
+    /// Number of shards of each entity that were split. A split may round a millitoken up in one half and down in the
+    /// other.
     splits: BTreeMap<String, i128>,
 }
 
@@ -158,7 +160,7 @@ impl Checked {
         }
         let mut outcome = write();
         if weather == Weather::Twice && twice {
-            // The answer to either may be the one that arrives.
+            // The caller may receive the answer to either of the two executions.
             let again = write();
             if self.state().rng.bool() {
                 outcome = again;
@@ -271,7 +273,7 @@ impl Store for Checked {
         Box::pin(self.execute(true, move || self.created(bucket, create)))
     }
 
-    /// DynamoDB knows a transaction that comes twice by its token.
+    /// Is not executed twice: DynamoDB recognises a repeated transaction by its client request token.
     fn transact<'a>(&'a self, updates: &'a [(BucketKey, Update)]) -> StoreFuture<'a, bool> {
         Box::pin(self.execute(false, move || self.transacted(updates)))
     }
@@ -285,7 +287,7 @@ impl Store for Checked {
     }
 }
 
-/// The answer of a store that is never late.
+/// Returns the result of a future of the memory store, which is ready at the first poll.
 fn now<T>(mut future: StoreFuture<'_, T>) -> Result<T, StoreError> {
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => result,
@@ -293,14 +295,14 @@ fn now<T>(mut future: StoreFuture<'_, T>) -> Result<T, StoreError> {
     }
 }
 
-/// Who asks, how, and what became of it.
+/// Processes that acquire and settle, with the results that their callers know.
 struct World {
     rng: Rng,
     store: Arc<Checked>,
     limiters: Vec<RateLimiter>,
     definitions: [usize; 3],
     held: Vec<(&'static str, Lease)>,
-    /// Millitokens that callers used, by what they know, and by how much that was more than they asked for.
+    /// Millitokens that callers know they used, and by how much this exceeds what they asked for.
     used: BTreeMap<&'static str, i64>,
     beyond: BTreeMap<&'static str, i64>,
     granted: u32,
@@ -421,7 +423,8 @@ async fn history(seed: u64, trouble: u32) -> (u32, u64) {
                 world.definitions[process] = world.rng.usize(0..3);
             }
             _ => {
-                // Time stands still for what is on its way: a write bears the time at which it is done.
+                // The clock does not move while writes are in flight, so each write is executed at the time that it
+                // carries.
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 world.store.clock.advance(Duration::from_millis(world.rng.u64(0..1500)));
             }
@@ -442,7 +445,7 @@ async fn history(seed: u64, trouble: u32) -> (u32, u64) {
         let (used, beyond) = (of(&world.used), of(&world.beyond));
         match trouble {
             0 => assert_eq!(net, used, "{entity}: what was used is what was charged"),
-            // Tokens may be lost, and use beyond what was asked may not be written.
+            // Tokens may be lost, and a settlement above the estimate may not be written.
             _ => assert!(net >= used - beyond, "{entity}: {net} were charged, {used} used, {beyond} beyond"),
         }
     }

@@ -1,4 +1,4 @@
-//! Everything that tells where a bucket of several shards stands, tells of all of them.
+//! Leases, denials, headers and availability report a bucket of several shards as a whole.
 
 use axum::{Router, body::Body, http::Request};
 use tollgate::{
@@ -29,7 +29,7 @@ async fn available(limiter: &RateLimiter) -> i64 {
     limiter.available("user", "api").limits(limit()).await.unwrap().get("tokens").unwrap().available
 }
 
-/// What the field `RateLimit` says, and the status.
+/// Returns the status and the remaining tokens that the header `RateLimit` states.
 async fn through_the_layer(limiter: &RateLimiter) -> (u16, i64) {
     let policy = Policy::builder().entity(keys::fixed("user")).resource(keys::fixed("api")).limit(limit());
     let layer = RateLimitLayer::new(limiter.clone(), policy.build().unwrap());
@@ -44,7 +44,7 @@ async fn through_the_layer(limiter: &RateLimiter) -> (u16, i64) {
 async fn fields_leases_and_looks_agree_and_fall_by_what_is_spent() {
     let (_table, limiter) = sharded().await;
     let mut left = 100;
-    // Shards of 12 and 13: nobody has all of it.
+    // The shards hold 12 or 13 tokens, so no shard holds the whole amount.
     while left > 0 {
         if left % 2 == 0 {
             left -= 1;

@@ -1,4 +1,4 @@
-//! A store that keeps failing is left alone, and asked again.
+//! The circuit breaker: it stops calls to a store that keeps failing, and probes the store later.
 
 use std::{future::IntoFuture, sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ use super::{
 
 const COOL_DOWN: Duration = Duration::from_secs(10);
 
-/// The cool-down and all that chance may add to it.
+/// The cool-down with the largest jitter.
 const LONGEST: Duration = Duration::from_secs(15);
 
 struct Setting {
@@ -36,7 +36,7 @@ impl Setting {
     }
 
     fn ask(&self, who: &str) -> Acquire {
-        // Its look-ups would tell that the store answers: only calls for buckets fail here.
+        // No look-ups: they would succeed and show the breaker that the store answers. Only bucket calls fail here.
         let ask = self.limiter.acquire(who, "api").without_parent();
         ask.limits(Limit::per_hour("tokens", 100)).cost("tokens", 10)
     }
@@ -119,7 +119,7 @@ async fn a_store_that_fails_every_other_call_opens_it_where_the_rate_says_so() {
         assert!(calls < 20);
     }
     assert!(is_open(rated.acquire("other", "api").without_parent().limits(Limit::per_hour("tokens", 9)).await));
-    // Closed again, it looks at new calls.
+    // After it has closed, only new calls count.
     at.store.fail(None);
     at.clock.advance(LONGEST);
     ask(&rated, false).await;
@@ -131,7 +131,7 @@ async fn a_store_that_fails_every_other_call_opens_it_where_the_rate_says_so() {
 #[tokio::test]
 async fn denials_and_bad_arguments_are_no_failures() {
     let at = Setting::new();
-    // So that denials, too, come from the store.
+    // Denials come from the store too.
     let limiter = breaks(&at.clock).deny_from_memory(Duration::ZERO).build_shared(at.store.clone()).unwrap();
     let ask = |cost| limiter.acquire("user", "api").limits(Limit::per_hour("tokens", 100)).cost("tokens", cost);
     ask(100).await.unwrap().commit();
@@ -220,7 +220,7 @@ async fn a_black_hole_over_dynamodb() {
     table.proxy.clear_faults();
     clock.advance(LONGEST);
     let granted = ask().deadline(Duration::from_secs(20)).await;
-    // A busy machine may miss the deadline once more.
+    // On a busy machine the deadline may be missed once more.
     if granted.is_ok() {
         assert_eq!(limiter.status().await.breaker, BreakerState::Closed);
     }
@@ -242,7 +242,7 @@ async fn look_ups_count_and_what_was_known_is_served_on() {
     let reads = table.proxy.count("BatchGetItem");
     let error = limiter.acquire("d", "api").await.unwrap_err();
     assert!(error.to_string().contains("keeps failing"), "{error}");
-    // Long since too old, but there is nothing better.
+    // The limits are older than their TTL, but nothing newer is available.
     clock.advance(Duration::from_secs(120));
     let _ = limiter.acquire("e", "api").await;
     assert!(is_open(limiter.acquire("user", "api").await));

@@ -1,4 +1,4 @@
-//! Requests that are dropped before their decision: fault A3. In virtual time.
+//! Requests that are dropped before their decision. In virtual time.
 
 use std::{future::IntoFuture, pin::pin, sync::Arc, task::Poll, time::Duration};
 
@@ -7,7 +7,7 @@ use tollgate::{Limit, RateLimiter, limiter::Acquire};
 
 use super::flaky::{Flaky, RuntimeClock};
 
-/// The time that a call of the store takes.
+/// The duration of a store call.
 const ROUND_TRIP: Duration = Duration::from_millis(10);
 
 fn limit() -> Limit {
@@ -30,13 +30,13 @@ async fn left(limiter: &RateLimiter) -> i64 {
     limiter.available("user", "api").limits(limit()).await.unwrap().get("rph").unwrap().available
 }
 
-/// Asks, and is gone before there is an answer.
+/// Polls an acquire and drops it before its answer.
 async fn cancel(acquire: Acquire, after: Duration) {
     let mut acquire = pin!(acquire.into_future());
     let mut gone = pin!(sleep(after));
     std::future::poll_fn(|context| match acquire.as_mut().poll(context) {
         Poll::Ready(answer) => {
-            // Denied from memory: it costs nothing.
+            // A denial from memory costs nothing.
             assert!(answer.is_err(), "{answer:?}");
             Poll::Ready(())
         }
@@ -67,13 +67,13 @@ async fn beyond_the_charge_stays() {
     sleep(Duration::from_secs(10)).await;
     assert_eq!(left(&limiter).await, 0, "500 of 50 were asked for");
     assert!(store.writes() < 100, "{} writes", store.writes());
-    // What is refilled is granted as ever.
+    // Refilled tokens are granted as usual.
     sleep(Duration::from_secs(3600)).await;
     assert_eq!(left(&limiter).await, 50);
     acquire(&limiter).await.unwrap().commit();
 }
 
-/// So does the place of a request that waits.
+/// The same bound holds for requests that wait: only some of the dropped reservations are given back.
 #[tokio::test(start_paused = true)]
 async fn beyond_the_place_stays() {
     let (limiter, _) = limiter();
@@ -85,7 +85,7 @@ async fn beyond_the_place_stays() {
     assert_eq!(left(&limiter).await, -14, "16 of the 30 were given back");
 }
 
-/// Nobody pays for a store that is slow.
+/// If the store is slow and a request misses its deadline, its charge is always given back.
 #[tokio::test(start_paused = true)]
 async fn what_misses_its_deadline_is_given_back_however_often() {
     let (limiter, store) = limiter();

@@ -1,4 +1,4 @@
-//! A child's bucket and its parent's over a table: what is asked of which, and what that costs.
+//! A child's bucket and its parent's bucket in a table: which one is asked first, and how many writes that costs.
 
 use std::time::Duration;
 
@@ -35,20 +35,20 @@ impl World {
         Ok(())
     }
 
-    /// Millitokens and net consumption of a bucket.
+    /// Returns the millitokens and the net consumption of a bucket.
     async fn raw(&self, entity: &str) -> (i64, i64) {
         let item = self.table.item(entity, "api").await.expect("there is a bucket");
         (integer(&item, "b_tokens_tk"), integer(&item, "b_tokens_tc"))
     }
 
-    /// Fills a bucket, as somebody at the console.
+    /// Fills a bucket by editing its item, as somebody in the AWS console does.
     async fn fill(&self, entity: &str) {
         let mut item = self.table.item(entity, "api").await.unwrap();
         item.insert("b_tokens_tk".to_owned(), AttributeValue::N("10000".to_owned()));
         self.table.engine.client().put_item().table_name(STACK).set_item(Some(item)).send().await.unwrap();
     }
 
-    /// Writes of a flood of ten seconds that is denied.
+    /// Returns the number of writes during a flood of ten seconds in which every request is denied.
     async fn flood(&self, kid: &str) -> u64 {
         assert!(self.ask(kid, 1).await.unwrap_err().denied().is_some());
         self.settled().await;
@@ -64,7 +64,7 @@ impl World {
         self.table.writes() - before
     }
 
-    /// What is to be written is.
+    /// Waits until pending writes are done.
     async fn settled(&self) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -96,7 +96,7 @@ async fn a_flood_on_a_short_parent_costs_one_write_a_second() {
 async fn one_that_seemed_short_is_asked_first_and_then_the_other() {
     let world = World::new().await;
     world.ask("ann", 10).await.unwrap();
-    // Both are topped up by hand, and nobody here knows.
+    // Both buckets are filled by hand, and this limiter does not know.
     world.fill("ann").await;
     world.fill("org").await;
     world.clock.advance(Duration::from_secs(1));
@@ -108,10 +108,10 @@ async fn one_that_seemed_short_is_asked_first_and_then_the_other() {
 async fn a_give_back_whose_answer_is_lost_is_never_done_twice() {
     let world = World::new().await;
     world.ask("ann", 2).await.unwrap();
-    // Another process takes all of the parent, and this one does not know.
+    // Another process takes all tokens of the parent, and this process does not know.
     let other = world.table.limiter(settings(&world.clock)).await;
     other.acquire("org", "api").limits(limit()).cost("tokens", 8).await.unwrap().commit().await.unwrap();
-    // Child and parent, then the give-back: the third one is done, and nobody hears of it.
+    // The writes are: child, parent, give-back. The third one is executed, but its answer is lost.
     world.table.proxy.add_fault(Fault::delay(Duration::ZERO).on("UpdateItem").times(2));
     world.table.proxy.add_fault(Fault::lose_response().on("UpdateItem").once());
     assert!(world.ask("ann", 3).await.unwrap_err().denied().is_some());

@@ -1,4 +1,4 @@
-//! Clocks that are wrong: the store's answers correct them.
+//! Wrong clocks are corrected by the store's answers.
 
 use std::{
     sync::{
@@ -31,7 +31,7 @@ fn builder() -> Builder {
     RateLimiter::builder().deadline(Duration::from_secs(20)).flush_after(Duration::ZERO)
 }
 
-/// A system clock that is `off` by some ms.
+/// A system clock that is off by this number of ms.
 #[derive(Debug)]
 struct Wrong(i64);
 
@@ -41,7 +41,7 @@ impl Clock for Wrong {
     }
 }
 
-/// 10 tokens, 10 an hour.
+/// 10 tokens, refilled at 10 an hour.
 fn limit() -> Limit {
     Limit::per_hour("tokens", 10)
 }
@@ -63,7 +63,8 @@ async fn a_clock_that_is_hours_off_fills_no_bucket_and_starves_none() {
         let wrong = table.limiter(builder().wall_clock(Wrong(off))).await;
         spend(&right, 10).await.unwrap();
         assert!(spend(&wrong, 1).await.unwrap_err().denied().is_some(), "{off}");
-        // One that begins with it is no better off, nor are those who come later.
+        // A new limiter with the same wrong clock is denied too, and it leaves the refill time right for later
+        // limiters.
         let wrong = table.limiter(builder().wall_clock(Wrong(off))).await;
         let limits = [limit(), Limit::per_hour("requests", 10)];
         let denied = wrong.acquire("user", "api").limits(limits).cost("tokens", 1).await.unwrap_err();
@@ -74,7 +75,7 @@ async fn a_clock_that_is_hours_off_fills_no_bucket_and_starves_none() {
     }
 }
 
-/// A limiter that was not opened begins without an answer of the store.
+/// Spends with a limiter that was built without `open`, so it has no answer of the store when it begins.
 async fn spend_first(table: &Table, off: i64, tokens: u64) -> Result<(), Error> {
     let limiter = builder().wall_clock(Wrong(off)).build(table.store()).unwrap();
     let lease = limiter.acquire("user", "api").limits(limit()).cost("tokens", tokens).without_parent().await?;
@@ -110,7 +111,7 @@ async fn a_clock_that_is_off_begins_a_bucket_at_the_stores_time() {
     }
 }
 
-/// What it has looked up by a wrong clock does not count as newer than it is.
+/// Limits that were looked up with a wrong clock must not count as newer than they are.
 #[tokio::test]
 async fn a_clock_that_is_off_writes_no_old_limits_over_new_ones() {
     for off in [-HOUR, HOUR] {
@@ -139,7 +140,7 @@ async fn a_look_that_fails_decides_nothing() {
     assert!(table.item("user", "api").await.is_none());
 }
 
-/// A store that never says what time it is.
+/// A store whose answers never carry the time.
 #[derive(Debug)]
 struct Undated {
     inner: MemoryStore,
@@ -177,7 +178,7 @@ async fn a_store_that_dates_no_answer_is_looked_at_once() {
         lease.commit().await.unwrap();
         assert_eq!(store.reads.load(Ordering::SeqCst), 1);
     }
-    // The clock counts as it is.
+    // The clock is used uncorrected.
     clock.advance(Duration::from_secs(3600));
     limiter.acquire("user", "api").limits(limit()).cost("tokens", 10).without_parent().await.unwrap().commit();
     assert_eq!(store.reads.load(Ordering::SeqCst), 1);
@@ -222,7 +223,7 @@ async fn a_refill_time_a_little_ahead_is_never_moved_back() {
     left_ahead(&table, 1_500).await;
     let ahead = refilled_at(&table).await;
     let limits = [limit(), Limit::per_hour("requests", 10)];
-    // Another limit: a write that refills.
+    // With a second limit, the write refills the bucket.
     limiter.acquire("user", "api").limits(limits).await.unwrap().commit().await.unwrap();
     assert!(refilled_at(&table).await > ahead);
 }

@@ -1,4 +1,4 @@
-//! No more connections than store calls that may be in flight.
+//! The client opens at most one connection for each store call that may be in flight.
 
 use std::{fs, future::IntoFuture, net::SocketAddr, time::Duration};
 
@@ -10,10 +10,10 @@ use super::fixture::{START, Table, settings};
 
 const PLACES: usize = 8;
 
-/// Beside them: what opening a limiter needs, and what is closed a little later.
+/// Other connections: those that opening a limiter needs, and those that are closed a little later.
 const SPARE: usize = 16;
 
-/// Connections that are open to an address.
+/// Returns the number of open connections to an address.
 fn connections(to: SocketAddr) -> Option<usize> {
     let table = fs::read_to_string("/proc/net/tcp").ok()?;
     let open = table.lines().skip(1).filter(|line| {

@@ -1,5 +1,4 @@
-//! A store in memory that takes its time, counts the calls in flight, and notes whom each call was for; and a limiter
-//! over it.
+//! A slow memory store that counts the calls in flight and records the entity of each call, and a limiter over it.
 
 use std::{
     collections::HashMap,
@@ -29,13 +28,13 @@ use super::{
     flaky::RuntimeClock,
 };
 
-/// A deadline that nobody misses.
+/// A deadline that is never missed.
 pub(super) const PATIENT: Duration = Duration::from_secs(60);
 
-/// A call that takes so long never ends.
+/// The duration of a call that never ends.
 pub(super) const NEVER: Duration = Duration::from_secs(1_000_000);
 
-/// A limiter over a crowd, and the limit that is asked for.
+/// A limiter over a [`Crowd`], and the limit that its requests ask for.
 pub(super) struct Setting {
     pub(super) store: Arc<Crowd>,
     pub(super) limiter: RateLimiter,
@@ -43,7 +42,7 @@ pub(super) struct Setting {
 }
 
 impl Setting {
-    /// Every call takes so long.
+    /// Creates a store whose calls all take this long.
     pub(super) fn new(takes: Duration) -> Self {
         Self::with(takes, |builder| builder)
     }
@@ -59,7 +58,7 @@ impl Setting {
         self.limiter.acquire(who, "api").limits(self.limit.clone())
     }
 
-    /// It looks nothing up.
+    /// Returns a request without look-ups.
     pub(super) fn alone(&self, who: &str) -> Acquire {
         self.ask(who).without_parent()
     }
@@ -75,7 +74,7 @@ impl Setting {
         }
     }
 
-    /// A bucket of 8 shards that the limiter has not seen.
+    /// Creates a bucket of 8 shards that the limiter has not seen.
     pub(super) async fn sharded(&self, who: &str) {
         let other = RateLimiter::builder().clock(RuntimeClock::start()).build_shared(self.store.clone()).unwrap();
         let acquire = other.acquire(who, "api").limits(self.limit.clone());
@@ -86,7 +85,7 @@ impl Setting {
         }
     }
 
-    /// Millitokens that were consumed of a bucket, as the store has it.
+    /// Returns the consumption of a bucket in the store, in millitokens.
     pub(super) async fn consumed(&self, who: &str) -> i64 {
         let state = self.store.inner.read(&key(who, "api")).await.unwrap();
         state.expect("there is a bucket").limits[0].consumed
@@ -121,7 +120,7 @@ impl Drop for Flying<'_> {
 }
 
 impl Crowd {
-    /// Every call takes so long.
+    /// Creates a store whose calls all take this long.
     pub(super) fn taking(time: Duration) -> Self {
         Self { takes: Mutex::new(time), ..Self::default() }
     }
@@ -130,17 +129,17 @@ impl Crowd {
         *self.takes.lock().unwrap() = time;
     }
 
-    /// The answers to these calls are so long under way from now on.
+    /// Delays the answers to these calls from now on.
     pub(super) fn answer_late(&self, what: &'static str, time: Duration) {
         self.late.lock().unwrap().insert(what, time);
     }
 
-    /// The updates as they were sent, those of transactions too.
+    /// Returns the updates that were sent, with those of transactions.
     pub(super) fn updates(&self) -> Vec<Update> {
         self.updates.lock().unwrap().clone()
     }
 
-    /// Fails these calls from now on, or not.
+    /// Makes these calls fail from now on; `None` ends the failure.
     pub(super) fn fail(&self, what: &'static str, kind: impl Into<Option<StoreErrorKind>>) {
         let mut fails = self.fails.lock().unwrap();
         match kind.into() {
@@ -149,7 +148,7 @@ impl Crowd {
         };
     }
 
-    /// The most calls that were in flight at once.
+    /// Returns the largest number of calls that were in flight at once.
     pub(super) fn most(&self) -> usize {
         self.most.load(Ordering::SeqCst)
     }
@@ -158,7 +157,7 @@ impl Crowd {
         self.calls.lock().unwrap().clone()
     }
 
-    /// How many calls were for entities of that beginning.
+    /// Returns the number of calls for entities whose names start with `beginning`.
     pub(super) fn calls_for(&self, beginning: &str) -> usize {
         self.calls().iter().filter(|call| call.entity.starts_with(beginning)).count()
     }
@@ -230,7 +229,7 @@ impl Store for Crowd {
     }
 }
 
-/// Of records, only look-ups take time.
+/// Of the record calls, only look-ups take time.
 impl Records for Crowd {
     fn look_up<'a>(
         &'a self,

@@ -1,5 +1,4 @@
-//! What waits for a store that does not answer ends at its deadline, and leaves nothing behind. In
-//! virtual time.
+//! Requests to a store that never answers end at their deadlines and leave nothing behind. In virtual time.
 
 use std::{
     future::{IntoFuture, pending},
@@ -18,7 +17,7 @@ use tollgate::{
     store::{Outcome, Store, StoreFuture},
 };
 
-/// Never answers.
+/// A store that never answers.
 #[derive(Debug, Default)]
 struct Silent;
 
@@ -36,14 +35,14 @@ impl Store for Silent {
     }
 }
 
-/// A deadline is kept to within this.
+/// The precision of a deadline.
 const TICK: Duration = Duration::from_millis(3);
 
 fn settings() -> Builder {
     RateLimiter::builder().store_deadline(Duration::from_secs(600))
 }
 
-/// How long somebody waits in vain for that long a deadline.
+/// Returns how long a request waits in vain with this deadline.
 async fn wait(limiter: &RateLimiter, entity: &str, deadline: Duration) -> Duration {
     let begun = Instant::now();
     let acquire = limiter.acquire(entity, "api").limits(Limit::per_hour("tokens", 100)).deadline(deadline);
@@ -63,7 +62,7 @@ async fn everybody_has_a_deadline_of_their_own() {
     let waits = deadlines.iter().enumerate().map(|(index, deadline)| {
         let limiter = limiter.clone();
         let deadline = *deadline;
-        // Some share a bucket, and all begin at different times.
+        // Some requests share a bucket, and all begin at different times.
         tokio::spawn(async move {
             sleep(Duration::from_millis(3 * index as u64)).await;
             (wait(&limiter, ["user-1", "user-2"][index % 2], deadline).await, deadline)
@@ -83,7 +82,7 @@ async fn a_store_call_ends_at_the_stores_deadline() {
     let limits = Limit::per_hour("tokens", 100);
     let error = limiter.acquire("user", "api").limits(limits).deadline(own).await.unwrap_err();
     assert!(matches!(error, Error::Unavailable(Unavailable::Store(_))), "{error:?}");
-    // The create, and one more try that is safe: whoever made the bucket.
+    // One create and one repeat of it. The repeat is safe: at most one of them makes the bucket.
     assert_in_time(begun.elapsed(), store * 2);
 }
 
@@ -106,7 +105,7 @@ async fn nothing_is_left_of_those_who_gave_up() {
         let waits = (0..100).map(|user| {
             let limiter = limiter.clone();
             async move {
-                // Half of them are dropped before.
+                // Half of the requests are dropped before their deadline.
                 let patience = Duration::from_millis(if user % 2 == 0 { 5 } else { 100 });
                 let entity = format!("user-{user}");
                 let _ = tokio::time::timeout(patience, wait(&limiter, &entity, Duration::from_millis(20))).await;

@@ -1,4 +1,4 @@
-//! A debt that is not written yet: how long to wait is exact all the same.
+//! Debts that are not written yet: the wait that a denial states is exact nevertheless.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ async fn the_wait_holds_from_the_moment_of_the_denial(at: Fixture) {
     let limit = || Limit::per_second("tokens", 100);
     let ask = || at.limiter.acquire("user", "api").limits(limit()).cost("tokens", 10);
     let mut lease = ask().await.unwrap();
-    // The bucket is full again, and has to stay so until the debt is written.
+    // The bucket is full again, and stays full until the debt is written.
     at.advance(1_000);
     lease.settle("tokens", 250).unwrap();
     let settled = lease.commit();
     let wait = ask().await.unwrap_err().denied().unwrap().retry_after().unwrap();
-    // Full, less the 240 that were not charged yet, and 10 are wanted.
+    // The bucket is full. 240 tokens are still to be charged, and 10 are asked for.
     assert_eq!(wait.as_millis(), 1_500);
     settled.await.unwrap();
     at.advance(1_499);

@@ -1,4 +1,4 @@
-//! What is denied, what a denial says, and that it charges nothing.
+//! Denials: when they happen, what they report, and that they charge nothing.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ fn limits() -> [Limit; 3] {
     [Limit::per_minute("rpm", 60), Limit::per_hour("tokens", 100), Limit::per_day("rpd", 1000)]
 }
 
-/// Spends `rpm` and `tokens`, and nothing of `rpd`.
+/// Spends from `rpm` and `tokens`, and nothing from `rpd`.
 async fn spend(at: &Fixture, rpm: u64, tokens: u64) -> Result<(), Error> {
     let acquire = at.limiter.acquire("user", "api").limits(limits());
     let lease = acquire.cost("rpm", rpm).cost("tokens", tokens).cost("rpd", 0).await?;
@@ -42,14 +42,14 @@ async fn a_denial_charges_no_limit(at: Fixture) {
     spend(&at, 10, 60).await.unwrap();
     let before = raw(&at).await;
     assert_eq!(before, [(50_000, 10_000), (40_000, 60_000), (1_000_000, 0)]);
-    // Past the time for which a gate trusts what it knows: the store is asked.
+    // After a second the gate no longer trusts what it knows, so it asks the store.
     for wait in [0, 1000] {
         at.advance(wait);
         let error = spend(&at, 10, 41).await.unwrap_err();
         assert!(error.denied().is_some(), "{error:?}");
     }
     let [(rpm, _), (tokens, _), _] = raw(&at).await;
-    // In place a denied request may have taken the refill along: 1 a second, and 100 an hour.
+    // In place, a denied request may have stored the refill: 1 a second for `rpm`, 100 an hour for `tokens`.
     assert!([50_000, 51_000].contains(&rpm), "{rpm}");
     assert!([40_000, 40_027].contains(&tokens), "{tokens}");
     assert_eq!(raw(&at).await.map(|(_, consumed)| consumed), [10_000, 60_000, 0]);
@@ -130,7 +130,7 @@ async fn looking_charges_nothing(at: Fixture) {
     assert_eq!(wait(0, 40).await.unwrap(), Some(Duration::ZERO));
     assert_eq!(wait(0, 101).await.unwrap(), None);
     assert_eq!((raw(&at).await, at.writes()), (before, writes));
-    // Nobody has asked for this one yet.
+    // No request has used this bucket yet.
     let available = at.limiter.available("nobody", "api").limits(limits()).await.unwrap();
     assert_eq!(available.get("rpd").unwrap().available, 1000);
 }
@@ -146,7 +146,7 @@ async fn a_limit_with_cost_0_has_no_floor(at: Fixture) {
     assert_eq!(spend(&at, 1, 0).await.unwrap_err().denied().unwrap().violated().count(), 1);
 }
 
-/// Two limits, a past of waits and spends, and what is asked at the end.
+/// Two limits, earlier waits and spends, and the costs of the last request.
 type History = (Vec<Limit>, Vec<(u64, Vec<u64>)>, Vec<u64>);
 
 fn history() -> impl Strategy<Value = History> {
@@ -161,7 +161,7 @@ fn history() -> impl Strategy<Value = History> {
     })
 }
 
-/// Whether the costs are granted, else the time after which they would be.
+/// Acquires the costs. Returns how long to wait if they are denied.
 async fn ask(at: &Fixture, entity: &str, limits: &[Limit], costs: &[u64]) -> Result<(), Duration> {
     let acquire = at.limiter.acquire(entity, "api").limits(limits).cost("first", costs[0]).cost("second", costs[1]);
     match acquire.await {
@@ -173,7 +173,7 @@ async fn ask(at: &Fixture, entity: &str, limits: &[Limit], costs: &[u64]) -> Res
     }
 }
 
-/// At the time that a denial names the request is granted, and not a millisecond before.
+/// The request is granted at the time that its denial states, and not a millisecond earlier.
 async fn retry_after_is_exact(at: &Fixture, entity: &str, (limits, past, costs): History) {
     for (wait, costs) in past {
         at.advance(wait);

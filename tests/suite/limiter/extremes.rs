@@ -1,4 +1,4 @@
-//! What nobody means to do: amounts, remainders and lifetimes at their ends.
+//! Extreme values of amounts, remainders and lifetimes.
 
 use std::{sync::Arc, thread, time::Duration};
 
@@ -37,7 +37,7 @@ async fn the_greatest_amounts_are_decided(at: Fixture) {
     assert_eq!(at.raw("user", "api", "tokens").await, (-3 * most, 4 * most));
     let denied = ask(1).await.unwrap_err();
     let wait = denied.denied().unwrap().retry_after().unwrap();
-    // Three seconds and the part of one that brings a token.
+    // Three seconds, and the part of a second that brings a token.
     assert!((3_000..=3_001).contains(&wait.as_millis()), "{wait:?}");
     at.clock.advance(wait);
     ask(1).await.unwrap().commit().await.unwrap();
@@ -51,7 +51,7 @@ async fn a_limit_that_comes_back_is_as_it_was(at: Fixture) {
     let both = || [one.clone(), other.clone()];
     let ask = || at.limiter.acquire("user", "api");
     ask().limits(both()).cost("one", 4).cost("other", 10).await.unwrap().commit().await.unwrap();
-    // It refills meanwhile, whoever asks for what.
+    // `other` refills although only `one` is asked for.
     at.advance(360_000);
     ask().limits(one.clone()).await.unwrap().commit().await.unwrap();
     at.advance(360_000);
@@ -62,10 +62,10 @@ async fn a_limit_that_comes_back_is_as_it_was(at: Fixture) {
     assert_eq!(at.raw("user", "api", "other").await.0, 0);
 }
 
-/// A remainder counts only where a division can leave it: anything else would mint.
+/// A remainder counts only if a division can leave it. Any other value would mint tokens.
 #[tokio::test]
 async fn a_remainder_that_makes_no_sense_counts_as_none() {
-    // A token in 360 seconds: a thousandth of one is 3600 units of the remainder.
+    // A token takes 360 seconds, so a millitoken is 3600 units of the remainder.
     for remainder in [i64::MIN, -1, 0, 3_600_000, i64::MAX] {
         let (clock, table) = (ManualClock::at(START), Table::create().await);
         let limit = || Limit::per_hour("tokens", 10);
@@ -85,7 +85,7 @@ async fn a_remainder_that_makes_no_sense_counts_as_none() {
     }
 }
 
-/// Differences are on their way whoever holds the limiter.
+/// Pending differences are written even after the limiter is dropped.
 #[tokio::test(start_paused = true)]
 async fn a_limiter_that_is_dropped_settles_what_is_pending() {
     let store = Arc::new(MemoryStore::new());
@@ -97,7 +97,7 @@ async fn a_limiter_that_is_dropped_settles_what_is_pending() {
     drop(more.commit());
     drop(less);
     drop(limiter);
-    // A lease outlives it too.
+    // The lease works after the limiter is gone.
     drop(held);
     tokio::time::sleep(Duration::from_secs(1)).await;
     let state = store.read(&key("user", "api")).await.unwrap().unwrap();
@@ -138,7 +138,7 @@ fn two_runtimes_share_a_limiter() {
     assert_eq!(available.get("tokens").unwrap().available, 500);
 }
 
-/// Millitokens of a slow limit take long: none may be lost to a division.
+/// A slow limit takes long to refill a millitoken, so no millitoken may be lost to rounding.
 #[tokio::test]
 async fn a_full_bucket_grants_all_of_its_capacity_at_any_time() {
     for millis in [86_400_001, 86_400_017, 90_000_037, 123_456_789] {

@@ -1,4 +1,4 @@
-//! A store that goes away, swallows, forgets to answer, or has no time.
+//! A store that is down, loses requests or answers, or throttles.
 
 use std::{
     sync::Arc,
@@ -20,7 +20,7 @@ use super::{
     flaky::Flaky,
 };
 
-/// Longer than anything here takes, shorter than a test may hang.
+/// Longer than any operation here takes, but short enough that a hanging test fails early.
 const SOON: Duration = Duration::from_secs(20);
 
 struct Setting {
@@ -54,14 +54,14 @@ impl Setting {
         self.table.engine.client().put_item().table_name(STACK).set_item(Some(item)).send().await.unwrap();
     }
 
-    /// Tokens and consumption counter, whole tokens.
+    /// Returns the tokens and the consumption counter, in whole tokens.
     async fn left(&self) -> (i64, i64) {
         let item = self.table.item("user", "api").await.unwrap();
         (integer(&item, "b_tokens_tk") / 1000, integer(&item, "b_tokens_tc") / 1000)
     }
 }
 
-/// Time is paused: it runs to the deadline, and not to the answer of the store.
+/// Paused time runs to the deadline, not to the store's answer.
 #[tokio::test(start_paused = true)]
 async fn nobody_waits_for_longer_than_a_quarter_of_a_second_unless_told_to() {
     let store = Arc::new(Flaky::default());
@@ -90,7 +90,7 @@ async fn a_stopped_store_is_unavailable_and_comes_back() {
     assert!(matches!(error, Error::Unavailable(Unavailable::Store(_))), "{error:?}");
     at.table.engine.resume().await;
     at.lease(10).await.commit();
-    // The proxy forwards, so nobody knows that the writes did not happen: none is in the store.
+    // The proxy accepted the requests, so the limiter cannot know that the writes did not happen. None is in the store.
     assert_eq!(at.left().await, (80, 20));
 }
 
@@ -112,12 +112,12 @@ async fn a_store_that_cannot_be_reached_loses_no_settlement() {
     let at = Setting { table, limiter };
     let (mut more, less) = (at.lease(10).await, at.lease(10).await);
     at.table.engine.stop().await;
-    // Until no connection of before is left, in which a request might have been lost on its way.
+    // Ask until the client has no old connection left: a request that is lost on one may have been executed.
     let refused = |error: Error| matches!(error, Error::Unavailable(Unavailable::Store(error)) if error.kind() == StoreErrorKind::NotApplied);
     while !refused(at.ask(10).await.unwrap_err()) {}
     more.settle("tokens", 35).unwrap();
     let (more, less) = (more.commit(), less.rollback());
-    // Requests that fail meanwhile cost it nothing.
+    // Requests that fail meanwhile do not affect the settlements.
     for _ in 0..50 {
         assert!(matches!(at.ask(10).await, Err(Error::Unavailable(Unavailable::Store(_)))));
     }
@@ -131,7 +131,7 @@ async fn a_store_that_cannot_be_reached_loses_no_settlement() {
 async fn a_black_hole_ends_at_the_deadline() {
     let deadline = Duration::from_millis(50);
     let at = Setting::with(|settings| settings.deadline(deadline).store_deadline(Duration::from_millis(200))).await;
-    // The first connection takes its time.
+    // Opening the first connection may take longer than the deadline.
     let _ = at.ask(0).deadline(SOON).await.unwrap().commit();
     at.table.proxy.set_fault(Fault::black_hole());
     let start = Instant::now();
@@ -202,7 +202,7 @@ async fn a_give_back_whose_answer_is_lost_is_given_once() {
     let (first, second) = (at.lease(30).await, at.lease(30).await);
     at.table.proxy.set_fault(Fault::lose_response().on("UpdateItem").once());
     let updates = at.table.updates();
-    // A look tells that it has landed.
+    // The limiter reads the bucket and finds that its write was executed.
     first.rollback().await.unwrap();
     assert_eq!(at.left().await, (70, 30));
     assert_eq!(at.table.updates(), updates + 1);
@@ -211,11 +211,11 @@ async fn a_give_back_whose_answer_is_lost_is_given_once() {
     let error = second.rollback().await.unwrap_err();
     assert!(matches!(error, SettleError::Store(_)), "{error:?}");
     at.limiter.shutdown().await;
-    // Lost, rather than given twice.
+    // The give-back is lost: another try might give back twice.
     assert_eq!(at.left().await, (70, 30));
 }
 
-/// Writes land on an item that a peer has broken meanwhile: their answers say so, and nothing else.
+/// The item is corrupted by a peer before the writes. They are executed, and their answers cannot be parsed.
 #[tokio::test]
 async fn a_write_whose_answer_makes_no_sense_is_not_written_again() {
     let at = Setting::new().await;
@@ -260,7 +260,7 @@ async fn differences_outlive_a_write_of_which_nothing_is_known() {
     let lease = at.lease(30).await;
     at.table.proxy.set_fault(Fault::refuse().on("UpdateItem").times(2));
     assert!(matches!(at.ask(20).await, Err(Error::Unavailable(Unavailable::Store(_)))));
-    // The gate has forgotten what the bucket looks like: it has to look, not to drop.
+    // The gate has discarded its image of the bucket. It must read the bucket again instead of dropping the difference.
     lease.rollback().await.unwrap();
     assert_eq!(at.left().await, (100, 0));
 }

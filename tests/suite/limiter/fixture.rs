@@ -1,4 +1,4 @@
-//! One limiter of each kind, with a clock that the test moves and a view of the raw bucket.
+//! Limiters of each kind, with a clock that the test moves and access to the stored bucket.
 
 use std::{
     collections::HashMap,
@@ -24,12 +24,12 @@ use tollgate_testkit::Proxy;
 
 use crate::engine::TestEngine;
 
-/// An evening in March 2030, epoch ms: a store that looks at the clock finds nothing expired.
+/// An evening in March 2030, epoch ms. Engines that look at the real time find no item expired.
 pub(super) const START: i64 = 1_900_000_000_000;
 
 pub(super) const STACK: &str = "limits";
 
-/// Runs each test body on every kind of limiter.
+/// Runs each test body on each kind of limiter.
 macro_rules! on_every_limiter {
     ($($test:ident),+ $(,)?) => {
         mod in_memory {
@@ -86,7 +86,7 @@ impl Fixture {
         Self { limiter, clock, buckets: Buckets::DynamoDb(Box::new(table)) }
     }
 
-    /// Millitokens of a limit of a bucket, and its consumption counter.
+    /// Returns the millitokens of a limit in a bucket, and its consumption counter.
     pub(super) async fn raw(&self, entity: &str, resource: &str, limit: &str) -> (i64, i64) {
         let state = match &self.buckets {
             Buckets::InMemory(store) => store.read(&key(entity, resource)).await.unwrap(),
@@ -102,7 +102,7 @@ impl Fixture {
         (level.tokens, state.consumed)
     }
 
-    /// Bucket writes so far; none is counted where buckets are changed in place.
+    /// Returns the number of bucket writes so far; 0 if buckets are changed in place.
     pub(super) fn writes(&self) -> u64 {
         match &self.buckets {
             Buckets::InMemory(_) => 0,
@@ -111,7 +111,7 @@ impl Fixture {
         }
     }
 
-    /// Whole tokens that the limiter says are there.
+    /// Returns the whole tokens that the limiter reports as available.
     pub(super) async fn available(&self, limit: &tollgate::Limit) -> i64 {
         let available = self.limiter.available("user", "api").limits(limit.clone()).await.unwrap();
         available.get(limit.name().as_str()).unwrap().available
@@ -122,8 +122,8 @@ impl Fixture {
     }
 }
 
-/// Differences fly at once, a slow machine is not an outage, and the store is asked however often it has
-/// failed: a breaker would go by the clock, which stands still.
+/// Settings for tests: differences are written at once, and deadlines are long enough for a slow machine. There is no
+/// breaker, because its cool-down would depend on the test's clock, which stands still.
 pub(super) fn settings(clock: &ManualClock) -> Builder {
     RateLimiter::builder()
         .clock(clock.clone())
@@ -136,7 +136,7 @@ pub(super) fn key(entity: &str, resource: &str) -> BucketKey {
     BucketKey::new(EntityId::new(entity).unwrap(), Resource::new(resource).unwrap())
 }
 
-/// An engine, a proxy before it, and what a test wants to know about the table.
+/// An engine and a proxy in front of it, with access to the table.
 pub(super) struct Table {
     pub(super) engine: TestEngine,
     pub(super) proxy: Proxy,
@@ -156,7 +156,7 @@ impl Table {
         table
     }
 
-    /// A limiter of its own, as another process has it.
+    /// Opens a limiter, as another process would.
     pub(super) async fn limiter(&self, settings: Builder) -> RateLimiter {
         RateLimiter::open()
             .stack(STACK)
@@ -168,25 +168,25 @@ impl Table {
             .unwrap()
     }
 
-    /// The buckets alone, of which nobody has asked anything yet.
+    /// Returns a store over the table that has not been used yet.
     pub(super) fn store(&self) -> DynamoDbStore {
         DynamoDbStore::new(&self.engine.through(&self.proxy), STACK, &self.namespace)
     }
 
-    /// The item of a bucket.
+    /// Returns the item of a bucket.
     pub(super) async fn item(&self, entity: &str, resource: &str) -> Option<HashMap<String, AttributeValue>> {
         let key = format!("{}/BUCKET#{entity}#{resource}#0", self.namespace);
         self.engine.item(STACK, &key, "#STATE").await
     }
 
-    /// Doubles the shards of a bucket that has `shard_count`, past the proxy.
+    /// Doubles the shards of a bucket that has `shard_count` of them, bypassing the proxy.
     pub(super) async fn split(&self, entity: &str, resource: &str, shard_count: u32) -> bool {
         let split = Split { id: WriteId::from_number(7), now: START, shard_count };
         let store = DynamoDbStore::new(&self.engine.client(), STACK, &self.namespace);
         store.split(&key(entity, resource), &split).await.unwrap()
     }
 
-    /// Bucket writes that reached the table.
+    /// Returns the number of bucket writes that reached the table.
     pub(super) fn writes(&self) -> u64 {
         self.proxy.count("UpdateItem") + self.proxy.count("PutItem") - self.created
     }
@@ -204,13 +204,13 @@ impl Table {
     }
 }
 
-/// An attribute that holds a number.
+/// Returns the number in an attribute.
 pub(super) fn integer(item: &HashMap<String, AttributeValue>, attribute: &str) -> i64 {
     let value = item.get(attribute).unwrap_or_else(|| panic!("there is no {attribute}"));
     value.as_n().unwrap().parse().unwrap()
 }
 
-/// What a limit of a bucket's item holds at `now` (epoch ms): millitokens.
+/// Returns the level of a limit in a bucket's item at `now` (epoch ms), in millitokens.
 pub(super) fn level(item: &HashMap<String, AttributeValue>, limit: &str, now: i64) -> i64 {
     let read = |field: &str| i128::from(integer(item, &format!("b_{limit}_{field}")));
     let remainder = item.get(&format!("b_{limit}_fr")).map_or(0, |_| read("fr"));
@@ -222,7 +222,7 @@ pub(super) fn level(item: &HashMap<String, AttributeValue>, limit: &str, now: i6
     i64::try_from((read("tk") + due).min(capacity)).unwrap()
 }
 
-/// A memory store that counts its calls.
+/// A memory store that counts its writes.
 #[derive(Debug, Default)]
 pub(super) struct Counting {
     pub(super) inner: MemoryStore,

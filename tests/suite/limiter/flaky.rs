@@ -1,4 +1,4 @@
-//! A store in memory that fails, and takes its time, as the test says.
+//! A memory store that fails and is slow on demand.
 
 use std::{
     sync::{
@@ -25,27 +25,27 @@ pub(super) struct Flaky {
 }
 
 impl Flaky {
-    /// Fails from now on, or not.
+    /// Makes calls fail from now on; `None` ends the failure.
     pub(super) fn fail(&self, kind: impl Into<Option<StoreErrorKind>>) {
         *self.fails.lock().unwrap() = kind.into();
     }
 
-    /// How long calls take from now on.
+    /// Sets how long calls take from now on.
     pub(super) fn take(&self, time: Duration) {
         *self.takes.lock().unwrap() = time;
     }
 
-    /// Bucket calls so far, failed or not.
+    /// Returns the number of bucket calls so far, failed ones included.
     pub(super) fn calls(&self) -> u64 {
         self.calls.load(Ordering::SeqCst)
     }
 
-    /// Writes of single buckets so far, failed or not.
+    /// Returns the number of single-bucket writes so far, failed ones included.
     pub(super) fn writes(&self) -> u64 {
         self.writes.load(Ordering::SeqCst)
     }
 
-    /// `call` is made only if it does not fail: in memory it is done at once.
+    /// Executes `call` unless the store fails. The memory store executes a call at its first poll.
     fn call<'a, T: Send + 'a>(&'a self, call: impl FnOnce() -> StoreFuture<'a, T> + Send + 'a) -> StoreFuture<'a, T> {
         Box::pin(async move {
             self.calls.fetch_add(1, Ordering::SeqCst);
@@ -85,13 +85,13 @@ impl Store for Flaky {
         self.call(move || self.inner.split(bucket, split))
     }
 
-    /// They never fail: only buckets do.
+    /// Record calls never fail: only bucket calls do.
     fn records(&self) -> Option<&dyn Records> {
         self.inner.records()
     }
 }
 
-/// The time of a runtime that may be paused.
+/// The time of a runtime, which may be paused.
 #[derive(Debug)]
 pub(super) struct RuntimeClock(Instant);
 

@@ -1,5 +1,5 @@
-//! Items as no limiter writes them: by Python clients, by hand, by clocks that are wrong. Nothing panics, nothing
-//! is minted, and what can be put right is put right by the next write.
+//! Items that no limiter of ours writes: from Python clients, manual edits and wrong clocks. Nothing panics, nothing is
+//! minted, and the next write repairs what can be repaired.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tollgate::{
 
 use super::fixture::{STACK, START, Table, integer, settings};
 
-/// 60 tokens, a millitoken in a millisecond.
+/// 60 tokens, refilled at a millitoken per millisecond.
 fn limit() -> Limit {
     Limit::per_minute("rpm", 60)
 }
@@ -38,7 +38,7 @@ struct Foreign {
 }
 
 impl Foreign {
-    /// A bucket of ours that is full but for 10 tokens, and changed by somebody then. Its limiter has not seen it.
+    /// Creates a bucket that lacks 10 tokens and is then changed from outside. The limiter has not seen it.
     async fn with<const N: usize>(mixed: Option<bool>, attributes: [(&str, Option<&str>); N]) -> Self {
         let (table, clock) = (Table::create().await, ManualClock::at(START));
         let first = table.limiter(settings(&clock)).await;
@@ -55,7 +55,7 @@ impl Foreign {
         foreign
     }
 
-    /// Changes numbers of the item; `None` takes one away.
+    /// Changes numbers of the item; `None` removes the attribute.
     async fn set<const N: usize>(&self, attributes: [(&str, Option<&str>); N]) {
         let mut item = self.table.item("user", "api").await.unwrap();
         for (name, value) in attributes {
@@ -76,7 +76,7 @@ impl Foreign {
         attributes.map(|attribute| integer(&item, attribute))
     }
 
-    /// Tokens that are granted one by one until there are none.
+    /// Returns the number of tokens that are granted one by one until a denial.
     async fn grants(&self) -> u64 {
         let mut granted = 0;
         while let Ok(lease) = self.acquire(1).await {
@@ -88,7 +88,7 @@ impl Foreign {
     }
 }
 
-/// Every mode does the same with what is wrong.
+/// Invalid values are treated alike in every mode.
 const MODES: [Option<bool>; 3] = [None, Some(false), Some(true)];
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn an_anchor_far_ahead_brings_nothing_and_is_put_right() {
     for mixed in MODES {
         for rf in [hours.as_str(), "9223372036854775807"] {
             let foreign = Foreign::with(mixed, [("rf", Some(rf)), ("b_rpm_tk", Some("5000"))]).await;
-            // The first write sets it back.
+            // The first write moves the anchor back.
             foreign.acquire(1).await.unwrap().commit().await.unwrap();
             assert_eq!(foreign.numbers(["rf", "la", "b_rpm_tk"]).await, [START, START, 4000], "{rf} {mixed:?}");
             foreign.clock.advance(Duration::from_secs(10));
@@ -126,8 +126,8 @@ async fn an_anchor_far_ahead_brings_nothing_and_is_put_right() {
     }
 }
 
-/// As with other requests, a transaction is not denied by it for hours: of a child and its parent, and of two shards
-/// that both are far ahead.
+/// Transactions are not denied for hours either, neither of a child and its parent nor of two shards whose anchors are
+/// both far ahead.
 #[tokio::test]
 async fn an_anchor_far_ahead_is_put_right_where_only_transactions_are_asked_for() {
     let hours = (START + 7_200_000).to_string();
@@ -158,7 +158,7 @@ async fn an_anchor_a_little_ahead_is_waited_for() {
         let foreign = Foreign::with(mixed, [("rf", Some(&ahead)), ("b_rpm_tk", Some("5000"))]).await;
         assert_eq!(foreign.grants().await, 5, "{mixed:?}");
         foreign.clock.advance(Duration::from_secs(3));
-        // Refilled from the anchor on.
+        // The refill counts from the anchor on.
         assert_eq!(foreign.grants().await, 2, "{mixed:?}");
     }
 }
@@ -192,7 +192,7 @@ async fn an_own_anchor_that_is_not_ours_is_a_peers_sign_at_most() {
         assert_eq!(foreign.grants().await, 50, "{own:?}");
         foreign.clock.advance(Duration::from_secs(60));
         foreign.acquire(10).await.unwrap().commit().await.unwrap();
-        // A full bucket: the write has moved the anchor.
+        // The bucket is full, so the write has moved the anchor.
         let at = START + 60_000;
         assert_eq!(foreign.numbers(["rf", "la", "b_rpm_tk"]).await, [at, at, 50_000], "{own:?}");
     }
@@ -207,7 +207,7 @@ async fn the_measure_of_writes_denies_nothing_and_is_refilled_for_peers() {
             assert_eq!(foreign.grants().await, 51, "{writes} {mixed:?}");
         }
     }
-    // A second refills it; nobody who expects Python clients lets it run out.
+    // One second refills it. A limiter that expects Python clients does not let it run out.
     let foreign = Foreign::with(Some(true), [("b_wcu_tk", Some("299999"))]).await;
     foreign.clock.advance(Duration::from_secs(1));
     foreign.acquire(1).await.unwrap().commit().await.unwrap();
@@ -242,7 +242,7 @@ async fn numbers_that_are_none_are_an_error_and_no_panic() {
     }
 }
 
-/// As a Python client writes it: no anchor of ours, another expiry.
+/// An item as a Python client writes it, without our anchor and with another expiry.
 #[tokio::test]
 async fn a_peers_bucket_is_spent_from_without_moving_its_anchor_more_than_need_be() {
     let foreign = Foreign::with(None, [("la", None), ("ttl", None)]).await;
@@ -257,7 +257,7 @@ async fn a_peers_bucket_is_spent_from_without_moving_its_anchor_more_than_need_b
             acquire.await.unwrap().commit().await.unwrap();
             assert_eq!(foreign.numbers(["b_rpm_tk", "rf"]).await, [left * 1000, START - 10_000], "{mixed}");
         }
-        // What has refilled since is spent under the anchor, or with it where the fleet is mixed: it was seen there.
+        // The stored tokens are used up. This spend takes from the refill since the anchor, and moves the anchor.
         limiter.acquire("user", "api").limits(limit()).cost("rpm", 1).await.unwrap().commit().await.unwrap();
         assert_eq!(foreign.numbers(["b_rpm_tk", "rf"]).await, [9_000, START]);
     }
@@ -274,7 +274,7 @@ async fn a_peer_that_was_seen_is_forgotten_after_ten_minutes() {
         after != before
     };
     assert!(!full_at(60_000).await, "nobody else is there");
-    // A Python client refills it.
+    // A Python client refills the bucket.
     let rf = (START + 90_000).to_string();
     foreign.set([("rf", Some(&rf)), ("b_rpm_tk", Some("20000"))]).await;
     assert!(!full_at(30_000).await, "the write that shows it is below the cap");
@@ -284,21 +284,21 @@ async fn a_peer_that_was_seen_is_forgotten_after_ten_minutes() {
     assert!(!full_at(20_000).await, "ten minutes after it was seen it is forgotten");
 }
 
-/// A13, and E: a limit of which the item has a part only begins empty; the others go on.
+/// A limit that lacks one of its attributes begins empty. The other limits are not affected.
 #[tokio::test]
 async fn a_limit_that_has_lost_a_part_of_itself_mints_nothing() {
     for missing in ["b_rpm_tk", "b_rpm_cp", "b_rpm_ra", "b_rpm_rp"] {
         let foreign = Foreign::with(None, [(missing, None)]).await;
         let error = foreign.acquire(1).await.unwrap_err();
         assert!(error.denied().is_some(), "without {missing}: {error}");
-        // It fills from then on, a token a second.
+        // It refills from then on, one token a second.
         foreign.clock.advance(Duration::from_millis(2500));
         assert_eq!(foreign.grants().await, 2, "without {missing}");
         assert_eq!(foreign.numbers(["b_rpm_cp", "b_rpm_ra", "b_rpm_rp"]).await, [60_000, 60_000, 60_000]);
     }
 }
 
-/// E: one attribute that nobody knows does not make a bucket corrupt.
+/// An unknown attribute does not make a bucket corrupt.
 #[tokio::test]
 async fn a_part_of_another_limit_is_in_nobodys_way() {
     for foreign in [[("b_x_tk", Some("7")), ("b_x_cp", Some("9000"))], [("b_x_cp", Some("9000")), ("b_x_rp", None)]] {

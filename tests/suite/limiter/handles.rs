@@ -1,4 +1,4 @@
-//! Buckets that were found once.
+//! Bucket handles: requests without another look-up of the bucket.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tollgate::{
 
 use super::fixture::{START, settings};
 
-/// Limiters in memory and over a store.
+/// Returns a limiter in memory and one over a store.
 fn both() -> [RateLimiter; 2] {
     let clock = ManualClock::at(START);
     let gated = settings(&clock).build(MemoryStore::new()).unwrap();
@@ -37,7 +37,7 @@ async fn a_handle_charges_the_bucket_that_its_names_have() {
         handle.clone().acquire().await.unwrap().commit().await.unwrap();
         limiter.acquire("user", "api").limits(&limits).await.unwrap().commit().await.unwrap();
         assert!(is_denied(handle.acquire().await));
-        // Given for one acquire, other limits hold.
+        // Limits that one acquire brings take precedence.
         let wider = Limit::per_hour("other", 5);
         handle.acquire().limits(wider).await.unwrap().rollback().await.unwrap();
         let unknown = handle.acquire().cost("tph", 1).await.unwrap_err();
@@ -92,7 +92,7 @@ async fn a_handle_outlives_the_deletion_of_its_entity() {
     let handle = limiter.bucket("user", "api").unwrap().limits(Limit::per_hour("rph", 1)).unwrap();
     let mut lease = handle.acquire().await.unwrap();
     limiter.entities().delete(&"user".try_into().unwrap()).await.unwrap();
-    // A new bucket; what the old one's lease used beyond its charge counts.
+    // The bucket is new. The tokens that the old lease used beyond its charge are charged to it.
     lease.settle("rph", 2).unwrap();
     lease.commit().await.unwrap();
     assert!(is_denied(handle.acquire().await));

@@ -1,4 +1,4 @@
-//! Buckets are split for the heat of their own key, not for that of the table.
+//! A bucket is split because of the load on its own key, not because of the load on the table.
 
 use std::{future::IntoFuture, time::Duration};
 
@@ -13,7 +13,8 @@ fn limit() -> Limit {
     Limit::per_hour("tokens", 10_000)
 }
 
-/// Uses every key in a second after the other, each time throttled some times first. How many transactions there were.
+/// Uses every key three times, once a second, and throttles the writes of each round first. Returns the number of
+/// transactions.
 async fn throttled(error: ErrorAnswer) -> (Table, u64) {
     let (table, clock) = (Table::create().await, ManualClock::at(START));
     let limiter = table.limiter(settings(&clock)).await;
@@ -21,7 +22,7 @@ async fn throttled(error: ErrorAnswer) -> (Table, u64) {
     for key in 0..KEYS {
         ask(key).await.unwrap().commit();
     }
-    // Opening takes one.
+    // Opening the limiter sends one transaction.
     let before = table.proxy.received("TransactWriteItems");
     for _ in 0..3 {
         clock.advance(Duration::from_secs(1));

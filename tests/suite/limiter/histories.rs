@@ -1,4 +1,4 @@
-//! Random histories of several limiters on one bucket: nothing is minted, and nothing is lost.
+//! Random histories of several limiters on one bucket: no tokens are minted, and none are lost.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use super::{
 
 const NAMES: [&str; 2] = ["fast", "slow"];
 
-/// Definitions that the limiters use in turn.
+/// Returns one of the definitions that the limiters use in turn.
 fn definitions(number: usize) -> Vec<Limit> {
     let limit =
         |name, capacity, amount, period| Limit::custom(name, capacity, amount, Duration::from_millis(period)).unwrap();
@@ -31,9 +31,9 @@ fn definitions(number: usize) -> Vec<Limit> {
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// Asks at the same time.
+    /// Sends requests at the same time.
     Burst(Vec<Ask>),
-    /// Ends a lease that is held.
+    /// Ends a lease.
     End(usize, Ending),
     Wait(u64),
     Redefine(usize, usize),
@@ -49,11 +49,11 @@ struct Ask {
 
 #[derive(Clone, Copy, Debug)]
 enum Patience {
-    /// Waits, and holds the lease.
+    /// Waits for the decision and holds the lease.
     Holds,
-    /// Waits, and commits.
+    /// Waits for the decision and commits.
     Commits,
-    /// Gives up after so many turns.
+    /// Gives up after this number of turns.
     Turns(usize),
 }
 
@@ -65,7 +65,7 @@ enum Ending {
     Settle([u64; 2]),
 }
 
-/// What a history may contain.
+/// The steps that a history may contain.
 #[derive(Clone, Copy, Debug)]
 struct Allowed {
     gives: bool,
@@ -123,9 +123,9 @@ struct World {
     clock: ManualClock,
     limiters: Vec<(RateLimiter, usize)>,
     held: Vec<Lease>,
-    /// Millitokens of each limit: granted to callers, less what they gave back.
+    /// Millitokens of each limit that callers were granted, minus what they gave back.
     kept: [i64; 2],
-    /// Millitokens of each limit that they took in addition.
+    /// Millitokens of each limit that settlements took in addition.
     taken: [i64; 2],
 }
 
@@ -152,7 +152,7 @@ impl World {
             Step::Wait(millis) => {
                 self.clock.advance(Duration::from_millis(millis));
                 self.ledger.arrive();
-                // The flush time passes.
+                // Let the flush interval pass.
                 tokio::time::sleep(Duration::from_millis(millis.min(50))).await;
             }
             Step::Redefine(limiter, to) => {
@@ -213,7 +213,7 @@ impl World {
             }
             Ending::Settle(used) => {
                 for (name, used) in NAMES.into_iter().zip(used) {
-                    // Leases of some definitions have one limit.
+                    // Under some definitions a lease has only one limit.
                     let _ = lease.settle(name, used);
                 }
                 let differences: Vec<_> =
@@ -232,7 +232,7 @@ impl World {
         }
     }
 
-    /// Everything that is left is written.
+    /// Ends all leases and writes everything that is pending.
     async fn close(&mut self) {
         self.ledger.calm();
         for lease in std::mem::take(&mut self.held) {
@@ -245,7 +245,7 @@ impl World {
     }
 }
 
-/// Millitokens of each limit that the lease counts as used.
+/// Returns the millitokens of each limit that the lease counts as used.
 fn used(lease: &Lease) -> [i64; 2] {
     NAMES.map(|name| lease.consumed(name).map_or(0, |tokens| tokens as i64 * 1000))
 }
@@ -263,7 +263,7 @@ fn check(cases: u32, allowed: Allowed, close: impl AsyncFn(&World)) {
             world.close().await;
             world.ledger.assert_nothing_minted();
             for (index, name) in NAMES.into_iter().enumerate() {
-                // What callers were told they have was charged, whatever answers were lost.
+                // Everything that callers were told they have was charged, even if answers were lost.
                 assert!(world.ledger.net(name) >= world.kept[index], "{name}: {:?}", world.kept);
             }
             close(&world).await;
@@ -275,7 +275,7 @@ fn check(cases: u32, allowed: Allowed, close: impl AsyncFn(&World)) {
     }
 }
 
-/// Every token that callers know of is in the counters, and the other way round.
+/// The counters contain exactly the tokens that callers know of.
 fn assert_accounts_agree(world: &World) {
     for (index, name) in NAMES.into_iter().enumerate() {
         assert_eq!(world.ledger.net(name), world.kept[index] + world.taken[index], "{name}");

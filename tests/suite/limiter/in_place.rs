@@ -1,4 +1,5 @@
-//! Leases in memory that hold the bucket alone: without the limiter, by whatever clock and limits.
+//! Leases of the memory store that hold only their bucket: they outlive the limiter, and work with different clocks and
+//! limits.
 
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ async fn a_request_and_its_lease_outlive_limiter_and_store() {
     let clock = ManualClock::at(START);
     for limits in [one(), two()] {
         let limiter = settings(&clock).build_memory(MemoryStore::new());
-        // For a bucket that is there, and for one that has yet to be made.
+        // One request for a bucket that exists, and one for a bucket that has yet to be created.
         limiter.acquire("user", "api").limits(&limits).await.unwrap().commit().await.unwrap();
         let known = limiter.acquire("user", "api").limits(&limits);
         let new = limiter.acquire("other", "api").limits(&limits);
@@ -48,7 +49,7 @@ async fn every_limiter_of_a_store_goes_by_its_own_clock() {
     assert!(second.acquire("user", "api").limits(&limits).await.unwrap_err().denied().is_some());
     clocks[1].advance(Duration::from_secs(30));
     assert!(first.acquire("user", "api").limits(&limits).cost("rpm", 10).await.unwrap_err().denied().is_some());
-    // It comes to the time of the one that is ahead, and stays there.
+    // The bucket takes the time of the clock that is ahead, and keeps it.
     let handle = second.bucket("user", "api").unwrap().limits(&limits).unwrap();
     handle.acquire().await.unwrap().commit().await.unwrap();
     second.acquire("user", "api").limits(&limits).await.unwrap().commit().await.unwrap();
@@ -61,7 +62,7 @@ async fn every_limiter_of_a_store_goes_by_its_own_clock() {
 async fn leases_by_limits_that_the_bucket_was_not_made_with_settle_all_the_same() {
     let clock = ManualClock::at(START);
     let limiter = settings(&clock).build_memory(MemoryStore::new());
-    // The bucket was made with other limits: those of the request are the lease's.
+    // The bucket was created with other limits. The lease has the limits of its request.
     limiter.acquire("user", "api").limits(one()).await.unwrap().commit().await.unwrap();
     for limits in [two(), two()] {
         let before = [left(&limiter, &limits, "rpm").await, left(&limiter, &limits, "tpm").await];
@@ -74,7 +75,7 @@ async fn leases_by_limits_that_the_bucket_was_not_made_with_settle_all_the_same(
         lease.commit().await.unwrap();
         let after = [left(&limiter, &limits, "rpm").await, left(&limiter, &limits, "tpm").await];
         assert_eq!(after, [before[0] - 1, before[1] - 175]);
-        // Given back: all of both.
+        // The charges of both leases are given back in full.
         drop(limiter.acquire("user", "api").limits(&limits).cost("tpm", 100).await.unwrap());
         limiter.acquire("user", "api").limits(&limits).cost("tpm", 100).await.unwrap().rollback().await.unwrap();
         assert_eq!(after, [left(&limiter, &limits, "rpm").await, left(&limiter, &limits, "tpm").await]);

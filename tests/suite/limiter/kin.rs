@@ -1,4 +1,4 @@
-//! Many children of one parent, charged in transactions with it by several processes.
+//! Many children of one parent: several processes charge each child and the parent in one transaction.
 
 use std::{future::IntoFuture, sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use super::fixture::{START, Table, integer, settings};
 
 const KIDS: u64 = 8;
 
-/// Tasks of each limiter.
+/// Number of tasks of each limiter.
 const TASKS: u64 = 8;
 
 fn limit() -> Limit {
@@ -21,8 +21,8 @@ async fn consumed(table: &Table, entity: &str) -> i64 {
     item.map_or(0, |item| integer(&item, "b_tokens_tc"))
 }
 
-/// Asks until the time is over; some do not wait for the answer, some take back what they got. What was kept, and how
-/// often something was granted.
+/// Acquires until `until`. Some requests are dropped before their answer, and some leases are rolled back. Returns the
+/// tokens that were kept and the number of grants.
 async fn play(limiter: RateLimiter, task: u64, until: Instant) -> (i64, u64) {
     let mut random = fastrand::Rng::with_seed(task);
     let (mut kept, mut grants) = (0, 0);

@@ -1,4 +1,4 @@
-//! A lease's life: what each way of ending it leaves in the bucket, to the millitoken.
+//! How each way of ending a lease changes the bucket, to the millitoken.
 
 use std::future::pending;
 
@@ -28,7 +28,7 @@ on_every_limiter!(
     a_give_back_stops_at_the_capacity,
 );
 
-/// Slow enough that nothing refills while the test's clock stands.
+/// Slow enough that nothing is refilled while the test's clock stands still.
 fn limit() -> Limit {
     Limit::per_hour("tokens", 100)
 }
@@ -37,7 +37,7 @@ async fn lease(at: &Fixture, cost: u64) -> tollgate::Lease {
     at.limiter.acquire("user", "api").limits(limit()).cost("tokens", cost).await.unwrap()
 }
 
-/// Tokens and consumption counter, millitokens.
+/// Returns the tokens and the consumption counter, in millitokens.
 async fn raw(at: &Fixture) -> (i64, i64) {
     at.raw("user", "api", "tokens").await
 }
@@ -206,7 +206,7 @@ async fn status_follows_the_lease(at: Fixture) {
 
 async fn a_give_back_stops_at_the_capacity(at: Fixture) {
     let lease = lease(&at, 100).await;
-    // 40 of 100 come back by themselves meanwhile.
+    // 40 of the 100 tokens are refilled meanwhile.
     at.advance(40 * 36_000);
     let other = self::lease(&at, 10).await;
     lease.rollback().await.unwrap();

@@ -1,8 +1,7 @@
-//! A memory store with a perfect bucket beside the real one.
+//! A memory store that keeps a perfect bucket beside the real one.
 //!
-//! The perfect bucket is fed with what every write consumes, in the order in which the store does
-//! them and at the times that they bear, and refilled in rational numbers. The real one must never
-//! hold more. Answers can be lost on the way.
+//! The perfect bucket gets the consumption of every write, in the store's order of execution and at the times that the
+//! writes carry, and refills in rational numbers. The real bucket must never hold more. Answers can be lost.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -17,25 +16,25 @@ use tollgate::{
     store::{MemoryStore, Outcome, Store, StoreError, StoreErrorKind, StoreFuture},
 };
 
-/// What becomes of a write on its way.
+/// A fault that may happen to a write in transit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
     None,
-    /// Lost before it arrives.
+    /// The request is lost before it arrives.
     Request,
-    /// Done, but its answer is lost.
+    /// The write is executed, but its answer is lost.
     Answer,
-    /// Lost, but done after later ones.
+    /// The answer is lost, and the write is executed after later ones.
     Late,
-    /// Refused for now.
+    /// The store refuses the write because it is busy.
     Busy,
-    /// Refused.
+    /// The store does not apply the write.
     Refused,
-    /// Done, and answered a while later.
+    /// The write is executed, and its answer comes late.
     Slow,
 }
 
-/// Buckets of one key.
+/// The buckets of one key.
 #[derive(Debug)]
 pub(super) struct Ledger {
     inner: MemoryStore,
@@ -50,12 +49,12 @@ struct State {
     net: BTreeMap<LimitName, i64>,
     troubles: VecDeque<Trouble>,
     late: Vec<(BucketKey, Write)>,
-    /// Millitokens that settlements may have taken beyond what was there.
+    /// Millitokens that settlements may have taken beyond the level of the bucket.
     debt: i64,
-    /// Milliseconds by which refills ran ahead of the clock: they may be missing.
+    /// Milliseconds by which refills ran ahead of the clock. Their refill may be missing.
     ahead: i64,
-    /// How long writes that were overtaken on their way came after those that did, in all: ms. A write
-    /// refills as of the time that it bears, so the bound is wider by that.
+    /// The total delay of writes that arrived after later ones, ms. A write refills up to the time that it carries, so
+    /// the bound is wider by this time.
     late_by: i64,
     violations: Vec<String>,
 }
@@ -66,7 +65,8 @@ struct Perfect {
     units: i128,
     at: i64,
     parameters: Parameters,
-    /// The most millitokens that several processes allow each other above the capacity, at any parameters so far.
+    /// The largest amount that several processes may spend above the capacity, over all parameters so far, in
+    /// millitokens.
     slack: i128,
 }
 
@@ -92,7 +92,7 @@ impl Perfect {
     }
 
     fn refilled(mut self, now: i64) -> Self {
-        // One that was overtaken counts as of the time of the one that did.
+        // A write that arrives late counts at the time of the write that arrived before it.
         let elapsed = (now - self.at).max(0);
         self.units += i128::from(self.parameters.refill_amount()) * i128::from(elapsed);
         self.at += elapsed;
@@ -104,7 +104,7 @@ impl Perfect {
         *self = self.capped();
     }
 
-    /// What is there is cut to the new capacity, and loses its fraction.
+    /// Sets new parameters: the level is cut to the new capacity and loses its fraction.
     fn change(&mut self, parameters: Parameters) {
         let millitokens = self.units.div_euclid(i128::from(self.parameters.refill_period()));
         self.parameters = parameters;
@@ -114,12 +114,12 @@ impl Perfect {
     }
 }
 
-/// The refill of the longest slack: millitokens.
+/// Returns the refill during the longest slack, in millitokens.
 fn slack(parameters: Parameters) -> i128 {
     i128::from(parameters.refill_amount()) * i128::from(SLACK) / i128::from(parameters.refill_period())
 }
 
-/// What the real bucket holds, in the same units.
+/// Returns the level of the real bucket, in the same units.
 fn real(state: &BucketState, limit: &LimitState, now: i64) -> i128 {
     let parameters = limit.parameters;
     let period = i128::from(parameters.refill_period());
@@ -128,7 +128,7 @@ fn real(state: &BucketState, limit: &LimitState, now: i64) -> i128 {
     units.min(i128::from(parameters.capacity()) * period)
 }
 
-/// The refill of so many ms may be spent above the capacity, once, where several processes spend.
+/// If several processes spend, the refill of this many ms may be spent above the capacity, once.
 const SLACK: i64 = 250;
 
 impl Ledger {
@@ -140,38 +140,38 @@ impl Ledger {
         self.state.lock().unwrap()
     }
 
-    /// What becomes of the next writes.
+    /// Sets what happens to the next writes.
     pub(super) fn trouble(&self, troubles: impl IntoIterator<Item = Trouble>) {
         self.state().troubles.extend(troubles);
     }
 
-    /// Nothing is lost any more, and what was late arrives.
+    /// Ends all faults and executes the late writes.
     pub(super) fn calm(&self) {
         self.state().troubles.clear();
         self.arrive();
     }
 
-    /// Late writes arrive.
+    /// Executes the late writes.
     pub(super) fn arrive(&self) {
         let late = std::mem::take(&mut self.state().late);
         for (key, write) in late {
-            // Nobody waits for the answer.
+            // No caller waits for the answer.
             let _ = self.execute(&key, &write, true);
         }
     }
 
-    /// Settlements may drive the bucket into so much more debt, millitokens.
+    /// Lets settlements drive the bucket further into debt by `millitokens`.
     pub(super) fn allow_debt(&self, millitokens: i64) {
         self.state().debt += millitokens;
     }
 
-    /// Millitokens that all writes together have consumed.
+    /// Returns the millitokens that all writes together have consumed.
     pub(super) fn net(&self, limit: &str) -> i64 {
         self.state().net.get(limit).copied().unwrap_or(0)
     }
 
-    /// Fails if the real bucket has ever held more than the perfect one, or granted what that did
-    /// not have.
+    /// Fails if the real bucket has ever held more than the perfect one, or granted tokens that the perfect one did not
+    /// have.
     pub(super) fn assert_nothing_minted(&self) {
         let violations = std::mem::take(&mut self.state().violations);
         assert!(violations.is_empty(), "{}", violations.join("\n"));
@@ -184,7 +184,7 @@ impl Ledger {
         for limit in &bucket.limits {
             let perfect = state.perfect[&limit.name].refilled(now);
             let ahead = i128::from(perfect.parameters.refill_amount()) * i128::from(state.ahead);
-            // A fraction of a millitoken is given up where several processes find it full.
+            // If several processes find the bucket full, a fraction of a millitoken is lost.
             let slack = ahead + 2 * i128::from(perfect.parameters.refill_period());
             let real = real(&bucket, limit, now);
             let name = &limit.name;
@@ -192,7 +192,7 @@ impl Ledger {
         }
     }
 
-    /// Whole millitokens that the perfect bucket holds now.
+    /// Returns the whole millitokens that the perfect bucket holds now.
     pub(super) fn perfect(&self, limit: &str) -> i64 {
         let perfect = self.state().perfect[limit].refilled(self.clock.now());
         i64::try_from(perfect.units.div_euclid(i128::from(perfect.parameters.refill_period()))).unwrap()
@@ -222,7 +222,7 @@ impl Ledger {
     async fn answer(&self, key: &BucketKey, write: Write) -> Result<Outcome, StoreError> {
         let error = |kind| Err(StoreError::new(kind, "trouble"));
         let trouble = self.state().troubles.pop_front().unwrap_or(Trouble::None);
-        // Others have their turn while the request, and then the answer, is on its way.
+        // Let other tasks run while the request, and then the answer, is in transit.
         tokio::task::yield_now().await;
         match trouble {
             Trouble::Request => return error(StoreErrorKind::Unknown),
@@ -290,7 +290,7 @@ impl State {
             let late = i128::from(perfect.parameters.refill_amount()) * i128::from(self.late_by);
             let slack = late + perfect.slack * period;
             let minted = real > perfect.units + slack;
-            // A settlement that is repeated, because its answer was lost, may take twice.
+            // A settlement that is repeated because its answer was lost may take twice.
             let overdrawn = perfect.units < -2 * i128::from(self.debt) * period - perfect.slack * period;
             if minted || overdrawn {
                 let what = if minted { "minted" } else { "overdrawn" };
@@ -301,7 +301,7 @@ impl State {
     }
 }
 
-/// The answer of a store that is never late.
+/// Returns the result of a future of the memory store, which is ready at the first poll.
 fn ready<T>(mut future: StoreFuture<'_, T>) -> Result<T, StoreError> {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match future.as_mut().poll(&mut context) {

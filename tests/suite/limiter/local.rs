@@ -1,4 +1,4 @@
-//! Decisions by this process's share of the limits while the store is down.
+//! Decisions by this process's local share of the limits while the store is down.
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,7 +29,7 @@ impl Setting {
         Self { store, clock, limiter }
     }
 
-    /// A quarter of 100 tokens a minute.
+    /// Requests a quarter of 100 tokens a minute as the local share.
     fn ask(&self, cost: u64) -> Acquire {
         self.any(cost).limits(limit())
     }
@@ -57,7 +57,7 @@ async fn by_the_share_of_capacity_and_rate() {
     let status = &lease.status()[0];
     assert_eq!((status.limit.capacity(), status.available), (25, 5));
     lease.commit().await.unwrap();
-    // 25 tokens a minute: 15 more take 36 seconds.
+    // 25 tokens a minute: 15 more tokens take 36 seconds.
     let error = at.ask(20).await.unwrap_err();
     assert_eq!(error.denied().unwrap().retry_after(), Some(Duration::from_secs(36)));
     at.clock.advance(Duration::from_secs(36));
@@ -79,7 +79,7 @@ async fn what_is_settled_stays_here() {
     let held = at.ask(25).await.unwrap();
     at.store.fail(None);
     at.clock.advance(Duration::from_secs(60));
-    // The bucket has filled up since, and knows of nothing else.
+    // The bucket has refilled since, and does not know of the local leases.
     held.rollback().await.unwrap();
     at.ask(100).await.unwrap().commit();
     assert!(at.ask(1).await.is_err());
@@ -100,11 +100,11 @@ async fn an_outage_that_comes_and_goes_fills_no_bucket() {
             granted += 5;
         }
         at.store.fail(None);
-        // Not asked before its cool-down is over.
+        // The breaker does not call the store before its cool-down is over.
         at.clock.advance(Duration::from_secs(2));
         let _ = at.ask(0).await.unwrap().commit();
     }
-    // 25, and what a quarter of the rate has brought since.
+    // 25 tokens, and the refill of a quarter of the rate since.
     assert!((25..=35).contains(&granted), "{granted}");
 }
 
@@ -127,7 +127,7 @@ async fn by_stored_limits_as_they_were_known_last() {
     let at = Setting::new();
     at.limiter.config().set(ConfigScope::system(), limit()).await.unwrap();
     at.any(10).await.unwrap().commit();
-    // Too old to go by, were there anything else.
+    // The limits are older than their TTL, but nothing newer is available.
     at.clock.advance(Duration::from_secs(600));
     down(&at.store);
     let lease = at.any(20).await.unwrap();
@@ -162,7 +162,7 @@ async fn the_parent_is_charged_too() {
     let error = at.any(3).await.unwrap_err();
     let short: Vec<_> = error.denied().unwrap().violated().map(|status| (status.owner, status.available)).collect();
     assert_eq!(short, [(Owner::Parent, 2)]);
-    // What was denied left the child's bucket as it was.
+    // The denied request has not charged the child's bucket.
     at.any(2).await.unwrap().commit();
 }
 

@@ -1,4 +1,4 @@
-//! C9: as many limits as a bucket takes, and one more.
+//! The largest number of limits that a bucket takes, and one more.
 
 use tollgate::{
     Error, Limit, Limits, RateLimiter,
@@ -10,7 +10,7 @@ use tollgate::{
 
 use super::fixture::{START, Table, settings};
 
-/// With names as long as they may be.
+/// Returns `count` limits with the longest names allowed.
 fn limits(count: usize, capacity: u64) -> Vec<Limit> {
     (0..count).map(|index| Limit::per_hour(format!("{}{index:02}", "n".repeat(62)), capacity)).collect()
 }
@@ -19,7 +19,7 @@ fn limits(count: usize, capacity: u64) -> Vec<Limit> {
 async fn as_many_as_a_bucket_takes_are_charged_again_and_again() {
     let (table, clock) = (Table::create().await, ManualClock::at(START));
     let limiter = table.limiter(settings(&clock)).await;
-    // Others for the same bucket: those of before are on the item too.
+    // Other limits for the same bucket. The limits before them stay in the item.
     for name in ["a", "b"] {
         let limits: Vec<_> = (0..Limits::MOST).map(|index| Limit::per_hour(format!("{name}{index}"), 1000)).collect();
         for capacity in 0..3 {

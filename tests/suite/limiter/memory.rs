@@ -1,4 +1,4 @@
-//! The memory store: its cap, and limiters that need no runtime.
+//! The memory store: its capacity, and limiters that need no runtime.
 
 use std::{
     collections::HashSet,
@@ -18,7 +18,7 @@ use tollgate::{
 
 use super::fixture::{START, settings};
 
-/// A limiter over a store for so many buckets, most of which are spread over its parts.
+/// Creates a limiter over a store for `buckets` buckets, most of which are divided among its parts.
 fn small(buckets: usize) -> (RateLimiter, MemoryStore, ManualClock) {
     let (store, clock) = (MemoryStore::with_capacity(buckets), ManualClock::at(START));
     (settings(&clock).build_memory(store.clone()), store, clock)
@@ -49,7 +49,7 @@ async fn a_full_store_refuses_new_keys_and_keeps_its_buckets() {
     }
     assert_eq!(store.len(), 640);
     assert_eq!((remembered.len(), refused), (640, 2360));
-    // Decisions of what it knows are the same as ever.
+    // Buckets that the store holds are decided as usual.
     for entity in &remembered {
         assert_eq!(left(&limiter, entity).await, 50, "{entity}");
         assert!(spend(&limiter, entity, 51).await.unwrap_err().denied().is_some());
@@ -64,7 +64,7 @@ async fn a_full_store_forgets_buckets_that_are_full_again() {
     let mut short = HashSet::new();
     for number in 0..3000 {
         let entity = format!("user-{number}");
-        // Some are full again after 10 seconds, the others after a minute.
+        // Some buckets are full again after 10 seconds, the others after a minute.
         let tokens = if number % 3 == 0 { 60 } else { 10 };
         if spend(&limiter, &entity, tokens).await.is_ok() && tokens == 60 {
             short.insert(entity);
@@ -77,7 +77,7 @@ async fn a_full_store_forgets_buckets_that_are_full_again() {
         admitted += u64::from(spend(&limiter, &format!("new-{number}"), 20).await.is_ok());
     }
     assert_eq!(store.len(), 640);
-    // Every one of the full buckets made room, and none of the others did.
+    // Every bucket that is full again made room, and no other bucket did.
     assert_eq!(admitted, 640 - short.len() as u64);
     for entity in &short {
         assert_eq!(left(&limiter, entity).await, 10, "{entity}");
@@ -90,7 +90,7 @@ async fn what_a_forgotten_bucket_used_counts_all_the_same() {
     let acquire = |entity: &str| limiter.acquire(entity, "api").limits(Limit::per_minute("tokens", 60));
     let mut lease = acquire("user").cost("tokens", 10).await.unwrap();
     clock.advance(Duration::from_secs(10));
-    // Full again, and pushed out by others, which are soon full themselves.
+    // The bucket is full again, and is evicted for others, which are soon full themselves.
     for number in 0..2000 {
         let _ = spend(&limiter, &format!("other-{number}"), 1).await;
     }
@@ -100,7 +100,7 @@ async fn what_a_forgotten_bucket_used_counts_all_the_same() {
     assert_eq!(left(&limiter, "user").await, 30);
 }
 
-/// Wakes a thread.
+/// Unparks a thread.
 struct Unpark(Thread);
 
 impl Wake for Unpark {
@@ -162,12 +162,12 @@ async fn a_bucket_that_is_given_back_makes_room_at_once() {
         leases.extend(acquire.cost("tokens", 60).await.ok());
     }
     assert_eq!((leases.len(), store.len()), (64, 64));
-    // Held or not, a bucket in use stays.
+    // A bucket in use stays, with or without a lease.
     assert!(spend(&limiter, "new", 1).await.is_err());
     let lease = leases.pop().unwrap();
     lease.commit();
     assert!(spend(&limiter, "new", 1).await.is_err());
-    // Those that are full again go, each for one new key.
+    // Buckets that are full again are evicted, each for one new key.
     let freed = leases.len();
     for lease in leases {
         lease.rollback().await.unwrap();
@@ -181,7 +181,7 @@ async fn a_bucket_that_is_given_back_makes_room_at_once() {
 
 #[tokio::test]
 async fn a_bucket_that_a_lease_or_handle_holds_is_not_forgotten() {
-    // One where they do not meet in a part that has room for one.
+    // Try until the two keys do not fall into one part that has room for one bucket.
     let (limiter, store, clock) = loop {
         let made = small(64);
         if spend(&made.0, "held", 1).await.is_ok() && spend(&made.0, "handled", 1).await.is_ok() {
@@ -198,11 +198,11 @@ async fn a_bucket_that_a_lease_or_handle_holds_is_not_forgotten() {
     assert_eq!(store.len(), 64);
     lease.settle("tokens", 40).unwrap();
     lease.commit().await.unwrap();
-    // The 1 that was charged has come back long since.
+    // The token that was charged has been refilled long ago.
     assert_eq!(left(&limiter, "held").await, 21);
     handle.acquire().cost("tokens", 60).await.unwrap().commit().await.unwrap();
     assert_eq!(left(&limiter, "handled").await, 0);
-    // Once nobody holds them and they are full, they go.
+    // Once no lease or handle holds them and they are full, they are evicted.
     drop(handle);
     clock.advance(Duration::from_secs(60));
     let mut admitted = 0;

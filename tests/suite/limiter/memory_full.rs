@@ -1,4 +1,4 @@
-//! A memory store full of made-up keys, whose buckets take hours to be full again.
+//! A memory store that is full of made-up keys, whose buckets take hours to refill.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use tollgate::{
 
 use super::fixture::{START, settings};
 
-/// Five a day: one request keeps a bucket in use for 4.8 hours.
+/// Five tokens a day: after one request a bucket is in use for 4.8 hours.
 const HOURS: Duration = Duration::from_secs(17_280);
 
-/// Room for 640 buckets, of which 64 parts have 10 each.
+/// Creates a store for 640 buckets: 64 parts of 10 buckets each.
 fn small(rule: WhenFull) -> (RateLimiter, MemoryStore, ManualClock) {
     let (store, clock) = (MemoryStore::with_capacity(640).when_full(rule), ManualClock::at(START));
     assert_eq!(store.capacity(), 640);
@@ -70,7 +70,7 @@ async fn new_keys_share_a_bucket() {
     let (limiter, store, clock) = small(WhenFull::Share);
     let own = fill(&limiter, &store).await;
     clock.advance(Duration::from_secs(60));
-    // Five for all new keys of a part, less what keys have shared since the store became full.
+    // All new keys of a part share five tokens, minus those used since the store became full.
     let mut granted = 0;
     for number in 0..3000 {
         match ask(&limiter, &format!("new-{number}"), 1).await {
@@ -84,7 +84,7 @@ async fn new_keys_share_a_bucket() {
     }
     assert!(granted <= 64 * 5, "{granted}");
     assert_eq!(left(&limiter, "new-0").await, 0, "what it shares is told");
-    // Those that have a bucket keep it.
+    // Keys that have a bucket keep it.
     assert_eq!(store.len(), 640);
     for entity in &own {
         assert_eq!(left(&limiter, entity).await, 4, "{entity}");
@@ -92,7 +92,7 @@ async fn new_keys_share_a_bucket() {
     }
 }
 
-/// A key that has used a shared bucket begins with what that holds: tokens are never minted.
+/// A key that has used a shared bucket starts with the level of the shared one, so no tokens are minted.
 #[tokio::test]
 async fn a_key_that_finds_room_later_has_used_what_it_shared() {
     let (limiter, store, clock) = small(WhenFull::Share);
@@ -103,7 +103,7 @@ async fn a_key_that_finds_room_later_has_used_what_it_shared() {
         while ask(&limiter, &entity, 1).await.is_ok() {}
         sharers.push(entity);
     }
-    // The 640 are full again. The shared buckets have one token of five.
+    // The 640 buckets are full again. The shared buckets have one token of five.
     clock.advance(HOURS);
     let (mut own, mut granted) = (0, 0);
     for entity in &sharers {
@@ -116,13 +116,13 @@ async fn a_key_that_finds_room_later_has_used_what_it_shared() {
         granted += tokens;
     }
     assert!(own >= 500 && granted >= own, "{own} {granted}");
-    // Once nobody lacks anything, a new key has a full bucket.
+    // Once all buckets are full, a new key gets a full bucket.
     clock.advance(5 * HOURS);
     assert_eq!(left(&limiter, "late").await, 5);
     assert_eq!(ask(&limiter, "late", 5).await.unwrap(), "late");
 }
 
-/// The names of resources may be made up as well.
+/// Resource names may be made up too.
 #[tokio::test]
 async fn shared_buckets_are_bounded() {
     let (limiter, store, _) = small(WhenFull::Share);
@@ -139,12 +139,12 @@ async fn shared_buckets_are_bounded() {
             Err(error) => panic!("{error:?}"),
         };
     }
-    // 16 of a part.
+    // At most 16 shared buckets in each part.
     assert!(refused >= 3000 - 64 * 16, "{refused}");
     assert_eq!(store.len(), 640);
 }
 
-/// A handle holds a bucket for good, so none that others share.
+/// A handle holds its bucket permanently, so it does not hold a shared one.
 #[tokio::test]
 async fn a_handle_does_not_keep_what_it_shares() {
     let (limiter, store, clock) = small(WhenFull::Share);
@@ -170,17 +170,17 @@ async fn the_fullest_is_forgotten() {
         short.push(entity);
     }
     clock.advance(Duration::from_secs(1));
-    // A made-up key uses a token, so it is fuller than those that are short. Parts have 10 buckets.
+    // A made-up key uses one token, so it is fuller than the short keys. A part has 10 buckets.
     for number in 0..5000 {
         let entity = format!("made-up-{number}");
         assert_eq!(ask(&limiter, &entity, 1).await.unwrap(), entity, "every new key is served");
     }
     assert_eq!(store.len(), 640);
-    // Those whose part has room beside them for made-up keys have stayed: all but parts with ten short ones.
+    // No bucket of a short key was evicted: each part held made-up keys, which are fuller.
     for entity in &short {
         assert_eq!(left(&limiter, entity).await, 0, "{entity}");
     }
-    // A bucket that a lease holds is not forgotten.
+    // A bucket that a lease holds is not evicted.
     let lease = limiter.acquire("held", "api").limits(Limit::per_day("rpd", 5)).await.unwrap();
     for number in 0..5000 {
         ask(&limiter, &format!("more-{number}"), 1).await.unwrap();
@@ -190,11 +190,11 @@ async fn the_fullest_is_forgotten() {
     assert_eq!(store.len(), 640);
 }
 
-/// Buckets that were spent from since they were looked at are seen as they are.
+/// The eviction sees what was spent from buckets after it last looked at them.
 #[tokio::test]
 async fn the_fullest_is_the_one_that_is_so_now() {
     let (limiter, store, _) = small(WhenFull::Refuse);
-    // All lack one token when the store is full and looks at them.
+    // All buckets lack one token when the store is full and looks at them.
     let own = fill(&limiter, &store).await;
     let is_short = |index: usize| index.is_multiple_of(4);
     for (index, entity) in own.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Limiters over a store, used from outside their runtime, and after its end.
+//! Limiters over a store, used outside their runtime and after its end.
 
 use std::{
     future::pending,
@@ -56,7 +56,7 @@ fn after_the_runtimes_end_requests_are_refused_and_nobody_waits() {
     let limiter = limiter(&runtime);
     let leases = [acquire(&limiter, 10).unwrap(), acquire(&limiter, 10).unwrap(), acquire(&limiter, 10).unwrap()];
     let [before, after, dropped] = leases;
-    // Its timer runs when the runtime ends.
+    // Its flush timer is running when the runtime ends.
     let before = before.rollback();
     drop(runtime);
 
@@ -65,7 +65,7 @@ fn after_the_runtimes_end_requests_are_refused_and_nobody_waits() {
     drop(dropped);
     for _ in 0..2 {
         let error = acquire(&limiter, 10).unwrap_err();
-        // B6: nobody has shut the limiter down.
+        // The error must not say that the limiter was shut down.
         assert!(matches!(error, Error::Unavailable(Unavailable::RuntimeGone)), "{error:?}");
         assert!(!error.to_string().contains("shut down"), "{error}");
         assert!(matches!(left(&limiter), Err(Error::Unavailable(Unavailable::RuntimeGone))));
@@ -74,7 +74,7 @@ fn after_the_runtimes_end_requests_are_refused_and_nobody_waits() {
     wait(limiter.flush());
 }
 
-/// C6: a runtime that nobody drives, with something to write.
+/// Shutdown and flush end even if nobody drives the runtime while something is to be written.
 #[test]
 fn shutdown_and_flush_end_although_nobody_drives_the_runtime() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -88,11 +88,11 @@ fn shutdown_and_flush_end_although_nobody_drives_the_runtime() {
     thread::spawn(move || {
         wait(other.flush());
         wait(other.shutdown());
-        // Nor does a look keep anybody, in a runtime of its own.
+        // Both calls return although nobody drives the limiter's runtime.
         ended.send(()).unwrap();
     });
     end.recv_timeout(Duration::from_secs(30)).expect("it ends");
-    // Driven again, it is written.
+    // The difference is written when the runtime is driven again.
     runtime.block_on(settlement.into_future()).unwrap();
 }
 
@@ -107,11 +107,11 @@ fn a_look_ends_although_nobody_drives_the_runtime() {
     assert!(matches!(seen, Err(Error::Unavailable(Unavailable::Deadline))), "{seen:?}");
 }
 
-/// C7: what was settled is written, and the limiter goes on.
+/// A flush writes what was settled, and the limiter stays usable.
 #[test]
 fn flush_writes_at_once_and_leaves_the_limiter_usable() {
     let (runtime, store) = (runtime(), MemoryStore::new());
-    // The differences would wait ten minutes.
+    // Without a flush, the differences would wait ten minutes.
     let settings = RateLimiter::builder().runtime(runtime.handle().clone()).flush_after(Duration::from_secs(600));
     let limiter = settings.build(store.clone()).unwrap();
     let consumed = || {
@@ -131,7 +131,7 @@ fn flush_writes_at_once_and_leaves_the_limiter_usable() {
     wait(limiter.flush());
 }
 
-/// Keeps buckets, and never answers an update.
+/// A memory store that never answers an update.
 #[derive(Debug, Default)]
 struct Silent(MemoryStore);
 
@@ -156,10 +156,10 @@ fn nobody_waits_for_a_flight_that_ends_with_its_runtime() {
     let limiter = settings.build(Silent::default()).unwrap();
     let acquire = || limiter.acquire("user", "api").limits(Limit::per_hour("tokens", 100)).into_future();
     let (flying, late, request) = runtime.block_on(async {
-        // The create takes both along.
+        // One create charges both requests.
         let (first, second) = tokio::join!(acquire(), acquire());
         let flying = first.unwrap().rollback();
-        // The first difference is in the air by then, what comes now has to wait for it.
+        // By then the first difference is in flight. What comes now waits for that write.
         tokio::time::sleep(Duration::from_millis(10)).await;
         let (late, request) = (second.unwrap().rollback(), acquire());
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -171,7 +171,7 @@ fn nobody_waits_for_a_flight_that_ends_with_its_runtime() {
     assert!(matches!(wait(request), Err(Error::Unavailable(Unavailable::RuntimeGone))));
 }
 
-/// Its timers stand still with it.
+/// The timers of the runtime stand still too.
 #[test]
 fn a_runtime_that_nobody_drives_keeps_nobody_beyond_the_deadline() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -180,7 +180,8 @@ fn a_runtime_that_nobody_drives_keeps_nobody_beyond_the_deadline() {
     let (known, new) = (settings().build(MemoryStore::new()).unwrap(), settings().build(MemoryStore::new()).unwrap());
     let first = known.acquire("user", "api").limits(Limit::per_hour("tokens", 100)).into_future();
     runtime.block_on(first).unwrap().commit();
-    // One waits for the bucket, the other one for what is stored; two threads at once, twice.
+    // One limiter waits for the bucket, the other for stored limits. Two threads use the first one at once, and all is
+    // done twice.
     for _ in 0..2 {
         let requests = [&known, &new, &known].map(|limiter| {
             let limiter = limiter.clone();
@@ -195,11 +196,11 @@ fn a_runtime_that_nobody_drives_keeps_nobody_beyond_the_deadline() {
             assert!(waited >= deadline && waited < deadline * 20, "{waited:?}");
         }
     }
-    // In a runtime of its own, which is driven.
+    // The request runs in another runtime, which is driven.
     let apart = Builder::new_current_thread().build().unwrap();
     let error = apart.block_on(known.acquire("user", "api").limits(Limit::per_hour("tokens", 100)).into_future());
     assert!(matches!(error, Err(Error::Unavailable(Unavailable::Deadline))), "{error:?}");
-    // Driven again, it goes on.
+    // The limiter works again when its runtime is driven.
     let last = known.acquire("user", "api").limits(Limit::per_hour("tokens", 100)).deadline(Duration::from_secs(20));
     runtime.block_on(last.into_future()).unwrap().commit();
 }
@@ -212,7 +213,7 @@ fn after_shutdown_requests_are_refused_and_leases_are_settled() {
     wait(limiter.shutdown());
     let error = acquire(&limiter, 10).unwrap_err();
     assert!(matches!(error, Error::Unavailable(Unavailable::ShutDown)), "{error:?}");
-    // At once, not in ten minutes.
+    // The give-back is written at once, not after ten minutes.
     wait(lease.rollback()).unwrap();
     assert_eq!(left(&limiter).unwrap(), 100);
 }

@@ -1,4 +1,4 @@
-//! More is asked than the store may be asked at once. In virtual time.
+//! More requests than the limit of concurrent store calls allows. In virtual time.
 
 use std::{future::IntoFuture, sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use super::crowd::{NEVER, PATIENT, Setting};
 
 const CALL: Duration = Duration::from_millis(10);
 
-/// The defaults.
+/// The default deadline.
 const DEADLINE: Duration = Duration::from_millis(250);
 const STORE_DEADLINE: Duration = Duration::from_secs(1);
 
@@ -69,7 +69,7 @@ async fn a_split_takes_a_place_too() {
     while !hot.is_finished() {
         at.alone("other").await.unwrap().commit();
     }
-    // It may have been refused too often meanwhile.
+    // The request may have failed because it was refused too often.
     let answer = hot.await.unwrap();
     assert!(matches!(answer, Ok(_) | Err(Error::Unavailable(Unavailable::Store(_)))), "{answer:?}");
     drop(answer);
@@ -80,7 +80,7 @@ async fn a_split_takes_a_place_too() {
 #[tokio::test(start_paused = true)]
 async fn nobody_is_asked_for_who_has_given_up() {
     let at = setting(1, Duration::from_millis(100));
-    // It takes the place.
+    // This request takes the only place.
     let first = tokio::spawn(at.alone("first").into_future());
     sleep(Duration::from_millis(1)).await;
     let mut gone = JoinSet::new();
@@ -195,7 +195,7 @@ async fn one_place_is_enough_for_everything() {
     assert_eq!(at.consumed("last").await, 5_000, "shutting down has written it");
 }
 
-/// As many grants as the places allow, whatever is asked beside.
+/// The number of grants stays near the maximum that the places allow, even with many more tasks.
 #[tokio::test(start_paused = true)]
 async fn many_more_tasks_than_places_get_nearly_as_much_done_as_there_can_be() {
     const PLACES: usize = 16;
@@ -221,14 +221,14 @@ async fn many_more_tasks_than_places_get_nearly_as_much_done_as_there_can_be() {
             });
         }
         let granted: u32 = running.join_all().await.into_iter().sum();
-        // The timer counts whole milliseconds, and rounds up.
+        // The timer counts whole milliseconds and rounds up.
         let best = time.as_secs_f64() / (CALL.as_secs_f64() + 0.001) * PLACES as f64;
         assert!(f64::from(granted) > 0.9 * best, "{tasks} tasks: {granted} of {best}");
         assert!(at.store.most() <= PLACES);
     }
 }
 
-/// Look-ups that are throttled sleep between their tries, and have no place meanwhile.
+/// A throttled look-up sleeps between its tries and holds no place meanwhile.
 #[tokio::test(start_paused = true)]
 async fn look_ups_that_are_throttled_leave_the_places_to_others() {
     let at = setting(4, Duration::from_millis(1));
@@ -247,7 +247,7 @@ async fn look_ups_that_are_throttled_leave_the_places_to_others() {
     println!("{granted} grants in 500 ms");
     assert!(granted >= 50, "{granted}");
     assert!(at.store.count("look_up") > 400, "{}", at.store.count("look_up"));
-    // Nor are they tried again for nobody.
+    // A look-up without a caller is not repeated.
     asked.shutdown().await;
     sleep(Duration::from_millis(50)).await;
     let before = at.store.count("look_up");
@@ -255,8 +255,8 @@ async fn look_ups_that_are_throttled_leave_the_places_to_others() {
     assert_eq!(at.store.count("look_up"), before);
 }
 
-/// As with other requests, nothing is sent for a transaction whose caller has gone: of a child and its parent, and of
-/// shards that are drawn from. Neither if the buckets were seen, nor if not.
+/// No transaction is sent after its caller has gone, neither for a child and its parent nor for several shards, whether
+/// or not the limiter has seen the buckets.
 #[tokio::test(start_paused = true)]
 async fn no_transaction_is_sent_for_nobody() {
     for seen in [true, false] {
@@ -283,8 +283,8 @@ async fn no_transaction_is_sent_for_nobody() {
     }
 }
 
-/// 500 leases have something left to write, and there are 16 places. If the store does not answer, they are told within
-/// four store deadlines that it is lost. If the store answers, however slowly, nothing is lost.
+/// 500 leases have differences to write, and there are 16 places. If the store does not answer, their settlements fail
+/// within four store deadlines. If it answers, however slowly, nothing is lost.
 #[tokio::test(start_paused = true)]
 async fn shutting_down_ends_in_time_and_loses_nothing_while_the_store_answers() {
     let (slow, fast) = (Duration::from_millis(900), CALL);
@@ -295,12 +295,12 @@ async fn shutting_down_ends_in_time_and_loses_nothing_while_the_store_answers() 
         let mut settled = Vec::new();
         for n in 0..500 {
             let mut lease = at.alone(&format!("user-{n}")).await.unwrap();
-            // Half of them give back.
+            // Half of the leases give back.
             lease.settle("tokens", n % 2 * 2).unwrap();
             settled.push(lease.commit());
         }
         if suspects {
-            // It may be another table: that is asked before anything is written.
+            // The limiter suspects that the table was replaced, and asks the registry before it writes.
             at.store.fail("create", StoreErrorKind::Missing);
             assert!(at.alone("other").await.is_err());
         }

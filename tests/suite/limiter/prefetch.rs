@@ -1,4 +1,4 @@
-//! Tokens taken ahead: granted from memory, accounted for to the last, given back.
+//! Prefetched tokens: granted from memory, accounted for exactly, and given back if unused.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ struct World {
     clock: ManualClock,
 }
 
-/// 10 000 tokens, 100 a second.
+/// 10 000 tokens, refilled at 100 a second.
 fn limit() -> Limit {
     Limit::custom("tokens", 10_000, 100, Duration::from_secs(1)).unwrap()
 }
 
-/// Chunks that only the test's clock makes old, and that are looked after every 20 ms.
+/// Chunks expire by the test's clock only, and are checked every 20 ms.
 fn prefetch() -> Prefetch {
     Prefetch::new().interval(Duration::from_millis(20)).lifetime(Duration::from_secs(60))
 }
@@ -46,13 +46,13 @@ impl World {
         Ok(())
     }
 
-    /// Whole tokens and net consumption of the bucket.
+    /// Returns the whole tokens and the net consumption of the bucket.
     async fn raw(&self) -> (i64, i64) {
         let item = self.table.item("user", "api").await.unwrap();
         (integer(&item, "b_tokens_tk") / 1000, integer(&item, "b_tokens_tc") / 1000)
     }
 
-    /// Waits until the bucket holds that.
+    /// Waits until the bucket holds `tokens`.
     async fn settles_at(&self, tokens: i64) {
         for _ in 0..500 {
             if self.raw().await.0 == tokens {
@@ -88,7 +88,7 @@ async fn a_key_that_is_seldom_asked_for_costs_what_it_costs_without() {
     let world = World::new().await;
     for _ in 0..20 {
         world.spend(1).await.unwrap();
-        // Two in an interval.
+        // Two requests in each interval.
         world.clock.advance(Duration::from_millis(10));
     }
     assert_eq!(world.limiter.prefetch_stats().chunks, 0);
@@ -101,7 +101,7 @@ async fn what_nobody_uses_is_given_back() {
     for _ in 0..50 {
         world.spend(1).await.unwrap();
     }
-    // The clock stands still: nobody has asked for no time.
+    // Tokens are given back after a time without requests, so the clock has to move.
     world.clock.advance(Duration::from_millis(20));
     world.settles_at(9_950).await;
     assert!(world.limiter.prefetch_stats().given_back > 0);
@@ -116,7 +116,7 @@ async fn a_chunk_is_not_granted_from_after_its_lifetime() {
     while limiter.prefetch_stats().served == 0 {
         acquire().await.unwrap().commit().await.unwrap();
     }
-    // Full again by now, but for what is held.
+    // The bucket is full again except for the tokens that are held.
     world.clock.advance(Duration::from_millis(9_999));
     let (writes, served) = (world.table.writes(), limiter.prefetch_stats().served);
     acquire().await.unwrap().commit().await.unwrap();
@@ -225,7 +225,7 @@ async fn what_leases_give_back_is_not_hoarded() {
     while world.limiter.prefetch_stats().served == 0 {
         world.spend(10).await.unwrap();
     }
-    // Large estimates of which nothing is used, by a request that does not ask for tokens ahead.
+    // Requests without prefetch give back large estimates.
     for _ in 0..3 {
         let acquire = world.limiter.acquire("user", "api").limits(limit()).cost("tokens", 3_000);
         acquire.await.unwrap().rollback().await.unwrap();
@@ -249,7 +249,7 @@ async fn what_there_is_plenty_of_does_not_keep_the_rest_from_being_taken_ahead()
         }
     };
     ask(1, 50).await;
-    // From now on it is the other way round: of the tokens far more is held than is asked for.
+    // From now on the ratio is reversed: far more tokens are held than are asked for.
     for _ in 0..3 {
         world.clock.advance(Duration::from_secs(1));
         ask(10, 1).await;
@@ -269,7 +269,7 @@ async fn what_is_too_old_is_given_back_however_long_an_interval_is() {
         acquire.await.unwrap().commit().await.unwrap();
     }
     assert!(world.limiter.prefetch_stats().served > 0);
-    // The last chunk is there too.
+    // Wait until the last chunk has arrived.
     tokio::time::sleep(Duration::from_millis(100)).await;
     world.clock.advance(Duration::from_millis(49));
     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -284,7 +284,7 @@ async fn what_is_too_old_is_given_back_however_long_an_interval_is() {
     panic!("it is kept: {:?} {:?}", world.raw().await, world.limiter.prefetch_stats());
 }
 
-/// Grants from what is held although the bucket is known to be short.
+/// Grants from prefetched tokens although the limiter knows that the bucket is short.
 async fn grants_what_is_held(world: &World, entity: &str, drained: &[&str]) {
     let prefetch = Prefetch::new().interval(Duration::from_secs(3_600));
     let ask = |tokens| world.limiter.acquire(entity, "api").limits(limit()).cost("tokens", tokens);
@@ -299,7 +299,7 @@ async fn grants_what_is_held(world: &World, entity: &str, drained: &[&str]) {
         let drain = other.acquire(*entity, "api").without_parent().limits(limit()).cost("tokens", left);
         drain.await.unwrap().commit().await.unwrap();
     }
-    // By now it is known here.
+    // The limiter learns that the bucket is short.
     assert!(ask(200).await.unwrap_err().denied().is_some());
     assert!(ask(1).await.unwrap_err().denied().is_some(), "others do not get it");
     ask(1).prefetch(prefetch).await.expect("it is held").commit().await.unwrap();

@@ -1,4 +1,4 @@
-//! Processes that share a bucket and nothing else.
+//! Processes that share only a bucket.
 
 use std::{
     env,
@@ -19,12 +19,12 @@ fn limit() -> Limit {
     Limit::custom("tokens", 1000, 1, Duration::from_secs(100)).unwrap()
 }
 
-/// Takes what it gets, and tells how much that was.
+/// Acquires until it is denied, and prints how much it was granted.
 #[tokio::main(flavor = "current_thread")]
 async fn work() {
     let settings = RateLimiter::builder().deadline(Duration::from_secs(20));
     let limiter = RateLimiter::open().stack(STACK).namespace("default").settings(settings).await.unwrap();
-    // All begin together.
+    // All processes begin together.
     println!("ready");
     stdin().read_line(&mut String::new()).unwrap();
     let tasks: Vec<_> = (0..TASKS)
@@ -51,7 +51,7 @@ async fn work() {
     println!("granted: {granted}");
 }
 
-/// The grants of one process, from what it wrote.
+/// Returns the grants of one process from its output.
 fn granted(output: &str) -> i64 {
     let line = output.lines().find_map(|line| line.split_once("granted: "));
     line.unwrap_or_else(|| panic!("no result in {output:?}")).1.trim().parse().unwrap()
@@ -65,7 +65,7 @@ fn four_processes_share_a_bucket_to_the_last_token() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (table, before) = runtime.block_on(async {
         let table = Table::create().await;
-        // The bucket begins here, and is never full again.
+        // The bucket is created here, and is never full again.
         let limiter = table.limiter(RateLimiter::builder()).await;
         limiter.acquire("user", "api").limits(limit()).await.unwrap().commit();
         let item = table.item("user", "api").await.unwrap();
@@ -110,11 +110,11 @@ fn four_processes_share_a_bucket_to_the_last_token() {
     let item = runtime.block_on(table.item("user", "api")).unwrap();
     let all = 1 + shares.iter().sum::<i64>();
     assert_eq!(integer(&item, "b_tokens_tc"), all * 1000);
-    // One millitoken in 100 ms; the remainder is in units of a hundredth of that.
+    // A millitoken takes 100 ms. The remainder is in units of a hundredth of that.
     let elapsed = integer(&item, "rf") - integer(&before, "rf");
     let left = integer(&item, "b_tokens_tk");
     let remainder = item.get("b_tokens_fr").map_or(0, |_| integer(&item, "b_tokens_fr"));
     assert_eq!((left + all * 1000 - 1_000_000) * 100_000 + remainder, elapsed * 1000);
-    // Exactly what there was, but for whole tokens that came back meanwhile.
+    // The grants are exactly the capacity and the whole tokens that were refilled meanwhile.
     assert_eq!(all, 1000 + elapsed / 100_000);
 }

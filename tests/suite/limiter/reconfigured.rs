@@ -33,7 +33,7 @@ async fn raw(at: &Fixture) -> (i64, i64) {
 
 async fn a_raised_capacity_mints_nothing(at: Fixture) {
     spend(&at, &limit(10, 1, 60), 10).await.unwrap();
-    // Every refill moves its time by a millisecond at least.
+    // Each refill moves the refill time by at least a millisecond.
     at.advance(1);
     let raised = limit(20, 1, 60);
     assert!(spend(&at, &raised, 1).await.unwrap_err().denied().is_some());
@@ -64,7 +64,7 @@ async fn a_lowered_capacity_is_not_granted_twice(at: Fixture) {
 async fn another_period_counts_from_the_change(at: Fixture) {
     spend(&at, &limit(100, 1, 10), 100).await.unwrap();
     at.advance(30_000);
-    // 3 at the old rate until now, from now on one a second.
+    // Until now, 3 tokens were refilled at the old rate. From now on, one is refilled each second.
     let faster = limit(100, 1, 1);
     spend(&at, &faster, 3).await.unwrap();
     assert_eq!(raw(&at).await, (0, 103_000));
@@ -91,8 +91,8 @@ async fn limits_that_are_not_named_stay(at: Fixture) {
     assert_eq!(at.raw("user", "api", "requests").await, (3_000, 2_000));
 }
 
-/// Requests queue behind one write: the first is denied when it lands, the second has a limit that
-/// the bucket does not know yet.
+/// Requests queue behind one write. The first is denied when the write is answered. The second has a limit that the
+/// bucket does not have yet.
 #[tokio::test]
 async fn a_request_behind_a_denied_one_is_charged_for_its_own_limits() {
     let table = Table::create().await;

@@ -1,4 +1,5 @@
-//! A table that was deleted and made anew under the same name: whoever knew the old one grants nothing by it.
+//! A table that was deleted and created again under the same name. Processes that know the old table grant nothing from
+//! what they remember.
 
 use std::{
     future::IntoFuture,
@@ -52,7 +53,7 @@ impl World {
         self.table.engine.client().delete_table().table_name(STACK).send().await.unwrap();
     }
 
-    /// Another process makes it anew.
+    /// Another process creates the table again.
     async fn remake(&self) -> RateLimiter {
         self.delete().await;
         self.table.limiter(settings(&self.clock)).await
@@ -175,7 +176,7 @@ async fn transactions_that_find_the_table_missing_tell_too() {
     world.delete().await;
     assert!(ask().await.is_err());
     let _new = world.table.limiter(settings(&world.clock)).await;
-    // Without a look-up, which tells nothing of it.
+    // No look-up is made, so the limiter knows only from the transaction that the table was missing.
     assert_unregistered(world.limiter.acquire("unseen", "api").without_parent().limits(limit()).await);
     assert_eq!(world.buckets().await, 0);
 }
@@ -193,7 +194,7 @@ async fn so_do_look_ups() {
     assert_eq!(world.buckets().await, 0);
 }
 
-/// Reads of all kinds since `before`.
+/// Returns the number of reads of all kinds since `before`.
 fn reads(table: &Table, before: u64) -> u64 {
     ["GetItem", "Query", "BatchGetItem"].iter().map(|operation| table.proxy.received(operation)).sum::<u64>() - before
 }
@@ -209,7 +210,7 @@ async fn a_bucket_that_somebody_deleted_costs_one_read() {
         world.spend("ann", 1).await;
     }
     assert_eq!(reads(&world.table, before), 0, "nobody suspects anything");
-    // An admin, past this limiter.
+    // An administrator deletes the bucket without this limiter.
     let admin = world.table.limiter(settings(&world.clock)).await;
     assert!(admin.entities().delete(&"ann".try_into().unwrap()).await.unwrap() > 0);
     let before = reads(&world.table, 0);
@@ -221,7 +222,7 @@ async fn a_bucket_that_somebody_deleted_costs_one_read() {
     assert_eq!(reads(&world.table, before), 1);
 }
 
-/// The registry is a single item: it is read once, not by every request, nor by all that are under way.
+/// The registry is a single item. It is read once, not by every request, nor by every request that is in flight.
 #[tokio::test]
 async fn the_registry_is_read_once() {
     for at_once in [false, true] {
@@ -246,12 +247,12 @@ async fn the_registry_is_read_once() {
     }
 }
 
-/// Differences fly soon, and are tried again soon.
+/// Differences are written soon, and soon repeated.
 fn quick(builder: Builder) -> Builder {
     builder.without_breaker().flush_after(Duration::from_millis(10))
 }
 
-/// A limiter over a store that has said once that there is no table, and does not say now if it is the same one; and a
+/// Returns a limiter that has found its table missing once and cannot find out if the table is now the same one, with a
 /// lease.
 async fn doubtful() -> (Setting, Lease) {
     let at = Setting::with(Duration::from_millis(5), quick);
@@ -263,7 +264,7 @@ async fn doubtful() -> (Setting, Lease) {
     (at, lease)
 }
 
-/// Nothing is written before it is known.
+/// Nothing is written before the limiter knows.
 #[tokio::test(start_paused = true)]
 async fn differences_wait_until_it_is_known_if_it_is_another_table() {
     let (at, mut lease) = doubtful().await;
@@ -279,7 +280,7 @@ async fn differences_wait_until_it_is_known_if_it_is_another_table() {
     assert_eq!(at.consumed("ann").await, 10_000);
 }
 
-/// A table that is being restored is missing for a while: what leases took is kept for it.
+/// A table that is being restored is missing for a while. Differences of leases are kept until it is back.
 #[tokio::test(start_paused = true)]
 async fn differences_wait_for_a_table_that_is_missing() {
     let at = Setting::with(Duration::from_millis(5), quick);
@@ -294,7 +295,7 @@ async fn differences_wait_for_a_table_that_is_missing() {
     assert_eq!(at.consumed("ann").await, 10_000);
 }
 
-/// Asks again as soon as the first answer comes: before whoever brings it goes on.
+/// Sends another request as soon as the first one is answered, before the task that brings the answer continues.
 struct AskAgain(Mutex<Option<Asking>>);
 
 type Asking = Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>;
@@ -307,7 +308,7 @@ impl Wake for AskAgain {
     }
 }
 
-/// Somebody who asks just after the others were told that it is not known, is told so too.
+/// A request that comes just after the others have failed fails in the same way.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_written_for_those_who_come_between() {
     let (at, _lease) = doubtful().await;
@@ -324,7 +325,7 @@ async fn nothing_is_written_for_those_who_come_between() {
     assert_eq!(since, ["is_registered"; 2]);
 }
 
-/// All buckets that are asked for while the registry is read wait for the same answer, even if it fails.
+/// All requests that come while the registry is read share its answer, even if it is an error.
 #[tokio::test(start_paused = true)]
 async fn nor_is_it_read_by_each_bucket_if_that_fails() {
     let (at, _lease) = doubtful().await;

@@ -1,4 +1,4 @@
-//! Of a key that nobody asks for little is kept, and none of it is missed.
+//! A gate without recent requests is stored compactly, and nothing is lost by that.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -14,14 +14,14 @@ use tollgate::{
 
 use super::fixture::{Counting, START, key, settings};
 
-/// Many more than stay awake however seldom they are asked for.
+/// Far more keys than gates can stay awake.
 const KEYS: usize = 1600;
 
 fn name(number: usize) -> String {
     format!("user-{number}")
 }
 
-/// What keys are limited by: one limit, several, and some that change their minds.
+/// Returns the limits of a key: one limit, several limits, or limits that change.
 fn definitions(number: usize, epoch: usize) -> Limits {
     let custom =
         |name, capacity, amount, period| Limit::custom(name, capacity, amount, Duration::from_millis(period)).unwrap();
@@ -34,7 +34,7 @@ fn definitions(number: usize, epoch: usize) -> Limits {
     }
 }
 
-/// What came of a request, to be compared.
+/// Returns the result of a request as text, to compare it.
 fn outcome(result: &Result<Lease, Error>) -> String {
     match result {
         Ok(lease) => format!("{:?}", lease.status()),
@@ -42,26 +42,26 @@ fn outcome(result: &Result<Lease, Error>) -> String {
     }
 }
 
-/// Whether it was granted; else how long to wait.
+/// Returns `None` if the request was granted, or else how long to wait.
 fn verdict(result: &Result<Lease, Error>) -> Option<Option<Duration>> {
     result.as_ref().err().map(|error| error.denied().expect("a decision").retry_after())
 }
 
-/// Over a store, a full bucket keeps the fraction of a millitoken that it has above its capacity.
+/// Over a store, a full bucket keeps the fraction of a millitoken above its capacity, so the waits may differ by that.
 fn assert_alike(gated: Option<Option<Duration>>, in_place: Option<Option<Duration>>, number: usize, when: &str) {
     let millis =
         |verdict: Option<Option<Duration>>| verdict.map_or(0, |wait| wait.unwrap_or(Duration::MAX).as_millis());
-    // What a millitoken of the slowest limit takes.
+    // The time that a millitoken of the slowest limit takes.
     let fraction = [1, 8, 2161][number % 4];
     let (gated, in_place) = (millis(gated), millis(in_place));
     assert!(gated <= in_place && in_place - gated <= fraction, "{gated} and {in_place} ms, key {number}, {when}");
 }
 
-/// A process, and what its store counts.
+/// A process, and the store whose calls are counted.
 struct Process {
     limiter: RateLimiter,
     store: Arc<Counting>,
-    /// Of every key, where they are kept from resting.
+    /// A handle for every key, if the gates are kept awake.
     handles: Vec<BucketHandle>,
 }
 
@@ -73,7 +73,7 @@ impl Process {
         Self { handles: handles.collect(), limiter, store }
     }
 
-    /// One that has no gates: its buckets are in its memory.
+    /// Creates a process without gates, whose buckets are in memory.
     fn in_place(clock: &ManualClock) -> Self {
         let limiter = settings(clock).build_memory(MemoryStore::new());
         Self { limiter, store: Arc::default(), handles: Vec::new() }
@@ -92,8 +92,8 @@ impl Process {
     }
 }
 
-/// The same history with and without rest: the same verdicts, the same writes, the same buckets. And without
-/// gates: the same verdicts.
+/// With and without compact storage, the same history gives the same decisions, writes and buckets. Without gates it
+/// gives the same decisions.
 #[tokio::test]
 async fn rest_changes_no_decision() {
     for seed in 0..2 {
@@ -103,7 +103,7 @@ async fn rest_changes_no_decision() {
         let in_place = Process::in_place(&clock);
         let (mut granted, mut denied) = (0, 0);
         for step in 0..9_000 {
-            // Some are asked for all the time, most seldom; all of them now and then.
+            // A few keys are used all the time, most keys seldom.
             let number = if random.u8(..4) == 0 { random.usize(..8) } else { random.usize(..KEYS) };
             let limits = definitions(number, step / 3_000);
             let costs = [random.u64(..9), random.u64(..3)];
@@ -111,7 +111,8 @@ async fn rest_changes_no_decision() {
                 (rests.acquire(number, &limits, costs).await, wakes.acquire(number, &limits, costs).await);
             assert_eq!(outcome(&one), outcome(&other), "seed {seed}, step {step}, key {number}");
             let third = in_place.acquire(number, &limits, costs).await;
-            // Over a store, changed limits hold once a write carries them; in memory at once, denied or not.
+            // Over a store, changed limits hold once a write carries them. In memory they hold at once, even for a
+            // denied request.
             if number % 4 != 3 {
                 assert_alike(verdict(&one), verdict(&third), number, &format!("seed {seed}, step {step}"));
             }
@@ -144,7 +145,7 @@ async fn rest_changes_no_decision() {
                 (rests.store.inner.read(&key).await.unwrap(), wakes.store.inner.read(&key).await.unwrap());
             let plain = |state: Option<tollgate::model::BucketState>| {
                 state.map(|mut state| {
-                    // Either process has ids of its own.
+                    // Each process has its own write ids.
                     state.last_write = None;
                     state
                 })
@@ -154,7 +155,7 @@ async fn rest_changes_no_decision() {
     }
 }
 
-/// Asks for so many other keys, one after another.
+/// Requests other keys, one after another.
 async fn flood(limiter: &RateLimiter, keys: std::ops::Range<usize>) {
     for number in keys {
         limiter
@@ -166,7 +167,7 @@ async fn flood(limiter: &RateLimiter, keys: std::ops::Range<usize>) {
     }
 }
 
-/// However many others come, and however few may be remembered.
+/// Pending differences survive any number of other keys, and any limit of remembered buckets.
 #[tokio::test]
 async fn what_is_pending_is_not_lost() {
     for remembered in [100, 10_000] {
@@ -175,7 +176,7 @@ async fn what_is_pending_is_not_lost() {
         let limiter = settings(&clock).flush_after(hour).remembered_buckets(remembered);
         let limiter = limiter.build_shared(store.clone()).unwrap();
         let limit = || Limit::per_hour("tokens", 100);
-        // Those that come after a cap was reached are the first to go.
+        // The buckets that come after the limit was reached are the first to be forgotten.
         flood(&limiter, 0..1_000).await;
         let mut settled = Vec::new();
         for number in 0..50 {
@@ -185,7 +186,7 @@ async fn what_is_pending_is_not_lost() {
         }
         flood(&limiter, 1_000..6_000).await;
         for number in 0..50 {
-            // Of 100, 90 are used: the store has heard of 10.
+            // 90 of 100 tokens are used. The store knows of 10.
             let left = limiter.acquire(name(number), "api").limits(limit()).cost("tokens", 11).await;
             let statuses = left.unwrap_err();
             assert_eq!(statuses.denied().unwrap().violated().next().unwrap().available, 10, "{remembered}");
@@ -201,7 +202,7 @@ async fn what_is_pending_is_not_lost() {
     }
 }
 
-/// A lease that lives through the rest of all others settles where it was charged.
+/// The lease settles in the bucket that was charged, even after all other gates were stored compactly.
 #[tokio::test]
 async fn a_lease_outlives_any_flood() {
     let (clock, store) = (ManualClock::at(START), Arc::new(Counting::default()));
@@ -214,7 +215,7 @@ async fn a_lease_outlives_any_flood() {
     lease.rollback().await.unwrap();
     flood(&limiter, 3_000..6_000).await;
     ask(100).await.unwrap().commit();
-    // What it knew is still known: one create, the give-back, and one spend.
+    // The gate has kept its image: there were one create, the give-back and one spend.
     let writes = store.writes.load(Ordering::SeqCst);
     assert!(ask(1).await.is_err());
     assert_eq!(writes, 6_000 + 3);

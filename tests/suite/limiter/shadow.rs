@@ -63,7 +63,7 @@ async fn what_only_they_deny_is_granted_and_not_charged_to_them(at: Fixture) {
     ask(&at, 8).await.unwrap().commit().await.unwrap();
     let mut lease = ask(&at, 8).await.unwrap();
     assert_eq!(short(&lease), [("seen", 2, 8)]);
-    // All or none of them: the one that has enough is left alone, too.
+    // The observed limits are charged all or none: `other`, which has enough tokens, is not charged either.
     assert_eq!(left(&at).await, [84, 2, 42]);
     assert_eq!((lease.consumed("tokens"), lease.consumed("seen")), (Some(8), Some(0)));
     for name in ["tokens", "seen", "other"] {
@@ -76,7 +76,7 @@ async fn what_only_they_deny_is_granted_and_not_charged_to_them(at: Fixture) {
     let lease = ask(&at, 8).await.unwrap();
     lease.rollback().await.unwrap();
     assert_eq!(left(&at).await, [72, 2, 42]);
-    // What fits is charged again.
+    // A request that fits is charged to them again.
     ask(&at, 2).await.unwrap().commit().await.unwrap();
     assert_eq!(left(&at).await, [70, 0, 40]);
 }
@@ -88,7 +88,7 @@ async fn what_the_others_deny_is_denied_and_charged_to_none(at: Fixture) {
         let denied = error.denied().unwrap();
         let violated: Vec<_> = denied.violated().map(|status| status.limit.name().as_str()).collect();
         assert_eq!(violated, ["tokens"]);
-        // One token comes back in 36 seconds; `seen` would take longer.
+        // One token takes 36 seconds. `seen` would take longer.
         assert_eq!(denied.retry_after(), Some(Duration::from_secs(36) * u32::try_from(cost - 1).unwrap()));
     }
     assert_eq!(left(&at).await, [1, 0, 40]);
@@ -111,7 +111,7 @@ async fn more_is_granted_all_the_same(at: Fixture) {
     lease.consume("other", 500).await.unwrap();
     assert_eq!(short(&lease)[1], ("other", 46, 500));
     assert!(lease.consume("tokens", 97).await.is_err());
-    // It would have ended there.
+    // With enforced limits, the request would have ended at the first denial, so later use is not charged to them.
     lease.settle("seen", 30).unwrap();
     lease.commit().await.unwrap();
     assert_eq!(left(&at).await, [96, 2, 46]);

@@ -1,5 +1,5 @@
-//! Random histories of several limiters on a bucket that is split meanwhile: all shards together never
-//! hold more than one perfect bucket that was charged the same, and no token is lost without trouble.
+//! Random histories of several limiters on a bucket that is being split. All shards together never hold more than one
+//! perfect bucket that was charged the same. Without faults no token is lost.
 
 use std::{
     sync::{Arc, Mutex},
@@ -19,16 +19,17 @@ use super::fixture::{START, key};
 const CAPACITY: i128 = 64;
 const AMOUNT: i128 = 7;
 const PERIOD: i128 = 900;
-/// The refill of so many ms may be spent above the capacity, once.
+/// The refill of this many ms may be spent above the capacity, once.
 const SLACK: i128 = 100;
-/// Units in which nothing has to be rounded: a millitoken times the period times the most shards.
+/// The largest number of shards. Amounts are counted in millitokens · period · `MOST`, a unit that never needs
+/// rounding.
 const MOST: i128 = 32;
 
 fn limit() -> Limit {
     Limit::custom("tokens", CAPACITY as u64, AMOUNT as u64, Duration::from_millis(PERIOD as u64)).unwrap()
 }
 
-/// A memory store that checks after every write, and loses some of them.
+/// A memory store that checks after every write, and loses some writes.
 #[derive(Debug)]
 struct Checked {
     inner: MemoryStore,
@@ -39,12 +40,12 @@ struct Checked {
 #[derive(Debug)]
 struct State {
     rng: Rng,
-    /// How many of a hundred writes meet with trouble.
+    /// Percentage of writes that fail in some way.
     trouble: u32,
-    /// What one perfect bucket would hold, and when.
+    /// Level of one perfect bucket, and the time of that level.
     perfect: i128,
     at: i64,
-    /// What all shards have consumed, millitokens.
+    /// Millitokens that all shards have consumed.
     consumed: i128,
     splits: u32,
 }
@@ -61,7 +62,7 @@ impl Checked {
         (0..32).map_while(read).collect()
     }
 
-    /// Whether this write gets through, and whether its answer does.
+    /// Returns the error with which this write fails, if any, and true if its answer arrives.
     fn weather(&self) -> (Option<StoreErrorKind>, bool) {
         let mut state = self.state.lock().unwrap();
         if state.rng.u32(0..100) >= state.trouble {
@@ -86,7 +87,7 @@ impl Checked {
         if answered { outcome } else { Err(StoreError::new(StoreErrorKind::Unknown, "its answer is lost")) }
     }
 
-    /// Does a write, and compares all shards with the perfect bucket.
+    /// Executes a write, and compares all shards with the perfect bucket.
     fn check<T>(&self, write: impl FnOnce() -> T) -> T {
         let mut state = self.state.lock().unwrap();
         let result = write();
@@ -98,7 +99,7 @@ impl Checked {
         state.perfect = state.perfect.min(full);
         (state.at, state.consumed) = (now, consumed);
         let held: i128 = shards.iter().map(|shard| held(shard, now)).sum();
-        // What several processes allow each other, once.
+        // The amount that several processes may spend above the capacity, once.
         let slack = SLACK * AMOUNT * 1000 * MOST;
         assert!(held <= state.perfect + slack, "minted: {held} of {} in {shards:?}", state.perfect);
         result
@@ -120,7 +121,7 @@ impl Checked {
     }
 }
 
-/// What a shard holds at `now`, in units.
+/// Returns the level of a shard at `now`, in units.
 fn held(shard: &BucketState, now: i64) -> i128 {
     let (limit, count) = (&shard.limits[0], i128::from(shard.shard_count));
     let refill = i128::from(shard.age(now)) * AMOUNT * 1000 + i128::from(limit.level.remainder);
@@ -150,7 +151,7 @@ impl Store for Checked {
     }
 }
 
-/// The answer of a store that is never late.
+/// Returns the result of a future of the memory store, which is ready at the first poll.
 fn now<T>(mut future: StoreFuture<'_, T>) -> Result<T, StoreError> {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match future.as_mut().poll(&mut context) {
@@ -212,7 +213,8 @@ async fn history(seed: u64, trouble: u32) -> u32 {
                 store.split().await;
             }
             _ => {
-                // Time stands still for what is on its way: a write bears the time at which it is done.
+                // The clock does not move while writes are in flight, so each write is executed at the time that it
+                // carries.
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 clock.advance(Duration::from_millis(rng.u64(0..1500)));
             }
@@ -230,7 +232,7 @@ async fn history(seed: u64, trouble: u32) -> u32 {
     store.state.lock().unwrap().splits
 }
 
-/// What was not used comes back: after the time to fill, all shards together are full.
+/// Fails if all shards together are not full after the time to fill.
 async fn assert_nothing_lost(store: &Checked) {
     if store.shards().is_empty() {
         return;

@@ -1,4 +1,5 @@
-//! Buckets of several shards: charged, settled, drawn from together, and split when one item is not enough.
+//! Buckets of several shards: how they are charged and settled, how a cost is drawn from several shards, and when a
+//! bucket is split.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -20,13 +21,13 @@ struct World {
     clock: ManualClock,
 }
 
-/// 100 tokens, one a second.
+/// 100 tokens, refilled at one a second.
 fn limit() -> Limit {
     Limit::custom("tokens", 100, 1, Duration::from_secs(1)).unwrap()
 }
 
 impl World {
-    /// A bucket of `shards` shards that holds `tokens` in all.
+    /// Creates a bucket of `shards` shards that holds `tokens` in all.
     async fn new(shards: u32, tokens: u64) -> Self {
         Self::with(shards, tokens, |settings| settings).await
     }
@@ -57,11 +58,11 @@ impl World {
         self.table.split("user", "api", shard_count).await
     }
 
-    /// Leaves the item as thousands of writes a second do, and one more a second later.
+    /// Leaves the item as thousands of writes a second would, with one more write a second later.
     async fn writes_too_often(&self) {
         self.acquire(1).await.unwrap().commit().await.unwrap();
         for second in 1..=3 {
-            // 1000 writes of others in a second, which took something and gave it back but for a thousandth.
+            // Other processes wrote 1000 times in a second. They took tokens and gave back all but a thousandth.
             self.clock.advance(Duration::from_secs(1));
             let writes = [("b_wcu_tc", n(second * 1_000_000)), ("b_tokens_tc", n(10_000 + second))];
             self.change(0, &writes).await;
@@ -75,7 +76,7 @@ impl World {
         self.limiter.acquire("user", "api").limits(limit()).cost("tokens", tokens).await
     }
 
-    /// Millitokens of the shards as the table has them.
+    /// Returns the level of each shard in the table, in millitokens.
     async fn raw(&self) -> Vec<i64> {
         let mut raw = Vec::new();
         for shard in 0..32 {
@@ -156,13 +157,13 @@ async fn all_shards_are_charged_and_refilled_as_one_bucket() {
     }
     assert_eq!(world.raw().await, [0, 0, 0, 0]);
     let denied = world.acquire(1).await.unwrap_err();
-    // Each shard may have given up a fraction of a millitoken.
+    // Each shard may have lost a fraction of a millitoken.
     let wait = denied.denied().unwrap().retry_after().unwrap();
     assert!((1000..=1004).contains(&wait.as_millis()), "drawn from all of them: {wait:?}");
     for lease in leases {
         lease.commit().await.unwrap();
     }
-    // One of them got an expiry, for which its anchor had to move by a millisecond.
+    // One shard was given an expiry. That write moved its anchor by a millisecond.
     world.clock.advance(Duration::from_millis(40_001));
     let available = world.limiter.available("user", "api").limits(limit()).cost("tokens", 40).await.unwrap();
     assert!(available.is_available());
@@ -199,7 +200,7 @@ async fn a_cost_above_a_shard_is_drawn_from_several_and_given_back_to_them() {
     lease.rollback().await.unwrap();
     assert_eq!(world.raw().await, [20_000; 4]);
 
-    // A wait that was told suffices.
+    // Waiting as long as the denial states is enough.
     let denied = world.acquire(90).await.unwrap_err();
     let wait = denied.denied().unwrap().retry_after().unwrap();
     world.clock.advance(wait - Duration::from_millis(1));
@@ -252,7 +253,7 @@ async fn a_first_shard_that_is_missing_beside_others_begins_empty() {
     }
     assert_eq!(granted, 50, "what the other one held");
     assert_eq!(world.raw().await, [0, 0]);
-    // Alone, it is a new bucket.
+    // If all shards are gone, a new bucket begins.
     world.delete(0).await;
     world.delete(1).await;
     world.limiter.config().invalidate();
@@ -309,7 +310,7 @@ async fn no_shard_of_several_may_be_smaller_than_what_another_one_was_asked_for(
         for shard in [0, 1] {
             world.change(shard, &[("b_wcu_tc", n(round * 5_000_000))]).await;
         }
-        // Of both shards: neither holds all of them.
+        // The requests use both shards, because neither holds all the tokens.
         let mut leases = Vec::new();
         while let Ok(lease) = world.acquire(1).await {
             leases.push(lease);
@@ -327,7 +328,7 @@ async fn no_shard_of_several_may_be_smaller_than_what_another_one_was_asked_for(
 async fn what_a_lease_gives_back_is_drawn_from_at_once() {
     for _ in 0..4 {
         let world = World::with(2, 100, |settings| settings.flush_after(Duration::from_secs(60))).await;
-        // It is not written, and nobody else would write it for a minute.
+        // The give-back is not written, and the next flush would be in a minute.
         drop(world.acquire(50).await.unwrap().rollback());
         world.acquire(90).await.unwrap().commit().await.unwrap();
         assert_eq!(world.raw().await.iter().sum::<i64>(), 10_000);
@@ -354,11 +355,11 @@ async fn a_throttled_item_is_split() {
     world.table.proxy.add_fault(throttled);
     world.acquire(1).await.unwrap().commit().await.unwrap();
     assert_eq!(world.raw().await.len(), 2);
-    // And a token came back meanwhile.
+    // One token was refilled meanwhile.
     assert_eq!(world.raw().await.iter().sum::<i64>(), 98_000);
 }
 
-/// It asks for more than one shard holds.
+/// Asserts that a cost above the tokens of one shard is charged once, despite the faults.
 async fn draws_once(faults: impl IntoIterator<Item = Fault>, sent: u64) {
     let world = World::new(2, 100).await;
     for fault in faults {
@@ -384,7 +385,7 @@ async fn a_transaction_whose_answer_is_lost_is_charged_once() {
     draws_once([Fault::lose_response()], 2).await;
     draws_once([Fault::lose_response(), Fault::refuse()], 3).await;
     draws_once([Fault::replace_answer(failed()), Fault::lose_response()], 3).await;
-    // The last one is refused, but the first was not: a look tells.
+    // The last try is refused, but the first was executed. A read shows that.
     draws_once([Fault::lose_response(), Fault::answer(ErrorAnswer::transaction_canceled(["TransactionConflict"]))], 2)
         .await;
     draws_once([(); 4].map(|()| Fault::lose_response()), 4).await;

@@ -1,4 +1,4 @@
-//! The breaker as it is set by default, before a store that is silent, slow, or down. In virtual time.
+//! The circuit breaker with its default settings, in front of a store that is silent, slow or down. In virtual time.
 
 use std::{future::IntoFuture, sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ fn is_open(result: &Result<Lease, Error>) -> bool {
     matches!(result, Err(Error::Unavailable(Unavailable::BreakerOpen)))
 }
 
-/// So many callers, each asking again as soon as it is told something. How long until one is told that it is open.
+/// Keeps `callers` requests in flight. Returns the time until a request fails because the breaker is open.
 async fn opens_after(at: &Arc<Setting>, callers: usize, ask: impl Fn(&Setting, &str) -> Acquire) -> Duration {
     let begun = Instant::now();
     let mut asked = JoinSet::new();
@@ -70,7 +70,7 @@ async fn a_store_that_fails_is_asked_after_50_ms_and_then_less_and_less_often() 
     assert!(pauses.len() > 15, "{pauses:?}");
     for (n, pause) in pauses.iter().enumerate() {
         let least = (50 << n.min(10)).min(1000);
-        // Up to half as long again, and a few ms until somebody asks.
+        // A pause is up to half longer, and a few ms pass until the next request.
         assert!((least..=least * 3 / 2 + 4).contains(pause), "{n}: {pauses:?}");
     }
     at.store.fail("create", None);
@@ -84,7 +84,7 @@ async fn look_ups_that_fail_say_why() {
     let at = Setting::new(NEVER);
     let error = at.ask("first").await.unwrap_err();
     assert!(matches!(error, Error::Unavailable(Unavailable::Deadline)), "{error:?}");
-    // The look-up's own deadline comes first.
+    // The look-up has a deadline of its own, which comes first.
     let error = at.ask("second").deadline(Duration::from_secs(3)).await.unwrap_err();
     assert!(matches!(error, Error::Unavailable(Unavailable::Deadline)), "{error:?}");
     let at = Setting::new(Duration::ZERO);
@@ -102,7 +102,7 @@ async fn a_store_that_answers_too_late_is_not_down() {
     for first in [5, 400] {
         let at = Arc::new(Setting::new(Duration::from_millis(first)));
         at.alone("before").deadline(Duration::from_secs(5)).await.unwrap().commit();
-        // Nothing is heard of a store that nobody asks.
+        // The limiter knows nothing about a store that it has not called.
         sleep(Duration::from_secs(60)).await;
         at.store.take(Duration::from_millis(400));
         let until = Instant::now() + Duration::from_secs(10);
@@ -140,8 +140,8 @@ async fn transactions_that_fail_by_their_number_do_not_open_it() {
     }
 }
 
-/// Throttling of an hour ago says nothing about a store that is silent now: its requests miss their deadlines, and the
-/// breaker hears of it.
+/// A bucket that was throttled an hour ago does not hide that the store is silent now: its requests miss their
+/// deadlines, and the breaker counts that.
 #[tokio::test(start_paused = true)]
 async fn a_bucket_that_was_throttled_long_ago_finds_out_as_well() {
     let at = Arc::new(Setting::new(Duration::from_millis(5)));
@@ -156,7 +156,8 @@ async fn a_bucket_that_was_throttled_long_ago_finds_out_as_well() {
     assert!(after <= Duration::from_millis(1_300), "{after:?}");
 }
 
-/// A store that throttles answers. It is not silent, however many transactions miss their deadlines meanwhile.
+/// A throttled transaction is an answer. The store is not silent, even if many transactions miss their deadlines
+/// meanwhile.
 #[tokio::test(start_paused = true)]
 async fn transactions_that_are_throttled_are_answers() {
     let at = Arc::new(Setting::new(Duration::from_millis(5)));
@@ -167,7 +168,7 @@ async fn transactions_that_are_throttled_are_answers() {
     let mut asked = JoinSet::new();
     for task in 0..10 {
         let at = at.clone();
-        // So that one of them is always under way.
+        // The starts are spread, so that a transaction is always in flight.
         asked.spawn(async move {
             sleep(Duration::from_millis(task * 20)).await;
             for _ in 0..20 {
@@ -183,7 +184,8 @@ async fn transactions_that_are_throttled_are_answers() {
     assert!(at.is_closed());
 }
 
-/// A call that hangs has the only place: a look-up does not wait for it to be told that the breaker is open.
+/// A call that hangs holds the only place. A look-up fails at once because the breaker is open, and does not wait for
+/// the place.
 #[tokio::test(start_paused = true)]
 async fn while_it_is_open_nobody_waits_for_a_place() {
     let at = Arc::new(Setting::with(NEVER, |builder| builder.max_store_calls(1).store_deadline(PATIENT)));

@@ -23,7 +23,7 @@ fn limits() -> [Limit; 2] {
     [Limit::per_second("fast", FAST as u64), Limit::custom("slow", 10, 1, Duration::from_millis(10_000)).unwrap()]
 }
 
-/// Asks for one token of `limit` again and again until `end`, whenever there should be one.
+/// Acquires a token of `limit` again and again until `end`, each time that one should be available.
 async fn saturate(limiter: RateLimiter, limit: &'static str, end: Instant, granted: Arc<AtomicI64>) {
     let other = if limit == "fast" { "slow" } else { "fast" };
     while Instant::now() < end {
@@ -42,18 +42,17 @@ async fn saturate(limiter: RateLimiter, limit: &'static str, end: Instant, grant
     }
 }
 
-/// The slow limit's millitokens, left at `now` and spent.
+/// Returns the millitokens of the slow limit: those left at `now` and those spent.
 fn slow_tokens(item: &std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>, now: i64) -> i64 {
     level(item, "slow", now) + integer(item, "b_slow_tc")
 }
 
-/// Saturates both limits from `tasks` tasks of one limiter, and now and then from another limiter
-/// that sees the bucket rarely.
+/// Saturates both limits from `tasks` tasks of one limiter. If `with_another`, a second limiter uses the bucket rarely.
 async fn saturated(tasks: usize, with_another: bool) {
     let table = Table::create().await;
     let settings = || RateLimiter::builder().deadline(Duration::from_secs(20));
     let limiter = table.limiter(settings()).await;
-    // Empty from the beginning: from now on nothing is cut.
+    // The bucket is empty from the beginning, so no refill is cut at the capacity.
     let lease = limiter.acquire("user", "api").limits(limits()).cost("fast", FAST as u64).cost("slow", 10).await;
     lease.unwrap().commit();
     let (before, began) = (table.item("user", "api").await.unwrap(), SystemClock.now());
@@ -105,10 +104,10 @@ async fn saturated(tasks: usize, with_another: bool) {
     assert_eq!(integer(&after, "b_fast_tc") - integer(&before, "b_fast_tc"), fast * 1000);
     assert_eq!(integer(&after, "b_slow_tc") - integer(&before, "b_slow_tc"), slow * 1000);
     assert!(fast * 1000 >= due * 995, "{fast} of {due}");
-    // Never more than time has brought: the bucket was empty.
+    // The bucket was empty, so grants cannot exceed the refill.
     assert!(fast * 1000 <= (elapsed + 1000) * FAST, "{fast} in {elapsed} ms");
     assert!(slow * SLOW_PERIOD <= elapsed + 1000, "{slow} in {elapsed} ms");
-    // A millitoken comes in 10 ms.
+    // A millitoken takes 10 ms.
     let brought = slow_tokens(&after, now) - slow_tokens(&before, began);
     assert!(brought * 10 <= elapsed + 10, "{brought} in {elapsed} ms");
     assert!(brought * 10_000 >= elapsed * 995, "{brought} in {elapsed} ms");

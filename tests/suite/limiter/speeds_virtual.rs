@@ -14,14 +14,14 @@ use super::{
     ledger::Ledger,
 };
 
-/// A rate in tokens per so many milliseconds, and how often somebody looks.
+/// Rates as tokens per milliseconds, and how often the limiters try.
 #[derive(Clone, Debug)]
 struct Speeds {
     fast: (u64, u64),
     slow: (u64, u64),
-    /// Milliseconds between tries, in turn.
+    /// Milliseconds between tries, used in turn.
     pauses: Vec<u64>,
-    /// Every how many turns the other limiter tries.
+    /// The other limiter tries once in this many turns.
     other: usize,
 }
 
@@ -36,7 +36,7 @@ fn speeds() -> impl Strategy<Value = Speeds> {
     })
 }
 
-/// Takes all that is there, token by token of one limit.
+/// Takes all available tokens of one limit, one by one. Returns their number.
 async fn drain(limiter: &RateLimiter, limits: &[Limit; 2], limit: &str) -> i64 {
     let mut granted = 0;
     loop {
@@ -55,7 +55,7 @@ async fn drain(limiter: &RateLimiter, limits: &[Limit; 2], limit: &str) -> i64 {
     }
 }
 
-/// Time passes for buckets, and for gates that space their writes.
+/// Advances the time of the buckets, and of the gates, which space their writes.
 async fn pass(clock: &ManualClock, time: Duration) {
     clock.advance(time);
     tokio::time::advance(time).await;
@@ -67,7 +67,7 @@ async fn saturated(speeds: Speeds) {
     let limit = |name, capacity, (amount, period)| {
         Limit::custom(name, capacity, amount, Duration::from_millis(period)).unwrap()
     };
-    // Room for more than comes between two tries.
+    // The capacity exceeds the refill between two tries.
     let limits = [limit("fast", 200, speeds.fast), limit("slow", 5, speeds.slow)];
     let limiters = [(); 2].map(|()| settings(&clock).build_shared(ledger.clone()).unwrap());
     let mut granted = [0; 2];
@@ -84,7 +84,7 @@ async fn saturated(speeds: Speeds) {
     for (limit, granted) in ["fast", "slow"].into_iter().zip(granted) {
         assert_eq!(ledger.net(limit), granted * 1000);
     }
-    // One of the two is as good as new to this bucket: what it may not know is at most a second old.
+    // One of the limiters has not used the bucket for long. What it knows is at most a second old.
     pass(&clock, Duration::from_secs(1)).await;
     for limit in ["fast", "slow"] {
         let left = ledger.perfect(limit);

@@ -1,4 +1,4 @@
-//! What newer peers stamp on buckets and configs: obeyed, or refused by name, and kept.
+//! Attributes that newer peers write to buckets and configs: they are obeyed, or refused by name, and always kept.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tower::ServiceExt;
 
 use super::fixture::{STACK, START, Table, integer, settings};
 
-/// A table, a limiter on it, and a bucket of 10 tokens that regains one a minute.
+/// A table, a limiter on it, and a bucket of 10 tokens that refills one a minute.
 struct World {
     table: Table,
     limiter: RateLimiter,
@@ -26,7 +26,7 @@ struct World {
 impl World {
     async fn new() -> Self {
         let (clock, table) = (ManualClock::at(START), Table::create().await);
-        // Everything is asked for: nothing is denied from memory.
+        // No denial comes from memory, so each request reaches the store.
         let limiter = table.limiter(settings(&clock).deny_from_memory(Duration::ZERO)).await;
         let world = Self { table, limiter, clock };
         world.acquire(1).await.unwrap().commit().await.unwrap();
@@ -38,7 +38,7 @@ impl World {
         self.limiter.acquire("user", "api").limits(limit).cost("tokens", tokens).await
     }
 
-    /// Sets an attribute of the bucket as a peer does; `None` removes it.
+    /// Sets an attribute of the bucket as a peer would; `None` removes it.
     async fn stamp(&self, attribute: &str, value: Option<AttributeValue>) {
         let mut item = self.table.item("user", "api").await.expect("there is a bucket");
         match value {
@@ -52,7 +52,7 @@ impl World {
         self.table.item("user", "api").await.unwrap().contains_key(attribute)
     }
 
-    /// Tokens and consumption of the bucket, whole.
+    /// Returns the tokens and the consumption of the bucket, in whole tokens.
     async fn raw(&self) -> (i64, i64) {
         let item = self.table.item("user", "api").await.unwrap();
         (integer(&item, "b_tokens_tk") / 1000, integer(&item, "b_tokens_tc") / 1000)
@@ -84,10 +84,10 @@ async fn a_disabled_bucket_refuses_everything_until_it_is_enabled() {
         assert_eq!(error.to_string(), "api is disabled for user");
     }
     assert_eq!(world.raw().await, (7, 3), "nothing was charged");
-    // What was granted before is settled all the same.
+    // A lease that was granted before is settled nevertheless.
     lease.rollback().await.unwrap();
     assert_eq!(world.raw().await, (9, 1));
-    // So are limits stored, and deleted.
+    // Stored limits can be set and deleted too.
     let own = ConfigScope::entity_resource("user", "api").unwrap();
     world.limiter.config().set(own.clone(), [Limit::per_minute("rpm", 10)]).await.unwrap();
     assert!(world.limiter.config().delete(&own).await.unwrap());
@@ -125,7 +125,7 @@ async fn a_bypassed_bucket_admits_without_charging() {
     other.rollback().await.unwrap();
     assert_eq!(world.raw().await, (9, 409));
 
-    // It ends by itself.
+    // The bypass ends at its time.
     world.advance(5_000);
     assert!(world.acquire(10).await.unwrap_err().denied().is_some());
     drop(world.acquire(9).await.unwrap());
@@ -141,12 +141,12 @@ async fn a_bypass_that_is_gone_is_noticed_by_the_next_write() {
     assert!(world.acquire(10).await.unwrap_err().denied().is_some());
     let mixed = world.acquire(3).await.unwrap();
     assert_eq!(world.raw().await.0, 6);
-    // A stamp that never was a time is none.
+    // A stamp that is not a time has no effect.
     world.stamp("bypass", YES).await;
     world.acquire(1).await.unwrap().commit().await.unwrap();
     assert_eq!(world.raw().await.0, 5);
 
-    // Never mint: the bypassed lease gives nothing back, the other one what it was charged.
+    // To mint nothing, the bypassed lease gives nothing back. The other one gives back its charge.
     lease.rollback().await.unwrap();
     assert_eq!(world.raw().await.0, 5);
     mixed.rollback().await.unwrap();
@@ -197,7 +197,7 @@ async fn only_the_soft_limit_of_several_is_waived() {
 #[tokio::test]
 async fn an_overfull_bucket_is_cut_before_it_is_spent() {
     let world = World::new().await;
-    // As a peer's credit that did not fit leaves it.
+    // A peer's credit that did not fit leaves the bucket like this.
     world.stamp("b_tokens_tk", n(25_000)).await;
     world.stamp("vu", n(0)).await;
     world.advance(1);
@@ -205,7 +205,7 @@ async fn an_overfull_bucket_is_cut_before_it_is_spent() {
     assert_eq!(world.raw().await.0, 6);
     assert!(!world.has("vu").await);
 
-    // Also where the limiter learns of it by its own refused write, and where there is little.
+    // The stamp is removed too if the limiter learns of it from its refused write, and if the bucket holds little.
     world.stamp("b_tokens_tk", n(3_000)).await;
     world.stamp("vu", n(0)).await;
     assert!(world.acquire(4).await.unwrap_err().denied().is_some());
@@ -234,7 +234,7 @@ async fn schedules_are_refused_by_name_and_kept() {
         let world = World::new().await;
         let lease = world.acquire(2).await.unwrap();
         world.stamp(attribute, s("1|0 9 * * *|x0.5")).await;
-        // A peer says so with every schedule.
+        // A peer sets `vu` with every schedule.
         world.stamp("vu", n(0)).await;
         for tokens in [1, 0] {
             match world.acquire(tokens).await.unwrap_err() {
@@ -242,7 +242,7 @@ async fn schedules_are_refused_by_name_and_kept() {
                 error => panic!("{attribute}: {error}"),
             }
         }
-        // Settled without a refill, whose rate is not known.
+        // The give-back is written without a refill, because the rate is not known.
         world.advance(600_000);
         lease.rollback().await.unwrap();
         assert_eq!(world.raw().await, (9, 1), "{attribute}");
@@ -297,7 +297,7 @@ async fn a_config_can_disable_and_the_next_level_can_enable() {
     acquire("vip").await.unwrap();
     assert!(matches!(acquire("new").await.unwrap_err(), Error::Disabled(_)));
 
-    // Setting limits is not enabling.
+    // Setting limits does not enable the resource.
     config.set(api(), limits).await.unwrap();
     assert_eq!(config.get(&api()).await.unwrap().unwrap().disabled, Some(true));
     assert!(matches!(acquire("new").await.unwrap_err(), Error::Disabled(_)));

@@ -1,5 +1,5 @@
-//! A store that throttles every write: a request that the next write would come too late for has no decision, and is
-//! told when to try again. In virtual time.
+//! A store that throttles every write. If the next write would come after a request's deadline, the request gets no
+//! decision and is told when to try again. In virtual time.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use super::crowd::Setting;
 
 const ROUND_TRIP: Duration = Duration::from_millis(5);
 
-/// The default.
+/// The default deadline.
 const DEADLINE: Duration = Duration::from_millis(250);
 
-/// 60 tokens, one a second.
+/// 60 tokens, refilled at one a second.
 fn setting() -> Setting {
     Setting { limit: Limit::per_minute("tokens", 60), ..Setting::new(ROUND_TRIP) }
 }
@@ -26,14 +26,14 @@ async fn spend(at: &Setting, cost: u64) {
     ask(at, cost).await.unwrap().commit().await.unwrap();
 }
 
-/// Throttles writes from now on, or not.
+/// Starts or stops throttling writes.
 fn throttle(at: &Setting, throttles: bool) {
     for what in ["create", "update"] {
         at.store.fail(what, throttles.then_some(StoreErrorKind::Busy));
     }
 }
 
-/// The time to try again, and when that was told.
+/// Returns the retry time that the error states, and how long the request took.
 async fn throttled(acquire: Acquire) -> (Duration, Duration) {
     let begun = Instant::now();
     match acquire.await.map(Lease::commit) {
@@ -44,7 +44,7 @@ async fn throttled(acquire: Acquire) -> (Duration, Duration) {
     }
 }
 
-/// A limit that has room is never named as short.
+/// A limit that has enough tokens is never reported as short.
 #[tokio::test(start_paused = true)]
 async fn what_the_bucket_holds_has_no_decision_before_the_deadline() {
     for (deadline, cost) in [(DEADLINE, 1), (DEADLINE, 50), (Duration::from_millis(60), 1)] {
@@ -65,19 +65,19 @@ async fn what_the_bucket_does_not_hold_is_denied_by_arithmetic() {
     let at = setting();
     spend(&at, 60).await;
     throttle(&at, true);
-    // A token a second: it is known to be short.
+    // One token a second: the limiter knows that the bucket is short.
     let begun = Instant::now();
     let denied = ask(&at, 3).await.unwrap_err();
     assert!(begun.elapsed().is_zero());
     let wait = denied.denied().unwrap().retry_after().unwrap();
     assert!((2_900..=3_000).contains(&wait.as_millis()), "{wait:?}");
     tokio::time::sleep(wait).await;
-    // By then it has what was asked for, but nobody can write.
+    // By then the bucket has enough tokens, but no write succeeds.
     let (_, after) = throttled(ask(&at, 3)).await;
     assert!(after <= DEADLINE, "{after:?}");
 }
 
-/// Of a bucket that was never seen nobody knows when it will have what is asked for.
+/// A bucket that was never seen has no known time at which it will have the tokens.
 #[tokio::test(start_paused = true)]
 async fn what_was_never_seen_is_not_denied() {
     let at = setting();

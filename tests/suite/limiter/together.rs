@@ -24,7 +24,7 @@ struct World {
     clock: ManualClock,
 }
 
-/// 100 tokens, one a second.
+/// 100 tokens, refilled at one a second.
 fn limit() -> Limit {
     Limit::custom("tokens", 100, 1, Duration::from_secs(1)).unwrap()
 }
@@ -48,7 +48,7 @@ impl World {
         Self { table, limiter, clock }
     }
 
-    /// Of which both buckets have been used.
+    /// Creates a world in which both buckets have been used.
     async fn used() -> Self {
         let world = Self::new().await;
         world.spend("ann", 1).await.unwrap();
@@ -64,7 +64,7 @@ impl World {
         Ok(())
     }
 
-    /// Millitokens and net consumption of a bucket.
+    /// Returns the millitokens and the net consumption of a bucket.
     async fn raw(&self, entity: &str) -> (i64, i64) {
         let item = self.item(entity).await;
         (level(&item, "tokens", self.clock.now()), integer(&item, "b_tokens_tc"))
@@ -84,7 +84,7 @@ impl World {
         self.table.proxy.count("TransactWriteItems")
     }
 
-    /// Single writes, transactions, reads.
+    /// Returns the number of single writes, transactions and reads.
     fn counts(&self) -> [u64; 3] {
         [self.table.writes(), self.transactions(), self.table.reads()]
     }
@@ -100,7 +100,7 @@ async fn both_are_charged_in_one_round_trip() {
     let [writes, transactions, reads] = world.counts();
     assert_eq!([writes - before[0], transactions - before[1], reads - before[2]], [0, 10, 0]);
     assert_eq!([world.raw("ann").await, world.raw("org").await], [(79_000, 21_000); 2]);
-    // Long after: what was seen then is written to all the same.
+    // An old image of the buckets is enough for a transaction.
     world.clock.advance(Duration::from_secs(10));
     world.spend("ann", 2).await.unwrap();
     assert_eq!(world.counts()[1..], [transactions + 1, reads]);
@@ -111,7 +111,7 @@ async fn both_are_charged_in_one_round_trip() {
 async fn where_one_is_short_the_other_is_never_charged() {
     let world = World::used().await;
     world.spend("bob", 60).await.unwrap();
-    // Another process takes of the parent, and this one does not know.
+    // Another process takes tokens from the parent, and this one does not know.
     let other = world.table.limiter(settings(&world.clock)).await;
     other.acquire("org", "api").limits(limit()).cost("tokens", 30).await.unwrap().commit().await.unwrap();
     let before = world.table.writes();
@@ -202,7 +202,7 @@ async fn a_transaction_that_met_another_one_is_repeated() {
     assert_eq!([world.raw("ann").await, world.raw("org").await], [(89_000, 11_000); 2]);
 }
 
-/// A key of the transaction that is used too often is waited for, as with other writes.
+/// If a key of the transaction is throttled as hot, the transaction is repeated after a pause, as other writes are.
 #[tokio::test]
 async fn a_transaction_that_met_a_hot_key_is_repeated() {
     let world = World::used().await;
@@ -269,7 +269,7 @@ async fn changed_limits_are_carried() {
     }
 }
 
-/// A transaction alone would carry them only with what it takes: of a bucket that is short that is nothing.
+/// A transaction carries changed limits only with a charge, and a bucket that is short is charged nothing.
 #[tokio::test]
 async fn a_faster_refill_reaches_a_bucket_that_is_short() {
     let world = World::used().await;
@@ -308,7 +308,7 @@ async fn what_peers_have_stamped_is_obeyed() {
 
     world.stamp("ann", "b_tokens_soft", later).await;
     ask(&fresh, "ann", 80).await.unwrap().commit().await.unwrap();
-    // So long it may be denied from memory: a transaction shows no bucket.
+    // After this second no denial comes from memory. A transaction does not return the bucket's image.
     world.clock.advance(Duration::from_secs(1));
     ask(&fresh, "ann", 80).await.expect("it denies nothing").commit().await.unwrap();
     assert_eq!(world.raw("ann").await, (-60_000, 161_000));
@@ -329,7 +329,7 @@ async fn an_entity_without_a_parent_is_charged_as_ever() {
     assert_eq!(world.counts(), [before[0] + 1, before[1], before[2]]);
 }
 
-/// Of several processes, on several threads, each child in a transaction and without.
+/// Runs several processes on several threads. Each child is charged both with and without transactions.
 async fn share_what_the_parent_has(limiters: Vec<RateLimiter>) -> u64 {
     let mut tasks = Vec::new();
     for (number, limiter) in limiters.into_iter().enumerate() {
@@ -385,8 +385,8 @@ async fn transactions_of_a_store_in_memory_do_not_wait_for_each_other() {
     assert!((90..=100).contains(&granted), "{granted}");
 }
 
-/// One process alone is given no slack: it knows what its own transactions take, however late their answers come, beside
-/// settlements of the same buckets.
+/// A process that is alone gets no slack: it knows the consumption of its own transactions, even if their answers come
+/// late and settlements change the same buckets.
 #[tokio::test(start_paused = true)]
 async fn transactions_beside_settlements_are_no_other_process() {
     for (transact, update) in [(9, 0), (0, 9)] {

@@ -1,5 +1,4 @@
-//! A request that is polled once and then left alone: nobody and nothing depends on its caller.
-//! In virtual time.
+//! A request that is polled once and then left alone: no other request depends on its caller. In virtual time.
 
 use std::{
     future::{Future, poll_fn},
@@ -14,10 +13,10 @@ use tollgate::{Error, Lease, Limit, RateLimiter};
 
 use super::flaky::{Flaky, RuntimeClock};
 
-/// What a call of the store takes.
+/// The duration of a store call.
 const ROUND_TRIP: Duration = Duration::from_millis(10);
 
-/// More than anything here may take.
+/// Longer than anything here may take.
 const LONG: Duration = Duration::from_millis(500);
 
 type Acquiring = Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>;
@@ -46,7 +45,7 @@ async fn left(limiter: &RateLimiter) -> i64 {
         .available
 }
 
-/// Polls it once, and not again.
+/// Polls the request once.
 async fn start(acquiring: &mut Acquiring) {
     poll_fn(|context| {
         assert!(acquiring.as_mut().poll(context).is_pending());
@@ -68,7 +67,7 @@ async fn who_joins_does_not_depend_on_a_caller_that_is_not_polled() {
         start(&mut idle).await;
         acquire(&limiter).await.unwrap().commit();
         assert_eq!(left(&limiter).await, 80);
-        // It has its lease all the same, as soon as it asks.
+        // The idle request gets its lease as soon as it is polled again.
         idle.await.unwrap().commit();
     })
     .await;
@@ -112,7 +111,7 @@ async fn a_caller_that_is_dropped_cancels_nothing() {
         sleep(ROUND_TRIP / 2).await;
         drop(dropped);
         sleep(ROUND_TRIP * 2).await;
-        // It was written, and is given back.
+        // The charge was written, and is given back.
         assert_eq!((left(&limiter).await, store.calls()), (90, 3));
         limiter.shutdown().await;
         assert_eq!(store.calls(), 4);
@@ -121,7 +120,7 @@ async fn a_caller_that_is_dropped_cancels_nothing() {
     .await;
 }
 
-/// A settlement rides on a write that an idle caller has begun.
+/// A settlement is carried by a write that an idle caller has begun.
 #[tokio::test(start_paused = true)]
 async fn a_settlement_that_rides_along_does_not_depend_on_it_either() {
     in_a_task(async {

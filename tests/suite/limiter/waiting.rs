@@ -1,4 +1,4 @@
-//! Waiting for capacity: paused time runs from timer to timer, and every millisecond counts.
+//! Waiting for capacity. Paused time jumps from timer to timer, so each millisecond counts.
 
 use std::{
     future::IntoFuture,
@@ -38,7 +38,7 @@ fn gated() -> (RateLimiter, Arc<Flaky>) {
     (limiter.build_shared(store.clone()).unwrap(), store)
 }
 
-/// 10 tokens a second, at most 10 at a time.
+/// 10 tokens a second, at most 10 at once.
 fn limit() -> Limit {
     Limit::per_second("tokens", 10)
 }
@@ -51,7 +51,7 @@ async fn drain(limiter: &RateLimiter) {
     ask(limiter, 10).await.unwrap().commit().await.unwrap();
 }
 
-/// Who was granted when, in the order in which it happened.
+/// The requests that were granted, with their times, in order.
 #[derive(Clone)]
 struct Grants {
     start: Instant,
@@ -63,7 +63,7 @@ impl Grants {
         Self { start: Instant::now(), granted: Arc::default() }
     }
 
-    /// Lets somebody wait, behind those that wait already.
+    /// Spawns a request that waits behind those that already wait.
     async fn wait(&self, name: &'static str, acquire: Acquire) -> JoinHandle<Result<(), Error>> {
         let grants = self.clone();
         let task = tokio::spawn(async move {
@@ -81,14 +81,14 @@ impl Grants {
     }
 }
 
-/// Lets everybody go as far as they get.
+/// Lets all tasks run as far as they can.
 async fn settle() {
     for _ in 0..50 {
         tokio::task::yield_now().await;
     }
 }
 
-/// The wait that a denial tells.
+/// Returns the wait that a denial states, in ms.
 fn told(result: Result<Lease, Error>) -> u64 {
     let error = result.unwrap_err();
     let wait = error.denied().unwrap_or_else(|| panic!("{error:?}")).retry_after().unwrap();
@@ -133,7 +133,7 @@ async fn does_not_wait_where_the_tokens_are_there(limiter: RateLimiter) {
         ask(&limiter, 1).until_ready(LONG).await.unwrap().commit();
     }
     assert_eq!(start.elapsed(), Duration::ZERO);
-    // A wait of nothing is a denial.
+    // A request that may wait for 0 ms is denied.
     assert_eq!(told(ask(&limiter, 1).until_ready(Duration::ZERO).await), 100);
 }
 
@@ -187,7 +187,7 @@ async fn is_denied_at_once_where_it_would_take_longer(limiter: RateLimiter) {
     assert_eq!(told(ask(&limiter, 3).until_ready(ms(299)).await), 300);
     let grants = Grants::new();
     let first = grants.wait("first", ask(&limiter, 3).until_ready(ms(300))).await;
-    // Those before it count.
+    // The requests before this one count.
     assert_eq!(told(ask(&limiter, 2).until_ready(ms(499)).await), 500);
     let second = grants.wait("second", ask(&limiter, 2).until_ready(ms(510))).await;
     assert_eq!(start.elapsed(), Duration::ZERO);
@@ -207,12 +207,12 @@ async fn only_so_many_wait(limiter: RateLimiter) {
     let Error::QueueFull(full) = &error else { panic!("{error:?}") };
     assert_eq!((full.waiters, full.denied.retry_after()), (2, Some(ms(300))));
     assert_eq!(error.category(), tollgate::error::ErrorCategory::RateLimit);
-    // Others have lines of their own.
+    // Other buckets have their own queues.
     limiter.acquire("other", "api").limits(limit()).until_ready(LONG).max_waiters(2).await.unwrap().commit();
     for task in tasks {
         task.await.unwrap().unwrap();
     }
-    // There is room again.
+    // There is room in the queue again.
     let start = Instant::now();
     ask().await.unwrap().commit();
     assert!(start.elapsed() >= ms(90));
@@ -228,14 +228,14 @@ async fn one_that_goes_leaves_its_place(limiter: RateLimiter) {
     middle.abort();
     big.abort();
     settle().await;
-    // Who comes now finds what they gave back, and goes before one who was told a time already.
+    // A new request takes the tokens that were given back, and starts before one that already has a start time.
     let last = grants.wait("last", ask(&limiter, 1).until_ready(LONG).max_waiters(3)).await;
     for task in [small, last] {
         task.await.unwrap().unwrap();
     }
     let [("last", last), ("small", small)] = grants.all()[..] else { panic!("{:?}", grants.all()) };
     assert!((200..=202).contains(&last) && (1600..=1602).contains(&small), "{last} {small}");
-    // Nothing is charged for those that went.
+    // Requests that were dropped are charged nothing.
     drain(&limiter).await;
 }
 
@@ -307,7 +307,7 @@ async fn who_does_not_wait_is_denied_while_others_do(limiter: RateLimiter) {
     waiting.await.unwrap().unwrap();
 }
 
-/// Limiters over one store in memory, whatever their clocks are: their requests wait for the same buckets.
+/// Requests of limiters over one memory store wait in the same queue, even if their clocks differ.
 #[tokio::test(start_paused = true)]
 async fn limiters_that_share_a_store_in_memory_share_a_line() {
     let (store, clock) = (MemoryStore::new(), Arc::new(RuntimeClock::start()));
@@ -316,7 +316,7 @@ async fn limiters_that_share_a_store_in_memory_share_a_line() {
     drain(&one).await;
     let grants = Grants::new();
     let mut tasks = Vec::new();
-    // The small ones would overtake the big one in a line of their own.
+    // With a queue for each limiter, the small requests would overtake the big one.
     for (name, limiter, cost) in [("a", &one, 5), ("b", &other, 1), ("c", &one, 1), ("d", &third, 1)] {
         tasks.push(grants.wait(name, ask(limiter, cost).until_ready(LONG)).await);
     }
@@ -367,7 +367,7 @@ async fn a_wait_is_one_store_call() {
     assert!(together <= 11, "{together}");
 }
 
-/// They take their places together: each write carries all who came during the one before.
+/// Waiters reserve together: each write carries all requests that came during the one before.
 #[tokio::test(start_paused = true)]
 async fn a_line_moves_as_fast_as_the_bucket_refills() {
     let (limiter, store) = gated();
@@ -384,7 +384,7 @@ async fn a_line_moves_as_fast_as_the_bucket_refills() {
     assert!(store.calls() <= 10, "{}", store.calls());
 }
 
-/// Dropped while its write is on its way: it is given back when that lands.
+/// The request is dropped while its write is in flight. Its charge is given back when the write is answered.
 #[tokio::test(start_paused = true)]
 async fn what_was_granted_to_one_who_has_gone_is_given_back() {
     let (limiter, store) = gated();
@@ -415,7 +415,7 @@ async fn a_clock_that_the_test_moves_is_enough() {
     }
 }
 
-/// However the clock goes on: the wait that the arithmetic gave ends it, by the time of the runtime.
+/// The wait ends after the time that was computed, by the runtime's clock, even if the limiter's clock stands still.
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_stands_still_does_not_keep_anybody() {
     let clock = ManualClock::at(START);

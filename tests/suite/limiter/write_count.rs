@@ -27,7 +27,7 @@ async fn a_steady_acquire_is_one_update_and_no_read() {
     for number in 1..=50 {
         acquire().await.unwrap().commit();
         assert_eq!((table.puts(), table.updates()), (1, number));
-        // Refills that are due, whole seconds of them, and some that are not.
+        // Some refills are due in whole seconds, some are not.
         clock.advance(Duration::from_millis([100, 0, 7, 650, 2000][number as usize % 5]));
     }
     assert_eq!(table.reads(), reads);
@@ -93,7 +93,7 @@ async fn tasks_on_one_key_share_writes() {
     }
     let writes = table.writes() - before;
     println!("3200 acquires by 64 tasks: {writes} writes");
-    // 0.05 each.
+    // 0.05 writes for each acquire.
     assert!(writes <= 160, "{writes} writes");
     let item = table.item("user", "api").await.unwrap();
     assert_eq!(super::fixture::integer(&item, "b_rph_tc"), 3_201_000);
@@ -118,8 +118,8 @@ async fn differences_ride_on_the_next_write() {
     assert_eq!(super::fixture::integer(&item, "b_tokens_tc"), 35_000);
 }
 
-/// Two processes spend in a burst. A minute later the bucket is full, and neither expects that the other one has emptied
-/// it meanwhile. One token a second, 50 ms away.
+/// Two processes spend in a burst. A minute later the bucket is full, and neither process expects that the other one
+/// has emptied it meanwhile. One token a second; a call takes 50 ms.
 #[tokio::test(start_paused = true)]
 async fn a_key_that_is_seen_once_in_a_while_costs_one_write_each_time() {
     let store = Arc::new(Crowd::taking(Duration::from_millis(50)));
@@ -141,8 +141,8 @@ async fn a_key_that_is_seen_once_in_a_while_costs_one_write_each_time() {
     }
 }
 
-/// After a transaction that was refused, it is not known how old what was seen is: others are not expected to have
-/// spent for ever since.
+/// After a refused transaction the limiter does not know how old its image is. It must not assume that others have
+/// spent ever since.
 #[tokio::test(start_paused = true)]
 async fn nor_does_one_whose_transaction_was_refused_expect_the_worst() {
     let at = Setting::with(Duration::from_millis(50), |builder| builder.deadline(PATIENT));

@@ -1,4 +1,4 @@
-//! What is looked up once is known for a while: counted in calls.
+//! Results of look-ups are cached for a while. The tests count calls.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn what_is_known_costs_no_call_and_what_is_not_costs_one() {
         limiter.config().resolve("user", "api").await.unwrap().unwrap();
     }
     assert_eq!(table.calls() - before, 1);
-    // What is not there is known not to be, too.
+    // A negative result is cached too.
     let stats = limiter.config().cache_stats();
     assert_eq!((stats.misses, stats.hits, stats.entries), (1, 9, 1));
 }
@@ -67,7 +67,7 @@ async fn entries_are_refreshed_before_anybody_has_to_wait() {
     clock.advance(Duration::from_secs(9));
     config.resolve("user", "api").await.unwrap();
     table.proxy.until_count("BatchGetItem", 2).await;
-    // Another second later the first look-up would be too old.
+    // A second later the first look-up would be older than its TTL.
     while config.cache_stats().refreshes == 0 {
         tokio::task::yield_now().await;
     }

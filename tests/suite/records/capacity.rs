@@ -1,4 +1,4 @@
-//! What is left of a limit, over all entities of a resource.
+//! Usage of a limit over all entities of a resource.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ async fn all_entities_are_added_up_as_of_now(limiter: RateLimiter, clock: Manual
     assert_eq!((now.total_capacity, now.total_available, now.utilization_pct), (180, 0, 100.0));
     assert_eq!(now.entities[2].utilization_pct, 150.0);
 
-    // One a second, and none beyond the capacity.
+    // One token a second, up to the capacity.
     clock.advance(Duration::from_secs(45));
     let later = usage.resource_capacity(&resource("api"), &name("rpm")).await.unwrap();
     let available: Vec<_> = later.entities.iter().map(|row| row.available).collect();
@@ -68,7 +68,7 @@ async fn many_pages(limiter: RateLimiter, _: ManualClock) {
     assert_eq!(limiter.usage().buckets(&resource("api")).all().await.unwrap().len(), 250);
 }
 
-/// A peer has split the bucket: two shards of one entity, each with its part of the tokens.
+/// A peer has split the bucket into two shards, each with its part of the tokens.
 #[tokio::test]
 async fn shards_are_added_up_and_the_expired_left_out() {
     for provision in [CreateTable::new(), CreateTable::new().with_reference_projection()] {

@@ -1,4 +1,4 @@
-//! Entities whose parent is charged too: all or nothing.
+//! Entities whose parent is charged too: both buckets are charged or none.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ on_both!(
     consume_asks_both,
 );
 
-/// A key of 10 a minute in a project of 15.
+/// Creates keys with 10 tokens a minute in a project with 15.
 async fn project(limiter: &RateLimiter) {
     let entities = limiter.entities();
     entities.create(Entity::new(entity("project"))).await.unwrap();
@@ -58,7 +58,7 @@ async fn a_short_parent_denies_and_the_child_keeps_its_tokens(limiter: RateLimit
     let denied = error.denied().unwrap();
     let violated: Vec<_> = denied.violated().map(|status| status.owner).collect();
     assert_eq!((violated, denied.limits.len()), (vec![Owner::Parent], 2));
-    // 1 token at 15 a minute.
+    // One token at 15 a minute.
     assert_eq!(denied.retry_after(), Some(Duration::from_secs(4)));
     limiter.shutdown().await;
     assert_eq!((left(&limiter, "key-2").await, left(&limiter, "project").await), (10, 6));
@@ -111,7 +111,7 @@ async fn consume_asks_both(limiter: RateLimiter, _: ManualClock) {
     project(&limiter).await;
     limiter.acquire("key-2", "api").cost("rpm", 9).await.unwrap().commit().await.unwrap();
     let mut lease = limiter.acquire("key-1", "api").cost("rpm", 4).await.unwrap();
-    // The key has 6 left, the project 2.
+    // The key has 6 tokens left, the project 2.
     assert!(lease.consume("rpm", 3).await.unwrap_err().denied().is_some());
     lease.consume("rpm", 2).await.unwrap();
     lease.commit().await.unwrap();

@@ -1,4 +1,4 @@
-//! Entities: created, found, deleted with all that is theirs.
+//! Entities: created, found, and deleted with everything that belongs to them.
 
 use tollgate::{
     Error, RateLimiter,
@@ -42,13 +42,13 @@ async fn an_entity_is_created_once(limiter: RateLimiter, _: ManualClock) {
     assert_eq!(entities.get(&entity("key")).await.unwrap().unwrap().name, "key");
 }
 
-/// D7: the second start of the same process.
+/// The set-up code of a process runs a second time.
 async fn set_up_code_that_runs_twice_finds_what_it_has_created(limiter: RateLimiter, _: ManualClock) {
     let entities = limiter.entities();
     let wanted = || Entity::new(entity("key")).with_parent(entity("project")).cascading();
     let first = entities.ensure(wanted()).await.unwrap();
     assert_eq!(first.created_at, START / 1000);
-    // Others may have changed their minds: it stays as it is.
+    // A request with other attributes does not change the entity.
     for again in [wanted(), Entity::new(entity("key")).with_name("another")] {
         assert_eq!(entities.ensure(again).await.unwrap(), first);
     }
@@ -67,14 +67,14 @@ async fn deleting_takes_buckets_and_limits_along(limiter: RateLimiter, _: Manual
             limiter.acquire(id, used).cost("rpm", 5).await.unwrap().commit().await.unwrap();
         }
     }
-    // The entity, two configs, two buckets.
+    // The entity, two configs and two buckets.
     assert_eq!(entities.delete(&entity("key")).await.unwrap(), 5);
     assert_eq!(entities.get(&entity("key")).await.unwrap(), None);
     assert!(entities.buckets(&entity("key")).all().await.unwrap().is_empty());
     assert_eq!(config.get(&ConfigScope::Entity(entity("key"))).await.unwrap(), None);
     assert_eq!(config.entities_with_limits(Some(resource("api"))).all().await.unwrap(), [entity("key-2")]);
     assert_eq!(limiter.available("key", "api").await.unwrap().get("rpm").unwrap().available, 10);
-    // Nobody else's are touched.
+    // Records of other entities are not touched.
     assert_eq!(entities.buckets(&entity("key-2")).all().await.unwrap().len(), 2);
     assert_eq!(limiter.available("key-2", "api").await.unwrap().get("rpm").unwrap().available, 25);
     entities.delete(&entity("key-2")).await.unwrap();

@@ -13,7 +13,7 @@ use tollgate_testkit::Proxy;
 
 use crate::engine::TestEngine;
 
-/// An evening in March 2030, epoch ms: a store that looks at the clock finds nothing expired.
+/// An evening in March 2030, epoch ms. Engines that look at the real time find no item expired.
 pub(super) const START: i64 = 1_900_000_000_000;
 
 /// Runs each test body over memory and over the embedded engine.
@@ -43,7 +43,7 @@ pub(super) fn in_memory(clock: &ManualClock) -> RateLimiter {
 }
 
 pub(super) fn settings(clock: &ManualClock) -> Builder {
-    // The engine shares the machine with other tests.
+    // The deadlines are long because other tests run on the same machine.
     RateLimiter::builder()
         .clock(clock.clone())
         .deadline(Duration::from_secs(20))
@@ -52,7 +52,7 @@ pub(super) fn settings(clock: &ManualClock) -> Builder {
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// The item with `to` in the place of `from` wherever a text has it.
+/// Returns the item with `from` replaced by `to` in all its texts.
 pub(super) fn renamed(item: &Item, from: &str, to: &str) -> Item {
     let mut item = item.clone();
     for value in item.values_mut() {
@@ -63,7 +63,7 @@ pub(super) fn renamed(item: &Item, from: &str, to: &str) -> Item {
     item
 }
 
-/// A table on an engine, behind a proxy that counts.
+/// A table on an engine, behind a proxy that counts calls.
 pub(super) struct Table {
     pub(super) engine: TestEngine,
     pub(super) proxy: Proxy,
@@ -90,18 +90,18 @@ impl Table {
             .unwrap()
     }
 
-    /// The namespace's id.
+    /// Returns the id of the namespace.
     pub(super) async fn namespace(&self) -> String {
         let item = self.engine.item("limits", "_/SYSTEM#", "#NAMESPACE#default").await.unwrap();
         item["namespace_id"].as_s().unwrap().clone()
     }
 
-    /// An item of the namespace by the rest of its key.
+    /// Returns an item of the namespace by the rest of its key.
     pub(super) async fn item(&self, key: &str, sort_key: &str) -> Option<HashMap<String, AttributeValue>> {
         self.engine.item("limits", &format!("{}/{key}", self.namespace().await), sort_key).await
     }
 
-    /// All items whose partition key begins with `prefix`, from a scan of the table.
+    /// Returns all items whose partition key starts with `prefix`, from a scan of the table.
     pub(super) async fn items(&self, prefix: &str) -> Vec<Item> {
         let mut pages = self.engine.client().scan().table_name("limits").consistent_read(true).into_paginator().send();
         let mut items = Vec::new();
@@ -112,7 +112,7 @@ impl Table {
         items
     }
 
-    /// Puts items as they are, past the limiter and the proxy.
+    /// Puts items into the table, bypassing the limiter and the proxy.
     pub(super) async fn put_all(&self, items: Vec<Item>) {
         let client = self.engine.client();
         let put = |item: &Item| PutRequest::builder().set_item(Some(item.clone())).build().unwrap();
@@ -133,7 +133,7 @@ impl Table {
         }
     }
 
-    /// Calls so far, of any kind.
+    /// Returns the number of calls of any kind so far.
     pub(super) fn calls(&self) -> u64 {
         self.proxy.counts().values().sum()
     }

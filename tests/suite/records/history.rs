@@ -22,7 +22,7 @@ async fn changes_are_noted_newest_first(limiter: RateLimiter, clock: ManualClock
     config.delete(&scope).await.unwrap();
     clock.advance(Duration::from_secs(1));
     entities.delete(&entity("key")).await.unwrap();
-    // Nothing happens: nothing is noted.
+    // Calls that change nothing are not recorded.
     entities.delete(&entity("key")).await.unwrap();
     config.delete(&scope).await.unwrap();
 

@@ -1,4 +1,4 @@
-//! Stored limits, entities and history as the table has them, to the attribute.
+//! Items of stored limits, entities and history, compared attribute by attribute.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ fn number(number: i64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
-/// An item without its keys, which finding it has proved.
+/// Returns an item without its keys, which were needed to find it.
 async fn item(table: &Table, key: &str, sort_key: &str) -> Item {
     let mut item = table.item(key, sort_key).await.expect(sort_key);
     item.remove("PK");
@@ -148,7 +148,7 @@ async fn limits_that_mean_more_than_is_understood_are_refused_by_name() {
             update.send().await.unwrap();
         }
     };
-    // A dash says that there is no schedule.
+    // A dash means that there is no schedule.
     schedule("-").await;
     limiter.config().invalidate();
     limiter.acquire("user", "api").await.unwrap().commit();

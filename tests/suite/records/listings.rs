@@ -57,8 +57,8 @@ async fn children_and_configs_in_order(limiter: RateLimiter, _: ManualClock) {
     assert_eq!(config.entities_with_limits(Some(resource("api"))).all().await.unwrap(), ids);
 }
 
-/// A table with the rows that `first` makes of the entity `row-00000`, and as many more like them
-/// as there are `rows`; and how many calls a listing has cost so far.
+/// Returns a table with `rows` rows. `first` creates the records of the entity `row-00000`, and the other rows are
+/// copies of them. Also returns the limiter of the table.
 async fn filled(rows: usize, first: impl AsyncFn(&RateLimiter)) -> (Table, RateLimiter) {
     let table = Table::create().await;
     let limiter = table.limiter(&ManualClock::at(START)).await;
@@ -79,7 +79,7 @@ fn rows(count: usize) -> impl Iterator<Item = String> {
 #[tokio::test]
 async fn a_thousand_children() {
     let (table, limiter) = filled(1000, async |limiter| {
-        // A megabyte, DynamoDB's page, does not hold all of them.
+        // DynamoDB's page of a megabyte cannot hold all of them.
         let child = Entity::new(entity("row-00000")).with_parent(entity("project"));
         limiter.entities().create(child.with_metadata("note", "x".repeat(1200))).await.unwrap();
     })

@@ -1,5 +1,5 @@
-//! What is looked up for a cache is read for half the price; what this process has changed, or a bucket has shown to be
-//! changed, is read as it is.
+//! Look-ups for the cache use eventually consistent reads, at half the price. Reads are consistent for records that
+//! this process has changed, or that a bucket has shown to be changed.
 
 use std::sync::{Arc, Mutex};
 
@@ -17,7 +17,7 @@ use tollgate::{
 
 use super::fixture::{START, Table, entity, rpm, settings};
 
-/// If look-ups were consistent, one after the other.
+/// Records for each look-up if it was consistent, in order.
 #[derive(Clone, Debug, Default)]
 struct LookUps(Arc<Mutex<Vec<bool>>>);
 
@@ -70,12 +70,12 @@ async fn a_first_touch_is_read_loosely_and_what_was_changed_here_consistently() 
     limiter.config().resolve("user-2", "api").await.unwrap();
     assert_eq!(seen.take(), [false]);
 
-    // What is asked for by name is told as it is.
+    // An explicit read is consistent.
     limiter.config().get(&ConfigScope::System).await.unwrap();
     limiter.entities().get(&entity("user-1")).await.unwrap();
     assert_eq!(seen.take(), [true, true]);
 
-    // Own changes are seen at once.
+    // This process sees its own changes at once.
     limiter.config().set(ConfigScope::Entity(entity("user-3")), rpm(20)).await.unwrap();
     seen.take();
     let limits = limiter.config().resolve("user-3", "api").await.unwrap().unwrap();

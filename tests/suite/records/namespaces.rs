@@ -1,4 +1,4 @@
-//! Namespaces: apart from each other, deleted, recovered, purged.
+//! Namespaces: separate from each other, deleted, recovered, purged.
 
 use tollgate::{
     Error, RateLimiter,
@@ -14,14 +14,14 @@ fn name(name: &str) -> NamespaceName {
     NamespaceName::new(name).unwrap()
 }
 
-/// A table, and a limiter of its default namespace.
+/// Returns a table and a limiter of its default namespace.
 async fn open() -> (Table, RateLimiter) {
     let table = Table::create().await;
     let limiter = table.limiter(&ManualClock::at(START)).await;
     (table, limiter)
 }
 
-/// Everything that a namespace can have.
+/// Creates every kind of record that a namespace can have.
 async fn fill(limiter: &RateLimiter, rows: usize) {
     limiter.config().set(ConfigScope::System, rpm(10)).await.unwrap();
     limiter.config().set(ConfigScope::Resource(resource("api")), rpm(10)).await.unwrap();
@@ -34,7 +34,7 @@ async fn fill(limiter: &RateLimiter, rows: usize) {
     limiter.shutdown().await;
 }
 
-/// Items of the namespace.
+/// Returns the number of items of the namespace.
 async fn items(table: &Table, id: &str) -> usize {
     let query = table
         .engine
@@ -118,7 +118,7 @@ async fn what_is_deleted_can_be_recovered() {
     let red = limiter.namespace("red").await.unwrap();
     assert_eq!(red.available("key-0", "api").await.unwrap().get("rpm").unwrap().available, 9);
 
-    // Its name is taken meanwhile.
+    // The name is registered by somebody else meanwhile.
     namespaces.delete(&name("red")).await.unwrap();
     namespaces.register(&name("red")).await.unwrap();
     assert!(matches!(namespaces.recover(&info.id).await.unwrap_err(), Error::Namespace(NamespaceError::NameTaken(_))));
@@ -142,7 +142,7 @@ async fn an_interrupted_purge_is_taken_up_and_touches_no_other_namespace() {
     ));
 
     namespaces.delete(&name("red")).await.unwrap();
-    // Interrupted by each of its calls in turn.
+    // The purge is interrupted at each of its calls in turn.
     for operation in ["UpdateItem", "Query", "BatchWriteItem", "DeleteItem"] {
         let error = ErrorAnswer::throttling();
         table.proxy.set_fault(Fault::answer(error).on(operation).once());
@@ -162,7 +162,7 @@ async fn an_interrupted_purge_is_taken_up_and_touches_no_other_namespace() {
     assert_eq!(items(&table, &blue.id).await, before);
 }
 
-/// A purge that stops after each of its calls in turn, whether the call that fails was done or not.
+/// A purge stops after each of its calls in turn, whether or not the call was executed.
 #[tokio::test]
 async fn a_purge_may_be_interrupted_anywhere() {
     let (table, limiter) = open().await;
@@ -195,7 +195,8 @@ async fn a_purge_may_be_interrupted_anywhere() {
             }
             stopped_after += 1;
         }
-        // It is looked up and marked; listed, and deleted in three batches; listed again, and forgotten.
+        // The namespace is looked up and marked; its items are listed, and deleted in three batches; then they are
+        // listed again, and the namespace is removed.
         assert_eq!(stopped_after, 8);
     }
     let mut still = table.items(&blue.id).await;

@@ -1,4 +1,4 @@
-//! A process that has yet to hear of a change does not undo it.
+//! A process that has not learned of a change of limits does not undo it.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tollgate::{
 
 use super::fixture::{START, Table, rpm};
 
-/// Two processes that know the same limits, and the bucket they have used.
+/// Two processes that know the same limits, and the bucket that they have used.
 struct Two {
     table: Table,
     clock: ManualClock,
@@ -34,13 +34,13 @@ impl Two {
         self.first.config().set(ConfigScope::System, rpm(capacity)).await.unwrap();
     }
 
-    /// The capacity that the bucket has, millitokens.
+    /// Returns the capacity in the bucket, in millitokens.
     async fn capacity(&self) -> i64 {
         let item = self.table.item("BUCKET#user#api#0", "#STATE").await.unwrap();
         item["b_rpm_cp"].as_n().unwrap().parse().unwrap()
     }
 
-    /// Until the look-up that runs in the background is over.
+    /// Waits until the look-up in the background is done.
     async fn refreshed(&self, process: &RateLimiter) {
         while process.config().resolve("user", "api").await.unwrap().unwrap().limits[0].capacity() != 10 {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -48,7 +48,7 @@ impl Two {
     }
 }
 
-/// What is granted of at most one token: the capacity that the lease goes by.
+/// Acquires a token. Returns the capacity that the lease uses.
 async fn acquire(process: &RateLimiter) -> Result<u64, tollgate::Error> {
     let lease = process.acquire("user", "api").await?;
     let capacity = lease.limits()[0].capacity();
@@ -66,7 +66,7 @@ async fn old_limits_are_not_written_over_new_ones() {
     two.clock.advance(Duration::from_secs(1));
     acquire(&two.second).await.unwrap();
     assert_eq!(two.capacity().await, 10_000, "a change that it has not heard of");
-    // It has looked, without anybody waiting for it.
+    // The process has looked up the limits, and no request waited for that.
     two.refreshed(&two.second).await;
     assert_eq!(acquire(&two.second).await.unwrap(), 10);
     assert_eq!(two.second.config().cache_stats().refreshes, 1);
@@ -88,7 +88,7 @@ async fn a_lowered_limit_holds_for_who_has_not_heard_of_it() {
 async fn limits_that_were_looked_up_after_the_bucket_was_written_reach_it() {
     let two = Two::start(100).await;
     two.store(10).await;
-    // The second one hears of it first, when what it knows has become old.
+    // The second process learns of the change first, when its cached limits have become too old.
     two.clock.advance(Duration::from_secs(120));
     assert_eq!(acquire(&two.second).await.unwrap(), 10);
     assert_eq!(two.capacity().await, 10_000);

@@ -1,4 +1,4 @@
-//! Limits that are stored on four levels, and what an acquire makes of them.
+//! Limits that are stored on four levels, and which of them an acquire uses.
 
 use tollgate::{
     Error, RateLimiter,
@@ -43,7 +43,7 @@ async fn the_first_level_that_has_limits_gives_them(limiter: RateLimiter, _: Man
         let below = index.checked_sub(1).map(|below| (levels[below].1, levels[below].2));
         assert_eq!(source(&limiter).await, below);
     }
-    // Other entities and resources were never meant.
+    // Other entities and resources are not affected.
     config.set(levels[3].0.clone(), rpm(40)).await.unwrap();
     assert_eq!(config.resolve("user", "other").await.unwrap(), None);
     assert_eq!(config.resolve("other", "api").await.unwrap(), None);
@@ -55,7 +55,7 @@ async fn nothing_stored_needs_limits_of_the_callers_own(limiter: RateLimiter, _:
     limiter.acquire("user", "api").default_limits(rpm(3)).cost("rpm", 3).await.unwrap().commit();
 
     limiter.config().set(ConfigScope::System, rpm(5)).await.unwrap();
-    // Stored limits beat defaults; explicit ones beat both.
+    // Stored limits override default limits. Explicit limits override both.
     let lease = limiter.acquire("other", "api").default_limits(rpm(3)).await.unwrap();
     assert_eq!(lease.limits()[0].capacity(), 5);
     lease.commit();
@@ -106,18 +106,18 @@ async fn a_change_reaches_a_bucket_with_its_next_write(limiter: RateLimiter, clo
     config.set(ConfigScope::System, rpm(10)).await.unwrap();
     limiter.acquire("user", "api").cost("rpm", 4).await.unwrap().commit();
 
-    // Lowered: what is above the new capacity is gone.
+    // Lowered: tokens above the new capacity are cut.
     config.set(ConfigScope::System, rpm(3)).await.unwrap();
     limiter.acquire("user", "api").cost("rpm", 3).await.unwrap().commit();
     let denied = limiter.acquire("user", "api").await.unwrap_err();
     assert_eq!(denied.denied().unwrap().limits[0].limit.capacity(), 3);
 
-    // Raised: the new rate holds from now on, nothing is granted at once.
+    // Raised: the new rate holds from now on, and no tokens are added at once.
     config.set(ConfigScope::System, rpm(600)).await.unwrap();
     let error = limiter.acquire("user", "api").await.unwrap_err();
     let wait = error.denied().unwrap().retry_after().unwrap();
-    // A tenth of a second; each write that carried a change moved the refill time by 1 ms at least,
-    // although the clock stands.
+    // A tenth of a second. Each write that carried a change moved the refill time by at least 1 ms, although the clock
+    // stands still.
     assert!((100..=102).contains(&wait.as_millis()), "{wait:?}");
     clock.advance(wait);
     limiter.acquire("user", "api").await.unwrap().commit();
@@ -134,14 +134,14 @@ async fn an_entitys_limits_reach_its_buckets_at_once(limiter: RateLimiter, _: Ma
         let limits = buckets.iter().map(|(_, state)| &state.limits[0]);
         limits.map(|limit| (limit.parameters.capacity() / 1000, limit.level.tokens / 1000)).collect::<Vec<_>>()
     };
-    // Raised, nothing is granted; lowered, what is above the capacity is gone.
+    // Raised limits add no tokens; lowered limits cut tokens above the capacity.
     config.set(ConfigScope::EntityResource(entity("user"), resource("api")), rpm(40)).await.unwrap();
     assert_eq!(capacities().await, [(40, 6), (10, 6)]);
     config.set(ConfigScope::Entity(entity("user")), rpm(3)).await.unwrap();
     assert_eq!(capacities().await, [(40, 6), (3, 3)]);
     config.delete(&ConfigScope::EntityResource(entity("user"), resource("api"))).await.unwrap();
     assert_eq!(capacities().await, [(3, 3), (3, 3)]);
-    // Where there is no bucket, none is made.
+    // If there is no bucket, none is created.
     config.set(ConfigScope::EntityResource(entity("user"), resource("third")), rpm(40)).await.unwrap();
     assert_eq!(capacities().await.len(), 2);
 }

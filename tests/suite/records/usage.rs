@@ -1,4 +1,4 @@
-//! Usage snapshots, as the Python client's aggregator and ours write them.
+//! Usage snapshots as the Python client's aggregator and ours write them.
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use tollgate::{
@@ -21,8 +21,8 @@ pub(crate) struct Aggregator {
 }
 
 impl Aggregator {
-    /// Counts an event, word for word as the Python client's aggregator does. `key`: how the sort
-    /// keys spell the beginning of the window, which it always does in full.
+    /// Counts an event exactly as the Python client's aggregator does. `key` is the spelling of the window's start in
+    /// the sort keys. The window attribute always has the full time.
     pub(crate) async fn count_at(&self, key: &str, (who, what): (&str, &str), window: (&str, &str), used: (&str, i64)) {
         let (Self { client, namespace }, string) = (self, |text: String| AttributeValue::S(text));
         let partition = format!("{namespace}/ENTITY#{who}");
@@ -67,7 +67,7 @@ impl Aggregator {
     }
 }
 
-/// A table whose second index has keys only, and one where it has whole items.
+/// Returns a table whose second index has keys only, and one whose second index has whole items.
 async fn tables() -> Vec<(Table, RateLimiter, Aggregator)> {
     let mut tables = Vec::new();
     for provision in [CreateTable::new(), CreateTable::new().with_reference_projection()] {
@@ -81,7 +81,7 @@ async fn tables() -> Vec<(Table, RateLimiter, Aggregator)> {
     tables
 }
 
-/// Snapshots as texts: who, what, window, hours since the day began, and tokens.
+/// Returns snapshots as texts: entity, resource, window, hours since the day began, and counters.
 fn short(snapshots: &[UsageSnapshot]) -> Vec<String> {
     let one = |it: &UsageSnapshot| {
         let counters: Vec<_> = it.counters.iter().map(|(limit, tokens)| format!("{limit}={tokens}")).collect();
@@ -101,7 +101,7 @@ async fn of_an_entity_and_of_a_resource_newest_first() {
         }
         peer.count(("u1", "other"), ("hourly", "2026-01-31T14:00:00Z"), ("tpm", 1)).await;
         peer.count(("u2", "api"), ("hourly", "2026-01-31T14:00:00Z"), ("tpm", -2)).await;
-        // As a resource's name begins, and no bucket of it.
+        // Not part of the results: a resource whose name starts with `api`, and a bucket of the resource.
         peer.count(("u1", "api2"), ("hourly", "2026-01-31T14:00:00Z"), ("tpm", 99)).await;
         limiter.acquire("u1", "api").limits(super::fixture::rpm(5)).await.unwrap().commit().await.unwrap();
 
@@ -122,7 +122,7 @@ async fn of_an_entity_and_of_a_resource_newest_first() {
         ];
         assert_eq!(short(&everybody), expected);
 
-        // Both ends are in.
+        // The range includes both ends.
         let (from, to) = (DAY + 14 * HOUR, DAY + 15 * HOUR);
         let between = |snapshots: tollgate::limiter::Snapshots| snapshots.since(from).until(to - 1);
         assert_eq!(short(&between(usage.of_resource(resource("api"))).list().all().await.unwrap()), expected[1..3]);
@@ -141,7 +141,7 @@ async fn of_an_entity_and_of_a_resource_newest_first() {
 #[tokio::test]
 async fn both_spellings_of_days_and_months_are_read() {
     for (_table, limiter, aggregator) in tables().await {
-        // The first of the month: theirs all in one item, ours apart.
+        // The first of the month. Theirs have one sort key for all windows, ours have one for each.
         let start = "2026-02-01T00:00:00Z";
         for window in ["hourly", "daily", "monthly"] {
             aggregator.count(("theirs", "api"), (window, start), ("tpm", 10)).await;
@@ -204,10 +204,10 @@ async fn what_is_no_snapshot_is_passed_over_and_a_count_that_is_none_is_told() {
         let start = "2026-01-31T14:00:00Z";
         peer.count(("u1", "api"), ("hourly", start), ("tpm", 5)).await;
         peer.count(("u1", "api"), ("hourly", start), ("tpm#od", 2)).await;
-        // The Python client takes such names.
+        // The Python client accepts such names.
         peer.count(("n#1", "api"), ("hourly", start), ("tpm", 5)).await;
         peer.count(("u2", "api"), ("hourly", "some day"), ("tpm", 5)).await;
-        // A window of times to come.
+        // A window that does not exist yet.
         peer.count(("u3", "api"), ("weekly", start), ("tpm", 5)).await;
         let rows = limiter.usage().of_resource(resource("api")).list().all().await.unwrap();
         assert_eq!(short(&rows), ["u3 api weekly 14 tpm=5", "u1 api hourly 14 tpm=5"]);

@@ -1,4 +1,4 @@
-//! What a write requires of the anchor, and what it makes of it.
+//! The condition that a write has on the anchor, and how it changes the anchor.
 
 use tollgate::{
     model::{Anchor, BucketState, Line, Update},
@@ -19,7 +19,7 @@ on_both! {
     the_anchor_may_move_back
 }
 
-/// The anchor, and the one that a write of this crate set last.
+/// Returns the anchor, and the anchor that a write of this crate set last.
 fn anchors(state: &BucketState) -> (i64, Option<i64>) {
     (state.refilled_at, state.own_anchor)
 }
@@ -43,7 +43,7 @@ async fn a_pinned_write_requires_the_anchor_and_leaves_it(store: &dyn Store) {
     let later = Update { now: NOW + 9_000, ..with(Anchor::Pinned(NOW)) };
     let state = apply(store, &later).await;
     assert_eq!((anchors(&state), held(&state, "rpm")), ((NOW, Some(NOW)), (4_000, 1_000)));
-    // Any number of writes may.
+    // Any number of writes may pin the same anchor.
     apply(store, &with(Anchor::Pinned(NOW))).await;
 }
 
@@ -76,14 +76,14 @@ async fn a_write_may_have_a_floor_and_a_ceiling(store: &dyn Store) {
     }
 }
 
-/// It does if a wrong clock has left it far ahead.
+/// The anchor moves back if a wrong clock has left it far ahead.
 async fn the_anchor_may_move_back(store: &dyn Store) {
     put(store, [limit("rpm", 5_000)]).await;
     let state = apply(store, &with(Anchor::Moves { seen: NOW, to: NOW - 60_000 })).await;
     assert_eq!(anchors(&state), (NOW - 60_000, Some(NOW - 60_000)));
 }
 
-/// Python clients move the anchor and say nothing.
+/// A Python client moves the anchor and does not mark that.
 #[tokio::test]
 async fn an_anchor_that_a_python_client_moved_shows_it() {
     let table = Table::create().await;
@@ -94,14 +94,14 @@ async fn an_anchor_that_a_python_client_moved_shows_it() {
     let state = store.read(&key()).await.unwrap().unwrap();
     assert_eq!(anchors(&state), (NOW + 3, Some(NOW)));
     assert!(state.shows_peer());
-    // A write that leaves the anchor hides nothing, and one that moves it does.
+    // A write that leaves the anchor keeps the sign of the peer. A write that moves the anchor removes it.
     assert!(apply(&store, &with(Anchor::Pinned(NOW + 3))).await.shows_peer());
     assert!(apply(&store, &with(Anchor::Free)).await.shows_peer());
     let state = apply(&store, &with(Anchor::Moves { seen: NOW + 3, to: NOW + 4 })).await;
     assert!(!state.shows_peer());
     assert_eq!(table.item().await.unwrap().get("la"), n(NOW + 4).as_ref());
 
-    // An item that none of ours has written.
+    // An item that this crate has not written.
     table.set([("la", None)]).await;
     let state = store.read(&key()).await.unwrap().unwrap();
     assert!(state.own_anchor.is_none() && state.shows_peer());

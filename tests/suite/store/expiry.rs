@@ -1,4 +1,4 @@
-//! When a bucket counts as gone.
+//! When a bucket counts as expired.
 
 use tollgate::{
     model::{Create, Expiry, Update},

@@ -1,4 +1,4 @@
-//! What is known about a call that failed.
+//! Failed calls: if it is known that the write was not executed.
 
 use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError, future};
 use tollgate::{
@@ -14,7 +14,7 @@ use super::{
     subject::{NAMESPACE, TABLE, create, held, key, limit, put, spend, update},
 };
 
-/// A bucket of 5 tokens behind a proxy.
+/// Returns a bucket of 5 tokens behind a proxy.
 async fn behind_proxy() -> (Table, Proxy, DynamoDbStore) {
     let table = Table::create().await;
     put(&table.store(), [limit("rpm", 5_000)]).await;
@@ -27,7 +27,7 @@ fn one() -> Update {
     update([spend("rpm", 1_000)])
 }
 
-/// The errors of a read, an update and a create.
+/// Returns the errors of a read, an update and a create.
 async fn errors(store: &DynamoDbStore) -> [StoreError; 3] {
     [
         store.read(&key()).await.unwrap_err(),
@@ -47,7 +47,7 @@ async fn an_engine_that_is_down_has_done_nothing() {
         return;
     }
     table.engine.stop().await;
-    // A client without an open connection: it is refused a new one.
+    // A client without an open connection, whose new connection is refused.
     let store = DynamoDbStore::new(&table.engine.client(), TABLE, NAMESPACE);
     for error in errors(&store).await {
         assert_eq!(error.kind(), StoreErrorKind::NotApplied, "{error}");
@@ -55,7 +55,7 @@ async fn an_engine_that_is_down_has_done_nothing() {
     }
 }
 
-/// Has no credentials, for good or for now.
+/// A provider without credentials, either permanently or for now.
 #[derive(Debug)]
 struct NoCredentials {
     for_good: bool,
@@ -73,7 +73,7 @@ impl ProvideCredentials for NoCredentials {
     }
 }
 
-/// Nothing was sent; credentials that cannot be read for now may come back, those that nobody has do not.
+/// Nothing was sent. Credentials that cannot be read now may come back. Credentials that were never configured do not.
 #[tokio::test]
 async fn a_client_without_credentials_has_done_nothing() {
     let (table, proxy, _) = behind_proxy().await;
@@ -87,7 +87,7 @@ async fn a_client_without_credentials_has_done_nothing() {
     assert_eq!((tokens(&table).await, proxy.received("UpdateItem")), (5_000, 0));
 }
 
-/// B11: reporters print an error and then its sources.
+/// Error reporters print an error and then its sources.
 #[tokio::test]
 async fn a_chain_of_errors_says_nothing_twice() {
     let (_table, proxy, store) = behind_proxy().await;
@@ -107,7 +107,7 @@ async fn a_chain_of_errors_says_nothing_twice() {
                 let texts: Vec<_> = chain.iter().map(ToString::to_string).collect();
                 assert_eq!(texts.join(": ").matches(&said).count(), 1, "{texts:?}");
                 assert!(!said.starts_with(&cause) || texts.len() == 1, "{texts:?}");
-                // What `main` prints of an error that it returns.
+                // `main` prints an error that it returns with `Debug`.
                 assert!(format!("{error:?}").len() < said.len() + 200, "{error:?}");
             }
         }
@@ -162,7 +162,7 @@ async fn a_server_error_leaves_it_open() {
     }
 }
 
-/// There are more codes than anybody lists: what stands before DynamoDB has codes of its own.
+/// No list of error codes is complete, because proxies in front of DynamoDB have codes of their own.
 #[tokio::test]
 async fn a_server_error_of_any_code_leaves_it_open() {
     let (_table, proxy, store) = behind_proxy().await;
@@ -187,7 +187,7 @@ async fn a_server_error_of_any_code_leaves_it_open() {
     }
 }
 
-/// A transaction that no repeat makes valid is no race that was lost.
+/// A transaction that stays invalid when it is repeated is not a lost race.
 #[tokio::test]
 async fn a_transaction_that_is_not_valid_is_refused_for_good() {
     let (_table, proxy, store) = behind_proxy().await;
@@ -215,7 +215,7 @@ async fn a_lost_answer_leaves_it_open_and_the_write_is_sent_once() {
     assert_eq!(tokens(&table).await, 4_000);
 }
 
-/// A client with retries of its own does not repeat bucket writes either.
+/// Bucket writes are not repeated even if the user's client has retries.
 #[tokio::test]
 async fn writes_are_sent_once_whatever_the_client() {
     use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};

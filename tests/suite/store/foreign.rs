@@ -1,4 +1,4 @@
-//! Items that others wrote: attributes of theirs, shards, leftovers, nonsense.
+//! Items that others wrote: unknown attributes, shards, leftovers and invalid values.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tollgate::{
@@ -57,10 +57,10 @@ async fn shards_are_read_with_what_one_of_them_holds() {
     assert_eq!(of(&state, "rpm").parameters, parameters);
     assert_eq!(of(&state, "rpm").rate, parameters.shard(0, 4).unwrap());
     assert_eq!(of(&state, "rpm").rate.capacity(), 2_501);
-    // Every shard's item takes as many writes as any item.
+    // The write capacity of an item does not depend on the number of shards.
     assert_eq!(state.pressure.unwrap().rate.capacity(), 1_000_000);
 
-    // The last shard lies at its own key.
+    // The last shard is stored under a key of its own.
     let mut item = table.item().await.unwrap();
     item.insert("PK".into(), AttributeValue::S("abcdefghijk/BUCKET#user-1#api#3".into()));
     table.client.put_item().table_name("limits").set_item(Some(item)).send().await.unwrap();
@@ -88,7 +88,7 @@ async fn a_limit_counts_only_whole() {
         let state = apply(&store, &update([spend("rpm", 1_000)])).await;
         assert_eq!(held(&state, "rpm"), (4_000, 1_000), "the others go on");
 
-        // It can be added, whole.
+        // The whole limit can be added.
         let mut adding = update([]);
         adding.added.push(limit("tpm", 10_000));
         let state = apply(&store, &adding).await;
@@ -148,13 +148,13 @@ async fn nonsense_is_an_error_and_no_panic() {
         table.set([(attribute, value.clone())]).await;
         let error = store.read(&key()).await.expect_err(&format!("{attribute} {value:?}"));
         assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{attribute} {value:?}: {error}");
-        // Refusals and creates return the item too.
+        // Refused updates and creates return the item too.
         let refused = store.create(&key(), &create([limit("rpm", 0)])).await;
         assert_eq!(refused.unwrap_err().kind(), StoreErrorKind::Corrupt, "{attribute} {value:?}");
     }
 }
 
-/// Numbers of more than 38 digits do not exist in a table; periods that shards make too long do.
+/// A table has no numbers of more than 38 digits, but shards can make a period too long.
 #[tokio::test]
 async fn a_period_that_the_shards_make_too_long_is_an_error() {
     let table = Table::create().await;

@@ -40,7 +40,7 @@ async fn a_repeat_behind_another_write_is_done(store: &dyn Store) {
     let write = update([spend("rpm", 1_000)]);
     apply(store, &write).await;
     apply(store, &update([spend("rpm", 1_000)])).await;
-    // Only the last write is known. Charged twice: tokens are lost, none is minted.
+    // Only the last write is known, so the repeat charges twice. Tokens are lost, and none is minted.
     let state = apply(store, &guarded(&write)).await;
     assert_eq!(held(&state, "rpm"), (2_000, 3_000));
 }

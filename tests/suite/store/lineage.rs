@@ -1,4 +1,4 @@
-//! What a bucket says of its entity's parent.
+//! The attributes of a bucket about its entity's parent.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tollgate::{
@@ -37,7 +37,7 @@ async fn one_from_before_its_entity_gets_it_once(store: &dyn Store) {
     refuse(store, &update).await;
 }
 
-/// Where a peer has stamped whose the bucket is, it is the peer's to change.
+/// If a peer has stamped the owner of a bucket, only the peer changes it.
 #[tokio::test]
 async fn stamps_of_peers_are_left_alone() {
     let table = Table::create().await;

@@ -1,4 +1,4 @@
-//! One suite for every store: the same bodies on the memory store, and on DynamoDB through the SDK.
+//! One suite for every store: the same test bodies on the memory store, and on DynamoDB through the SDK.
 
 mod anchor;
 mod create;

@@ -1,4 +1,4 @@
-//! Names at their limits.
+//! Names of the extreme lengths and with unusual characters.
 
 use tollgate::{
     model::{Anchor, Line, Update},

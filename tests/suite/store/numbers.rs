@@ -1,4 +1,4 @@
-//! Numbers at the ends of an `i64`.
+//! Numbers at the extremes of an `i64`.
 
 use tollgate::{
     model::{Anchor, Create, Expiry, Level, Line, NewLimit, Parameters, TokenChange, Update},

@@ -1,4 +1,4 @@
-//! Every kind of write, its condition holding and failing by one millitoken.
+//! Each kind of write, with a condition that holds, and one that fails by a millitoken.
 
 use tollgate::{
     model::{Anchor, Line, TokenChange, Update},
@@ -43,7 +43,7 @@ async fn spend_of_two_limits_is_all_or_nothing(store: &dyn Store) {
     assert_eq!((held(&state, "rpm"), held(&state, "tpm")), ((4_000, 1_000), (0, 3_000)));
 }
 
-/// Two seconds bring 2000, and 500 are asked for.
+/// Two seconds refill 2000 millitokens, and 500 are asked for.
 fn below_cap(cost: i64) -> Update {
     let line = Line { floor: Some(cost - 2_000), ceiling: Some(8_000), consumed: cost, ..add("rpm", 2_000 - cost) };
     refill(Line { remainder: Some(3), ..line })
@@ -81,7 +81,7 @@ async fn settle_that_takes_more_goes_into_debt(store: &dyn Store) {
     put(store, [limit("rpm", 1_000)]).await;
     let state = apply(store, &update([add("rpm", -4_500)])).await;
     assert_eq!(held(&state, "rpm"), (-3_500, 4_500));
-    // A limit that the bucket does not have is not begun.
+    // A settlement does not add a limit that the bucket does not have.
     refuse(store, &update([add("tpm", -1)])).await;
 }
 

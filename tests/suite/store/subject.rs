@@ -1,4 +1,4 @@
-//! The stores under test, and writes put together by hand.
+//! The stores under test, and writes composed by hand.
 
 use std::{
     collections::HashMap,
@@ -20,7 +20,7 @@ use tollgate::{
 
 use crate::engine::TestEngine;
 
-/// The time of every first write: epoch ms, in the middle of a second.
+/// The time of each first write, epoch ms, in the middle of a second.
 pub(crate) const NOW: i64 = 1_800_000_000_500;
 
 pub(crate) const NAMESPACE: &str = "abcdefghijk";
@@ -66,12 +66,12 @@ impl Table {
         DynamoDbStore::new(&self.client, TABLE, NAMESPACE)
     }
 
-    /// The item of the bucket [`key`].
+    /// Returns the item of the bucket [`key`].
     pub(crate) async fn item(&self) -> Option<Item> {
         self.engine.item(TABLE, &partition_key(), "#STATE").await
     }
 
-    /// Changes attributes of the bucket [`key`] as they stand in the table; `None` takes one away.
+    /// Changes attributes of the bucket [`key`] in the table; `None` removes one.
     pub(crate) async fn set<const N: usize>(&self, attributes: [(&str, Option<AttributeValue>); N]) {
         let mut item = self.item().await.expect("there is a bucket");
         for (name, value) in attributes {
@@ -113,7 +113,7 @@ pub(crate) fn name(limit: &str) -> LimitName {
     LimitName::new(limit).unwrap()
 }
 
-/// 10 tokens, one a second.
+/// 10 tokens, refilled at one a second.
 pub(crate) fn parameters() -> Parameters {
     Parameters::new(10_000, 1_000, 1_000).unwrap()
 }
@@ -127,7 +127,7 @@ pub(crate) fn create<const N: usize>(limits: [NewLimit; N]) -> Create {
     Create { id: id(), now: NOW, limits, expires_at: None, shard_count: 1, lineage: None }
 }
 
-/// A line that adds `amount` without conditions.
+/// Returns a line that adds `amount` without conditions.
 pub(crate) fn add(limit: &str, amount: i64) -> Line {
     Line {
         limit: name(limit),
@@ -141,7 +141,7 @@ pub(crate) fn add(limit: &str, amount: i64) -> Line {
     }
 }
 
-/// A plain spend.
+/// Returns the line of a plain spend.
 pub(crate) fn spend(limit: &str, amount: i64) -> Line {
     Line { floor: Some(amount), ..add(limit, -amount) }
 }
@@ -162,12 +162,12 @@ pub(crate) fn update<const N: usize>(lines: [Line; N]) -> Update {
     }
 }
 
-/// Puts a bucket of the limits.
+/// Creates a bucket with the limits.
 pub(crate) async fn put<const N: usize>(store: &dyn Store, limits: [NewLimit; N]) -> BucketState {
     applied(store.create(&key(), &create(limits)).await.unwrap())
 }
 
-/// Executes an update that has to be applied, and finds it in the store.
+/// Executes an update that must be applied, and asserts that the store has the new state.
 pub(crate) async fn apply(store: &dyn Store, update: &Update) -> BucketState {
     let state = applied(store.update(&key(), update).await.unwrap());
     assert_eq!(state.last_write.as_ref(), Some(&update.id));
@@ -175,7 +175,7 @@ pub(crate) async fn apply(store: &dyn Store, update: &Update) -> BucketState {
     state
 }
 
-/// Executes an update that has to be refused, and finds nothing changed.
+/// Executes an update that must be refused, and asserts that nothing has changed.
 pub(crate) async fn refuse(store: &dyn Store, update: &Update) -> BucketState {
     let before = store.read(&key()).await.unwrap();
     let Outcome::Refused(state) = store.update(&key(), update).await.unwrap() else {
@@ -197,7 +197,7 @@ pub(crate) fn of<'a>(state: &'a BucketState, limit: &str) -> &'a LimitState {
     state.limit(&name(limit)).unwrap_or_else(|| panic!("no limit {limit}: {state:?}"))
 }
 
-/// Tokens and consumption of a limit, millitokens.
+/// Returns the tokens and the consumption of a limit, in millitokens.
 pub(crate) fn held(state: &BucketState, limit: &str) -> (i64, i64) {
     let limit = of(state, limit);
     (limit.level.tokens, limit.consumed)

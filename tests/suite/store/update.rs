@@ -1,4 +1,4 @@
-//! What an update changes besides tokens.
+//! Changes of an update besides tokens.
 
 use tollgate::{
     model::{Anchor, Level, Line, NewLimit, Parameters, Update},

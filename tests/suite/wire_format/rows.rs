@@ -1,6 +1,6 @@
-//! The rows of the write table as they arrive at the engine: expressions with their literals.
+//! The rows of the write table as they reach the engine: expressions with their literals.
 //!
-//! A bucket of 60 tokens a minute gains a millitoken in a millisecond, so the literals can be read off the clock.
+//! A bucket of 60 tokens a minute refills a millitoken in a millisecond, so the literals follow from the clock.
 
 use std::{
     sync::{Arc, Mutex},
@@ -27,7 +27,7 @@ use tollgate::{
 use super::{NOW, STACK, TTL};
 use crate::engine::TestEngine;
 
-/// Keeps the bodies of what is sent.
+/// Records the bodies of all requests.
 #[derive(Clone, Debug, Default)]
 struct Sent(Arc<Mutex<Vec<Value>>>);
 
@@ -48,10 +48,10 @@ impl Intercept for Sent {
     }
 }
 
-/// An expression with names and literals in their places.
+/// Returns an expression with its names and literals inserted.
 fn plain(action: &Value, expression: &str) -> String {
     let mut text = action[expression].as_str().unwrap().to_owned();
-    // The longest first: `:1` begins `:10`.
+    // The longest name first, because `:10` starts with `:1`.
     for field in ["ExpressionAttributeNames", "ExpressionAttributeValues"] {
         let mut of: Vec<_> = action[field].as_object().unwrap().iter().collect();
         of.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
@@ -63,8 +63,8 @@ fn plain(action: &Value, expression: &str) -> String {
     text
 }
 
-/// The update and the conditions that are not the same in every write. The write's id is `ID`, parameters are as
-/// they were.
+/// Returns the update expression and the condition, without the conditions that are the same in each write. The write's
+/// id is replaced by `ID`, and the parameters are unchanged.
 fn row(action: &Value) -> [String; 2] {
     let mut update = plain(action, "UpdateExpression");
     if let Some(at) = update.find("lw = ") {
@@ -94,7 +94,7 @@ fn limits() -> [Limit; 2] {
 }
 
 impl Rows {
-    /// Python clients are not expected, or are.
+    /// Opens a limiter that expects Python clients if `mixed`.
     async fn open(mixed: bool) -> Self {
         let engine = TestEngine::start().await;
         let sent = Sent::default();
@@ -107,13 +107,13 @@ impl Rows {
         Self { engine, sent, client, clock, limiter, namespace }
     }
 
-    /// Takes so much of both limits.
+    /// Acquires from both limits.
     async fn acquire(&self, a: u64, b: u64) -> Lease {
         let acquire = self.limiter.acquire("u1", "api").limits(limits());
         acquire.cost("a", a).cost("b", b).await.unwrap()
     }
 
-    /// Settles a lease that has used that much more of `a` than it was granted.
+    /// Settles a lease that has used `difference` tokens of `a` more than it was granted.
     async fn settle(&self, mut lease: Lease, difference: i64) {
         lease.adjust("a", difference).unwrap();
         lease.commit().await.unwrap();
@@ -123,7 +123,7 @@ impl Rows {
         self.clock.advance(Duration::from_millis(millis));
     }
 
-    /// The last write.
+    /// Returns the last write.
     fn last(&self) -> [String; 2] {
         row(self.sent.0.lock().unwrap().last().unwrap())
     }
@@ -136,7 +136,7 @@ impl Rows {
     }
 }
 
-/// What every write does to the measure of writes, if the anchor stays.
+/// How every write changes the write counter if the anchor stays.
 const W: &str = "b_wcu_tk -1000, b_wcu_tc 1000";
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn s1_a_spend_below_the_cap_leaves_the_anchor_free() {
     rows.acquire(10, 0).await.commit();
     rows.advance(1000);
     rows.acquire(10, 0).await.commit();
-    // 10 of 50 tokens, of which there may be 59 at the most: the limit that is not asked is left alone.
+    // 10 of 50 tokens; the bucket may hold at most 59 for the condition. The other limit is not part of the write.
     let update = format!("SET lw = ID ADD b_a_tk -10000, b_a_tc 10000, {W}");
     assert_eq!(rows.last(), [update, "b_a_tk >= 10000 AND b_a_tk <= 59000".into()]);
 }
@@ -154,7 +154,7 @@ async fn s1_a_spend_below_the_cap_leaves_the_anchor_free() {
 async fn s1_beside_others_the_ceiling_is_wider_by_the_slack() {
     let rows = Rows::open(false).await;
     rows.acquire(10, 0).await.commit();
-    // Somebody else has taken a token.
+    // Another process has taken a token.
     rows.set("b_a_tk", 49_000).await;
     rows.set("b_a_tc", 11_000).await;
     rows.acquire(1, 0).await.commit();
@@ -192,7 +192,8 @@ async fn s3_a_settlement_that_takes_has_no_floor_but_the_expiry() {
     let lease = rows.acquire(10, 0).await;
     rows.advance(1000);
     rows.settle(lease, 5).await;
-    // The debt has to be paid when the bucket is gone: the full bucket less a millitoken for each ms until then.
+    // The debt must be paid before the bucket expires. The bucket's level may lack at most a millitoken for each ms
+    // until then.
     let covered = 60_000 - (TTL * 1000 - NOW - 1000);
     let update = format!("SET lw = ID ADD b_a_tk -5000, b_a_tc 5000, {W}");
     assert_eq!(rows.last(), [update, format!("b_a_tk >= {} AND b_a_tk <= 59000", 5000 + covered)]);
@@ -234,7 +235,8 @@ async fn s6_a_settlement_of_a_full_bucket_leaves_it_full() {
     let lease = rows.acquire(10, 0).await;
     rows.advance(20_000);
     rows.settle(lease, -5).await;
-    // If it is still full by the same anchor: what is given back must not be lost to somebody's spend.
+    // Only if the bucket is still full by the same anchor: another process's spend must not use up the tokens that are
+    // given back.
     let update = format!("SET lw = ID, b_a_tk = 40000 ADD b_a_tc -5000, {W}");
     assert_eq!(rows.last(), [update, format!("rf = {NOW} AND b_a_tk >= 35000")]);
 }
@@ -247,7 +249,7 @@ async fn m1_and_m4_what_has_refilled_is_written_with_the_anchor() {
     rows.acquire(15, 0).await.commit();
     let at = NOW + 20_000;
     let set = format!("SET lw = ID, rf = {at}, la = {at}, ttl = {}, b_a_fr = 0, b_b_tk = 60000, b_b_fr = 0", TTL + 20);
-    // `b` was at 50 tokens: it is full since.
+    // `b` had 50 tokens, and is full since.
     let update = format!("{set} ADD b_a_tk 5000, b_a_tc 15000, b_wcu_tc 1000");
     let update = update.replace("b_b_fr = 0 ADD", "b_b_fr = 0, b_wcu_tk = 999000 ADD");
     assert_eq!(
@@ -268,7 +270,7 @@ async fn m2_and_m3_a_full_bucket_is_written_with_the_anchor() {
          ADD b_a_tc 15000, b_b_tk 20000, b_wcu_tc 1000",
         TTL + 20
     );
-    // Nothing is asked of `b` but that it is there.
+    // The only condition on `b` is that it exists.
     assert_eq!(rows.last(), [update, format!("rf = {NOW} AND b_a_tk >= 40000 AND attribute_exists(b_b_tk)")]);
 }
 
@@ -281,7 +283,7 @@ async fn p_other_parameters_move_the_anchor_and_cut_to_the_smaller_capacity() {
     let acquire = rows.limiter.acquire("u1", "api").limits(limits).cost("a", 5).cost("b", 0);
     acquire.await.unwrap().commit();
     let at = NOW + 10_000;
-    // 5 tokens and 10 s at 60 a minute make 15; no more than 30 are ever kept.
+    // 5 tokens and 10 s at 60 a minute make 15. The new capacity is 30.
     let update = format!(
         "SET lw = ID, rf = {at}, la = {at}, ttl = {}, b_a_fr = 0, b_a_cp = 30000, b_a_ra = 30000, b_a_rp = 60000, \
          b_b_tk = 60000, b_b_fr = 0, b_wcu_tk = 999000 ADD b_a_tk 5000, b_a_tc 5000, b_wcu_tc 1000",
@@ -300,7 +302,8 @@ async fn w_the_measure_of_writes_is_refilled_by_what_moves_and_never_asked() {
     rows.set("b_wcu_tk", -700_000).await;
     rows.set("b_a_tk", 60_000).await;
     rows.advance(500);
-    // The first try is refused, because there are more tokens than were seen: that shows what is left of the measure.
+    // The first try is refused, because the bucket holds more tokens than the image showed. The answer shows the write
+    // counter.
     rows.acquire(1, 0).await.commit();
     let [update, condition] = rows.last();
     assert!(update.ends_with(" b_wcu_tk 499000, b_wcu_tc 1000"), "{update}");
@@ -318,7 +321,7 @@ async fn l_the_last_resort_takes_the_overflow_too_and_asks_nothing() {
     changes.settle(&LimitName::new("a").unwrap(), 4000);
     let update = plan::take_anyway(&image, &changes, NOW + 7000, WriteId::from_number(7));
     store.update(&key, &update).await.unwrap();
-    // 55 tokens and 7 s make 62: two have overflowed.
+    // 55 tokens and the refill of 7 s make 62, so two tokens have overflowed.
     let expected = format!("SET lw = ID ADD b_a_tk -6000, b_a_tc 4000, {W}");
     assert_eq!(rows.last(), [expected, "attribute_exists(b_a_tk)".into()]);
 }
@@ -327,7 +330,7 @@ async fn l_the_last_resort_takes_the_overflow_too_and_asks_nothing() {
 async fn x_a_split_halves_the_tokens_and_copies_the_anchor() {
     let rows = Rows::open(false).await;
     rows.acquire(7, 0).await.commit();
-    // Below zero, and the remainder of a division.
+    // Tokens below zero, and the remainder of a division.
     for (attribute, value) in [("b_a_tk", -7_001), ("b_a_fr", 5)] {
         rows.set(attribute, value).await;
     }

@@ -1,4 +1,4 @@
-//! Which dialects make a policy.
+//! Dialects with which a policy can and cannot be built.
 
 use tollgate::{
     Limit,

@@ -1,4 +1,4 @@
-//! The draft in its revisions.
+//! The IETF draft in its revisions.
 
 use sfv::{BareItem, Dictionary, List, ListEntry, Parser};
 use tollgate::layer::{IetfDraft, ReportLimits};

@@ -1,4 +1,4 @@
-//! What a response has already: lists grow, all else stays.
+//! Headers that the response already has: lists grow, all others stay unchanged.
 
 use sfv::{Dictionary, List, Parser};
 use tollgate::layer::{Anthropic, Dialect, IetfDraft, OpenAi, XRateLimit};
@@ -61,15 +61,14 @@ async fn a_list_does_not_grow_behind_a_dictionary() {
         assert_eq!(lines(&headers, "ratelimit"), [own]);
         assert_eq!(lines(&headers, "ratelimit-policy"), [r#""rpm";q=5;w=60, "tpm";q=1000;w=60"#]);
     }
-    // Lists of others, as they may be.
+    // Lists of others, valid or not.
     for own in [r#""own";r=7"#, "own;r=7", "default", "5;w=7", "", "=", ":cGs=:;r=1"] {
         let headers = with(Box::leak(Box::new([("ratelimit", own)])), requests_and_tokens()).await;
         assert_eq!(lines(&headers, "ratelimit"), [own, r#""rpm";r=4;t=12, "tpm";r=600;t=24"#]);
     }
 }
 
-/// Three layers that each speak another dialect, in any order: what stands can be read, and stands once but
-/// for lists.
+/// Three layers with different dialects, in any order. Each header can be parsed, and occurs once unless it is a list.
 #[tokio::test]
 async fn of_three_layers_of_any_dialects_every_field_can_be_read() {
     let dialects: [Dialect; 6] = [
@@ -86,7 +85,7 @@ async fn of_three_layers_of_any_dialects_every_field_can_be_read() {
         let mut app = axum::Router::new().fallback(async || "hello");
         for (place, dialect) in chosen.into_iter().enumerate() {
             let policy = requests_and_tokens().resource(tollgate::layer::keys::fixed(format!("layer-{place}")));
-            // The middle one denies the second request.
+            // The layer in the middle denies the second request.
             let policy = if place == 1 { policy.cost("tpm", 600) } else { policy };
             app = app.layer(layer(&limiter, policy.dialect(dialects[dialect].clone())));
         }

@@ -1,4 +1,4 @@
-//! The ways to tell where limits stand.
+//! The dialects in which responses report limits.
 
 mod anthropic;
 mod built;
@@ -13,12 +13,12 @@ use tollgate::{Limit, layer::PolicyBuilder};
 
 use crate::world::{ask, from, hello, layer, memory, per_user};
 
-/// 5 requests and 1000 tokens a minute; a request takes 400 tokens.
+/// 5 requests and 1000 tokens a minute. A request costs 400 tokens.
 fn requests_and_tokens() -> PolicyBuilder {
     per_user(Limit::per_minute("rpm", 5)).limit(Limit::per_minute("tpm", 1000)).cost("tpm", 400)
 }
 
-/// Two granted responses and a denial: 12 s are missing to 400 tokens. It is 22:13:20 o'clock.
+/// Returns two granted responses and a denial: 400 tokens are available in 12 s. The clock shows 22:13:20.
 async fn three(policy: PolicyBuilder) -> [Response<Body>; 3] {
     let app = hello(layer(&memory().0, policy));
     let responses = [ask(&app, from("alice")).await, ask(&app, from("alice")).await, ask(&app, from("alice")).await];
@@ -27,7 +27,7 @@ async fn three(policy: PolicyBuilder) -> [Response<Body>; 3] {
     responses
 }
 
-/// The values of those fields, each of which stands once or not at all.
+/// Returns the values of these headers, each of which occurs at most once.
 fn fields<const N: usize>(response: &Response<Body>, names: [&str; N]) -> [Option<String>; N] {
     names.map(|name| {
         let values: Vec<_> = response.headers().get_all(name).iter().collect();

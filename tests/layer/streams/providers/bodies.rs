@@ -1,6 +1,6 @@
-//! Answers as the providers' documentation describes them.
+//! Answers as in the providers' documentation.
 
-/// The answer of a provider, and what it says was used.
+/// The answer of a provider, and the usage that it reports.
 pub(super) struct Answer {
     pub(super) name: &'static str,
     pub(super) kind: &'static str,
@@ -9,7 +9,7 @@ pub(super) struct Answer {
     pub(super) used: [Option<u64>; 4],
 }
 
-/// Stands for what the model said, inside of a JSON string.
+/// A placeholder for the model's text, inside a JSON string.
 const SAID: &str = "SAID";
 
 const JSON: &str = "application/json";
@@ -17,7 +17,7 @@ const EVENTS: &str = "text/event-stream";
 const LINES: &str = "application/x-ndjson";
 const MESSAGES: &str = "application/vnd.amazon.eventstream";
 
-/// Every answer, the model saying `said`.
+/// Returns every answer, with `said` as the model's text.
 pub(super) fn answers(said: &str) -> Vec<Answer> {
     let said = serde_json::to_string(said).unwrap();
     let said = said.strip_prefix('"').and_then(|said| said.strip_suffix('"')).unwrap();
@@ -75,7 +75,7 @@ pub(super) fn answers(said: &str) -> Vec<Answer> {
     ]
 }
 
-/// A message of an event stream of Amazon's: its lengths, a header, its payload. The checksums are not read.
+/// Returns a message of an Amazon event stream: its lengths, a header and its payload. The checksums are not checked.
 pub(super) fn message(event: &str, payload: &[u8]) -> Vec<u8> {
     let name = b":event-type";
     let mut headers = vec![name.len() as u8];

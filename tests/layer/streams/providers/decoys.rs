@@ -1,4 +1,4 @@
-//! Bodies that look as if they said what was used, and those of which a part is missing.
+//! Bodies that only seem to report usage, and bodies that are incomplete.
 
 use axum::body::Body;
 use http::Response;
@@ -19,7 +19,7 @@ use crate::{
 
 const NOTHING: [Option<u64>; 4] = [None; 4];
 
-/// `{"usage":{"total_tokens":9}}`, by gzip.
+/// `{"usage":{"total_tokens":9}}`, compressed with gzip.
 const GZIP: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xab\x56\x2a\x2d\x4e\x4c\x4f\x55\xb2\xaa\x56\x2a\xc9\x2f\x49\xcc\x89\x2f\xc9\xcf\x4e\xcd\x2b\x56\xb2\xb2\xac\xad\x05\x00\x83\x4a\x75\xb3\x1c\x00\x00\x00";
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn an_answer_that_says_no_number_says_nothing() {
     }
 }
 
-/// A number that none can be charged leaves the others.
+/// An invalid number is ignored, and the other numbers count.
 #[tokio::test]
 async fn a_bad_number_is_none_and_spoils_no_other() {
     for bad in ["-7", "-0", "7.5", "7.0", "7e2", "\"7\"", "1e400", "1000000000000000", "18446744073709551617", "true"] {
@@ -98,7 +98,7 @@ async fn a_bad_number_is_none_and_spoils_no_other() {
     }
 }
 
-/// A part of an answer counts as what it says, and never as more than the whole.
+/// The numbers in a partial answer count, and never exceed those of the whole answer.
 #[tokio::test]
 async fn an_answer_that_ends_early() {
     for answer in answers("Hello.") {
@@ -145,7 +145,7 @@ async fn messages_that_are_none_are_told_once() {
     let broken = [&whole[..], &short, &whole, &whole].concat();
     assert_eq!(used(KIND, broken.chunks(9)).await, expected, "what was found before it broke holds");
     assert_eq!(events.text().matches("it is no event stream").count(), 1, "{}", events.text());
-    // The same in another kind of body is no document.
+    // In another kind of body, the same bytes are not a valid document.
     assert_eq!(used("application/json", [&whole[..]]).await, NOTHING);
     assert_eq!(used(KIND, [&usage[..]]).await, NOTHING);
 }

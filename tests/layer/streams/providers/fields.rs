@@ -1,4 +1,4 @@
-//! Numbers that stand for each other, and those that come several times.
+//! Numbers that have several names, and numbers that occur several times.
 
 use super::{of_events, of_json, used};
 
@@ -8,7 +8,7 @@ fn is([total, input, fresh, output]: [u64; 4]) -> [Option<u64>; 4] {
     [total, input, fresh, output].map(Some)
 }
 
-/// Anthropic counts neither compactions nor advisors in the message's own numbers (A6).
+/// Anthropic's own numbers of a message do not include compactions and advisors.
 #[tokio::test]
 async fn the_sum_of_iterations_counts() {
     let iterations = |own: &str, iterations: &str| format!(r#"{{"usage":{{{own},"iterations":{iterations}}}}}"#);
@@ -20,7 +20,7 @@ async fn the_sum_of_iterations_counts() {
     assert_eq!(of_json(&both).await, is([64_383, 61_042, 61_002, 3_341]));
     let three = iterations(own, &format!("[{message},\n{advisor} , {message}]"));
     assert_eq!(of_json(&three).await, is([612 * 2 + 823 + 10 + 180 + 7_250, 2_237, 2_057, 7_250]));
-    // A list that says less than the message, or nothing, takes nothing away.
+    // A list that reports less than the message, or nothing, does not reduce the numbers.
     for less in ["[]", "null", "{}", "[null]", "[[{\"input_tokens\":9}]]", "[{\"type\":\"message\"}]", "\"text\"", "7"]
     {
         assert_eq!(of_json(&iterations(own, less)).await, is([3_476, 657, 617, 2_819]), "{less}");
@@ -30,14 +30,14 @@ async fn the_sum_of_iterations_counts() {
         is([63_249, 60_430, 60_390, 2_819]),
         "what the list does not say is the message's"
     );
-    // Twice the same list is one.
+    // A list that occurs twice counts once.
     let start = both.replace(r#"{"usage""#, r#"{"type":"message_delta","usage""#);
     assert_eq!(of_events(&[&start, &start]).await, is([64_383, 61_042, 61_002, 3_341]));
     let sum = iterations("\"x\":1", r#"[{"input_tokens":999999999999999},{"input_tokens":2,"output_tokens":3}]"#);
     assert_eq!(of_json(&sum).await, [None, None, None, Some(3)], "no limit can have so much");
 }
 
-/// A stream tells what came so far. A number that falls takes nothing back (A6).
+/// A stream reports the usage so far. A number that falls does not reduce the charge.
 #[tokio::test]
 async fn a_later_and_smaller_number_lowers_nothing() {
     let start = r#"{"type":"message_start","message":{"usage":{"input_tokens":60385,"cache_read_input_tokens":50,"output_tokens":4}}}"#;
@@ -58,7 +58,7 @@ async fn a_later_and_smaller_number_lowers_nothing() {
     assert_eq!(used("application/x-ndjson", [lines.as_bytes()]).await, [Some(9), None, None, Some(9)]);
 }
 
-/// Reasoning outside of the tokens out is in the total (A7).
+/// The total includes reasoning tokens that are not part of the output tokens.
 #[tokio::test]
 async fn tokens_out_are_at_least_what_the_total_leaves() {
     let said = |usage: &str| format!(r#"{{"usage":{{{usage}}}}}"#);
@@ -68,7 +68,7 @@ async fn tokens_out_are_at_least_what_the_total_leaves() {
         (r#""input_tokens":12,"output_tokens":2,"total_tokens":354"#, is([354, 12, 12, 342])),
         (r#""inputTokens":12,"outputTokens":2,"totalTokens":354"#, is([354, 12, 12, 342])),
         (r#""prompt_tokens":12,"total_tokens":354"#, is([354, 12, 12, 342])),
-        // If the total is not larger, nothing is made up.
+        // If the total is not larger, nothing is added.
         (r#""prompt_tokens":12,"completion_tokens":2,"total_tokens":14"#, is([14, 12, 12, 2])),
         (r#""prompt_tokens":12,"completion_tokens":2,"total_tokens":13"#, is([14, 12, 12, 2])),
         (r#""prompt_tokens":12,"completion_tokens":2,"total_tokens":0"#, is([14, 12, 12, 2])),
@@ -83,7 +83,7 @@ async fn tokens_out_are_at_least_what_the_total_leaves() {
     }
 }
 
-/// Cache reads are taken out of the tokens in, whatever shape says them (A8).
+/// Cache reads are subtracted from the input tokens in every format.
 #[tokio::test]
 async fn cache_reads_are_taken_out_of_the_tokens_in() {
     let said = |usage: &str| format!(r#"{{"usage":{{{usage}}}}}"#);
@@ -100,13 +100,13 @@ async fn cache_reads_are_taken_out_of_the_tokens_in() {
         (r#""tokens":{"input_tokens":10000},"cached_tokens":8000"#, 10_000, 2_000),
         (r#""input_tokens":2000,"cache_read_input_tokens":8000"#, 10_000, 2_000),
         (r#""inputTokens":1500,"cacheReadInputTokens":8000,"cacheWriteInputTokens":500"#, 10_000, 2_000),
-        // A gateway that says both: the prompt has all of it.
+        // A gateway reports both. The prompt tokens include everything.
         (
             r#""prompt_tokens":10000,"prompt_tokens_details":{"cached_tokens":8000},"cache_read_input_tokens":8000,"cache_creation_input_tokens":500"#,
             10_000,
             2_000,
         ),
-        // More than the whole is no part of it.
+        // A number of cache reads above the prompt tokens is not part of them.
         (r#""prompt_tokens":4142,"prompt_tokens_details":{"cached_tokens":4328}"#, 8_470, 4_142),
     ] {
         let expected = [Some(input), Some(input), Some(fresh), None];

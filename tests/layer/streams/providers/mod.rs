@@ -1,4 +1,4 @@
-//! The usage that answers of language model providers say.
+//! The usage in answers of language model providers.
 
 mod bodies;
 mod decoys;
@@ -21,10 +21,10 @@ use crate::{
 };
 
 const FULL: u64 = 1_000_000_000;
-/// The charge of each limit if the body says nothing. No answer uses just that.
+/// The charge of each limit if the body reports nothing. No answer uses exactly this amount.
 const ESTIMATE: u64 = 777;
 
-/// The usage that a body in these pieces says: total, input, input without cache reads, and output.
+/// Returns the usage in a body with these pieces: total, input, input without cache reads, and output.
 async fn used<'a>(kind: &str, pieces: impl IntoIterator<Item = &'a [u8]>) -> [Option<u64>; 4] {
     let (limiter, _) = memory();
     let rules = [
@@ -56,7 +56,7 @@ async fn used<'a>(kind: &str, pieces: impl IntoIterator<Item = &'a [u8]>) -> [Op
     used
 }
 
-/// The same bytes in pieces of these lengths, again and again.
+/// Returns the same bytes in pieces of these lengths, repeated.
 fn pieces<'a>(mut left: &'a [u8], lengths: &'a [usize]) -> impl Iterator<Item = &'a [u8]> {
     let mut lengths = lengths.iter().cycle();
     std::iter::from_fn(move || {
@@ -66,12 +66,12 @@ fn pieces<'a>(mut left: &'a [u8], lengths: &'a [usize]) -> impl Iterator<Item = 
     })
 }
 
-/// The same of a JSON document in one piece.
+/// Returns the usage in a JSON document in one piece.
 async fn of_json(body: &str) -> [Option<u64>; 4] {
     used("application/json", [body.as_bytes()]).await
 }
 
-/// The same of server-sent events in one piece.
+/// Returns the usage in server-sent events in one piece.
 async fn of_events(events: &[&str]) -> [Option<u64>; 4] {
     let stream: String = events.iter().map(|data| format!("data: {data}\n\n")).collect();
     used("text/event-stream", [stream.as_bytes()]).await

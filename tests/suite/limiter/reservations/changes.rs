@@ -1,10 +1,11 @@
-//! What happens to the bucket while somebody waits.
+//! Changes of the bucket while requests wait.
 
 use tollgate::{limiter::Prefetch, model::ConfigScope, store::Store};
 
 use super::*;
 
-/// A lease that uses more than it was granted: who waits already starts as told, who comes later waits for it.
+/// A lease uses more than it was granted. Requests that already wait start at the time they were given, and later
+/// requests wait longer.
 #[tokio::test(start_paused = true)]
 async fn a_settlement_that_takes_more() {
     for limiter in both() {
@@ -23,7 +24,7 @@ async fn a_settlement_that_takes_more() {
     }
 }
 
-/// One that gives back lets nobody start earlier who waits already.
+/// A lease gives back tokens. Requests that already wait do not start earlier.
 #[tokio::test(start_paused = true)]
 async fn a_settlement_that_gives_back() {
     for limiter in both() {
@@ -33,14 +34,14 @@ async fn a_settlement_that_gives_back() {
         settle().await;
         lease.adjust("tokens", -10).unwrap();
         lease.commit().await.unwrap();
-        // 5 tokens are there, beside those that the first one waits for.
+        // The tokens that the first request waits for stay reserved. 5 more are available.
         ask(&limiter, 5).await.unwrap().commit();
         first.await.unwrap().unwrap();
         assert!((500..=505).contains(&starts.last()), "{}", starts.last());
     }
 }
 
-/// The limit becomes ten times as fast: the debt stays, and is paid faster by those who come later.
+/// The limit becomes ten times as fast. The debt stays, and later requests pay it back faster.
 #[tokio::test(start_paused = true)]
 async fn other_parameters() {
     for limiter in both() {
@@ -58,8 +59,8 @@ async fn other_parameters() {
     }
 }
 
-/// The capacity becomes smaller than the cost of the head of the line. The head has spent its tokens already, so
-/// nobody waits for its sleep: those behind it start as told, and who asks for more than the capacity hears so at once.
+/// The capacity drops below the cost of the first waiter. Its tokens are already charged, so nobody waits longer: the
+/// waiters behind it start at the time they were given. A request for more than the capacity is refused at once.
 #[tokio::test(start_paused = true)]
 async fn a_capacity_below_the_cost_of_the_head() {
     for limiter in both() {
@@ -86,8 +87,8 @@ async fn a_capacity_below_the_cost_of_the_head() {
     }
 }
 
-/// The rate is 100 a second, or 10, and another process has changed it since this one has looked it up: as much as is
-/// refilled by the new one in the time that somebody would wait can be owed, and no more.
+/// Another process changes the rate from 100 to 10 a second, or from 10 to 100, after this one has looked it up. A
+/// request may owe as much as the new rate refills during its maximum wait, and no more.
 #[tokio::test(start_paused = true)]
 async fn a_stored_rate_that_another_process_changes() {
     for (before, after) in [(100, 10), (10, 100)] {
@@ -118,7 +119,8 @@ async fn a_stored_rate_that_another_process_changes() {
     }
 }
 
-/// Ten tokens an hour: the bucket would count as gone after seven hours, full again. It owes 20 hours.
+/// Ten tokens an hour: without a debt, the bucket would be full and expire after seven hours. It owes 20 hours of
+/// refill.
 #[tokio::test(start_paused = true)]
 async fn a_bucket_in_debt_does_not_expire_before_it_is_paid() {
     let (limiters, store) = gated(2, ms(5));
@@ -133,7 +135,7 @@ async fn a_bucket_in_debt_does_not_expire_before_it_is_paid() {
         tokio::time::sleep(ms(20)).await;
         let state = store.inner.read(&key("user", "api")).await.unwrap().unwrap();
         let gone = state.expires_at.expect("limits of the request expire") * 1000 - origin;
-        // Paid, and full again.
+        // The debt is paid and the bucket is full again.
         let full = (i64::try_from(number).unwrap() + 2) * 3_600_000;
         assert!(gone >= full, "{gone} of {full} after {number}");
     }
@@ -142,7 +144,7 @@ async fn a_bucket_in_debt_does_not_expire_before_it_is_paid() {
     }
 }
 
-/// Tokens taken ahead serve who waits at once. Otherwise it takes its place in the bucket.
+/// A request takes prefetched tokens at once if there are some. Otherwise it takes its place in the bucket.
 #[tokio::test(start_paused = true)]
 async fn tokens_taken_ahead() {
     let (limiters, store) = gated(1, ms(5));
@@ -155,9 +157,9 @@ async fn tokens_taken_ahead() {
         tokio::time::sleep(ms(2)).await;
     }
     all(tasks).await;
-    // What is taken ahead and not used yet is owed as well.
+    // Prefetched tokens that are not used yet are owed as well.
     assert!((2000..=2300).contains(&starts.last()), "{}", starts.last());
-    // Chunks are debited before they are used, at most 3 s of them.
+    // Chunks are debited before they are used, at most 3 s of refill.
     starts.assert_perfect(100, 100, 300);
     println!("{} writes of 300 waiters", store.writes());
     assert!(store.writes() <= 315, "{}", store.writes());

@@ -1,10 +1,10 @@
-//! Processes at different distances share a bucket that all of them wait for.
+//! Processes with different latencies share a bucket that all of them wait for.
 
 use tollgate_testkit::fleet::{Fleet, Latency, Load, Outcome};
 
 use super::*;
 
-/// Processes that are 1, 5, 20 and 80 ms away, each with `tasks` that wait.
+/// Creates processes with latencies of 1, 5, 20 and 80 ms and `tasks` waiting tasks each.
 fn fleet(processes: usize, tasks: usize) -> Fleet {
     let latencies = [1, 5, 20, 80].map(|millis| Latency::new(ms(millis)).spread(0.1));
     Fleet::new(processes)
@@ -31,21 +31,21 @@ fn assert_right(outcome: &Outcome) {
     assert!(*utilisation >= 0.99, "{outcome:?}");
 }
 
-/// As the bucket pays for more than a second of them.
+/// All get equal shares if the waiters reserve more than a second of refill.
 #[test]
 fn of_1_to_80_ms_have_equal_shares() {
     assert_right(&fleet(4, 325).run());
     assert_right(&fleet(16, 80).run());
 }
 
-/// Each waiter has a write of its own: one task a process.
+/// Each waiter needs a write of its own, because each process has one task.
 #[test]
 fn write_once_for_each_waiter() {
     assert_right(&fleet(64, 1).limit(Limit::per_second("tokens", 50)).run());
     assert_right(&fleet(16, 4).limit(Limit::per_second("tokens", 20)).measure(ms(20_000)).run());
 }
 
-/// With answers lost, clocks apart and a throttled item nothing starts too early.
+/// Nothing starts too early if answers are lost, clocks differ and the item is throttled.
 #[test]
 fn mint_nothing_in_any_weather() {
     for seed in 0..3 {

@@ -15,7 +15,7 @@ fn patient() -> tollgate::limiter::Builder {
     RateLimiter::builder().deadline(Duration::from_secs(20)).mixed_fleet(false).flush_after(Duration::ZERO)
 }
 
-/// 50 tokens a second, at most 5 at a time.
+/// 50 tokens a second, at most 5 at once.
 fn limit() -> Limit {
     Limit::per_second("tokens", 50).with_burst(5)
 }
@@ -24,12 +24,12 @@ fn ask(limiter: &RateLimiter, cost: u64) -> Acquire {
     limiter.acquire("user", "api").limits(limit()).cost("tokens", cost)
 }
 
-/// Epoch ms.
+/// Returns the current time in epoch ms.
 fn now() -> i64 {
     tollgate::clock::SystemClock.now()
 }
 
-/// A busy machine wakes somebody late, nobody early.
+/// On a busy machine a waiter may wake this many ms late. No waiter wakes early.
 const LATE: u64 = 500;
 
 #[tokio::test]
@@ -48,7 +48,7 @@ async fn waiters_of_three_processes_start_in_order_with_one_write_each() {
         tasks.push(starts.wait(number, 1, ask(&limiters[number % 3], 1).until_ready(LONG)));
         tokio::time::sleep(ms(5)).await;
     }
-    // 35 of them wait still.
+    // 35 of the requests still wait.
     assert!(matches!(ask(&limiters[0], 1).await, Err(Error::Denied(_))));
     all(tasks).await;
     let writes = table.writes() - before;
@@ -69,7 +69,7 @@ async fn a_place_is_given_back_and_debts_are_seen_in_the_item() {
     tokio::time::sleep(ms(300)).await;
     let item = table.item("user", "api").await.unwrap();
     assert_eq!(integer(&item, "b_tokens_tk"), -10_000);
-    // Gone no sooner than it is full again, in two hours.
+    // The item expires no sooner than the bucket is full again, in two hours.
     assert!(integer(&item, "ttl") >= now() / 1000 + 7190);
     task.abort();
     tokio::time::sleep(ms(300)).await;
@@ -104,7 +104,7 @@ async fn shards_are_waited_for() {
     let limiter = table.limiter(patient()).await;
     let limit = || Limit::per_second("tokens", 40);
     let ask = |cost| limiter.acquire("user", "api").limits(limit()).cost("tokens", cost);
-    // The bucket is empty from now on: a busy machine may take long to split it.
+    // The bucket is emptied before the splits, which may take long on a busy machine.
     let starts = Starts::new();
     ask(40).await.unwrap().commit().await.unwrap();
     for count in [1, 2] {
@@ -113,7 +113,7 @@ async fn shards_are_waited_for() {
     }
     limiter.available("user", "api").limits(limit()).await.unwrap();
     let mut tasks: Vec<_> = (0..20).map(|number| starts.wait(number, 1, ask(1).until_ready(LONG))).collect();
-    // No shard holds more than 10.
+    // A shard holds at most 10 tokens.
     tasks.push(starts.wait(20, 20, ask(20).until_ready(LONG)));
     all(tasks).await;
     assert!((900..1300 + LATE).contains(&starts.last()), "{}", starts.last());

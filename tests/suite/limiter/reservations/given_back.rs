@@ -1,8 +1,8 @@
-//! A waiter that is dropped gives its place back, and wakes nobody earlier.
+//! A waiter that is dropped gives its reservation back. No other waiter starts earlier.
 
 use super::*;
 
-/// A waiter behind 10 tokens that are used.
+/// Starts a waiter behind 10 tokens that are used.
 async fn waiter(limiter: &RateLimiter, cost: u64) -> JoinHandle<Result<(), Error>> {
     ask(limiter, 10).await.unwrap().commit().await.unwrap();
     let task = Starts::new().wait(0, cost, ask(limiter, cost).until_ready(LONG));
@@ -39,7 +39,7 @@ async fn before_its_write_is_answered() {
     tokio::time::sleep(ms(180)).await;
     store.take(Duration::ZERO);
     assert_eq!(available(&limiters[0]).await, 2);
-    // One write to take the place, and one to give it back, beside that which has used the tokens.
+    // One write takes the place and one gives it back, after the write that has used the tokens.
     assert_eq!(store.writes(), 3);
 }
 
@@ -69,7 +69,7 @@ async fn at_a_shutdown() {
     assert_eq!(state, 0, "what was refilled since is not counted");
 }
 
-/// Its place is paid for: it starts when it was told.
+/// The reservation is already charged, so the waiter starts at the time it was given.
 #[tokio::test(start_paused = true)]
 async fn who_waits_during_a_shutdown_starts_all_the_same() {
     let (limiters, _store) = gated(1, ms(5));
@@ -82,8 +82,8 @@ async fn who_waits_during_a_shutdown_starts_all_the_same() {
     assert!((990..=1010).contains(&starts.last()), "{}", starts.last());
 }
 
-/// Of five waiters the second leaves. Those behind it start when they were told, and the next one to come
-/// takes what it gave back.
+/// The second of five waiters leaves. The waiters behind it start at the time they were given, and the next request
+/// takes what was given back.
 #[tokio::test(start_paused = true)]
 async fn nobody_is_woken_earlier() {
     for limiter in both() {

@@ -1,4 +1,4 @@
-//! A herd of waiters ends when arithmetic says, with few writes.
+//! Many waiters at once all start by the time that the refill rate allows, with few writes.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn limit() -> Limit {
     Limit::per_second("tokens", 100)
 }
 
-/// 1000 waiters at once: the bucket has tokens for 100 of them, and for the rest in 9 s.
+/// 1000 waiters come at once. The bucket holds tokens for 100 of them and refills the rest in 9 s.
 async fn comes(limiters: &[RateLimiter], way: u64) {
     let starts = Starts::new();
     let tasks = (0..1000).map(|number| {
@@ -16,9 +16,9 @@ async fn comes(limiters: &[RateLimiter], way: u64) {
     });
     all(tasks.collect()).await;
     assert!((9000..=9002 + way).contains(&starts.last()), "{}", starts.last());
-    // An answer is on its way.
+    // The slack covers the time that an answer is in transit.
     starts.assert_perfect(100, 100, way);
-    // Nobody owes anything now, and nobody is owed anything.
+    // Nothing is owed at this point, and the bucket is empty.
     let wait = told(limiters[0].acquire("user", "api").limits(limit()).cost("tokens", 100).await);
     assert!((1000 - way..=1000).contains(&wait), "{wait}");
 }
@@ -39,7 +39,8 @@ async fn behind_gates() {
     }
 }
 
-/// Processes that have seen that the bucket is short. One that takes it for full plans a write that fails once.
+/// Returns processes that have seen that the bucket is short. A process that expects a full bucket plans a write that
+/// fails once.
 async fn short(count: usize) -> (Vec<RateLimiter>, Arc<Flaky>) {
     let (limiters, store) = gated(count, ms(5));
     let mut lease = ask(&limiters[0], 10).await.unwrap();
@@ -51,7 +52,7 @@ async fn short(count: usize) -> (Vec<RateLimiter>, Arc<Flaky>) {
     (limiters, store)
 }
 
-/// None of them shares a write with another: each is alone in its process.
+/// Each waiter is alone in its process, so no two waiters share a write.
 #[tokio::test(start_paused = true)]
 async fn each_in_a_process_of_its_own() {
     let (limiters, store) = short(100).await;
@@ -74,7 +75,7 @@ async fn each_in_a_process_of_its_own() {
     starts.assert_perfect(10, 10, 5);
 }
 
-/// All of them come at the same time: no write is refused because others were faster.
+/// All waiters come at the same time. No write is refused because another one was faster.
 #[tokio::test(start_paused = true)]
 async fn all_processes_at_once() {
     let (limiters, store) = short(100).await;

@@ -1,4 +1,4 @@
-//! Several limits, parents, limits that only observe, local limits, the number of waiters.
+//! Waiting with several limits, parents, limits that only observe, local limits, and a maximum number of waiters.
 
 use tollgate::{
     EntityId,
@@ -17,7 +17,7 @@ async fn family(limiter: &RateLimiter) {
     }
 }
 
-/// The later of both starts counts, and both buckets are charged once.
+/// A request starts at the later of both times, and both buckets are charged once.
 #[tokio::test(start_paused = true)]
 async fn of_a_child_and_its_parent() {
     for limiter in both() {
@@ -30,7 +30,7 @@ async fn of_a_child_and_its_parent() {
             tasks.push(starts.wait(number, 5, ask(who, 5).until_ready(LONG)));
             settle().await;
         }
-        // Without patience: ann's bucket is just empty, and the parent owes 20 tokens.
+        // This request does not wait. Ann's bucket is empty, and the parent owes 20 tokens.
         let error = ask("ann", 1).await.unwrap_err();
         let short: Vec<_> = error.denied().unwrap().violated().map(|status| status.owner).collect();
         assert_eq!(
@@ -50,7 +50,7 @@ async fn of_a_child_and_its_parent() {
     }
 }
 
-/// The parent will not have it in time: the child gets its part back.
+/// The parent does not have the tokens in time, so the child gets its part back.
 #[tokio::test(start_paused = true)]
 async fn of_a_parent_that_takes_too_long() {
     for limiter in both() {
@@ -63,7 +63,7 @@ async fn of_a_parent_that_takes_too_long() {
     }
 }
 
-/// One limit is short, the other is not: only the first one is owed.
+/// Only one of two limits is short, and only that one is owed.
 #[tokio::test(start_paused = true)]
 async fn of_which_one_is_short() {
     for limiter in both() {
@@ -75,7 +75,7 @@ async fn of_which_one_is_short() {
         let starts = Starts::new();
         let mut tasks = vec![starts.wait(0, 5, ask(5, 900).until_ready(LONG))];
         settle().await;
-        // Who asks for nothing of the short one does not wait for it.
+        // A request that asks for nothing from the short limit does not wait for it.
         ask(0, 50).await.unwrap().commit();
         tasks.push(starts.wait(1, 1, ask(1, 1000).until_ready(LONG)));
         settle().await;
@@ -87,7 +87,7 @@ async fn of_which_one_is_short() {
     }
 }
 
-/// A limit that only observes is not waited for: it is short, and the lease says so.
+/// A request does not wait for a limit that only observes. The lease reports it as short.
 #[tokio::test(start_paused = true)]
 async fn that_only_observe() {
     for limiter in both() {
@@ -115,7 +115,7 @@ async fn of_this_process_alone() {
         settle().await;
     }
     all(tasks).await;
-    // Half of 10 tokens, then 5 a second.
+    // Half of the 10 tokens, then 5 a second.
     assert_eq!(starts.numbers(), (0..10).collect::<Vec<_>>());
     assert!((1000..=1010).contains(&starts.last()), "{}", starts.last());
     starts.assert_perfect(5, 5, 0);
@@ -123,7 +123,7 @@ async fn of_this_process_alone() {
     assert!(lease.is_degraded());
 }
 
-/// The wait that a full queue tells is right: who comes back then is granted at once.
+/// The wait that a full queue reports is right: a request that comes back then is granted at once.
 #[tokio::test(start_paused = true)]
 async fn of_the_number_of_waiters() {
     for limiter in both() {
@@ -137,7 +137,7 @@ async fn of_the_number_of_waiters() {
         }
         let Error::QueueFull(full) = patient().await.unwrap_err() else { panic!() };
         assert_eq!((full.waiters, full.denied.retry_after()), (3, Some(ms(1200))));
-        // Nothing is reserved for who was refused.
+        // Nothing is reserved for the request that was refused.
         assert_eq!(told(ask(&limiter, 1).await), 1000);
         tokio::time::sleep(ms(1200)).await;
         ask(&limiter, 3).await.unwrap().commit();
@@ -155,7 +155,7 @@ async fn that_never_hold_the_cost() {
     }
 }
 
-/// The longest wait that there is: nothing overflows.
+/// The longest possible wait overflows nothing.
 #[tokio::test(start_paused = true)]
 async fn without_an_end() {
     for limiter in both() {

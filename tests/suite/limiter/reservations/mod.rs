@@ -1,5 +1,5 @@
-//! Waiting by reservation: a waiter takes its place in the bucket with one write, and starts when the bucket's own
-//! arithmetic says.
+//! Waiting by reservation: a waiter takes its place in the bucket with one write, and starts at the time that the
+//! refill rate gives.
 
 mod changes;
 mod distances;
@@ -31,7 +31,7 @@ fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// 10 tokens a second, at most 10 at a time.
+/// 10 tokens a second, at most 10 at once.
 fn limit() -> Limit {
     Limit::per_second("tokens", 10)
 }
@@ -56,13 +56,13 @@ impl Clock for SharedClock {
     }
 }
 
-/// Limiters that decide in place, over one store.
+/// Returns limiters that decide in place, over one store.
 fn in_memory(count: usize) -> Vec<RateLimiter> {
     let (store, clock) = (MemoryStore::new(), SharedClock::start());
     (0..count).map(|_| RateLimiter::builder().clock(clock.clone()).build_memory(store.clone())).collect()
 }
 
-/// Limiters with gates, over one store that takes its time.
+/// Returns limiters with gates, over one store whose calls take `takes`.
 fn gated(count: usize, takes: Duration) -> (Vec<RateLimiter>, Arc<Flaky>) {
     let (store, clock) = (Arc::new(Flaky::default()), SharedClock::start());
     store.take(takes);
@@ -70,26 +70,26 @@ fn gated(count: usize, takes: Duration) -> (Vec<RateLimiter>, Arc<Flaky>) {
     ((0..count).map(|_| builder().build_shared(store.clone()).unwrap()).collect(), store)
 }
 
-/// One limiter in memory, and one with gates.
+/// Returns one limiter in memory and one with gates.
 fn both() -> [RateLimiter; 2] {
     [in_memory(1).remove(0), gated(1, Duration::ZERO).0.remove(0)]
 }
 
-/// Lets everybody go as far as they get.
+/// Lets all tasks run as far as they can.
 async fn settle() {
     for _ in 0..50 {
         tokio::task::yield_now().await;
     }
 }
 
-/// The wait that a denial tells, ms.
+/// Returns the wait that a denial states, in ms.
 fn told(result: Result<Lease, Error>) -> u64 {
     let error = result.unwrap_err();
     let wait = error.denied().unwrap_or_else(|| panic!("{error:?}")).retry_after().unwrap();
     u64::try_from(wait.as_millis()).unwrap()
 }
 
-/// Millitokens of the bucket by now, as the store has them.
+/// Returns the level of the stored bucket at `now`, in millitokens.
 async fn level(store: &MemoryStore, entity: &str, now: i64) -> i64 {
     use tollgate::store::Store;
     let state = store.read(&key(entity, "api")).await.unwrap().expect("there is a bucket");
@@ -97,7 +97,7 @@ async fn level(store: &MemoryStore, entity: &str, now: i64) -> i64 {
     limit.rate.refill(limit.level, now - state.refilled_at).tokens
 }
 
-/// Who started when.
+/// The requests that started, with their times.
 #[derive(Clone)]
 struct Starts {
     origin: Instant,
@@ -108,7 +108,7 @@ struct Starts {
 struct Start {
     number: usize,
     cost: u64,
-    /// Since the origin, ms.
+    /// Time since the origin, ms.
     at: u64,
 }
 
@@ -117,7 +117,7 @@ impl Starts {
         Self { origin: Instant::now(), all: Arc::default() }
     }
 
-    /// Notes when a request starts.
+    /// Spawns a request and records when it starts.
     fn wait(&self, number: usize, cost: u64, acquire: Acquire) -> JoinHandle<Result<(), Error>> {
         let starts = self.clone();
         tokio::spawn(async move {
@@ -128,7 +128,7 @@ impl Starts {
         })
     }
 
-    /// In the order in which they started.
+    /// Returns the starts in the order in which they happened.
     fn all(&self) -> Vec<Start> {
         self.all.lock().unwrap().clone()
     }
@@ -141,7 +141,7 @@ impl Starts {
         self.all().iter().map(|start| start.at).max().unwrap()
     }
 
-    /// Asserts that a perfect bucket with `capacity`, larger by the refill of `slack` ms, grants every start.
+    /// Asserts that a perfect bucket grants every start. Its capacity is `capacity` and the refill of `slack` ms.
     fn assert_perfect(&self, capacity: u64, per_second: u64, slack: u64) {
         let full = i128::from(capacity * 1000 + per_second * slack);
         let (mut level, mut last) = (full, 0);

@@ -1,8 +1,8 @@
-//! Start order is the order in which the writes were done, and starts obey the limit.
+//! Waiters start in the order of their writes, and as the limit allows.
 
 use super::*;
 
-/// 150 waiters of different costs come to the limiters in turn, one every 20 ms.
+/// 150 waiters with different costs use the limiters in turn, one every 20 ms.
 async fn come_in_turn(limiters: &[RateLimiter], way: u64) {
     let starts = Starts::new();
     let mut random = fastrand::Rng::with_seed(1);
@@ -10,7 +10,7 @@ async fn come_in_turn(limiters: &[RateLimiter], way: u64) {
     for number in 0..150 {
         let cost = random.u64(1..=10);
         spent += cost;
-        // The bucket begins full and is short from then on.
+        // The bucket is full at first, and short from then on.
         expected.push((spent.saturating_sub(10) * 100).max(number as u64 * 20 + way));
         let limiter = &limiters[number % limiters.len()];
         tasks.push(starts.wait(number, cost, ask(limiter, cost).until_ready(LONG).max_waiters(1000)));
@@ -19,10 +19,10 @@ async fn come_in_turn(limiters: &[RateLimiter], way: u64) {
     all(tasks).await;
     assert!(starts.numbers().is_sorted(), "{:?}", starts.all());
     for (start, expected) in starts.all().iter().zip(expected) {
-        // The bucket is made when the first write is planned or done.
+        // The bucket counts from the time at which its first write was planned or executed.
         assert!((expected..=expected + way + 10).contains(&start.at), "{start:?}: {expected}");
     }
-    // A write is on its way.
+    // The slack covers the time that a write is in transit.
     starts.assert_perfect(10, 10, way);
 }
 
@@ -40,7 +40,7 @@ async fn behind_gates() {
     }
 }
 
-/// Requests with and without patience, of several processes at once.
+/// Requests of several processes, of which some wait and some do not.
 #[tokio::test(start_paused = true)]
 async fn together_with_those_who_do_not_wait_no_more_starts_than_the_limit_allows() {
     for seed in 0..20 {
@@ -61,7 +61,7 @@ async fn together_with_those_who_do_not_wait_no_more_starts_than_the_limit_allow
             let result = task.await.unwrap();
             assert!(matches!(result, Ok(()) | Err(Error::Denied(_))), "{result:?}");
         }
-        // Three processes may allow each other 250 ms of refill, and an answer is 20 ms on its way.
+        // Three processes may spend 250 ms of refill above the capacity, and an answer takes 20 ms.
         starts.assert_perfect(10, 10, 270);
     }
 }

@@ -7,7 +7,7 @@ use tollgate::{
 
 use super::{super::fixture::START, *};
 
-/// 100 tokens a second, at most 100 at a time.
+/// 100 tokens a second, at most 100 at once.
 fn limit() -> Limit {
     Limit::per_second("tokens", 100)
 }
@@ -16,7 +16,7 @@ fn ask(limiter: &RateLimiter, cost: u64) -> Acquire {
     limiter.acquire("user", "api").limits(limit()).cost("tokens", cost)
 }
 
-/// A bucket of 4 shards, all of which are empty.
+/// Creates a bucket of 4 empty shards.
 async fn world(count: usize) -> (Vec<RateLimiter>, Arc<Flaky>) {
     let (limiters, store) = gated(count, ms(5));
     ask(&limiters[0], 100).await.unwrap().commit().await.unwrap();
@@ -25,7 +25,7 @@ async fn world(count: usize) -> (Vec<RateLimiter>, Arc<Flaky>) {
         assert!(store.inner.split(&key("user", "api"), &split).await.unwrap());
     }
     for limiter in &limiters {
-        // They learn of the shards.
+        // Each limiter learns of the shards.
         limiter.available("user", "api").limits(limit()).await.unwrap();
     }
     (limiters, store)
@@ -47,14 +47,14 @@ async fn a_herd_ends_when_arithmetic_says() {
         }
         all(tasks).await;
         println!("{count}: {} writes, last at {}", store.writes() - before, starts.last());
-        // The shards of a herd are not all equally long.
+        // The waiters are not spread evenly over the shards.
         assert!((3900..=4300).contains(&starts.last()), "{}", starts.last());
         starts.assert_perfect(0, 100, 350);
         assert!(store.writes() - before <= 420, "{}", store.writes() - before);
     }
 }
 
-/// A cost that no shard holds is reserved in several of them, in one transaction.
+/// A cost that no shard can hold is reserved in several shards, in one transaction.
 #[tokio::test(start_paused = true)]
 async fn a_cost_above_a_shard_is_waited_for_too() {
     let (limiters, _store) = world(1).await;
@@ -72,7 +72,7 @@ async fn a_cost_above_a_shard_is_waited_for_too() {
     }
 }
 
-/// A bucket that is split while somebody waits: its debt is split too.
+/// The bucket is split while a request waits, and its debt is split too.
 #[tokio::test(start_paused = true)]
 async fn a_debt_is_split() {
     let (limiters, store) = gated(1, ms(5));
@@ -87,6 +87,6 @@ async fn a_debt_is_split() {
     all(vec![first, second]).await;
     assert_eq!(starts.numbers(), [0, 1]);
     let [first, second] = starts.all()[..] else { panic!() };
-    // 40 tokens of one of two shards take 800 ms.
+    // 40 tokens from one of two shards take 800 ms.
     assert!((990..=1010).contains(&first.at) && (1790..=1820).contains(&second.at), "{first:?} {second:?}");
 }

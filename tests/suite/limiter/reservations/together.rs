@@ -31,9 +31,9 @@ async fn take_their_places_together() {
         tasks.push(starts.wait(number, 5, ask(&limiter, who, 5).until_ready(LONG)));
         tokio::time::sleep(ms(20)).await;
     }
-    // One transaction each, and no other write.
+    // One transaction each, and no single write.
     assert_eq!((store.writes() - writes, store.calls() - calls), (0, 4));
-    // Who does not wait is denied.
+    // A request that does not wait is denied.
     let wait = told(ask(&limiter, "ann", 1).await);
     assert!((2000..2100).contains(&wait), "{wait}");
     all(tasks).await;
@@ -74,7 +74,7 @@ async fn or_not_at_all_if_one_takes_too_long() {
     task.await.unwrap().unwrap();
 }
 
-/// Two processes at once: a transaction that finds less than was seen is planned again.
+/// Two processes at once. A transaction that finds less than its image showed is planned again.
 #[tokio::test(start_paused = true)]
 async fn though_others_come_between() {
     let (store, clock) = (Arc::new(Flaky::default()), SharedClock::start());

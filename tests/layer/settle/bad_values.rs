@@ -1,7 +1,7 @@
 //! Values that cannot be the real use keep the estimate, and are logged.
 
 use axum::body::Body;
-use tollgate::layer::{InvalidPolicy, PolicyBuilder, Settle};
+use tollgate::layer::{InvalidPolicy, PolicyBuilder, Settle, Usage};
 
 use super::AS_ESTIMATED;
 use crate::{
@@ -133,4 +133,14 @@ async fn the_largest_is_taken() {
     assert_eq!(denied.status(), 429);
     let wait: u64 = denied.headers()["retry-after"].to_str().unwrap().parse().unwrap();
     assert!(wait > 500_000_000_000_000, "{wait}");
+}
+
+/// A pointer may come from a configuration file: a wrong one is an error, never a panic.
+#[test]
+fn an_invalid_json_pointer_is_refused_when_the_policy_is_built() {
+    let too_deep = "/a".repeat(17);
+    for pointer in ["", "usage", "/a~2", &too_deep] {
+        let policy = ten_tokens().settle("tpm", Settle::usage(Usage::pointers(["/right", pointer]))).build();
+        assert!(matches!(policy, Err(InvalidPolicy::Pointer(wrong)) if wrong == pointer), "{pointer}");
+    }
 }

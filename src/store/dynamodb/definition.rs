@@ -15,7 +15,6 @@ use crate::{error::StackError, store::StoreErrorKind};
 /// # Errors
 /// [`StackError::NotOurs`] if a key or an index differs, [`StackError::Call`] if the call fails. A missing permission
 /// to describe the table is an error only if `strict`.
-/// [`StackError::Call`] if `strict`, else no error.
 pub(crate) async fn check_definition(stack: &Stack, strict: bool) -> Result<(), StackError> {
     let table = stack.table();
     let described = stack.client().describe_table().table_name(table).send().await.map_err(store_error);

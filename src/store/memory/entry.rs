@@ -1,4 +1,4 @@
-//! One bucket in memory, which leases and handles may hold.
+//! One bucket in memory, which leases and handles can hold.
 
 use std::{
     hash::{Hash, Hasher},
@@ -11,10 +11,9 @@ use super::{
 };
 use crate::model::{EntityId, KeyParts, Limits};
 
-/// A bucket's place in memory. It stays in the store while anybody holds it, so whoever does needs
-/// no look-up.
+/// A bucket's slot in memory. It stays in the store while anybody holds it, so a holder needs no look-up.
 #[derive(Debug)]
-// In this order: what a request reads and writes stands in two cache lines.
+// In this order, the fields that a request reads and writes fit into two cache lines.
 #[repr(C)]
 pub(crate) struct Entry {
     entity: EntityId,

@@ -242,7 +242,7 @@ impl Buckets {
     fn forget_one(&self, part: &Part, table: &mut Table, now: i64) -> Option<()> {
         let Table { entries, crowd } = table;
         let crowd = crowd.get_or_insert_with(|| {
-            // Set before the entries are read, so that every later change of an entry is reported to the crowd.
+            // Set before the entries are read, so that every later change of an entry is reported.
             part.crowded.store(true, Ordering::Relaxed);
             // From now on, every new entry replaces another one: the table needs room for the holes that removals
             // leave.

@@ -1,7 +1,7 @@
 //! Usage snapshots.
 //!
 //! The sort key ends with the beginning of the window. The Python client's aggregator writes the full time, so the
-//! first hour of a day, the day and perhaps the month share one item. This crate's aggregator writes only the date for
+//! first hour of a day, the day and perhaps the month share one item. The tollgate aggregator writes only the date for
 //! a day and only the month for a month. Both are read in the same way, because the item's attributes define its
 //! window.
 

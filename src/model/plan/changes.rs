@@ -9,13 +9,13 @@ use crate::model::LimitName;
 pub struct Change {
     /// The limit.
     pub limit: LimitName,
-    /// Granted to new requests, ≥ 0.
+    /// Granted to new requests. Never negative.
     pub spend: i64,
     /// The lowest level that the spend may leave. 0, or negative for requests that wait until the debt is refilled.
     pub floor: i64,
-    /// Taken by settled leases that used more than they were granted, ≥ 0. It may make the level negative.
+    /// Taken by settled leases that used more than they were granted. Never negative. It may make the level negative.
     pub take: i64,
-    /// Given back by settled leases, ≥ 0. It never raises the level above the capacity.
+    /// Given back by settled leases. Never negative. It never raises the level above the capacity.
     pub give: i64,
     /// Only counted as consumed, for requests and leases that a bypassed bucket has admitted.
     pub count: i64,

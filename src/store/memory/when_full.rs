@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 /// |---|---|---|---|
 /// | `Refuse` | `Error::Unavailable`: the failure mode decides | keep their buckets | none |
 /// | `Share` | shares a bucket with all other new keys | keep their buckets | none |
-/// | `ForgetFullest` | gets a full bucket | one is forgotten | what the forgotten bucket lacked, if its key comes back |
+/// | `ForgetFullest` | gets a full bucket | one is forgotten | what the forgotten bucket lacked, if its key returns |
 ///
 /// ```
 /// use tollgate::{RateLimiter, store::{MemoryStore, WhenFull}};

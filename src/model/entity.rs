@@ -11,7 +11,7 @@ use super::EntityId;
 /// ```
 /// use tollgate::{EntityId, model::Entity};
 ///
-/// // Charged together with its project.
+/// // A key that is charged together with its project.
 /// let key = Entity::new(EntityId::new("key-1")?).with_parent(EntityId::new("project-1")?).cascading();
 /// assert!(key.cascade);
 /// # Ok::<(), tollgate::model::InvalidName>(())
@@ -25,7 +25,7 @@ pub struct Entity {
     pub name: String,
     /// Its parent.
     pub parent: Option<EntityId>,
-    /// `true` if what it is charged is charged to its parent too.
+    /// `true` if its charges are also charged to its parent.
     pub cascade: bool,
     /// Other data.
     pub metadata: BTreeMap<String, String>,

@@ -10,7 +10,7 @@ use super::{IncompatibleVersion, VersionRecord};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct StoreStatus {
-    /// The table, which is named as its stack.
+    /// The table's name, which is also the name of its stack.
     pub table: Option<String>,
     /// The AWS region.
     pub region: Option<String>,

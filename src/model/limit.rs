@@ -26,15 +26,15 @@ pub(crate) fn to_milli(tokens: u64) -> i64 {
 /// use std::time::Duration;
 /// use tollgate::Limit;
 ///
-/// // 100 a minute, bursts of up to 100.
+/// // 100 per minute, with bursts of up to 100.
 /// let rpm = Limit::per_minute("rpm", 100);
 /// assert_eq!((rpm.capacity(), rpm.refill_amount()), (100, 100));
 ///
-/// // The same rate, bursts of up to 250.
+/// // The same rate, with bursts of up to 250.
 /// let rpm = Limit::per_minute("rpm", 100).with_burst(250);
 /// assert_eq!((rpm.capacity(), rpm.refill_amount()), (250, 100));
 ///
-/// // Anything else, checked: what a configuration file says.
+/// // Any other limit, with checks: for example from a configuration file.
 /// let custom = Limit::custom("tokens", 5000, 100, Duration::from_secs(90))?;
 /// assert!(Limit::custom("tokens", 0, 100, Duration::from_secs(90)).is_err());
 /// # Ok::<(), tollgate::model::InvalidLimit>(())

@@ -7,7 +7,7 @@ const OTHERS_ERROR: i64 = 2_000;
 /// The time of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// Epoch ms.
+    /// The time: epoch ms.
     pub at: i64,
     /// The maximum difference from the store's time, in milliseconds; `None` if it is not known.
     pub error: Option<i64>,

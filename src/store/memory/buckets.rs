@@ -115,8 +115,8 @@ impl Buckets {
         self.part(hash).lock().entries.find(hash, |entry| key == **entry).cloned()
     }
 
-    /// Returns the entry of a key, which is created if there is none. `None` if the part is full and its rule allows to
-    /// forget none of its entries at `now` (epoch ms).
+    /// Returns the entry of a key, which is created if there is none. `None` if the part is full and the rule allows it
+    /// to forget none of its entries at `now` (epoch ms).
     pub(super) fn claim(&self, key: &BucketKey, home: &Arc<Home>, limits: &Limits, now: i64) -> Option<Arc<Entry>> {
         let wanted = Wanted::from(key.parts());
         let hash = self.hash_of(wanted);

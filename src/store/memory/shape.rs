@@ -10,7 +10,7 @@ use crate::model::{Limit, LimitName, Limits, Parameters, Rate, Resource};
 /// The limits of a bucket.
 #[derive(Debug)]
 pub(super) struct Shape {
-    /// The limits that `known` begins with, as requests pass them; `None` if no request created the bucket.
+    /// The limits that `known` begins with, as requests pass them; `None` if no request has passed them.
     limits: Option<Limits>,
     known: SmallVec<[Known; 1]>,
 }

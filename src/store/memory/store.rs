@@ -24,7 +24,7 @@ pub struct MemoryStore {
     pub(super) home: Arc<Home>,
 }
 
-/// About 100 MB of keys and states.
+/// The default maximum number of buckets: about 100 MB of keys and states.
 const DEFAULT_CAPACITY: usize = 500_000;
 
 impl Default for MemoryStore {

@@ -26,7 +26,7 @@ pub enum WhenFull {
     #[default]
     Refuse,
     /// Lets the new keys of a resource share overflow buckets, which have the limits of one key. A store has 64 of them
-    /// for each resource, or one for each 8192 buckets if it is larger. If a key gets its own bucket later, it begins
+    /// for each resource, or one for each 8192 buckets if those are more. If a key gets its own bucket later, it begins
     /// with the level of its overflow bucket, so nobody gets more than its limits allow. Leases and denials name the
     /// entity `overflow`.
     Share,

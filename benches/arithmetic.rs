@@ -1,4 +1,4 @@
-//! The arithmetic of one bucket: refill, wait, and the planned write.
+//! Benchmarks of the arithmetic of one bucket: refill, wait, and planning a write.
 
 use divan::{Bencher, black_box};
 use tollgate::{
@@ -29,13 +29,13 @@ fn wait(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| black_box(rate()).wait(black_box(level), black_box(1_000)));
 }
 
-/// One write that only spends.
+/// Plans a write that only spends.
 #[divan::bench(args = [1, 4])]
 fn update_spend(bencher: Bencher<'_, '_>, limits: usize) {
     update(bencher, limits, 10);
 }
 
-/// One write that refills too, because the last refill was long ago.
+/// Plans a write that also refills, because the last refill was long ago.
 #[divan::bench(args = [1, 4])]
 fn update_refill_and_spend(bencher: Bencher<'_, '_>, limits: usize) {
     update(bencher, limits, 10_000);

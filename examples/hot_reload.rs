@@ -1,7 +1,7 @@
 //! Limits in a file that can be edited while the service runs.
 //!
-//! The file is looked at once a second. A good one takes effect at once, without a restart; a bad one
-//! is told in the log, and what held before holds on.
+//! The file is read once a second. A valid file takes effect at once, without a restart. An invalid file is logged, and
+//! the old limits stay in force.
 //!
 //! The limits live in an embedded engine, unless `AWS_ENDPOINT_URL_DYNAMODB` names another endpoint.
 
@@ -18,7 +18,7 @@ use tollgate::{
     layer::{Policy, PolicyBuilder, Route, Routes, RoutesHandle, keys},
 };
 
-/// What the file holds at first.
+/// The initial contents of the file.
 pub(crate) const CONFIG: &str = r#"
 # Rows are tried from the top; what matches none falls under [otherwise].
 [[route]]
@@ -43,7 +43,7 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), support::Failure> {
     tracing_subscriber::fmt().with_env_filter("tollgate=info,hot_reload=info").with_writer(std::io::stderr).init();
-    // The embedded engine lives as long as this variable. With a table of yours: `RateLimiter::open().await?`.
+    // The embedded engine lives as long as this variable. For your own table, use `RateLimiter::open().await?`.
     let (limiter, _engine) = table::open().await?;
 
     let path = match std::env::args_os().nth(1) {
@@ -71,7 +71,7 @@ async fn run() -> Result<(), support::Failure> {
     Ok(())
 }
 
-/// The service, limited by `limiter` as `handle` says.
+/// Returns the service, limited by `limiter` with the routes of `handle`.
 pub(crate) fn app(limiter: &RateLimiter, handle: &RoutesHandle) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
@@ -80,33 +80,33 @@ pub(crate) fn app(limiter: &RateLimiter, handle: &RoutesHandle) -> Router {
         .layer(RateLimitLayer::swappable(limiter.clone(), handle))
 }
 
-/// A file of routes, and what it held when it was last read.
+/// A file of routes, and its last contents.
 pub(crate) struct RoutesFile {
     path: PathBuf,
     text: String,
 }
 
 impl RoutesFile {
-    /// Reads the file for the first time: a service does not start without limits.
+    /// Reads the file for the first time. An error stops the service, because it must not start without limits.
     pub(crate) fn open(path: PathBuf) -> Result<(Self, Routes), Box<dyn Error>> {
         let text = std::fs::read_to_string(&path)?;
         let routes = parse(&text)?;
         Ok((Self { path, text }, routes))
     }
 
-    /// Reads the file again, and swaps the routes if it has changed. Whether it did.
+    /// Reads the file again, and swaps the routes if they have changed. Returns `true` if they were swapped.
     pub(crate) fn reload(&mut self, handle: &RoutesHandle) -> bool {
         let text = match std::fs::read_to_string(&self.path) {
             Ok(text) if text == self.text => return false,
             Ok(text) => text,
-            // An editor may be about to replace it.
+            // An editor may be replacing the file.
             Err(error) => {
                 tracing::warn!(%error, "the routes' file cannot be read: the old routes hold on");
                 return false;
             }
         };
         let parsed = parse(&text);
-        // A bad file is told once.
+        // Stored even if it is invalid, so that an invalid file is logged only once.
         self.text = text;
         match parsed {
             Ok(routes) => {
@@ -130,7 +130,7 @@ struct Config {
     otherwise: Row,
 }
 
-/// Where, and either limits or none.
+/// A condition on requests, and either limits or none.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Row {
@@ -142,7 +142,7 @@ struct Row {
     unlimited: bool,
 }
 
-/// The routes that a text describes. What is wrong in it is an error, and never a route without limits.
+/// Returns the routes that a text describes. A mistake in the text is an error, and never a route without limits.
 pub(crate) fn parse(text: &str) -> Result<Routes, Box<dyn Error>> {
     let config: Config = toml::from_str(text)?;
     let mut routes = Routes::builder();
@@ -176,14 +176,14 @@ fn route(row: &Row) -> Result<Option<Route>, Box<dyn Error>> {
     Ok(Some(route))
 }
 
-/// The policy of a row; `None` where it is unlimited, and says so.
+/// Returns the policy of a row; `None` if the row is explicitly unlimited.
 fn policy(row: Row) -> Result<Option<Policy>, Box<dyn Error>> {
     let resource = match (row.resource, row.limits.is_empty(), row.unlimited) {
         (Some(resource), false, false) => resource,
         (None, true, true) => return Ok(None),
         _ => return Err("either a resource and limits, or unlimited = true".into()),
     };
-    // A plain id: for real API keys use `keys::hashed_header`, which never stores them in clear.
+    // A plain id. For real API keys, use `keys::hashed_header`, which never stores them in clear text.
     let policy = Policy::builder().entity(keys::header("x-api-key")).resource(keys::fixed(resource));
     Ok(Some(row.limits.into_iter().fold(policy, PolicyBuilder::limit).build()?))
 }

@@ -1,4 +1,4 @@
-//! A hyper server without axum, HTTP/1.1 and HTTP/2: any `tower::Service` takes the layer.
+//! A hyper server without axum, for HTTP/1.1 and HTTP/2. The layer wraps any `tower::Service`.
 
 mod support;
 
@@ -37,7 +37,7 @@ pub(crate) async fn serve(listener: TcpListener, limit: RateLimitLayer) -> std::
     loop {
         let (stream, peer) = listener.accept().await?;
         let service = ServiceBuilder::new()
-            // Clones of the layer share the limit: one for all connections.
+            // Clones of the layer share its limits, so all connections share them.
             .map_request(move |mut request: Request<Incoming>| {
                 request.extensions_mut().insert(PeerAddr(peer));
                 request
@@ -45,7 +45,7 @@ pub(crate) async fn serve(listener: TcpListener, limit: RateLimitLayer) -> std::
             .layer(limit.clone())
             .service_fn(hello);
         tokio::spawn(async move {
-            // Either version, as the client begins.
+            // Detects the HTTP version from the first bytes of the connection.
             let connection = auto::Builder::new(TokioExecutor::new());
             let served = connection.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).await;
             if let Err(error) = served {

@@ -1,11 +1,12 @@
-//! A gateway in front of a language model: every API key and its project have requests and tokens a minute.
+//! A gateway in front of a language model. Every API key and its project have limits for requests and tokens per
+//! minute.
 //!
 //! It speaks OpenAI's chat completions and Anthropic's messages. A request is charged an estimate before the model is
-//! asked, and what the model says that it used once the answer has gone by, streamed or not. A refusal has the headers and
-//! the body that the API's own clients read.
+//! called. After the response, streamed or not, the charge is settled to the usage that the model reports. A refusal
+//! has the headers and the body that the API's own clients understand.
 //!
-//! The model is a fake with a socket of its own, and the embedded engine is the table, so there is nothing to install.
-//! `UPSTREAM=http://127.0.0.1:11434` asks a server of yours instead, and `AWS_ENDPOINT_URL_DYNAMODB` names another table.
+//! The model is a fake with its own socket, and the table is in the embedded engine, so there is nothing to install.
+//! `UPSTREAM=http://127.0.0.1:11434` selects another model server, and `AWS_ENDPOINT_URL_DYNAMODB` another table.
 //!
 //! ```sh
 //! cargo run --example llm_gateway
@@ -56,13 +57,13 @@ pub(crate) use fake_model::fake_model;
 /// The body of a request.
 type Chat = Map<String, Value>;
 
-/// The largest body of a request, with its images.
+/// The maximum size of a request body, including images.
 const LARGEST_BODY: usize = 20 << 20;
 
-/// The tokens of a request whose client does not say how long its answer may be, as long as nothing is learned.
+/// The estimated tokens of a request without a maximum answer length, until the layer has learned a better estimate.
 const TYPICAL: u64 = 100;
 
-/// The longest time that answers under way have when the gateway stops.
+/// The maximum time for responses in progress when the gateway stops.
 const GRACE: Duration = Duration::from_secs(30);
 
 #[tokio::main]
@@ -82,7 +83,7 @@ async fn run() -> Result<(), support::Failure> {
         }
     };
 
-    // The embedded engine lives as long as this variable. With a table of yours: `RateLimiter::open().await?`.
+    // The embedded engine lives as long as this variable. For your own table, use `RateLimiter::open().await?`.
     let (limiter, _engine) = table::open().await?;
     let known = set_up(&limiter).await?;
 
@@ -91,19 +92,19 @@ async fn run() -> Result<(), support::Failure> {
     let gateway = gateway(&limiter, known, &upstream)?;
     tokio::select! {
         served = axum::serve(listener, gateway).with_graceful_shutdown(support::stopped()) => served?,
-        // Streams can take longer than anybody waits for.
+        // A stream can take too long to wait for its end.
         () = async { support::stopped().await; tokio::time::sleep(GRACE).await } => {}
     }
-    // Writes the settlements that are still on their way.
+    // Writes the settlements that are not written yet.
     limiter.shutdown().await;
     println!("Bye: everything is written.");
     Ok(())
 }
 
-/// Does what an operator does once: a project with two keys, and limits that can be changed while all runs.
+/// Sets up what an operator sets up once: a project with two keys, and limits that can be changed at run time.
 ///
-/// Of a key nobody but its owner knows more than a hash: that is what [`EntityId::from_secret`] makes of it,
-/// and what the layer makes of a request's.
+/// Only the hash of a key is stored: [`EntityId::from_secret`] hashes it here, and the layer hashes the key of each
+/// request.
 pub(crate) async fn set_up(limiter: &RateLimiter) -> Result<HashSet<EntityId>, Box<dyn Error>> {
     let (config, entities) = (limiter.config(), limiter.entities());
     let project = EntityId::new("project-search")?;
@@ -111,52 +112,53 @@ pub(crate) async fn set_up(limiter: &RateLimiter) -> Result<HashSet<EntityId>, B
     let mut known = HashSet::new();
     for key in ["sk-alice", "sk-bob"] {
         let key = EntityId::from_secret(key)?;
-        // `cascading`: whatever is charged to the key is charged to its project, too.
+        // `cascading`: every charge to the key is also charged to its project.
         entities.ensure(Entity::new(key.clone()).with_parent(project.clone()).cascading()).await?;
         known.insert(key);
     }
-    // A key has these; the project has more than a key, and less than both.
+    // The limits of a key. The project's limits are higher than those of one key, and lower than those of both
+    // together.
     config.set(ConfigScope::system(), [Limit::per_minute("rpm", 60), Limit::per_minute("tpm", 1000)]).await?;
     let shared = [Limit::per_minute("rpm", 100), Limit::per_minute("tpm", 1500)];
     config.set(ConfigScope::Entity(project), shared).await?;
     Ok(known)
 }
 
-/// Where clients have their key: Anthropic's in `x-api-key`, OpenAI's in `Authorization`.
+/// Returns the extractor of the client's key: in `x-api-key` for Anthropic, in `Authorization` for OpenAI.
 fn key() -> impl KeyExtractor {
     keys::hashed_header("x-api-key").or(keys::bearer_token())
 }
 
-/// How requests are limited: by what is stored in the table.
+/// Returns the policy of an API. The limits are stored in the table.
 fn policy(api: Api) -> Result<Policy, InvalidPolicy> {
     Policy::builder()
         .entity(key())
         .resource(keys::fixed("chat"))
-        // The handler acquires: how long an answer may be stands in the body, which a layer does not see.
+        // The handler acquires, because the maximum length of the answer is in the body, which a layer does not read.
         .acquire_in_handler()
-        // If the client does not say it: what earlier requests of this key have used, to begin with this.
+        // If the client gives no maximum: an estimate from earlier requests of this key, at first this one.
         .cost("tpm", TYPICAL)
         .learn("tpm", Learn::over(20))
-        // What was used: while the answer streams the prompt and about a token an event, in the end what the
-        // model says. Who goes midway pays for the prompt, and for what has come.
+        // The used tokens. While the answer streams: the prompt plus about one token per event. At the end: the usage
+        // that the model reports. A client that disconnects early pays for the prompt and the events so far.
         .settle("tpm", Settle::events(|events| events).add_to(|head| Some(head.extensions.get::<Prompt>()?.tokens)))
         .settle("tpm", Settle::usage(Usage::total()))
-        // A stream that uses more than it was charged for gets more, or else it ends.
+        // A stream that uses more than its charge acquires more, or it is ended.
         .top_up(TopUp::steps(100).end_stream())
-        // Nonsense is a request, but used no tokens. If the model could not be reached, nothing was used. No client can
-        // provoke that by a body that it breaks off: the handler has read the body before it acquires.
+        // An invalid request costs a request and no tokens. If the model could not be reached, everything is refunded.
+        // A client cannot provoke that with an aborted body, because the handler reads the body before it acquires.
         .on_status(400..=499, Outcome::refund(["tpm"]))
         .on_status(502..=502, Outcome::Refund)
-        // Who is short by a moment need not come back.
+        // A request that is denied only for a moment waits instead.
         .wait(Duration::from_secs(2))
-        // Without the table every process, of which there may be eight, goes by an eighth of the limits.
+        // Without the table, each process, of at most eight, enforces an eighth of the limits.
         .on_unavailable(OnUnavailable::Local { share: Share::one_of(8) })
-        // The headers and the errors that the API's clients know.
+        // The headers and the errors that the API's clients understand.
         .dialect(api.dialect())
         .build()
 }
 
-/// The gateway for the keys of `known`, in front of `upstream`.
+/// Returns the gateway for the keys of `known`, in front of `upstream`.
 pub(crate) fn gateway(
     limiter: &RateLimiter,
     known: HashSet<EntityId>,
@@ -168,9 +170,9 @@ pub(crate) fn gateway(
         let route = Router::new()
             .route(api.path(), post(complete))
             .route_layer(RateLimitLayer::new(limiter.clone(), policy(api)?))
-            // Outside of the layer, which has to see what clients do not.
+            // Outside the layer, because the layer must see the events that clients do not see.
             .route_layer(middleware::map_response(chunks::as_asked))
-            // The last one is the outermost: the layer counts by keys that were checked here.
+            // The last layer is the outermost: it checks the keys before the rate limit layer counts them.
             .route_layer(middleware::from_fn_with_state((api, known.clone()), authenticate))
             .with_state(Upstream::new(api, upstream));
         router = router.merge(route);
@@ -178,7 +180,7 @@ pub(crate) fn gateway(
     Ok(router.layer(DefaultBodyLimit::max(LARGEST_BODY)))
 }
 
-/// Lets in who has a key that was given out. To a limiter every key that somebody makes up is a new client.
+/// Rejects requests without a known key. For a limiter, every made-up key would be a new client.
 async fn authenticate(
     State((api, known)): State<(Api, Arc<HashSet<EntityId>>)>,
     request: Request,
@@ -191,7 +193,7 @@ async fn authenticate(
     api.error(StatusCode::UNAUTHORIZED, "Missing or invalid API key.")
 }
 
-/// Asks the model, if the key may.
+/// Calls the model, if the key has enough tokens.
 async fn complete(
     limiter: BoundLimiter,
     State(upstream): State<Upstream>,
@@ -200,7 +202,7 @@ async fn complete(
 ) -> Result<Response, tollgate::Error> {
     let Json(mut chat) = match chat {
         Ok(chat) => chat,
-        // Whatever a client sends is a request.
+        // An invalid body is charged as a request too.
         Err(rejection) => {
             let _lease = limiter.cost("tpm", 1).acquire().await?;
             return Ok(upstream.api.error(rejection.status(), &rejection.body_text()));
@@ -208,13 +210,13 @@ async fn complete(
     };
     let prompt = Prompt { tokens: tokens::prompt(&chat) };
     let limiter = match tokens::longest_answer(&chat) {
-        // More than a full bucket holds is refused. Nothing is a token, too.
+        // A cost above the capacity is refused. A cost of 0 counts as one token.
         Some(answer) => limiter.cost("tpm", prompt.tokens.saturating_add(answer).max(1)),
         None if prompt.tokens > TYPICAL => limiter.cost("tpm", prompt.tokens.saturating_add(TYPICAL)),
         None => limiter,
     };
-    // Denied: the error is the answer, a 429 with `Retry-After`. Granted: the layer keeps the lease until
-    // the answer has gone by, and settles it. Nothing is left to do with it here.
+    // If it is denied, the error is the response: 429 with `Retry-After`. If it is granted, the layer keeps the lease
+    // until the end of the response and settles it. The handler need not do anything with it.
     let _lease = limiter.acquire().await?;
     let asks_for_usage = upstream.api == Api::Anthropic || chunks::ask_for_usage(&mut chat);
     let mut answer = upstream.ask(&chat, &headers).await;

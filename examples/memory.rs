@@ -1,4 +1,4 @@
-//! One process, no DynamoDB: ten requests a second for every client address, in one line.
+//! One process without DynamoDB: ten requests per second for every client address, with one line of code.
 
 mod support;
 

@@ -1,7 +1,7 @@
 //! Metrics and logs of an axum server whose limits live in DynamoDB.
 //!
-//! `/metrics` is what Prometheus scrapes; `docs/grafana/tollgate.json` is a dashboard for it. The log goes to
-//! stderr: `RUST_LOG=tollgate=debug` shows a span for every decision. The embedded engine is the table.
+//! Prometheus scrapes `/metrics`; `docs/grafana/tollgate.json` is a dashboard for it. The log goes to stderr.
+//! `RUST_LOG=tollgate=debug` shows a span for every decision. The table is in the embedded engine.
 
 mod support;
 #[path = "support/table.rs"]
@@ -41,7 +41,7 @@ async fn run() -> Result<(), support::Failure> {
     let scrape = recorder.handle();
     metrics::set_global_recorder(recorder)?;
 
-    // The embedded engine lives as long as this variable. With a table of yours: `RateLimiter::open().await?`.
+    // The embedded engine lives as long as this variable. For your own table, use `RateLimiter::open().await?`.
     let (limiter, _engine) = table::open().await?;
     let listener = support::listen().await?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -53,7 +53,8 @@ async fn run() -> Result<(), support::Failure> {
     Ok(())
 }
 
-/// What Prometheus scrapes. Durations are told in buckets: quantiles of several processes cannot be added up.
+/// Returns the metrics recorder for Prometheus. Durations are histograms, because quantiles of several processes cannot
+/// be added up.
 pub(crate) fn recorder() -> Result<PrometheusRecorder, BuildError> {
     let durations = Matcher::Suffix("_duration_seconds".into());
     let builder = PrometheusBuilder::new().set_buckets_for_metric(durations, DURATION_BUCKETS)?;
@@ -69,7 +70,7 @@ pub(crate) fn app(limiter: &RateLimiter, scrape: PrometheusHandle) -> Result<Rou
         .cost("tpm", 100)
         .settle("tpm", Settle::header("x-usage-tokens"))
         .build()?;
-    // Asked often: granted from tokens taken ahead.
+    // A busy route: granted from prefetched tokens.
     let events = per_key()
         .resource(keys::fixed("events"))
         .limit(Limit::per_minute("rpm", 10_000))
@@ -77,15 +78,15 @@ pub(crate) fn app(limiter: &RateLimiter, scrape: PrometheusHandle) -> Result<Rou
         .build()?;
     let layer = |policy| RateLimitLayer::new(limiter.clone(), policy);
     Ok(Router::new()
-        // `route_layer`, not `layer`: what is answered with 405 costs nothing.
+        // `route_layer` instead of `layer`: a request that is answered with 405 costs nothing.
         .route("/api/ping", get(|| async { "pong\n" }).route_layer(layer(api)))
         .route("/v1/chat/completions", post(complete).route_layer(layer(chat)))
         .route("/events", post(|| async { "ok\n" }).route_layer(layer(events)))
-        // Not limited: Prometheus is no user.
+        // Not limited, because Prometheus is not a user.
         .route("/metrics", get(move || std::future::ready(scrape.render()))))
 }
 
-/// Plays a model: it uses as many tokens as the request says.
+/// Simulates a model, which uses as many tokens as the request says.
 async fn complete(headers: HeaderMap) -> impl IntoResponse {
     let used = headers.get("x-simulate-tokens").and_then(|value| value.to_str().ok()).unwrap_or("100").to_owned();
     ([("x-usage-tokens", used)], "Hello!\n")

@@ -1,4 +1,4 @@
-//! One layer for a whole service: a table says which policy holds for which route.
+//! One layer for a whole service. A table assigns a policy to each route.
 //!
 //! The limits live in an embedded engine, unless `AWS_ENDPOINT_URL_DYNAMODB` names another endpoint.
 
@@ -25,7 +25,7 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), support::Failure> {
     tracing_subscriber::fmt().with_env_filter("tollgate=info").with_writer(std::io::stderr).init();
-    // The embedded engine lives as long as this variable. With a table of yours: `RateLimiter::open().await?`.
+    // The embedded engine lives as long as this variable. For your own table, use `RateLimiter::open().await?`.
     let (limiter, _engine) = table::open().await?;
     let listener = support::listen().await?;
     println!("Listening on http://{}", listener.local_addr()?);
@@ -35,7 +35,7 @@ async fn run() -> Result<(), support::Failure> {
     Ok(())
 }
 
-/// The service, limited by `limiter`.
+/// Returns the service, limited by `limiter`.
 pub(crate) fn app(limiter: &RateLimiter) -> Result<Router, Box<dyn Error>> {
     Ok(Router::new()
         .route("/healthz", get(async || "ok\n"))
@@ -43,18 +43,18 @@ pub(crate) fn app(limiter: &RateLimiter) -> Result<Router, Box<dyn Error>> {
         .route("/v1/chat/completions", post(async || "Hello!\n"))
         .route("/v1/models", get(async || "one model\n"))
         .route("/v1/users/{id}", get(async || "a user\n").delete(async || "gone\n"))
-        // `layer`, not `route_layer`: who tries paths that there are not is limited, too.
+        // `layer` instead of `route_layer`: requests for unknown paths are limited too.
         .layer(RateLimitLayer::new(limiter.clone(), routes()?)))
 }
 
 fn routes() -> Result<Routes, Box<dyn Error>> {
     let routes = Routes::builder()
         .unlimited(Route::path("/healthz"))
-        // Guessing passwords: by address, and only a few.
+        // Against guessing passwords: a few requests per address.
         .route(Route::path("/login").method(Method::POST), per_address("login", Limit::per_minute("rpm", 3))?)
-        // What costs most has a limit of its own.
+        // The most expensive route has its own limit.
         .route(Route::path("/v1/chat/completions"), per_key("chat", Limit::per_minute("rpm", 5))?)
-        // By axum's template: all users' pages are one resource.
+        // Matched by axum's template: the pages of all users are one resource.
         .route(
             Route::matched_path("/v1/users/{id}").method(Method::DELETE),
             per_key("delete-user", Limit::per_hour("rph", 2))?,

@@ -1,8 +1,8 @@
 //! An axum server whose limits live in DynamoDB.
 //!
-//! Without `AWS_ENDPOINT_URL_DYNAMODB` it brings an embedded engine along: nothing to install,
-//! nothing to configure. With it, the limits live in the table behind that endpoint, under the
-//! stack and namespace of `TOLLGATE_STACK` and `TOLLGATE_NAMESPACE`.
+//! Without `AWS_ENDPOINT_URL_DYNAMODB`, it starts an embedded engine: nothing to install, nothing to configure. With
+//! it, the limits live in the table behind that endpoint, under the stack and namespace in `TOLLGATE_STACK` and
+//! `TOLLGATE_NAMESPACE`.
 
 mod support;
 #[path = "support/table.rs"]
@@ -30,13 +30,13 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), support::Failure> {
     tracing_subscriber::fmt().with_env_filter("tollgate=info").with_writer(std::io::stderr).init();
 
-    // The embedded engine lives as long as this variable. With a table of yours: `RateLimiter::open().await?`.
+    // The embedded engine lives as long as this variable. For your own table, use `RateLimiter::open().await?`.
     let (limiter, _engine) = table::open().await?;
     let listener = support::listen().await?;
     println!("{}", welcome(&format!("http://{}", listener.local_addr()?)));
 
     axum::serve(listener, app(&limiter)?).with_graceful_shutdown(support::stopped()).await?;
-    // Writes the settlements that are still on their way.
+    // Writes the settlements that are not written yet.
     limiter.shutdown().await;
     println!("Bye: everything is written.");
     Ok(())
@@ -44,7 +44,7 @@ async fn run() -> Result<(), support::Failure> {
 
 fn app(limiter: &RateLimiter) -> Result<Router, InvalidPolicy> {
     let api = Policy::builder()
-        // A plain id: for real API keys use `keys::hashed_header`, which never stores them in clear.
+        // A plain id. For real API keys, use `keys::hashed_header`, which never stores them in clear text.
         .entity(keys::header("x-api-key"))
         .resource(keys::fixed("api"))
         .limit(Limit::per_minute("rpm", 5))
@@ -54,12 +54,12 @@ fn app(limiter: &RateLimiter) -> Result<Router, InvalidPolicy> {
         .resource(keys::fixed("gpt-4"))
         .limit(Limit::per_minute("rpm", 60))
         .limit(Limit::per_minute("tpm", 1000))
-        // An estimate: what the answer really costs is known when it is there.
+        // An estimate. The real cost is known from the response.
         .cost("tpm", 100)
         .settle("tpm", Settle::header("x-usage-tokens"))
         .build()?;
 
-    // Looking costs nothing, and is never denied.
+    // A check that costs nothing and is never denied.
     let me = Policy::builder()
         .entity(keys::header("x-api-key"))
         .resource(keys::fixed("api"))
@@ -81,7 +81,7 @@ async fn status(status: RateLimitStatus) -> Json<RateLimitStatus> {
     Json(status)
 }
 
-/// Plays a model: it uses as many tokens as the request says.
+/// Simulates a model, which uses as many tokens as the request says.
 async fn complete(headers: HeaderMap) -> impl IntoResponse {
     let simulated = headers.get("x-simulate-tokens").and_then(|value| value.to_str().ok()).unwrap_or("100").to_owned();
     let total: Option<u64> = simulated.parse().ok();
@@ -90,7 +90,7 @@ async fn complete(headers: HeaderMap) -> impl IntoResponse {
         "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello!"}, "finish_reason": "stop"}],
         "usage": {"total_tokens": total},
     });
-    // The layer settles the lease by this header.
+    // The layer settles the lease to the number in this header.
     ([("x-usage-tokens", simulated)], Json(answer))
 }
 

@@ -1,7 +1,7 @@
-//! A gRPC server: tonic takes the layer as it takes any tower layer.
+//! A gRPC server. tonic accepts the layer like any other tower layer.
 //!
-//! The service is gRPC's own health check, so there is nothing to generate. Every `x-api-key` may ask five times
-//! a minute; without one there is no key, and the call is refused.
+//! The service is gRPC's own health check, so there is no code to generate. Each `x-api-key` is allowed five calls per
+//! minute. A call without a key is refused.
 
 mod support;
 
@@ -31,7 +31,7 @@ async fn run() -> Result<(), support::Failure> {
     serve(listener, support::stopped()).await
 }
 
-/// Serves until `stopped` is ready.
+/// Serves until `stopped` completes.
 pub(crate) async fn serve(listener: TcpListener, stopped: impl Future<Output = ()>) -> Result<(), support::Failure> {
     let (_reporter, health) = health_reporter();
     let server = Server::builder().layer(layer()?).add_service(health);
@@ -41,7 +41,7 @@ pub(crate) async fn serve(listener: TcpListener, stopped: impl Future<Output = (
 
 fn layer() -> Result<RateLimitLayer, InvalidPolicy> {
     let policy = Policy::builder()
-        // gRPC metadata is HTTP headers.
+        // gRPC metadata is sent as HTTP headers.
         .entity(keys::hashed_header("x-api-key"))
         .resource(keys::fixed("grpc"))
         .limit(Limit::per_minute("rpm", 5))

@@ -1,4 +1,4 @@
-//! How far every row is above or below its target.
+//! Draws how far every row is above or below its target.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::{output::figure, row::Row};
 
 const WIDTH: u32 = 1_200;
 const BAR: u32 = 26;
-/// Where the names end and the bars begin.
+/// The end of the names and the beginning of the bars.
 const NAMES: i32 = 560;
 const MOST: f64 = 100.0;
 const LEAST: f64 = 0.1;
@@ -16,7 +16,7 @@ const HELD: RGBColor = RGBColor(46, 125, 80);
 const MISSED: RGBColor = RGBColor(190, 60, 50);
 
 pub(crate) fn draw(rows: &[Row], path: &Path) {
-    // What does not exist yet is as bad as can be.
+    // A row without a figure counts as the worst.
     let bars = rows.iter().filter_map(|row| row.held().map(|_| (row, row.margin().unwrap_or(0.0))));
     let bars: Vec<_> = bars.collect();
     let height = BAR * (bars.len() as u32 + 3);

@@ -1,4 +1,4 @@
-//! Round trips, reads and units: counted, not timed.
+//! Counts round trips, reads and units. These rows are not timed.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ async fn metered(engine: &Engine, clock: impl Clock) -> (Meter, RateLimiter) {
     (meter, limiter)
 }
 
-/// One key, one request after another; every now and then a refill is due.
+/// Acquires from one key, one request after another. Some of the acquires include a refill.
 async fn steady(engine: &Engine) -> Vec<Row> {
     const COUNT: u32 = 1_000;
     let clock = ManualClock::at(SystemClock.now());
@@ -61,7 +61,7 @@ async fn steady(engine: &Engine) -> Vec<Row> {
     ]
 }
 
-/// By a process that has never asked for it before.
+/// Acquires from a key for the first time in a process.
 async fn first_touch(engine: &Engine) -> Vec<Row> {
     let (_, admin) = metered(engine, SystemClock).await;
     admin.config().set(ConfigScope::system(), plenty().to_vec()).await.expect("they are stored");
@@ -87,7 +87,7 @@ async fn first_touch(engine: &Engine) -> Vec<Row> {
     rows
 }
 
-/// All tasks ask for one key, again and again.
+/// Acquires from one key with all tasks, in a loop.
 async fn hot(effort: Effort, engine: &Engine, tasks: usize) -> Row {
     let (meter, limiter) = metered(engine, SystemClock).await;
     let ours = Ours::new(&limiter, &names("hot", 1)).await;

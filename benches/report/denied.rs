@@ -1,4 +1,4 @@
-//! Denials of a bucket that is known to be exhausted.
+//! Denials from a bucket that is known to be exhausted.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::{
     world::{RESOURCE, World, open, patient},
 };
 
-/// How long a denial is good for before the store is asked again.
+/// The time for which a denial is remembered before the store is asked again.
 const KNOWN_FOR: Duration = Duration::from_secs(1);
 
 pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
@@ -26,7 +26,7 @@ pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
     let mut times = Vec::new();
     let mut writes = 0.0;
     for _ in 0..effort.rounds {
-        // The store has just said so: what follows is known.
+        // The next request asks the store. Then the denial is known.
         tokio::time::sleep(KNOWN_FOR).await;
         short.ask(0).await;
         meter.take();
@@ -41,7 +41,7 @@ pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
     ]
 }
 
-/// A bucket that is known to be short.
+/// A bucket that is known to have too few tokens.
 struct Short {
     limiter: RateLimiter,
     limits: Limits,

@@ -1,14 +1,14 @@
-//! How long to measure.
+//! The effort of a measurement.
 
 use std::time::Duration;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
-    /// Whether only to see that everything works.
+    /// `true` for a short run that only shows that everything works.
     pub(crate) quick: bool,
-    /// How often each figure is taken, in turns with its reference.
+    /// The number of times that each figure is taken, in turns with its reference.
     pub(crate) rounds: usize,
-    /// How long each time.
+    /// The time of each measurement.
     pub(crate) window: Duration,
 }
 
@@ -20,12 +20,12 @@ impl Effort {
         }
     }
 
-    /// `full`, or `quick` if that is asked for.
+    /// Returns `full`, or `quick` in a quick run.
     pub(crate) fn pick<T>(self, full: T, quick: T) -> T {
         if self.quick { quick } else { full }
     }
 
-    /// With that many rounds of that many times the window, unless it has to be quick.
+    /// Returns an effort with `rounds` rounds of `windows` times the window. A quick run stays as it is.
     pub(crate) fn of(self, rounds: usize, windows: u32) -> Self {
         if self.quick { self } else { Self { rounds, window: self.window * windows, ..self } }
     }

@@ -1,4 +1,4 @@
-//! What keys cost in memory, as the system counts it: by a process of its own for each case.
+//! Measures the memory that keys take, as reported by the system. Each case runs in its own process.
 
 use std::{env, fs, process::Command};
 
@@ -15,7 +15,7 @@ use crate::{
     world::RESOURCE,
 };
 
-/// Marks a process that measures one case.
+/// The argument of a process that measures one case.
 const CHILD: &str = "--footprint";
 
 const NOWHERE: &str = "only Linux tells what a process takes";
@@ -40,7 +40,8 @@ pub(crate) fn rows(effort: Effort) -> Vec<Row> {
     ]
 }
 
-/// Growth after the cap was reached: none but what maps that are full of holes put in order once.
+/// Measures the growth after the cap was reached. The only growth is that of maps that are rebuilt once to remove their
+/// holes.
 fn flat(what: &str, case: &str, most: usize, distinct: usize) -> Row {
     let measure = format!("memory with {:.1} million distinct keys, {what}, after the cap", distinct as f64 / 1e6);
     let row = Row::new(measure, "MB", Goal::AtMost(1.1));
@@ -54,7 +55,7 @@ fn flat(what: &str, case: &str, most: usize, distinct: usize) -> Row {
     }
 }
 
-/// Two figures that a process of this program prints.
+/// Returns the two figures that a child process of this program prints.
 fn child(arguments: &[&str]) -> Option<[f64; 2]> {
     resident()?;
     let output = Command::new(env::current_exe().ok()?).arg(CHILD).args(arguments).output().ok()?;
@@ -64,7 +65,7 @@ fn child(arguments: &[&str]) -> Option<[f64; 2]> {
     Some([figures.next()?.ok()?, figures.next()?.ok()?])
 }
 
-/// Measures one case, if that is what this process is for.
+/// Measures one case if this process is a child. Returns `true` if it is one.
 pub(crate) fn ran_as_child(arguments: &[String]) -> bool {
     let Some(begin) = arguments.iter().position(|argument| argument == CHILD) else {
         return false;
@@ -92,7 +93,7 @@ fn store(keys: usize) -> [f64; 2] {
 fn distinct(most: usize, keys: usize) -> [f64; 2] {
     let limiter = RateLimiter::builder().build_memory(MemoryStore::with_capacity(most));
     let limits = limits();
-    // Twice over: whatever has to grow has grown.
+    // Two times the cap, so that everything that has to grow has grown.
     (0..most * 2).for_each(|key| acquire(&limiter, &limits, key));
     let before = resident().expect("it was there before");
     (most * 2..keys).for_each(|key| acquire(&limiter, &limits, key));
@@ -107,7 +108,7 @@ fn distinct_gates(most: usize, keys: usize) -> [f64; 2] {
     gated(most, [most * 2, keys])
 }
 
-/// What is taken after so many keys, and after so many.
+/// Returns the resident memory after each of two numbers of keys.
 fn gated(most: usize, keys: [usize; 2]) -> [f64; 2] {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
     runtime.block_on(async {
@@ -121,7 +122,7 @@ fn gated(most: usize, keys: [usize; 2]) -> [f64; 2] {
                 acquire.await.expect("there is plenty").commit();
                 key += 1;
             }
-            // Flights end after their answer.
+            // A write ends after its answer is delivered: let it end.
             tokio::task::yield_now().await;
             *taken = resident().expect("it was there before");
         }
@@ -134,19 +135,19 @@ fn acquire(limiter: &RateLimiter, limits: &Limits, key: usize) {
     now(acquire).expect("there is room").commit();
 }
 
-/// Full again within a millisecond.
+/// Returns limits that are full again within a millisecond.
 fn limits() -> Limits {
     Limits::from(Limit::per_second("rps", 1_000))
 }
 
-/// Bytes of memory that this process takes.
+/// Returns the resident memory of this process in bytes.
 fn resident() -> Option<f64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()? * 1024.0)
 }
 
-/// Says that everything was written, and keeps nothing: what is left is what gates take.
+/// A store that answers every write and keeps nothing, so that only the gates take memory.
 #[derive(Debug)]
 struct Blank;
 

@@ -1,11 +1,10 @@
-//! Measures what the crate promises about speed and cost, each figure beside its reference in the
-//! same run, and writes a table, `target/report/report.json` and `target/report/report.svg`.
+//! Measures the promised speed and cost of the crate, each figure beside its reference in the same run, and writes a
+//! table, `target/report/report.json` and `target/report/report.svg`.
 //!
-//! `cargo bench --bench report` takes some minutes; with `-- --quick` it takes less than one and says
-//! less: few rounds, few keys. `-- --only strict` (`counts`, `memory`, …) prints these rows and writes
-//! nothing. The Python client's rows need `TOLLGATE_PEER_PYTHON` and
-//! `TOLLGATE_PEER_SCRIPT`, those beside Redis need `redis-server` and `redis-benchmark`; without them
-//! the rows say so.
+//! `cargo bench --bench report` takes some minutes. With `-- --quick` it takes less than one, with few rounds and few
+//! keys, so its figures are rough. `-- --only strict` (`counts`, `memory`, …) prints these rows and writes nothing. The
+//! Python client's rows need `TOLLGATE_PEER_PYTHON` and `TOLLGATE_PEER_SCRIPT`. The Redis rows need `redis-server` and
+//! `redis-benchmark`. If they are missing, the rows say so.
 
 mod chart;
 mod counts;
@@ -54,7 +53,7 @@ fn main() {
 
 type Measure = fn(Effort, &Runtime) -> Vec<Row>;
 
-/// What is measured, in the order of the table.
+/// The groups of rows, in the order of the table.
 const GROUPS: [(&str, Measure); 9] = [
     ("strict", |effort, runtime| runtime.block_on(strict::rows(effort))),
     ("counts", |effort, runtime| runtime.block_on(counts::rows(effort))),
@@ -67,7 +66,7 @@ const GROUPS: [(&str, Measure); 9] = [
     ("footprint", |effort, _| footprint::rows(effort)),
 ];
 
-/// As a server has it: as many workers as cores. The engine has threads of its own.
+/// Returns a runtime like that of a server, with one worker per core. The engine has its own threads.
 fn runtime() -> Runtime {
     Builder::new_multi_thread().enable_all().build().expect("a runtime starts")
 }

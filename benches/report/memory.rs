@@ -1,4 +1,4 @@
-//! Decisions in memory, beside `governor`.
+//! Decisions in memory, compared with `governor`.
 
 use std::{
     num::NonZeroU32,
@@ -16,7 +16,7 @@ use crate::{
     world::{RESOURCE, names},
 };
 
-/// More per second than anybody asks for.
+/// A rate that no benchmark reaches.
 const PLENTY: NonZeroU32 = NonZeroU32::new(1_000_000_000).unwrap();
 
 const BATCH: u32 = 200;
@@ -48,7 +48,7 @@ fn by_key(effort: Effort, count: usize) -> Row {
     row.ours(median(our_times)).reference(median(their_times)).ratio(median(ratios))
 }
 
-/// By a handle that was made once, beside `governor`'s check by key, and its direct check.
+/// Measures acquires with a bucket handle, compared with `governor`'s check by key and its direct check.
 pub(crate) fn by_handle(effort: Effort) -> Vec<Row> {
     let limiter = RateLimiter::memory();
     let handle = limiter.bucket("user-0", RESOURCE).expect("they are names");
@@ -76,7 +76,7 @@ pub(crate) fn by_handle(effort: Effort) -> Vec<Row> {
     ]
 }
 
-/// The median time of `ask`, which takes turns with the keys; each has a bucket before.
+/// Returns the median time of `ask`, called for the keys in turn. Every key has a bucket before the measurement.
 fn over<T>(effort: Effort, keys: &[String], mut ask: impl FnMut(&String) -> T) -> f64 {
     for key in keys {
         ask(key);
@@ -95,8 +95,8 @@ fn keys(count: usize) -> Vec<String> {
     keys
 }
 
-/// The output of a future that waits for nothing. In place, as an `.await` is: a call that hands a future
-/// in and a lease out is not what is measured.
+/// Returns the output of a future that never waits. Inlined, as an `.await` is: passing the future into a call and the
+/// lease out of it must not be measured.
 #[inline(always)]
 pub(crate) fn now<F: IntoFuture>(future: F) -> F::Output {
     match pin!(future.into_future()).poll(&mut Context::from_waker(Waker::noop())) {

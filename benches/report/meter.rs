@@ -1,4 +1,4 @@
-//! Sees what a client sends, and adds up what the store says that it costs.
+//! Counts the requests of a client, and adds up their cost as the store reports it.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -23,24 +23,24 @@ pub(crate) struct Meter(Arc<Mutex<Reading>>);
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reading {
-    /// Requests, whatever they are.
+    /// The number of all requests.
     pub(crate) requests: f64,
-    /// Requests that only read.
+    /// The number of requests that only read.
     pub(crate) reads: f64,
     pub(crate) read_units: f64,
-    /// Of the table and its indexes. A write whose condition fails costs one.
+    /// The write units of the table and its indexes. A write whose condition fails costs one.
     pub(crate) write_units: f64,
     /// The last update that was sent.
     pub(crate) update: Option<UpdateItemInput>,
 }
 
 impl Meter {
-    /// A client that is read by the meter.
+    /// Returns a client whose requests the meter counts.
     pub(crate) fn client(&self, config: Builder) -> Client {
         Client::from_conf(config.interceptor(self.clone()).build())
     }
 
-    /// What has come together since the last time.
+    /// Returns the counts since the last call.
     pub(crate) fn take(&self) -> Reading {
         std::mem::take(&mut self.lock())
     }
@@ -99,7 +99,7 @@ impl Intercept for Meter {
                     reading.read_units += units(output.consumed_capacity());
                 }
             }
-            // Only conditions fail here.
+            // The only errors here are failed conditions.
             Err(_) => reading.write_units += 1.0,
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The table, the files and the chart.
+//! Prints the table, and writes the files and the chart.
 
 use std::{fs, path::PathBuf};
 
@@ -29,14 +29,14 @@ pub(crate) fn print(rows: &[Row]) {
     }
 }
 
-/// The table as docs/performance.md has it.
+/// Returns the table in the format of docs/performance.md.
 fn markdown(rows: &[Row]) -> String {
     let mut text = String::from(
         "| measure | ours | reference | unit | ratio | to reach | held |\n|---|---|---|---|---|---|---|\n",
     );
     for row in rows {
         let [measure, ours, reference, unit, ratio, target, held, note] = line(row);
-        // Why there is no figure; and whether there is a goal at all.
+        // The column shows if the target is reached, or the note if there is no target or no figure.
         let held = match held.as_str() {
             "yes" => "yes".into(),
             "" => note,
@@ -66,7 +66,7 @@ fn line(row: &Row) -> [String; 8] {
     ]
 }
 
-/// Three digits, or all before the point.
+/// Formats a number with three digits, or with all digits before the point if there are more.
 pub(crate) fn figure(value: Option<f64>) -> String {
     match value {
         None => "–".into(),
@@ -78,7 +78,7 @@ pub(crate) fn figure(value: Option<f64>) -> String {
     }
 }
 
-/// `report` in the folder that cargo builds in: `…/release/deps/report-…` is what runs.
+/// Returns the folder `report` in cargo's build folder. This program is `…/release/deps/report-…`.
 fn folder() -> PathBuf {
     let program = std::env::current_exe().expect("it runs");
     program.ancestors().nth(3).expect("cargo runs it from there").join("report")

@@ -1,4 +1,4 @@
-//! The Python client on the same engine and table, which it makes without a stream.
+//! The Python client on the same engine and table. It creates the table without a stream.
 
 use std::{
     env,
@@ -17,7 +17,7 @@ use crate::{
     world::{Ours, RESOURCE, STACK, names, open, patient, plenty},
 };
 
-/// How many tasks ask for one key.
+/// The number of tasks that ask for one key.
 const TASKS: usize = 16;
 
 pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
@@ -44,7 +44,7 @@ pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
         async || per_second(effort.window, TASKS, &ours).await,
         async || peer.flood("theirs-too", TASKS, effort.window)["per_second"].as_f64().expect("it was asked"),
     );
-    // How many times as fast.
+    // The ratio of the times, inverted: how many times faster we are.
     let faster = 1.0 / times.ratio();
     vec![latency.ours(times.ours()).reference(times.reference()).ratio(faster), throughput.pair(&rates.await)]
 }
@@ -56,7 +56,7 @@ struct Peer {
 }
 
 impl Peer {
-    /// `None` where there is none.
+    /// Starts the Python client. Returns `None` if it is not configured.
     fn start(engine: &Engine) -> Option<Self> {
         let (python, script) = (env::var_os("TOLLGATE_PEER_PYTHON")?, env::var_os("TOLLGATE_PEER_SCRIPT")?);
         let mut child = Command::new(python)
@@ -81,7 +81,7 @@ impl Peer {
         answer["ok"].take()
     }
 
-    /// Acquires by closed-loop tasks of one key.
+    /// Acquires from one key with closed-loop tasks.
     fn flood(&mut self, entity: &str, tasks: usize, window: Duration) -> Value {
         let limits = plenty();
         let limits: Vec<_> = limits

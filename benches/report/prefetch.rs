@@ -1,4 +1,4 @@
-//! Acquires that are granted from tokens taken ahead.
+//! Acquires that are granted from prefetched tokens.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
     let limiter = open(meter.client(world.engine.dynamodb_config()), patient()).await;
     let limits = Limits::from(Limit::per_second("rps", 1_000_000_000));
     let ahead = Arc::new(Ahead { limiter: limiter.clone(), limits });
-    // Until the chunk has grown to what the loop asks for.
+    // The prefetched chunk grows to the demand of the loop.
     short_rows(Duration::from_secs(2), &ahead).await;
     let before = limiter.prefetch_stats();
     meter.take();
@@ -37,7 +37,7 @@ pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
     ]
 }
 
-/// A bucket whose tokens are taken ahead.
+/// A bucket with prefetch.
 struct Ahead {
     limiter: RateLimiter,
     limits: Limits,

@@ -1,4 +1,4 @@
-//! Redis and its own benchmark, where they are installed.
+//! Redis and its own benchmark, if they are installed.
 
 use std::{
     net::{TcpListener, TcpStream},
@@ -7,14 +7,14 @@ use std::{
     time::Duration,
 };
 
-/// A server without persistence, ended when it is dropped.
+/// A server without persistence. It is stopped on drop.
 pub(crate) struct Redis {
     server: Child,
     port: String,
 }
 
 impl Redis {
-    /// Starts one, or says why that is not possible.
+    /// Starts a server, or returns the reason why that is not possible.
     pub(crate) fn start() -> Result<Self, &'static str> {
         if Command::new("redis-benchmark").arg("--version").stdout(Stdio::null()).status().is_err() {
             return Err("redis-benchmark is not installed");
@@ -36,7 +36,7 @@ impl Redis {
         Err("redis-server does not answer")
     }
 
-    /// `INCR` by 64 clients.
+    /// Returns the rate of `INCR` with 64 clients.
     pub(crate) fn increments_per_second(&self, requests: u32) -> f64 {
         let output = Command::new("redis-benchmark")
             .args(["-p", &self.port, "-t", "incr", "-c", "64", "--csv", "-n", &requests.to_string()])

@@ -1,4 +1,4 @@
-//! What a layer adds to a request of an axum route, beside `tower_governor`.
+//! The time that a layer adds to a request of an axum route, compared with `tower_governor`.
 
 use std::{convert::Infallible, net::SocketAddr, time::Instant};
 
@@ -24,10 +24,10 @@ use crate::{
     sample::median,
 };
 
-/// More per second than anybody asks for.
+/// A rate that no benchmark reaches.
 const PLENTY: u32 = 1_000_000_000;
 
-/// How many clients take turns.
+/// The number of clients that take turns.
 const CLIENTS: u16 = 1_000;
 
 const BATCH: usize = 100;
@@ -57,7 +57,7 @@ fn layer(report: ReportLimits) -> RateLimitLayer {
         .resource(keys::fixed("http"))
         .limit(Limit::per_second("rps", u64::from(PLENTY)))
         .without_parent()
-        // As the reference: it counts requests, and no handler asks for the lease.
+        // For a fair comparison: `tower_governor` counts requests, and its handlers get no lease.
         .without_handle()
         .report(report)
         .build();
@@ -68,7 +68,7 @@ fn beside(effort: Effort, headers: &str, bare: &Route, [ours, theirs]: &[Route; 
     let window = effort.window / 3;
     let (mut our_times, mut their_times, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..effort.rounds {
-        // Short turns: what disturbs one disturbs all.
+        // The three take short turns, so that a disturbance affects all of them.
         let [mut base, mut our, mut their] = [(); 3].map(|()| Vec::new());
         let end = Instant::now() + window * 3;
         while Instant::now() < end {
@@ -87,7 +87,7 @@ fn beside(effort: Effort, headers: &str, bare: &Route, [ours, theirs]: &[Route; 
     row.ours(median(our_times)).reference(median(their_times)).ratio(median(ratios))
 }
 
-/// A route that is asked by many clients in turns.
+/// A route with many clients that take turns.
 struct Route {
     router: Router,
     runtime: Runtime,
@@ -95,7 +95,7 @@ struct Route {
 
 impl Route {
     fn new(add: impl FnOnce(Router) -> Router) -> Self {
-        // As a served router has it: its layers are put on once, not for every request.
+        // As in a served router, the layers are added once and not for every request.
         let router = add(Router::new().route("/", get(|| async { "hello" }))).with_state(());
         let runtime = Builder::new_current_thread().build().expect("a runtime starts");
         let route = Self { router, runtime };
@@ -103,7 +103,7 @@ impl Route {
         route
     }
 
-    /// The time of one of some requests in a row, ns.
+    /// Returns the mean time of a request in a batch, ns.
     fn batch(&self) -> f64 {
         let requests: Vec<_> = (0..BATCH).map(|_| request(fastrand::u16(..CLIENTS))).collect();
         let begun = Instant::now();
@@ -113,7 +113,7 @@ impl Route {
         begun.elapsed().div_f64(BATCH as f64).as_secs_f64() * 1e9
     }
 
-    /// Clones the router, as a server does for every request, and reads the answer to its end.
+    /// Serves a request with a clone of the router, as a server does, and reads the whole response.
     fn serve(&self, request: Request) {
         self.runtime.block_on(async {
             let Ok::<Response, Infallible>(mut response) = self.router.clone().oneshot(request).await;

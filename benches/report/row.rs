@@ -1,17 +1,17 @@
-//! One row of the report.
+//! A row of the report.
 
 use serde::Serialize;
 
 use crate::sample::Pair;
 
-/// A figure, what it is compared with, and what it has to reach.
+/// A figure, its reference, and its target.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) measure: String,
     pub(crate) unit: &'static str,
     pub(crate) ours: Option<f64>,
     pub(crate) reference: Option<f64>,
-    /// How ours compares with the reference.
+    /// The ratio of ours to the reference.
     pub(crate) ratio: Option<f64>,
     pub(crate) goal: Goal,
     pub(crate) note: String,
@@ -21,16 +21,16 @@ pub(crate) struct Row {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Measured,
-    /// There is nothing to compare it with here.
+    /// The row cannot be measured on this machine.
     NotHere,
 }
 
-/// What the ratio has to reach; where there is none, what ours has to.
+/// The target of the ratio or, if there is none, of our figure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Goal {
     AtMost(f64),
     AtLeast(f64),
-    /// Nothing: it is only told.
+    /// No target: the figure is only reported.
     Told,
 }
 
@@ -61,22 +61,22 @@ impl Row {
         Self { ratio: Some(ratio), ..self }
     }
 
-    /// What stands beside the figure, or why there is none.
+    /// Adds a remark, or the reason why there is no figure.
     pub(crate) fn note(self, note: impl Into<String>) -> Self {
         Self { note: note.into(), ..self }
     }
 
-    /// Ours, the reference and the ratio of several rounds.
+    /// Sets ours, the reference and the ratio from several rounds.
     pub(crate) fn pair(self, pair: &Pair) -> Self {
         self.ours(pair.ours()).reference(pair.reference()).ratio(pair.ratio())
     }
 
-    /// Cannot be measured on this machine, and why.
+    /// Marks the row as not measurable on this machine, with the reason.
     pub(crate) fn not_here(self, why: impl Into<String>) -> Self {
         Self { state: State::NotHere, ..self }.note(why)
     }
 
-    /// Whether the goal is reached; `None` where there is no goal, or where it cannot be measured here.
+    /// Returns `true` if the target is reached; `None` if there is no target, or if the row cannot be measured here.
     pub(crate) fn held(&self) -> Option<bool> {
         match self.state {
             State::Measured => self.margin().map(|margin| margin >= 1.0),
@@ -84,11 +84,11 @@ impl Row {
         }
     }
 
-    /// How many times as good as it has to be.
+    /// Returns how many times better the figure is than its target.
     pub(crate) fn margin(&self) -> Option<f64> {
         let value = self.ratio.or(self.ours).filter(|_| self.state == State::Measured)?;
         match self.goal {
-            // Nothing at all is as little as can be.
+            // Zero is the best possible figure.
             Goal::AtMost(_) if value == 0.0 => Some(f64::INFINITY),
             Goal::AtMost(most) => Some(most / value),
             Goal::AtLeast(least) => Some(value / least),
@@ -118,7 +118,7 @@ impl Row {
     }
 }
 
-/// A row as `report.json` has it.
+/// A row in `report.json`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Record<'a> {
     measure: &'a str,

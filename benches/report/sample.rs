@@ -1,4 +1,4 @@
-//! Taking figures: in turns, so that what disturbs one disturbs the other, and by medians.
+//! Takes figures in turns, so that a disturbance affects both sides, and returns medians.
 
 use std::{
     sync::Arc,
@@ -13,7 +13,7 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// Measures both in every round, each first every other time.
+    /// Measures both in every round, in alternating order.
     pub(crate) async fn take(
         rounds: usize,
         mut ours: impl AsyncFnMut() -> f64,
@@ -40,7 +40,7 @@ impl Pair {
         median(self.reference.clone())
     }
 
-    /// The median of the rounds' ratios.
+    /// Returns the median of the rounds' ratios.
     pub(crate) fn ratio(&self) -> f64 {
         median(self.ours.iter().zip(&self.reference).map(|(ours, reference)| ours / reference).collect())
     }
@@ -55,7 +55,7 @@ pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
     }
 }
 
-/// The median time of what waits for nothing, ns, by short rows of it in a task of the runtime.
+/// Returns the median time of a request that never waits, ns. Measures short batches in a task of the runtime.
 pub(crate) async fn short_rows(window: Duration, subject: &Arc<impl Subject>) -> f64 {
     const SIZE: u32 = 100;
     let subject = subject.clone();
@@ -68,7 +68,7 @@ pub(crate) async fn short_rows(window: Duration, subject: &Arc<impl Subject>) ->
                 subject.ask(0).await;
             }
             times.push(begun.elapsed().as_secs_f64() * 1e9 / f64::from(SIZE));
-            // What runs beside has its turn.
+            // Lets other tasks run.
             tokio::task::yield_now().await;
         }
         median(times)
@@ -76,13 +76,13 @@ pub(crate) async fn short_rows(window: Duration, subject: &Arc<impl Subject>) ->
     tokio::spawn(task).await.expect("nothing fails")
 }
 
-/// What is asked again and again.
+/// A request that is measured repeatedly.
 pub(crate) trait Subject: Send + Sync + 'static {
-    /// Asks once; each of several tasks has its number.
+    /// Makes one request. `task` is the number of the calling task.
     fn ask(&self, task: usize) -> impl Future<Output = ()> + Send;
 }
 
-/// The median time of asking by one task of the runtime, ms.
+/// Returns the median time of a request in one task of the runtime, ms.
 pub(crate) async fn p50(window: Duration, subject: &Arc<impl Subject>) -> f64 {
     let subject = subject.clone();
     let task = async move {
@@ -100,14 +100,14 @@ pub(crate) async fn p50(window: Duration, subject: &Arc<impl Subject>) -> f64 {
     tokio::spawn(task).await.expect("nothing fails")
 }
 
-/// How many are answered in a second when that many tasks ask again and again.
+/// Returns the number of requests per second that are answered in a closed loop of `tasks` tasks.
 pub(crate) async fn per_second(window: Duration, tasks: usize, subject: &Arc<impl Subject>) -> f64 {
     let begun = Instant::now();
     let count = closed_loop(window, tasks, subject).await;
     count / begun.elapsed().as_secs_f64()
 }
 
-/// How many are answered when that many tasks ask again and again, until the last has its answer.
+/// Returns the number of requests that are answered in a closed loop of `tasks` tasks. Waits for the last answers.
 pub(crate) async fn closed_loop(window: Duration, tasks: usize, subject: &Arc<impl Subject>) -> f64 {
     let end = Instant::now() + window;
     let start = |task| {
@@ -129,7 +129,7 @@ pub(crate) async fn closed_loop(window: Duration, tasks: usize, subject: &Arc<im
     count
 }
 
-/// The median time of one of `size` calls in a row, ns: for what is over before the clock ticks.
+/// Returns the median over batches of the mean time of `size` calls, ns. For calls that are shorter than a clock tick.
 pub(crate) fn batches(window: Duration, size: u32, mut ask: impl FnMut()) -> f64 {
     let end = Instant::now() + window;
     let mut times = Vec::new();

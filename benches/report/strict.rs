@@ -1,4 +1,4 @@
-//! Strict acquires, beside the bare update and beside Redis.
+//! Strict acquires, compared with the bare update and with Redis.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,10 +12,10 @@ use crate::{
     world::{Bare, Ours, World, names, open, patient},
 };
 
-/// How many closed-loop tasks ask for one hot key.
+/// The numbers of closed-loop tasks that ask for one hot key.
 const TASKS: [usize; 2] = [64, 512];
 
-/// A round trip inside a region.
+/// A typical round trip inside a region.
 const NETWORK: Duration = Duration::from_millis(5);
 
 pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
@@ -59,7 +59,7 @@ async fn hot(world: &World) -> (Arc<Ours>, Arc<Bare>) {
     (ours, bare)
 }
 
-/// One flight after another, each with all tasks on board, is what one key can do.
+/// Compares with the maximum of one key: one write after another, each with the requests of all tasks.
 async fn shared(effort: Effort, measure: String, tasks: usize, ours: &Arc<Ours>, bare: &Arc<Bare>) -> Row {
     let pair = Pair::take(
         effort.rounds,

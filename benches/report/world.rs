@@ -1,4 +1,4 @@
-//! An engine, our limiters on it, and the bare update beside them.
+//! An engine, limiters on it, and the bare update to compare them with.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,21 +11,21 @@ use crate::{meter::Meter, sample::Subject};
 pub(crate) const STACK: &str = "limits";
 pub(crate) const RESOURCE: &str = "api";
 
-/// More than anybody asks for.
+/// An amount that no benchmark uses up.
 const PLENTY: u64 = 1_000_000_000;
 
-/// Never short, and never full again: that would make every write a refill.
+/// Returns limits that are never exhausted and never full again: a full bucket would make every write a refill.
 pub(crate) fn plenty() -> Limits {
     Limits::from(Limit::custom("rph", PLENTY, 1, Duration::from_secs(3600)).expect("it is valid"))
 }
 
-/// A busy machine is not an outage.
+/// Returns settings with long timeouts, so that a busy machine does not look like an outage.
 pub(crate) fn patient() -> Builder {
     let deadline = Duration::from_secs(30);
     RateLimiter::builder().deadline(deadline).store_deadline(deadline)
 }
 
-/// A limiter over the table that `client` reaches, which is created without a stream if need be.
+/// Returns a limiter for the table that `client` reaches. The table is created without a stream if it is missing.
 pub(crate) async fn open(client: Client, settings: Builder) -> RateLimiter {
     RateLimiter::open()
         .stack(STACK)
@@ -37,7 +37,7 @@ pub(crate) async fn open(client: Client, settings: Builder) -> RateLimiter {
         .expect("the table opens")
 }
 
-/// An engine of its own with a table.
+/// An engine with a table of its own.
 pub(crate) struct World {
     pub(crate) engine: Engine,
     pub(crate) limiter: RateLimiter,
@@ -50,19 +50,19 @@ impl World {
         Self { engine, limiter }
     }
 
-    /// Our acquires of the buckets of `entities`, which exist.
+    /// Returns our acquires from the buckets of `entities`, which are created first.
     pub(crate) async fn ours(&self, entities: &[String]) -> Arc<Ours> {
         Ours::new(&self.limiter, entities).await
     }
 
-    /// The update that a plain spend of ours is, for the buckets of `entities`: keys, expression,
-    /// conditions and return values are those that a limiter has sent for them.
+    /// Returns the bare update of a plain spend, for the buckets of `entities`. Keys, expression, conditions and return
+    /// values are those that a limiter has sent for them.
     pub(crate) async fn bare(&self, client: Client, entities: &[String]) -> Arc<Bare> {
         let meter = Meter::default();
         let scribe = open(meter.client(self.engine.dynamodb_config()), patient()).await;
         let mut updates = Vec::new();
         for entity in entities {
-            // The first creates the bucket, the second is a plain spend.
+            // The first acquire creates the bucket, the second is a plain spend.
             for _ in 0..2 {
                 scribe.acquire(entity.as_str(), RESOURCE).limits(plenty()).await.expect("there is plenty").commit();
             }
@@ -73,7 +73,7 @@ impl World {
     }
 }
 
-/// Acquires one token and commits it.
+/// A request that acquires one token and commits it.
 pub(crate) struct Ours {
     limiter: RateLimiter,
     limits: Limits,
@@ -97,7 +97,7 @@ impl Subject for Ours {
     }
 }
 
-/// Sends one update with the SDK, and looks at nothing of its answer.
+/// A request that sends one update with the SDK and ignores its answer.
 pub(crate) struct Bare {
     client: Client,
     updates: Vec<UpdateItemInput>,
@@ -122,7 +122,7 @@ impl Subject for Bare {
     }
 }
 
-/// That many names.
+/// Returns `count` names.
 pub(crate) fn names(of: &str, count: usize) -> Vec<String> {
     (0..count).map(|index| format!("{of}-{index}")).collect()
 }

@@ -23,7 +23,7 @@ impl Api {
         }
     }
 
-    /// Returns the headers that tell where limits stand, and the errors of refusals.
+    /// Returns the dialect of the API: the headers with the limits, and the errors of refusals.
     pub(super) fn dialect(self) -> Dialect {
         match self {
             Self::OpenAi => OpenAi::new().requests("rpm").tokens("tpm").into(),
@@ -31,7 +31,7 @@ impl Api {
         }
     }
 
-    /// Returns an error of the gateway's own, in the shape that clients read.
+    /// Returns an error of the gateway itself, in the format of the API.
     pub(super) fn error(self, status: StatusCode, message: &str) -> Response {
         let kind = match (self, status.as_u16()) {
             (Self::Anthropic, 401) => "authentication_error",

@@ -1,7 +1,7 @@
-//! Streams of OpenAI's API as their clients asked for them.
+//! Hides the usage in OpenAI streams whose clients did not ask for it.
 //!
-//! A stream says what it used only if it is asked to, in a last chunk without choices. The gateway always asks. Clients that
-//! did not ask do not expect such a chunk: `chunk.choices[0]` fails.
+//! A stream reports its usage only on request, in a last chunk without choices. The gateway always requests it. A
+//! client that did not request it does not expect such a chunk: its `chunk.choices[0]` would fail.
 
 use std::{
     pin::Pin,
@@ -18,14 +18,14 @@ use serde_json::{Value, json};
 
 use super::Chat;
 
-/// Marks an answer whose client did not ask for its usage.
+/// Marks a response whose client did not ask for the usage.
 #[derive(Clone, Copy)]
 pub(crate) struct HideUsage;
 
-/// An event that is longer is passed on unread.
+/// The maximum length of an event. A longer one is passed on without being checked.
 const LONGEST_EVENT: usize = 1 << 20;
 
-/// Asks for the usage of a stream. Returns whether the client has asked for it, or the answer is no stream.
+/// Requests the usage of a stream. Returns `true` if the client has requested it, or if the response is not a stream.
 pub(super) fn ask_for_usage(chat: &mut Chat) -> bool {
     if chat.get("stream") != Some(&Value::Bool(true)) {
         return true;
@@ -39,7 +39,7 @@ pub(super) fn ask_for_usage(chat: &mut Chat) -> bool {
     asked
 }
 
-/// Takes the chunk with the usage out of a stream whose client did not ask for it.
+/// Removes the chunk with the usage from a stream whose client did not ask for it.
 pub(crate) async fn as_asked(mut response: Response) -> Response {
     match response.extensions_mut().remove::<HideUsage>() {
         Some(HideUsage) => {
@@ -51,7 +51,7 @@ pub(crate) async fn as_asked(mut response: Response) -> Response {
 
 struct WithoutUsage {
     body: BodyDataStream,
-    /// The beginning of an event.
+    /// The beginning of an unfinished event.
     waiting: Vec<u8>,
 }
 
@@ -74,7 +74,7 @@ impl Stream for WithoutUsage {
 }
 
 impl WithoutUsage {
-    /// Returns the events that have come to their end, without the one that is hidden.
+    /// Returns the finished events, without the one that is hidden.
     fn feed(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.waiting.extend_from_slice(bytes);
         let mut passed = Vec::new();
@@ -92,13 +92,13 @@ impl WithoutUsage {
     }
 }
 
-/// Returns where the first event ends: behind an empty line.
+/// Returns the end of the first event, which is after an empty line.
 fn end_of_event(bytes: &[u8]) -> Option<usize> {
     let ends = [&b"\n\n"[..], b"\r\n\r\n"];
     ends.into_iter().filter_map(|end| Some(bytes.windows(end.len()).position(|at| at == end)? + end.len())).min()
 }
 
-/// Returns true if it has usage, and no choices.
+/// Returns `true` if the event has a usage and no choices.
 fn is_usage(event: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Chunk {

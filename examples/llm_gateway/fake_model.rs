@@ -1,5 +1,5 @@
-//! A model that answers each token with a word, until the most that it may say; a word is a token. If it is given tools, it
-//! calls the first one.
+//! A fake model. It answers with one word for each token of the prompt, up to the maximum length. A word is a token. If
+//! it gets tools, it calls the first one.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -22,7 +22,7 @@ pub(crate) fn fake_model() -> Router {
 
 /// An answer of the model.
 struct Said {
-    /// The name of the tool that it calls, if any.
+    /// The name of the tool that it calls, if it calls one.
     tool: Option<String>,
     words: u64,
     prompt: u64,
@@ -44,7 +44,7 @@ impl Said {
     }
 }
 
-/// The arguments of the tool that it calls.
+/// The arguments of the tool call.
 const ARGUMENTS: &str = r#"{"city":"Paris"}"#;
 
 fn is_streamed(chat: &Chat) -> bool {
@@ -143,7 +143,7 @@ fn stream(events: Vec<String>) -> Response {
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
     tokio::spawn(async move {
         for event in events {
-            // Nobody listens any more: a client that goes, or a stream that the gateway ends, stops the model.
+            // Sending fails if the client has disconnected or the gateway has ended the stream. Then the model stops.
             if sender.send(Ok::<_, Infallible>(event)).await.is_err() {
                 break;
             }

@@ -1,4 +1,4 @@
-//! Estimates of what a request will use, from its body.
+//! Estimates the tokens of a request from its body.
 
 use serde_json::Value;
 
@@ -7,26 +7,26 @@ use super::Chat;
 /// The tokens that an image of about a megapixel uses.
 const IMAGE: u64 = 800;
 
-/// Where a part of a content has an image, a sound or a document.
+/// The keys of a content part with an image, a sound or a document.
 const MEDIA: [&str; 4] = ["image_url", "source", "input_audio", "file"];
 
-/// Estimates the tokens of the prompt: messages, whether their content is a text or a list of parts, and tools.
+/// Estimates the tokens of the prompt: messages, whose content is a text or a list of parts, and tools.
 pub(super) fn prompt(chat: &Chat) -> u64 {
     let messages = chat.get("messages").and_then(Value::as_array).into_iter().flatten();
     let parts = messages.flat_map(|message| [&message["content"], &message["tool_calls"]]);
     parts.chain(chat.get("system")).chain(chat.get("tools")).map(of).fold(0, u64::saturating_add)
 }
 
-/// Returns the most tokens that the client lets the answer have, if it says so. Of several names the largest number counts,
-/// for all choices that it asks for.
+/// Returns the maximum number of tokens of the answer, if the client gives one. If several fields give one, the largest
+/// counts. It is multiplied by the number of choices.
 pub(super) fn longest_answer(chat: &Chat) -> Option<u64> {
-    // 1e3 is a number, too. A cast makes what is below zero 0.
+    // `1e3` is a number too. The cast turns negative numbers to 0.
     let number = |name: &str| Some(chat.get(name)?.as_f64()? as u64);
     let most = ["max_completion_tokens", "max_tokens"].into_iter().filter_map(number).max()?;
     Some(most.saturating_mul(number("n").unwrap_or(1).max(1)))
 }
 
-/// Estimates the tokens of all texts in `value`, about one for four bytes, and of what it shows beside them.
+/// Estimates the tokens of all texts in `value`, about one for four bytes, and of its media.
 fn of(value: &Value) -> u64 {
     match value {
         Value::String(text) => text.len().div_ceil(4) as u64,

@@ -1,4 +1,4 @@
-//! The server that has the model.
+//! The model server.
 
 use std::sync::Arc;
 
@@ -16,11 +16,11 @@ use serde_json::Value;
 
 use super::{Chat, api::Api};
 
-/// The headers of a request that the model is told.
+/// The request headers that are passed to the model.
 const ASKED: [HeaderName; 2] =
     [HeaderName::from_static("anthropic-version"), HeaderName::from_static("anthropic-beta")];
 
-/// The headers of an answer that the client is told. The others, such as those of the connection, are not for it.
+/// The response headers that are passed to the client. Others, such as those of the connection, are dropped.
 const ANSWERED: [HeaderName; 6] = [
     header::CONTENT_TYPE,
     header::RETRY_AFTER,
@@ -30,7 +30,7 @@ const ANSWERED: [HeaderName; 6] = [
     HeaderName::from_static("request-id"),
 ];
 
-/// The server that has the model.
+/// The model server.
 #[derive(Clone)]
 pub(super) struct Upstream {
     pub(super) api: Api,
@@ -44,7 +44,7 @@ impl Upstream {
         Self { api, url, client: Client::builder(TokioExecutor::new()).build_http() }
     }
 
-    /// Returns the model's answer, as it comes.
+    /// Sends a request to the model and returns its response, as a stream.
     pub(super) async fn ask(&self, chat: &Chat, headers: &HeaderMap) -> Response {
         let body = Body::from(Value::Object(chat.clone()).to_string());
         let request = Request::post(&*self.url).header(header::CONTENT_TYPE, "application/json").body(body);

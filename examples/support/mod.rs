@@ -1,5 +1,4 @@
-//! The part that all examples share: a port that is checked, errors in one readable line, and a shutdown that loses
-//! nothing.
+//! The code that all examples share: a checked port, errors in one readable line, and a graceful shutdown.
 
 use std::{env, error::Error, io, process::ExitCode};
 
@@ -8,7 +7,7 @@ use tokio::net::TcpListener;
 /// An error that ends an example.
 pub(crate) type Failure = Box<dyn Error>;
 
-/// Returns the exit code of an example. An error is one line on stderr.
+/// Returns the exit code of an example. Prints an error as one line on stderr.
 pub(crate) fn exit(ended: Result<(), Failure>) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -19,7 +18,7 @@ pub(crate) fn exit(ended: Result<(), Failure>) -> ExitCode {
     }
 }
 
-/// Listens on 127.0.0.1, on the port that `PORT` names, or on 3000. Port 0 is a free one.
+/// Listens on 127.0.0.1, on the port in `PORT` or on 3000. Port 0 selects a free port.
 pub(crate) async fn listen() -> Result<TcpListener, Failure> {
     let port = env::var("PORT").ok();
     let port = port_of(port.as_deref())?;
@@ -32,7 +31,7 @@ pub(crate) async fn listen() -> Result<TcpListener, Failure> {
     })
 }
 
-/// Returns the port that the value of `PORT` stands for.
+/// Returns the port for a value of `PORT`.
 pub(crate) fn port_of(value: Option<&str>) -> Result<u16, Failure> {
     match value {
         None => Ok(3000),
@@ -40,7 +39,7 @@ pub(crate) fn port_of(value: Option<&str>) -> Result<u16, Failure> {
     }
 }
 
-/// Waits for ctrl-c, or for the signal with which containers are stopped.
+/// Waits for ctrl-c, or for the signal that stops containers.
 pub(crate) async fn stopped() {
     let interrupted = async {
         // Without a signal handler the server runs until it is killed.

@@ -1,4 +1,4 @@
-//! The table of the examples that need one: an embedded engine's, or yours.
+//! The table of the examples that need one: in an embedded engine, or your own.
 
 use std::{env, error::Error};
 
@@ -7,11 +7,11 @@ use tollgate_testkit::Engine;
 
 use super::support::Failure;
 
-/// Names the table to use in place of the embedded engine's.
+/// The variable with the endpoint of the table to use instead of the embedded engine.
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 
-/// Opens a limiter over the table that `AWS_ENDPOINT_URL_DYNAMODB` leads to. Without that variable the table lives in
-/// an embedded engine, as long as the second value does.
+/// Opens a limiter for the table behind `AWS_ENDPOINT_URL_DYNAMODB`. Without that variable, the table is in an embedded
+/// engine, which lives as long as the second returned value.
 pub(crate) async fn open() -> Result<(RateLimiter, Option<Engine>), Failure> {
     if env::var_os(ENDPOINT).is_none() {
         let engine = Engine::start().await;
@@ -30,7 +30,7 @@ pub(crate) async fn open() -> Result<(RateLimiter, Option<Engine>), Failure> {
     }
 }
 
-/// Returns the first line of the innermost cause: those around it repeat it, and the SDK prints whole requests.
+/// Returns the first line of the innermost cause: the outer errors repeat it, and the SDK prints whole requests.
 fn root_cause(error: &tollgate::Error) -> String {
     let mut cause: &dyn Error = error;
     while let Some(inner) = cause.source() {

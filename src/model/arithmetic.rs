@@ -1,7 +1,7 @@
-//! Refill and waiting, in integers.
+//! Integer arithmetic of refills and waits.
 //!
-//! Amounts are millitokens, times milliseconds. With `e` the time since the last refill and `fr`
-//! what its division left over:
+//! Amounts are millitokens, times are milliseconds. `e` is the time since the last refill, `fr` is the remainder of
+//! that refill's division, and `tk` is the level:
 //!
 //! ```text
 //! num = e · ra + fr
@@ -10,15 +10,15 @@
 //! tk' = min(cp, tk + raw)       where the cap cuts, fr' = 0
 //! ```
 //!
-//! Advancing the refill time and keeping `fr'` loses nothing, however often it is done and however
-//! slow the limit is. Everything is computed in `i128`: `e · ra` is below 2^126.
+//! If the refill time advances to now and `fr'` is kept, nothing is lost, however often this happens and however slow
+//! the limit is. Everything is computed in `i128`: `e · ra` is below 2^126.
 
 use std::time::Duration;
 
 use super::{Limit, LimitName, MILLI, limit::to_milli};
 
-/// Capacity, refill amount and refill period of one limit as a bucket stores them: millitokens
-/// and milliseconds, of the whole bucket.
+/// Capacity, refill amount and refill period of one limit as a bucket stores them: in millitokens and milliseconds, for
+/// all shards together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parameters {
     capacity: i64,
@@ -26,7 +26,7 @@ pub struct Parameters {
     refill_period: i64,
 }
 
-/// Numbers read from a table that make no limit.
+/// An error for numbers in a table that are not valid parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "capacity {capacity} (at least 0), refill amount {refill_amount} (at least 1) and refill period \
@@ -34,11 +34,11 @@ pub struct Parameters {
     i64::MAX
 )]
 pub struct InvalidParameters {
-    /// As read, millitokens.
+    /// The value that was read, millitokens.
     pub capacity: i64,
-    /// As read, millitokens.
+    /// The value that was read, millitokens.
     pub refill_amount: i64,
-    /// As read, milliseconds.
+    /// The value that was read, milliseconds.
     pub refill_period: i64,
 }
 
@@ -46,8 +46,7 @@ impl Parameters {
     /// Checks numbers that were read from a table.
     ///
     /// # Errors
-    /// [`InvalidParameters`] where the capacity is negative or the refill amount or period is not
-    /// positive.
+    /// [`InvalidParameters`] if the capacity is negative, or if the refill amount or the period is not positive.
     pub fn new(capacity: i64, refill_amount: i64, refill_period: i64) -> Result<Self, InvalidParameters> {
         if capacity < 0 || refill_amount < 1 || refill_period < 1 {
             return Err(InvalidParameters { capacity, refill_amount, refill_period });
@@ -55,34 +54,34 @@ impl Parameters {
         Ok(Self { capacity, refill_amount, refill_period })
     }
 
-    /// Capacity of the whole bucket, millitokens.
+    /// Returns the capacity of the whole bucket, millitokens.
     pub fn capacity(self) -> i64 {
         self.capacity
     }
 
-    /// Refill amount of the whole bucket, millitokens.
+    /// Returns the refill amount of the whole bucket, millitokens.
     pub fn refill_amount(self) -> i64 {
         self.refill_amount
     }
 
-    /// Refill period, milliseconds.
+    /// Returns the refill period, milliseconds.
     pub fn refill_period(self) -> i64 {
         self.refill_period
     }
 
-    /// The limit `name` with these parameters; `None` where they are not whole tokens.
+    /// Returns the limit `name` with these parameters; `None` if they are not valid for a [`Limit`], for example not
+    /// whole tokens.
     pub(crate) fn limit(self, name: &LimitName) -> Option<Limit> {
         let tokens = |amount: i64| (amount % MILLI == 0).then(|| u64::try_from(amount / MILLI).ok()).flatten();
         let period = Duration::from_millis(u64::try_from(self.refill_period).ok()?);
         Limit::custom(name, tokens(self.capacity)?, tokens(self.refill_amount)?, period).ok()
     }
 
-    /// What one of `count` shards holds and gains: `capacity div count` (the remainder goes to
-    /// the lowest shards), and exactly the `count`th part of the refill.
+    /// Returns the rate of shard `shard` of `count`: its capacity is `capacity div count` (the lowest shards get the
+    /// remainder), its refill is exactly the `count`th part.
     ///
     /// # Errors
-    /// [`InvalidParameters`] where period times shard count is beyond an `i64`, or the shard is
-    /// not one of `count`.
+    /// [`InvalidParameters`] if period times shard count exceeds an `i64`, or if `shard` is not below `count`.
     pub fn shard(self, shard: u32, count: u32) -> Result<Rate, InvalidParameters> {
         let Self { capacity, refill_amount, refill_period } = self;
         let refused = InvalidParameters { capacity, refill_amount, refill_period };
@@ -95,14 +94,14 @@ impl Parameters {
         Ok(Rate { capacity, refill_amount, divisor })
     }
 
-    /// The parameters as those of an unsharded bucket.
+    /// Returns the rate of an unsharded bucket.
     pub fn whole(self) -> Rate {
         Rate { capacity: self.capacity, refill_amount: self.refill_amount, divisor: self.refill_period }
     }
 }
 
 impl Limit {
-    /// Returns what is refilled in so many ms, millitokens rounded down.
+    /// Returns the refill in `millis` milliseconds: millitokens, rounded down.
     pub(crate) fn refill_in(&self, millis: i64) -> i64 {
         i64::try_from(Parameters::from(self).whole().accrue(millis, 0).raw).unwrap_or(i64::MAX)
     }
@@ -118,7 +117,7 @@ impl From<&Limit> for Parameters {
     }
 }
 
-/// What a bucket shard holds at most and how fast it refills.
+/// The capacity and the refill rate of a bucket shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     capacity: i64,
@@ -127,34 +126,34 @@ pub struct Rate {
     divisor: i64,
 }
 
-/// Tokens of a bucket at the time of its last refill.
+/// The tokens of a bucket at its last refill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Level {
-    /// Millitokens; negative where a settled lease used more than there was.
+    /// Millitokens. Negative if a settled lease used more than there was.
     pub tokens: i64,
-    /// What the last refill's division left over, in units of millitoken · divisor.
+    /// The remainder of the last refill's division, in units of millitoken · divisor.
     pub remainder: i64,
 }
 
-/// What a time brings before the cap cuts.
+/// The refill of some time, before the capacity limits it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accrual {
-    /// Millitokens.
+    /// The refill, millitokens.
     pub raw: i128,
-    /// The division's remainder.
+    /// The remainder of the division.
     pub remainder: i64,
 }
 
 impl Rate {
-    /// The most that the shard holds, millitokens.
+    /// Returns the capacity of the shard, millitokens.
     pub fn capacity(self) -> i64 {
         self.capacity
     }
 
-    /// What `elapsed` milliseconds bring, before the cap cuts. A negative time brings nothing,
-    /// and a remainder that is none counts as 0.
+    /// Returns the refill of `elapsed` milliseconds, before the capacity limits it. A negative time gives no refill. An
+    /// invalid remainder counts as 0.
     pub fn accrue(self, elapsed: i64, remainder: i64) -> Accrual {
-        // Mostly it all fits into 64 bits, which divide several times faster.
+        // Usually everything fits into 64 bits, where a division is several times faster.
         if let Some(sum) = self.sum(elapsed, remainder) {
             return Accrual { raw: i128::from(sum / self.divisor), remainder: sum % self.divisor };
         }
@@ -165,7 +164,7 @@ impl Rate {
         Accrual { raw: sum / divisor, remainder }
     }
 
-    /// What the division divides, if it fits.
+    /// Returns the dividend of the refill's division, if it fits into an `i64`.
     #[inline]
     fn sum(self, elapsed: i64, remainder: i64) -> Option<i64> {
         elapsed.max(0).checked_mul(self.refill_amount)?.checked_add(self.valid(remainder))
@@ -176,17 +175,17 @@ impl Rate {
         if (0..self.divisor).contains(&remainder) { remainder } else { 0 }
     }
 
-    /// Returns `true` if it is known without a division that the level is at the capacity after `elapsed` milliseconds:
-    /// most buckets are, and a product takes a tenth of the time.
+    /// Returns `true` if the level certainly reaches the capacity within `elapsed` milliseconds. It needs no division,
+    /// so it takes a tenth of the time, and most buckets are full.
     #[inline]
     fn fills(self, level: Level, elapsed: i64) -> bool {
         let missing = self.capacity.checked_sub(level.tokens).and_then(|missing| missing.checked_mul(self.divisor));
         missing.zip(self.sum(elapsed, level.remainder)).is_some_and(|(missing, sum)| sum >= missing)
     }
 
-    /// The level after `elapsed` milliseconds. A negative time changes nothing.
+    /// Returns the level after `elapsed` milliseconds. A negative time changes nothing.
     ///
-    /// A level above capacity (the capacity was lowered) is cut to it.
+    /// A level above the capacity, for example after the capacity was lowered, becomes the capacity.
     pub fn refill(self, level: Level, elapsed: i64) -> Level {
         if self.fills(level, elapsed) {
             return Level { tokens: self.capacity, remainder: 0 };
@@ -196,14 +195,14 @@ impl Rate {
         if tokens >= i128::from(self.capacity) {
             return Level { tokens: self.capacity, remainder: 0 };
         }
-        // Below the capacity, so within an `i64`.
+        // `tokens` is below the capacity, so it fits into an `i64`.
         Level { tokens: i64::try_from(tokens).unwrap_or(self.capacity), remainder }
     }
 
-    /// Milliseconds after the level's refill time until it holds `cost` millitokens: exact, the
-    /// least time that suffices. `None` where the capacity is less than the cost.
+    /// Returns the exact number of milliseconds from the level's refill time until it holds `cost` millitokens. `None`
+    /// if the capacity is less than the cost.
     ///
-    /// Times beyond an `i64` are given as `i64::MAX`.
+    /// A time that exceeds an `i64` is returned as `i64::MAX`.
     pub fn wait(self, level: Level, cost: i64) -> Option<i64> {
         if cost > self.capacity {
             return None;
@@ -213,7 +212,7 @@ impl Rate {
             return Some(0);
         }
         let remainder = if (0..self.divisor).contains(&level.remainder) { level.remainder } else { 0 };
-        // As above.
+        // Usually 64 bits suffice, as in `accrue`.
         let units = i64::try_from(short).ok().and_then(|short| short.checked_mul(self.divisor));
         if let Some(sum) = units.and_then(|units| (units - remainder).checked_add(self.refill_amount - 1)) {
             return Some(sum / self.refill_amount);
@@ -225,7 +224,7 @@ impl Rate {
         Some(wait.and_then(|wait| i64::try_from(wait).ok()).unwrap_or(i64::MAX))
     }
 
-    /// Milliseconds in which an empty bucket fills, rounded up.
+    /// Returns the milliseconds until an empty bucket is full, rounded up.
     pub fn time_to_fill(self) -> i64 {
         self.wait(Level::default(), self.capacity).unwrap_or(i64::MAX)
     }

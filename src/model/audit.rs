@@ -1,4 +1,4 @@
-//! What was changed, by whom.
+//! The audit history: changes of entities and limits, and who made them.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{EntityId, Resource};
 
-/// What was changed. The words are those of the table.
+/// The kind of a change. The words are those of the table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 #[non_exhaustive]
@@ -20,7 +20,7 @@ pub enum AuditAction {
     LimitsSet,
     /// Stored limits were deleted.
     LimitsDeleted,
-    /// A word of a newer peer.
+    /// An action of a newer peer.
     Other(String),
 }
 
@@ -54,7 +54,7 @@ impl fmt::Display for AuditAction {
     }
 }
 
-/// Whose history an event belongs to.
+/// The subject whose history an event belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AuditSubject {
@@ -66,7 +66,7 @@ pub enum AuditSubject {
     Entity(EntityId),
 }
 
-/// As the table spells it.
+/// Formats the subject as the table spells it.
 impl fmt::Display for AuditSubject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -77,28 +77,28 @@ impl fmt::Display for AuditSubject {
     }
 }
 
-/// One change.
+/// A change of an entity or of limits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AuditEvent {
-    /// A ULID: events of one subject sort by it.
+    /// A ULID. The events of one subject are sorted by it.
     pub event_id: String,
-    /// When: epoch seconds.
+    /// The time of the change: epoch seconds.
     pub timestamp: i64,
-    /// What.
+    /// The kind of the change.
     pub action: AuditAction,
-    /// To whom: an entity id, `$SYSTEM` or `$RESOURCE:` and a resource.
+    /// The subject: an entity id, `$SYSTEM`, or `$RESOURCE:` and a resource.
     pub entity_id: String,
-    /// For which resource.
+    /// The resource that the change is limited to.
     pub resource: Option<String>,
-    /// By whom, where that is known.
+    /// The identity that made the change, if it is known.
     pub principal: Option<String>,
-    /// With what.
+    /// The details of the change.
     pub details: Map<String, Value>,
 }
 
 impl AuditEvent {
-    /// An event of now (epoch ms), by nobody known, without details.
+    /// Returns an event at `now` (epoch ms) without principal and details.
     pub fn new(subject: &AuditSubject, action: AuditAction, now: i64) -> Self {
         let millis = u64::try_from(now).unwrap_or(0);
         let mut random = [0; 16];

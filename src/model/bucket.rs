@@ -4,8 +4,7 @@ use smallvec::SmallVec;
 
 use super::{EntityId, InvalidParameters, Level, LimitName, Parameters, Rate, Stamps, WriteId};
 
-/// What an entity that has a parent tells its buckets: peers go by that, and do not look at the
-/// entity again.
+/// The parent of an entity, as the entity's buckets store it. Peers use this copy and do not read the entity again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lineage {
     /// The entity's parent.
@@ -18,36 +17,36 @@ pub struct Lineage {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct BucketState {
-    /// The anchor: the time up to which the stored tokens are refilled, epoch ms. What has refilled since is
-    /// added by whoever reads them; writes that rely on it require that it has not moved.
+    /// The anchor: the time up to which the stored tokens are refilled, epoch ms. A reader adds the refill since then.
+    /// A write that relies on the anchor requires that it has not moved.
     pub refilled_at: i64,
-    /// The anchor that a write of this crate set last, epoch ms: another [`refilled_at`](Self::refilled_at)
-    /// shows that a Python client has written.
+    /// The anchor that the last write of this crate set, epoch ms. If it differs from
+    /// [`refilled_at`](Self::refilled_at), a Python client has written.
     pub own_anchor: Option<i64>,
-    /// When the bucket counts as gone: epoch seconds.
+    /// The time from which the bucket counts as gone: epoch seconds.
     pub expires_at: Option<i64>,
-    /// Which shard this is.
+    /// The number of this shard, from 0.
     pub shard: u32,
-    /// Among how many.
+    /// The number of shards of the bucket.
     pub shard_count: u32,
     /// `true` if the parent's bucket is charged too.
     pub cascade: bool,
     /// The entity's parent.
     pub parent: Option<EntityId>,
-    /// `true` if a peer says on it whose it is: such stamps are left to peers.
+    /// `true` if a peer has stamped the entity's incarnation on the bucket. Then only peers change its parent.
     pub stamped: bool,
-    /// The id of the last write of ours.
+    /// The id of the last write by this crate.
     pub last_write: Option<WriteId>,
     /// The limits, in the store's order.
     pub limits: SmallVec<[LimitState; 2]>,
-    /// The internal limit that measures writes on the item, if the store keeps one.
+    /// The internal limit that counts the writes on the item, if the store has one.
     pub pressure: Option<Pressure>,
-    /// What newer peers have stamped on it, where they have.
+    /// The stamps of newer peers, if there are any.
     pub stamps: Option<Box<Stamps>>,
 }
 
 impl BucketState {
-    /// An unsharded bucket without limits that was refilled at `refilled_at` (epoch ms).
+    /// Returns an unsharded bucket without limits that was refilled at `refilled_at` (epoch ms).
     pub fn new(refilled_at: i64) -> Self {
         Self {
             refilled_at,
@@ -65,17 +64,17 @@ impl BucketState {
         }
     }
 
-    /// The state of the limit `name`.
+    /// Returns the state of the limit `name`.
     pub fn limit(&self, name: &LimitName) -> Option<&LimitState> {
         self.limits.iter().find(|limit| limit.name == *name)
     }
 
-    /// Returns `true` if the bucket says nothing of the entity's parent: it was made before the entity.
+    /// Returns `true` if the bucket does not name the entity's parent, because it was created before the entity.
     pub(super) fn lacks_parent(&self) -> bool {
         self.parent.is_none() && !self.stamped
     }
 
-    /// Returns `true` if the bucket counts as gone at `now` (epoch ms), deleted or not.
+    /// Returns `true` if the bucket counts as gone at `now` (epoch ms), even if it is not deleted yet.
     pub fn is_expired(&self, now: i64) -> bool {
         self.expires_at.is_some_and(|seconds| seconds <= now.div_euclid(1000))
     }
@@ -90,32 +89,32 @@ impl BucketState {
         self.stamps.as_ref().is_some_and(|stamps| stamps.is_soft(limit, now))
     }
 
-    /// Returns the millitokens with which the limit begins that the bucket does not have: its capacity, or nothing if a
-    /// part of it is there.
+    /// Returns the first level, in millitokens, of a limit that the bucket does not have yet: `capacity`, or 0 if the
+    /// bucket has a part of the limit.
     pub fn begins_with(&self, limit: &LimitName, capacity: i64) -> i64 {
         let incomplete = self.stamps.as_ref().is_some_and(|stamps| stamps.incomplete.contains(limit));
         if incomplete { 0 } else { capacity }
     }
 
-    /// Returns `true` if a Python client has moved the anchor since a write of this crate did.
+    /// Returns `true` if a Python client has moved the anchor since the last write of this crate.
     pub fn shows_peer(&self) -> bool {
         self.own_anchor != Some(self.refilled_at)
     }
 
-    /// Milliseconds since the anchor; 0 if it lies in the future.
+    /// Returns the milliseconds since the anchor; 0 if the anchor is in the future.
     pub fn age(&self, now: i64) -> i64 {
         now.saturating_sub(self.refilled_at).max(0)
     }
 }
 
-/// The internal limit that measures writes on an item.
+/// The internal limit that counts the writes on an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pressure {
-    /// The writes that one item takes.
+    /// The rate of writes that one item takes.
     pub rate: Rate,
-    /// What is left of them.
+    /// The writes that are left.
     pub level: Level,
-    /// 1000 for each write since the item exists.
+    /// 1000 for each write since the item was created.
     pub consumed: i64,
 }
 
@@ -125,21 +124,21 @@ pub struct Pressure {
 pub struct LimitState {
     /// The limit's name.
     pub name: LimitName,
-    /// Its parameters, of the whole bucket.
+    /// Its parameters, for all shards together.
     pub parameters: Parameters,
-    /// What this shard holds at most and gains.
+    /// The capacity and the refill rate of this shard.
     pub rate: Rate,
-    /// Tokens at the last refill.
+    /// The tokens at the last refill.
     pub level: Level,
-    /// Net consumption since the bucket exists, millitokens.
+    /// The net consumption since the bucket was created, millitokens.
     pub consumed: i64,
 }
 
 impl LimitState {
-    /// The limit `name` of shard `shard` among `count`.
+    /// Returns the limit `name` of shard `shard` of `count`.
     ///
     /// # Errors
-    /// [`InvalidParameters`] where the shard count makes the refill period too long.
+    /// [`InvalidParameters`] if period times shard count exceeds an `i64`, or if `shard` is not below `count`.
     pub fn new(
         name: LimitName,
         parameters: Parameters,

@@ -1,20 +1,20 @@
-//! Days, months and years, in the proleptic Gregorian calendar; times are epoch seconds.
+//! Days, months and years of the proleptic Gregorian calendar. Times are epoch seconds.
 
 pub(super) const DAY: i64 = 86_400;
 
-/// The last second that RFC 3339 can write, of the year 9999.
+/// The last second that RFC 3339 can express, in the year 9999.
 const LAST: i64 = 253_402_300_799;
 
-/// The first second of the month after that of `seconds`.
+/// Returns the first second of the month after the month of `seconds`.
 pub(super) fn next_month(seconds: i64) -> i64 {
     let (year, month) = month_of(seconds.div_euclid(DAY));
     let (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
     first_day(year, month).saturating_mul(DAY)
 }
 
-/// Year and month (1 to 12) of a day since the epoch, in the proleptic Gregorian calendar.
+/// Returns the year and the month (1 to 12) of a day since the epoch.
 fn month_of(day: i64) -> (i64, i64) {
-    // Years begin in March here, in eras of 400: the leap day comes last.
+    // Here, years begin in March, so that the leap day is the last day. An era has 400 years.
     let day = day + 719_468;
     let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
@@ -24,7 +24,7 @@ fn month_of(day: i64) -> (i64, i64) {
     (era * 400 + year + i64::from(month <= 2), month)
 }
 
-/// The day since the epoch with which a month begins.
+/// Returns the first day of a month, in days since the epoch.
 fn first_day(year: i64, month: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let (era, year) = (year.div_euclid(400), year.rem_euclid(400));
@@ -33,7 +33,7 @@ fn first_day(year: i64, month: i64) -> i64 {
     era * 146_097 + day - 719_468
 }
 
-/// A time as RFC 3339 writes it, in UTC; what it cannot write becomes the nearest that it can.
+/// Formats a time as RFC 3339 in UTC. A time that it cannot express becomes the nearest one that it can.
 pub(crate) fn rfc3339(seconds: i64) -> String {
     let seconds = seconds.clamp(0, LAST);
     let (day, second) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));

@@ -6,54 +6,54 @@ use serde::{Deserialize, Serialize};
 
 use super::{EntityId, InvalidName, Limit, Limits, Resource};
 
-/// Whom stored limits are for.
+/// The entities and resources that stored limits apply to.
 ///
-/// The first level that has limits gives them: the entity's for the resource, the entity's for
-/// all resources, the resource's, the system's.
+/// The first of these levels that has limits applies: the entity's for the resource, the entity's for all resources,
+/// the resource's, the system's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConfigScope {
-    /// Everybody, for every resource.
+    /// All entities and all resources.
     System,
-    /// Everybody who uses the resource.
+    /// All entities that use the resource.
     Resource(Resource),
-    /// The entity, for every resource.
+    /// The entity, for all resources.
     Entity(EntityId),
     /// The entity, for the resource.
     EntityResource(EntityId, Resource),
 }
 
 impl ConfigScope {
-    /// Everybody, for every resource.
+    /// Returns the scope of all entities and all resources.
     pub fn system() -> Self {
         Self::System
     }
 
-    /// Everybody who uses the resource.
+    /// Returns the scope of all entities that use the resource.
     ///
     /// # Errors
-    /// [`InvalidName`] where it is not a [`Resource`].
+    /// [`InvalidName`] if it is not a [`Resource`].
     pub fn resource(resource: impl AsRef<str>) -> Result<Self, InvalidName> {
         Ok(Self::Resource(Resource::new(resource)?))
     }
 
-    /// The entity, for every resource.
+    /// Returns the scope of the entity, for all resources.
     ///
     /// # Errors
-    /// [`InvalidName`] where it is not an [`EntityId`].
+    /// [`InvalidName`] if it is not an [`EntityId`].
     pub fn entity(entity: impl AsRef<str>) -> Result<Self, InvalidName> {
         Ok(Self::Entity(EntityId::new(entity)?))
     }
 
-    /// The entity, for the resource.
+    /// Returns the scope of the entity, for the resource.
     ///
     /// # Errors
-    /// [`InvalidName`] where one of them is no name of its kind.
+    /// [`InvalidName`] if one of them is not a name of its kind.
     pub fn entity_resource(entity: impl AsRef<str>, resource: impl AsRef<str>) -> Result<Self, InvalidName> {
         Ok(Self::EntityResource(EntityId::new(entity)?, Resource::new(resource)?))
     }
 
-    /// The levels that an acquire looks at, the first that has limits wins.
+    /// Returns the levels that an acquire looks at. The first one that has limits applies.
     pub fn levels(entity: &EntityId, resource: &Resource) -> [Self; 4] {
         [
             Self::EntityResource(entity.clone(), resource.clone()),
@@ -63,7 +63,7 @@ impl ConfigScope {
         ]
     }
 
-    /// Where limits found in this scope come from.
+    /// Returns the source of limits that were found in this scope.
     pub fn source(&self) -> ConfigSource {
         match self {
             Self::System => ConfigSource::System,
@@ -74,27 +74,27 @@ impl ConfigScope {
     }
 }
 
-/// Where the limits of an acquire come from.
+/// The source of the limits of an acquire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ConfigSource {
     /// Stored for the entity and the resource.
     EntityResource,
-    /// Stored for the entity, for every resource.
+    /// Stored for the entity, for all resources.
     Entity,
     /// Stored for the resource.
     Resource,
-    /// Stored for everybody.
+    /// Stored for all entities.
     System,
-    /// The caller's defaults: nothing is stored.
+    /// The caller's defaults, because nothing is stored.
     Defaults,
-    /// The caller's own: they beat whatever is stored.
+    /// The caller's own limits, which override stored limits.
     Override,
 }
 
 impl ConfigSource {
-    /// Returns `true` if the limits are the entity's own: its buckets never count as gone then.
+    /// Returns `true` if the limits are the entity's own. Then its buckets never expire.
     pub fn is_own(self) -> bool {
         matches!(self, Self::EntityResource | Self::Entity)
     }
@@ -113,38 +113,38 @@ impl fmt::Display for ConfigSource {
     }
 }
 
-/// What a request that the store gives no decision for meets, where its policy does not say.
+/// Decides about a request if the store gives no decision and the request's policy does not define what happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum StoredOnUnavailable {
-    /// It passes.
+    /// The request is allowed.
     Allow,
-    /// It is refused.
+    /// The request is refused.
     Block,
 }
 
-/// What is stored in one scope.
+/// The config of one scope.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoredConfig {
-    /// The limits, by name; empty where the scope leaves them to the next level.
+    /// The limits, sorted by name. If there are none, the next level applies.
     pub limits: Vec<Limit>,
-    /// In the system's scope: what happens while the store is unavailable.
+    /// The rule for requests while the store is unavailable. Only in the system's scope.
     pub on_unavailable: Option<StoredOnUnavailable>,
-    /// Whether the resource is disabled for whom the scope is for; `None` leaves it to the next level.
-    /// Newer peers store it, and writing a config leaves it as it is. The system's scope has none.
+    /// `true` if the resource is disabled in this scope; `None` if the next level decides. Only newer peers store it,
+    /// and writing a config keeps it. The system's scope has none.
     pub disabled: Option<bool>,
-    /// Whether entities' parents are charged too, whatever the entities say; `None` leaves it to the
-    /// next level, and at last to the entity. Stored by newer peers, like `disabled`.
+    /// `true` if the parents of entities are charged too, whatever the entities say; `None` if the next level decides,
+    /// and finally the entity. Only newer peers store it, like `disabled`.
     pub cascade: Option<bool>,
-    /// An attribute that a newer peer has stored and that changes what the limits mean: they
-    /// cannot be enforced without understanding it.
+    /// An attribute of a newer peer that changes the meaning of the limits. This crate does not understand it, so it
+    /// cannot enforce the limits.
     pub not_understood: Option<String>,
 }
 
 impl StoredConfig {
-    /// A config of these limits.
+    /// Returns a config with these limits.
     pub fn new(limits: impl IntoIterator<Item = Limit>) -> Self {
         let mut limits: Vec<Limit> = limits.into_iter().collect();
         limits.sort_by(|one, other| one.name().cmp(other.name()));
@@ -153,7 +153,7 @@ impl StoredConfig {
 }
 
 impl StoredConfig {
-    /// The same config, and what happens while the store is unavailable: for the system's scope.
+    /// Returns the same config with a rule for requests while the store is unavailable. Only for the system's scope.
     #[must_use]
     pub fn with_on_unavailable(mut self, action: StoredOnUnavailable) -> Self {
         self.on_unavailable = Some(action);
@@ -185,12 +185,12 @@ impl From<&Limits> for StoredConfig {
     }
 }
 
-/// The limits that an acquire goes by.
+/// The limits that an acquire uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ResolvedLimits {
     /// The limits.
     pub limits: Limits,
-    /// Where they come from.
+    /// The source of the limits.
     pub source: ConfigSource,
 }

@@ -1,11 +1,11 @@
-//! What a request asks for.
+//! The cost of a request.
 
 use super::{InvalidName, LimitName};
 
-/// Amounts in tokens per limit that a request asks for, all or nothing.
+/// The amounts of tokens that a request asks for, per limit. All of them are granted or none.
 ///
-/// A limit that the cost does not name is charged 1 by
-/// [`RateLimiter::acquire`](crate::RateLimiter::acquire); name it with 0 to leave it alone.
+/// [`RateLimiter::acquire`](crate::RateLimiter::acquire) charges 1 to a limit that the cost does not name. To charge
+/// nothing, name the limit with 0.
 ///
 /// ```
 /// use tollgate::Cost;
@@ -20,7 +20,7 @@ pub struct Cost {
     amounts: Amounts,
 }
 
-/// Mostly there is none, or one: then it stands in place, and dropping it is a glance.
+/// The amounts. Usually there is none or one: it is stored inline, and dropping it is cheap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Amounts {
     #[default]
@@ -60,16 +60,16 @@ impl Amounts {
 }
 
 impl Cost {
-    /// A cost that names no limit.
+    /// Returns a cost that names no limit.
     #[inline]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same cost with `tokens` for the limit `name`; the later of two amounts stands.
+    /// Returns the same cost with `tokens` for the limit `name`. A later amount replaces an earlier one.
     ///
     /// # Errors
-    /// [`InvalidName`] where `name` is not a [`LimitName`].
+    /// [`InvalidName`] if `name` is not a [`LimitName`].
     pub fn with(mut self, name: impl AsRef<str>, tokens: u64) -> Result<Self, InvalidName> {
         self.set(LimitName::new(name)?, tokens);
         Ok(self)
@@ -83,7 +83,7 @@ impl Cost {
         }
     }
 
-    /// The amount of the limit `name`, in tokens.
+    /// Returns the amount of the limit `name`, in tokens.
     #[inline]
     pub fn get(&self, name: &str) -> Option<u64> {
         self.iter().find(|(known, _)| *known == name).map(|(_, amount)| amount)
@@ -95,7 +95,7 @@ impl Cost {
         matches!(self.amounts, Amounts::None)
     }
 
-    /// The limits that the cost names, with their amounts in tokens.
+    /// Returns the limits that the cost names, with their amounts in tokens.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = (&LimitName, u64)> {
         self.amounts.as_slice().iter().map(|(name, amount)| (name, *amount))

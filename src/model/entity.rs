@@ -1,4 +1,4 @@
-//! Who is limited, as the table knows it.
+//! Entities, as the table stores them.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::EntityId;
 
-/// An entity that was created. One that was not can be limited all the same: it is a plain entity
-/// without a parent.
+/// An entity that was created. An entity that was not created can be limited too: it has no parent.
 ///
 /// ```
 /// use tollgate::{EntityId, model::Entity};
 ///
-/// // Charged together with its project.
+/// // A key that is charged together with its project.
 /// let key = Entity::new(EntityId::new("key-1")?).with_parent(EntityId::new("project-1")?).cascading();
 /// assert!(key.cascade);
 /// # Ok::<(), tollgate::model::InvalidName>(())
@@ -22,20 +21,20 @@ use super::EntityId;
 pub struct Entity {
     /// Its id.
     pub id: EntityId,
-    /// Its name for people.
+    /// Its display name.
     pub name: String,
     /// Its parent.
     pub parent: Option<EntityId>,
-    /// `true` if what it is charged is charged to its parent too.
+    /// `true` if its charges are also charged to its parent.
     pub cascade: bool,
-    /// Anything else.
+    /// Other data.
     pub metadata: BTreeMap<String, String>,
-    /// When it was created: epoch seconds.
+    /// The time of its creation: epoch seconds.
     pub created_at: i64,
 }
 
 impl Entity {
-    /// An entity without a parent, named as its id.
+    /// Returns an entity without a parent, whose name is its id.
     pub fn new(id: EntityId) -> Self {
         Self {
             name: id.as_str().to_owned(),
@@ -47,35 +46,35 @@ impl Entity {
         }
     }
 
-    /// The same entity with a name for people.
+    /// Returns the same entity with a display name.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// The same entity with a parent.
+    /// Returns the same entity with a parent.
     #[must_use]
     pub fn with_parent(mut self, parent: EntityId) -> Self {
         self.parent = Some(parent);
         self
     }
 
-    /// The same entity, whose parent is charged whenever it is.
+    /// Returns the same entity with cascade: its parent is charged whenever it is charged.
     #[must_use]
     pub fn cascading(mut self) -> Self {
         self.cascade = true;
         self
     }
 
-    /// The same entity with one more entry of metadata.
+    /// Returns the same entity with one more entry of metadata.
     #[must_use]
     pub fn with_metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.metadata.insert(key.into(), value.into());
         self
     }
 
-    /// The entity whose bucket is charged too.
+    /// Returns the parent, if it is charged too.
     pub fn charged_parent(&self) -> Option<&EntityId> {
         self.parent.as_ref().filter(|_| self.cascade)
     }

@@ -1,4 +1,4 @@
-//! How a store does, and what it is.
+//! The health and the description of a store.
 
 use std::time::Duration;
 
@@ -6,19 +6,19 @@ use serde::Serialize;
 
 use super::{IncompatibleVersion, VersionRecord};
 
-/// What a store says about itself; what it does not know is `None`.
+/// The description of a store. A field that the store does not know is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct StoreStatus {
-    /// The table, which is named as its stack.
+    /// The table's name, which is also the name of its stack.
     pub table: Option<String>,
     /// The AWS region.
     pub region: Option<String>,
-    /// DynamoDB's word for the table's state: `ACTIVE`.
+    /// The table's state in DynamoDB's words, such as `ACTIVE`.
     pub table_status: Option<String>,
-    /// Items in the table, of all namespaces; some hours old.
+    /// The number of items in the table, of all namespaces. Some hours old.
     pub items: Option<u64>,
-    /// Bytes in the table; some hours old.
+    /// The size of the table in bytes. Some hours old.
     pub bytes: Option<u64>,
     /// The id of the namespace.
     pub namespace_id: Option<String>,
@@ -26,38 +26,38 @@ pub struct StoreStatus {
     pub namespace: Option<String>,
     /// The version record.
     pub version: Option<VersionRecord>,
-    /// What could not be found out, and why.
+    /// A description of the part that could not be found out, and the reason.
     pub problem: Option<String>,
 }
 
-/// Whether a limiter asks its store: [`Breaker`](crate::limiter::Breaker).
+/// The state of a limiter's circuit breaker: [`Breaker`](crate::limiter::Breaker).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum BreakerState {
-    /// As ever.
+    /// Requests call the store.
     #[default]
     Closed,
-    /// Not until its cool-down is over: it has kept failing.
+    /// Requests do not call the store until the cool-down ends, because it kept failing.
     Open,
-    /// One request asks it, to find out whether it answers again.
+    /// One request calls the store, to find out if it answers again.
     HalfOpen,
 }
 
-/// How a limiter's store does: [`RateLimiter::status`](crate::RateLimiter::status).
+/// The health of a limiter's store: [`RateLimiter::status`](crate::RateLimiter::status).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Status {
     /// `true` if the store answers.
     pub available: bool,
-    /// How long it took to; `None` where it does not.
+    /// The time that the store took to answer; `None` if it does not answer.
     #[serde(rename = "latency_seconds", serialize_with = "seconds")]
     pub latency: Option<Duration>,
-    /// Whether requests ask it.
+    /// The state of the circuit breaker.
     pub breaker: BreakerState,
     /// The version of this crate.
     pub client_version: &'static str,
-    /// What the store says about itself.
+    /// The description of the store.
     pub store: StoreStatus,
 }
 
@@ -66,8 +66,7 @@ impl Status {
         Self { available: latency.is_some(), latency, breaker, client_version: env!("CARGO_PKG_VERSION"), store }
     }
 
-    /// Whether this crate can work with what the store holds; a store without a version record is
-    /// as this crate makes it.
+    /// Checks that this crate can work with the data in the store. A store without a version record is compatible.
     ///
     /// # Errors
     /// As [`VersionRecord::check`].

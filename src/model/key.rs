@@ -7,27 +7,27 @@ use super::{EntityId, Resource};
 /// The address of a bucket's shard inside a namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BucketKey {
-    /// Who is limited.
+    /// The entity that is limited.
     pub entity: EntityId,
-    /// What is being used.
+    /// The resource that is used.
     pub resource: Resource,
-    /// Which of the bucket's shards; 0 where it has one.
+    /// The number of the bucket's shard; 0 if it has only one.
     pub shard: u32,
 }
 
 impl BucketKey {
-    /// The first (mostly the only) shard of a bucket.
+    /// Returns the key of a bucket's first shard, which is usually the only one.
     pub fn new(entity: EntityId, resource: Resource) -> Self {
         Self { entity, resource, shard: 0 }
     }
 
-    /// The same, lent.
+    /// Returns the borrowed parts of the key.
     pub(crate) fn parts(&self) -> KeyParts<'_> {
         KeyParts { entity: &self.entity, resource: &self.resource, shard: self.shard }
     }
 }
 
-/// A [`BucketKey`] by its parts, which need not stand together.
+/// The borrowed parts of a [`BucketKey`], which need not be stored together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KeyParts<'a> {
     pub(crate) entity: &'a EntityId,
@@ -40,7 +40,7 @@ impl KeyParts<'_> {
         BucketKey { entity: self.entity.clone(), resource: self.resource.clone(), shard: self.shard }
     }
 
-    /// Stands for the bucket of what is over.
+    /// Returns a placeholder for the key of a lease that has ended.
     pub(crate) fn unknown() -> KeyParts<'static> {
         static UNKNOWN: LazyLock<BucketKey> = LazyLock::new(|| {
             BucketKey::new(EntityId::from_valid("unknown".into()), Resource::from_valid("unknown".into()))

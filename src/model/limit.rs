@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use super::{InvalidName, LimitName};
 
-/// Millitokens in a token.
+/// The number of millitokens in a token.
 pub(crate) const MILLI: i64 = 1000;
 
-/// The whole tokens in an amount of millitokens, rounded down (debt rounds away from zero).
+/// Returns the whole tokens in an amount of millitokens, rounded down. A debt is rounded away from zero.
 pub(crate) fn whole_tokens(milli: i64) -> i64 {
     milli.div_euclid(MILLI)
 }
 
-/// Tokens as millitokens; an amount beyond what an `i64` holds becomes the most it holds, which
-/// is more than any bucket has.
+/// Converts tokens to millitokens. An amount that does not fit into an `i64` becomes the greatest `i64`, which is more
+/// than any bucket has.
 pub(crate) fn to_milli(tokens: u64) -> i64 {
     i64::try_from(tokens).unwrap_or(i64::MAX).saturating_mul(MILLI)
 }
@@ -26,15 +26,15 @@ pub(crate) fn to_milli(tokens: u64) -> i64 {
 /// use std::time::Duration;
 /// use tollgate::Limit;
 ///
-/// // 100 a minute, bursts of up to 100.
+/// // 100 per minute, with bursts of up to 100.
 /// let rpm = Limit::per_minute("rpm", 100);
 /// assert_eq!((rpm.capacity(), rpm.refill_amount()), (100, 100));
 ///
-/// // The same rate, bursts of up to 250.
+/// // The same rate, with bursts of up to 250.
 /// let rpm = Limit::per_minute("rpm", 100).with_burst(250);
 /// assert_eq!((rpm.capacity(), rpm.refill_amount()), (250, 100));
 ///
-/// // Anything else, checked: what a configuration file says.
+/// // Any other limit, with checks: for example from a configuration file.
 /// let custom = Limit::custom("tokens", 5000, 100, Duration::from_secs(90))?;
 /// assert!(Limit::custom("tokens", 0, 100, Duration::from_secs(90)).is_err());
 /// # Ok::<(), tollgate::model::InvalidLimit>(())
@@ -49,21 +49,21 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// The most tokens that a capacity or a refill amount may have: fifteen digits, the most that
-    /// a structured header field holds.
+    /// The maximum capacity and refill amount in tokens: fifteen digits, the most that a structured header field can
+    /// have.
     pub const MAX_TOKENS: u64 = 999_999_999_999_999;
 
-    /// `amount` tokens every second, bursts of up to `amount`.
+    /// Returns a limit of `amount` tokens per second, with bursts of up to `amount`.
     ///
     /// # Panics
-    /// Where `name` is not a [`LimitName`] or `amount` is 0 or above [`Self::MAX_TOKENS`]. For
-    /// values that are not written in the source, use [`Limit::custom`].
+    /// If `name` is not a [`LimitName`], or if `amount` is 0 or above [`Self::MAX_TOKENS`]. For values that are not
+    /// literals in the source, use [`Limit::custom`].
     #[track_caller]
     pub fn per_second(name: impl AsRef<str>, amount: u64) -> Self {
         Self::every(name, amount, Duration::from_secs(1))
     }
 
-    /// `amount` tokens every minute, bursts of up to `amount`.
+    /// Returns a limit of `amount` tokens per minute, with bursts of up to `amount`.
     ///
     /// # Panics
     /// As [`Limit::per_second`].
@@ -72,7 +72,7 @@ impl Limit {
         Self::every(name, amount, Duration::from_secs(60))
     }
 
-    /// `amount` tokens every hour, bursts of up to `amount`.
+    /// Returns a limit of `amount` tokens per hour, with bursts of up to `amount`.
     ///
     /// # Panics
     /// As [`Limit::per_second`].
@@ -81,7 +81,7 @@ impl Limit {
         Self::every(name, amount, Duration::from_secs(3600))
     }
 
-    /// `amount` tokens every 24 hours, bursts of up to `amount`.
+    /// Returns a limit of `amount` tokens per 24 hours, with bursts of up to `amount`.
     ///
     /// # Panics
     /// As [`Limit::per_second`].
@@ -90,10 +90,10 @@ impl Limit {
         Self::every(name, amount, Duration::from_secs(86_400))
     }
 
-    /// The same rate with another capacity.
+    /// Returns the same limit with another capacity. The rate stays.
     ///
     /// # Panics
-    /// Where `capacity` is 0 or above [`Self::MAX_TOKENS`].
+    /// If `capacity` is 0 or above [`Self::MAX_TOKENS`].
     #[must_use]
     #[track_caller]
     pub fn with_burst(self, capacity: u64) -> Self {
@@ -103,12 +103,11 @@ impl Limit {
         }
     }
 
-    /// Any capacity, refill amount (tokens) and refill period.
+    /// Returns a limit with any capacity, refill amount (tokens) and refill period.
     ///
     /// # Errors
-    /// [`InvalidLimit`]: a name that is not one, an amount or a period of 0, an amount above
-    /// [`Self::MAX_TOKENS`], a period that is not a whole number of milliseconds or is longer
-    /// than 100 years.
+    /// [`InvalidLimit`] if the name is not valid, an amount or the period is 0, an amount is above
+    /// [`Self::MAX_TOKENS`], or the period is not a whole number of milliseconds or is longer than 100 years.
     pub fn custom(
         name: impl AsRef<str>,
         capacity: u64,
@@ -149,32 +148,32 @@ impl Limit {
         Ok(Self { name, capacity, refill_amount, refill_period })
     }
 
-    /// The limit's name.
+    /// Returns the limit's name.
     pub fn name(&self) -> &LimitName {
         &self.name
     }
 
-    /// The most tokens that the bucket holds: the burst ceiling.
+    /// Returns the maximum number of tokens in the bucket: the burst ceiling.
     pub fn capacity(&self) -> u64 {
         self.capacity
     }
 
-    /// Tokens gained every [`refill_period`](Self::refill_period).
+    /// Returns the tokens that are refilled every [`refill_period`](Self::refill_period).
     pub fn refill_amount(&self) -> u64 {
         self.refill_amount
     }
 
-    /// The time in which [`refill_amount`](Self::refill_amount) tokens come back.
+    /// Returns the time in which [`refill_amount`](Self::refill_amount) tokens are refilled.
     pub fn refill_period(&self) -> Duration {
         self.refill_period
     }
 
-    /// Tokens per second.
+    /// Returns the refill rate in tokens per second.
     pub fn refill_rate(&self) -> f64 {
         self.refill_amount as f64 / self.refill_period.as_secs_f64()
     }
 
-    /// The time in which an empty bucket fills, rounded up to a millisecond.
+    /// Returns the time until an empty bucket is full, rounded up to a millisecond.
     pub fn time_to_fill(&self) -> Duration {
         let period = self.refill_period.as_millis();
         let fill = (u128::from(self.capacity) * period).div_ceil(u128::from(self.refill_amount));
@@ -185,26 +184,26 @@ impl Limit {
 /// 100 years of 365.25 days.
 const MAX_PERIOD: Duration = Duration::from_secs(3_155_760_000);
 
-/// Numbers that make no limit.
+/// An error for values that are not a valid limit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidLimit {
-    /// The name is not one.
+    /// The name is not valid.
     #[error(transparent)]
     Name(#[from] InvalidName),
-    /// A bucket without capacity grants nothing.
+    /// The capacity is 0. Such a bucket would grant nothing.
     #[error("a limit's capacity must be at least 1 token")]
     NoCapacity,
-    /// A bucket that never refills grants its capacity once.
+    /// The refill amount is 0. Such a bucket would grant its capacity once.
     #[error("a limit's refill amount must be at least 1 token")]
     NoRefill,
-    /// More than [`Limit::MAX_TOKENS`].
+    /// An amount is more than [`Limit::MAX_TOKENS`].
     #[error("{amount} tokens are more than a limit can have ({})", Limit::MAX_TOKENS)]
     TooManyTokens {
         /// The refused amount, tokens.
         amount: u64,
     },
-    /// A refill period of 0, with a fraction of a millisecond, or above 100 years.
+    /// The refill period is 0, has a fraction of a millisecond, or is longer than 100 years.
     #[error("a refill period must be a whole number of milliseconds, from 1 to 100 years, not {period:?}")]
     Period {
         /// The refused period.
@@ -212,7 +211,7 @@ pub enum InvalidLimit {
     },
 }
 
-/// How a limit is serialized: the words and units of the Python client.
+/// The serialized form of a limit, with the words and units of the Python client.
 #[derive(Serialize, Deserialize)]
 struct Fields {
     name: String,
@@ -225,7 +224,7 @@ impl TryFrom<Fields> for Limit {
     type Error = InvalidLimit;
 
     fn try_from(fields: Fields) -> Result<Self, InvalidLimit> {
-        // Milliseconds, rounded: 0.1 seconds is not a binary fraction.
+        // Rounded to milliseconds, because 0.1 seconds has no exact binary representation.
         let seconds = fields.refill_period_seconds;
         let period = match seconds.is_finite() && seconds >= 0.0 && seconds <= MAX_PERIOD.as_secs_f64() {
             true => Duration::from_millis((seconds * 1000.0).round() as u64),

@@ -10,17 +10,17 @@ use smallvec::SmallVec;
 
 use super::{Limit, LimitName};
 
-/// Limits that cannot stand together.
+/// An error for limits that cannot be combined.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidLimits {
-    /// There is none.
+    /// There is no limit.
     #[error("at least one limit is needed")]
     Empty,
-    /// Two limits have one name.
+    /// Two limits have the same name.
     #[error("the limit {0} is given twice")]
     Duplicate(LimitName),
-    /// There are too many: the writes of a bucket grow with them, and DynamoDB takes only so much in one.
+    /// There are too many limits. A write of a bucket grows with its limits, and DynamoDB bounds the size of a write.
     #[error("{0} limits are too many for one bucket: it takes at most {most}", most = Limits::MOST)]
     TooMany(usize),
 }
@@ -36,15 +36,16 @@ pub enum InvalidLimits {
 /// # Ok::<(), tollgate::model::InvalidLimits>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-// A thin pointer, because every request and every lease carries it; mostly it is one limit.
+// A thin pointer, because every request and every lease has one. Usually there is one limit.
 pub struct Limits(Arc<SmallVec<[Limit; 1]>>);
 
 impl Limits {
-    /// How many limits one bucket takes. Any write of so many stays within what DynamoDB takes in one expression: 4 KB and
-    /// 300 operators.
+    /// The maximum number of limits of one bucket. Every write of that many limits stays within DynamoDB's bounds for
+    /// one expression: 4 KB and 300 operators.
     pub const MOST: usize = 16;
 
-    /// Checks that there is at least one, not more than [`MOST`](Self::MOST), and no name stands twice.
+    /// Checks that there is at least one limit, that there are at most [`MOST`](Self::MOST), and that no name is used
+    /// twice.
     ///
     /// # Errors
     /// [`InvalidLimits::Empty`], [`InvalidLimits::TooMany`], [`InvalidLimits::Duplicate`].
@@ -64,12 +65,12 @@ impl Limits {
         Ok(Self(Arc::new(limits)))
     }
 
-    /// The place of the limit `name`.
+    /// Returns the index of the limit `name`.
     pub(crate) fn index(&self, name: &str) -> Option<usize> {
         self.0.iter().position(|limit| *limit.name() == name)
     }
 
-    /// Returns `true` if both are the same, mostly told by the pointer alone.
+    /// Returns `true` if both are equal. Usually a comparison of pointers.
     #[inline]
     pub(crate) fn same(&self, other: &Self) -> bool {
         self.is(other) || self == other
@@ -81,27 +82,26 @@ impl Limits {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Stands for limits that nobody has brought yet: no others are the same.
+    /// Returns a placeholder for limits that no request has passed yet. It is equal to no valid limits.
     pub(crate) fn unknown() -> &'static Self {
         static UNKNOWN: LazyLock<Limits> = LazyLock::new(|| Limits(Arc::default()));
         &UNKNOWN
     }
 }
 
-/// What is the limits of a bucket, or may be: a [`Limit`], an array, a slice or a vector of them, or
-/// [`Limits`].
+/// A value that can become the limits of a bucket: a [`Limit`], an array, a slice or a vector of them, or [`Limits`].
 ///
-/// Limits that are lent are cloned only where the bucket does not know them yet.
+/// Borrowed limits are cloned only if the bucket does not know them yet.
 pub trait IntoLimits {
-    /// The limits, if they are made already.
+    /// Returns the limits, if the value is already [`Limits`].
     fn as_limits(&self) -> Option<&Limits> {
         None
     }
 
-    /// The limits.
+    /// Converts the value to limits.
     ///
     /// # Errors
-    /// [`InvalidLimits`] where they cannot stand together.
+    /// [`InvalidLimits`] if they cannot be combined.
     fn into_limits(self) -> Result<Limits, InvalidLimits>;
 }
 

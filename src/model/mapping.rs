@@ -1,6 +1,6 @@
-//! What HTTP offers is often not a name: the fixed mappings that make it one.
+//! Fixed mappings from HTTP values, which are often not valid names, to names.
 //!
-//! Two processes must always agree on them, so they are part of the wire format.
+//! All processes must use the same mappings, so they are part of the wire format.
 
 use std::{
     fmt::{self, Write},
@@ -12,26 +12,26 @@ use sha2::{Digest, Sha256};
 
 use super::{EntityId, Resource};
 
-/// The prefixes of mapped keys. A raw id that begins with one of them is encoded too, so that
-/// nobody can pose as another kind of key.
+/// The prefixes of mapped keys. A raw id with one of these prefixes is encoded too, so that no client can imitate
+/// another kind of key.
 const MAPPED: [&str; 6] = ["ip:", "ip6:", "k:", "e:", LONG, PAIR];
 
 const PAIR: &str = "pair:";
 
-/// The prefix of the hash of an id that is too long. It is not that of secrets: an id that holds the bytes of a secret
+/// The prefix of the hash of an id that is too long. Secrets have another prefix, so an id with the bytes of a secret
 /// is not that secret's entity.
 const LONG: &str = "h:";
 
-/// A key from a request that no mapping makes a name: it is empty.
+/// The error for an empty key, which no mapping can turn into a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the key is empty")]
 pub struct UnusableKey;
 
 impl EntityId {
-    /// An id that a request brought, as it is where it is a name, else encoded.
+    /// Returns the entity id for an id from a request. A valid name stays as it is; any other id is encoded.
     ///
-    /// Ids with other characters become `e:` and the base64url of their bytes. If that would be longer
-    /// than 256 bytes, they become `h:` and 128 bits of their SHA-256. So do ids that begin like a mapped key.
+    /// An id with other characters becomes `e:` and the base64url of its bytes. If that is longer than 256 bytes, it
+    /// becomes `h:` and 128 bits of its SHA-256. An id that begins like a mapped key is encoded in the same way.
     ///
     /// ```
     /// use tollgate::EntityId;
@@ -44,7 +44,7 @@ impl EntityId {
     /// ```
     ///
     /// # Errors
-    /// [`UnusableKey`] where the id is empty.
+    /// [`UnusableKey`] if the id is empty.
     pub fn from_untrusted(id: impl AsRef<[u8]>) -> Result<Self, UnusableKey> {
         let bytes = id.as_ref();
         if bytes.is_empty() {
@@ -56,7 +56,7 @@ impl EntityId {
         Ok(Self::new(encoded(bytes)).unwrap_or_else(|_| Self::from_valid(format!("{LONG}{}", digest(bytes)))))
     }
 
-    /// A secret (an API key, a bearer token), hashed: `k:` and 128 bits of its SHA-256.
+    /// Returns the entity id for a secret (an API key, a bearer token): `k:` and 128 bits of its SHA-256.
     ///
     /// ```
     /// use tollgate::EntityId;
@@ -66,7 +66,7 @@ impl EntityId {
     /// ```
     ///
     /// # Errors
-    /// [`UnusableKey`] where the secret is empty.
+    /// [`UnusableKey`] if the secret is empty.
     pub fn from_secret(secret: impl AsRef<[u8]>) -> Result<Self, UnusableKey> {
         let bytes = secret.as_ref();
         if bytes.is_empty() {
@@ -75,9 +75,10 @@ impl EntityId {
         Self::new(format!("k:{}", digest(bytes))).map_err(|_| UnusableKey)
     }
 
-    /// A client's address: `ip:203.0.113.7`, or the first 64 bits of an IPv6 address,
-    /// `ip6:2001:db8:1:2`. An IPv6 address that stands for an IPv4 address counts as that: `::ffff:a.b.c.d`,
-    /// `64:ff9b::a.b.c.d` (NAT64) and `::a.b.c.d`. Else all clients behind one translator would be one.
+    /// Returns the entity id for a client's address: `ip:203.0.113.7`, or the first 64 bits of an IPv6 address,
+    /// `ip6:2001:db8:1:2`. An IPv6 address that represents an IPv4 address counts as that IPv4 address:
+    /// `::ffff:a.b.c.d`, `64:ff9b::a.b.c.d` (NAT64) and `::a.b.c.d`. Otherwise, all clients behind one translator would
+    /// be one entity.
     ///
     /// ```
     /// use tollgate::EntityId;
@@ -94,9 +95,9 @@ impl EntityId {
         }
     }
 
-    /// The network of a client's address: its first `bits` bits. All 32 of an IPv4 address and 64
-    /// of an IPv6 address are [`from_ip`](Self::from_ip); other networks end in their length. More bits than
-    /// there are count as all of them.
+    /// Returns the entity id for the network of a client's address: its first `bits` bits. 32 bits of an IPv4 address
+    /// and 64 bits of an IPv6 address give the same id as [`from_ip`](Self::from_ip). Other ids end with the number of
+    /// bits. A number that is too large counts as all bits.
     ///
     /// ```
     /// use tollgate::EntityId;
@@ -107,18 +108,18 @@ impl EntityId {
     /// ```
     pub fn from_ip_prefix(address: IpAddr, bits: u8) -> Self {
         let mut text = String::new();
-        // A String takes whatever is written to it.
+        // Writing to a `String` cannot fail.
         let _ = write_network(&mut text, address, bits);
         Self::from_valid(text)
     }
 
-    /// A secret's 128 bits of a hash.
+    /// Returns the entity id for a secret, from 128 bits of the secret's hash.
     pub(crate) fn from_digest(digest: [u8; 16]) -> Self {
         Self::from_valid(format!("k:{}", URL_SAFE_NO_PAD.encode(digest)))
     }
 
-    /// Two ids together: `pair:`, the length of the first, and both. No other two make the same. A
-    /// hash stands for what is longer than 256 bytes.
+    /// Returns the entity id for a pair of ids: `pair:`, the length of the first id, and both ids. No other pair has
+    /// the same id. A result of more than 256 bytes is replaced by a hash.
     ///
     /// ```
     /// use tollgate::EntityId;
@@ -133,8 +134,8 @@ impl EntityId {
     }
 }
 
-/// Returns the address, or the IPv4 address that it stands for: an IPv4-mapped one, one behind NAT64's well-known
-/// prefix (RFC 6052), or an IPv4-compatible one. `::` and `::1` are no such.
+/// Returns the address, or the IPv4 address that it represents: an IPv4-mapped address, an address with the well-known
+/// prefix of NAT64 (RFC 6052), or an IPv4-compatible address. `::` and `::1` represent none.
 pub(crate) fn canonical(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     match v6.segments() {
@@ -170,10 +171,10 @@ pub(crate) fn write_network(text: &mut impl Write, address: IpAddr, bits: u8) ->
 }
 
 impl Resource {
-    /// The resource of a matched path: `/users/{id}` is `users/:id`, `/` is `root`.
+    /// Returns the resource for a matched path: `/users/{id}` is `users/:id`, `/` is `root`.
     ///
-    /// A path that cannot be a name is encoded (`e:` and base64url); one that is longer than 64
-    /// bytes keeps its beginning and ends in a hash.
+    /// A path that is not a valid name is encoded (`e:` and base64url). A path of more than 64 bytes keeps its
+    /// beginning and ends with a hash.
     ///
     /// ```
     /// use tollgate::Resource;
@@ -192,7 +193,7 @@ impl Resource {
         Self::from_bytes(text.as_bytes())
     }
 
-    /// A resource that a request brought (a model name, say), as it is where it is a name.
+    /// Returns the resource for a text from a request, for example a model name. A valid name stays as it is.
     ///
     /// ```
     /// use tollgate::Resource;
@@ -203,7 +204,7 @@ impl Resource {
     /// ```
     ///
     /// # Errors
-    /// [`UnusableKey`] where it is empty.
+    /// [`UnusableKey`] if it is empty.
     pub fn from_untrusted(resource: impl AsRef<[u8]>) -> Result<Self, UnusableKey> {
         match resource.as_ref() {
             [] => Err(UnusableKey),
@@ -211,8 +212,8 @@ impl Resource {
         }
     }
 
-    /// Two resources together, as [`EntityId::from_pair`]; a hash stands for what is longer than 64
-    /// bytes.
+    /// Returns the resource for a pair of resources, as [`EntityId::from_pair`] does. A result of more than 64 bytes is
+    /// replaced by a hash.
     pub fn from_pair(first: &Self, second: &Self) -> Self {
         let text = pair(first.as_str(), second.as_str());
         Self::new(&text).unwrap_or_else(|_| Self::from_valid(pair_digest(&text)))
@@ -222,7 +223,7 @@ impl Resource {
         if let Some(name) = plain(bytes).and_then(|text| Self::new(text).ok()) {
             return name;
         }
-        // Only too long: keep its beginning readable. Else encode it.
+        // If the text is only too long, its beginning stays readable. Otherwise it is encoded.
         let only_too_long = |text: &&str| text.get(..Self::MAX_LENGTH).is_some_and(|head| Self::new(head).is_ok());
         let text = match plain(bytes).filter(only_too_long) {
             Some(text) => text.to_owned(),
@@ -237,7 +238,7 @@ impl Resource {
     }
 }
 
-/// The text where it does not begin like a mapped key.
+/// Returns the text, if it does not begin like a mapped key.
 fn plain(bytes: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(bytes).ok()?;
     (!MAPPED.iter().any(|prefix| text.starts_with(prefix))).then_some(text)
@@ -247,10 +248,10 @@ fn encoded(bytes: &[u8]) -> String {
     format!("e:{}", URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// Characters of a [`digest`].
+/// The number of characters of a [`digest`].
 const DIGEST_LENGTH: usize = 22;
 
-/// 128 bits of SHA-256 as 22 base64url characters.
+/// Returns 128 bits of the SHA-256 as 22 base64url characters.
 fn digest(bytes: &[u8]) -> String {
     let hash = Sha256::digest(bytes);
     URL_SAFE_NO_PAD.encode(&hash[..16])
@@ -260,7 +261,7 @@ fn pair(first: &str, second: &str) -> String {
     format!("{PAIR}{}:{first}:{second}", first.len())
 }
 
-/// Without a second colon: no pair that is written out is like it.
+/// Returns the hash of a pair. It has no second colon, so it never equals a pair that is written in full.
 fn pair_digest(text: &str) -> String {
     format!("{PAIR}{}", digest(text.as_bytes()))
 }
@@ -277,7 +278,7 @@ mod tests {
         let other = EntityId::from_untrusted("a".repeat(301)).unwrap();
         assert!(one.as_str().starts_with(LONG) && one.as_str().len() == 24);
         assert_ne!(one, other);
-        // Another prefix: its bytes as a secret are somebody else.
+        // Secrets have another prefix, so the same bytes as a secret are another entity.
         assert_ne!(one, EntityId::from_secret("a".repeat(300)).unwrap());
         assert_ne!(one.as_str()[2..], EntityId::from_untrusted(one.as_str()).unwrap().as_str()[2..]);
     }

@@ -1,14 +1,12 @@
-//! Names, limits, costs and bucket arithmetic: pure values, no I/O, no clock.
+//! Names, limits, costs and bucket arithmetic: pure values without I/O and without a clock.
 //!
-//! A [`Limit`] is a token bucket's definition: it holds up to `capacity` tokens and regains
-//! `refill_amount` tokens every `refill_period`. Inside a bucket all amounts are **millitokens**
-//! (1 token = 1000) and all times are milliseconds since the epoch, so that a slow limit can be
-//! refilled often without losing a fraction: what a division leaves over is kept as the bucket's
-//! remainder and counts at the next refill.
+//! A [`Limit`] defines a token bucket. The bucket holds up to `capacity` tokens and regains `refill_amount` tokens
+//! every `refill_period`. Inside a bucket, all amounts are **millitokens** (1 token = 1000) and all times are
+//! milliseconds since the epoch. The remainder of each refill's division is kept in the bucket and counts at the next
+//! refill, so a slow limit can be refilled often without losing a fraction.
 //!
-//! [`BucketState`] is what a store returns, [`Update`] and [`Create`] what it executes. The
-//! [`plan`] module turns a state and a batch of charges into the one conditional write that is
-//! exact for whatever the store holds by then.
+//! A store returns a [`BucketState`] and executes an [`Update`] or a [`Create`]. The [`plan`] module turns a state and
+//! a batch of charges into one conditional write, which is exact whatever the store holds when the write arrives.
 
 mod arithmetic;
 mod audit;

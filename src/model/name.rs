@@ -1,11 +1,11 @@
-//! Checked names: built once, carried as types.
+//! Names that are checked once and then carried as types.
 
 use std::{borrow::Borrow, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-/// Which kind of name was refused.
+/// The kind of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NameKind {
@@ -33,55 +33,55 @@ impl fmt::Display for NameKind {
     }
 }
 
-/// What is wrong with a name.
+/// The problem of an invalid name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameProblem {
-    /// It has no characters.
+    /// The name is empty.
     #[error("is empty")]
     Empty,
-    /// It has more characters than its kind allows.
+    /// The name is longer than its kind allows.
     #[error("has {length} bytes, at most {most} are allowed")]
     TooLong {
-        /// Bytes in the refused name.
+        /// The number of bytes of the refused name.
         length: usize,
-        /// Bytes allowed.
+        /// The maximum number of bytes.
         most: usize,
     },
-    /// A character that its kind does not allow, or not in first place.
+    /// The name has a character that its kind does not allow, or does not allow as the first one.
     #[error("has a character that is not allowed at byte {at}")]
     Character {
         /// Byte offset of the character.
         at: usize,
     },
-    /// A name that is kept for internal use.
+    /// The name is reserved for internal use.
     #[error("is reserved")]
     Reserved,
 }
 
-/// A text that is not a name of its kind.
+/// The error for a text that is not a valid name of its kind.
 ///
-/// The text itself is left out: it may be a secret on its way to a log.
+/// It does not contain the text, which may be a secret that must not reach a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the {kind} {problem}")]
 pub struct InvalidName {
-    /// Which kind of name was asked for.
+    /// The expected kind of name.
     pub kind: NameKind,
-    /// What is wrong.
+    /// The problem of the text.
     pub problem: NameProblem,
 }
 
-/// What is a name of kind `N`, or a text that may be one.
+/// A name of kind `N`, or a text that may be one.
 ///
-/// A text is checked only where nothing is known by it yet.
+/// A text is checked only if nothing is cached under it.
 pub trait IntoName<N> {
-    /// The text.
+    /// Returns the text.
     fn as_text(&self) -> &str;
 
-    /// The name: exactly the text.
+    /// Converts the value to the name, which has exactly the same text.
     ///
     /// # Errors
-    /// [`InvalidName`] where the text is none.
+    /// [`InvalidName`] if the text is not a valid name.
     fn into_name(self) -> Result<N, InvalidName>;
 }
 
@@ -122,30 +122,30 @@ macro_rules! checked_name {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        // Short ones stand in place: no allocation, and nothing to fetch where they are compared.
+        // Short names are stored inline: they need no allocation, and a comparison reads no other memory.
         pub struct $name(SmolStr);
 
         impl $name {
-            /// The most bytes that such a name may have.
+            /// The maximum number of bytes of the name.
             pub const MAX_LENGTH: usize = $most;
 
             /// Checks `text`.
             ///
             /// # Errors
-            /// [`InvalidName`] says what is wrong and where.
+            /// [`InvalidName`] with the problem and its position.
             pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidName> {
                 let text = text.as_ref();
                 Self::validate(text)?;
                 Ok(Self(text.into()))
             }
 
-            /// The name as text.
+            /// Returns the name as text.
             #[inline]
             pub fn as_str(&self) -> &str {
                 self.0.as_str()
             }
 
-            /// A text that is known to be a name, because a mapping made it.
+            /// Returns the name for a text that a mapping has made, so it is known to be valid.
             #[allow(dead_code, reason = "only some kinds have mappings")]
             pub(crate) fn from_valid(text: String) -> Self {
                 debug_assert!(Self::validate(&text).is_ok());
@@ -300,10 +300,10 @@ macro_rules! checked_name {
 }
 
 checked_name!(
-    /// Who is limited: a user, an API key, a project.
+    /// The id of an entity, which is limited: a user, an API key, a project.
     ///
-    /// A letter or digit, then letters, digits and `_.:@-`; at most 256 bytes. Ids that come from
-    /// requests may hold anything: [`EntityId::from_untrusted`] and its siblings map them.
+    /// A letter or digit, then letters, digits and `_.:@-`; at most 256 bytes. An id from a request may contain
+    /// anything: [`EntityId::from_untrusted`] and similar functions map it to a valid id.
     ///
     /// ```
     /// use tollgate::EntityId;
@@ -317,7 +317,7 @@ checked_name!(
 );
 
 checked_name!(
-    /// What is being used: `api`, `gpt-4`, `openai/gpt-4`.
+    /// The name of a resource, which is used: `api`, `gpt-4`, `openai/gpt-4`.
     ///
     /// A letter, then letters, digits and `_./:-`; at most 64 bytes.
     ///
@@ -335,8 +335,7 @@ checked_name!(
 checked_name!(
     /// The name of a limit: `rpm`, `tpm`.
     ///
-    /// A letter, then letters, digits and `_.-`; at most 64 bytes; not `wcu`, which the table
-    /// keeps for itself.
+    /// A letter, then letters, digits and `_.-`; at most 64 bytes. Not `wcu`, which the table reserves.
     ///
     /// ```
     /// use tollgate::LimitName;

@@ -4,16 +4,16 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Whether a namespace is in use.
+/// The status of a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum NamespaceStatus {
-    /// It is.
+    /// The namespace is in use.
     Active,
-    /// Its name is free again; its items are still there and can be recovered.
+    /// Its name is free again. Its items still exist and can be recovered.
     Deleted,
-    /// Its items are being removed, for good.
+    /// Its items are being deleted permanently.
     Purging,
 }
 
@@ -27,24 +27,24 @@ impl fmt::Display for NamespaceStatus {
     }
 }
 
-/// A namespace as the table's registry has it.
+/// A namespace as the table's registry stores it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct NamespaceInfo {
-    /// Its opaque id, which begins every key of its items.
+    /// Its opaque id, which is the prefix of every key of its items.
     pub id: String,
-    /// Its name. Peers register names that this crate would not.
+    /// Its name. Peers can register names that this crate would not accept.
     pub name: String,
-    /// Whether it is in use.
+    /// Its status.
     pub status: NamespaceStatus,
-    /// When it was registered: epoch seconds.
+    /// The time of its registration: epoch seconds.
     pub created_at: Option<i64>,
-    /// When it was deleted: epoch seconds.
+    /// The time of its deletion: epoch seconds.
     pub deleted_at: Option<i64>,
 }
 
 impl NamespaceInfo {
-    /// An active namespace.
+    /// Returns an active namespace.
     pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
         Self { id: id.into(), name: name.into(), status: NamespaceStatus::Active, created_at: None, deleted_at: None }
     }

@@ -1,30 +1,31 @@
-//! What newer peers put on a bucket beside its limits.
+//! Stamps: attributes that newer peers put on a bucket beside its limits.
 
 use smallvec::SmallVec;
 
 use super::LimitName;
 
-/// What others have stamped on a bucket: obeyed, or refused by name; kept by every write.
+/// The stamps of newer peers on a bucket. This crate obeys them, or refuses the bucket and names the stamp. Every write
+/// keeps them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stamps {
-    /// Every acquire is refused.
+    /// `true` if every acquire is refused.
     pub disabled: bool,
-    /// Acquires are admitted and only counted before this time (epoch ms).
+    /// The time before which acquires are granted and only counted (epoch ms).
     pub bypassed_until: Option<i64>,
-    /// Limits that are charged but refuse nothing before a time (epoch ms).
+    /// The limits that are charged but refuse nothing, each until a time (epoch ms).
     pub soft_until: SmallVec<[(LimitName, i64); 1]>,
-    /// Tokens may be spent without a refill before this time (epoch ms); afterwards the level has to
-    /// be cut to the capacity first.
+    /// The time before which tokens may be spent without a refill (epoch ms). Afterwards, the level must first be
+    /// reduced to the capacity.
     pub valid_until: Option<i64>,
-    /// An attribute that changes what the limits mean, in a way that this crate does not understand.
+    /// An attribute that changes the meaning of the limits in a way that this crate does not understand.
     pub not_understood: Option<String>,
-    /// Limits of which the item has a part only. They begin empty: nobody knows what was spent of them.
+    /// The limits of which the item has only a part. They begin empty, because nobody knows how much of them was spent.
     pub incomplete: SmallVec<[LimitName; 0]>,
 }
 
 impl Stamps {
-    /// Returns `true` if there are none.
+    /// Returns `true` if there are no stamps.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -39,27 +40,27 @@ impl Stamps {
         self.soft_until.iter().any(|(name, until)| name == limit && *until > now)
     }
 
-    /// Returns `true` if the level has to be cut to the capacity before anything is spent at `now` (epoch ms).
+    /// Returns `true` if the level must be reduced to the capacity before anything is spent at `now` (epoch ms).
     pub fn is_outdated(&self, now: i64) -> bool {
         self.valid_until.is_some_and(|until| until <= now)
     }
 }
 
-/// What a write requires of a bucket's stamps, at the time of the write.
+/// The conditions of a write on a bucket's stamps at the time of the write.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StampGuard {
-    /// The bucket is not disabled.
+    /// `true` if the bucket must not be disabled.
     pub enabled: bool,
-    /// Acquires are only counted, or are not.
+    /// `Some(true)` if acquires must be only counted, `Some(false)` if they must not be.
     pub bypassed: Option<bool>,
-    /// These limits refuse nothing.
+    /// The limits that must refuse nothing.
     pub soft: SmallVec<[LimitName; 0]>,
-    /// What the time says until which tokens may be spent without a refill.
+    /// The condition on [`Stamps::valid_until`].
     pub validity: Validity,
 }
 
 impl StampGuard {
-    /// Returns `true` if `stamps` are as required at `now` (epoch ms).
+    /// Returns `true` if `stamps` meet the conditions at `now` (epoch ms).
     pub fn holds(&self, stamps: &Stamps, now: i64) -> bool {
         let valid = match self.validity {
             Validity::Any => true,
@@ -74,16 +75,16 @@ impl StampGuard {
     }
 }
 
-/// What a write requires of [`Stamps::valid_until`].
+/// The condition of a write on [`Stamps::valid_until`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Validity {
-    /// Nothing.
+    /// No condition.
     #[default]
     Any,
-    /// It is absent, or still to come.
+    /// It is absent or in the future.
     Lasts,
-    /// It is this.
+    /// It has this value.
     Seen(Option<i64>),
-    /// It is this, and the write removes it.
+    /// It has this value, and the write removes it.
     Ends(i64),
 }

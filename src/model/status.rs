@@ -1,4 +1,4 @@
-//! Where limits stand, for callers.
+//! The status of limits, for callers.
 
 use std::{fmt, time::Duration};
 
@@ -6,32 +6,32 @@ use serde::{Serialize, Serializer};
 
 use super::{EntityId, Limit, Resource};
 
-/// Whose bucket a limit belongs to.
+/// The owner of the bucket that a limit belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Owner {
-    /// The entity that asked.
+    /// The entity of the request.
     #[default]
     Entity,
-    /// Its parent, which is charged too.
+    /// The entity's parent, which is charged too.
     Parent,
 }
 
-/// Where one limit stands in view of a request.
+/// The status of one limit for a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LimitStatus {
-    /// Whose bucket it belongs to.
+    /// The owner of the limit's bucket.
     pub owner: Owner,
     /// The limit.
     pub limit: Limit,
-    /// Whole tokens available now; negative in debt.
+    /// The whole tokens that are available now. Negative if there is a debt.
     pub available: i64,
-    /// Tokens that the request asked for.
+    /// The tokens that the request asks for.
     pub requested: u64,
-    /// The exact time until the request fits, if nobody else takes tokens. `None` where it asks
-    /// for more than the capacity and never fits.
+    /// The exact time until the request fits, if nobody else takes tokens. `None` if it asks for more than the
+    /// capacity, so that it never fits.
     #[serde(rename = "retry_after_seconds", serialize_with = "optional_seconds")]
     pub retry_after: Option<Duration>,
     /// The time until the bucket is full again, if nobody takes tokens.
@@ -40,13 +40,13 @@ pub struct LimitStatus {
 }
 
 impl LimitStatus {
-    /// Returns `true` if the request asks for more than there is.
+    /// Returns `true` if the request asks for more than is available.
     pub fn exceeded(&self) -> bool {
         self.retry_after != Some(Duration::ZERO)
     }
 
-    /// The time until `tokens` are available, if nobody takes any, rounded up: what is available
-    /// counts whole tokens. `None` where the bucket never holds so many.
+    /// Returns the time until `tokens` are available, if nobody takes any. Rounded up, because `available` counts whole
+    /// tokens. `None` if `tokens` is above the capacity.
     pub(crate) fn wait_for(&self, tokens: u64) -> Option<Duration> {
         if tokens > self.limit.capacity() {
             return None;
@@ -57,14 +57,14 @@ impl LimitStatus {
         Some(Duration::from_millis(u64::try_from(wait).unwrap_or(u64::MAX)))
     }
 
-    /// Tokens that are missing.
+    /// Returns the number of missing tokens.
     pub fn deficit(&self) -> u64 {
         let missing = i128::from(self.requested) - i128::from(self.available);
         u64::try_from(missing).unwrap_or(0)
     }
 }
 
-/// What a request would find, without charging anything.
+/// The result of a check that charges nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Availability {
@@ -73,7 +73,7 @@ pub struct Availability {
 }
 
 impl Availability {
-    /// The limit `name`.
+    /// Returns the status of the limit `name`.
     pub fn get(&self, name: &str) -> Option<&LimitStatus> {
         self.limits.iter().find(|status| *status.limit.name() == name)
     }
@@ -83,25 +83,24 @@ impl Availability {
         !self.limits.iter().any(LimitStatus::exceeded)
     }
 
-    /// The time until the request would be granted: the latest over all limits. `None` where it
-    /// never would.
+    /// Returns the time until the request would be granted: the longest of all limits. `None` if it never would be.
     pub fn retry_after(&self) -> Option<Duration> {
         latest(&self.limits)
     }
 }
 
-/// A request that was denied: nothing stays charged.
+/// A denied request. Nothing stays charged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("rate limit exceeded for {resource}: {}", Short(limits))]
 #[non_exhaustive]
 pub struct Denied {
-    /// Who was denied.
+    /// The entity that was denied.
     pub entity: EntityId,
-    /// What it asked for.
+    /// The resource that was requested.
     pub resource: Resource,
-    /// Every limit of the bucket, passed and violated. Those of a degraded decision are this process's share.
+    /// Every limit of the bucket, passed and violated. For a degraded decision, the local limits of this process.
     pub limits: Vec<LimitStatus>,
-    /// `true` if the store gave no decision: this process has decided by its share of the limits.
+    /// `true` if the store gave no decision and this process decided by its share of the limits.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub degraded: bool,
 }
@@ -111,34 +110,34 @@ impl Denied {
         Self { entity, resource, limits, degraded: false }
     }
 
-    /// The limits that were short.
+    /// Returns the limits that have too few tokens.
     pub fn violated(&self) -> impl Iterator<Item = &LimitStatus> {
         self.limits.iter().filter(|status| status.exceeded())
     }
 
-    /// The limits that would have granted the request.
+    /// Returns the limits that would have granted the request.
     pub fn passed(&self) -> impl Iterator<Item = &LimitStatus> {
         self.limits.iter().filter(|status| !status.exceeded())
     }
 
-    /// The violated limit that takes longest to recover.
+    /// Returns the violated limit that takes longest to recover.
     pub fn primary(&self) -> Option<&LimitStatus> {
         self.violated().max_by_key(|status| status.retry_after.unwrap_or(Duration::MAX))
     }
 
-    /// The exact time until the request would be granted: the latest over all limits. `None`
-    /// where it asks for more than a capacity and never would.
+    /// Returns the exact time until the request would be granted: the longest of all limits. `None` if it asks for more
+    /// than a capacity, so that it never would be.
     pub fn retry_after(&self) -> Option<Duration> {
         latest(&self.limits)
     }
 }
 
-/// The latest time over all limits; `None` where one is never ready.
+/// Returns the longest wait of all limits; `None` if one never recovers.
 fn latest(limits: &[LimitStatus]) -> Option<Duration> {
     limits.iter().map(|status| status.retry_after).try_fold(Duration::ZERO, |most, wait| Some(most.max(wait?)))
 }
 
-/// Names the violated limits for people.
+/// Formats the violated limits for an error message.
 struct Short<'a>(&'a [LimitStatus]);
 
 impl fmt::Display for Short<'_> {

@@ -1,4 +1,4 @@
-//! What was used, window by window, and what is left.
+//! Usage per time window, and the remaining capacity.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -9,7 +9,7 @@ use super::{
     calendar::{DAY, next_month},
 };
 
-/// How long a window of usage is. The words are those of the table.
+/// The length of a usage window. The words are those of the table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 #[non_exhaustive]
@@ -20,13 +20,13 @@ pub enum UsageWindow {
     Daily,
     /// A calendar month, UTC.
     Monthly,
-    /// A word of a newer peer.
+    /// A window of a newer peer.
     Other(String),
 }
 
 impl UsageWindow {
-    /// When the window that begins at `start` is over: epoch seconds, the first that is not in it.
-    /// `start` itself where the word says nothing.
+    /// Returns the end of the window that begins at `start`: the first second after the window, epoch seconds. Returns
+    /// `start` if the length of the window is not known.
     pub fn end(&self, start: i64) -> i64 {
         match self {
             Self::Hourly => start.saturating_add(HOUR),
@@ -65,31 +65,31 @@ impl fmt::Display for UsageWindow {
     }
 }
 
-/// What an entity used of a resource in one window.
+/// The usage of a resource by an entity in one window.
 ///
-/// The Python client's aggregator adds the first hour of a day, the day, and the first day's month
-/// up in one item, which says the window that came first; what ours writes is kept apart.
+/// The Python client's aggregator counts the first hour of a day, the day and (on the first day) the month in one item,
+/// whose window is the one that was written first. The tollgate aggregator writes separate items.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct UsageSnapshot {
-    /// Who used it.
+    /// The entity that used the resource.
     pub entity: EntityId,
-    /// What was used.
+    /// The resource that was used.
     pub resource: Resource,
-    /// How long the window is.
+    /// The length of the window.
     pub window: UsageWindow,
-    /// When it begins: epoch seconds.
+    /// The beginning of the window: epoch seconds.
     pub window_start: i64,
-    /// Tokens used, net, by limit; negative where more was given back than taken.
+    /// The net tokens used, by limit. Negative if more was given back than taken.
     pub counters: BTreeMap<LimitName, i64>,
-    /// How often a soft limit was left in debt.
+    /// The number of times that a soft limit was left in debt.
     pub overdrawn: BTreeMap<LimitName, u64>,
-    /// Changes that were counted.
+    /// The number of changes that were counted.
     pub total_events: u64,
 }
 
 impl UsageSnapshot {
-    /// A snapshot without counts.
+    /// Returns a snapshot without counts.
     pub fn new(entity: EntityId, resource: Resource, window: UsageWindow, window_start: i64) -> Self {
         Self {
             entity,
@@ -102,45 +102,45 @@ impl UsageSnapshot {
         }
     }
 
-    /// When the window is over: epoch seconds, the first that is not in it.
+    /// Returns the end of the window: the first second after it, epoch seconds.
     pub fn window_end(&self) -> i64 {
         self.window.end(self.window_start)
     }
 }
 
-/// Whose usage is asked for.
+/// The subject whose usage is requested.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UsageSubject {
-    /// An entity's, of all resources.
+    /// The usage of all resources by an entity.
     Entity(EntityId),
-    /// An entity's, of one resource.
+    /// The usage of one resource by an entity.
     EntityResource(EntityId, Resource),
-    /// Everybody's, of one resource.
+    /// The usage of one resource by all entities.
     Resource(Resource),
 }
 
-/// Which snapshots are asked for.
+/// Selects usage snapshots.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct UsageQuery {
-    /// Whose.
+    /// The subject.
     pub subject: UsageSubject,
-    /// Of which windows; `None` for all.
+    /// The length of the windows; `None` for all.
     pub window: Option<UsageWindow>,
-    /// Windows that begin at that time or later: epoch seconds.
+    /// The earliest beginning of a window: epoch seconds.
     pub since: Option<i64>,
-    /// Windows that begin at that time or earlier: epoch seconds.
+    /// The latest beginning of a window: epoch seconds.
     pub until: Option<i64>,
 }
 
 impl UsageQuery {
-    /// All snapshots of a subject.
+    /// Returns a query for all snapshots of a subject.
     pub fn new(subject: UsageSubject) -> Self {
         Self { subject, window: None, since: None, until: None }
     }
 
-    /// Returns `true` if the snapshot is asked for.
+    /// Returns `true` if the query selects the snapshot.
     pub fn matches(&self, snapshot: &UsageSnapshot) -> bool {
         let is_subject = match &self.subject {
             UsageSubject::Entity(entity) => snapshot.entity == *entity,
@@ -156,15 +156,15 @@ impl UsageQuery {
     }
 }
 
-/// Many snapshots in one.
+/// The sums and averages of several snapshots.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct UsageSummary {
-    /// How many snapshots.
+    /// The number of snapshots.
     pub snapshots: u64,
-    /// Tokens used, by limit.
+    /// The tokens used, by limit.
     pub total: BTreeMap<LimitName, i64>,
-    /// Tokens used per snapshot that speaks of the limit.
+    /// The average tokens used, by limit, over the snapshots that count the limit.
     pub average: BTreeMap<LimitName, f64>,
     /// The earliest beginning of a window: epoch seconds. `None` without snapshots.
     pub first_window: Option<i64>,
@@ -172,7 +172,7 @@ pub struct UsageSummary {
     pub last_window: Option<i64>,
 }
 
-/// A summary that is being made.
+/// Builds a summary.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     summary: UsageSummary,
@@ -205,7 +205,7 @@ impl Tally {
     }
 }
 
-/// Where a limit stands over all entities that have a bucket of a resource.
+/// The use of a limit by all entities that have a bucket of a resource.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ResourceCapacity {
@@ -213,32 +213,32 @@ pub struct ResourceCapacity {
     pub resource: Resource,
     /// The limit.
     pub limit: LimitName,
-    /// Tokens that all buckets hold together when they are full.
+    /// The tokens that all buckets together hold when they are full.
     pub total_capacity: u64,
-    /// Tokens that they hold now; negative in debt.
+    /// The tokens that they hold now. Negative if there is a debt.
     pub total_available: i64,
-    /// What is taken of the capacity, in percent.
+    /// The used part of the capacity, in percent.
     pub utilization_pct: f64,
-    /// Entity by entity.
+    /// The use by each entity.
     pub entities: Vec<EntityCapacity>,
 }
 
-/// Where a limit of an entity's bucket stands, all its shards together.
+/// The use of a limit by one entity, over all shards of its bucket.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct EntityCapacity {
     /// The entity.
     pub entity: EntityId,
-    /// Tokens that a full bucket holds.
+    /// The tokens of a full bucket.
     pub capacity: u64,
-    /// Tokens that it holds now; negative in debt.
+    /// The tokens that it holds now. Negative if there is a debt.
     pub available: i64,
-    /// What is taken of the capacity, in percent.
+    /// The used part of the capacity, in percent.
     pub utilization_pct: f64,
 }
 
 impl EntityCapacity {
-    /// The shards may hold more than the bucket: that does not count.
+    /// Returns the capacity of an entity. The shards may hold more than the bucket; the excess does not count.
     pub(crate) fn new(entity: EntityId, capacity: u64, available: i64) -> Self {
         let available = available.min(i64::try_from(capacity).unwrap_or(i64::MAX));
         Self { entity, capacity, available, utilization_pct: utilization(capacity, available) }
@@ -277,7 +277,7 @@ mod tests {
         let mut start = NEW_YEAR;
         for days in [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
             assert_eq!(UsageWindow::Monthly.end(start), start + days * DAY);
-            // Wherever in the month.
+            // Any time in the month has the same end.
             assert_eq!(UsageWindow::Monthly.end(start + 12 * DAY + 5), start + days * DAY);
             start += days * DAY;
         }

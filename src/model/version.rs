@@ -1,14 +1,14 @@
-//! What a table says about its version, and whether this crate can work with it.
+//! The version record of a table, and the check if this crate can work with the table.
 
 use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
-/// The schema that this crate reads and writes.
+/// The schema version that this crate reads and writes.
 const SCHEMA: &str = "0.10.0";
 
-/// The Python client whose items this crate understands: it counts as that version where a table
-/// asks for one.
+/// The version of the Python client whose items this crate understands. This crate counts as that version if a table
+/// requires a minimum client version.
 const EQUIVALENT: &str = "0.17.0";
 
 /// A table's version record.
@@ -17,22 +17,22 @@ const EQUIVALENT: &str = "0.17.0";
 pub struct VersionRecord {
     /// The version of the table's schema.
     pub schema_version: Option<String>,
-    /// The oldest Python client that understands all that is stored. Clients raise it when they
-    /// store something that older ones would misread.
+    /// The oldest Python client that understands all stored data. Clients raise it when they store data that older
+    /// clients would misread.
     pub client_min_version: Option<String>,
-    /// The version of the Python client's functions; `None` where they are not deployed.
+    /// The version of the Python client's functions; `None` if they are not deployed.
     pub lambda_version: Option<String>,
-    /// When the record was written: epoch seconds.
+    /// The time at which the record was written: epoch seconds.
     pub updated_at: Option<i64>,
-    /// By whom: `client:` or `tollgate:` and a version.
+    /// The writer of the record: `client:` or `tollgate:` and a version.
     pub updated_by: Option<String>,
 }
 
-/// Why this crate cannot work with a table.
+/// The reason why this crate cannot work with a table.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IncompatibleVersion {
-    /// Its schema has another major version, or a minor one above ours.
+    /// The schema has another major version, or a higher minor version than this crate's.
     #[error("its schema is {found}, this crate understands {supported}")]
     Schema {
         /// The table's schema version.
@@ -40,51 +40,52 @@ pub enum IncompatibleVersion {
         /// The schema version of this crate.
         supported: &'static str,
     },
-    /// It holds what only newer clients understand.
+    /// The table contains data that only newer clients understand.
     #[error("it asks for client version {required}, this crate understands what {equivalent} does")]
     ClientTooOld {
-        /// The oldest Python client that may use it.
+        /// The oldest Python client that may use the table.
         required: String,
-        /// The Python client that this crate counts as.
+        /// The Python client version that this crate counts as.
         equivalent: &'static str,
     },
-    /// A version that is none.
+    /// A version in the record is not valid.
     #[error("its {attribute} is {found:?}, which is no version; this crate understands {supported}")]
     NoVersion {
-        /// Which version of the record.
+        /// The attribute with the version.
         attribute: &'static str,
-        /// What it says.
+        /// The attribute's value.
         found: String,
-        /// The version of this crate to compare it with.
+        /// The version of this crate that it is compared with.
         supported: &'static str,
     },
 }
 
 impl VersionRecord {
-    /// The record that this crate writes, at `now` (epoch ms).
+    /// Returns the record that this crate writes, at `now` (epoch ms).
     pub fn ours(now: i64) -> Self {
         Self {
             schema_version: Some(SCHEMA.into()),
             client_min_version: Some("0.0.0".into()),
-            // Not the Python client's functions: at any version but its own it would redeploy them.
+            // This crate does not deploy the Python client's functions. With any other version than its own, the Python
+            // client would deploy them again.
             lambda_version: None,
             updated_at: Some(now.div_euclid(1000)),
             updated_by: Some(concat!("tollgate:", env!("CARGO_PKG_VERSION")).into()),
         }
     }
 
-    /// Returns `true` if this crate has written it last: then no Python client has provisioned or upgraded the table.
+    /// Returns `true` if this crate wrote the record last. Then no Python client has provisioned or upgraded the table.
     pub fn is_ours(&self) -> bool {
         self.updated_by.as_deref().is_some_and(|by| by.starts_with("tollgate:"))
     }
 
-    /// Whether this crate can work with the table: the schema's major version is ours and its minor
-    /// one not above ours, and the client that the table asks for is not above 0.17.0, which this
-    /// crate counts as. The version of the functions does not matter.
+    /// Checks that this crate can work with the table. The schema must have our major version and at most our minor
+    /// version. The required client version must be at most 0.17.0, which this crate counts as. The version of the
+    /// functions does not matter.
     ///
     /// # Errors
-    /// [`IncompatibleVersion`] says why not. A record without a schema version is refused, one
-    /// without a client version asks for none.
+    /// [`IncompatibleVersion`] with the reason. A record without a schema version is refused. A record without a client
+    /// version requires none.
     pub fn check(&self) -> Result<(), IncompatibleVersion> {
         let found = self.schema_version.as_deref().unwrap_or_default();
         let schema = parse("schema_version", found, SCHEMA)?;
@@ -106,12 +107,11 @@ fn parse(attribute: &'static str, text: &str, supported: &'static str) -> Result
     Version::parse(text).ok_or_else(|| IncompatibleVersion::NoVersion { attribute, found: text.into(), supported })
 }
 
-/// A version as the peers spell them: `0.17.0`, `0.17`, `v0.17.0-dev`, `0.17.0rc1`,
-/// `0.17.1.dev3+g1234567`.
+/// A version as peers spell it: `0.17.0`, `0.17`, `v0.17.0-dev`, `0.17.0rc1`, `0.17.1.dev3+g1234567`.
 #[derive(Debug, PartialEq, Eq)]
 struct Version {
     numbers: [u64; 3],
-    /// What comes before the release itself; the number of a development build does not count.
+    /// The pre-release tag. The number of a development build is ignored.
     before: Option<String>,
 }
 
@@ -143,7 +143,7 @@ impl Version {
     }
 }
 
-/// `a1`, `b2`, `rc3`.
+/// Returns `true` for a pre-release tag: `a1`, `b2`, `rc3`.
 fn is_candidate(tag: &str) -> bool {
     ["a", "b", "rc"].iter().any(|word| tag.strip_prefix(word).is_some_and(is_number))
 }
@@ -160,7 +160,7 @@ impl PartialOrd for Version {
 
 impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
-        // The release comes after all that came before it.
+        // The release is greater than its pre-releases.
         let rank = |version: &Self| (version.numbers, version.before.is_none());
         rank(self).cmp(&rank(other)).then_with(|| self.before.cmp(&other.before))
     }

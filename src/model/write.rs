@@ -1,7 +1,7 @@
 //! The conditional writes that a store executes.
 //!
-//! They are dumb on purpose: every decision is made before, in [`plan`](super::plan), and whatever
-//! must hold when the write arrives is a condition with a literal.
+//! They contain no logic: [`plan`](super::plan) makes every decision before. Anything that must hold when the write
+//! arrives is a condition with a literal.
 
 use std::fmt;
 
@@ -10,28 +10,28 @@ use smallvec::SmallVec;
 
 use super::{Level, LimitName, Lineage, Parameters, StampGuard};
 
-/// The id of a write, kept in the item: it tells whether a write landed whose answer was lost.
+/// The id of a write, stored in the item. If the answer is lost, it shows if the write was done.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct WriteId(Box<str>);
 
 impl WriteId {
-    /// The id with that number, as 11 base64url characters.
+    /// Returns the id with that number, as 11 base64url characters.
     pub fn from_number(number: u64) -> Self {
         Self(URL_SAFE_NO_PAD.encode(number.to_be_bytes()).into())
     }
 
-    /// An id as an item holds it.
+    /// Returns an id from the text in an item.
     pub fn from_text(text: impl Into<Box<str>>) -> Self {
         Self(text.into())
     }
 
-    /// The id as an item holds it.
+    /// Returns the id as an item stores it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns a number that ids of one writer share, and those of others hardly ever do: writers count from a
-    /// random number, so the first six characters stay the same for 2^28 writes.
+    /// Returns a number that identifies the writer of the id, almost uniquely. Each writer counts from a random number,
+    /// so the first six characters stay the same for 2^28 writes.
     pub(crate) fn writer(&self) -> u64 {
         self.0.bytes().take(6).fold(0, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)) >> 20
     }
@@ -43,33 +43,33 @@ impl fmt::Debug for WriteId {
     }
 }
 
-/// How a write changes a limit's tokens, millitokens.
+/// The change of a limit's tokens, millitokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenChange {
-    /// Adds to what the store holds by then.
+    /// Adds to the tokens in the store at the time of the write.
     Add(i64),
-    /// Replaces what the store holds: only where the line's floor makes the result exact.
+    /// Replaces the tokens in the store. Only exact if the line's floor holds.
     Set(i64),
 }
 
-/// What a write does to one limit of a bucket. Amounts are millitokens.
+/// The change of one limit of a bucket. Amounts are millitokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// The limit.
     pub limit: LimitName,
     /// The change of its tokens.
     pub tokens: TokenChange,
-    /// Condition: it holds at least this.
+    /// Condition: the limit holds at least this.
     pub floor: Option<i64>,
-    /// Condition: it holds at most this.
+    /// Condition: the limit holds at most this.
     pub ceiling: Option<i64>,
     /// Condition: its parameters are these.
     pub expected: Option<Parameters>,
-    /// Added to its consumption counter.
+    /// The amount that is added to its consumption counter.
     pub consumed: i64,
-    /// Replaces the remainder of its refill division.
+    /// The new remainder of its refill division.
     pub remainder: Option<i64>,
-    /// Replaces its parameters.
+    /// Its new parameters.
     pub parameters: Option<Parameters>,
 }
 
@@ -105,7 +105,7 @@ pub enum Anchor {
     Moves {
         /// The anchor before.
         seen: i64,
-        /// The anchor after. Another time than `seen`.
+        /// The anchor after. Never equal to `seen`.
         to: i64,
     },
 }
@@ -128,21 +128,21 @@ impl Anchor {
     }
 }
 
-/// What a write does to the time at which the bucket counts as gone.
+/// The change of the time from which the bucket counts as gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
-    /// Nothing.
+    /// The expiry stays.
     Keep,
-    /// Sets it to this time (epoch seconds).
+    /// Sets the expiry to this time (epoch seconds).
     At(i64),
-    /// Removes it.
+    /// Removes the expiry.
     Never,
 }
 
 /// The condition of a repeated write whose first answer was lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Guard {
-    /// None: not a repeat.
+    /// No condition: the write is not a repeat.
     None,
     /// The last write of the bucket is not this one.
     NotLanded(WriteId),
@@ -151,63 +151,63 @@ pub enum Guard {
 /// A conditional update of a bucket that exists and has not expired.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Update {
-    /// The write's id, kept in the item.
+    /// The write's id, stored in the item.
     pub id: WriteId,
     /// The time at which expiry is checked (epoch ms).
     pub now: i64,
-    /// The condition on the bucket's anchor, and its move.
+    /// The condition on the bucket's anchor, and the new anchor.
     pub anchor: Anchor,
-    /// What it does to each limit.
+    /// The changes of the limits.
     pub lines: SmallVec<[Line; 2]>,
-    /// Limits that it adds.
+    /// The limits that are added.
     pub added: SmallVec<[NewLimit; 0]>,
-    /// The change of the internal limit that measures writes.
+    /// The change of the internal limit that counts writes.
     pub pressure: Option<TokenChange>,
     /// The change of the expiry.
     pub expiry: Expiry,
-    /// The parent that it gives to a bucket made before its entity was. Condition: nobody else has.
+    /// The parent, for a bucket that was created before its entity. Condition: the bucket has no parent.
     pub lineage: Option<Lineage>,
-    /// For repeats.
+    /// The condition of a repeat.
     pub guard: Guard,
-    /// What it requires of the stamps of others.
+    /// The conditions on the stamps of peers.
     pub stamps: StampGuard,
-    /// Condition: the bucket has so many shards, which its capacity and refill were divided by.
+    /// Condition: the bucket has this number of shards. Capacity and refill were divided by it.
     pub shard_count: Option<u32>,
 }
 
-/// Puts a bucket where none exists, or where one has expired.
+/// Creates a bucket if none exists or if the existing one has expired.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Create {
-    /// The write's id, kept in the item.
+    /// The write's id, stored in the item.
     pub id: WriteId,
     /// The time at which expiry is checked, and the bucket's first anchor (epoch ms).
     pub now: i64,
     /// Its limits.
     pub limits: SmallVec<[NewLimit; 2]>,
-    /// When it counts as gone: epoch seconds.
+    /// The time from which the bucket counts as gone: epoch seconds.
     pub expires_at: Option<i64>,
-    /// Among how many shards it is one.
+    /// The number of shards of the bucket.
     pub shard_count: u32,
-    /// The entity's parent, where it has one.
+    /// The entity's parent, if it has one.
     pub lineage: Option<Lineage>,
 }
 
-/// Doubles the shards of a bucket: each gives half of what it holds to a new one.
+/// Doubles the shards of a bucket: each shard gives half of its tokens to a new one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
-    /// The write's id, kept in the items.
+    /// The write's id, stored in the items.
     pub id: WriteId,
     /// The time at which expiry is checked (epoch ms).
     pub now: i64,
-    /// Condition: the bucket has so many shards. At most half of [`MOST_SHARDS`](Self::MOST_SHARDS).
+    /// Condition: the bucket has this number of shards. At most half of [`MOST_SHARDS`](Self::MOST_SHARDS).
     pub shard_count: u32,
 }
 
 impl Split {
-    /// The most shards that a bucket can have: as many as one transaction makes.
+    /// The maximum number of shards of a bucket: as many as one transaction can create.
     pub const MOST_SHARDS: u32 = 32;
 
-    /// How many shards there are then; `None` where a bucket cannot have so many.
+    /// Returns the number of shards after the split; `None` if it would be above the maximum.
     pub fn doubled(&self) -> Option<u32> {
         self.shard_count.checked_mul(2).filter(|count| (2..=Self::MOST_SHARDS).contains(count))
     }

@@ -1,15 +1,15 @@
-//! How a store does.
+//! The health of a store.
 
 use std::fmt::Debug;
 
 use super::StoreFuture;
 use crate::model::StoreStatus;
 
-/// Tells whether a store answers, and what it is.
+/// Checks if a store answers, and describes the store.
 pub trait Diagnostics: Debug + Send + Sync + 'static {
-    /// Asks for as little as there is. One round trip.
+    /// Checks that the store answers, with the cheapest call that it has. One round trip.
     fn ping(&self) -> StoreFuture<'_, ()>;
 
-    /// What the store is. A few round trips; what cannot be found out is left out.
+    /// Returns a description of the store. A few round trips. A field that cannot be found out stays empty.
     fn describe(&self) -> StoreFuture<'_, StoreStatus>;
 }

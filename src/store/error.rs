@@ -1,32 +1,33 @@
-//! What can go wrong with a store.
+//! Errors of a store.
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 
-/// How much is known about a call that failed.
+/// How much is known about a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// The store refused for now and did nothing: throttled, or in conflict with a transaction.
+    /// The store refused the call for now and did nothing: it throttled, or a transaction was in progress.
     Busy,
-    /// The store refused for now and did nothing, because this key is used more often than one partition takes.
+    /// The store refused the call for now and did nothing, because this key is used more often than one partition
+    /// allows.
     HotKey,
-    /// Nothing was done: the store was not reached, or it has no room.
+    /// Nothing was done: the store was not reached, or it is full.
     NotApplied,
-    /// Nothing was done, and the same call is refused until somebody changes something: permissions are missing,
-    /// credentials are unknown or have expired, the call is not valid.
+    /// Nothing was done, and the store refuses the same call until somebody changes something: permissions are missing,
+    /// credentials are unknown or have expired, or the call is not valid.
     Rejected,
     /// Nothing was done: the table does not exist.
     Missing,
-    /// The answer was lost: the write may have been done, or may still be.
+    /// The answer was lost: the write may have been done, or may still be done.
     Unknown,
-    /// The store holds an item that makes no bucket, and nothing was done. Where a write has landed on one, it is
-    /// [`Unknown`](Self::Unknown) what came of it.
+    /// The store holds an item that is not a valid bucket, and nothing was done. If a write was done to such an item,
+    /// its error is [`Unknown`](Self::Unknown).
     Corrupt,
 }
 
 impl StoreErrorKind {
-    /// Returns `true` if the store is down or busy, and may answer again by itself. Returns `false` if the failure lasts
-    /// until somebody mends it: [`Rejected`](Self::Rejected), [`Missing`](Self::Missing), [`Corrupt`](Self::Corrupt).
+    /// Returns `true` if the store is down or busy, and may recover by itself. Returns `false` if the failure lasts
+    /// until somebody fixes it: [`Rejected`](Self::Rejected), [`Missing`](Self::Missing), [`Corrupt`](Self::Corrupt).
     pub fn is_outage(self) -> bool {
         !matches!(self, Self::Rejected | Self::Missing | Self::Corrupt)
     }
@@ -34,11 +35,11 @@ impl StoreErrorKind {
 
 /// A store call that failed.
 ///
-/// Its text is one line that says all there is to say, causes included. So it has no
-/// [`source`](std::error::Error::source): a reporter that prints the chain would say everything twice. The cause itself,
-/// such as the error of the SDK, is what [`cause`](Self::cause) returns.
+/// Its text is one line that includes all causes. Therefore it has no [`source`](std::error::Error::source): a reporter
+/// that prints the chain would print everything twice. [`cause`](Self::cause) returns the cause itself, for example the
+/// error of the SDK.
 ///
-/// Clones share the cause: every request of a batch gets one.
+/// Clones share the cause, because every request of a batch gets a clone.
 #[derive(Clone, thiserror::Error)]
 #[error("{message}")]
 pub struct StoreError {
@@ -48,7 +49,7 @@ pub struct StoreError {
     cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
-/// In one line: the cause's own would be a page.
+/// Prints one line, because the cause's own `Debug` output would fill a page.
 impl fmt::Debug for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "StoreError({:?}, {:?})", self.kind, self.message)
@@ -56,26 +57,26 @@ impl fmt::Debug for StoreError {
 }
 
 impl StoreError {
-    /// An error of that kind.
+    /// Returns an error of that kind.
     pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), permission: None, cause: None }
     }
 
-    /// The same error with its cause, of which the message says what there is to say.
+    /// Returns the same error with its cause. The message must already include the cause's text.
     #[must_use]
     pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.cause = Some(Arc::new(source));
         self
     }
 
-    /// The same error, whose text ends in `hint`.
+    /// Returns the same error with `hint` at the end of its text.
     #[cfg(feature = "dynamodb")]
     pub(crate) fn with_hint(mut self, hint: &str) -> Self {
         self.message = format!("{}; {hint}", self.message);
         self
     }
 
-    /// The same error, with the permission that the credentials lack, such as `dynamodb:PutItem`.
+    /// Returns the same error with the permission that the credentials lack, such as `dynamodb:PutItem`.
     #[must_use]
     pub fn with_missing_permission(mut self, permission: impl Into<String>) -> Self {
         self.permission = Some(permission.into());
@@ -87,22 +88,22 @@ impl StoreError {
         self.permission.as_deref()
     }
 
-    /// How much is known.
+    /// Returns how much is known about the call.
     pub fn kind(&self) -> StoreErrorKind {
         self.kind
     }
 
-    /// The cause, where there is one.
+    /// Returns the cause, if there is one.
     pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
         self.cause.as_deref()
     }
 
-    /// Returns `true` if the store refused for now, and may do the same call a little later.
+    /// Returns `true` if the store refused the call for now, and may accept it a little later.
     pub fn is_busy(&self) -> bool {
         matches!(self.kind, StoreErrorKind::Busy | StoreErrorKind::HotKey)
     }
 
-    /// Returns `true` if the write certainly did not happen.
+    /// Returns `true` if the write was certainly not done.
     pub fn is_not_applied(&self) -> bool {
         !matches!(self.kind, StoreErrorKind::Unknown)
     }

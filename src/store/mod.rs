@@ -1,15 +1,16 @@
-//! Where buckets live: one conditional write at a time.
+//! Stores, which keep buckets and execute one conditional write at a time.
 //!
-//! A [`Store`] keeps bucket shards and executes the writes of [`model`](crate::model) atomically,
-//! one item each; only where a request draws from several shards of a bucket, or a bucket is split,
-//! several in one transaction. It decides nothing: what a request costs, whether it fits and how far a bucket
-//! has refilled is settled before, and carried as literals and conditions.
+//! A [`Store`] keeps bucket shards and executes the writes of [`model`](crate::model) atomically. A write changes one
+//! item. Only requests that draw from several shards and splits of a bucket change several items, in one transaction. A
+//! store decides nothing: the cost of a request, whether it fits and the refill are computed before, and the write
+//! carries them as literals and conditions.
 //!
-//! Beside buckets a store can keep [`Records`] (stored limits, entities, history, usage), have
-//! [`Namespaces`] and [`Diagnostics`], and tell the [time](Store::time) that corrects clocks.
+//! Besides buckets, a store can keep [`Records`] (stored limits, entities, history, usage), have [`Namespaces`] and
+//! [`Diagnostics`], and report the [time](Store::time) that corrects clocks.
 //!
-//! Two stores come with the crate: [`MemoryStore`], and [`DynamoDbStore`](dynamodb::DynamoDbStore)
-//! (feature `dynamodb`). Both pass one conformance suite, which a store of your own can follow.
+//! The crate has two stores: [`MemoryStore`], and [`DynamoDbStore`](dynamodb::DynamoDbStore) (feature `dynamodb`). Both
+//! pass the same tests, in the repository's `tests/suite/store`, which you can use as a model for tests of your own
+//! store.
 
 mod diagnostics;
 mod error;

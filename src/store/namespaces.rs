@@ -5,26 +5,26 @@ use std::{fmt::Debug, sync::Arc};
 use super::{Cursor, Page, Store, StoreFuture};
 use crate::model::{NamespaceInfo, NamespaceName, NamespaceStatus};
 
-/// What a change of a namespace's status met.
+/// The result of changing a namespace's status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StatusChange {
-    /// It was done.
+    /// The change was made.
     Done(NamespaceInfo),
     /// There is no such namespace.
     NotFound,
-    /// It is in a status from which the change cannot be made.
+    /// The namespace has a status from which the change is not possible.
     Refused(NamespaceStatus),
-    /// Another namespace has its name by now.
+    /// Another namespace has taken its name.
     NameTaken,
 }
 
-/// Keeps namespaces apart: nothing of one is readable or chargeable from another.
+/// Manages namespaces, which are isolated from each other: nothing in one can be read or charged from another.
 pub trait Namespaces: Debug + Send + Sync + 'static {
-    /// The same store, scoped to the namespace with that id. It shares the connection.
+    /// Returns the same store, scoped to the namespace with that id. Both share the connection.
     fn scoped(&self, id: &str) -> Arc<dyn Store>;
 
-    /// Registers a namespace at `now` (epoch ms), or finds the one of that name.
+    /// Registers a namespace at `now` (epoch ms), or returns the existing one with that name.
     fn register<'a>(&'a self, name: &'a NamespaceName, now: i64) -> StoreFuture<'a, NamespaceInfo>;
 
     /// Finds an active namespace by its name.
@@ -33,8 +33,8 @@ pub trait Namespaces: Debug + Send + Sync + 'static {
     /// Lists the active namespaces, or those that are deleted and not purged yet.
     fn list<'a>(&'a self, active: bool, from: Option<&'a Cursor>) -> StoreFuture<'a, Page<NamespaceInfo>>;
 
-    /// Deletes a namespace at `now` (epoch ms): its name is free, its items stay. `None` where
-    /// there is none of that name.
+    /// Deletes a namespace at `now` (epoch ms). Its name becomes free, its items stay. Returns `None` if there is no
+    /// namespace with that name.
     fn delete<'a>(&'a self, name: &'a NamespaceName, now: i64) -> StoreFuture<'a, Option<NamespaceInfo>>;
 
     /// Makes a deleted namespace active again, under its name.
@@ -43,7 +43,7 @@ pub trait Namespaces: Debug + Send + Sync + 'static {
     /// Marks a deleted namespace as being purged: from then on it cannot be recovered.
     fn begin_purge<'a>(&'a self, id: &'a str) -> StoreFuture<'a, StatusChange>;
 
-    /// Removes some items of a namespace that is being purged, and at last its record. The number
-    /// of items removed; 0 when nothing is left.
+    /// Deletes some items of a namespace that is being purged, and finally its record. Returns the number of deleted
+    /// items; 0 if nothing is left.
     fn purge_some<'a>(&'a self, id: &'a str) -> StoreFuture<'a, u64>;
 }

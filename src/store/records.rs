@@ -1,4 +1,4 @@
-//! What a namespace holds beside its buckets.
+//! The records of a namespace: everything except its buckets.
 
 use std::{fmt::Debug, future::ready};
 
@@ -12,75 +12,75 @@ use crate::model::{
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Page<T> {
-    /// The rows; there may be none although more pages follow.
+    /// The rows. A page may have none even if more pages follow.
     pub rows: Vec<T>,
-    /// Where the next page begins; `None` after the last.
+    /// The cursor of the next page; `None` on the last page.
     pub next: Option<Cursor>,
 }
 
 impl<T> Page<T> {
-    /// A page.
+    /// Returns a page.
     pub fn new(rows: Vec<T>, next: Option<Cursor>) -> Self {
         Self { rows, next }
     }
 }
 
-/// Where a listing goes on: opaque, and good for the listing that gave it.
+/// The position at which a listing continues. Opaque, and valid only for the listing that returned it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(String);
 
 impl Cursor {
-    /// A cursor that stands for `text`, which only the store understands.
+    /// Returns a cursor with a text that only the store understands.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text.
+    /// Returns the cursor's text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Which resources to list.
+/// Selects the resources to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ResourceListing {
-    /// Those with limits for everybody.
+    /// The resources with limits for all entities.
     WithDefaults,
-    /// Those for which some entity has limits of its own.
+    /// The resources for which at least one entity has limits of its own.
     WithEntityLimits,
 }
 
-/// Which buckets to list.
+/// Selects the buckets to list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BucketListing {
-    /// Those of an entity.
+    /// The buckets of an entity.
     OfEntity(EntityId),
-    /// Those of a resource.
+    /// The buckets of a resource.
     OfResource(Resource),
 }
 
-/// An entity and the configs of several scopes, in the order that was asked for.
+/// An entity and the configs of several scopes, in the requested order.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct LookUp {
     /// The entity, if it was created.
     pub entity: Option<Entity>,
-    /// The configs.
+    /// The configs, one for each requested scope.
     pub configs: Vec<Option<StoredConfig>>,
-    /// The shard that was asked for, if it is there.
+    /// The requested shard, if it exists.
     pub shard: Option<BucketState>,
 }
 
 impl LookUp {
-    /// What was found.
+    /// Returns the result of a look-up.
     pub fn new(entity: Option<Entity>, configs: Vec<Option<StoredConfig>>) -> Self {
         Self { entity, configs, shard: None }
     }
 }
 
-/// Keeps stored limits, entities and their history, beside the buckets of a namespace.
+/// Manages the records of a namespace: stored limits, entities and their history.
 pub trait Records: Debug + Send + Sync + 'static {
     /// Reads an entity, the configs of several scopes, and a shard of a bucket. One round trip.
     fn look_up<'a>(
@@ -90,8 +90,8 @@ pub trait Records: Debug + Send + Sync + 'static {
         shard: Option<&'a BucketKey>,
     ) -> StoreFuture<'a, LookUp>;
 
-    /// As [`look_up`](Self::look_up), but what was written within the last second may be missing, if that costs less. Asked
-    /// for what is remembered for a while anyway. Default: the same.
+    /// Does the same as [`look_up`](Self::look_up), but may miss writes of the last second if that costs less. Used for
+    /// results that are cached for a while anyway. Default: [`look_up`](Self::look_up).
     fn look_up_loosely<'a>(
         &'a self,
         entity: Option<&'a EntityId>,
@@ -101,27 +101,27 @@ pub trait Records: Debug + Send + Sync + 'static {
         self.look_up(entity, scopes, shard)
     }
 
-    /// Stores a config in the place of whatever limits and mode the scope had; what others have
-    /// stored beside them stays, but for schedules of limits.
+    /// Stores a config. It replaces the limits and the mode of the scope. Other attributes that peers have stored there
+    /// stay, except schedules of limits.
     fn put_config<'a>(&'a self, scope: &'a ConfigScope, config: &'a StoredConfig) -> StoreFuture<'a, ()>;
 
-    /// Deletes a config. False where there was none.
+    /// Deletes a config. Returns `false` if there is none.
     fn delete_config<'a>(&'a self, scope: &'a ConfigScope) -> StoreFuture<'a, bool>;
 
-    /// Lists resources, by name. One round trip.
+    /// Lists resources, sorted by name. One round trip.
     fn list_resources(&self, listing: ResourceListing) -> StoreFuture<'_, Vec<Resource>>;
 
-    /// Lists the entities that have limits of their own: for a resource, or for all of them.
+    /// Lists the entities that have limits of their own, for one resource or for all resources.
     fn list_entities_with_limits<'a>(
         &'a self,
         resource: Option<&'a Resource>,
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Page<EntityId>>;
 
-    /// Creates an entity. False where it exists.
+    /// Creates an entity. Returns `false` if it exists.
     fn create_entity<'a>(&'a self, entity: &'a Entity) -> StoreFuture<'a, bool>;
 
-    /// Deletes an entity with its buckets and limits. The number of items that are gone.
+    /// Deletes an entity with its buckets and limits. Returns the number of deleted items.
     fn delete_entity<'a>(&'a self, entity: &'a EntityId) -> StoreFuture<'a, u64>;
 
     /// Lists the children of an entity. One round trip.
@@ -134,7 +134,7 @@ pub trait Records: Debug + Send + Sync + 'static {
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Page<(BucketKey, BucketState)>>;
 
-    /// Adds an event to the history, to be kept until `expires_at` (epoch seconds).
+    /// Adds an event to the history. It is kept until `expires_at` (epoch seconds).
     fn append_audit<'a>(&'a self, event: &'a AuditEvent, expires_at: i64) -> StoreFuture<'a, ()>;
 
     /// Lists a subject's history, newest first.
@@ -144,14 +144,13 @@ pub trait Records: Debug + Send + Sync + 'static {
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Page<AuditEvent>>;
 
-    /// Who the store takes this process for: told in the history where nobody else is named.
-    /// Awaited by what changes limits and entities, so it has a short deadline of its own. Default:
-    /// nobody known.
+    /// Returns the identity of this process as the store sees it. The history shows it if the caller names nobody.
+    /// Changes of limits and entities await it, so it needs a short timeout of its own. Default: `None`.
     fn principal(&self) -> StoreFuture<'_, Option<String>> {
         Box::pin(ready(Ok(None)))
     }
 
-    /// Lists usage snapshots, the newest windows first. Default: there are none.
+    /// Lists usage snapshots, newest windows first. Default: none.
     fn list_usage<'a>(
         &'a self,
         _query: &'a UsageQuery,

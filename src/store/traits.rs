@@ -1,4 +1,4 @@
-//! The trait.
+//! The [`Store`] trait.
 
 use std::{fmt::Debug, future::Future, pin::Pin, sync::Arc};
 
@@ -11,76 +11,76 @@ use crate::{
 /// A future that a [`Store`] returns.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// What became of a conditional write.
+/// The result of a conditional write.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// It was done: the bucket as it is now.
+    /// The write was done. Contains the bucket after the write.
     Applied(BucketState),
-    /// A condition failed and nothing was done: the bucket as it is, or that there is none.
+    /// A condition failed and nothing was done. Contains the bucket as it is, or `None` if it does not exist.
     Refused(Option<BucketState>),
 }
 
 /// Keeps bucket shards and executes conditional writes on them, each atomically.
 ///
 /// # Contract
-/// - A write is done whole or not at all, and sees every earlier write of every process.
-/// - A bucket whose `expires_at` is not after the write's `now` counts as absent: updates are
-///   refused (the expired state may be returned), [`create`](Store::create) replaces it.
+/// - A write is done completely or not at all, and sees every earlier write of every process.
+/// - A bucket whose `expires_at` is not after the write's `now` counts as absent: updates are refused (the expired
+///   state may be returned), [`create`](Store::create) replaces it.
 /// - An update of a bucket that does not exist is refused and creates nothing.
 /// - Every bucket attribute that a write does not name stays as it is.
 pub trait Store: Debug + Send + Sync + 'static {
-    /// Reads a bucket, consistently. One round trip.
+    /// Reads a bucket with strong consistency. One round trip.
     fn read<'a>(&'a self, bucket: &'a BucketKey) -> StoreFuture<'a, Option<BucketState>>;
 
     /// Executes a conditional update. One round trip, one write unit for items below 1 KiB.
     fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome>;
 
-    /// Creates a bucket where there is none or it has expired. One round trip, one write unit.
+    /// Creates a bucket if it does not exist or has expired. One round trip, one write unit.
     fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome>;
 
-    /// Executes updates of several buckets or shards, all of them or none; no two of the same. False where a
-    /// condition failed. One round trip, two write units each.
+    /// Executes updates of different buckets or shards, all of them or none. Returns `false` if a condition failed. One
+    /// round trip, two write units for each update.
     ///
-    /// A store whose buckets are never split needs none, unless somebody asks for a
+    /// A store whose buckets are never split does not need this method, unless a caller asks for a
     /// [transaction](crate::limiter::Acquire::in_one_transaction).
     fn transact<'a>(&'a self, _: &'a [(BucketKey, Update)]) -> StoreFuture<'a, bool> {
         unsplittable()
     }
 
-    /// Doubles the shards of a bucket, all of them or none: shard `i` of `n` gives half of its tokens to
-    /// the new shard `i + n`, so that the sum stays what it is. False where the bucket is not what it was
-    /// any more. Two round trips, two write units for each shard there will be.
+    /// Doubles the shards of a bucket, all of them or none. Shard `i` of `n` gives half of its tokens to the new shard
+    /// `i + n`, so the sum does not change. Returns `false` if the bucket has changed in the meantime. Two round trips,
+    /// two write units for each shard after the split.
     ///
-    /// A store that has no bound for the writes of one bucket needs none.
+    /// A store that does not bound the write rate of one bucket does not need this method.
     fn split<'a>(&'a self, _: &'a BucketKey, _: &'a Split) -> StoreFuture<'a, bool> {
         unsplittable()
     }
 
-    /// Returns `true` if its namespace is still registered: a table that was deleted and made again has another one.
-    /// One round trip. Asked if the table or a bucket is gone that should be there.
+    /// Returns `true` if its namespace is still registered. A table that was deleted and created again has another
+    /// namespace. One round trip. Called if the table or a bucket is unexpectedly missing.
     ///
-    /// A store without a registry always is.
+    /// The default, for a store without a registry, is `true`.
     fn is_registered(&self) -> StoreFuture<'_, bool> {
         Box::pin(std::future::ready(Ok(true)))
     }
 
-    /// What it keeps beside buckets: stored limits, entities, history. `None` where it keeps
-    /// nothing: every acquire has to bring its limits then.
+    /// Returns the records: stored limits, entities, history. `None` if the store keeps no records; then every acquire
+    /// has to pass its limits.
     fn records(&self) -> Option<&dyn Records> {
         None
     }
 
-    /// Its namespaces. `None` where it has none: it is one by itself then.
+    /// Returns the namespaces. `None` if the store has only one.
     fn namespaces(&self) -> Option<&dyn Namespaces> {
         None
     }
 
-    /// What its answers tell about its time. `None` where they tell nothing.
+    /// Returns the store's time, as learned from its answers. `None` if they contain no time.
     fn time(&self) -> Option<Arc<StoreTime>> {
         None
     }
 
-    /// How it does. `None` where it cannot tell: whether it answers shows when a bucket is read.
+    /// Returns the diagnostics. `None` if the store has none; then only the read of a bucket shows if it answers.
     fn diagnostics(&self) -> Option<&dyn Diagnostics> {
         None
     }

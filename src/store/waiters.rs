@@ -1,4 +1,4 @@
-//! How many wait for which bucket, in this process.
+//! Counts the waiters of each bucket in this process.
 
 use std::{
     collections::HashMap,
@@ -7,11 +7,11 @@ use std::{
 
 use crate::model::{BucketKey, KeyParts};
 
-/// Counts who waits for which bucket.
+/// The number of waiters of each bucket.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters(Mutex<HashMap<BucketKey, usize>>);
 
-/// One who waits. Dropped: it does not wait any more.
+/// One waiter. It stops counting when dropped.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     waiters: Arc<Waiters>,
@@ -19,10 +19,10 @@ pub(crate) struct Ticket {
 }
 
 impl Waiters {
-    /// Counts one more for a bucket.
+    /// Counts one more waiter for a bucket.
     ///
     /// # Errors
-    /// How many wait, if these are as many as `most` already.
+    /// The number of waiters, if it is `most` already.
     pub(crate) fn enter(self: &Arc<Self>, key: KeyParts<'_>, most: usize) -> Result<Ticket, usize> {
         let key = key.to_key();
         let mut counts = self.lock();

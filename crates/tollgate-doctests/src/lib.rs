@@ -1,7 +1,7 @@
 //! Compiles and runs the examples of the README and of the guide, which use more crates than `tollgate` depends on.
 #![cfg(doctest)]
 
-/// Makes a place of each page, whose examples are tests then.
+/// Declares one item per page, so that rustdoc runs the examples of the page as tests.
 macro_rules! pages {
     ($($page:ident: $file:literal,)*) => {$(
         #[doc = include_str!(concat!("../../../", $file))]

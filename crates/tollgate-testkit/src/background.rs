@@ -1,4 +1,4 @@
-//! A runtime of its own for everything that listens on one port.
+//! A separate runtime for everything that listens on one port.
 
 use std::{future::Future, net::SocketAddr, panic::resume_unwind, thread, time::Duration};
 
@@ -8,13 +8,13 @@ use tokio::{
     sync::oneshot,
 };
 
-/// How long the end of a runtime waits for a task that is in the middle of a step.
+/// The longest wait for running tasks when a runtime ends.
 const SHUTDOWN: Duration = Duration::from_secs(5);
 
-/// Connections that the kernel keeps for a listener that has not accepted them yet.
+/// The number of connections that the kernel queues until the listener accepts them.
 const BACKLOG: u32 = 1024;
 
-/// A listener and its connections, on threads that the test's runtime knows nothing about.
+/// A listener and its connections, on threads outside of the test's runtime.
 ///
 /// Dropping it closes the listener and every connection before it returns.
 pub(crate) struct Background {
@@ -22,7 +22,7 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    /// Listens on a bound `socket` and runs what `serve` makes of the listener.
+    /// Listens on a bound `socket` and runs the future that `serve` returns for the listener.
     ///
     /// Connections made from now on are queued by the kernel until the task accepts them.
     pub(crate) fn serve<F>(thread_name: &str, socket: TcpSocket, serve: impl FnOnce(TcpListener) -> F) -> Self
@@ -47,24 +47,24 @@ impl Background {
 impl Drop for Background {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // A thread, because a runtime must not be waited for inside another one, where a test
-            // usually drops this.
+            // A separate thread, because a runtime must not be shut down inside another runtime, and tests usually drop
+            // this value inside theirs.
             let ending = thread::spawn(move || runtime.shutdown_timeout(SHUTDOWN));
             let _ = ending.join();
         }
     }
 }
 
-/// Binds `address` without listening: the system gives its port to nobody who asks for any port, and
-/// connecting to it is refused.
+/// Binds `address` without listening: the system does not give its port to others that ask for any port, and
+/// connections to it are refused.
 pub(crate) fn hold(address: SocketAddr) -> TcpSocket {
     let bind = || {
         let socket = match address {
             SocketAddr::V4(_) => TcpSocket::new_v4()?,
             SocketAddr::V6(_) => TcpSocket::new_v6()?,
         };
-        // Connections of the previous listener may still be winding down. On Windows the option would
-        // let others take the port instead, and is not needed.
+        // Connections of the previous listener may still be closing. On Windows, the option is not needed, and would
+        // let others take the port.
         #[cfg(not(windows))]
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
@@ -73,16 +73,16 @@ pub(crate) fn hold(address: SocketAddr) -> TcpSocket {
     bind().unwrap_or_else(|error| panic!("cannot bind {address}: {error}"))
 }
 
-/// The address that `socket` was bound to, with the port that the system chose.
+/// Returns the address of `socket`, with the port that the system chose.
 pub(crate) fn bound(socket: &TcpSocket) -> SocketAddr {
     socket.local_addr().unwrap_or_else(|error| panic!("a bound socket has no address: {error}"))
 }
 
-/// Runs blocking `work` on a thread of its own; it runs to its end even if the caller stops waiting.
+/// Runs blocking `work` on a thread of its own. The work runs to its end even if the caller stops waiting.
 pub(crate) async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (running, ended) = oneshot::channel::<()>();
     let thread = thread::spawn(move || {
-        // Dropped last, when the work has returned or panicked.
+        // Dropped last, after the work has returned or panicked.
         let _running = running;
         work()
     });

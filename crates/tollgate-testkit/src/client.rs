@@ -3,8 +3,8 @@
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region, retry::RetryConfig};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
-/// A configuration for `endpoint` with made-up credentials, and without the SDK's own retries, so that a
-/// test sees every failure and counts every request once.
+/// Returns a configuration for `endpoint` with fake credentials. The SDK's own retries are off, so that a test sees
+/// every failure and counts every request once.
 pub(crate) fn config(endpoint: String) -> Builder {
     let http_client =
         aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();

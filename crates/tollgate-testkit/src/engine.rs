@@ -17,19 +17,19 @@ use crate::{
     client,
 };
 
-/// A port that the system chooses, on this machine only.
+/// A loopback port that the system chooses.
 const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A DynamoDB engine inside the test's process, listening on a loopback port.
 ///
-/// Give every test an engine of its own: one is up in a millisecond or two, in memory unless
-/// [`with_file`](Self::with_file) says otherwise. The engine starts empty, without tables. It runs on its
-/// own threads and answers whatever the test's runtime is doing. Dropping it ends it: the port is closed,
-/// connections are severed, data in memory is gone.
+/// Give every test its own engine: it starts in a millisecond or two, in memory or in a file
+/// ([`with_file`](Self::with_file)). A new engine in memory has no tables. It runs on its own threads, so it answers
+/// even if the test's runtime is busy. Dropping it stops it: the port and all connections are closed, and data in
+/// memory is lost.
 ///
 /// # Examples
 ///
-/// A store that goes away and comes back, with its data:
+/// A store that stops and resumes with its data:
 ///
 /// ```
 /// use tollgate_testkit::Engine;
@@ -53,13 +53,13 @@ pub struct Engine {
 
 struct Shared {
     address: SocketAddr,
-    /// Declared before the database, so that its users end before it closes.
+    /// Declared before the database, so that the server ends before the database closes.
     port: Mutex<Port>,
     database: Database,
 }
 
-/// Who has the engine's port: the server, or, while the engine is stopped, a socket that refuses
-/// connections and keeps the port from being given to somebody else.
+/// The owner of the engine's port: the server or, while the engine is stopped, a socket that refuses connections and
+/// reserves the port.
 struct Port {
     server: Option<Background>,
     held: Option<TcpSocket>,
@@ -84,8 +84,8 @@ impl Engine {
         off_thread(move || Self::open(address, in_memory())).await
     }
 
-    /// Starts an engine over the file at `path`, which is created if it does not exist. What was written
-    /// outlives the engine, and the process.
+    /// Starts an engine on the file at `path`, which is created if it does not exist. The data outlives the engine and
+    /// the process.
     ///
     /// # Examples
     ///
@@ -112,7 +112,7 @@ impl Engine {
         off_thread(move || Self::open(ANY_PORT, in_file(&path))).await
     }
 
-    /// Starts an empty engine in memory where there is no runtime to wait in.
+    /// Starts an empty engine in memory, for callers without a runtime.
     ///
     /// # Examples
     ///
@@ -139,20 +139,20 @@ impl Engine {
         Self { shared: Arc::new(Shared { address, port: Mutex::new(port), database }) }
     }
 
-    /// Where the engine listens, also while it is stopped.
+    /// Returns the address of the engine, even while it is stopped.
     pub fn address(&self) -> SocketAddr {
         self.shared.address
     }
 
-    /// The engine's endpoint URL, as an SDK takes it: `http://127.0.0.1:PORT`.
+    /// Returns the engine's endpoint URL as an SDK expects it: `http://127.0.0.1:PORT`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address())
     }
 
-    /// An SDK configuration for this engine, to be changed further or built.
+    /// Returns an SDK configuration for this engine, which can be changed further.
     ///
-    /// It has made-up credentials, the region `us-east-1`, an HTTP client of its own, and no retries: a
-    /// test sees every failure.
+    /// It has fake credentials, the region `us-east-1`, its own HTTP client, and no retries, so that a test sees every
+    /// failure.
     ///
     /// # Examples
     ///
@@ -168,24 +168,24 @@ impl Engine {
         client::config(self.endpoint())
     }
 
-    /// A new SDK client for this engine, configured by [`dynamodb_config`](Self::dynamodb_config).
+    /// Returns a new SDK client for this engine, configured by [`dynamodb_config`](Self::dynamodb_config).
     ///
-    /// The connections of a client live in the runtime that made them: use a client in one runtime.
+    /// The connections of a client belong to the runtime that opened them: use a client in one runtime only.
     pub fn client(&self) -> Client {
         Client::from_conf(self.dynamodb_config().build())
     }
 
-    /// Closes the port and severs every connection; the data is kept.
+    /// Closes the port and all connections. The data is kept.
     ///
-    /// A request that is being handled may have its effect, and loses its answer. Connecting is refused at
-    /// once until [`resume`](Self::resume). Nothing happens if the engine is stopped already.
+    /// A request in progress may take effect, but its answer is lost. New connections are refused until
+    /// [`resume`](Self::resume). Does nothing if the engine is already stopped.
     pub async fn stop(&self) {
         let shared = Arc::clone(&self.shared);
         off_thread(move || shared.stop()).await;
     }
 
-    /// Listens again on the same port with the same data, after [`stop`](Self::stop). Nothing happens if
-    /// the engine is running.
+    /// Listens again on the same port with the same data, after [`stop`](Self::stop). Does nothing if the engine is
+    /// running.
     ///
     /// # Panics
     ///
@@ -195,8 +195,8 @@ impl Engine {
         off_thread(move || shared.resume()).await;
     }
 
-    /// Deletes the items whose time to live has passed, in every table that has it enabled, and tells how
-    /// many they were. DynamoDB does this by itself some time after they expired; the engine only here.
+    /// Deletes expired items in every table with time to live enabled, and returns their number. DynamoDB deletes them
+    /// by itself some time after they expired; the engine only in this call.
     ///
     /// # Panics
     ///
@@ -208,11 +208,11 @@ impl Engine {
             .unwrap_or_else(|error| panic!("the engine cannot sweep expired items: {error}"))
     }
 
-    /// The item with the keys `PK` = `pk` and `SK` = `sk`, read consistently through a new SDK client.
+    /// Returns the item with the keys `PK` = `pk` and `SK` = `sk`, read consistently with a new SDK client.
     ///
     /// # Panics
     ///
-    /// If the read fails: the engine is stopped, or has no such table with these key attributes.
+    /// If the read fails, because the engine is stopped or has no such table with these key attributes.
     pub async fn item(&self, table: &str, pk: &str, sk: &str) -> Option<HashMap<String, AttributeValue>> {
         self.client()
             .get_item()

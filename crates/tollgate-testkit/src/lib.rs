@@ -1,18 +1,18 @@
-//! For testing services that use `tollgate`, and code that keeps its state in a DynamoDB table.
+//! Test tools for services that use `tollgate`, and for code that keeps its state in a DynamoDB table.
 //!
-//! - A [`TestLimiter`] decides by a script and keeps a record; [`LimitedResponse`] looks at what the layer
-//!   answers. That is all there is without features, and it needs nothing that `tollgate` does not.
-//! - `Engine` (feature `engine`) answers the DynamoDB API on a loopback port, from memory or from a file. It
-//!   can be stopped and resumed on the same port with the same data, which is how a test plays a store that
-//!   goes away and comes back.
-//! - `Proxy` (feature `engine`) stands between a client and an engine and does what networks and busy stores
-//!   do: refuse, delay, swallow, lose an answer, throttle. It also counts what reached the store.
-//! - A `Fleet` (feature `fleet`) runs the limiter of thousands of processes on a virtual clock, over a store
-//!   that is as far away and as busy as a table.
-//! - A `processes::Scenario` (feature `processes`) runs the limiter in real processes against an engine, kills
-//!   them, and checks what they were granted.
+//! - A [`TestLimiter`] decides by a script and records its requests. [`LimitedResponse`] checks the layer's responses.
+//!   Both need no feature, and no dependency that `tollgate` does not have.
+//! - `Engine` (feature `engine`) serves the DynamoDB API on a loopback port, from memory or from a file. It can be
+//!   stopped and resumed on the same port with the same data, so a test can simulate an outage of the store.
+//! - `Proxy` (feature `engine`) stands between a client and an engine and injects faults of networks and busy stores:
+//!   it refuses, delays or swallows requests, loses answers, and throttles. It also counts the requests that reached
+//!   the store.
+//! - A `Fleet` (feature `fleet`) runs the limiters of thousands of processes on a virtual clock, on a store with the
+//!   latency and the throttling of a table.
+//! - A `processes::Scenario` (feature `processes`) runs limiters in real processes against an engine, kills processes,
+//!   and checks their grants.
 //!
-//! # A limiter that does as it is told
+//! # A limiter with scripted decisions
 //!
 //! ```
 //! use std::time::Duration;
@@ -34,10 +34,10 @@
 //! # }
 //! ```
 //!
-//! # A store of its own
+//! # An embedded store
 //!
-//! Engine and proxy run on threads of their own, so that they keep answering while the test's runtime is busy
-//! or has one thread only, and both end when they are dropped.
+//! Engine and proxy run on their own threads, so they answer even if the test's runtime is busy or has only one thread.
+//! Both stop when they are dropped.
 //!
 #![cfg_attr(feature = "engine", doc = "```")]
 #![cfg_attr(not(feature = "engine"), doc = "```ignore")]
@@ -60,13 +60,13 @@
 //!
 //! # Panics
 //!
-//! This crate serves tests: where it cannot do what was asked (a port that is taken, a file that does not
-//! open), it panics and says why.
+//! This crate is for tests: if it cannot do what was asked, it panics with the reason, for example if a port is taken
+//! or a file cannot be opened.
 //!
 //! # Paused time
 //!
-//! Engine and proxy speak over real sockets. On a tokio clock that is paused, waiting for a socket lets the clock run
-//! ahead to the next timer, the SDK's own timeouts included: keep paused clocks to tests without a store.
+//! Engine and proxy use real sockets. On a paused tokio clock, waiting for a socket advances the clock to the next
+//! timer, including the SDK's own timeouts. Use paused clocks only in tests without a store.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "engine")]
@@ -95,7 +95,7 @@ pub use self::{
     proxy::{ErrorAnswer, Fault, Proxy},
 };
 
-/// The README's examples hold what they say.
+/// Runs the README's examples as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,10 +1,10 @@
-//! What a response says about limits.
+//! Checks the limits in a response.
 
 use std::time::Duration;
 
 use http::{Response, StatusCode, header::RETRY_AFTER};
 
-/// Looks at what the layer has told a client.
+/// Reads the limits that the layer reported to a client.
 ///
 /// ```
 /// use std::time::Duration;
@@ -22,28 +22,28 @@ use http::{Response, StatusCode, header::RETRY_AFTER};
 /// response.assert_denied(Duration::from_secs(30));
 /// ```
 pub trait LimitedResponse {
-    /// Returns `true` if it is a 429.
+    /// Returns `true` if the status is 429.
     fn is_denied(&self) -> bool;
 
-    /// When to try again: `Retry-After`, where it gives seconds.
+    /// Returns the time in `Retry-After`, if it is in seconds.
     fn retry_after(&self) -> Option<Duration>;
 
-    /// What is left of the limit: of `RateLimit`, where it names it. Those of a parent are called
-    /// `parent.rpm`.
+    /// Returns the remaining tokens of the limit from the `RateLimit` header, if it names the limit. A parent's limit
+    /// is named `parent.rpm`.
     fn remaining(&self, limit: &str) -> Option<u64>;
 
-    /// Checks that it is a 429 that says to try again after this time, in seconds rounded up, at least one.
+    /// Asserts that the status is 429 and that `Retry-After` is this time, rounded up to at least one second.
     ///
     /// # Panics
     ///
-    /// If it is not.
+    /// If it is not so.
     fn assert_denied(&self, retry_after: Duration);
 
-    /// Checks that the limit has so much left.
+    /// Asserts that the limit has `tokens` remaining.
     ///
     /// # Panics
     ///
-    /// If the response says something else, or nothing, about it.
+    /// If the response reports another number for the limit, or none.
     fn assert_remaining(&self, limit: &str, tokens: u64);
 }
 

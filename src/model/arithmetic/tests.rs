@@ -1,4 +1,4 @@
-//! Properties of the arithmetic against exact rational numbers.
+//! Compares the arithmetic with exact rational numbers.
 
 use num_bigint::BigInt;
 use num_rational::BigRational;
@@ -10,19 +10,19 @@ fn ratio(numerator: i128, denominator: i128) -> BigRational {
     BigRational::new(BigInt::from(numerator), BigInt::from(denominator))
 }
 
-/// The level as an exact number of millitokens, the remainder included.
+/// Returns the level as an exact number of millitokens, including the remainder.
 fn exact(rate: Rate, level: Level) -> BigRational {
     ratio(level.tokens.into(), 1) + ratio(level.remainder.into(), rate.divisor.into())
 }
 
-/// What a bucket with rational tokens would hold.
+/// Returns the level of a bucket with rational tokens.
 fn oracle(rate: Rate, level: Level, elapsed: i64) -> BigRational {
     let grown =
         exact(rate, level) + ratio(elapsed.max(0).into(), 1) * ratio(rate.refill_amount.into(), rate.divisor.into());
     grown.min(ratio(rate.capacity.into(), 1))
 }
 
-/// Small numbers, where divisions leave remainders, and the edges of an `i64`.
+/// Generates small numbers, whose divisions leave remainders, and the limits of an `i64`.
 fn amount(least: i64) -> impl Strategy<Value = i64> {
     prop_oneof![
         4 => least..100_000i64,
@@ -48,7 +48,7 @@ prop_compose! {
         remainder in 0..rate.divisor,
         rate in Just(rate),
     ) -> (Rate, Level) {
-        // A bucket at its cap keeps no remainder.
+        // A full bucket has no remainder.
         let remainder = if tokens == rate.capacity { 0 } else { remainder };
         (rate, Level { tokens, remainder })
     }

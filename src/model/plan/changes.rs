@@ -1,4 +1,4 @@
-//! What a batch does to the limits of a bucket.
+//! The changes of a batch to the limits of a bucket.
 
 use smallvec::SmallVec;
 
@@ -9,17 +9,15 @@ use crate::model::LimitName;
 pub struct Change {
     /// The limit.
     pub limit: LimitName,
-    /// Granted to new requests. Not negative.
+    /// Granted to new requests. Never negative.
     pub spend: i64,
-    /// The lowest level that the spend may leave: 0, or below it for requests that wait until the debt is
-    /// refilled. Never above 0.
+    /// The lowest level that the spend may leave. 0, or negative for requests that wait until the debt is refilled.
     pub floor: i64,
-    /// Taken by settled leases that used more than they were granted: may drive the level below zero. Not
-    /// negative itself.
+    /// Taken by settled leases that used more than they were granted. Never negative. It may make the level negative.
     pub take: i64,
-    /// Given back by settled leases: never above the capacity. Not negative.
+    /// Given back by settled leases. Never negative. It never raises the level above the capacity.
     pub give: i64,
-    /// Counted as consumed only, for requests and leases that a bypassed bucket has admitted.
+    /// Only counted as consumed, for requests and leases that a bypassed bucket has admitted.
     pub count: i64,
 }
 
@@ -28,7 +26,7 @@ impl Change {
         Self { limit, spend: 0, floor: 0, take: 0, give: 0, count: 0 }
     }
 
-    /// Returns what leaves the bucket: spend and take.
+    /// Returns the amount that leaves the bucket: spend and take.
     pub fn debit(&self) -> i64 {
         self.spend.saturating_add(self.take)
     }
@@ -37,15 +35,15 @@ impl Change {
         self.spend == 0 && self.take == 0 && self.give == 0 && self.count == 0
     }
 
-    /// Adds a spend after those before it. It needs what it spends, less `debt`.
+    /// Adds a spend after the earlier ones. It requires a level of at least `amount - debt`.
     fn add_spend(&mut self, amount: i64, debt: i64) {
         if amount == 0 {
             return;
         }
-        // The first one needs no more than it needs itself: the bucket may be in debt before it.
+        // The first spend requires only what it needs itself, because the bucket may be in debt before it.
         let before = if self.spend == 0 { i64::MIN } else { self.spend.saturating_add(self.floor) };
         self.spend = self.spend.saturating_add(amount);
-        // Invariant: every spend of the batch finds what it needs if the bucket holds `spend + floor`.
+        // Invariant: if the bucket holds `spend + floor`, every spend of the batch finds the level that it requires.
         let needed = before.max(self.spend.saturating_sub(debt));
         self.floor = needed.saturating_sub(self.spend).min(0);
     }
@@ -64,17 +62,17 @@ impl Changes {
         Self::default()
     }
 
-    /// Returns `true` if it changes nothing at all.
+    /// Returns `true` if the batch changes nothing.
     pub fn is_empty(&self) -> bool {
         self.changes.iter().all(Change::is_none)
     }
 
-    /// Returns `true` if requests are granted something, even if they ask for nothing of every limit.
+    /// Returns `true` if the batch grants a request, even one that asks for 0 of every limit.
     pub fn grants(&self) -> bool {
         self.grants
     }
 
-    /// Returns `true` if settled leases take more of some limit.
+    /// Returns `true` if settled leases take more of a limit.
     pub fn takes(&self) -> bool {
         self.changes.iter().any(|change| change.take > 0)
     }
@@ -100,8 +98,8 @@ impl Changes {
         self.reserve(name, amount, 0);
     }
 
-    /// Grants `amount` of the limit `name` after all that was granted before. The bucket may owe up to `debt`
-    /// then: the request waits until that is refilled.
+    /// Grants `amount` of the limit `name` after all earlier grants. Afterwards, the bucket may owe up to `debt`: the
+    /// request waits until the debt is refilled.
     pub fn reserve(&mut self, name: &LimitName, amount: i64, debt: i64) {
         self.grants = true;
         self.entry(name).add_spend(amount.max(0), debt.max(0));
@@ -113,7 +111,7 @@ impl Changes {
         self.count(name, amount.max(0));
     }
 
-    /// Counts `amount` of the limit `name` as consumed. A negative amount counts less.
+    /// Counts `amount` of the limit `name` as consumed. A negative amount is subtracted.
     pub fn count(&mut self, name: &LimitName, amount: i64) {
         let change = self.entry(name);
         change.count = change.count.saturating_add(amount);
@@ -129,12 +127,12 @@ impl Changes {
         }
     }
 
-    /// Returns the changes, limit by limit.
+    /// Returns the changes of all limits.
     pub fn iter(&self) -> impl Iterator<Item = &Change> {
         self.changes.iter()
     }
 
-    /// Returns the same changes without what is given back.
+    /// Returns the same changes without the amounts that are given back.
     #[must_use]
     pub fn without_gives(&self) -> Self {
         let mut changes = self.clone();
@@ -142,7 +140,7 @@ impl Changes {
         changes
     }
 
-    /// Returns what settled leases take, and all the rest.
+    /// Returns the amounts that settled leases take, and the remaining changes.
     pub(crate) fn split_takes(&self) -> (Self, Self) {
         let (mut takes, mut rest) = (Self::new(), self.clone());
         for change in &mut rest.changes {
@@ -151,12 +149,12 @@ impl Changes {
         (takes, rest)
     }
 
-    /// Adds all of `other`, after what is there.
+    /// Adds the changes of `other` after the changes of this batch.
     pub fn merge(&mut self, other: &Changes) {
         self.grants |= other.grants;
         for change in other.iter() {
             let entry = self.entry(&change.limit);
-            // Its spends need `spend + floor` of what these leave.
+            // The spends of `other` require `spend + floor` of the level that this batch leaves.
             entry.add_spend(change.spend, change.floor.saturating_neg());
             entry.take = entry.take.saturating_add(change.take);
             entry.give = entry.give.saturating_add(change.give);

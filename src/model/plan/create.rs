@@ -1,17 +1,17 @@
-//! The write that begins a bucket.
+//! Plans the write that creates a bucket.
 
 use smallvec::SmallVec;
 
 use super::{Changes, Wanted, expiry::gone_at};
 use crate::model::{BucketState, Create, Level, Limit, NewLimit, Parameters, Rate, WriteId};
 
-/// Returns the bucket that a first request finds: full, less what `changes` spend and take.
+/// Returns the bucket of a first request: full, less what `changes` spend and take.
 pub fn create<'a>(changes: &Changes, wanted: impl Into<Wanted<'a>>, now: i64, id: WriteId) -> Create {
     create_shard(changes, wanted, (0, 1), true, now, id)
 }
 
-/// Returns a bucket's shard among several: full, less what `changes` spend and take; or empty, if others may
-/// hold what it would be filled with.
+/// Returns one shard of a new bucket: full, less what `changes` spend and take. If not `full`, it begins empty, because
+/// other shards may hold its tokens.
 pub fn create_shard<'a>(
     changes: &Changes,
     wanted: impl Into<Wanted<'a>>,
@@ -41,7 +41,7 @@ pub(super) fn added_limits(state: &BucketState, changes: &Changes, wanted: &[Lim
     missing
         .map(|limit| {
             let mut new = new(limit);
-            // Never mint: what is left of it says that some of it was spent.
+            // If the bucket has a part of the limit, some of the limit was spent: it must not begin full.
             new.level.tokens = state.begins_with(limit.name(), new.level.tokens).min(new.level.tokens);
             new
         })
@@ -50,7 +50,7 @@ pub(super) fn added_limits(state: &BucketState, changes: &Changes, wanted: &[Lim
 
 fn new_limit(limit: &Limit, changes: &Changes, (shard, shard_count): (u32, u32)) -> NewLimit {
     let parameters = Parameters::from(limit);
-    // A count that makes no rate: nothing to begin with.
+    // The shard count makes no valid rate, so the limit begins empty.
     let capacity = parameters.shard(shard, shard_count).map_or(0, Rate::capacity);
     let change = changes.get(limit.name());
     let gone = change.map_or(0, super::Change::debit);

@@ -1,26 +1,27 @@
-//! When a bucket counts as gone.
+//! Computes the time from which a bucket counts as gone.
 
 use super::{Changes, Wanted, line, update::new_parameters};
 use crate::model::{BucketState, Level, NewLimit, Rate};
 
-/// A bucket that is not used for this many times its longest time to fill counts as gone.
+/// A bucket expires if it is not used for this many times its longest time to fill.
 const AFTER_FILLS: i64 = 7;
 
-/// It stays for so long at least, ms: a bucket of a second would else have to be kept alive every few seconds.
+/// The shortest time until a bucket expires, ms. Without it, a bucket that fills in a second would have to be renewed
+/// every few seconds.
 const AT_LEAST: i64 = 3_600_000;
 
-/// Returns `true` if the bucket counts as gone some time after a write of limits that are the entity's `own`.
+/// Returns `true` if the bucket expires after a write of limits that are the entity's `own`.
 fn expires(state: &BucketState, own: Option<bool>) -> bool {
     match own {
-        // The first of several shards stays: without it, a new bucket would begin beside the others.
+        // The first of several shards stays. Without it, a request would create a new bucket beside the other shards.
         _ if state.shard == 0 && state.shard_count > 1 => false,
         Some(own) => !own,
         None => state.expires_at.is_some(),
     }
 }
 
-/// Returns `true` if less than half of the bucket's time is left, or if it has an expiry and should have none,
-/// or the other way round.
+/// Returns `true` if the expiry must be renewed: less than half of the bucket's time is left, or the bucket has an
+/// expiry and should have none, or the reverse.
 pub(super) fn is_due(state: &BucketState, own: Option<bool>, now: i64) -> bool {
     match (expires(state, own), state.expires_at) {
         (false, before) => before.is_some(),
@@ -32,8 +33,8 @@ pub(super) fn is_due(state: &BucketState, own: Option<bool>, now: i64) -> bool {
     }
 }
 
-/// Returns when the bucket counts as gone if nobody uses it after a write at `now`, from whose `anchor` on it
-/// refills: epoch seconds. `None`: never.
+/// Returns the time from which the bucket counts as gone if it is not used after a write at `now`: epoch seconds. It
+/// refills from `anchor` on. `None` if it never expires.
 pub(super) fn after(
     state: &BucketState,
     changes: &Changes,
@@ -51,25 +52,25 @@ pub(super) fn after(
     });
     let added = added.iter().map(|new| gone_at(new.parameters.whole(), new.level.tokens, anchor));
     let gone = known.chain(added).max().unwrap_or(now.div_euclid(1000));
-    // It never moves back: writes that do not move it rely on what they have seen.
+    // The expiry never moves back, because writes that do not change it rely on the one they have seen.
     Some(state.expires_at.map_or(gone, |before| before.max(gone)))
 }
 
-/// Returns when a limit has not been used for long: epoch seconds. Not before it is full, however deep its
-/// debt, because a bucket that is gone comes back full.
+/// Returns the time from which a limit counts as unused: epoch seconds. It is never before the limit is full, however
+/// deep its debt is, because a bucket that expires comes back full.
 pub(super) fn gone_at(rate: Rate, tokens: i64, now: i64) -> i64 {
     let until_full = rate.wait(Level { tokens, remainder: 0 }, rate.capacity()).unwrap_or(0);
-    // Spends that leave the expiry as it is add up to one time to fill.
+    // Spends that do not change the expiry add up to at most one time to fill.
     let full = until_full.saturating_add(rate.time_to_fill());
     seconds_up(now.saturating_add(full.max(idle(rate))))
 }
 
-/// Returns how long a limit may be idle, ms.
+/// Returns the time that a limit may be unused, ms.
 fn idle(rate: Rate) -> i64 {
     rate.time_to_fill().saturating_mul(AFTER_FILLS).max(AT_LEAST)
 }
 
-/// Returns milliseconds as seconds, rounded up.
+/// Converts milliseconds to seconds, rounded up.
 fn seconds_up(millis: i64) -> i64 {
     millis.div_euclid(1000).saturating_add(i64::from(millis.rem_euclid(1000) > 0))
 }

@@ -1,4 +1,4 @@
-//! What a bucket holds, as far as its last image tells.
+//! The levels of a bucket according to its last image.
 
 use std::time::Duration;
 
@@ -7,9 +7,11 @@ use crate::model::{
     BucketState, Level, Limit, LimitState, LimitStatus, Limits, MILLI, Owner, Parameters, Rate, whole_tokens,
 };
 
-/// Returns the level of one limit at `now` by the image `state`, after what `changes` settle and grant.
+/// Returns the level of one limit at `now` according to the image `state`, after the settlements and grants in
+/// `changes`.
 ///
-/// Amounts are given back before the level is capped and taken after it: the order in which the write does it.
+/// Give-backs are added before the level is limited to the capacity, and debits are subtracted after it, in the same
+/// order as in the write.
 pub fn projected(state: &BucketState, limit: &LimitState, changes: &Changes, now: i64) -> Level {
     let change = changes.get(&limit.name);
     let give = change.map_or(0, |change| change.give);
@@ -19,7 +21,7 @@ pub fn projected(state: &BucketState, limit: &LimitState, changes: &Changes, now
     Level { tokens: level.tokens.saturating_sub(gone), ..level }
 }
 
-/// Returns `true` if the image has too little of some limit for what `changes` grant.
+/// Returns `true` if the image has too few tokens of a limit for the grants in `changes`.
 pub fn is_short(state: &BucketState, changes: &Changes, now: i64) -> bool {
     !state.is_bypassed(now)
         && state.limits.iter().any(|limit| {
@@ -29,8 +31,8 @@ pub fn is_short(state: &BucketState, changes: &Changes, now: i64) -> bool {
         })
 }
 
-/// Returns where every one of `limits` stands for a request that asks for `amounts` (millitokens, in the
-/// order of `limits`). A limit that the bucket does not have yet counts as full, unless a part of it is there.
+/// Returns the status of every limit in `limits` for a request that asks for `amounts` (millitokens, in the order of
+/// `limits`). A limit that the bucket does not have yet counts as full, or as empty if the bucket has a part of it.
 pub fn statuses(
     state: Option<&BucketState>,
     limits: &[Limit],
@@ -59,13 +61,13 @@ pub fn statuses(
         .collect()
 }
 
-/// Returns how far the anchor lies in the future, ms: refills begin there.
+/// Returns the time until the anchor, ms, if the anchor is in the future. Refills begin there.
 pub(super) fn ahead(state: &BucketState, now: i64) -> i64 {
     state.refilled_at.saturating_sub(now).max(0)
 }
 
-/// Returns the status of one limit: `level` is that of now, `amount` is asked for (millitokens), refills
-/// begin in `ahead` ms.
+/// Returns the status of one limit. `level` is the level now, `amount` is requested (millitokens), and refills begin in
+/// `ahead` ms.
 pub fn status(limit: &Limit, rate: Rate, level: Level, amount: i64, ahead: i64) -> LimitStatus {
     let level = Level { tokens: level.tokens.min(rate.capacity()), ..level };
     let wait = |amount: i64| {
@@ -83,7 +85,7 @@ pub fn status(limit: &Limit, rate: Rate, level: Level, amount: i64, ahead: i64) 
     }
 }
 
-/// Returns the rate that a limit has with the parameters of `limit`.
+/// Returns the shard's rate with the parameters of `limit`.
 pub(super) fn rate_with(state: &BucketState, known: &LimitState, limit: &Limit) -> Rate {
     Parameters::from(limit).shard(state.shard, state.shard_count).unwrap_or(known.rate)
 }
@@ -96,13 +98,13 @@ pub fn differs(state: &BucketState, wanted: &[Limit]) -> bool {
     })
 }
 
-/// Returns `true` if the limits that both buckets have are the same in both.
+/// Returns `true` if the limits that both buckets have are equal.
 pub fn same_parameters(one: &BucketState, other: &BucketState) -> bool {
     let same = |limit: &LimitState| one.limit(&limit.name).is_none_or(|known| known.parameters == limit.parameters);
     other.limits.iter().all(same)
 }
 
-/// Returns `limits` with the parameters that the bucket has; `None` if these are the same, or make no limit.
+/// Returns `limits` with the bucket's parameters; `None` if they are equal or not valid.
 pub fn limits_of(state: &BucketState, limits: &[Limit]) -> Option<Limits> {
     let known = |limit: &Limit| state.limit(limit.name()).map(|known| known.parameters);
     if limits.iter().all(|limit| known(limit).is_none_or(|parameters| parameters == Parameters::from(limit))) {

@@ -1,7 +1,7 @@
-//! What a write does to one limit: the rows of the write table.
+//! The change of one limit by a write: the rows of the write table.
 //!
-//! A row is chosen by the image and exact for whatever the store holds: its conditions are literals that the
-//! store compares with the tokens. A row that counts on the refill since the anchor requires the anchor too.
+//! A row is chosen by the image, but it is exact whatever the store holds: its conditions are literals that the store
+//! compares with the tokens. A row that counts the refill since the anchor requires that the anchor has not moved.
 
 use smallvec::SmallVec;
 
@@ -31,35 +31,35 @@ impl Amounts {
     }
 }
 
-/// The parts that all lines of a write share.
+/// The values that all lines of a write share.
 pub(super) struct Rows<'a> {
     pub(super) state: &'a BucketState,
     /// The time of the write: epoch ms.
     pub(super) now: i64,
-    /// If the write moves the anchor.
+    /// `true` if the write moves the anchor.
     pub(super) moves: bool,
-    /// How many ms of refill may be spent above the capacity.
+    /// The refill, in ms, that may be spent above the capacity.
     pub(super) slack: i64,
-    /// When the bucket counts as gone after the write: epoch ms. `None`: never.
+    /// The time from which the bucket counts as gone after the write: epoch ms. `None` if it never expires.
     pub(super) gone: Option<i64>,
 }
 
-/// A line, and what it relies on.
+/// A line, and the facts that it relies on.
 pub(super) struct Row {
     pub(super) line: Line,
-    /// It counts on the refill since the anchor as it was seen.
+    /// `true` if the line counts the refill since the anchor that was seen.
     pub(super) relies_on_anchor: bool,
-    /// It sets the level from the capacity, less the refill since the anchor.
+    /// `true` if the line sets the level from the capacity, less the refill since the anchor.
     pub(super) is_at_cap: bool,
-    /// It takes more than the bucket's expiry covers: the bucket would come back full too early.
+    /// `true` if the line takes more than the bucket's expiry covers: the bucket would expire before it is full.
     pub(super) is_uncovered: bool,
-    /// Refilled since the anchor, millitokens rounded down.
+    /// The refill since the anchor, millitokens rounded down.
     pub(super) due: i128,
 }
 
 impl Rows<'_> {
-    /// Returns the row of a limit. `taken` is what others are expected to have taken since the image, `new` are
-    /// parameters that the write brings. `None` if it does nothing to the limit.
+    /// Returns the row of a limit. `taken` is the amount that other writers have probably taken since the image. `new`
+    /// are the parameters that the write sets. `None` if the write does not change the limit.
     pub(super) fn row(
         &self,
         known: &LimitState,
@@ -73,23 +73,25 @@ impl Rows<'_> {
             let line = line(known, TokenChange::Add(0), (None, None), consumed);
             return (consumed != 0).then_some(Row::free(line, 0));
         }
-        // Up to now, even if the anchor has to move further than that: never mint.
+        // The refill counts only up to `now`, even if the anchor moves further, so that no tokens are minted.
         let Accrual { raw: due, remainder } = known.rate.accrue(self.state.age(self.now), known.level.remainder);
         let rate = new.map_or(known.rate, |new| rate_of(self.state, known, new));
         let cap = i128::from(rate.capacity().min(known.rate.capacity()));
-        // With no more tokens the level does not pass the capacity.
+        // With at most `top` tokens, the level does not exceed the capacity.
         let top = cap - due - i128::from(remainder > 0);
         let expected = i128::from(known.level.tokens) - i128::from(taken.max(0));
         let slack = if debit == 0 || new.is_some() { 0 } else { known.rate.accrue(self.slack, 0).raw };
-        // Who waits may leave a debt, and so may a settlement. It must be paid before the bucket is gone.
+        // The grant of a waiting request may leave a debt, and so may a settlement. The debt must be refilled before
+        // the bucket expires.
         let owes = floor.is_none_or(|floor| floor < 0) && (debit > 0 || new.is_some());
         let lowest = self.gone.filter(|_| owes).and_then(|gone| covered(self.state, rate, self.now, gone));
-        // As many tokens make the level the capacity, and with the fraction less than a millitoken more: rounded up,
-        // a full bucket would deny the last request that it holds. It does not add up: the next one starts here again.
+        // With `cap - due` tokens, the level is the capacity plus a fraction of a millitoken, because `due` is rounded
+        // down. If it were rounded up, a full bucket would deny a request for its whole capacity. The fractions do not
+        // add up, because the next write of a full bucket starts from the capacity again.
         let fills = cap - due;
         let full = expected + give - if debit == 0 { fills } else { top + slack + 1 } >= 0;
         let row = if full {
-            // Rows S2, S4, S6, M2, M4: every level from the capacity on becomes the capacity.
+            // Rows S2, S4, S6, M2, M4: every level at or above the capacity becomes the capacity.
             let never = floor.is_some_and(|floor| cap - debit < floor);
             let floor = if never { i128::from(i64::MAX) } else { fills - give };
             let level = if moves { cap } else { fills };
@@ -122,7 +124,8 @@ impl Rows<'_> {
                 due,
             }
         };
-        // Fractions of a millitoken are kept below the capacity, at the parameters that they are fractions of.
+        // The remainder is kept only if the level is below the capacity and the parameters do not change, because it is
+        // a fraction for these parameters.
         let remainder = if row.is_at_cap || new.is_some() { 0 } else { remainder };
         let line = Line { remainder: moves.then_some(remainder), parameters: new, ..row.line };
         Some(Row { line, ..row })
@@ -135,8 +138,8 @@ impl Row {
     }
 }
 
-/// Returns the lines that settle leases of a bucket whose refill is not understood: what it took may be too
-/// little, and nothing is given back above the capacity that its parameters show.
+/// Returns the lines that settle leases of a bucket whose refill is not understood. A debit may take too little,
+/// because the due refill is not known. Give-backs stop at the capacity in the parameters.
 pub(super) fn settling(state: &BucketState, changes: &Changes) -> SmallVec<[Line; 2]> {
     let changed = state.limits.iter().filter_map(|known| Some((known, changes.get(&known.name)?)));
     let lines = changed.map(|(known, change)| {
@@ -161,7 +164,7 @@ fn line(
         tokens,
         floor: floor.map(clamp),
         ceiling: ceiling.map(clamp),
-        // Floor and ceiling speak of these; somebody may have changed them since.
+        // Floor and ceiling are computed from these parameters, which another process may have changed since.
         expected: Some(known.parameters),
         consumed,
         remainder: None,
@@ -169,7 +172,7 @@ fn line(
     }
 }
 
-/// Returns the rate and the tokens that a write leaves at `at` (epoch ms), as far as the image tells.
+/// Returns the rate and the tokens after a write at `at` (epoch ms), according to the image.
 pub(super) fn after(
     state: &BucketState,
     known: &LimitState,
@@ -185,13 +188,13 @@ pub(super) fn after(
     (rate, clamp(held.min(cap.into()) - debit))
 }
 
-/// Returns the rate of the shard with `new` parameters.
+/// Returns the shard's rate with `new` parameters.
 fn rate_of(state: &BucketState, known: &LimitState, new: Parameters) -> Rate {
     new.shard(state.shard, state.shard_count).unwrap_or(known.rate)
 }
 
-/// Returns the lowest level at `at` that the expiry at `gone` (epoch ms) covers: a bucket that is gone comes
-/// back full, so it must not go before it is. `None` if it goes beyond all time.
+/// Returns the lowest level at `at` from which the bucket is full again before it expires at `gone` (epoch ms). An
+/// expired bucket comes back full, so it must not expire earlier. `None` if it never expires.
 fn covered(state: &BucketState, rate: Rate, at: i64, gone: i64) -> Option<i128> {
     let left = gone.saturating_sub(at.max(state.refilled_at.saturating_add(1)));
     (gone < i64::MAX).then(|| i128::from(rate.capacity()) - rate.accrue(left, 0).raw)

@@ -1,4 +1,4 @@
-//! A bucket of several shards, seen as one.
+//! Treats the shards of a bucket as one bucket.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use crate::model::{BucketState, Level, Limit, LimitStatus, MILLI, Owner, Rate, w
 /// Millitokens, in the order of the limits.
 type Amounts = SmallVec<[i64; 2]>;
 
-/// A shard as it was seen, and what is to be written to it.
+/// The image of a shard, and the changes that will be written to it.
 pub type Seen<'a> = (&'a BucketState, &'a Changes);
 
-/// Where every one of `limits` stands in view of a request for `amounts` (millitokens, in the order of
-/// `limits`) that may be drawn from all shards together.
+/// Returns the status of every limit in `limits` for a request that asks for `amounts` (millitokens, in the order of
+/// `limits`), which may be taken from all shards together.
 pub fn statuses_of_shards(shards: &[Seen<'_>], limits: &[Limit], amounts: &[i64], now: i64) -> Vec<LimitStatus> {
     let requested = amounts.iter().copied().chain(std::iter::repeat(0));
     let status = |(limit, amount): (&Limit, i64)| {
@@ -41,8 +41,8 @@ pub fn statuses_of_shards(shards: &[Seen<'_>], limits: &[Limit], amounts: &[i64]
     limits.iter().zip(requested).map(status).collect()
 }
 
-/// What to draw from each shard, from the fullest first, so that it makes `amounts`; `None` where all
-/// together do not have it.
+/// Returns the amounts to take from each shard, from the fullest first, so that they add up to `amounts`. `None` if all
+/// shards together have too few tokens.
 pub fn draw(shards: &[Seen<'_>], limits: &[Limit], amounts: &[i64], now: i64) -> Option<Vec<Amounts>> {
     let mut drawn: Vec<Amounts> = shards.iter().map(|_| SmallVec::from_elem(0, limits.len())).collect();
     for (index, (limit, amount)) in limits.iter().zip(amounts).enumerate() {
@@ -62,7 +62,8 @@ pub fn draw(shards: &[Seen<'_>], limits: &[Limit], amounts: &[i64], now: i64) ->
     Some(drawn)
 }
 
-/// What each shard holds of the limit at `now`; what a shard does not have yet it will begin full with.
+/// Returns the rate and the level of the limit in each shard at `now`. A limit that a shard does not have yet will
+/// begin full.
 fn levels(shards: &[Seen<'_>], limit: &Limit, now: i64) -> Vec<(Rate, Level)> {
     let level = |(state, changes): &Seen<'_>| match state.limit(limit.name()) {
         Some(known) => {
@@ -78,8 +79,8 @@ fn levels(shards: &[Seen<'_>], limit: &Limit, now: i64) -> Vec<(Rate, Level)> {
     shards.iter().filter_map(level).collect()
 }
 
-/// Milliseconds until the levels together hold `amount`: the least that suffices, since a shard that
-/// is full gains nothing while others do. `None` where they never do.
+/// Returns the milliseconds until the levels together hold `amount`; `None` if they never do. Found by bisection,
+/// because a full shard gains nothing while the others do.
 fn wait(levels: &[(Rate, Level)], amount: i64) -> Option<i64> {
     let held =
         |after: i64| -> i128 { levels.iter().map(|(rate, level)| i128::from(rate.refill(*level, after).tokens)).sum() };

@@ -1,4 +1,4 @@
-//! The update that does a batch of changes to a bucket.
+//! Plans the update that applies a batch of changes to a bucket.
 
 use smallvec::SmallVec;
 
@@ -13,24 +13,25 @@ use crate::model::{
     Update, Validity, WriteId,
 };
 
-/// Beyond this many millitokens a number is brought back by moving the anchor: 10^15 tokens a second fill an
-/// `i64` in 9 s.
+/// The millitokens above which a number makes the write move the anchor, so that no `i64` overflows: 10^15 tokens per
+/// second fill an `i64` in 9 s.
 const LARGE: i128 = 1 << 61;
 
-/// A bucket that fills in less than this is emptied by a clock that is so far ahead, ms.
+/// The clock error between processes to expect, ms. A clock that is ahead by this much empties a bucket that fills in
+/// less time.
 const CLOCKS_APART: i64 = 1000;
 
-/// Python clients double the shards of an item that has no writes left to measure. Below this its count is
-/// refilled.
+/// The writes left below which an update refills the internal write counter. Python clients double the shards of an
+/// item whose counter is empty.
 const FEW_WRITES: i64 = 300 * MILLI;
 
-/// Returns the update that does `changes` to the bucket as `state` shows it, and brings it to `wanted`.
+/// Returns the update that applies `changes` to the bucket as `state` shows it, and changes it to `wanted`.
 ///
-/// The anchor stays where it is unless something makes it move, so that writes of different processes commute.
-/// Changes of limits that neither the bucket nor `wanted` has are left out.
+/// The anchor stays the same unless something forces it to move, so that writes of different processes commute. Changes
+/// of limits that neither the bucket nor `wanted` has are left out.
 ///
-/// An anchor that a wrong clock has left far ahead would starve the bucket: it is taken as now, by a process
-/// that knows how far its own clock may be off.
+/// An anchor that a wrong clock has set far in the future would starve the bucket. A process that knows the error of
+/// its own clock replaces such an anchor by the current time.
 pub fn update<'a>(
     state: &BucketState,
     changes: &Changes,
@@ -47,10 +48,11 @@ pub fn update<'a>(
     Planner { state, changes, wanted, now: now.at }.plan(id, None)
 }
 
-/// Returns the update that takes what `changes` take whatever the bucket holds, because it was refused too often:
-/// never more than is there may be granted, so a little may be taken too much.
+/// Returns the update that takes the `take` amounts of `changes` whatever the bucket holds. It is used after too many
+/// refusals.
 ///
-/// The image may be a round trip old: what has overflowed since counts as taken.
+/// It also takes the refill above the capacity, which would otherwise replace the taken tokens. The image may be a
+/// round trip old, so it may take a little too much, but the bucket never grants more than it holds.
 pub fn take_anyway(state: &BucketState, changes: &Changes, now: i64, id: WriteId) -> Update {
     let lines = state.limits.iter().filter_map(|known| {
         let take = changes.get(&known.name).map(|change| change.take).filter(|take| *take > 0)?;
@@ -82,10 +84,10 @@ pub fn take_anyway(state: &BucketState, changes: &Changes, now: i64, id: WriteId
     }
 }
 
-/// Returns the update of [`take_anyway`], if no limit has more tokens than the image shows.
+/// Returns the update of [`take_anyway`], on condition that no limit has more tokens than the image shows.
 ///
-/// A give-back that was delayed may come between the image and this write. The tokens that it brings to a full bucket are
-/// not in the overflow of the image, so they would stay.
+/// A delayed give-back may arrive between the image and this write. The tokens that it adds to a full bucket are not in
+/// the overflow of the image, so they would stay.
 pub fn take_overdue(state: &BucketState, changes: &Changes, now: i64, id: WriteId) -> Update {
     let mut update = take_anyway(state, changes, now, id);
     for line in &mut update.lines {
@@ -103,7 +105,7 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    /// `repair` is the anchor as it was seen, and what it becomes.
+    /// Plans the update. `repair` is the anchor that was seen, and the one that replaces it.
     fn plan(&self, id: WriteId, repair: Option<(i64, i64)>) -> Update {
         let Self { state, changes, .. } = *self;
         let mut update = Update {
@@ -121,7 +123,7 @@ impl Planner<'_> {
         };
         let stamps = state.stamps.as_deref();
         if stamps.is_some_and(|stamps| stamps.not_understood.is_some()) {
-            // What a refill would bring is not known: leases are settled, and nothing else is done.
+            // The refill of this bucket is not understood: only leases are settled.
             update.lines = line::settling(state, changes);
             return update;
         }
@@ -141,7 +143,7 @@ impl Planner<'_> {
         update
     }
 
-    /// Returns `true` if the write moves the anchor, whatever its rows are.
+    /// Returns `true` if the write must move the anchor, whatever its rows are.
     fn must_move(&self) -> bool {
         let Self { state, ref wanted, now, .. } = *self;
         let large = |known: &LimitState| {
@@ -156,7 +158,7 @@ impl Planner<'_> {
             || state.limits.iter().any(large)
     }
 
-    /// Returns the rows of a write that leaves the anchor where it is; `None` if one of them needs it moved.
+    /// Returns the rows of a write that does not move the anchor; `None` if a row requires the move.
     fn rows_in_place(&self) -> Option<SmallVec<[Row; 2]>> {
         let gone = self.state.expires_at.map(|seconds| seconds.saturating_mul(1000));
         let rows = self.rows(false, gone);
@@ -170,10 +172,11 @@ impl Planner<'_> {
     fn needs_move(&self, known: &LimitState, row: &Row) -> bool {
         let cap = i128::from(known.rate.capacity());
         let old = match self.wanted.others.peers {
-            // Python clients know nothing of an anchor that stays: what is due by it is lost in a race with one.
+            // Python clients do not expect an anchor that stays. In a race with one, the refill since the anchor is
+            // lost.
             Peers::Present => row.is_at_cap || row.relies_on_anchor,
             Peers::Unknown => row.is_at_cap && row.due > cap,
-            // A clock that is ahead would empty the bucket for all others.
+            // A process with a clock that is ahead would empty the bucket for all others.
             Peers::Absent => row.is_at_cap && known.rate.time_to_fill() < CLOCKS_APART && row.due > cap / 2,
         };
         old || row.is_uncovered
@@ -182,7 +185,8 @@ impl Planner<'_> {
     fn move_anchor(&self, update: &mut Update, repair: Option<(i64, i64)>) {
         let Self { state, changes, ref wanted, now } = *self;
         let seen = state.refilled_at;
-        // Never back, but for a repair, and always another time: the anchor is what others' rows rely on.
+        // The anchor never moves back, except for a repair. It always changes, because the rows of other writers rely
+        // on it.
         let (seen, to) = repair.unwrap_or((seen, now.max(seen.saturating_add(1))));
         update.anchor = Anchor::Moves { seen, to };
         update.added = added_limits(state, changes, wanted.limits);
@@ -208,7 +212,8 @@ impl Planner<'_> {
         self.wanted.others.taken.get(index).copied().unwrap_or(0)
     }
 
-    /// Returns what the write requires of the bucket's stamps: that they mean what they meant when it was planned.
+    /// Returns the write's conditions on the bucket's stamps: they must have the same effect as when the write was
+    /// planned.
     fn stamp_guard(&self, moves: bool) -> StampGuard {
         let Self { state, changes, now, .. } = *self;
         let valid_until = state.stamps.as_deref().and_then(|stamps| stamps.valid_until);
@@ -226,7 +231,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Charges a write to the limit that measures writes. It never denies, so it has no conditions.
+    /// Charges one write to the internal limit that counts writes. It never denies, so it has no conditions.
     fn pressure(&self, moves: bool) -> Option<TokenChange> {
         let pressure = self.state.pressure?;
         if !moves {
@@ -241,7 +246,7 @@ impl Planner<'_> {
     }
 }
 
-/// Returns the parameters that the limit is brought to, if they are others.
+/// Returns the new parameters of the limit, if they differ.
 pub(super) fn new_parameters(known: &LimitState, wanted: &[Limit]) -> Option<Parameters> {
     let wanted = wanted.iter().find(|limit| *limit.name() == known.name);
     wanted.map(Parameters::from).filter(|wanted| *wanted != known.parameters)

@@ -1,16 +1,16 @@
-//! What a write brings a bucket to, and what it expects of others who write to it.
+//! The state that a write changes a bucket to, and the expected writes of other processes.
 
 use smallvec::SmallVec;
 
 use crate::model::{Limit, Limits, Lineage};
 
-/// The state that a write brings a bucket to, and the other writers that it expects.
+/// The state that a write changes a bucket to, and the expected other writers.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted<'a> {
-    /// The limits. Others that the bucket has stay as they are.
+    /// The limits. Other limits of the bucket stay as they are.
     pub limits: &'a [Limit],
-    /// `true` if they are the entity's own, so that the bucket never counts as gone; `None` if that is not
-    /// known, and the bucket's expiry goes on as it is.
+    /// `true` if the limits are the entity's own, so that the bucket never expires; `None` if that is not known, and
+    /// the bucket's expiry stays as it is.
     pub own: Option<bool>,
     /// The entity's parent, if it is known to have one.
     pub lineage: Option<&'a Lineage>,
@@ -18,29 +18,29 @@ pub struct Wanted<'a> {
     pub others: Others,
 }
 
-/// The other writers of a bucket, as far as a writer knows them. It decides which row a write takes, and never
-/// what is granted: every row is exact for whatever the store holds.
+/// The expected other writers of a bucket. They affect the choice of rows, and never the grants: every row is exact
+/// whatever the store holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Others {
-    /// Python clients, whose writes want the anchor moved.
+    /// The presence of Python clients, whose writes need the anchor to move.
     pub peers: Peers,
-    /// The refill of so many ms may be spent above the capacity, once: a write whose image shows the bucket a
-    /// little too full is done all the same. 0 if nobody else writes.
+    /// The refill, in ms, that may be spent above the capacity, once: a write is done even if its image shows the
+    /// bucket a little too full. 0 if nobody else writes.
     pub slack: i64,
-    /// Millitokens that others are expected to have taken since the image, in the order of its limits.
+    /// The millitokens that others have probably taken since the image, in the order of its limits.
     pub taken: SmallVec<[i64; 2]>,
 }
 
-/// If Python clients spend from the same bucket. Their writes refill it by an image of their own, which an old
-/// anchor makes them get wrong: tokens may be lost then, and never minted.
+/// Tells if Python clients spend from the same bucket. They compute the refill from their own image, and an old anchor
+/// makes the result wrong: tokens may be lost, but are never minted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Peers {
-    /// They do not. The anchor moves only if it has to.
+    /// There are none. The anchor moves only if it must.
     Absent,
-    /// They may. A first race with one of them costs at most one bucket.
+    /// There may be some. The first race with one of them costs at most one bucket.
     #[default]
     Unknown,
-    /// They do. Every write of a full bucket moves the anchor.
+    /// There are some. Every write of a full bucket moves the anchor.
     Present,
 }
 

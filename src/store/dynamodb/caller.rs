@@ -1,4 +1,4 @@
-//! Who the AWS credentials belong to.
+//! The owner of the AWS credentials.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -8,10 +8,10 @@ use tokio::sync::OnceCell;
 
 use crate::telemetry;
 
-/// How long the answer may take before the caller counts as unknown.
+/// The longest wait for STS. After it, the caller counts as unknown.
 const DEADLINE: Duration = Duration::from_secs(1);
 
-/// The caller's ARN, asked for once, when it is first needed. Clones share the answer.
+/// The caller's ARN. STS is asked once, when the ARN is first needed. Clones share the result.
 #[derive(Clone)]
 pub(crate) struct CallerIdentity {
     shared: Arc<Shared>,
@@ -38,7 +38,7 @@ impl CallerIdentity {
         Self { shared: Arc::new(Shared { client, arn: OnceCell::new() }) }
     }
 
-    /// The ARN; `None` where it cannot be found out, from then on too.
+    /// Returns the ARN. `None` if STS does not answer in time or with an error; then it is not asked again.
     pub(super) async fn arn(&self) -> Option<String> {
         let ask = || async {
             let call = self.shared.client.get_caller_identity().send();

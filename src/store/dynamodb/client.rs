@@ -13,21 +13,21 @@ use aws_smithy_http_client::{
 };
 use aws_types::service_config::ServiceConfigKey;
 
-/// The SDK's configuration from the environment: region, credentials, endpoint
-/// (`AWS_ENDPOINT_URL_DYNAMODB`) and the rest, with an HTTPS client on `rustls` and `ring`.
+/// Loads the SDK's configuration from the environment: region, credentials, endpoint (`AWS_ENDPOINT_URL_DYNAMODB`) and
+/// the rest, with an HTTPS client on `rustls` and `ring`.
 ///
-/// Call it where the configuration needs a change before
-/// [`RateLimiter::open`](crate::RateLimiter::open); by default that loads it itself.
+/// Call it only to change the configuration before [`RateLimiter::open`](crate::RateLimiter::open), which loads it
+/// itself by default.
 pub async fn load_config() -> SdkConfig {
     let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).load().await
 }
 
-/// Returns `true` if the owner of the credentials may be asked for: not where another endpoint than AWS is
-/// named for DynamoDB, unless one of its own is named for STS.
+/// Returns `true` if STS may be asked for the owner of the credentials. Returns `false` if DynamoDB has an endpoint
+/// other than AWS, unless STS has an endpoint of its own.
 pub(crate) fn asks_for_caller(config: &SdkConfig) -> bool {
     let everywhere = config.endpoint_url();
-    // The one for everything, where none is named for the service.
+    // Returns the service's own endpoint, or the endpoint for all services.
     let endpoint = |service: &str| {
         let key =
             ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
@@ -37,13 +37,13 @@ pub(crate) fn asks_for_caller(config: &SdkConfig) -> bool {
     own || (everywhere.is_none() && endpoint("DynamoDB").is_none())
 }
 
-/// The same client with a longest time for one call, retries included, unless it has one.
+/// Returns the same client with a timeout for one call, retries included. A timeout that the client has stays.
 pub(super) fn in_some_time(client: &Client, deadline: Duration) -> Client {
     let known = client.config().timeout_config().and_then(TimeoutConfig::operation_timeout);
     in_time(client, known.unwrap_or(deadline))
 }
 
-/// The same client with a longest time for one call, retries included.
+/// Returns the same client with a timeout for one call, retries included.
 pub(super) fn in_time(client: &Client, deadline: Duration) -> Client {
     let config = client.config();
     let known = config.timeout_config();
@@ -51,7 +51,7 @@ pub(super) fn in_time(client: &Client, deadline: Duration) -> Client {
     Client::from_conf(config.to_builder().timeout_config(timeouts.operation_timeout(deadline).build()).build())
 }
 
-/// The same client without retries: for writes that must not be repeated blindly.
+/// Returns the same client without retries, for writes that are not safe to repeat blindly.
 pub(super) fn without_retries(client: &Client) -> Client {
     let config = client.config().to_builder().retry_config(RetryConfig::disabled()).build();
     Client::from_conf(config)

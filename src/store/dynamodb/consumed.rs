@@ -1,15 +1,15 @@
-//! What calls cost, as the table reports it.
+//! The cost of calls, as the table reports it.
 
 use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
 
 use crate::telemetry::{self, StoreCall};
 
-/// Whether the table is to report what a call cost: where somebody counts it.
+/// Returns the setting that asks the table to report the cost of a call. Set only if metrics count it.
 pub(super) fn wanted() -> Option<ReturnConsumedCapacity> {
     cfg!(feature = "metrics").then_some(ReturnConsumedCapacity::Total)
 }
 
-/// Counts what a call cost: `least` write units where the table does not say.
+/// Counts the cost of a call: `least` write units if the table does not report it.
 pub(super) fn note(call: StoreCall, reported: &[ConsumedCapacity], least: u64) {
     let units = reported.iter().filter_map(|consumed| consumed.capacity_units).reduce(|all, units| all + units);
     telemetry::write_units(call, units, least);

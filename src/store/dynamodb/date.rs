@@ -1,4 +1,4 @@
-//! Reads the time off every answer.
+//! Reads the store's time from the `Date` header of every answer.
 
 use std::{
     sync::Arc,
@@ -17,11 +17,11 @@ use aws_smithy_types::config_bag::{Storable, StoreReplace};
 
 use crate::clock::StoreTime;
 
-/// Observes the `Date` of answers.
+/// Interceptor that passes the `Date` header of answers to [`StoreTime`].
 #[derive(Debug)]
 struct ReadDate(Arc<StoreTime>);
 
-/// When a request was sent, by the monotonic clock.
+/// The time at which a request was sent, by the monotonic clock.
 #[derive(Clone, Copy, Debug)]
 struct Sent(i64);
 
@@ -29,7 +29,7 @@ impl Storable for Sent {
     type Storer = StoreReplace<Self>;
 }
 
-/// The same client, which tells `time` what its answers say.
+/// Returns the same client with an interceptor that reports the dates of its answers to `time`.
 pub(super) fn observed(client: &Client, time: &Arc<StoreTime>) -> Client {
     let config = client.config().to_builder().interceptor(ReadDate(time.clone())).build();
     Client::from_conf(config)
@@ -65,7 +65,7 @@ impl Intercept for ReadDate {
     }
 }
 
-/// Epoch seconds.
+/// Parses an HTTP date to epoch seconds.
 fn seconds(date: &str) -> Option<i64> {
     let time: SystemTime = httpdate::parse_http_date(date).ok()?;
     i64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()

@@ -1,4 +1,4 @@
-//! Items as bucket states.
+//! Decodes items to bucket states.
 
 use std::{collections::HashMap, num::IntErrorKind};
 
@@ -16,7 +16,7 @@ use crate::{
 
 type Item = HashMap<String, AttributeValue>;
 
-/// The state of bucket shard `shard`.
+/// Returns the state of bucket shard `shard`.
 pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError> {
     let mut state = BucketState::new(required(item, REFILLED_AT)?);
     state.own_anchor = integer(item, OWN_ANCHOR)?;
@@ -45,19 +45,20 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
     names.sort_unstable();
     for name in names {
         let mut fields = Fields::new(item, name);
-        // Deleting a stored limit may leave tokens without parameters: that is no limit.
+        // Deleting a stored limit can leave its tokens behind without parameters. They are not a limit.
         if fields.lacks_parameters() {
             stamps.incomplete.extend(user_limit(name).filter(|_| !scheduled));
             continue;
         }
         let parameters = match fields.parameters() {
-            // A quota that only a schedule refills, for one.
+            // The parameters may be invalid for a plain limit, for example if only a schedule refills it.
             Err(_) if scheduled => continue,
             parameters => parameters?,
         };
         let consumed = fields.counter(Field::Consumed)?.unwrap_or(0);
         if name == PRESSURE {
-            // A measure, for which no bucket is refused. Not divided among shards: every item takes that many writes.
+            // The writes to this item, only measured: no request is denied for it. Not divided among the shards,
+            // because every item takes this many writes.
             let level = Level { tokens: fields.counter(Field::Tokens)?.unwrap_or(0), remainder: 0 };
             state.pressure = Some(Pressure { rate: parameters.whole(), level, consumed });
             continue;
@@ -73,7 +74,7 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
         let limit = LimitState::new(limit, parameters, shards, level, consumed);
         state.limits.push(limit.map_err(|error| nonsense(name, error))?);
     }
-    // Those that have all but tokens.
+    // Limits that have a capacity but no tokens are incomplete too.
     for name in item.keys().filter_map(|attribute| limit_of_capacity(attribute)) {
         let complete = state.limits.iter().any(|limit| limit.name == *name) || name == PRESSURE;
         if !complete && !item.contains_key(&limit_attribute(name, Field::Tokens)) {
@@ -84,12 +85,12 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
     Ok(state)
 }
 
-/// What newer peers have stamped on the item.
+/// Returns the stamps that newer peers have put on the item.
 fn stamps(item: &Item) -> Result<Stamps, StoreError> {
     let mut stamps = Stamps::default();
     for (attribute, value) in item {
         if let Some(limit) = limit_of_soft(attribute).and_then(user_limit) {
-            // Anything but a number has never been valid.
+            // A value that is not a number was never valid: it is ignored.
             stamps.soft_until.extend(time(value).map(|until| (limit, until)));
         } else if is_schedule(attribute) && !matches!(value, AttributeValue::S(text) if text == NO_SCHEDULE) {
             stamps.not_understood = stamps.not_understood.max(Some(attribute.clone()));
@@ -105,13 +106,13 @@ fn time(value: &AttributeValue) -> Option<i64> {
     value.as_n().ok()?.parse().ok()
 }
 
-/// What an item says about one limit.
+/// Reads the fields of one limit from an item.
 struct Fields<'a> {
     item: &'a Item,
     name: &'a str,
-    /// The attribute that was looked at last: one allocation for all of them.
+    /// A buffer for attribute names: one allocation for all fields.
     attribute: String,
-    /// Where its field begins.
+    /// The byte at which the field's suffix begins in `attribute`.
     field: usize,
 }
 
@@ -126,7 +127,7 @@ impl<'a> Fields<'a> {
         integer(self.item, self.name_of(field))
     }
 
-    /// What only counts: a number that is too great stands for the greatest.
+    /// Returns a counter. A number that does not fit becomes the nearest `i64`.
     fn counter(&mut self, field: Field) -> Result<Option<i64>, StoreError> {
         let item = self.item;
         let attribute = self.name_of(field);
@@ -141,7 +142,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Returns `true` if one of its parameters is missing.
+    /// Returns `true` if one of the limit's parameters is missing.
     fn lacks_parameters(&mut self) -> bool {
         let item = self.item;
         [Field::Capacity, Field::RefillAmount, Field::RefillPeriod]

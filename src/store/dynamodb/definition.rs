@@ -1,4 +1,4 @@
-//! Checks that a table has the keys and indexes that every call counts on.
+//! Checks that a table has the keys and indexes that every call needs.
 
 use aws_sdk_dynamodb::types::{AttributeDefinition, KeySchemaElement, KeyType, ScalarAttributeType, TableDescription};
 
@@ -13,7 +13,8 @@ use crate::{error::StackError, store::StoreErrorKind};
 /// Checks the definition of the stack's table. One `DescribeTable`.
 ///
 /// # Errors
-/// [`StackError::NotOurs`]. Without the permission to describe the table only if `strict`: [`StackError::Call`].
+/// [`StackError::NotOurs`] if a key or an index differs, [`StackError::Call`] if the call fails. A missing permission
+/// to describe the table is an error only if `strict`.
 pub(crate) async fn check_definition(stack: &Stack, strict: bool) -> Result<(), StackError> {
     let table = stack.table();
     let described = stack.client().describe_table().table_name(table).send().await.map_err(store_error);
@@ -28,7 +29,7 @@ pub(crate) async fn check_definition(stack: &Stack, strict: bool) -> Result<(), 
     }
 }
 
-/// Returns the first difference from a table of ours.
+/// Returns a description of the first difference from the expected definition.
 fn problem(table: &TableDescription) -> Option<String> {
     let definitions = table.attribute_definitions();
     if let Some(problem) = key_problem(table.key_schema(), definitions, (PK, SK)) {

@@ -1,4 +1,4 @@
-//! How the table does.
+//! The health of the table.
 
 use std::collections::HashMap;
 
@@ -36,8 +36,8 @@ impl Diagnostics for DynamoDbStore {
 }
 
 impl DynamoDbStore {
-    /// Two round trips. Applications may not be allowed to describe the table: that is told, and
-    /// the rest too.
+    /// Reads the status. Two round trips. If the application may not describe the table, the status says so in
+    /// `problem` and the other fields are still filled.
     async fn status(&self) -> Result<StoreStatus, StoreError> {
         let namespace = namespace_by_id(&self.namespace);
         let key = |range: &str| HashMap::from([(PK.into(), text(REGISTRY_KEY)), (SK.into(), text(range))]);

@@ -1,4 +1,4 @@
-//! Bucket writes as expressions and items.
+//! Encodes bucket writes to expressions and items.
 
 use std::collections::HashMap;
 
@@ -45,7 +45,7 @@ pub(super) fn update(update: &Update) -> Expression {
     stamps(&mut expression, &update.stamps, update.now);
     match update.shard_count {
         None => {}
-        // The oldest items do not say so.
+        // The oldest items have no shard count.
         Some(1) => expression.require_absent_or(SHARD_COUNT, "=", number(1)),
         Some(count) => expression.require(SHARD_COUNT, "=", number(count.into())),
     }
@@ -54,13 +54,14 @@ pub(super) fn update(update: &Update) -> Expression {
     }
     for new in &update.added {
         let attribute = |field| limit_attribute(new.limit.as_str(), field);
-        // A part alone is no limit: deleting and settling at the same time leaves it behind.
+        // Only a complete limit counts as present: an item can keep a part of one if a delete and a settlement ran at
+        // the same time.
         let parts = [Field::Tokens, Field::Capacity, Field::RefillAmount, Field::RefillPeriod].map(attribute);
         expression.require_any_absent(parts.iter().map(String::as_str));
         for (field, value) in new_fields(new) {
             expression.set(&attribute(field), number(value));
         }
-        // A limit of that name may have left one behind.
+        // A deleted limit of the same name may have left its remainder.
         expression.set(&attribute(Field::Remainder), number(new.level.remainder));
     }
     if let Some(change) = update.pressure {
@@ -104,7 +105,7 @@ fn limit_line(expression: &mut Expression, line: &Line) {
         expression.require(&held, "<=", number(ceiling));
     }
     if line.floor.is_none() && line.ceiling.is_none() {
-        // Else an addition would begin a limit that has nothing but tokens.
+        // Without this condition, an addition would create a limit that has tokens and nothing else.
         expression.require_present(&held);
     }
     if let Some(expected) = line.expected {
@@ -148,12 +149,12 @@ fn new_fields(new: &NewLimit) -> impl Iterator<Item = (Field, i64)> {
     parameter_fields(new.parameters).into_iter().chain(state)
 }
 
-/// The key of a bucket shard.
+/// Returns the key of a bucket shard.
 pub(super) fn key(namespace: &str, bucket: &BucketKey) -> HashMap<String, AttributeValue> {
     HashMap::from([(PK.into(), text(bucket_key(namespace, bucket))), (SK.into(), text(STATE))])
 }
 
-/// The item of a new bucket.
+/// Returns the item of a new bucket.
 pub(super) fn item(namespace: &str, bucket: &BucketKey, create: &Create) -> HashMap<String, AttributeValue> {
     let mut item = key(namespace, bucket);
     let mut put = |attribute: &str, value| item.insert(attribute.to_owned(), value);
@@ -194,7 +195,7 @@ pub(super) fn item(namespace: &str, bucket: &BucketKey, create: &Create) -> Hash
     item
 }
 
-/// The condition of a create: there is no such item, or it has expired.
+/// Returns the condition of a create: the item does not exist, or it has expired.
 pub(super) fn create_condition(create: &Create) -> (String, HashMap<String, String>, HashMap<String, AttributeValue>) {
     let names = HashMap::from([("#pk".into(), PK.into()), ("#ttl".into(), EXPIRES_AT.into())]);
     let values = HashMap::from([(":now".into(), number(create.now.div_euclid(1000)))]);

@@ -1,4 +1,4 @@
-//! Puts update and condition expressions together, with a placeholder for every name and value.
+//! Builds update and condition expressions, with a placeholder for every name and value.
 
 use std::collections::HashMap;
 
@@ -17,17 +17,17 @@ pub(super) struct Expression {
     conditions: String,
 }
 
-/// A number as DynamoDB takes it.
+/// Returns a number attribute.
 pub(super) fn number(number: i64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
-/// A text as DynamoDB takes it.
+/// Returns a text attribute.
 pub(super) fn text(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }
 
-/// A piece of a clause.
+/// A part of a clause.
 #[derive(Clone, Copy)]
 enum Piece<'a> {
     Text(&'a str),
@@ -53,13 +53,13 @@ impl Expression {
         append(&mut self.remove, ", ", &pieces);
     }
 
-    /// `comparison` is one of `=`, `<>`, `<`, `<=`, `>`, `>=`.
+    /// Requires that the attribute compares with `value`. `comparison` is one of `=`, `<>`, `<`, `<=`, `>`, `>=`.
     pub(super) fn require(&mut self, attribute: &str, comparison: &str, value: AttributeValue) {
         let pieces = [self.name(attribute), Text(" "), Text(comparison), Text(" "), self.value(value)];
         self.condition_of(&pieces);
     }
 
-    /// That it is absent, of another type, or does not compare like that.
+    /// Requires that the attribute is absent, is of another type, or does not compare with `value`.
     pub(super) fn require_not(&mut self, attribute: &str, comparison: &str, value: AttributeValue) {
         let pieces = [Text("NOT "), self.name(attribute), Text(" "), Text(comparison), Text(" "), self.value(value)];
         self.condition_of(&pieces);
@@ -93,7 +93,7 @@ impl Expression {
         self.conditions.push(')');
     }
 
-    /// The update expression.
+    /// Returns the update expression.
     pub(super) fn update(&self) -> String {
         let mut update = String::with_capacity(self.set.len() + self.add.len() + self.remove.len() + 16);
         for (word, clauses) in [("SET ", &self.set), ("ADD ", &self.add), ("REMOVE ", &self.remove)] {
@@ -104,7 +104,7 @@ impl Expression {
         update
     }
 
-    /// The update as an action of a transaction.
+    /// Converts the expression to an action of a transaction.
     pub(super) fn into_action(
         mut self,
         table: &str,
@@ -121,18 +121,18 @@ impl Expression {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// The condition expression.
+    /// Returns the condition expression.
     pub(super) fn condition(&self) -> String {
         self.conditions.clone()
     }
 
-    /// What the placeholders of names stand for. To be taken once.
+    /// Returns the names by their placeholders. They are moved out, so call it once.
     pub(super) fn names(&mut self) -> HashMap<String, String> {
         let names = std::mem::take(&mut self.names).into_iter().enumerate();
         names.map(|(index, name)| (placeholder(Name(index)), name)).collect()
     }
 
-    /// What the placeholders of values stand for.
+    /// Returns the values by their placeholders.
     pub(super) fn values(self) -> HashMap<String, AttributeValue> {
         let values = self.values.into_iter().enumerate();
         values.map(|(index, value)| (placeholder(Value(index)), value)).collect()
@@ -164,7 +164,7 @@ fn placeholder(piece: Piece<'_>) -> String {
     placeholder
 }
 
-/// Puts a clause after those that are there.
+/// Appends a clause.
 fn append(clauses: &mut String, separator: &str, pieces: &[Piece<'_>]) {
     if !clauses.is_empty() {
         clauses.push_str(separator);
@@ -184,11 +184,11 @@ fn append(clauses: &mut String, separator: &str, pieces: &[Piece<'_>]) {
     }
 }
 
-/// In decimal, without the detour of formatting: there are dozens of them in a write.
+/// Appends a number in decimal, without `format!`, which is slower: a write has dozens of them.
 fn push_index(clauses: &mut String, index: usize) {
     if index >= 10 {
         push_index(clauses, index / 10);
     }
-    // A digit.
+    // `index % 10` is one digit.
     clauses.push(char::from(b'0' + (index % 10) as u8));
 }

@@ -1,4 +1,4 @@
-//! Says how much is known about a call that failed.
+//! Decides how much is known about a call that failed.
 
 use std::{error::Error as StdError, io};
 
@@ -13,7 +13,7 @@ use crate::store::{StoreError, StoreErrorKind};
 const REQUEST_TIMEOUT: u16 = 408;
 const TOO_MANY_REQUESTS: u16 = 429;
 
-/// Error codes with which DynamoDB refuses a call for now, having done nothing.
+/// The error codes with which DynamoDB refuses a call for now and does nothing.
 const BUSY: [&str; 7] = [
     "ProvisionedThroughputExceededException",
     "ThrottlingException",
@@ -24,16 +24,16 @@ const BUSY: [&str; 7] = [
     "ReplicatedWriteConflictException",
 ];
 
-/// Error codes of calls that change a table while it is being changed.
+/// The error codes of calls that change a table while another change is in progress.
 const CHANGING: [&str; 2] = ["LimitExceededException", "ResourceInUseException"];
 
-/// The refusal of a transaction that was sent before, and may be carried out yet.
+/// The error code for a transaction that was sent before and may still be carried out.
 const IN_PROGRESS: &str = "TransactionInProgressException";
 
-/// The refusal of a call for a table that does not exist.
+/// The error code for a table that does not exist.
 const MISSING: &str = "ResourceNotFoundException";
 
-/// Reasons for which every repeat of a cancelled transaction is cancelled too.
+/// The cancellation reasons that also cancel every repeat of the transaction.
 const LASTING_REASONS: [&str; 3] = ["ValidationError", "ItemCollectionSizeLimitExceeded", "AccessDenied"];
 
 pub(super) fn store_error<E>(error: SdkError<E>) -> StoreError
@@ -46,7 +46,7 @@ where
             true => StoreErrorKind::NotApplied,
             false => StoreErrorKind::Unknown,
         }),
-        // The status decides, for there are more codes than are known here.
+        // The HTTP status decides, because DynamoDB has more error codes than this module knows.
         SdkError::ServiceError(service) if refuses(service.raw().status().as_u16()) => match service.err().code() {
             Some(code) if BUSY.contains(&code) && is_hot_key(service.raw().body().bytes()) => StoreErrorKind::HotKey,
             Some(code) if BUSY.contains(&code) => StoreErrorKind::Busy,
@@ -65,49 +65,49 @@ where
     described.with_source(error)
 }
 
-/// Returns the error of a transaction that was cancelled for another reason than a condition.
+/// Returns the error of a transaction that was cancelled for a reason other than a failed condition.
 pub(super) fn transaction_failed(reasons: &[CancellationReason]) -> StoreError {
     lasting_refusal(reasons)
         .unwrap_or_else(|| StoreError::new(StoreErrorKind::Busy, "the transaction met another one, or was throttled"))
 }
 
-/// Returns the error of a cancelled transaction if every repeat of it is cancelled too.
+/// Returns the error of a cancelled transaction if every repeat would be cancelled too.
 pub(super) fn lasting_refusal(reasons: &[CancellationReason]) -> Option<StoreError> {
     let reason = reasons.iter().find(|reason| reason.code().is_some_and(|code| LASTING_REASONS.contains(&code)))?;
     let (code, message) = (reason.code().unwrap_or_default(), reason.message().unwrap_or("without a message"));
     Some(StoreError::new(StoreErrorKind::Rejected, format!("the transaction was refused: {code}: {message}")))
 }
 
-/// Returns the action of `… is not authorized to perform: dynamodb:PutItem on resource: …`.
+/// Returns the action in `… is not authorized to perform: dynamodb:PutItem on resource: …`.
 fn missing_permission(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once("not authorized to perform: ")?;
     rest.split([' ', ',']).next().filter(|action| action.contains(':'))
 }
 
-/// The throttling reason of a partition key that is used more often than one partition takes, at the end of a word
-/// that says of which table or index.
+/// The ending of the throttling reason for a partition key that is used more often than one partition allows. Its
+/// beginning names the table or the index.
 const HOT_KEY: &[u8] = b"KeyRangeThroughputExceeded";
 
-/// Returns `true` if the body of a refusal says that the key is hot. Other reasons speak of the whole table, or of
-/// the account.
+/// Returns `true` if the body of a refusal says that the key is hot. Other throttling reasons are about the whole table
+/// or the account.
 fn is_hot_key(body: Option<&[u8]>) -> bool {
     body.is_some_and(|body| body.windows(HOT_KEY.len()).any(|part| part == HOT_KEY))
 }
 
-/// Returns `true` if a call that is answered with `status` was refused. A server that fails, or has waited too long for
-/// the request, may have carried it out all the same.
+/// Returns `true` if a call that is answered with `status` was refused. A server that fails, or that has waited too
+/// long for the request, may still have carried it out.
 fn refuses(status: u16) -> bool {
     (400..500).contains(&status) && status != REQUEST_TIMEOUT
 }
 
-/// Returns `true` if the request cannot have left: there was nobody to send it to.
+/// Returns `true` if the request was certainly not sent, because the connection was refused.
 fn never_connected(error: &(dyn StdError + 'static)) -> bool {
     causes(error)
         .filter_map(|error| error.downcast_ref::<io::Error>())
         .any(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
-/// Returns what it means that there are no credentials, if that is why nothing was sent: if they cannot be read for now,
+/// Returns the kind of the error if nothing was sent because there are no credentials. If only loading them failed,
 /// they may come back.
 fn lacks_credentials(error: &(dyn StdError + 'static)) -> Option<StoreErrorKind> {
     let error = causes(error).find_map(|error| error.downcast_ref::<CredentialsError>())?;
@@ -119,7 +119,7 @@ fn lacks_credentials(error: &(dyn StdError + 'static)) -> Option<StoreErrorKind>
     })
 }
 
-/// Returns one line: the code and message of an answer, else all causes, because the SDK's own texts say little.
+/// Returns one line: the code and message of the answer, or all causes, because the SDK's own texts say little.
 fn describe<E>(error: &SdkError<E>) -> String
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
@@ -135,9 +135,9 @@ where
     let mut text = String::new();
     for cause in causes(error) {
         let cause = cause.to_string();
-        // One of them would print the whole request.
+        // One of the SDK's errors prints the whole request.
         let cause = cause.split_once(" to request `").map_or(cause.as_str(), |(before, _)| before);
-        // Some of them repeat their own cause.
+        // Some errors repeat the text of their cause.
         if !text.contains(cause) {
             text += if text.is_empty() { "" } else { ": " };
             text += cause;
@@ -146,7 +146,7 @@ where
     text
 }
 
-/// The error and its causes.
+/// Returns the error and its causes.
 fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |error| (*error).source())
 }

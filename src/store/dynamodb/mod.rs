@@ -3,14 +3,14 @@
 //! | part | for |
 //! |---|---|
 //! | [`DynamoDbStore`] | executes bucket writes: one `UpdateItem` or `PutItem` each |
-//! | [`Provision`], [`CreateTable`], [`JoinOnly`] | what [`RateLimiter::open`](crate::RateLimiter::open) does where the table is missing |
+//! | [`Provision`], [`CreateTable`], [`JoinOnly`] | what [`RateLimiter::open`](crate::RateLimiter::open) does if the table is missing |
 //! | [`Stack`] | a table and a client for it |
 //!
-//! The table's format is shared with the Python library zae-limiter: the guide's page on
-//! [sharing a table](crate::guide::sharing_a_table_with_python) says what that means.
+//! The table's format is shared with the Python library zae-limiter. The guide's page on
+//! [sharing a table](crate::guide::sharing_a_table_with_python) describes what that means.
 //!
-//! Bucket writes are sent once: the SDK's own retries are off for them, because a blind repeat of
-//! an addition charges or refunds twice. The limiter repeats them where that is safe.
+//! Bucket writes are sent once. The SDK's own retries are off for them, because a blind repeat of an addition charges
+//! or refunds twice. The limiter repeats a write only if that is safe.
 
 mod attributes;
 mod caller;

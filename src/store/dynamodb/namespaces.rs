@@ -1,4 +1,4 @@
-//! Namespaces: two records each, found by name and by id.
+//! Namespaces: each has two records, one found by name and one by id.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -27,10 +27,10 @@ const STATUS: &str = "status";
 const CREATED_AT: &str = "created_at";
 const DELETED_AT: &str = "deleted_at";
 
-/// How often a change is tried that others get in the way of.
+/// The number of times that a change is tried if other writers cancel it.
 const MOST_TRIES: u32 = 5;
 
-/// The pause before the second try; it grows.
+/// The pause before the second try. Each later pause is longer.
 const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
 impl Namespaces for DynamoDbStore {
@@ -41,7 +41,7 @@ impl Namespaces for DynamoDbStore {
     fn register<'a>(&'a self, name: &'a NamespaceName, now: i64) -> StoreFuture<'a, NamespaceInfo> {
         Box::pin(async move {
             for attempt in 0..MOST_TRIES {
-                // Of two registrations that meet, both may be cancelled.
+                // If two registrations meet, DynamoDB may cancel both: try again after a pause that grows.
                 tokio::time::sleep(BETWEEN_TRIES * attempt).await;
                 if let Some(known) = self.by_name(name).await? {
                     return Ok(known);
@@ -125,7 +125,7 @@ impl Namespaces for DynamoDbStore {
                 .await;
             match result {
                 Ok(_) => Ok(StatusChange::Done(NamespaceInfo { status: NamespaceStatus::Purging, ..known })),
-                // Recovered meanwhile.
+                // The namespace was recovered in the meantime.
                 Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
                     Ok(StatusChange::Refused(NamespaceStatus::Active))
                 }
@@ -150,7 +150,7 @@ impl Namespaces for DynamoDbStore {
                 delete_batch(&self.control, &self.table, &keys).await?;
                 return Ok(keys.len() as u64);
             }
-            // The record goes last: as long as it is there, the purge can be taken up again.
+            // The record is deleted last: while it exists, an interrupted purge can be continued.
             self.control
                 .delete_item()
                 .table_name(&self.table)
@@ -165,8 +165,8 @@ impl Namespaces for DynamoDbStore {
 }
 
 impl DynamoDbStore {
-    /// The namespace that has the name. Every item of it begins with its id: a record that is not in order would open
-    /// the registry itself, another namespace, or one that is deleted.
+    /// Returns the namespace with that name. Every key of its items begins with its id, so a wrong record would give
+    /// access to the registry, to another namespace or to a deleted one. Such a record is an error.
     async fn by_name(&self, name: &NamespaceName) -> Result<Option<NamespaceInfo>, StoreError> {
         let Some(info) = self.namespace_record(&namespace_by_name(name.as_str())).await? else { return Ok(None) };
         if info.name != name.as_str() {
@@ -195,7 +195,7 @@ impl DynamoDbStore {
         output.item.as_ref().map(decode).transpose()
     }
 
-    /// `None` where somebody else gets in the way.
+    /// Tries to register the namespace. `None` if another writer cancelled the transaction.
     async fn try_register(&self, name: &NamespaceName, now: i64) -> Result<Option<NamespaceInfo>, StoreError> {
         let mut info = NamespaceInfo::new(new_namespace_id()?, name.as_str());
         info.created_at = Some(now.div_euclid(1000));
@@ -253,7 +253,7 @@ impl DynamoDbStore {
         if self.transact(actions).await? {
             return Ok(StatusChange::Done(info));
         }
-        // Somebody has its name by now, or has changed its status.
+        // Another namespace has taken the name, or another process has changed the status.
         match self.by_id(&info.id).await? {
             None => Ok(StatusChange::NotFound),
             Some(now) if now.status != NamespaceStatus::Deleted => Ok(StatusChange::Refused(now.status)),
@@ -261,7 +261,7 @@ impl DynamoDbStore {
         }
     }
 
-    /// False where the transaction was cancelled.
+    /// Executes a transaction. Returns `false` if it was cancelled.
     async fn transact(&self, actions: Vec<TransactWriteItem>) -> Result<bool, StoreError> {
         match self.control.transact_write_items().set_transact_items(Some(actions)).send().await {
             Ok(_) => Ok(true),
@@ -323,7 +323,7 @@ fn put_new(table: &str, item: Item) -> Result<TransactWriteItem, StoreError> {
     Ok(TransactWriteItem::builder().put(put).build())
 }
 
-/// The key of an item, if it is the namespace's own: whatever the index says, nothing else goes.
+/// Returns the item's key if it belongs to the namespace. Anything else that the index returns is not deleted.
 fn own_key(item: &Item, id: &str) -> Option<Item> {
     let (hash, range) = (text_of(item, PK)?, text_of(item, SK)?);
     let own = hash.strip_prefix(id)?.starts_with('/');

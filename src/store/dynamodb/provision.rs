@@ -1,4 +1,4 @@
-//! What happens where the table is missing.
+//! Creates a missing table.
 
 use std::{future::Future, pin::Pin};
 
@@ -8,18 +8,18 @@ use crate::error::StackError;
 /// The future of [`Provision::provision`].
 pub type ProvisionFuture<'a> = Pin<Box<dyn Future<Output = Result<(), StackError>> + Send + 'a>>;
 
-/// Brings a missing stack into being. The version record and the namespace are written after it.
+/// Creates a missing stack. The version record and the namespace are written afterwards.
 pub trait Provision: Send + Sync + 'static {
-    /// Makes the stack's table exist and be active. Others may do the same at the same time.
+    /// Ensures that the stack's table exists and is active. Other processes may do the same at the same time.
     fn provision<'a>(&'a self, stack: &'a Stack) -> ProvisionFuture<'a>;
 
-    /// Returns `true` if a namespace that is not registered yet is to be. Default: yes.
+    /// Returns `true` if a namespace that is not registered yet shall be registered. Default: `true`.
     fn registers_namespaces(&self) -> bool {
         true
     }
 }
 
-/// Creates the table: on demand, stream and time-to-live switched on.
+/// Creates the table: billed on demand, with a stream and time to live.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CreateTable {
     reference_projection: bool,
@@ -27,20 +27,20 @@ pub struct CreateTable {
 }
 
 impl CreateTable {
-    /// The default table: its second index has keys only, so that an acquire costs one write unit.
+    /// Returns the default options: the second index has keys only, so that an acquire costs one write unit.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Projects whole items into the second index, as the Python client's capacity queries need.
-    /// Every acquire costs two write units then.
+    /// Projects whole items into the second index, which the Python client's capacity queries need. Then every acquire
+    /// costs two write units.
     #[must_use]
     pub fn with_reference_projection(mut self) -> Self {
         self.reference_projection = true;
         self
     }
 
-    /// Leaves the stream out: for tables that nothing aggregates.
+    /// Creates the table without a stream, for tables whose usage is not aggregated.
     #[must_use]
     pub fn without_stream(mut self) -> Self {
         self.without_stream = true;

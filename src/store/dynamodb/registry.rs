@@ -1,4 +1,4 @@
-//! The record that a table keeps about its version.
+//! The version record of a table.
 
 use std::collections::HashMap;
 
@@ -25,16 +25,16 @@ use crate::{
 
 type Item = HashMap<String, AttributeValue>;
 
-/// How much of a table there is.
+/// The result of looking for a table and its version record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// No table.
+    /// There is no table.
     Nothing,
-    /// One without a version record.
+    /// There is a table without a version record.
     Table,
-    /// One with a version that this crate can work with; if this crate wrote it.
+    /// There is a table whose version this crate can work with.
     Version {
-        /// The last who did was this crate.
+        /// True if this crate was the last to write the record.
         ours: bool,
     },
 }
@@ -47,7 +47,7 @@ pub(crate) struct Registry<'a> {
 }
 
 impl<'a> Registry<'a> {
-    /// `now` (epoch ms) is what new records say about their making.
+    /// Returns the registry of a stack's table. New records are dated `now` (epoch ms).
     pub(crate) fn new(stack: &'a Stack, now: i64) -> Self {
         Self { stack, now }
     }
@@ -67,7 +67,7 @@ impl<'a> Registry<'a> {
         Ok(Found::Version { ours: record.is_ours() })
     }
 
-    /// Writes the version record where there is none.
+    /// Writes the version record if there is none.
     pub(crate) async fn put_version(&self) -> Result<(), StackError> {
         let item = version::encode(&VersionRecord::ours(self.now)).map_err(call_failed("dating a record"))?;
         let result = self
@@ -115,7 +115,7 @@ pub(super) fn registry_item(sort_key: &str) -> Item {
     ])
 }
 
-/// 8 random bytes as 11 URL-safe characters, the first of which is no `-`.
+/// Returns 8 random bytes as 11 URL-safe characters. The first one is never `-`.
 pub(super) fn new_namespace_id() -> Result<String, StoreError> {
     loop {
         let mut bytes = [0; 8];
@@ -128,7 +128,7 @@ pub(super) fn new_namespace_id() -> Result<String, StoreError> {
     }
 }
 
-/// Returns `true` for what [`new_namespace_id`] makes, and the Python library.
+/// Returns `true` if the text has the form of an id from [`new_namespace_id`] or from the Python library.
 pub(super) fn is_namespace_id(text: &str) -> bool {
     let url_safe = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     text.len() == 11 && !text.starts_with('-') && text.bytes().all(url_safe)

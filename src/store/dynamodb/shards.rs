@@ -1,4 +1,4 @@
-//! Buckets of several shards: drawing from several at once, and making more.
+//! Buckets of several shards: transactions on several shards, and splits.
 
 use std::time::Duration;
 
@@ -25,19 +25,21 @@ use crate::{
     telemetry::StoreCall,
 };
 
-/// How often a transaction is sent of whose answer nothing is known.
+/// The number of times that a transaction is sent if its result is unknown.
 const MOST_SENDS: u32 = 4;
 
-/// The longest pause before it is sent again, for each time that it was: ms. It may be under way.
+/// The longest pause before each resend, multiplied by the number of sends so far: ms. The transaction may still be in
+/// progress.
 const PAUSE: u64 = 10;
 
 /// Executes several updates in one transaction.
 ///
-/// Under the same token it is done once however often it is sent: DynamoDB remembers it for ten minutes.
+/// Every send uses the same client request token, so the transaction is executed at most once. DynamoDB remembers the
+/// token for ten minutes.
 pub(super) async fn transact(store: &DynamoDbStore, updates: &[(BucketKey, Update)]) -> Result<bool, StoreError> {
     let actions = updates.iter().map(|(key, update)| action(store, key, encode::update(update)));
     let actions = actions.collect::<Result<Vec<_>, _>>()?;
-    // No other write has that id.
+    // A write id is unique, so it can be the token.
     let token = updates.first().map(|(_, update)| update.id.as_str().to_owned());
     let mut lost = match send(store, StoreCall::Transact, actions.clone(), token.clone()).await {
         Err(error) if error.kind() == StoreErrorKind::Unknown => error,
@@ -48,7 +50,7 @@ pub(super) async fn transact(store: &DynamoDbStore, updates: &[(BucketKey, Updat
         match send(store, StoreCall::Transact, actions.clone(), token.clone()).await {
             Ok(true) => return Ok(true),
             Err(error) if error.kind() == StoreErrorKind::Unknown => lost = error,
-            // This one did nothing, but the first may have, or may still, if it is late.
+            // This send did nothing, but an earlier one may have been executed, or may still be if it arrives late.
             Ok(false) | Err(_) => break,
         }
     }
@@ -78,10 +80,10 @@ pub(super) async fn split(store: &DynamoDbStore, bucket: &BucketKey, split: &Spl
     send(store, StoreCall::Split, actions, None).await
 }
 
-/// Takes half of what a shard holds, and puts it into a new one.
+/// Moves half of a shard's tokens to a new shard.
 ///
-/// Both count from the same refill time and carry the same remainder: refill and remainder divided by
-/// twice as many shards bring, twice, what they would have brought.
+/// Both shards keep the same refill time and the same remainder. The divisor doubles with the shard count, so together
+/// the two shards gain exactly what the old shard would have gained.
 fn halve(
     store: &DynamoDbStore,
     key: &BucketKey,
@@ -99,7 +101,7 @@ fn halve(
         half.require(REFILLED_AT, "=", refilled_at.clone());
     }
     if key.shard == 0 && item.contains_key(EXPIRES_AT) {
-        // It stays: without it, a new bucket would begin beside the other shards.
+        // The first shard must not expire: without it, a request would create a new bucket beside the other shards.
         half.remove(EXPIRES_AT);
     }
     let new_key = BucketKey { shard: key.shard + split.shard_count, ..key.clone() };
@@ -111,10 +113,11 @@ fn halve(
     for limit in item.keys().filter_map(|attribute| limit_of_tokens(attribute)) {
         let held = limit_attribute(limit, Field::Tokens);
         if limit == PRESSURE {
-            // Not divided: every item takes that many writes.
+            // Not divided: every item takes this many writes.
             new.insert(held, number(PRESSURE_CAPACITY));
         } else {
-            // The smaller half: the odd thousandth stays where the larger share of the capacity is.
+            // The new shard gets the smaller half. An odd millitoken stays in the old shard, which has the larger part
+            // of the capacity.
             let tokens = decode::required(item, &held)?.div_euclid(2);
             new.insert(held.clone(), number(tokens));
             if tokens != 0 {
@@ -150,14 +153,14 @@ fn action(store: &DynamoDbStore, key: &BucketKey, expression: Expression) -> Res
     expression.into_action(&store.table, encode::key(&store.namespace, key)).map_err(unbuildable)
 }
 
-/// False where a condition failed. Without a token it gets one of its own.
+/// Sends a transaction. Returns `false` if a condition failed. Without a token, the SDK generates one.
 async fn send(
     store: &DynamoDbStore,
     call: StoreCall,
     actions: Vec<TransactWriteItem>,
     token: Option<String>,
 ) -> Result<bool, StoreError> {
-    // A transaction prepares every write, and then does it.
+    // DynamoDB writes each item of a transaction twice: once to prepare it and once to commit it.
     let least = 2 * actions.len() as u64;
     let request = store.client.transact_write_items().set_transact_items(Some(actions)).set_client_request_token(token);
     let result = request.set_return_consumed_capacity(consumed::wanted()).send().await;

@@ -6,10 +6,10 @@ use aws_sdk_dynamodb::Client;
 
 use crate::model::StackName;
 
-/// The longest that one call may take unless something else is said.
+/// The default timeout of one call.
 pub(super) const CALL_DEADLINE: Duration = Duration::from_secs(10);
 
-/// A stack to be joined or provisioned: its table has the stack's name.
+/// A stack to be joined or provisioned. Its table has the stack's name.
 #[derive(Clone)]
 pub struct Stack {
     client: Client,
@@ -24,34 +24,34 @@ impl fmt::Debug for Stack {
 }
 
 impl Stack {
-    /// The stack `name`, reached through `client`.
+    /// Returns the stack `name`, reached through `client`.
     pub fn new(client: Client, name: StackName) -> Self {
         Self { client, name, call_deadline: CALL_DEADLINE }
     }
 
-    /// The client, with its own retry configuration.
+    /// Returns the client, with its own retry configuration.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// The same with another longest time for one call. Default: 10 s.
+    /// Returns the same stack with another timeout for one call. Default: 10 s.
     #[must_use]
     pub fn with_call_deadline(mut self, deadline: Duration) -> Self {
         self.call_deadline = deadline;
         self
     }
 
-    /// Returns the longest time that one call may take. The client does not keep to it by itself.
+    /// Returns the timeout for one call. The client does not enforce it: the caller has to.
     pub fn call_deadline(&self) -> Duration {
         self.call_deadline
     }
 
-    /// The stack's name.
+    /// Returns the stack's name.
     pub fn name(&self) -> &StackName {
         &self.name
     }
 
-    /// The table's name.
+    /// Returns the table's name.
     pub fn table(&self) -> &str {
         self.name.as_str()
     }

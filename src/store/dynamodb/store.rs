@@ -1,4 +1,4 @@
-//! The store.
+//! The DynamoDB store.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -30,23 +30,23 @@ use crate::{
 
 /// Buckets of one namespace in a DynamoDB table.
 ///
-/// Every call is one request, sent once: an `UpdateItem` or `PutItem` that returns the item
-/// whether its condition held or not (one write unit for items below 1 KiB, two on tables whose
-/// second index projects whole items), or a consistent `GetItem` (one read unit). Only a transaction on several
-/// shards of a bucket is sent again where its answer is lost, under the same token: it is done once.
+/// Every call is one request, sent once: an `UpdateItem` or `PutItem` whose result includes the item even if the
+/// condition failed, or a consistent `GetItem`. A write costs one write unit for items below 1 KiB, and two on tables
+/// whose second index projects whole items. A read costs one read unit. Only a transaction on several shards of a
+/// bucket is sent again if its answer is lost. It carries the same token, so it is executed once.
 #[derive(Clone)]
 pub struct DynamoDbStore {
-    /// For bucket writes and the reads of an acquire: everything is sent once.
+    /// The client for bucket writes and the reads of an acquire, without retries.
     pub(super) client: Client,
-    /// For everything else, with the retries that it came with.
+    /// The client for all other calls, with the retries that the caller configured.
     pub(super) control: Client,
     pub(super) table: String,
     pub(super) namespace: String,
-    /// The namespace was found in the table's registry.
+    /// `true` if the namespace was found in the table's registry.
     pub(super) registered: bool,
-    /// What the answers to both clients tell about the time.
+    /// The store's time, as observed by both clients.
     pub(super) time: Arc<StoreTime>,
-    /// Whom the history names where nobody else is named.
+    /// The name in the history if the caller names nobody.
     pub(super) caller: Option<CallerIdentity>,
 }
 
@@ -57,14 +57,14 @@ impl fmt::Debug for DynamoDbStore {
 }
 
 impl DynamoDbStore {
-    /// The buckets of the namespace with the id `namespace` in `table`. The client's retries are
-    /// switched off for it. [`RateLimiter::open`](crate::RateLimiter::open) does all that.
+    /// Returns the buckets of the namespace with the id `namespace` in `table`, through a copy of the client without
+    /// retries. [`RateLimiter::open`](crate::RateLimiter::open) does this for you.
     pub fn new(client: &Client, table: impl Into<String>, namespace: impl Into<String>) -> Self {
         Self::with_time(client, table, namespace, StoreTime::new(MonotonicClock::new()))
     }
 
-    /// As [`new`](Self::new), with what is known about the store's time: for tests that move the clock
-    /// which it goes by.
+    /// Returns the same store as [`new`](Self::new) with the given `time`. Tests use it to control the clock of the
+    /// store's time.
     pub fn with_time(client: &Client, table: impl Into<String>, namespace: impl Into<String>, time: StoreTime) -> Self {
         let time = Arc::new(time);
         let control = observed(client, &time);
@@ -79,15 +79,15 @@ impl DynamoDbStore {
         }
     }
 
-    /// Names the owner of the credentials in the history where nobody else is named: STS is asked
-    /// once, by the first change of limits or entities.
+    /// Records the owner of the credentials in the history if the caller names nobody. STS is asked once, at the first
+    /// change of limits or entities.
     #[must_use]
     pub fn with_caller_identity(self, config: &SdkConfig) -> Self {
         self.with_caller(CallerIdentity::new(config))
     }
 
-    /// Limits how long one call for stored limits, entities, namespaces, history or usage may take, with its retries.
-    /// Default: 10 s, or what the client's own configuration says. Calls for buckets have the limiter's
+    /// Sets the timeout of one call for stored limits, entities, namespaces, history or usage, retries included.
+    /// Default: the timeout in the client's own configuration, or 10 s. Calls for buckets have the limiter's
     /// [`store_deadline`](crate::limiter::Builder::store_deadline).
     #[must_use]
     pub fn with_call_deadline(mut self, deadline: Duration) -> Self {
@@ -189,7 +189,7 @@ fn refused(
     Ok(Outcome::Refused(state))
 }
 
-/// What the item that was put looks like: `PutItem` does not return it.
+/// Returns the state of the item that was put, because `PutItem` does not return it.
 fn created(bucket: &BucketKey, create: &Create) -> Result<BucketState, StoreError> {
     let mut state = BucketState::new(create.now);
     state.own_anchor = Some(create.now);
@@ -221,8 +221,8 @@ fn created(bucket: &BucketKey, create: &Create) -> Result<BucketState, StoreErro
     Ok(state)
 }
 
-/// The write has landed, and what it says about the bucket makes no sense: to take it as not done would
-/// charge, or give back, twice.
+/// Turns a decoding error into [`Unknown`](StoreErrorKind::Unknown). The write was done, but the item cannot be read.
+/// If it counted as not done, its repeat would charge or refund twice.
 fn unreadable(error: StoreError) -> StoreError {
     StoreError::new(StoreErrorKind::Unknown, format!("the write was done, but {error}")).with_source(error)
 }

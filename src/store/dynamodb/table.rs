@@ -1,4 +1,4 @@
-//! The table's definition, and its creation.
+//! Defines and creates the table.
 
 use std::time::Duration;
 
@@ -25,10 +25,10 @@ use crate::{
     telemetry,
 };
 
-/// How long a new table may take to become usable, the deletion of an old one included.
+/// The longest wait until a new table is usable, including the deletion of an old one.
 const USABLE_WITHIN: Duration = Duration::from_secs(120);
 
-/// Makes the table exist, and waits until it can be used. One that is being deleted is made anew when it is gone.
+/// Creates the table and waits until it is usable. If an old table is being deleted, it is created again afterwards.
 pub(super) async fn create(stack: &Stack, options: CreateTable) -> Result<(), StackError> {
     let waiting = Waiting { stack, begun: Instant::now() };
     loop {
@@ -39,7 +39,7 @@ pub(super) async fn create(stack: &Stack, options: CreateTable) -> Result<(), St
     }
 }
 
-/// Asks for the table. False if there is one, in whatever state.
+/// Sends the create call. Returns `false` if the table exists in any state.
 async fn try_create(stack: &Stack, options: CreateTable) -> Result<bool, StackError> {
     const ACTION: &str = "creating the table";
     let stream = StreamSpecification::builder()
@@ -59,21 +59,21 @@ async fn try_create(stack: &Stack, options: CreateTable) -> Result<bool, StackEr
         .send();
     match in_time(stack, ACTION, call).await? {
         Ok(_) => Ok(true),
-        // Somebody else is faster, or it is being deleted.
+        // Another process was faster, or the table is being deleted.
         Err(error) if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) => Ok(false),
         Err(error) => Err(call_failed(ACTION)(store_error(error))),
     }
 }
 
-/// The wait for a table that is not ready.
+/// Waits for a table that is not ready.
 struct Waiting<'a> {
     stack: &'a Stack,
     begun: Instant,
 }
 
 impl Waiting<'_> {
-    /// Asks again and again, more patiently each time: the SDK's own waiter asks every 20 seconds. False if the table is
-    /// gone. `ours`: it was created just now, and is perhaps not visible everywhere yet.
+    /// Polls the table until it is usable, with growing pauses. (The SDK's own waiter polls every 20 seconds.) Returns
+    /// `false` if the table is gone. `ours` means that this process has just created it: it may not be visible yet.
     async fn until_usable(&self, ours: bool) -> Result<bool, StackError> {
         const ACTION: &str = "describing the table";
         let (table, mut pause) = (self.stack.table(), Duration::from_millis(100));
@@ -97,10 +97,10 @@ impl Waiting<'_> {
                 waited: self.begun.elapsed(),
             };
             match &status {
-                // Being changed, it can be used.
+                // A table that is being updated can be used.
                 Some(TableStatus::Active | TableStatus::Updating) => return Ok(true),
                 None | Some(TableStatus::Creating | TableStatus::Deleting) => {}
-                // Nothing that goes on by itself.
+                // These states do not change by themselves.
                 Some(_) => return Err(unready(name)),
             }
             if name != last {
@@ -116,7 +116,7 @@ impl Waiting<'_> {
     }
 }
 
-/// The answer to a call, unless it takes longer than the stack's calls may.
+/// Returns the answer to a call, or an error after the stack's call timeout.
 async fn in_time<T, E>(
     stack: &Stack,
     action: &'static str,
@@ -138,7 +138,7 @@ async fn switch_expiry_on(stack: &Stack) -> Result<(), StackError> {
         stack.client().update_time_to_live().table_name(stack.table()).time_to_live_specification(specification).send();
     match in_time(stack, ACTION, call).await? {
         Ok(_) => Ok(()),
-        // On already, or being switched by somebody else.
+        // It is already enabled, or another process is enabling it.
         Err(SdkError::ServiceError(error))
             if matches!(error.err().code(), Some("ValidationException" | "ResourceInUseException")) =>
         {

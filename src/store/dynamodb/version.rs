@@ -1,4 +1,4 @@
-//! The version record as an item.
+//! Encodes and decodes the version record.
 
 use std::collections::HashMap;
 
@@ -21,7 +21,7 @@ const UPDATED_AT: &str = "updated_at";
 const UPDATED_BY: &str = "updated_by";
 
 pub(super) fn decode(item: &Item) -> VersionRecord {
-    // What has another type is no version.
+    // A value of another type is not a version.
     let version = |attribute: &str| match item.get(attribute) {
         None | Some(AttributeValue::Null(_)) => None,
         Some(AttributeValue::S(text)) => Some(text.clone()),

@@ -1,4 +1,4 @@
-//! A bounded map of buckets that forgets only what changes no decision.
+//! A bounded map of buckets that forgets only buckets whose loss changes no decision.
 
 use std::{
     hash::{BuildHasher, Hash, Hasher},
@@ -24,42 +24,42 @@ use crate::{
     telemetry::{self, MemoryFull},
 };
 
-/// Locks to spread over, at least: a power of two.
+/// The minimum number of parts, each with its own lock: a power of two.
 const PARTS: usize = 64;
 
-/// The most buckets behind one lock, about: it bounds what growing a part's table costs at once,
-/// and what keys that collide on purpose could.
+/// The approximate maximum number of buckets in a part. It bounds the cost of growing a part's table, and the cost of
+/// keys that are made to collide.
 const PART: usize = 8192;
 
 #[derive(Debug)]
 pub(super) struct Buckets {
-    /// A power of two of them.
+    /// The number of parts is a power of two.
     parts: Box<[Part]>,
-    /// Keys come from requests, so the seed is the operating system's randomness. A hash never
-    /// leaves the process, and keys that collided all the same would meet no more than the
-    /// buckets of one part: the speed of a cryptographic hash is not worth its price here.
+    /// The hash function, seeded by the operating system's randomness, because keys come from requests. A hash never
+    /// leaves the process, and colliding keys would share only the buckets of one part. Therefore a fast hash is
+    /// preferred to a cryptographic one.
     hasher: SeedableRandomState,
-    /// The most buckets of a part.
+    /// The maximum number of buckets in a part.
     most: usize,
     when_full: Setting,
 }
 
-/// One part of the map. Locks are taken in the order table, entry, recent.
+/// One part of the map. Locks are taken in this order: table, entry, recent.
 ///
-/// Aligned, so that what a look-up reads of it stands in one cache line.
+/// Aligned so that a look-up reads only one cache line of it.
 #[derive(Debug, Default)]
 #[repr(C, align(64))]
 struct Part {
     table: Mutex<Table>,
     recent: Recent,
-    /// `true` if the part was ever full, so that it is known what can be forgotten.
+    /// `true` if the part was ever full. From then on it keeps track of the buckets that can be forgotten.
     crowded: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct Table {
     entries: HashTable<Arc<Entry>>,
-    /// Boxed: most parts are not crowded.
+    /// Boxed, because most parts never become full.
     crowd: Option<Box<Crowd>>,
 }
 
@@ -75,19 +75,19 @@ fn signed(count: usize) -> i64 {
 }
 
 impl Part {
-    /// Locked, for as long as a look-up takes.
+    /// Locks the table. Callers hold the lock only for a look-up.
     #[inline]
     fn lock(&self) -> MutexGuard<'_, Table> {
-        // What panicked left it between two whole maps: go on with it.
+        // After a panic the table is still consistent, so the poison flag is ignored.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Buckets {
-    /// At most about `most` buckets.
+    /// Returns an empty map for about `most` buckets.
     pub(super) fn new(most: usize) -> Self {
         let parts = (most / PART).max(PARTS).next_power_of_two();
-        // Without randomness of the system's there is still that of the process's addresses.
+        // Without randomness from the operating system, a weaker seed: `fastrand` uses the time and the thread id.
         let seed = getrandom::u64().unwrap_or_else(|_| fastrand::u64(..));
         let most = most.div_ceil(parts).max(1);
         telemetry::memory_room(signed(parts * most));
@@ -103,20 +103,20 @@ impl Buckets {
         &self.when_full
     }
 
-    /// How many entries there can be.
+    /// Returns the maximum number of entries.
     pub(super) fn capacity(&self) -> usize {
         self.parts.len() * self.most
     }
 
-    /// The entry of a key.
+    /// Returns the entry of a key.
     #[inline]
     pub(super) fn find(&self, key: Wanted<'_>) -> Option<Arc<Entry>> {
         let hash = self.hash_of(key);
         self.part(hash).lock().entries.find(hash, |entry| key == **entry).cloned()
     }
 
-    /// The entry of a key, which is made where there is none; `None` where the store is full, and
-    /// nothing can be forgotten at `now` (epoch ms) that its rule allows.
+    /// Returns the entry of a key, which is created if there is none. `None` if the part is full and the rule allows it
+    /// to forget none of its entries at `now` (epoch ms).
     pub(super) fn claim(&self, key: &BucketKey, home: &Arc<Home>, limits: &Limits, now: i64) -> Option<Arc<Entry>> {
         let wanted = Wanted::from(key.parts());
         let hash = self.hash_of(wanted);
@@ -132,7 +132,7 @@ impl Buckets {
         let entry = Arc::new(Entry::new(key.entity.clone(), key.shard, kin));
         let Table { entries, crowd } = &mut *table;
         if let Some(crowd) = crowd {
-            // Never mint: the key may have used the bucket that new keys share.
+            // The key may have used the overflow bucket. It gets a copy of that bucket, so that it gains no tokens.
             if let Some(shared) = crowd.overflow.find(&key.resource) {
                 let shared = shared.lock();
                 entry.lock().bucket = shared.bucket.clone().filter(|_| shared.full_at() > now);
@@ -147,7 +147,7 @@ impl Buckets {
         Some(entry)
     }
 
-    /// Returns the bucket that new keys of the key's resource share, which is made if there is none.
+    /// Returns the overflow bucket of the key's resource, which is created if there is none.
     pub(super) fn claim_overflow(
         &self,
         key: &BucketKey,
@@ -164,18 +164,18 @@ impl Buckets {
         part.lock().crowd.as_mut()?.overflow.claim(&key.resource, make, used)
     }
 
-    /// Returns the bucket that the key would share, if it has none of its own.
+    /// Returns the overflow bucket of the key's resource.
     pub(super) fn find_overflow(&self, key: &BucketKey) -> Option<Arc<Entry>> {
         let part = self.part(self.hash_of(Wanted::from(key.parts())));
         part.lock().crowd.as_ref()?.overflow.find(&key.resource).cloned()
     }
 
-    /// What buckets beside this one have in common with it.
+    /// Returns the cache of shapes that the entry's part shares.
     pub(super) fn recent(&self, entry: &Entry) -> &Recent {
         &self.part(self.hash(entry)).recent
     }
 
-    /// Notes that an entry may be full earlier than was known.
+    /// Notes that an entry may be full earlier than expected.
     pub(super) fn hurry(&self, entry: &Entry) {
         let part = self.part(self.hash(entry));
         if !part.crowded.load(Ordering::Relaxed) {
@@ -190,12 +190,12 @@ impl Buckets {
         }
     }
 
-    /// How many entries there are.
+    /// Returns the number of entries.
     pub(super) fn len(&self) -> usize {
         self.parts.iter().map(|part| part.lock().entries.len()).sum()
     }
 
-    /// Removes the buckets of an entity, and counts them. Looks at every bucket.
+    /// Removes the buckets of an entity and returns their number. Looks at every bucket.
     pub(super) fn remove_of(&self, entity: &EntityId) -> usize {
         let mut removed = 0;
         for part in &self.parts {
@@ -208,7 +208,7 @@ impl Buckets {
                     return true;
                 }
                 removed += usize::from(entry.lock().bucket.take().is_some());
-                // Who holds the entry goes on with it: a new bucket, where it needs one.
+                // A lease or handle that holds the entry keeps using it, and creates a new bucket in it if needed.
                 let is_held = Arc::strong_count(entry) > 1;
                 if is_held {
                     held.push(entry.clone());
@@ -224,7 +224,7 @@ impl Buckets {
         removed
     }
 
-    /// The buckets whose keys are wanted. Looks at every bucket.
+    /// Returns the buckets whose keys match. Looks at every bucket.
     pub(super) fn list(&self, wanted: impl Fn(KeyParts<'_>) -> bool) -> Vec<(BucketKey, BucketState)> {
         let mut rows = Vec::new();
         for part in &self.parts {
@@ -238,13 +238,14 @@ impl Buckets {
         rows
     }
 
-    /// Forgets a bucket that can be.
+    /// Forgets one bucket, if the rule allows it.
     fn forget_one(&self, part: &Part, table: &mut Table, now: i64) -> Option<()> {
         let Table { entries, crowd } = table;
         let crowd = crowd.get_or_insert_with(|| {
-            // Before the entries are looked at: whoever changes one afterwards tells.
+            // Set before the entries are read, so that every later change of an entry is reported.
             part.crowded.store(true, Ordering::Relaxed);
-            // From now on an entry goes for each that comes: there is room for what they leave behind.
+            // From now on, every new entry replaces another one: the table needs room for the holes that removals
+            // leave.
             fill_anew(entries, self.most, |entry| self.hash(entry));
             Box::new(Crowd::new(entries.iter(), self.most))
         });
@@ -270,7 +271,7 @@ impl Buckets {
         self.hash_of(Wanted::from(entry.key()))
     }
 
-    /// What `hash_one` does, which is not done in place.
+    /// Hashes a key as `hash_one` does, which is not inlined.
     #[expect(clippy::manual_hash_one, reason = "a tenth of an acquire")]
     #[inline(always)]
     fn hash_of(&self, key: Wanted<'_>) -> u64 {
@@ -281,9 +282,9 @@ impl Buckets {
 
     #[inline]
     fn part(&self, hash: u64) -> &Part {
-        // The table goes by the lowest and the highest bits: the middle ones are left.
+        // The hash table uses the lowest and the highest bits, so the part is chosen by the middle bits.
         let middle = usize::try_from((hash >> 32) & 0xff_ffff).unwrap_or(0);
-        // A power of two: the mask picks one.
+        // The number of parts is a power of two, so a mask selects one.
         &self.parts[middle & (self.parts.len() - 1)]
     }
 }

@@ -1,9 +1,8 @@
-//! Which buckets of a full store can be forgotten: those that are full again and that nobody holds.
+//! Finds the buckets of a full store that can be forgotten: they are full again, and nobody holds them.
 //!
-//! Every bucket has a time before which it cannot be full. They are looked at in that order: where
-//! the earliest lies ahead, nothing can be forgotten. A bucket that was due and is not full was
-//! spent from since, so each look in vain is paid for by a spend, and a flood of new keys costs no
-//! scan.
+//! Every bucket has a time before which it cannot be full. A queue orders the buckets by this time. If the earliest
+//! time is in the future, nothing can be forgotten. If a bucket is due but not full, tokens were spent from it in the
+//! meantime. So each unsuccessful check is paid for by a spend, and a flood of new keys never causes a scan.
 
 use std::{
     cmp::Ordering,
@@ -13,10 +12,10 @@ use std::{
 
 use super::{entry::Entry, holes::room, overflow::Overflow};
 
-/// How many of the full buckets that somebody holds are looked at for a new key.
+/// The maximum number of full but held buckets that are checked for one new key.
 const GLANCE: usize = 16;
 
-/// The time that stands for: full when last looked at, but held by somebody.
+/// The `due` time of an entry that was full at its last check but was held.
 const HELD: i64 = i64::MIN + 1;
 
 #[derive(Debug)]
@@ -24,12 +23,12 @@ pub(super) struct Crowd {
     queue: BinaryHeap<Due>,
     held: VecDeque<Weak<Entry>>,
     pub(super) overflow: Overflow<Entry>,
-    /// The most that the queue and the held ones hold.
+    /// The maximum length of the queue and the held list together.
     room: usize,
 }
 
-/// A look at an entry that is due at a time (epoch ms). It counts if the entry says so too: later
-/// ones took the place of the others.
+/// A check of an entry at a time (epoch ms). It is valid only if the entry's `due` is the same time: a later check
+/// replaces an earlier one.
 #[derive(Debug)]
 struct Due {
     at: i64,
@@ -37,7 +36,7 @@ struct Due {
 }
 
 impl Crowd {
-    /// All entries of a part of the store, which has room for `most`.
+    /// Returns a queue of all `entries` of a part, which has room for `most`.
     pub(super) fn new<'a>(entries: impl Iterator<Item = &'a Arc<Entry>>, most: usize) -> Self {
         let room = room(most);
         let mut queue = Vec::with_capacity(room);
@@ -45,12 +44,12 @@ impl Crowd {
         Self { queue: queue.into(), held: VecDeque::new(), overflow: Overflow::default(), room }
     }
 
-    /// Adds a new entry, for which another one was forgotten.
+    /// Adds a new entry.
     pub(super) fn add(&mut self, entry: &Arc<Entry>) {
         self.queue.push(look(entry));
     }
 
-    /// Notes that an entry may be full earlier than was known.
+    /// Notes that an entry may be full earlier than expected.
     pub(super) fn hurry(&mut self, entry: &Arc<Entry>) {
         let mut slot = entry.lock();
         let full_at = slot.full_at();
@@ -60,19 +59,19 @@ impl Crowd {
         }
     }
 
-    /// Returns `true` if too many looks have been replaced by others, or are at what is gone: it is time to begin anew.
+    /// Returns `true` if too many checks are outdated or belong to removed entries. Then the queue must be rebuilt.
     pub(super) fn is_untidy(&self) -> bool {
         self.queue.len() + self.held.len() >= self.room
     }
 
-    /// Looks at all entries anew.
+    /// Rebuilds the queue from all entries.
     pub(super) fn begin_anew<'a>(&mut self, entries: impl Iterator<Item = &'a Arc<Entry>>, most: usize) {
         let overflow = std::mem::take(&mut self.overflow);
         *self = Self { overflow, ..Self::new(entries, most) };
     }
 
-    /// Returns the entry that will be full first, if nothing can be forgotten. Nobody holds it. Each look in vain is
-    /// paid for by a spend, or is one of few at entries that somebody holds.
+    /// Returns the entry that will be full first and that nobody holds. Each unsuccessful check is paid for by a spend,
+    /// or is one of few checks of held entries.
     pub(super) fn fullest(&mut self) -> Option<Arc<Entry>> {
         let mut held = Vec::new();
         let mut found = None;
@@ -96,8 +95,8 @@ impl Crowd {
         found
     }
 
-    /// An entry that can be forgotten at `now` (epoch ms). Nobody else must get hold of an entry
-    /// meanwhile.
+    /// Returns an entry that can be forgotten at `now` (epoch ms). The part must stay locked, so that nobody else
+    /// obtains the entry in the meantime.
     pub(super) fn forgettable(&mut self, now: i64) -> Option<Arc<Entry>> {
         for _ in 0..GLANCE.min(self.held.len()) {
             let weak = self.held.pop_front()?;
@@ -127,10 +126,10 @@ impl Crowd {
     }
 }
 
-/// The next look at an entry: when it will be full.
+/// Returns the next check of an entry, at the time when it will be full.
 fn look(entry: &Arc<Entry>) -> Due {
     let mut slot = entry.lock();
-    // A time that no entry in the queue has: that of those which are held.
+    // Never `HELD`, which marks entries that are not in the queue.
     slot.due = slot.full_at().max(HELD + 1);
     Due { at: slot.due, entry: Arc::downgrade(entry) }
 }
@@ -139,13 +138,13 @@ fn is_full(entry: &Entry, now: i64) -> bool {
     entry.lock().full_at() <= now
 }
 
-/// Returns `true` if anybody holds the entry beside the store and the caller.
+/// Returns `true` if anybody except the store and the caller holds the entry.
 fn is_held(entry: &Arc<Entry>) -> bool {
     Arc::strong_count(entry) > 2
 }
 
 impl Ord for Due {
-    // The earliest is the greatest: the heap gives it first.
+    // The earliest time compares as the greatest, because `BinaryHeap` is a max-heap.
     fn cmp(&self, other: &Self) -> Ordering {
         other.at.cmp(&self.at)
     }

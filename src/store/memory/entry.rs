@@ -1,4 +1,4 @@
-//! One bucket in memory, which leases and handles may hold.
+//! One bucket in memory, which leases and handles can hold.
 
 use std::{
     hash::{Hash, Hasher},
@@ -11,10 +11,9 @@ use super::{
 };
 use crate::model::{EntityId, KeyParts, Limits};
 
-/// A bucket's place in memory. It stays in the store while anybody holds it, so whoever does needs
-/// no look-up.
+/// A bucket's slot in memory. It stays in the store while anybody holds it, so a holder needs no look-up.
 #[derive(Debug)]
-// In this order: what a request reads and writes stands in two cache lines.
+// In this order, the fields that a request reads and writes fit into two cache lines.
 #[repr(C)]
 pub(crate) struct Entry {
     entity: EntityId,
@@ -23,18 +22,18 @@ pub(crate) struct Entry {
     shard: u32,
 }
 
-/// What an entry's lock protects.
+/// The part of an entry that its lock protects.
 #[derive(Debug)]
 pub(super) struct Slot {
-    /// `None`: there is no bucket, which is as good as a full one.
+    /// `None` if there is no bucket, which is the same as a full one.
     pub(super) bucket: Option<State>,
-    /// When a crowded store looks whether it can be forgotten: epoch ms, never after it is full.
+    /// The time at which a full store checks if the entry can be forgotten: epoch ms, never after it is full.
     pub(super) due: i64,
 }
 
 impl Slot {
-    /// When the bucket is full, if nobody takes tokens from now on: epoch ms. Forgetting it then
-    /// changes no decision: a new one would be just the same.
+    /// Returns the time at which the bucket is full if nobody takes tokens from now on: epoch ms. Forgetting it then
+    /// changes no decision, because a new bucket would be the same.
     pub(super) fn full_at(&self) -> i64 {
         self.bucket.as_ref().map_or(i64::MIN, State::full_at)
     }
@@ -50,28 +49,28 @@ impl Entry {
         KeyParts { entity: &self.entity, resource: &self.kin.resource, shard: self.shard }
     }
 
-    /// The home of the limiter that made it.
+    /// Returns the home of the limiter that created the entry.
     #[inline]
     pub(crate) fn home(&self) -> &Arc<Home> {
         &self.kin.home
     }
 
-    /// The limits that it was made with; those of the bucket may be others by now.
+    /// Returns the limits with which the entry was created. The limits of the bucket may differ by now.
     #[inline]
     pub(crate) fn limits(&self) -> &Limits {
         &self.kin.limits
     }
 
-    /// Locked, for arithmetic only. The store's own locks are taken before, never after.
+    /// Locks the slot, for arithmetic only. The store's own locks are taken before it, never after.
     #[inline]
     pub(super) fn lock(&self) -> MutexGuard<'_, Slot> {
-        // What panicked left it between two whole values: go on with it.
+        // After a panic the value is still consistent, so the poison flag is ignored.
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A key by its parts, to look it up without making one. Bytes, because who has them need not know that
-/// they are text.
+/// The borrowed parts of a key, for a look-up without building a key. Bytes, so that the caller need not check that
+/// they are valid text.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'a> {
     pub(super) entity: &'a [u8],
@@ -88,7 +87,7 @@ impl<'a> From<KeyParts<'a>> for Wanted<'a> {
 impl Hash for Wanted<'_> {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // Without what tells where a text ends: keys that meet for it are few, and compared.
+        // The end of each text is not hashed. Few keys collide because of that, and they are compared.
         state.write(self.entity);
         state.write(self.resource);
         if self.shard != 0 {
@@ -105,8 +104,8 @@ impl PartialEq<Entry> for Wanted<'_> {
     }
 }
 
-/// Returns `true` if two short texts are the same, by words that overlap where the length is no multiple of theirs: the
-/// C library's comparison, which is called for slices, takes as long as the rest of a look-up.
+/// Returns `true` if two short texts are equal. Compares words; the last one overlaps if the length is not a multiple
+/// of the word size. The C library's comparison, which slices use, takes as long as the rest of a look-up.
 #[inline]
 fn same(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {

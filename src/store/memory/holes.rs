@@ -1,25 +1,25 @@
-//! What entries leave behind that were removed from a hash table.
+//! Room for the holes (tombstones) that removed entries leave in a hash table.
 //!
-//! A slot that was in use is not as good as a new one: whoever looks for another key must go on behind it.
-//! Such holes use up a table's room, and a table without room is doubled where more than half of it is in use.
-//! One that forgets an entry for each that comes would pay for its holes with twice its memory, for good.
+//! A slot that was in use cannot always be reused: probes for other keys must continue behind it. Such holes use up the
+//! room of a table, and a table without room doubles if more than half of it is in use. In a full store every new entry
+//! replaces another one, so the holes would double its memory for good.
 
 use hashbrown::HashTable;
 
-/// The room of a table of at most so many entries: holes have an eighth of it. So each entry of a table that is
-/// filled anew is paid for by an eighth of an insertion at least.
+/// Returns the room of a table for at most `most` entries. An eighth of it is for holes. So the cost of rebuilding the
+/// table is spread over at least an eighth as many insertions as it has entries.
 pub(super) fn room(most: usize) -> usize {
     most.saturating_add(most / 8).saturating_add(1)
 }
 
-/// Makes room for one more entry in a table of at most `most`, which stays as large as these need.
+/// Makes room for one more entry in a table of at most `most` entries, without growing it further.
 pub(super) fn make_room<T>(table: &mut HashTable<T>, most: usize, hash: impl Fn(&T) -> u64) {
     if table.len() >= table.capacity() {
         fill_anew(table, most, hash);
     }
 }
 
-/// Fills a table of at most `most` entries anew, without holes.
+/// Rebuilds a table of at most `most` entries, without holes.
 pub(super) fn fill_anew<T>(table: &mut HashTable<T>, most: usize, hash: impl Fn(&T) -> u64) {
     let full = std::mem::replace(table, HashTable::with_capacity(room(most)));
     for entry in full {

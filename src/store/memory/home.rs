@@ -1,4 +1,4 @@
-//! What decides about a bucket beside the bucket: the time, and whether anything is stored.
+//! The context of a bucket's decisions: the clock, and the stored limits and entities.
 
 use std::sync::{Arc, LazyLock, Weak};
 
@@ -9,23 +9,23 @@ use crate::{
     store::{LookUp, Waiters},
 };
 
-/// A store's buckets under one clock. Every bucket knows the home of the limiter that made it, so who
-/// has the bucket needs no hold on the limiter: counting one more reference would cost as much as
-/// deciding does.
+/// The context of a store's buckets under one clock. Every bucket refers to the home of the limiter that created it, so
+/// the holder of a bucket needs no reference to the limiter: counting one more reference would cost as much as the
+/// decision.
 #[derive(Debug)]
 pub(crate) struct Home {
     time: Time,
     tables: Arc<Tables>,
-    /// Who waits for capacity: of all clocks, because they wait for the same buckets.
+    /// The waiters for capacity. All clocks share them, because they wait for the same buckets.
     waiters: Arc<Waiters>,
-    /// Not held: the buckets hold it.
+    /// Weak, because the buckets hold the home.
     buckets: Weak<Buckets>,
 }
 
-/// Where the time comes from.
+/// The source of the time.
 #[derive(Debug)]
 enum Time {
-    /// From one clock for all, read without a call through a table: limiters may share a store.
+    /// One clock for all limiters, because they may share a store. Read without a virtual call.
     Own,
     Given(Arc<dyn Clock>),
 }
@@ -38,13 +38,13 @@ impl Home {
         Arc::new(Self { time: Time::Own, tables, waiters: Arc::default(), buckets })
     }
 
-    /// The same under another clock.
+    /// Returns the same home with another clock.
     pub(super) fn under(&self, clock: Arc<dyn Clock>) -> Arc<Self> {
         let (tables, waiters, buckets) = (self.tables.clone(), self.waiters.clone(), self.buckets.clone());
         Arc::new(Self { time: Time::Given(clock), tables, waiters, buckets })
     }
 
-    /// Epoch ms.
+    /// Returns the time, epoch ms.
     #[inline]
     pub(crate) fn now(&self) -> i64 {
         match &self.time {
@@ -60,7 +60,7 @@ impl Home {
         }
     }
 
-    /// Who waits for capacity.
+    /// Returns the waiters for capacity.
     pub(crate) fn waiters(&self) -> &Arc<Waiters> {
         &self.waiters
     }
@@ -71,18 +71,18 @@ impl Home {
         !self.tables.is_empty()
     }
 
-    /// An entity and the configs of several scopes, without awaiting.
+    /// Returns an entity and the configs of several scopes, without awaiting.
     pub(crate) fn look_up_now(&self, entity: Option<&EntityId>, scopes: &[ConfigScope]) -> LookUp {
         self.tables.look_up(entity, scopes)
     }
 
-    /// The store; `None` where nobody has it any more.
+    /// Returns the store; `None` if it was dropped.
     pub(crate) fn store(self: &Arc<Self>) -> Option<MemoryStore> {
         Some(MemoryStore { buckets: self.buckets.upgrade()?, tables: self.tables.clone(), home: self.clone() })
     }
 
-    /// Does something with what buckets beside this one have in common with it: of a store that is gone,
-    /// there is nothing.
+    /// Calls `work` with the cache of shapes that the entry's part shares, or with an empty one if the store was
+    /// dropped.
     pub(super) fn with_recent<T>(&self, entry: &Entry, work: impl FnOnce(&Recent) -> T) -> T {
         match self.buckets.upgrade() {
             Some(buckets) => work(buckets.recent(entry)),
@@ -90,7 +90,7 @@ impl Home {
         }
     }
 
-    /// Notes that an entry may be full earlier than was known.
+    /// Notes that an entry may be full earlier than expected.
     pub(super) fn hurry(&self, entry: &Entry) {
         if let Some(buckets) = self.buckets.upgrade() {
             buckets.hurry(entry);
@@ -98,11 +98,11 @@ impl Home {
     }
 }
 
-/// What a bucket was made with, kept once for all that were made alike.
+/// The values with which a bucket was created, shared by all buckets with the same values.
 #[derive(Debug)]
 pub(super) struct Kin {
     pub(super) home: Arc<Home>,
     pub(super) resource: Resource,
-    /// What its first request brought: mostly every request brings the same.
+    /// The limits of the first request for the bucket. Usually every request has the same.
     pub(super) limits: Limits,
 }

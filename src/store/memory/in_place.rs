@@ -1,4 +1,5 @@
-//! Decisions under the bucket's lock: no await, no write to plan, no allocation for a grant.
+//! Decisions under the bucket's lock: without awaiting, without planning a write, and without an allocation for a
+//! grant.
 
 use std::sync::Arc;
 
@@ -19,27 +20,27 @@ use crate::{
     telemetry::{self, MemoryFull},
 };
 
-/// What is asked of one limit: told what is left, once it is granted.
+/// An amount that is requested from one limit, and the receiver of the level after a grant.
 pub(crate) trait Spend {
-    /// Millitokens asked for.
+    /// Returns the requested amount, millitokens.
     fn amount(&self) -> i64;
 
-    /// Notes the millitokens that are left.
+    /// Receives the millitokens that are left.
     fn leave(&mut self, left: i64);
 }
 
 impl MemoryStore {
-    /// The entry of a bucket, if there is one.
+    /// Returns the entry of a bucket, if there is one.
     #[inline]
     pub(crate) fn find(&self, entity: impl AsRef<[u8]>, resource: impl AsRef<[u8]>) -> Option<Arc<Entry>> {
         let (entity, resource) = (entity.as_ref(), resource.as_ref());
         self.buckets.find(Wanted { entity, resource, shard: 0 })
     }
 
-    /// The entry of a bucket, whether or not there is one: a new one is made at `home`, with `limits`.
+    /// Returns the entry of a bucket. If there is none, a new one is created at `home` with `limits`.
     ///
     /// # Errors
-    /// There is no room for another bucket.
+    /// The store is full.
     pub(crate) fn claim(
         &self,
         key: &BucketKey,
@@ -50,7 +51,7 @@ impl MemoryStore {
         self.buckets.claim(key, home, limits, now).ok_or_else(full)
     }
 
-    /// The entry of a bucket as [`claim`](Self::claim), or the one that new keys share.
+    /// Returns the entry of a bucket as [`claim`](Self::claim) does, or the overflow bucket that new keys share.
     ///
     /// # Errors
     /// As [`claim`](Self::claim).
@@ -69,17 +70,17 @@ impl MemoryStore {
         })
     }
 
-    /// The entry of a bucket, if there is one, or the one that its key would share.
+    /// Returns the entry of a bucket, if there is one, or the overflow bucket that its key would share.
     pub(crate) fn find_or_shared(&self, key: &BucketKey) -> Option<Arc<Entry>> {
         self.buckets.find(key.parts().into()).or_else(|| self.buckets.find_overflow(key))
     }
 }
 
 impl Entry {
-    /// Makes `spends` (in the order of `limits`) all or nothing.
+    /// Takes all `spends` (in the order of `limits`) or none.
     ///
     /// # Errors
-    /// Where all limits stand, of which one is short.
+    /// The status of every limit, if one limit has too few tokens.
     #[inline]
     pub(crate) fn spend(
         &self,
@@ -102,7 +103,7 @@ impl Entry {
         self.spend_all_first(home, limits, spends, now)
     }
 
-    /// As [`spend`](Self::spend), of a bucket that is new or has other limits.
+    /// Does the same as [`spend`](Self::spend) for a bucket that is new or has other limits.
     #[cold]
     fn spend_all_first(
         &self,
@@ -124,10 +125,10 @@ impl Entry {
         result
     }
 
-    /// As [`spend`](Self::spend), of one limit: millitokens that are left, or the denial. `None` where
-    /// there are several limits, or something is stored.
+    /// Takes `amount` from the only limit, as [`spend`](Self::spend). Returns the millitokens that are left, or the
+    /// denial. `None` if there are several limits or if the store has records.
     ///
-    /// Not inlined: its answer fits into registers, and what asks stays small.
+    /// Not inlined: the result fits into registers, and the caller stays small.
     #[inline(never)]
     pub(crate) fn spend_one(&self, home: &Home, limits: &Limits, amount: i64) -> Option<Result<i64, Box<Denied>>> {
         if limits.len() != 1 || home.has_records() {
@@ -147,7 +148,8 @@ impl Entry {
         Some(self.spend_again(home, limits, amount, now))
     }
 
-    /// As [`spend_one`](Self::spend_one), of a bucket that is new, has other limits or is short.
+    /// Does the same as [`spend_one`](Self::spend_one) for a bucket that is new, has other limits or has too few
+    /// tokens.
     #[cold]
     fn spend_again(&self, home: &Home, limits: &Limits, amount: i64, now: i64) -> Result<i64, Box<Denied>> {
         let mut slot = self.lock();
@@ -161,18 +163,18 @@ impl Entry {
         result.map_err(|statuses| self.denied(statuses))
     }
 
-    /// The denial of a request, with where its limits stand.
+    /// Returns the denial of a request, with the status of its limits.
     #[cold]
     pub(crate) fn denied(&self, statuses: Vec<LimitStatus>) -> Box<Denied> {
         let KeyParts { entity, resource, .. } = self.key();
         Box::new(Denied::new(entity.clone(), resource.clone(), statuses))
     }
 
-    /// Makes `spends` (in the order of `limits`) all or nothing, and may owe up to `debts` then, for a request that
-    /// waits until that is refilled. Returns when that is: epoch ms, 0 if nothing is owed.
+    /// Takes all `spends` (in the order of `limits`) or none, and may leave debts of up to `debts`, for a request that
+    /// waits until its debt is refilled. Returns the time at which the debt is refilled: epoch ms, 0 if there is none.
     ///
     /// # Errors
-    /// Where all limits stand, if one of them would owe more.
+    /// The status of every limit, if one of them would owe more.
     pub(crate) fn reserve(
         &self,
         home: &Home,
@@ -192,8 +194,8 @@ impl Entry {
         result
     }
 
-    /// Settles differences (millitokens, in the order of the limits): positive takes more and may
-    /// drive the bucket negative, negative gives back and stops at the capacity.
+    /// Settles differences (millitokens, in the order of the limits). A positive difference takes more and may make the
+    /// level negative. A negative difference gives back, up to the capacity.
     pub(crate) fn settle(&self, home: &Home, limits: &Limits, differences: &[i64], now: i64) {
         let mut slot = self.lock();
         match &mut slot.bucket {
@@ -201,7 +203,7 @@ impl Entry {
                 state.refill(now);
                 state.settle(limits, differences);
             }
-            // Deleted meanwhile: what was used counts all the same.
+            // The bucket was deleted in the meantime. What was used is charged all the same.
             None if differences.iter().any(|difference| *difference > 0) => {
                 self.bucket(home, &mut slot, limits, now).0.settle(limits, differences);
             }
@@ -213,14 +215,14 @@ impl Entry {
         }
     }
 
-    /// Where `limits` of a bucket stand in view of a request for `amounts`.
+    /// Returns the status of `limits` for a request that asks for `amounts`.
     pub(crate) fn statuses(entry: Option<&Self>, limits: &Limits, amounts: &[i64], now: i64) -> Vec<LimitStatus> {
         let state = entry.and_then(|entry| entry.lock().bucket.as_ref().map(State::to_bucket));
         plan::statuses(state.as_ref(), limits, amounts, &Changes::new(), now)
     }
 
-    /// The bucket, refilled and brought to `limits`, and whether it was changed to be so; a full
-    /// one where there is none.
+    /// Returns the bucket, refilled and with the parameters of `limits`, and `true` if these changed it. Creates a full
+    /// bucket if there is none.
     fn bucket<'a>(&self, home: &Home, slot: &'a mut Slot, limits: &Limits, now: i64) -> (&'a mut State, bool) {
         let make = || home.with_recent(self, |recent| State::new(limits, recent, now));
         let state = slot.bucket.get_or_insert_with(make);

@@ -1,10 +1,11 @@
-//! Buckets that new keys share while a part of the store is full of buckets in use.
+//! Overflow buckets, which new keys share while a part of the store is full of buckets in use.
 
 use std::sync::Arc;
 
 use crate::model::Resource;
 
-/// How many resources have an overflow bucket in each part: the names of resources may be made up as well.
+/// The number of resources that can have an overflow bucket in each part. Bounded, because clients may make up resource
+/// names too.
 const RESOURCES: usize = 16;
 
 /// The overflow buckets of a part of the store, one for each resource.
@@ -18,13 +19,13 @@ impl<T> Default for Overflow<T> {
 }
 
 impl<T> Overflow<T> {
-    /// Returns the bucket of a resource.
+    /// Returns the overflow bucket of a resource.
     pub(super) fn find(&self, resource: &Resource) -> Option<&Arc<T>> {
         self.0.iter().find(|(own, _)| own == resource).map(|(_, bucket)| bucket)
     }
 
-    /// Returns the bucket of a resource, which is made if there is none. `None`: too many resources have one that is
-    /// `used`.
+    /// Returns the overflow bucket of a resource, which is created if there is none. `None` if too many other resources
+    /// have one that is `used`.
     pub(super) fn claim(
         &mut self,
         resource: &Resource,

@@ -15,11 +15,11 @@ use crate::{
     store::{BucketListing, Cursor, LookUp, Page, Records, ResourceListing, StoreFuture},
 };
 
-/// Rows of a page.
+/// The number of rows of a page.
 const PAGE: usize = 100;
 
-/// Everything beside the buckets, under one lock: it changes rarely, and acquires look at it only
-/// once there is something.
+/// Everything except the buckets, under one lock. It changes rarely, and an acquire reads it only if something was ever
+/// stored.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     written: AtomicBool,
@@ -41,7 +41,7 @@ impl Tables {
     }
 
     fn read(&self) -> MutexGuard<'_, Inner> {
-        // Every change is one insertion or removal: it holds half-way too.
+        // Every change is one insertion or removal, so the tables are consistent even after a panic.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -50,7 +50,7 @@ impl Tables {
         self.read()
     }
 
-    /// An entity and the configs of several scopes, without awaiting.
+    /// Returns an entity and the configs of several scopes, without awaiting.
     pub(super) fn look_up(&self, entity: Option<&EntityId>, scopes: &[ConfigScope]) -> LookUp {
         let tables = self.read();
         let configs = scopes.iter().map(|scope| tables.configs.get(scope).cloned()).collect();
@@ -74,7 +74,7 @@ impl Records for MemoryStore {
         let mut tables = self.tables.write();
         let mut config = config.clone();
         if let Some(before) = tables.configs.get(scope) {
-            // What it is not the business of limits to change.
+            // These fields are not part of what the caller stores.
             (config.disabled, config.cascade) = (before.disabled, before.cascade);
         }
         tables.configs.insert(scope.clone(), config);
@@ -151,7 +151,7 @@ impl Records for MemoryStore {
             BucketListing::OfEntity(entity) => *key.entity == *entity,
             BucketListing::OfResource(resource) => *key.resource == *resource,
         });
-        // Of an entity the resources differ, of a resource the entities.
+        // The rows of an entity differ in the resource, the rows of a resource in the entity.
         let name = |(key, _): &'_ (BucketKey, BucketState)| match listing {
             BucketListing::OfEntity(_) => key.resource.to_string(),
             BucketListing::OfResource(_) => key.entity.to_string(),
@@ -189,7 +189,7 @@ fn done<'a, T: Send + 'a>(value: T) -> StoreFuture<'a, T> {
     Box::pin(ready(Ok(value)))
 }
 
-/// The page of sorted `rows` that begins after `from`.
+/// Returns the page of the sorted `rows` that begins after `from`.
 fn page<T>(mut rows: Vec<T>, name: impl Fn(&T) -> &str, from: Option<&Cursor>) -> Page<T> {
     let start = match from {
         None => 0,
@@ -199,7 +199,7 @@ fn page<T>(mut rows: Vec<T>, name: impl Fn(&T) -> &str, from: Option<&Cursor>) -
     cut(rest, |row| name(row).to_owned())
 }
 
-/// The first rows, and where the next page begins.
+/// Returns the first rows, and the cursor of the next page.
 fn cut<T>(mut rows: Vec<T>, name: impl Fn(&T) -> String) -> Page<T> {
     if rows.len() <= PAGE {
         return Page::new(rows, None);

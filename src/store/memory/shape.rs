@@ -1,4 +1,4 @@
-//! What the buckets of one kind have in common, kept once for all of them.
+//! The limits that many buckets have in common, stored once for all of them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,15 +7,15 @@ use smallvec::SmallVec;
 use super::home::{Home, Kin};
 use crate::model::{Limit, LimitName, Limits, Parameters, Rate, Resource};
 
-/// The limits that a bucket has.
+/// The limits of a bucket.
 #[derive(Debug)]
 pub(super) struct Shape {
-    /// The limits that `known` begins with, as requests bring them; `None` where no request did.
+    /// The limits that `known` begins with, as requests pass them; `None` if no request has passed them.
     limits: Option<Limits>,
     known: SmallVec<[Known; 1]>,
 }
 
-/// What is fixed about one limit of a bucket.
+/// The constant part of a bucket's limit.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Known {
     pub(super) name: LimitName,
@@ -39,7 +39,7 @@ impl Shape {
         &self.known
     }
 
-    /// Returns `true` if the bucket's limits begin with `limits`: mostly told by the pointer alone.
+    /// Returns `true` if the bucket's limits begin with `limits`. Usually a comparison of pointers.
     #[inline]
     pub(super) fn begins_with(&self, limits: &Limits) -> bool {
         self.limits.as_ref().is_some_and(|own| own.same(limits))
@@ -49,7 +49,7 @@ impl Shape {
         self.known.iter().position(|known| known.name == *name)
     }
 
-    /// Returns `true` if some of `limits` is missing, or has other parameters.
+    /// Returns `true` if one of `limits` is missing or has other parameters.
     pub(super) fn differs(&self, limits: &Limits) -> bool {
         limits.iter().any(|limit| match self.position(limit.name()) {
             Some(index) => self.known[index].parameters != Parameters::from(limit),
@@ -58,7 +58,7 @@ impl Shape {
     }
 }
 
-/// What was used last in a part of the store, so that buckets share it.
+/// A cache of the values that a part of the store used last, so that its buckets share them.
 #[derive(Debug, Default)]
 pub(super) struct Recent(Mutex<Lists>);
 
@@ -68,11 +68,11 @@ struct Lists {
     kin: Vec<Arc<Kin>>,
 }
 
-/// How many are kept of each.
+/// The maximum length of each list.
 const RECENT: usize = 16;
 
 impl Recent {
-    /// The shape of a bucket that has `known`, and begins with `limits`.
+    /// Returns a shape with the limits `known`, which begins with `limits`.
     pub(super) fn shape(&self, limits: Option<&Limits>, known: SmallVec<[Known; 1]>) -> Arc<Shape> {
         let same = |shape: &Arc<Shape>| shape.known == known && limits.is_none_or(|limits| shape.begins_with(limits));
         let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,7 +82,7 @@ impl Recent {
         }
     }
 
-    /// What a bucket was made with, where possible as other buckets have it.
+    /// Returns the values with which a bucket is created, shared with other buckets if possible.
     pub(super) fn kin(&self, resource: &Resource, home: &Arc<Home>, limits: &Limits) -> Arc<Kin> {
         let same = |kin: &&Arc<Kin>| Arc::ptr_eq(&kin.home, home) && kin.limits.is(limits) && kin.resource == *resource;
         let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);

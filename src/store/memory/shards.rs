@@ -1,4 +1,4 @@
-//! Buckets of several shards: drawing from several at once, and making more.
+//! Buckets of several shards: transactions on several shards, and splits.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::{
 impl MemoryStore {
     pub(super) fn try_transact(&self, updates: &[(BucketKey, Update)]) -> Result<bool, StoreError> {
         let mut ordered: Vec<_> = updates.iter().collect();
-        // Every transaction locks in the same order.
+        // Every transaction locks in the same order, so that there is no deadlock.
         ordered.sort_by_key(|(key, _)| (&key.entity, &key.resource, key.shard));
         let entries: Option<Vec<Arc<Entry>>> =
             ordered.iter().map(|(key, _)| self.buckets.find(key.parts().into())).collect();
@@ -75,7 +75,8 @@ impl MemoryStore {
     }
 }
 
-/// What a shard keeps and what the new one gets: the smaller half, the same refill time and remainder.
+/// Returns what the shard keeps and what the new shard gets. The new shard gets the smaller half of the tokens. Both
+/// keep the refill time and the remainder.
 fn halve(state: BucketState, split: &Split) -> Result<(BucketState, BucketState), InvalidParameters> {
     let count = split.shard_count * 2;
     let share = |shard: u32, tokens: fn(i64) -> i64, counts: bool| -> Result<BucketState, InvalidParameters> {

@@ -1,4 +1,4 @@
-//! A bucket as memory keeps it: what buckets have in common is shared, what is rare is apart.
+//! The state of a bucket in memory. What buckets have in common is shared. What few buckets have is boxed.
 
 use std::sync::Arc;
 
@@ -13,22 +13,21 @@ use crate::model::{BucketState, Level, LimitState, LimitStatus, Limits, plan};
 
 #[derive(Clone, Debug)]
 pub(super) struct State {
-    /// When all limits were last refilled: epoch ms.
+    /// The time of the last refill of all limits: epoch ms.
     refilled_at: i64,
     shape: Arc<Shape>,
     tallies: Tallies,
 }
 
 impl State {
-    /// A full bucket.
+    /// Returns a full bucket.
     pub(super) fn new(limits: &Limits, recent: &Recent, now: i64) -> Self {
         let shape = recent.shape(Some(limits), limits.iter().map(Known::from).collect());
         let tallies = Tallies::new(shape.known().iter().map(full), None);
         Self { refilled_at: now, shape, tallies }
     }
 
-    /// Refills the bucket. A clock that runs back changes nothing, and the refill time never moves
-    /// back.
+    /// Refills the bucket. A clock that runs backward changes nothing, so the refill time never moves back.
     #[inline]
     pub(super) fn refill(&mut self, now: i64) {
         if now > self.refilled_at {
@@ -44,13 +43,13 @@ impl State {
         }
     }
 
-    /// Returns `true` if some of `limits` is missing, or has other parameters.
+    /// Returns `true` if one of `limits` is missing or has other parameters.
     #[inline]
     pub(super) fn differs(&self, limits: &Limits) -> bool {
         !self.shape.begins_with(limits) && self.shape.differs(limits)
     }
 
-    /// Brings the parameters to those of `limits`, after a refill.
+    /// Changes the parameters to those of `limits`. The bucket must be refilled first.
     pub(super) fn bring_to(&mut self, limits: &Limits, recent: &Recent) {
         let mut known: SmallVec<[Known; 1]> = SmallVec::new();
         let mut tallies: SmallVec<[Tally; 2]> = SmallVec::new();
@@ -83,7 +82,7 @@ impl State {
         self.tallies = Tallies::new(tallies, self.tallies.take_rest());
     }
 
-    /// As [`take`](Self::take), for a request with one limit: millitokens that are left.
+    /// Takes `amount` for a request with one limit, as [`take`](Self::take). Returns the millitokens that are left.
     #[inline]
     pub(super) fn take_one(&mut self, limits: &Limits, amount: i64) -> Option<i64> {
         let place = Places::of(&self.shape, limits).at(limits, 0)?;
@@ -96,7 +95,8 @@ impl State {
         Some(tally.level.tokens)
     }
 
-    /// Makes `spends` (in the order of `limits`) all or nothing, after a refill. Whether all were.
+    /// Takes all `spends` (in the order of `limits`) or none. The bucket must be refilled first. Returns `true` if they
+    /// were taken.
     #[inline]
     pub(super) fn take(&mut self, limits: &Limits, spends: &mut [impl Spend]) -> bool {
         let places = Places::of(&self.shape, limits);
@@ -116,8 +116,9 @@ impl State {
         true
     }
 
-    /// Makes `spends` (in the order of `limits`) all or nothing, after a refill, and may owe up to `debts` then.
-    /// Returns when that is refilled: epoch ms, 0 if nothing is owed. `None` if they were not made.
+    /// Takes all `spends` (in the order of `limits`) or none, and may leave debts of up to `debts`. The bucket must be
+    /// refilled first. Returns the time at which the debt is refilled: epoch ms, 0 if there is none. `None` if nothing
+    /// was taken.
     pub(super) fn reserve(&mut self, limits: &Limits, spends: &mut [impl Spend], debts: &[i64]) -> Option<i64> {
         let places = Places::of(&self.shape, limits);
         for (index, spend) in spends.iter().enumerate() {
@@ -145,7 +146,7 @@ impl State {
         Some(starts_at)
     }
 
-    /// Settles differences (millitokens, in the order of `limits`), after a refill.
+    /// Settles differences (millitokens, in the order of `limits`). The bucket must be refilled first.
     pub(super) fn settle(&mut self, limits: &Limits, differences: &[i64]) {
         let places = Places::of(&self.shape, limits);
         for (index, difference) in differences.iter().enumerate() {
@@ -153,18 +154,18 @@ impl State {
             let (Some(known), Some(tally)) = (self.shape.known().get(place), self.tallies.get_mut(place)) else {
                 continue;
             };
-            // Giving back stops at the capacity: never mint.
+            // A give-back stops at the capacity, so that no tokens are minted.
             let tokens = tally.level.tokens.saturating_sub(*difference);
             tally.level.tokens = if *difference < 0 { tokens.min(known.rate.capacity()) } else { tokens };
             tally.consumed = tally.consumed.saturating_add(*difference);
         }
     }
 
-    /// Where `limits` stand in view of a request for `amounts`, right after a refill at `now`.
+    /// Returns the status of `limits` for a request that asks for `amounts`, right after a refill at `now`.
     #[cold]
     pub(super) fn statuses(&self, limits: &Limits, amounts: impl Iterator<Item = i64>, now: i64) -> Vec<LimitStatus> {
         let places = Places::of(&self.shape, limits);
-        // Refills still to come count from the refill time, if that lies ahead.
+        // If the refill time is in the future, refills begin there.
         let ahead = self.refilled_at.saturating_sub(now).max(0);
         let status = |(index, (limit, amount)): (usize, (_, i64))| {
             let place = places.at(limits, index)?;
@@ -174,7 +175,7 @@ impl State {
         limits.iter().zip(amounts).enumerate().filter_map(status).collect()
     }
 
-    /// When the bucket is full, if nobody takes tokens from now on: epoch ms.
+    /// Returns the time at which the bucket is full if nobody takes tokens from now on: epoch ms.
     pub(super) fn full_at(&self) -> i64 {
         let wait = self
             .shape
@@ -185,14 +186,14 @@ impl State {
         self.refilled_at.saturating_add(wait.max().unwrap_or(0))
     }
 
-    /// The state as the [`Store`](crate::store::Store) trait has it.
+    /// Returns the state as the [`Store`](crate::store::Store) trait defines it.
     pub(super) fn to_bucket(&self) -> BucketState {
         let mut bucket = match self.tallies.rest() {
             Some(rest) => rest.clone(),
             None => BucketState::new(self.refilled_at),
         };
         bucket.refilled_at = self.refilled_at;
-        // What is refilled in place is refilled by this process.
+        // A bucket in memory is refilled by this process only.
         bucket.own_anchor = Some(self.refilled_at);
         let limits = self.shape.known().iter().zip(self.tallies.iter()).map(|(known, tally)| {
             let Known { name, parameters, rate } = known.clone();
@@ -219,7 +220,7 @@ fn full(known: &Known) -> Tally {
     Tally { level: Level { tokens: known.rate.capacity(), remainder: 0 }, consumed: 0 }
 }
 
-/// Where a request's limits stand among those of the bucket: nearly always in the same place.
+/// Maps a request's limits to those of the bucket. Usually they are at the same index.
 enum Places<'a> {
     Same,
     ByName(&'a Shape),

@@ -1,4 +1,4 @@
-//! The store.
+//! The memory store.
 
 use std::{fmt, future::ready, sync::Arc};
 
@@ -12,19 +12,19 @@ use crate::{
     store::{Diagnostics, Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
 };
 
-/// Buckets in this process's memory, bounded: a new key that would exceed the cap replaces a
-/// bucket that is full again. If there is none, [`when_full`](Self::when_full) decides.
+/// Buckets in this process's memory. Their number is bounded: if the store is full, a new key replaces a bucket that is
+/// full again. If there is no such bucket, [`when_full`](Self::when_full) decides.
 ///
 /// Clones share the buckets.
 #[derive(Clone)]
 pub struct MemoryStore {
     pub(super) buckets: Arc<Buckets>,
     pub(super) tables: Arc<Tables>,
-    /// That of limiters without a clock of their own.
+    /// The home of limiters without a clock of their own.
     pub(super) home: Arc<Home>,
 }
 
-/// About 100 MB of keys and states.
+/// The default maximum number of buckets: about 100 MB of keys and states.
 const DEFAULT_CAPACITY: usize = 500_000;
 
 impl Default for MemoryStore {
@@ -33,7 +33,7 @@ impl Default for MemoryStore {
     }
 }
 
-/// Says how many buckets there are, and not what they hold.
+/// Prints the number of buckets, and not their contents.
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryStore").field("buckets", &self.len()).finish_non_exhaustive()
@@ -41,19 +41,19 @@ impl fmt::Debug for MemoryStore {
 }
 
 impl MemoryStore {
-    /// Room for 500 000 buckets.
+    /// Returns a store for 500 000 buckets.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Room for about `buckets` buckets.
+    /// Returns a store for about `buckets` buckets.
     pub fn with_capacity(buckets: usize) -> Self {
         let (buckets, tables) = (Arc::new(Buckets::new(buckets)), Arc::default());
         let home = Home::new(&buckets, &tables);
         Self { buckets, tables, home }
     }
 
-    /// Sets what becomes of a new key when the store is full of buckets in use, for all clones. Default:
+    /// Sets how the store handles a new key if it is full of buckets in use. Applies to all clones. Default:
     /// [`WhenFull::Refuse`].
     #[must_use]
     pub fn when_full(self, rule: WhenFull) -> Self {
@@ -61,7 +61,7 @@ impl MemoryStore {
         self
     }
 
-    /// Where its buckets live for a limiter with that clock; without one, with the default.
+    /// Returns the home of the buckets of a limiter with that clock, or of one without a clock.
     pub(crate) fn home(&self, clock: Option<Arc<dyn Clock>>) -> Arc<Home> {
         match clock {
             None => self.home.clone(),
@@ -69,12 +69,12 @@ impl MemoryStore {
         }
     }
 
-    /// How many buckets it holds.
+    /// Returns the number of buckets that it holds.
     pub fn len(&self) -> usize {
         self.buckets.len()
     }
 
-    /// How many buckets it can hold. Keys are spread over parts, which may be full earlier.
+    /// Returns the maximum number of buckets. Keys are spread over parts, and a part may be full earlier.
     pub fn capacity(&self) -> usize {
         self.buckets.capacity()
     }
@@ -132,7 +132,7 @@ impl MemoryStore {
     }
 }
 
-/// The cap is reached and nothing can be forgotten.
+/// Returns the error of a store that is full of buckets in use.
 pub(super) fn full() -> StoreError {
     StoreError::new(StoreErrorKind::NotApplied, "the memory store is full of buckets in use")
 }
@@ -172,7 +172,7 @@ impl Diagnostics for MemoryStore {
         Box::pin(ready(Ok(())))
     }
 
-    /// It knows how many buckets it holds, and nothing else.
+    /// Returns the number of buckets. The other fields stay empty.
     fn describe(&self) -> StoreFuture<'_, StoreStatus> {
         let status = StoreStatus { items: u64::try_from(self.len()).ok(), ..StoreStatus::default() };
         Box::pin(ready(Ok(status)))
@@ -199,7 +199,7 @@ fn line_holds(limit: &LimitState, line: &Line) -> bool {
     line.holds(limit.level.tokens) && line.expected.is_none_or(|expected| limit.parameters == expected)
 }
 
-/// Does the update, whose conditions hold, to the state.
+/// Applies the update to the state. Its conditions must hold.
 pub(crate) fn apply(state: &mut BucketState, update: &Update) -> Result<(), StoreError> {
     state.last_write = Some(update.id.clone());
     if let Some(to) = update.anchor.moves_to() {

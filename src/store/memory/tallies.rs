@@ -1,10 +1,10 @@
-//! What changes about a bucket's limits.
+//! The variable part of a bucket's limits.
 
 use smallvec::SmallVec;
 
 use crate::model::{BucketState, Level};
 
-/// What changes about one limit.
+/// The variable part of one limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Tally {
     pub(super) level: Level,
@@ -12,22 +12,21 @@ pub(super) struct Tally {
     pub(super) consumed: i64,
 }
 
-/// In the order of the shape's limits. Most buckets have one limit: it stands in place, and costs the
-/// others of them nothing.
+/// The tallies, in the order of the shape's limits. Most buckets have one limit. Its tally is stored inline, without an
+/// allocation.
 #[derive(Clone, Debug)]
 pub(super) struct Tallies {
-    /// Of nothing, in a bucket without limits.
+    /// Not used in a bucket without limits.
     first: Tally,
     rare: Option<Box<Rare>>,
 }
 
-/// What most buckets do not have.
+/// The parts that most buckets do not have.
 #[derive(Clone, Debug)]
 struct Rare {
-    /// Those after the first.
+    /// The tallies after the first one.
     others: SmallVec<[Tally; 1]>,
-    /// What only buckets have that the [`Store`](crate::store::Store) trait wrote: all of it but
-    /// the limits.
+    /// The state that only the [`Store`](crate::store::Store) trait writes: everything except the limits.
     rest: Option<Box<BucketState>>,
 }
 
@@ -65,7 +64,7 @@ impl Tallies {
         std::iter::once(&mut self.first).chain(self.rare.iter_mut().flat_map(|rare| &mut rare.others))
     }
 
-    /// What stands beside the limits, where the bucket has it.
+    /// Returns the state besides the limits, if the bucket has it.
     pub(super) fn rest(&self) -> Option<&BucketState> {
         self.rare.as_ref()?.rest.as_deref()
     }

@@ -1,17 +1,17 @@
-//! The choice of what becomes of a new key when the store is full of buckets in use.
+//! The rule for a new key if the store is full of buckets in use.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Decides what a [`MemoryStore`](super::MemoryStore) does with a new key when it is full and every bucket is in use.
+/// Decides how a [`MemoryStore`](super::MemoryStore) handles a new key if it is full and every bucket is in use.
 ///
-/// A bucket that is full again is not in use: it is forgotten first, whatever is chosen here, and that changes no
-/// decision. Keys that nothing has checked can be made up, so a client can fill a store.
+/// A bucket that is full again is not in use. It is always forgotten first, which changes no decision. A client can
+/// make up keys that nothing has checked, so it can fill a store.
 ///
-/// | | the new key | others | grants beyond a limit |
+/// | | the new key | other keys | grants beyond a limit |
 /// |---|---|---|---|
 /// | `Refuse` | `Error::Unavailable`: the failure mode decides | keep their buckets | none |
 /// | `Share` | shares a bucket with all other new keys | keep their buckets | none |
-/// | `ForgetFullest` | has a full bucket | one is forgotten | what the forgotten bucket lacked, if its key comes back |
+/// | `ForgetFullest` | gets a full bucket | one is forgotten | what the forgotten bucket lacked, if its key returns |
 ///
 /// ```
 /// use tollgate::{RateLimiter, store::{MemoryStore, WhenFull}};
@@ -25,13 +25,13 @@ pub enum WhenFull {
     /// Refuses the new key with [`Error::Unavailable`](crate::Error::Unavailable), until a bucket is full again.
     #[default]
     Refuse,
-    /// Lets the new keys of a resource share buckets, the overflow buckets, with the limits of one key. A store has 64
-    /// of them for each resource, or one for each 8192 buckets if it has more room than that. A key that finds room
-    /// later begins with what its overflow bucket holds: nobody gets more than its limits allow. Leases and denials
-    /// name the entity `overflow`.
+    /// Lets the new keys of a resource share overflow buckets, which have the limits of one key. A store has 64 of them
+    /// for each resource, or one for each 8192 buckets if those are more. If a key gets its own bucket later, it begins
+    /// with the level of its overflow bucket, so nobody gets more than its limits allow. Leases and denials name the
+    /// entity `overflow`.
     Share,
-    /// Forgets the bucket that would be full again first. If its key comes back, it has a full bucket: it was granted
-    /// more than its limits by what the bucket lacked when it was forgotten.
+    /// Forgets the bucket that would be full first. If its key comes back, it gets a full bucket. Its grants exceed its
+    /// limits by what the bucket lacked when it was forgotten.
     ForgetFullest,
 }
 

@@ -1,6 +1,6 @@
-//! Curves over the size of the fleet, as SVG: a panel for each scenario, a line for each mode.
+//! Draws curves over the size of the fleet as SVG: a panel for each scenario, a line for each mode.
 //!
-//! They are drawn from `fleet.json`, so that a change of the drawing needs no run.
+//! They are drawn from `fleet.json`, so a change of the drawing needs no new run.
 
 use std::{fmt::Write as _, fs, path::Path};
 
@@ -9,13 +9,13 @@ use serde_json::Value;
 use crate::scenario::{MODES, SCENARIOS};
 
 const COLUMNS: usize = 3;
-/// A panel with its title, axis and labels.
+/// The size of a panel, including its title, axis and labels.
 const PANEL: (f64, f64) = (262.0, 196.0);
-/// The part of a panel that has the lines: left, right, top, bottom.
+/// The margins of the plotted lines in a panel: left, right, top, bottom.
 const INSET: [f64; 4] = [40.0, 74.0, 28.0, 38.0];
 const HEAD: f64 = 44.0;
 
-/// Light, and dark where the reader prefers that. Dashes tell the modes apart without colours.
+/// Light colours, or dark ones if the reader prefers them. Dashes distinguish the modes without colours.
 const STYLE: &str = "\
 text{font:12px sans-serif;fill:#1f2328}.title{font-weight:bold;font-size:14px}.panel{font-weight:bold}.small{fill:#59636e}\
 .back{fill:#fff}.grid{stroke:#d1d9e0}line,polyline{fill:none}polyline{stroke-width:2}\
@@ -23,11 +23,11 @@ text{font:12px sans-serif;fill:#1f2328}.title{font-weight:bold;font-size:14px}.p
 @media (prefers-color-scheme:dark){text{fill:#f0f6fc}.small{fill:#9198a1}.back{fill:#0d1117}.grid{stroke:#3d444d}\
 .m0{stroke:#4493f8}.m1{stroke:#f0883e}text.m0{fill:#4493f8}text.m1{fill:#f0883e}}";
 
-/// A chart: its measure of a row, and how it is shown.
+/// A chart: the value of a row, and how it is displayed.
 struct Chart {
     name: &'static str,
     title: &'static str,
-    /// The least that the axis reaches to: small differences are not made large.
+    /// The minimum top of the axis, so that small differences do not look large.
     least: f64,
     value: fn(&Value) -> f64,
 }
@@ -94,7 +94,7 @@ impl Chart {
         svg + "</svg>\n"
     }
 
-    /// One scenario. Every panel has a scale of its own, because they differ by orders of magnitude.
+    /// Draws one scenario. Every panel has its own scale, because the values differ by orders of magnitude.
     fn panel(&self, svg: &mut String, scenario: &str, rows: &[Value]) {
         let of = |mode: &str| -> Vec<(f64, f64)> {
             let rows = rows.iter().filter(|row| row["scenario"] == scenario && row["mode"] == mode);
@@ -123,7 +123,7 @@ impl Chart {
         sizes.dedup();
         for size in &sizes {
             let (x, below) = (x(*size), bottom + 16.0);
-            // Short ones do not run into each other.
+            // Short labels do not overlap.
             let label = if *size < 1000.0 { size.to_string() } else { format!("{}k", size / 1000.0) };
             let _ =
                 writeln!(svg, "<text class=\"small\" x=\"{x:.1}\" y=\"{below}\" text-anchor=\"middle\">{label}</text>");
@@ -148,7 +148,7 @@ impl Chart {
     }
 }
 
-/// Returns the heights of the lines' labels: beside their ends, one below the other, and none below `lowest`.
+/// Returns the heights of the lines' labels: beside the ends of the lines, without overlaps, and none below `lowest`.
 fn apart(ends: &[f64], lowest: f64) -> Vec<f64> {
     const GAP: f64 = 14.0;
     let mut order: Vec<_> = (0..ends.len()).collect();
@@ -162,7 +162,7 @@ fn apart(ends: &[f64], lowest: f64) -> Vec<f64> {
     heights
 }
 
-/// The next number above that divides well by two.
+/// Returns the next greater number that is easy to halve.
 fn nice(most: f64) -> f64 {
     let unit = 10f64.powf(most.log10().floor());
     let steps = [1.0, 1.2, 1.6, 2.0, 2.4, 3.0, 4.0, 6.0, 8.0, 10.0];

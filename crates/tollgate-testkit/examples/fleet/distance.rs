@@ -1,4 +1,4 @@
-//! Processes that are far from their table: below the limit, near it, above it.
+//! Processes at a distance from their table: below the limit, near it, and above it.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub(crate) fn run(quick: bool) {
 }
 
 fn print(outcome: &Outcome, round_trip: Duration, demand: f64) {
-    // Above the limit equal processes get equal shares, below it all that they ask for.
+    // Above the limit, equal processes get equal shares. Below it, each gets everything that it asks for.
     let mean = outcome.granted as f64 / outcome.processes as f64;
     let share = |process: &tollgate_testkit::fleet::ProcessOutcome| match demand > 1.0 {
         true => process.granted as f64 / mean,

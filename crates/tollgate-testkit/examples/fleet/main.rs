@@ -1,13 +1,13 @@
-//! Runs fleets of 1 to 10 000 processes against one table, and prints what they are granted and what it costs.
+//! Runs fleets of 1 to 10 000 processes against one table, and prints their grants and their cost.
 //!
 //! ```text
 //! cargo run --release -p tollgate-testkit --example fleet -- --quick
 //! cargo run --release -p tollgate-testkit --example fleet -- --out docs
 //! ```
 //!
-//! Prints a table for each scenario. `--quick` runs up to 256 processes for a shorter time; `--out` writes
-//! `fleet.json` and the curves of `docs/fleet.md` to a folder; `--draw` runs nothing, and draws the curves of the
-//! `fleet.json` that a folder has; any other word picks the scenarios of that name.
+//! Prints a table for each scenario. `--quick` runs up to 256 processes for a shorter time. `--out` writes `fleet.json`
+//! and the curves of `docs/fleet.md` to a folder. `--draw` runs nothing and draws the curves of the `fleet.json` in a
+//! folder. Any other word selects the scenarios of that name.
 
 mod chart;
 mod distance;
@@ -34,7 +34,7 @@ fn main() {
             _ => only.push(argument),
         }
     }
-    // Full buckets empty first, however few of the requests are served.
+    // The warm-up empties the full buckets, even if only few requests are served.
     let (sizes, warm_up, measure) = if quick { (&SIZES[..5], 3, 8) } else { (&SIZES[..], 10, 20) };
     if only.is_empty() || only.iter().any(|name| name == "distance") {
         distance::run(quick);

@@ -1,4 +1,4 @@
-//! Tables and JSON.
+//! Prints tables and writes JSON.
 
 use std::{fs, path::Path};
 
@@ -7,7 +7,7 @@ use tollgate_testkit::fleet::{Outcome, Times};
 
 use crate::scenario::{Mode, Scenario};
 
-/// One fleet's outcome.
+/// The outcome of one fleet.
 pub(crate) struct Row {
     pub(crate) scenario: &'static str,
     pub(crate) mode: &'static str,
@@ -43,7 +43,7 @@ pub(crate) fn print(row: &Row) {
     );
 }
 
-/// The share of requests that were neither granted nor denied, percent.
+/// Returns the share of requests that were neither granted nor denied, percent.
 pub(crate) fn no_verdict(outcome: &Outcome) -> f64 {
     outcome.unavailable as f64 * 100.0 / (outcome.requests.max(1) as f64)
 }

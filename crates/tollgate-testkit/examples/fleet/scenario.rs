@@ -1,26 +1,26 @@
-//! What is simulated.
+//! The simulated scenarios and modes.
 
 use std::time::Duration;
 
 use tollgate::{Limit, limiter::Prefetch};
 use tollgate_testkit::fleet::{Fleet, Load};
 
-/// A load, for fleets of any size.
+/// A load for fleets of any size.
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
-    /// The largest fleet: in a closed load every process asks as often as it can.
+    /// The largest fleet. In a closed load, every process asks as often as it can.
     pub(crate) most: usize,
     pub(crate) fleet: fn(usize) -> Fleet,
 }
 
-/// How the limiters work.
+/// A mode of the limiters.
 pub(crate) struct Mode {
     pub(crate) name: &'static str,
     pub(crate) apply: fn(Fleet) -> Fleet,
 }
 
-/// One a line: those that a policy can choose.
+/// The modes that a policy can choose, one per line.
 pub(crate) const MODES: &[Mode] = &[
     Mode { name: "strict", apply: |fleet| fleet },
     Mode { name: "prefetch", apply: |fleet| fleet.requests(|acquire| acquire.prefetch(Prefetch::new())) },

@@ -1,4 +1,4 @@
-//! Runs real processes against an engine, disturbs them, and checks what they were granted.
+//! Runs real processes against an engine, disturbs them, and checks their grants.
 //!
 //! ```text
 //! cargo run --release -p tollgate-testkit --example processes --features processes -- \
@@ -6,8 +6,8 @@
 //!     --kill --restart-engine --step-clock 3600000
 //! ```
 //!
-//! Prints a table, or with `--json` a line of JSON, and fails if anything was minted or is unaccounted for. With
-//! `--soak <seeds>` it runs one seed after another, each with distances, faults and a mode of its own.
+//! Prints a table, or a line of JSON with `--json`. Fails if tokens were minted or are unaccounted for. With
+//! `--soak <seeds>`, it runs one seed after another, each with its own distances, faults and mode.
 
 mod options;
 mod soak;

@@ -98,7 +98,7 @@ impl Options {
         Ok(options)
     }
 
-    /// The scenario that the options name.
+    /// Returns the scenario of the options.
     pub(crate) fn scenario(&self) -> Scenario {
         let limit = Limit::per_second("tokens", self.limit).with_burst(self.burst.unwrap_or(self.limit));
         let demand = match self.demand {

@@ -1,4 +1,4 @@
-//! Scenarios that a seed chooses.
+//! Scenarios that are chosen by a seed.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use tollgate_testkit::processes::{Demand, Event, Mode, Scenario};
 
 use crate::options::Options;
 
-/// The distances to choose from, ms.
+/// The possible distances, ms.
 const DISTANCES: [u64; 5] = [0, 1, 5, 20, 80];
 
-/// The scenario of a seed, with processes, limit and time of the options.
+/// Returns the scenario of a seed, with the number of processes, the limit and the time of the options.
 pub(crate) fn scenario(options: &Options, seed: u64) -> Scenario {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut distance = || Duration::from_millis(DISTANCES[random.usize(..DISTANCES.len())]);

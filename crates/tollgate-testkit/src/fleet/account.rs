@@ -1,4 +1,4 @@
-//! The account of one bucket: its charges in the order of the store, checked against a perfect bucket.
+//! The account of one bucket: its charges in the order of the store, compared with a perfect bucket.
 
 use std::time::Duration;
 
@@ -8,21 +8,21 @@ use tollgate::model::Parameters;
 #[derive(Debug, Default)]
 pub(super) struct Account {
     charges: Vec<Charge>,
-    /// How much later than the time that they bear writes were done, ms: the least and the most. A write of
-    /// a process whose clock is ahead may be done earlier.
+    /// The least and the greatest time from a write's own timestamp until it was done, ms. It may be negative if the
+    /// clock of the process is ahead.
     lag: Option<(i64, i64)>,
 }
 
-/// Tokens that left the bucket, or came back.
+/// Tokens that left the bucket or were given back.
 #[derive(Clone, Copy, Debug)]
 struct Charge {
-    /// When the store did it: true epoch ms.
+    /// The time at which the store did it: true epoch ms.
     at: i64,
     millitokens: i64,
 }
 
 impl Account {
-    /// Notes a charge that bears the time `planned` and was done at `at`.
+    /// Records a charge that was planned for the time `planned` and done at `at`.
     pub(super) fn charge(&mut self, at: i64, planned: i64, millitokens: i64) {
         self.charges.push(Charge { at, millitokens });
         let lag = at - planned;
@@ -30,28 +30,29 @@ impl Account {
         self.lag = Some((least.min(lag), most.max(lag)));
     }
 
-    /// Millitokens that all charges together have taken.
+    /// Returns the millitokens that all charges together have taken.
     pub(super) fn net(&self) -> i64 {
         self.charges.iter().map(|charge| charge.millitokens).sum()
     }
 
-    /// Millitokens that charges have taken from `from` until `to` (epoch ms).
+    /// Returns the millitokens that charges have taken from `from` until `to` (epoch ms).
     pub(super) fn taken_between(&self, from: i64, to: i64) -> i64 {
         let within = self.charges.iter().filter(|charge| (from..to).contains(&charge.at));
         within.map(|charge| charge.millitokens).sum()
     }
 
-    /// By how far the clocks of the writes were apart from that of the store, on their way included.
+    /// Returns the spread of the time from a write's own timestamp until it was done: clock differences plus transit
+    /// times.
     pub(super) fn widening(&self) -> Duration {
         let (least, most) = self.lag.unwrap_or_default();
         Duration::from_millis(u64::try_from(most - least).unwrap_or(0))
     }
 
-    /// Millitokens that were granted beyond the rule: over any interval at most the capacity, and the refill
-    /// of the interval widened by [`widening`](Self::widening).
+    /// Returns the millitokens that were granted beyond the rule: over any interval, at most the capacity plus the
+    /// refill of the interval widened by [`widening`](Self::widening).
     ///
-    /// That holds if and only if a perfect bucket, whose capacity is larger by the refill of the widening and of the
-    /// `slack`, and which is full when it is first charged, never falls below zero. In units of millitoken · refill
+    /// The rule holds if and only if a perfect bucket never falls below zero. Its capacity is larger by the refill of
+    /// the widening and of the `slack`, and it is full at the first charge. Levels are in units of millitoken · refill
     /// period, so nothing is rounded.
     pub(super) fn over_admitted(&self, parameters: Parameters, slack: Duration) -> i64 {
         let period = i128::from(parameters.refill_period());
@@ -74,7 +75,7 @@ impl Account {
 mod tests {
     use super::*;
 
-    /// 10 tokens, and one more every 100 ms.
+    /// A limit of 10 tokens, with one more every 100 ms.
     fn parameters() -> Parameters {
         Parameters::new(10_000, 1000, 100).unwrap()
     }
@@ -105,7 +106,7 @@ mod tests {
 
     #[test]
     fn ways_and_clocks_widen_the_interval() {
-        // Done 20 ms late, and by a clock that is 30 ms ahead.
+        // The first write is done 20 ms late, the second has a clock that is 30 ms ahead.
         assert_eq!(account(&[(20, 0, 10_000), (100, 130, 1300)]).over_admitted(parameters(), Duration::ZERO), 0);
         assert_eq!(account(&[(20, 0, 10_000), (100, 130, 1301)]).over_admitted(parameters(), Duration::ZERO), 1);
     }

@@ -1,39 +1,38 @@
-//! The time of the simulation.
+//! The clock of the simulation.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tollgate::clock::Clock;
 
-/// An evening in November 2023: epoch ms.
+/// The start of the simulation, in November 2023: epoch ms.
 const EPOCH: i64 = 1_700_000_000_000;
 
-/// The time of the runtime, which is paused: it runs from timer to timer. As one process's clock
-/// shows it.
+/// The time of the paused runtime, which jumps from timer to timer, as the clock of one process shows it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct VirtualClock {
     start: Instant,
-    /// Milliseconds that the clock is ahead of the true time.
+    /// The milliseconds by which the clock is ahead of the true time.
     skew: i64,
 }
 
 impl VirtualClock {
-    /// True time. Within the runtime.
+    /// Returns a clock with the true time. Must be called within the runtime.
     pub(super) fn start() -> Self {
         Self { start: Instant::now(), skew: 0 }
     }
 
-    /// The same time, `skew` milliseconds ahead.
+    /// Returns a clock that is `skew` milliseconds ahead.
     pub(super) fn skewed(self, skew: i64) -> Self {
         Self { skew, ..self }
     }
 
-    /// The time since the simulation has begun, exact to the millisecond: timers have no other.
+    /// Returns the time since the simulation began. Exact to the millisecond, like timers.
     pub(super) fn elapsed(&self) -> Duration {
         self.start.elapsed()
     }
 
-    /// When so much time will have passed.
+    /// Returns the instant at which `elapsed` has passed since the simulation began.
     pub(super) fn at(&self, elapsed: Duration) -> Instant {
         self.start + elapsed
     }

@@ -1,10 +1,10 @@
-//! How long the store takes.
+//! The latency of the store.
 
 use std::time::Duration;
 
 /// The distribution of round trips to the store: log-normal, with outliers.
 ///
-/// Half of a round trip is the way there. Timers are exact to the millisecond, and so are round trips.
+/// The way to the store takes half of a round trip. Like timers, round trips are exact to the millisecond.
 ///
 /// ```
 /// use std::time::Duration;
@@ -21,7 +21,7 @@ pub struct Latency {
     factor: f64,
 }
 
-/// 5 ms, 11 ms at the 99th percentile, and one in a thousand takes ten times as long.
+/// The median is 5 ms, the 99th percentile is 11 ms, and one in a thousand takes ten times as long.
 impl Default for Latency {
     fn default() -> Self {
         Self::new(Duration::from_millis(5)).spread(0.35).outliers(0.001, 10.0)
@@ -29,38 +29,38 @@ impl Default for Latency {
 }
 
 impl Latency {
-    /// Round trips that all take `median`.
+    /// Returns a latency whose round trips all take `median`.
     pub fn new(median: Duration) -> Self {
         Self { median, spread: 0.0, outliers: 0.0, factor: 1.0 }
     }
 
-    /// The standard deviation of the round trip's logarithm: 0.35 puts the 99th percentile at 2.3
-    /// times the median.
+    /// Sets the standard deviation of the round trip's logarithm: 0.35 puts the 99th percentile at 2.3 times the
+    /// median.
     pub fn spread(mut self, deviation: f64) -> Self {
         self.spread = deviation;
         self
     }
 
-    /// A `share` of the round trips takes `factor` times as long.
+    /// Makes a `share` of the round trips take `factor` times as long.
     pub fn outliers(mut self, share: f64, factor: f64) -> Self {
         (self.outliers, self.factor) = (share, factor);
         self
     }
 
-    /// A round trip: the way there and the way back.
+    /// Draws a round trip: the way there and the way back.
     pub(super) fn draw(&self, random: &mut fastrand::Rng) -> (Duration, Duration) {
         let mut millis = self.median.as_secs_f64() * 1000.0 * (self.spread * normal(random)).exp();
         if random.f64() < self.outliers {
             millis *= self.factor;
         }
-        // Rounded at random: the mean stays what it is.
+        // Rounded up or down at random, so that the mean stays the same.
         let there = (millis / 2.0 + random.f64()).floor();
         let back = (millis / 2.0 + random.f64()).floor();
         (Duration::from_millis(there as u64), Duration::from_millis(back as u64))
     }
 }
 
-/// A number of the standard normal distribution.
+/// Draws a number from the standard normal distribution.
 fn normal(random: &mut fastrand::Rng) -> f64 {
     let radius = (-2.0 * (1.0 - random.f64()).ln()).sqrt();
     radius * (std::f64::consts::TAU * random.f64()).cos()

@@ -1,13 +1,13 @@
-//! The load: the requests that the callers make.
+//! The load: the requests of the callers.
 
-/// Requests of all processes together.
+/// The requests of all processes together.
 ///
 /// ```
 /// use tollgate_testkit::fleet::Load;
 ///
-/// // 2000 requests per second, whatever becomes of them, for 100 keys of different popularity.
+/// // 2000 requests per second, however they are answered, for 100 keys of different popularity.
 /// let open = Load::open(2000.0).keys(100, 1.1);
-/// // 64 tasks in every process, each with one request after another.
+/// // 64 tasks in every process, each making one request after another.
 /// let closed = Load::closed(64);
 /// # let _ = (open, closed);
 /// ```
@@ -23,40 +23,40 @@ pub struct Load {
 pub(super) enum Arrivals {
     /// Poisson arrivals per second, at processes chosen at random.
     Open(f64),
-    /// Tasks of each process.
+    /// The number of tasks of each process.
     Closed(usize),
 }
 
 impl Load {
-    /// Requests that come by chance, `per_second` on average (a Poisson process), each at a random process.
+    /// Returns a load of random requests, `per_second` on average (a Poisson process), each at a random process.
     pub fn open(per_second: f64) -> Self {
         Self { arrivals: Arrivals::Open(per_second), keys: 1, exponent: 0.0, cost: 1 }
     }
 
-    /// In every process `tasks` tasks that ask as soon as they were answered, and after a denial as soon
-    /// as they were told to come back.
+    /// Returns a load of `tasks` tasks in every process. A task asks again as soon as it has an answer, and after a
+    /// denial as soon as the denial allows.
     pub fn closed(tasks: usize) -> Self {
         Self { arrivals: Arrivals::Closed(tasks), keys: 1, exponent: 0.0, cost: 1 }
     }
 
-    /// Asks for `keys` buckets; the `k`th is asked for in proportion to `1 / k^exponent` (Zipf).
-    /// Default: one bucket.
+    /// Spreads the requests over `keys` buckets, the `k`th in proportion to `1 / k^exponent` (Zipf). Default: one
+    /// bucket.
     pub fn keys(mut self, keys: usize, exponent: f64) -> Self {
         (self.keys, self.exponent) = (keys.max(1), exponent);
         self
     }
 
-    /// Tokens that each request asks for. Default: 1.
+    /// Sets the tokens that each request asks for. Default: 1.
     pub fn cost(mut self, tokens: u64) -> Self {
         self.cost = tokens;
         self
     }
 }
 
-/// Chooses keys, the first one most often.
+/// Chooses keys at random, the first one most often.
 #[derive(Debug)]
 pub(super) struct Zipf {
-    /// Up to which part of 1 a key is chosen.
+    /// The cumulative probabilities of the keys.
     upto: Vec<f64>,
 }
 

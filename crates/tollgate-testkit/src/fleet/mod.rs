@@ -1,11 +1,11 @@
-//! Thousands of processes in one, on a clock that does not wait.
+//! Simulates thousands of processes in one process, on a virtual clock.
 //!
-//! A [`Fleet`] runs many limiters, each as a process of its own would have it, over one store that is some
-//! milliseconds away, takes a given number of writes per second for each item, and may lose answers. Nothing of the
-//! limiter is simulated: only the store's way, the clocks and the callers are. Time runs from timer to timer,
-//! so a minute of 16 processes takes a second or so, and the same seed gives the same run.
+//! A [`Fleet`] runs many real limiters, one per simulated process, on one store. The store is some milliseconds away,
+//! allows a given number of writes per second for each item, and may lose answers. Only the way to the store, the
+//! clocks and the callers are simulated. Time jumps from timer to timer, so a minute of 16 processes takes about a
+//! second, and the same seed gives the same run.
 //!
-//! What the store was charged is held against a perfect bucket, to the millitoken.
+//! The charges in the store are compared with a perfect bucket, to the millitoken.
 //!
 //! ```
 //! use std::time::Duration;
@@ -53,7 +53,7 @@ pub struct Fleet {
     seed: u64,
     limit: Limit,
     load: Load,
-    /// Of the processes in turn.
+    /// The latencies; the processes use them in turn.
     latencies: Vec<Latency>,
     manners: Manners,
     skew: Duration,
@@ -83,7 +83,8 @@ impl fmt::Debug for Fleet {
 }
 
 impl Fleet {
-    /// So many processes that share one key with 1000 tokens per second, and are asked for 2000.
+    /// Returns a fleet of `processes` processes that share one key with 1000 tokens per second, with a load of 2000
+    /// requests per second.
     pub fn new(processes: usize) -> Self {
         Self {
             processes: processes.max(1),
@@ -101,13 +102,13 @@ impl Fleet {
         }
     }
 
-    /// Where chance begins: the same seed gives the same outcome. Default: 0.
+    /// Sets the seed of all random choices. The same seed gives the same outcome. Default: 0.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// The limit of every bucket. Default: 1000 tokens per second.
+    /// Sets the limit of every bucket. Default: 1000 tokens per second.
     pub fn limit(mut self, limit: Limit) -> Self {
         self.limit = limit;
         self
@@ -119,14 +120,13 @@ impl Fleet {
         self
     }
 
-    /// How long the store takes. Default: [`Latency::default`].
+    /// Sets the latency of the store. Default: [`Latency::default`].
     pub fn latency(mut self, latency: Latency) -> Self {
         self.latencies = vec![latency];
         self
     }
 
-    /// How long the store takes for each process: the processes have the `latencies` in turn. Without any it changes
-    /// nothing.
+    /// Sets the latencies of the store, which the processes use in turn. Does nothing if there are none.
     pub fn latencies(mut self, latencies: impl IntoIterator<Item = Latency>) -> Self {
         let latencies: Vec<_> = latencies.into_iter().collect();
         if !latencies.is_empty() {
@@ -135,38 +135,38 @@ impl Fleet {
         self
     }
 
-    /// Write units per second that one item takes, before it throttles; and three times as many reads.
+    /// Sets the write units per second that one item takes before it throttles. It takes three times as many reads.
     /// Default: 1000.
     pub fn item_writes(mut self, per_second: f64) -> Self {
         self.manners.item_writes = per_second;
         self
     }
 
-    /// The share of writes that get no answer, half of which are done. Default: none.
+    /// Sets the share of writes without an answer. Half of them are done. Default: 0.
     pub fn loss(mut self, share: f64) -> Self {
         self.manners.loss = share;
         self
     }
 
-    /// How far each process's clock may be from the true time, either way. Default: not at all.
+    /// Sets the maximum difference of each process's clock from the true time, in both directions. Default: 0.
     pub fn skew(mut self, most: Duration) -> Self {
         self.skew = most;
         self
     }
 
-    /// How many shards every bucket has from the beginning: 1, 2, 4 … 32. Default: 1.
+    /// Sets the number of shards of every bucket at the beginning: 1, 2, 4 … 32. Default: 1.
     pub fn shards(mut self, shards: u32) -> Self {
         self.shards = shards.clamp(1, Split::MOST_SHARDS).next_power_of_two();
         self
     }
 
-    /// How long it runs before anything counts: full buckets empty in that time. Default: 3 s.
+    /// Sets the time before the measurement, in which full buckets are emptied. Default: 3 s.
     pub fn warm_up(mut self, time: Duration) -> Self {
         self.warm_up = time;
         self
     }
 
-    /// How long it is measured. Default: 10 s.
+    /// Sets the time of the measurement. Default: 10 s.
     pub fn measure(mut self, time: Duration) -> Self {
         self.measure = time;
         self
@@ -184,10 +184,10 @@ impl Fleet {
         self
     }
 
-    /// Runs it, on a thread and a runtime of its own.
+    /// Runs the simulation on a thread and a runtime of its own.
     ///
     /// # Panics
-    /// Where the runtime cannot be built.
+    /// If the runtime cannot be built.
     pub fn run(&self) -> Outcome {
         let run = || Simulation::run(self);
         match std::thread::scope(|scope| scope.spawn(run).join()) {

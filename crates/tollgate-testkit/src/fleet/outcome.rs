@@ -2,78 +2,76 @@
 
 use std::time::Duration;
 
-/// The results of a simulation. Counts are those of the time that is measured, the warm-up left out, unless
-/// they say otherwise.
+/// The results of a simulation. Unless a field says otherwise, counts are of the measured time, without the warm-up.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Outcome {
     /// The size of the fleet.
     pub processes: usize,
-    /// The time that is measured.
+    /// The measured time.
     pub time: Duration,
-    /// Requests.
+    /// The number of requests.
     pub requests: u64,
-    /// Requests that were granted.
+    /// The number of requests that were granted.
     pub granted: u64,
-    /// Requests that were denied.
+    /// The number of requests that were denied.
     pub denied: u64,
-    /// Requests that got neither: the store was too busy, too slow or lost their answer.
+    /// The number of requests without a decision: the store was too busy, too slow, or lost their answer.
     pub unavailable: u64,
-    /// Tokens that the store was charged.
+    /// The tokens that were charged in the store.
     pub tokens: f64,
-    /// Tokens, as a part of what could have been granted: of every bucket what was asked of it, or what it
-    /// gains in that time, whichever is less.
+    /// The tokens as a part of the maximum. For each bucket, the maximum is the requested amount or the refill in that
+    /// time, whichever is less.
     pub utilisation: f64,
-    /// Millitokens that were granted beyond the rule since the beginning, of the bucket that has most of
-    /// them. The rule is: over any interval at most the capacity, and the refill of the interval widened by
-    /// [`widening`](Self::widening) and, if there are several processes, by the slack that they allow each other.
+    /// The millitokens granted beyond the rule since the beginning, of the bucket with the most of them. The rule: over
+    /// any interval, at most the capacity plus the refill of the interval, widened by [`widening`](Self::widening) and,
+    /// with several processes, by the slack that they allow each other.
     pub over_admitted: i64,
-    /// The same over the times at which granted requests started: requests that wait are charged before.
+    /// The same, by the times at which granted requests started. A request that waits is charged earlier.
     pub over_started: i64,
-    /// Millitokens that callers were granted, from the very beginning, and that no bucket was charged.
+    /// The millitokens that were granted since the beginning but not charged to a bucket.
     pub unpaid: i64,
-    /// How far apart the writes' times were from the store's: how long they were on their way, and how far
-    /// the clocks were apart.
+    /// The spread of the time from a write's own timestamp until it was done: transit times plus clock differences.
     pub widening: Duration,
-    /// Write units of writes that were done: one each, and two for each item of a transaction.
+    /// The write units of writes that were done: one each, and two for each item of a transaction.
     pub writes: u64,
-    /// Write units of writes whose condition failed, counted alike.
+    /// The write units of writes whose condition failed, counted in the same way.
     pub lost_races: u64,
-    /// Writes that were refused because their item was written too often.
+    /// The number of writes that were throttled because their item was written too often.
     pub throttled: u64,
-    /// Reads.
+    /// The number of reads.
     pub reads: u64,
-    /// Times that a bucket was split, from the very beginning.
+    /// The number of splits of buckets since the beginning.
     pub splits: u64,
-    /// Write units of the item that was written most.
+    /// The write units of the item that was written most.
     pub hottest: u64,
-    /// How long requests took that were granted.
+    /// The latencies of granted requests.
     pub grants: Times,
-    /// How long requests took that were denied.
+    /// The latencies of denied requests.
     pub denials: Times,
-    /// Requests that were granted to each task of a closed load.
+    /// The number of granted requests of each task of a closed load.
     pub of_tasks: Vec<u64>,
     /// The requests and grants of each process.
     pub of_processes: Vec<ProcessOutcome>,
 }
 
-/// The requests and answers of one process within the time that is measured.
+/// The requests and grants of one process in the measured time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProcessOutcome {
-    /// Requests.
+    /// The number of requests.
     pub requests: u64,
-    /// Requests that were granted.
+    /// The number of requests that were granted.
     pub granted: u64,
 }
 
 impl Outcome {
-    /// Requests granted per second.
+    /// Returns the number of granted requests per second.
     pub fn grant_rate(&self) -> f64 {
         self.per_second(self.granted)
     }
 
-    /// Write units per second, all items together.
+    /// Returns the write units per second, of all items together.
     pub fn write_units(&self) -> f64 {
         self.per_second(self.writes + self.lost_races)
     }
@@ -83,21 +81,21 @@ impl Outcome {
         self.lost_races as f64 / (self.writes + self.lost_races).max(1) as f64
     }
 
-    /// A count, per second.
+    /// Returns a count per second of the measured time.
     pub fn per_second(&self, count: u64) -> f64 {
         count as f64 / self.time.as_secs_f64()
     }
 }
 
-/// How long requests took: exact to the millisecond.
+/// Percentiles of latencies, exact to the millisecond.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Times {
-    /// Half of them took no longer.
+    /// The median.
     pub p50: Duration,
-    /// 99 in a hundred took no longer.
+    /// The 99th percentile.
     pub p99: Duration,
-    /// None took longer.
+    /// The maximum.
     pub most: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! One run.
+//! One run of the simulation.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -23,13 +23,13 @@ use super::{
 
 const RESOURCE: &str = "api";
 
-/// The refill of so much may be spent above the capacity, once, if several processes spend.
+/// The refill, as a time, that may be spent above the capacity, once, if several processes spend.
 const MOST_SLACK: Duration = Duration::from_millis(250);
 
-/// Buckets that each process remembers: fewer than by default, there are many processes.
+/// The number of buckets that each process remembers. Less than the default, because there are many processes.
 const REMEMBERED: usize = 1000;
 
-/// A run and what it has seen.
+/// A run and its observations.
 #[derive(Debug)]
 pub(super) struct Simulation {
     fleet: Fleet,
@@ -43,27 +43,27 @@ pub(super) struct Simulation {
 #[derive(Debug, Default)]
 struct Tally {
     outcome: Outcome,
-    /// Granted to callers from the very beginning, millitokens.
+    /// The millitokens granted to callers since the beginning.
     granted: i64,
-    /// Requests for each key within the window.
+    /// The number of requests for each key in the measured time.
     asked: Vec<u64>,
-    /// Millitokens of the requests that have started for each key, since the beginning.
+    /// The millitokens of the requests that have started, for each key, since the beginning.
     starts: Vec<Account>,
     grants: Vec<Duration>,
     denials: Vec<Duration>,
 }
 
-/// How one request ended.
+/// The result of one request.
 enum Answer {
     Granted,
-    /// Denied, until then.
+    /// Denied, with the time to wait.
     Denied(Option<Duration>),
     Unavailable,
 }
 
 impl Simulation {
     pub(super) fn run(fleet: &Fleet) -> Outcome {
-        // What limiters draw on their own: ids of writes, pauses.
+        // Limiters draw random write ids and pauses from the thread's generator.
         fastrand::seed(fleet.seed);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
@@ -89,7 +89,7 @@ impl Simulation {
         let skew = i64::try_from(fleet.skew.as_millis()).unwrap_or(0);
         let limiters = (0..fleet.processes).map(|process| {
             let clock = clock.skewed(random.i64(-skew..=skew));
-            // As on a table of its own.
+            // The settings of a table without Python clients.
             let builder = RateLimiter::builder().clock(clock).remembered_buckets(REMEMBERED).mixed_fleet(false);
             let builder = (fleet.settings)(builder);
             let latency = fleet.latencies[process % fleet.latencies.len()];
@@ -105,10 +105,10 @@ impl Simulation {
         Self { fleet, clock, store, limiters, zipf, tally }
     }
 
-    /// Gives the buckets the shards that they have from the beginning.
+    /// Gives the buckets their initial shards.
     async fn split(&self) {
         for key in (0..self.fleet.load.keys).filter(|_| self.fleet.shards > 1) {
-            // Nothing is asked of it: it is made.
+            // A request that asks for 0 tokens creates the bucket.
             if let Ok(lease) = self.request(0, key).cost(self.fleet.limit.name(), 0).await {
                 let bucket = BucketKey::new(lease.entity().clone(), lease.resource().clone());
                 self.store.split_into(&bucket, self.fleet.shards);
@@ -116,12 +116,12 @@ impl Simulation {
         }
     }
 
-    /// When it ends.
+    /// Returns the end of the simulation.
     fn end(&self) -> Duration {
         self.fleet.warm_up + self.fleet.measure
     }
 
-    /// Requests come, whatever becomes of those before.
+    /// Makes requests at random times, without waiting for the answers to earlier ones.
     async fn open(self: &Arc<Self>, per_second: f64) {
         let mut random = fastrand::Rng::with_seed(self.fleet.seed.wrapping_add(3));
         let mut next = 0.0;
@@ -137,11 +137,11 @@ impl Simulation {
             tokio::spawn(async move { simulation.ask(process, key).await });
         }
         sleep_until(self.clock.at(self.end())).await;
-        // The last ones are answered.
+        // Waits for the last answers.
         sleep(Duration::from_secs(1)).await;
     }
 
-    /// Tasks ask, one request after another.
+    /// Runs tasks that make one request after another.
     async fn closed(self: &Arc<Self>, tasks: usize) {
         let all = self.limiters.len() * tasks;
         self.tally().outcome.of_tasks = vec![0; all];
@@ -165,7 +165,7 @@ impl Simulation {
             let counted = self.is_counted();
             match self.ask(process, self.zipf.draw(&mut random)).await {
                 Answer::Granted => self.tally().outcome.of_tasks[task] += u64::from(counted),
-                // At once is at the earliest the next time that there is.
+                // The runtime's timers have a resolution of 1 ms, so the shortest wait is 1 ms.
                 Answer::Denied(wait) => sleep(wait.unwrap_or_default().max(Duration::from_millis(1))).await,
                 Answer::Unavailable => sleep(Duration::from_millis(1)).await,
             }
@@ -261,14 +261,14 @@ impl Simulation {
         self.store.accounts(of).into_iter().max()
     }
 
-    /// Epoch ms from when until when it is measured.
+    /// Returns the start and the end of the measured time, epoch ms.
     fn window(&self) -> (i64, i64) {
         let start = self.clock.now() - i64::try_from(self.clock.elapsed().as_millis()).unwrap_or(0);
         let at = |time: Duration| start + i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         (at(self.fleet.warm_up), at(self.end()))
     }
 
-    /// Tokens that could have been granted within the window.
+    /// Returns the maximum number of tokens that could be granted in the measured time.
     fn possible(&self, asked: &[u64]) -> f64 {
         let Fleet { limit, load, measure, .. } = &self.fleet;
         let refill = limit.refill_amount() as f64 * measure.as_secs_f64() / limit.refill_period().as_secs_f64();

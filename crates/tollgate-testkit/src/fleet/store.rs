@@ -1,5 +1,4 @@
-//! The store that all processes share: a memory store that is as far away, as busy and as unreliable as a
-//! table.
+//! The store that all processes share: a memory store with the latency, the throttling and the failures of a table.
 
 use std::{
     collections::HashMap,
@@ -17,7 +16,7 @@ use tollgate::{
 
 use super::{account::Account, clock::VirtualClock, latency::Latency, throttle::Throttle};
 
-/// Consistent reads per second that one item takes, where it takes one write unit in the third of that.
+/// The number of consistent reads that one item takes for each write unit.
 const READS_PER_WRITE: f64 = 3.0;
 
 /// The settings of the store.
@@ -25,18 +24,18 @@ const READS_PER_WRITE: f64 = 3.0;
 pub(super) struct Manners {
     /// Write units per second that one item takes.
     pub(super) item_writes: f64,
-    /// The share of writes whose answer is lost, done or not.
+    /// The share of writes whose answer is lost. Half of these writes are done.
     pub(super) loss: f64,
 }
 
-/// The calls within the time that is measured, by kind.
+/// The number of calls in the measured time, by kind.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     pub(super) applied: u64,
     pub(super) refused: u64,
     pub(super) throttled: u64,
     pub(super) reads: u64,
-    /// Times that a bucket came to have more shards.
+    /// The number of times that the shards of a bucket were doubled.
     pub(super) splits: u64,
 }
 
@@ -45,7 +44,7 @@ pub(super) struct SimulatedStore {
     inner: MemoryStore,
     clock: VirtualClock,
     manners: Manners,
-    /// From when until when it counts.
+    /// The measured time: start and end.
     window: (Duration, Duration),
     state: Mutex<State>,
 }
@@ -54,7 +53,7 @@ pub(super) struct SimulatedStore {
 struct State {
     random: fastrand::Rng,
     items: HashMap<BucketKey, Item>,
-    /// Of buckets: that of the first shard is that of all.
+    /// The accounts of buckets, under the key of the first shard.
     accounts: HashMap<BucketKey, Account>,
     counts: Counts,
 }
@@ -63,17 +62,17 @@ struct State {
 struct Item {
     writes: Throttle,
     reads: Throttle,
-    /// Write units within the window.
+    /// The write units in the measured time.
     units: u64,
 }
 
-/// The way in which a call ends.
+/// The fate of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Answered,
-    /// It never arrives.
+    /// The call never arrives.
     Swallowed,
-    /// It is done, and nobody hears of it.
+    /// The call is done, but its answer is lost.
     Unheard,
 }
 
@@ -82,7 +81,7 @@ enum Write<'a> {
     Create(&'a Create),
 }
 
-/// Write units of one action of a transaction.
+/// The write units of one action of a transaction.
 const TRANSACTED: u32 = 2;
 
 impl SimulatedStore {
@@ -93,7 +92,7 @@ impl SimulatedStore {
         Self { inner: MemoryStore::with_capacity(10_000_000), clock, manners, window, state }
     }
 
-    /// Splits a bucket, however long that takes a table.
+    /// Splits a bucket immediately.
     pub(super) fn split_into(&self, key: &BucketKey, shards: u32) {
         let mut shard_count = 1;
         while shard_count < shards {
@@ -107,12 +106,12 @@ impl SimulatedStore {
         self.state().counts
     }
 
-    /// Write units of the item that was written most, within the window.
+    /// Returns the write units of the most written item in the measured time.
     pub(super) fn hottest(&self) -> u64 {
         self.state().items.values().map(|item| item.units).max().unwrap_or(0)
     }
 
-    /// Returns the accounts of all buckets.
+    /// Calls `tell` for the account of every bucket and returns the results.
     pub(super) fn accounts<T>(&self, mut tell: impl FnMut(&BucketKey, &Account) -> T) -> Vec<T> {
         self.state().accounts.iter().map(|(key, account)| tell(key, account)).collect()
     }
@@ -132,7 +131,8 @@ impl SimulatedStore {
         (there, back, fate)
     }
 
-    /// Executes a call after its way to the store, and returns the answer after the way back, unless that is lost.
+    /// Executes a call after the way to the store, and returns its answer after the way back, unless the answer is
+    /// lost.
     async fn away<T>(&self, latency: Latency, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
         let (there, back, fate) = self.draw(latency);
         sleep(there).await;
@@ -182,7 +182,7 @@ impl SimulatedStore {
         Ok(applied)
     }
 
-    /// Nothing is charged: what the shards hold together stays what it is.
+    /// Executes a split. Nothing is charged, because the sum of the shards does not change.
     fn execute_split(&self, key: &BucketKey, split: &Split) -> Result<bool, StoreError> {
         let mut state = self.state();
         let shards: Vec<_> = (0..split.shard_count * 2).map(|shard| BucketKey { shard, ..key.clone() }).collect();
@@ -196,7 +196,7 @@ impl SimulatedStore {
         Ok(applied)
     }
 
-    /// Takes `units` of every item: how many they are together, within the window.
+    /// Takes `units` from every item. Returns their sum if the call is in the measured time, else 0.
     fn pay<'a>(
         &self,
         keys: impl Iterator<Item = &'a BucketKey> + Clone,
@@ -266,7 +266,7 @@ impl Item {
     }
 }
 
-/// The answer of a store that is never late.
+/// Returns the answer of a store that is always ready.
 fn at_once<T>(mut future: StoreFuture<'_, T>) -> Result<T, StoreError> {
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => result,
@@ -274,7 +274,7 @@ fn at_once<T>(mut future: StoreFuture<'_, T>) -> Result<T, StoreError> {
     }
 }
 
-/// The store as one process has it.
+/// The store as seen by one process.
 #[derive(Debug)]
 pub(super) struct DistantStore {
     pub(super) store: Arc<SimulatedStore>,

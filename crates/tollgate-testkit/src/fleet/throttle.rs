@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Operations per second on one item: a bucket of tokens that holds a tenth of a second's worth.
+/// Throttles the operations per second on one item, with a token bucket for a tenth of a second.
 #[derive(Debug)]
 pub(super) struct Throttle {
     per_second: f64,
@@ -15,7 +15,7 @@ impl Throttle {
         Self { per_second, tokens: per_second / 10.0, at: Duration::ZERO }
     }
 
-    /// Returns `true` if the item takes that many more at `now`.
+    /// Takes `units` at `now`. Returns `true` if the item allows them.
     pub(super) fn admits(&mut self, units: u32, now: Duration) -> bool {
         let more = now.saturating_sub(self.at).as_secs_f64() * self.per_second;
         self.tokens = (self.tokens + more).min(self.per_second / 10.0);

@@ -1,55 +1,55 @@
-//! What the limiter was asked for, and what became of it.
+//! Records of requests and their outcomes.
 
 use std::collections::BTreeMap;
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It was not granted: denied, above the capacity, disabled, or not decided.
+    /// The request was not granted: it was denied, asked for more than the capacity, was disabled, or got no decision.
     Refused,
-    /// It was granted, and the lease is held.
+    /// The request was granted, and the lease is still held.
     Held,
-    /// The lease has ended, and something was used.
+    /// The lease has ended, and tokens were used.
     Settled,
-    /// The lease has ended, and all that was granted was given back.
+    /// The lease has ended, and everything granted was given back.
     RolledBack,
 }
 
-/// What a [`TestLimiter`](super::TestLimiter) was asked for, and what became of it by the time when it was
-/// looked at.
+/// A request to a [`TestLimiter`](super::TestLimiter), and its outcome at the time of the call that returned the
+/// record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recorded {
-    /// Who asked.
+    /// The entity of the request.
     pub entity: String,
-    /// For what.
+    /// The resource of the request.
     pub resource: String,
-    /// Tokens that were asked for, by limit.
+    /// The requested tokens, by limit.
     pub cost: BTreeMap<String, u64>,
-    /// Tokens that were used as far as that is settled, by limit: the cost, until it is. Nothing where the
-    /// request was refused.
+    /// The tokens that were used, by limit. Equal to the cost until the lease is settled. Empty if the request was
+    /// refused.
     pub used: BTreeMap<String, u64>,
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
 impl Recorded {
-    /// Tokens of the limit that were asked for; 0 where there is no such limit.
+    /// Returns the requested tokens of the limit; 0 if there is no such limit.
     pub fn cost(&self, limit: &str) -> u64 {
         self.cost.get(limit).copied().unwrap_or(0)
     }
 
-    /// Tokens of the limit that were used; 0 where there is no such limit.
+    /// Returns the used tokens of the limit; 0 if there is no such limit.
     pub fn used(&self, limit: &str) -> u64 {
         self.used.get(limit).copied().unwrap_or(0)
     }
 
-    /// Checks that the lease has ended, with so many tokens of the limit used.
+    /// Asserts that the lease has ended and used `tokens` of the limit.
     ///
     /// # Panics
     ///
-    /// If not.
+    /// If it has not.
     #[track_caller]
     pub fn assert_used(&self, limit: &str, tokens: u64) {
         assert_ne!(self.outcome, Outcome::Held, "the lease has not ended: {self:?}");
@@ -57,21 +57,21 @@ impl Recorded {
         assert_eq!(self.used(limit), tokens, "used of {limit}: {self:?}");
     }
 
-    /// Checks that the lease has ended and everything was given back.
+    /// Asserts that the lease has ended and everything was given back.
     ///
     /// # Panics
     ///
-    /// If not.
+    /// If it is not so.
     #[track_caller]
     pub fn assert_rolled_back(&self) {
         assert_eq!(self.outcome, Outcome::RolledBack, "{self:?}");
     }
 
-    /// Checks that the request was not granted.
+    /// Asserts that the request was not granted.
     ///
     /// # Panics
     ///
-    /// If it was.
+    /// If it was granted.
     #[track_caller]
     pub fn assert_refused(&self) {
         assert_eq!(self.outcome, Outcome::Refused, "{self:?}");
@@ -84,7 +84,7 @@ impl Recorded {
     }
 
     pub(super) fn end(&mut self) {
-        // A cost of nothing that used nothing is settled.
+        // A lease that cost 0 tokens and used 0 tokens counts as settled.
         let nothing = self.used.values().all(|tokens| *tokens == 0) && self.cost.values().any(|tokens| *tokens > 0);
         self.outcome = if nothing { Outcome::RolledBack } else { Outcome::Settled };
     }

@@ -1,4 +1,4 @@
-//! A limiter whose decisions a test writes down.
+//! A limiter with scripted decisions.
 
 mod lease;
 mod script;
@@ -13,11 +13,11 @@ use script::{Notes, Recorder};
 pub use lease::{Outcome, Recorded};
 pub use step::Step;
 
-/// A limiter for the tests of a service: its decisions follow a script, its clock stands until it is
-/// told to move, and it keeps a record of what was asked for and used.
+/// A limiter for the tests of a service. Its decisions follow a script, its clock moves only if the test moves it, and
+/// it records requests and use.
 ///
-/// The layer, the extractors and the leases are the real ones. Where the script says nothing, buckets in
-/// memory decide, by the limits of the policy: requests are granted as long as these hold enough.
+/// The layer, the extractors and the leases are the real ones. A request without a step in the script is decided by a
+/// bucket in memory, with the limits of the policy.
 ///
 /// ```
 /// use std::time::Duration;
@@ -58,7 +58,7 @@ pub struct TestLimiter {
 }
 
 impl TestLimiter {
-    /// A limiter without a script, whose clock stands at some time in 2023.
+    /// Returns a limiter without a script. Its clock shows a fixed time in 2023.
     pub fn new() -> Self {
         let clock = ManualClock::at(1_700_000_000_000);
         let notes = Arc::new(Notes::default());
@@ -67,12 +67,12 @@ impl TestLimiter {
         Self { limiter, clock, notes }
     }
 
-    /// The limiter, for the service under test.
+    /// Returns the limiter for the service under test.
     pub fn limiter(&self) -> RateLimiter {
         self.limiter.clone()
     }
 
-    /// The clock that its buckets refill by.
+    /// Returns the clock by which the buckets refill.
     ///
     /// ```
     /// use std::time::Duration;
@@ -94,29 +94,29 @@ impl TestLimiter {
         &self.clock
     }
 
-    /// Adds a step to the script. A request takes the first step that is meant for it and not used up;
-    /// without one, its bucket decides.
+    /// Adds a step to the script. A request takes the first step that applies to it and is not used up. Without one,
+    /// its bucket decides.
     pub fn then(&self, step: Step) -> &Self {
         self.notes.add(step);
         self
     }
 
-    /// Forgets the steps that are left. The record and the buckets stay.
+    /// Removes the remaining steps. The records and the buckets stay.
     pub fn clear(&self) {
         self.notes.clear();
     }
 
-    /// What was asked for so far, in order. A parent's bucket is asked by itself, after its child's; so is
-    /// what a lease asks for later.
+    /// Returns the records of all requests so far, in order. The request to a parent's bucket has its own record, after
+    /// the child's. So has every later request of a lease.
     pub fn records(&self) -> Vec<Recorded> {
         self.notes.records()
     }
 
-    /// What was asked for last.
+    /// Returns the record of the last request.
     ///
     /// # Panics
     ///
-    /// If nothing was.
+    /// If there was no request.
     #[track_caller]
     pub fn last(&self) -> Recorded {
         match self.records().pop() {
@@ -125,7 +125,7 @@ impl TestLimiter {
         }
     }
 
-    /// Tokens of the limit `limit` that `entity` has used of `resource`, over all its leases.
+    /// Returns the tokens of the limit `limit` that `entity` has used of `resource`, over all its leases.
     pub fn used(&self, entity: &str, resource: &str, limit: &str) -> u64 {
         let records = self.records();
         let of_bucket = records.iter().filter(|record| record.entity == entity && record.resource == resource);

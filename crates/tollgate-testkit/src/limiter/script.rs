@@ -1,4 +1,4 @@
-//! The script, and the record.
+//! The script and the records.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -9,7 +9,7 @@ use tollgate::limiter::{Script, ScriptDecision, ScriptEvent, ScriptRequest};
 
 use super::{Outcome, Recorded, Step};
 
-/// What a test and a limiter share.
+/// The state that a test and its limiter share.
 #[derive(Debug, Default)]
 pub(super) struct Notes(Mutex<Inner>);
 
@@ -17,7 +17,7 @@ pub(super) struct Notes(Mutex<Inner>);
 struct Inner {
     steps: Vec<Step>,
     records: Vec<Recorded>,
-    /// Where the leases' records are.
+    /// The index of each lease's record.
     leases: HashMap<u64, usize>,
 }
 
@@ -56,7 +56,7 @@ impl Inner {
     }
 }
 
-/// Keeps the notes for a limiter.
+/// The script of a limiter, which writes the records.
 #[derive(Debug)]
 pub(super) struct Recorder(pub(super) Arc<Notes>);
 

@@ -8,8 +8,8 @@ use tollgate::{
     limiter::{ScriptDecision, ScriptRequest},
 };
 
-/// A decision that a [`TestLimiter`](super::TestLimiter) makes instead of its buckets: once, for
-/// whatever asks next, unless it says otherwise.
+/// A decision that a [`TestLimiter`](super::TestLimiter) makes instead of its buckets. By default, it applies once, to
+/// the next request.
 ///
 /// ```
 /// use std::time::Duration;
@@ -27,7 +27,7 @@ pub struct Step {
     decision: ScriptDecision,
     entity: Option<String>,
     resource: Option<String>,
-    /// How often it is still taken; `None` for ever.
+    /// The number of times that the step still applies; `None` if it always applies.
     left: Option<u32>,
 }
 
@@ -36,40 +36,40 @@ impl Step {
         Self { decision, entity: None, resource: None, left: Some(1) }
     }
 
-    /// Grants, whatever the bucket holds: it may go into debt.
+    /// Grants the request, whatever the bucket holds. The bucket may go into debt.
     pub fn grant() -> Self {
         Self::new(ScriptDecision::Grant)
     }
 
-    /// Denies: a limit is short, and holds enough again after `retry_after`. The layer answers 429 with
-    /// `Retry-After`, in whole seconds, rounded up.
+    /// Denies the request: a limit has too few tokens, and has enough again after `retry_after`. The layer answers 429
+    /// with `Retry-After`, in whole seconds, rounded up.
     pub fn deny(retry_after: Duration) -> Self {
         Self::new(ScriptDecision::Deny { limit: None, retry_after })
     }
 
-    /// Refuses, as if the cost were above the capacity: the layer answers 429 without `Retry-After`.
+    /// Refuses the request as if the cost were above the capacity. The layer answers 429 without `Retry-After`.
     pub fn exceed() -> Self {
         Self::new(ScriptDecision::ExceedsCapacity { limit: None })
     }
 
-    /// Refuses, as if the resource were disabled for the entity: the layer answers 403.
+    /// Refuses the request as if the resource were disabled for the entity. The layer answers 403.
     pub fn disable() -> Self {
         Self::new(ScriptDecision::Disable)
     }
 
-    /// Makes no decision, as if the store did not answer: the layer does what its policy's `on_unavailable`
-    /// says. Nothing waits for a deadline. What the limiter has stored (`config()`, `entities()`) is what a process
-    /// knew last before the store went down.
+    /// Makes no decision, as if the store did not answer. The layer follows the policy's `on_unavailable`. Nothing
+    /// waits for a deadline. The limiter's stored limits and entities (`config()`, `entities()`) act as the last values
+    /// that a process knew before the store went down.
     pub fn store_down() -> Self {
         Self::new(ScriptDecision::Fail(Unavailable::Deadline))
     }
 
-    /// The limit that [`deny`](Self::deny) or [`exceed`](Self::exceed) is about, instead of the first that
-    /// anything is asked of.
+    /// Sets the limit that [`deny`](Self::deny) or [`exceed`](Self::exceed) applies to. Default: the first limit that
+    /// the request asks for tokens of.
     ///
     /// # Panics
     ///
-    /// If `name` is no limit's name.
+    /// If `name` is not a valid limit name.
     #[track_caller]
     pub fn limit(mut self, name: &str) -> Self {
         let name = LimitName::new(name).unwrap_or_else(|error| panic!("{error}"));
@@ -80,32 +80,32 @@ impl Step {
         self
     }
 
-    /// Only for requests of this entity. Entities are called what the policy's key makes of the request: an
-    /// API key that is hashed has its hash for a name.
+    /// Applies the step only to requests of this entity. The entity is the result of the policy's key: for a hashed API
+    /// key, it is the hash.
     pub fn entity(mut self, entity: impl Into<String>) -> Self {
         self.entity = Some(entity.into());
         self
     }
 
-    /// Only for requests of this resource.
+    /// Applies the step only to requests for this resource.
     pub fn resource(mut self, resource: impl Into<String>) -> Self {
         self.resource = Some(resource.into());
         self
     }
 
-    /// Takes the step so often.
+    /// Applies the step `times` times.
     pub fn times(mut self, times: u32) -> Self {
         self.left = Some(times);
         self
     }
 
-    /// Takes the step from now on.
+    /// Applies the step to every request from now on.
     pub fn always(mut self) -> Self {
         self.left = None;
         self
     }
 
-    /// The decision, where it is meant for the request and not used up.
+    /// Returns the decision, if the step applies to the request and is not used up.
     pub(super) fn take(&mut self, request: &ScriptRequest<'_>) -> Option<ScriptDecision> {
         let meant = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
         if self.left == Some(0)

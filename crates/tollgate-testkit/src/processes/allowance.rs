@@ -1,44 +1,44 @@
-//! The time by which the interval of the rule is widened.
+//! The time by which the rule widens each interval.
 
 use std::{fmt, time::Duration};
 
 use super::{event::Event, mode::Mode, scenario::Scenario};
 
-/// The least and the most of the slack.
+/// The minimum and the maximum of the slack.
 const SLACK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(250));
 
-/// How long a process may take to send a request that it has planned, on a busy machine.
+/// The time that a process may take to send a planned request on a busy machine.
 const SCHEDULING: Duration = Duration::from_millis(20);
 
 /// The error of a clock that is corrected by dates of whole seconds.
 const DATE: Duration = Duration::from_secs(1);
 
-/// The default lifetime of tokens that were taken ahead.
+/// The default lifetime of prefetched tokens.
 const AHEAD: Duration = Duration::from_secs(3);
 
 /// The parts of the time by which the rule widens each interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Allowance {
-    /// The time from the moment for which a write is planned until the store does it.
+    /// The time from the moment that a write is planned for until the store does it.
     pub way: Duration,
     /// The slack of a bucket that several processes spend from.
     pub slack: Duration,
     /// The error of the processes' clocks.
     pub clock: Duration,
-    /// The time that tokens may be held by a process that has taken them ahead. It widens the intervals of
-    /// grants, not those of writes.
+    /// The time for which a process may hold prefetched tokens. It widens the intervals of grants, but not those of
+    /// writes.
     pub ahead: Duration,
 }
 
 impl Allowance {
-    /// The allowance of a scenario: half of the longest round trip and 20 ms on the way; three round trips as
-    /// slack, at least 100 ms and at most 250 ms, if there are several processes; a second and a round trip for
-    /// clocks, if one is stepped; three seconds for tokens that are taken ahead.
+    /// Returns the allowance of a scenario. The way is half of the longest round trip plus 20 ms. The slack is three
+    /// round trips, at least 100 ms and at most 250 ms, if there are several processes. The clock error is a second
+    /// plus a round trip, if a clock is stepped. The lifetime of prefetched tokens is three seconds.
     pub fn of(scenario: &Scenario) -> Self {
         let farthest = scenario.distances.iter().max().copied().unwrap_or_default();
         let steps = scenario.events.iter().any(|(_, event)| matches!(event, Event::StepClock { .. }));
-        // A killed process and the one in its place are several.
+        // A killed process and its replacement count as several processes.
         let alone =
             scenario.processes == 1 && !scenario.events.iter().any(|(_, event)| matches!(event, Event::Kill(_)));
         Self {
@@ -49,12 +49,12 @@ impl Allowance {
         }
     }
 
-    /// The widening of intervals of writes.
+    /// Returns the widening for intervals of writes.
     pub fn of_writes(&self) -> Duration {
         self.way + self.slack + self.clock
     }
 
-    /// The widening of intervals of grants: their answers take the way back, too.
+    /// Returns the widening for intervals of grants. It includes the way back of the answers.
     pub fn of_grants(&self) -> Duration {
         self.of_writes() + self.way + self.ahead
     }

@@ -1,4 +1,4 @@
-//! The requests that are made.
+//! The requests of a scenario.
 
 use std::time::Duration;
 
@@ -11,22 +11,21 @@ pub enum Demand {
         /// The time from an answer until the task's next request.
         think: Duration,
     },
-    /// Requests come by chance (a Poisson process), however long the answers take. A process has as many
-    /// tasks as it has requests.
+    /// Requests come at random (a Poisson process), however long the answers take. A process has one task per request.
     Open {
-        /// Requests a second of all processes together, on average.
+        /// The average number of requests per second of all processes together.
         per_second: f64,
     },
 }
 
 impl Demand {
-    /// Makes each request as soon as the task's last one was answered. A task that was denied comes back when
-    /// the denial says.
+    /// Makes each request as soon as the task's last one was answered. After a denial, the task waits for the time in
+    /// the denial.
     pub fn closed() -> Self {
         Self::Closed { think: Duration::ZERO }
     }
 
-    /// Makes `per_second` requests a second, all processes together.
+    /// Makes `per_second` requests per second, all processes together.
     pub fn open(per_second: f64) -> Self {
         Self::Open { per_second }
     }

@@ -1,4 +1,4 @@
-//! Runs a scenario: starts engine, proxies and workers, disturbs them, and gathers both records.
+//! Runs a scenario: starts engine, proxies and workers, disturbs them, and collects the records of both sides.
 
 use std::{
     collections::HashMap,
@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{Engine, Fault, Proxy};
 
-/// How long writes may be on their way when all workers have ended, beside the distance.
+/// The time that writes may still be in transit after all workers have ended, in addition to the distance.
 const SETTLING: Duration = Duration::from_millis(200);
 
 pub(super) async fn run(scenario: &Scenario) -> Report {
@@ -54,10 +54,10 @@ struct Driver<'a> {
     folder: &'a Path,
     engine: &'a Engine,
     recorder: Arc<Recorder>,
-    /// All that were ever started, with the indexes of their processes. A worker's number is its position.
+    /// All workers that were ever started, with the indexes of their processes. A worker's number is its position.
     workers: Vec<(usize, Process)>,
     proxies: Vec<Proxy>,
-    /// Milliseconds by which the clock of each process is ahead.
+    /// The milliseconds by which the clock of each process is ahead.
     clocks: Vec<i64>,
 }
 
@@ -118,7 +118,7 @@ impl Driver<'_> {
             tasks: self.scenario.tasks,
             demand,
             deadline: self.scenario.deadline_or_default(),
-            // Another one for each worker.
+            // A different seed for each worker.
             seed: self.scenario.seed.wrapping_mul(1_000_003).wrapping_add(number as u64),
             ahead: self.clocks[process],
         };
@@ -149,13 +149,13 @@ impl Driver<'_> {
         }
     }
 
-    /// The worker that runs now as this process.
+    /// Returns the current worker of this process.
     fn worker(&mut self, process: usize) -> Option<&mut Process> {
         self.workers.iter_mut().rev().find(|(of, _)| *of == process).map(|(_, worker)| worker)
     }
 }
 
-/// Creates the table, and the entity with its parent.
+/// Creates the table and the entity with its parent.
 async fn create_table(engine: &Engine, parent: bool) {
     let create = async {
         let limiter = RateLimiter::open()
@@ -175,7 +175,7 @@ async fn create_table(engine: &Engine, parent: bool) {
     create.await.unwrap_or_else(|error| panic!("the table cannot be created: {error}"));
 }
 
-/// The bucket items at the end, by partition key.
+/// Returns the bucket items at the end, by partition key.
 async fn items(engine: &Engine) -> Vec<(String, Image)> {
     let client = engine.client();
     let mut pages = client.scan().table_name(STACK).consistent_read(true).into_paginator().send();
@@ -192,13 +192,13 @@ async fn items(engine: &Engine) -> Vec<(String, Image)> {
     items.into_iter().filter_map(bucket).collect()
 }
 
-/// The numbers of an item, in the form of the wire.
+/// Returns the number attributes of an item, in wire format.
 fn numbers(item: &HashMap<String, AttributeValue>) -> Value {
     let number = |(name, value): (&String, &AttributeValue)| Some((name.clone(), json!({ "N": value.as_n().ok()? })));
     item.iter().filter_map(number).collect::<serde_json::Map<_, _>>().into()
 }
 
-/// A folder for the logs. Dropping it deletes it, unless the run has failed.
+/// The folder of the logs. It is deleted on drop, unless the run has failed.
 struct Folder {
     path: PathBuf,
 }

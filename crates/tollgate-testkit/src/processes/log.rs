@@ -1,5 +1,4 @@
-//! The log of a worker: one line for each event, so that a process that is killed loses at most the line that
-//! it was writing.
+//! The log of a worker: one line for each event, so that a killed process loses at most the line that it was writing.
 
 use std::{
     fmt,
@@ -16,7 +15,7 @@ use super::time;
 pub(super) struct Entry {
     /// The number of the request.
     pub(super) request: u64,
-    /// When it happened: true epoch µs.
+    /// The time of the event: true epoch µs.
     pub(super) at: i64,
     pub(super) kind: Kind,
 }
@@ -26,19 +25,19 @@ pub(super) struct Entry {
 pub(super) enum Kind {
     /// The request was made.
     Asked,
-    /// It was granted. Tokens that were left, if they were told.
+    /// The request was granted. Contains the remaining tokens, if they are known.
     Granted { left: Option<i64> },
-    /// It was denied: tokens that were told to be left, and the time to wait, ms.
+    /// The request was denied. Contains the remaining tokens and the time to wait, ms.
     Denied { left: Option<i64>, retry: Option<u64> },
-    /// It got no decision: the word for the error.
+    /// The request got no decision. Contains a word for the error.
     Failed { why: String },
-    /// A lease was settled that has used so many tokens more than it has cost. Not written yet.
+    /// A lease was settled that used `difference` tokens more than its cost. The settlement is not written yet.
     Owed { difference: i64 },
-    /// That was written.
+    /// The settlement was written.
     Settled,
-    /// That was not written, as far as the limiter knows.
+    /// The settlement was not written, as far as the limiter knows.
     Lost,
-    /// The worker has ended in an orderly way.
+    /// The worker has ended normally.
     Ended,
 }
 
@@ -54,14 +53,14 @@ impl Log {
         Self { file: file.unwrap_or_else(|error| panic!("cannot open {}: {error}", path.display())) }
     }
 
-    /// Notes an event that happens now.
+    /// Appends an event that happens now.
     pub(super) fn note(&self, request: u64, kind: Kind) {
         let line = format!("{}\n", Entry { request, at: time::now(), kind });
         (&self.file).write_all(line.as_bytes()).unwrap_or_else(|error| panic!("the log takes no line: {error}"));
     }
 }
 
-/// Reads a log. A line that was not finished is left out.
+/// Reads a log. An unfinished line is left out.
 pub(super) fn read(path: &Path) -> Vec<Entry> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));

@@ -1,15 +1,14 @@
-//! Real processes that share one table, and checks of what they were granted.
+//! Runs real processes that share one table, and checks their grants.
 //!
-//! A [`Scenario`] starts an engine and some worker processes. Each worker opens a limiter through a proxy of
-//! its own, so that it can be as far away from the engine as the scenario says. While the workers load one
-//! bucket, the driver kills workers, restarts the engine and steps clocks. Each worker writes what it was told
-//! to a log; the proxies record every write that the engine did. Both are checked afterwards, and told in a
-//! [`Report`].
+//! A [`Scenario`] starts an engine and some worker processes. Each worker opens a limiter through its own proxy, which
+//! simulates the worker's distance from the engine. While the workers load one bucket, the driver kills workers,
+//! restarts the engine and steps clocks. Each worker logs its answers, and the proxies record every write that the
+//! engine did. Afterwards, both records are checked, and the results are returned in a [`Report`].
 //!
 //! # Workers
 //!
-//! A worker is the same executable as the driver, started again: it needs no build step, under `cargo test` as
-//! under `cargo nextest`. One test of the executable has to be its entry:
+//! A worker is a new process of the driver's executable, so it needs no build step, under `cargo test` and under
+//! `cargo nextest`. One test of the executable must be the entry of the workers:
 //!
 //! ```
 //! // #[test]
@@ -35,14 +34,14 @@
 //! }
 //! ```
 //!
-//! A program calls [`work_if_told`] first, returns if it says `true`, and uses [`Workers::program`].
+//! A program calls [`work_if_told`] first, returns if it returns `true`, and uses [`Workers::program`].
 //!
 //! # The rule
 //!
-//! Over any interval, a bucket grants at most its capacity and the refill of the interval, which is widened by
-//! an [`Allowance`]: the time that a write is on its way, the slack of a bucket that several processes spend from,
-//! and the error of the clocks. All times are those of one system clock, which the workers share with the
-//! driver and which no [`Event::StepClock`] moves.
+//! Over any interval, a bucket grants at most its capacity plus the refill of the interval. The interval is widened by
+//! an [`Allowance`]: the time that a write is in transit, the slack of a bucket that several processes spend from, and
+//! the error of the clocks. All times are from one system clock, which the workers share with the driver and which no
+//! [`Event::StepClock`] changes.
 //!
 //! # Options of a scenario
 //!

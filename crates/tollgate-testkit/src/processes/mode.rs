@@ -1,18 +1,18 @@
-//! The ways to ask for a lease.
+//! The ways to acquire a lease.
 
-/// The way in which a worker asks.
+/// The way in which a worker makes its requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mode {
-    /// An acquire, committed at once.
+    /// An acquire that is committed at once.
     Plain,
-    /// An acquire that takes tokens ahead.
+    /// An acquire with prefetch.
     Prefetch,
-    /// An acquire that is settled after a random time, to between none and twice of what it has cost.
+    /// An acquire that is settled after a random time, to between 0 and twice its cost.
     Settle,
     /// A request to an axum router behind a `RateLimitLayer`.
     Layer,
-    /// An acquire that waits for capacity, at most a second.
+    /// An acquire that waits for capacity, for at most a second.
     Waiting,
 }
 
@@ -20,7 +20,7 @@ impl Mode {
     /// All modes.
     pub const ALL: [Self; 5] = [Self::Plain, Self::Prefetch, Self::Settle, Self::Layer, Self::Waiting];
 
-    /// The mode's name: `plain`, `prefetch`, `settle`, `layer`, `waiting`.
+    /// Returns the mode's name: `plain`, `prefetch`, `settle`, `layer`, `waiting`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
@@ -31,7 +31,7 @@ impl Mode {
         }
     }
 
-    /// The mode of that name.
+    /// Returns the mode of that name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|mode| mode.name() == name)
     }

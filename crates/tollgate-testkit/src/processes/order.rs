@@ -1,4 +1,4 @@
-//! The order that a worker gets from the driver: JSON in its environment.
+//! The order of a worker, from the driver: JSON in an environment variable.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -7,17 +7,17 @@ use tollgate::Limit;
 
 use super::{demand::Demand, mode::Mode};
 
-/// The variable that holds the order. A process that has it is a worker.
+/// The environment variable with the order. A process that has it is a worker.
 pub(super) const VARIABLE: &str = "TOLLGATE_TESTKIT_WORKER";
 
-/// The table that the driver makes.
+/// The names in the table that the driver creates.
 pub(super) const STACK: &str = "limits";
 pub(super) const NAMESPACE: &str = "default";
 pub(super) const ENTITY: &str = "user";
 pub(super) const PARENT: &str = "team";
 pub(super) const RESOURCE: &str = "api";
 
-/// All that a worker has to know.
+/// The configuration of a worker.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Order {
     pub(super) endpoint: String,
@@ -27,11 +27,11 @@ pub(super) struct Order {
     pub(super) mode: Mode,
     pub(super) parent: bool,
     pub(super) tasks: usize,
-    /// Of this process alone.
+    /// The demand of this process alone.
     pub(super) demand: Demand,
     pub(super) deadline: Duration,
     pub(super) seed: u64,
-    /// Milliseconds that the wall clock is ahead.
+    /// The milliseconds by which the wall clock is ahead.
     pub(super) ahead: i64,
 }
 
@@ -62,7 +62,7 @@ impl Order {
         order.to_string()
     }
 
-    /// `None` if `text` is no order.
+    /// Parses an order. Returns `None` if `text` is not one.
     pub(super) fn from_json(text: &str) -> Option<Self> {
         let order: Value = serde_json::from_str(text).ok()?;
         let number = |name: &str| order[name].as_u64();

@@ -16,7 +16,7 @@ use super::{
     workers::Workers,
 };
 
-/// How long a worker may take to open its limiter, and to end.
+/// The longest wait until a worker has opened its limiter, and until it has ended.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A worker. Dropping it kills the process.
@@ -37,7 +37,7 @@ impl Process {
             panic!("the worker has no pipes");
         };
         let (is_ready, ready) = watch::channel(false);
-        // Reads to the end: a worker must not wait for a pipe that is full.
+        // Reads to the end, so that the worker never blocks on a full pipe.
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
                 if line.contains(READY) {
@@ -48,35 +48,36 @@ impl Process {
         Self { child, commands, ready, log: order.log.clone(), killed: false }
     }
 
-    /// Waits until the limiter is open.
+    /// Waits until the worker's limiter is open.
     pub(super) async fn until_ready(&mut self) {
         let ready = tokio::time::timeout(PATIENCE, self.ready.wait_for(|ready| *ready)).await;
         assert!(matches!(ready, Ok(Ok(_))), "a worker has ended early, or does not start: {:?}", self.child.try_wait());
     }
 
-    /// Lets it make requests until `end` (epoch µs), as soon as its limiter is open.
+    /// Tells the worker to make requests until `end` (epoch µs), as soon as its limiter is open.
     pub(super) fn run(&mut self, end: i64) {
         self.tell(&format!("run {end}\n"));
     }
 
-    /// Sets how far its wall clock is ahead, ms.
+    /// Sets the milliseconds by which the worker's wall clock is ahead.
     pub(super) fn step_clock(&mut self, ahead: i64) {
         self.tell(&format!("step {ahead}\n"));
     }
 
-    /// A worker that has ended does not listen any more. If it has failed, [`end`](Self::end) says so.
+    /// Sends a command. Errors are ignored, because the worker may have ended. If it has failed, [`end`](Self::end)
+    /// panics.
     fn tell(&mut self, line: &str) {
         let _ = self.commands.write_all(line.as_bytes()).and_then(|()| self.commands.flush());
     }
 
-    /// Kills it: it can do nothing about it.
+    /// Kills the process, without a chance for it to clean up.
     pub(super) fn kill(&mut self) {
         self.killed = true;
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// Waits until it has ended.
+    /// Waits until the process has ended.
     pub(super) async fn end(&mut self) {
         let ended = async {
             loop {

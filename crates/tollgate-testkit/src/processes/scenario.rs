@@ -6,16 +6,16 @@ use tollgate::Limit;
 
 use super::{allowance::Allowance, demand::Demand, driver, event::Event, mode::Mode, report::Report, workers::Workers};
 
-/// Processes, their load, and what happens to them. The [module](super) has the defaults.
+/// Processes, their load, and their disturbances. The [module](super) lists the defaults.
 #[derive(Clone, Debug)]
 #[must_use = "a scenario does nothing until it is run"]
 pub struct Scenario {
     pub(super) workers: Workers,
     pub(super) processes: usize,
     pub(super) tasks: usize,
-    /// Of process `i`, that at `i` modulo their number. Never empty.
+    /// The distances. Process `i` has the one at `i` modulo their number. Never empty.
     pub(super) distances: Vec<Duration>,
-    /// Empty for the default.
+    /// The limits. Empty for the default.
     pub(super) limits: Vec<Limit>,
     pub(super) cost: u64,
     pub(super) demand: Demand,
@@ -29,7 +29,8 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// Two processes with a task each, whose requests are plain acquires from a bucket of 1000 tokens a second.
+    /// Returns a scenario of two processes with one task each, which make plain acquires from a bucket of 1000 tokens
+    /// per second.
     pub fn new(workers: Workers) -> Self {
         Self {
             workers,
@@ -55,18 +56,18 @@ impl Scenario {
         self
     }
 
-    /// Sets the number of tasks of each process, of a [closed](Demand::Closed) demand.
+    /// Sets the number of tasks of each process, for a [closed](Demand::Closed) demand.
     pub fn tasks(mut self, tasks: usize) -> Self {
         self.tasks = tasks.max(1);
         self
     }
 
-    /// Puts every process so far away that each request takes `round_trip` longer, half of it on each way.
+    /// Sets the distance of every process: each request takes `round_trip` longer, half of it on each way.
     pub fn distance(self, round_trip: Duration) -> Self {
         self.distances([round_trip])
     }
 
-    /// As [`distance`](Self::distance), for each process its own: in turn if there are more processes.
+    /// Sets the [`distance`](Self::distance) of each process. More processes than distances use them in turn.
     pub fn distances(mut self, round_trips: impl IntoIterator<Item = Duration>) -> Self {
         self.distances = round_trips.into_iter().collect();
         if self.distances.is_empty() {
@@ -75,7 +76,7 @@ impl Scenario {
         self
     }
 
-    /// Adds a limit. Every request costs each of them the same.
+    /// Adds a limit. A request has the same cost for every limit.
     pub fn limit(mut self, limit: Limit) -> Self {
         self.limits.push(limit);
         self
@@ -93,13 +94,13 @@ impl Scenario {
         self
     }
 
-    /// Sets the way in which workers ask.
+    /// Sets the way in which workers make requests.
     pub fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
         self
     }
 
-    /// Gives the entity a parent that is charged, too.
+    /// Adds a parent of the entity, which is charged too.
     pub fn parent(mut self) -> Self {
         self.parent = true;
         self
@@ -111,19 +112,19 @@ impl Scenario {
         self
     }
 
-    /// Sets the time for which requests are made.
+    /// Sets the time in which requests are made.
     pub fn time(mut self, time: Duration) -> Self {
         self.time = time;
         self
     }
 
-    /// Sets the seed of all random choices. What processes do at the same time is left to chance.
+    /// Sets the seed of all random choices. The interleaving of the processes stays random.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Lets something happen, `at` after the beginning.
+    /// Adds an event, `at` after the beginning.
     pub fn event(mut self, at: Duration, event: Event) -> Self {
         self.events.push((at, event));
         self
@@ -135,13 +136,13 @@ impl Scenario {
         self
     }
 
-    /// Runs it, in real time, and checks what came of it.
+    /// Runs the scenario in real time and checks the results.
     ///
     /// # Panics
     ///
     /// If a worker cannot be started, or ends early.
     pub fn run(self) -> Report {
-        // A thread of its own: the caller may be inside a runtime, where no other one can be waited for.
+        // A thread of its own, because the caller may be inside a runtime, which must not wait for another runtime.
         let run = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime.unwrap_or_else(|error| panic!("cannot start the driver's runtime: {error}"));

@@ -1,10 +1,10 @@
-//! How many requests a proxy has seen, by operation.
+//! Counts the requests that a proxy has seen, by operation.
 
 use std::collections::BTreeMap;
 
 use tokio::sync::watch;
 
-/// A count per operation that can be waited for.
+/// Counts per operation, with a wait until a count is reached.
 pub(super) struct Counts {
     by_operation: watch::Sender<BTreeMap<String, u64>>,
 }

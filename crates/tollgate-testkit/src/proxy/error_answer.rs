@@ -1,4 +1,4 @@
-//! Errors in the form in which DynamoDB answers them.
+//! Errors in the form of DynamoDB's answers.
 
 use http_body_util::Full;
 use hyper::{
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 const MODEL: &str = "com.amazonaws.dynamodb.v20120810";
 
-/// An error that DynamoDB answers, for [`Fault::answer`](super::Fault::answer).
+/// An error answer of DynamoDB, for [`Fault::answer`](super::Fault::answer).
 ///
 /// # Examples
 ///
@@ -36,8 +36,7 @@ pub struct ErrorAnswer {
 }
 
 impl ErrorAnswer {
-    /// `ProvisionedThroughputExceededException`, status 400: the table or a partition is past its
-    /// throughput.
+    /// Returns `ProvisionedThroughputExceededException`, status 400: the table or a partition exceeds its throughput.
     pub fn throughput_exceeded() -> Self {
         Self::plain(
             StatusCode::BAD_REQUEST,
@@ -46,7 +45,7 @@ impl ErrorAnswer {
         )
     }
 
-    /// `ThrottlingException`, status 400: requests come faster than the account or the table allows.
+    /// Returns `ThrottlingException`, status 400: requests come faster than the account or the table allows.
     pub fn throttling() -> Self {
         Self::plain(
             StatusCode::BAD_REQUEST,
@@ -55,8 +54,8 @@ impl ErrorAnswer {
         )
     }
 
-    /// `ThrottlingException`, status 400, with the reason that the partition key is used more often than one
-    /// partition takes.
+    /// Returns `ThrottlingException`, status 400, whose reason is a partition key that is used more often than one
+    /// partition allows.
     pub fn hot_key() -> Self {
         let mut answer = Self::throttling();
         answer.body["throttlingReasons"] = json!([{
@@ -66,14 +65,14 @@ impl ErrorAnswer {
         answer
     }
 
-    /// `InternalServerError`, status 500. From the real service, such a write may have happened; this one
-    /// was not forwarded.
+    /// Returns `InternalServerError`, status 500. With the real service, such a write may have been done. With
+    /// [`Fault::answer`](super::Fault::answer), it was not forwarded.
     pub fn internal_server_error() -> Self {
         Self::plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{MODEL}#InternalServerError"), "Internal server error")
     }
 
-    /// `TransactionConflictException`, status 400: a write of one item met a transaction on that item, and
-    /// was not applied.
+    /// Returns `TransactionConflictException`, status 400: a write of one item met a transaction on that item and was
+    /// not done.
     pub fn transaction_conflict() -> Self {
         Self::plain(
             StatusCode::BAD_REQUEST,
@@ -82,7 +81,7 @@ impl ErrorAnswer {
         )
     }
 
-    /// `TransactionInProgressException`, status 400: a transaction with the same token is being executed.
+    /// Returns `TransactionInProgressException`, status 400: a transaction with the same token is being executed.
     pub fn transaction_in_progress() -> Self {
         Self::plain(
             StatusCode::BAD_REQUEST,
@@ -91,8 +90,8 @@ impl ErrorAnswer {
         )
     }
 
-    /// `TransactionCanceledException`, status 400, with one reason per item of the transaction: `"None"`
-    /// for those that were in order, else a code such as `"TransactionConflict"` or `"ThrottlingError"`.
+    /// Returns `TransactionCanceledException`, status 400, with one reason per item of the transaction: `"None"` for an
+    /// item without a problem, else a code such as `"TransactionConflict"` or `"ThrottlingError"`.
     pub fn transaction_canceled<'a>(codes: impl IntoIterator<Item = &'a str>) -> Self {
         let codes: Vec<&str> = codes.into_iter().collect();
         let reasons: Vec<Value> = codes.iter().map(|code| json!({ "Code": code })).collect();
@@ -109,7 +108,7 @@ impl ErrorAnswer {
         }
     }
 
-    /// `AccessDeniedException`, status 400: the credentials lack the permission for `action`, such as
+    /// Returns `AccessDeniedException`, status 400: the credentials lack the permission for `action`, such as
     /// `dynamodb:UpdateItem`.
     pub fn access_denied(action: &str) -> Self {
         let message = format!(
@@ -120,7 +119,7 @@ impl ErrorAnswer {
         Self::plain(StatusCode::BAD_REQUEST, "com.amazon.coral.service#AccessDeniedException".to_owned(), &message)
     }
 
-    /// `UnrecognizedClientException`, status 400: nobody knows the access key.
+    /// Returns `UnrecognizedClientException`, status 400: the access key is unknown.
     pub fn unrecognized_client() -> Self {
         Self::plain(
             StatusCode::BAD_REQUEST,
@@ -129,7 +128,7 @@ impl ErrorAnswer {
         )
     }
 
-    /// `ValidationException`, status 400: the request is not one that DynamoDB carries out.
+    /// Returns `ValidationException`, status 400: the request is not valid.
     pub fn validation() -> Self {
         Self::plain(
             StatusCode::BAD_REQUEST,
@@ -138,7 +137,7 @@ impl ErrorAnswer {
         )
     }
 
-    /// Any other error code, with a status of its own.
+    /// Returns an error with any other code and status.
     ///
     /// # Panics
     /// If `status` is not an HTTP status.
@@ -147,7 +146,7 @@ impl ErrorAnswer {
         Self::plain(status, format!("{MODEL}#{code}"), "The test says so.")
     }
 
-    /// Any other answer: what DynamoDB says and the engine never does.
+    /// Returns any other answer, which the engine itself never gives.
     ///
     /// # Panics
     /// If `status` is not an HTTP status.

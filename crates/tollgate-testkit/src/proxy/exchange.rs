@@ -1,4 +1,4 @@
-//! One request through the proxy, and its answer.
+//! Handles one request through the proxy, and its answer.
 
 use std::{
     error::Error,
@@ -26,19 +26,19 @@ use super::{
     plan::Plan,
 };
 
-/// Told to hyper instead of an answer, so that it closes the connection without one.
+/// The error that makes hyper close the connection without an answer.
 pub(super) type Closed = Box<dyn Error + Send + Sync>;
 
-/// What the connections of one proxy have in common.
+/// The state that all connections of one proxy share.
 pub(super) struct Exchange {
     pub(super) plan: Plan,
-    /// Requests that arrived here complete.
+    /// The number of complete requests that arrived.
     pub(super) received: Counts,
-    /// Requests that the upstream has answered.
+    /// The number of requests that the upstream has answered.
     pub(super) answered: Counts,
     upstream: Client<HttpConnector, Full<Bytes>>,
     authority: Authority,
-    /// Sees every request that was forwarded, and its answer.
+    /// Observes every forwarded request and its answer.
     observer: Option<Arc<dyn Observer>>,
 }
 
@@ -57,14 +57,15 @@ impl Exchange {
         }
     }
 
-    /// Reads the request to its end and does with it what the plan says.
+    /// Reads the whole request and applies the plan's fault to it.
     pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Closed> {
         let (head, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();
         let request = Request::from_parts(head, body);
         let operation = operation(&request);
 
-        // Struck before it is counted: whoever has seen the count may change the plan.
+        // The fault is applied before the request is counted, because a test that has seen the count may change the
+        // plan.
         let effect = self.plan.strike(&operation);
         self.received.add(&operation);
         match effect {
@@ -89,8 +90,8 @@ impl Exchange {
         }
     }
 
-    /// Sends the request upstream and reads the whole answer, in a task of its own: a request that was
-    /// received arrives, whether or not its client is still there.
+    /// Sends the request upstream and reads the whole answer, in a task of its own. So a received request is forwarded
+    /// even if its client is gone.
     async fn forward(
         self: Arc<Self>,
         operation: String,
@@ -130,8 +131,8 @@ impl Exchange {
     }
 }
 
-/// The operation that a request names in its target, such as `UpdateItem` in
-/// `DynamoDB_20120810.UpdateItem`; empty for a request of another kind.
+/// Returns the operation in a request's target header, such as `UpdateItem` in `DynamoDB_20120810.UpdateItem`; empty if
+/// there is none.
 fn operation<B>(request: &Request<B>) -> String {
     request
         .headers()

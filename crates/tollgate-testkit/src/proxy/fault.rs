@@ -1,13 +1,13 @@
-//! What can go wrong, with which requests, and how often.
+//! Faults: their effect, the requests that they apply to, and their number.
 
 use std::time::Duration;
 
 use super::ErrorAnswer;
 
-/// Something that goes wrong with requests on their way through a [`Proxy`](super::Proxy).
+/// A fault that a [`Proxy`](super::Proxy) applies to requests.
 ///
-/// A fault strikes every request until it is taken away, unless it is limited to an operation with
-/// [`on`](Self::on) or to a number of requests with [`times`](Self::times).
+/// It applies to every request until it is removed, unless it is limited to an operation with [`on`](Self::on) or to a
+/// number of requests with [`times`](Self::times).
 ///
 /// # Examples
 ///
@@ -23,9 +23,9 @@ use super::ErrorAnswer;
 #[must_use = "a fault does nothing until a proxy has it"]
 pub struct Fault {
     pub(super) effect: Effect,
-    /// The operation that it strikes; all of them if `None`.
+    /// The operation that it applies to; `None` for all.
     pub(super) operation: Option<String>,
-    /// How many more times it strikes; without end if `None`.
+    /// The number of times that it still applies; `None` for always.
     pub(super) left: Option<u64>,
 }
 
@@ -41,65 +41,65 @@ pub(super) enum Effect {
 }
 
 impl Fault {
-    /// Closes the connection: a new one as soon as it is accepted, an open one when a request arrives on
-    /// it. Nothing is forwarded.
+    /// Closes the connection: a new one as soon as it is accepted, an open one when a request arrives on it. Nothing is
+    /// forwarded.
     ///
-    /// Limited to an operation, it can only close a connection once it has seen the request.
+    /// If the fault is limited to an operation, it closes the connection only after it has read the request.
     pub fn refuse() -> Self {
         Self::new(Effect::Refuse)
     }
 
-    /// Reads the request and never answers; the connection stays open until the client gives up. Nothing
-    /// is forwarded, and taking the fault away does not revive a request that it has swallowed.
+    /// Reads the request and never answers. The connection stays open until the client gives up. Nothing is forwarded.
+    /// A swallowed request stays swallowed if the fault is removed.
     pub fn black_hole() -> Self {
         Self::new(Effect::BlackHole)
     }
 
     /// Forwards the request after `delay`.
     ///
-    /// The request arrives even if the client has given up meanwhile, as it would on a slow network.
+    /// The request arrives even if the client has given up in the meantime, as on a slow network.
     pub fn delay(delay: Duration) -> Self {
         Self::new(Effect::Delay(delay))
     }
 
-    /// Forwards the request after half of `round_trip`, and passes the answer on after the other half, as a
-    /// network does that makes every request take so much longer.
+    /// Forwards the request after half of `round_trip`, and passes on the answer after the other half, as a network
+    /// with that latency does.
     ///
-    /// The request arrives even if the client has given up meanwhile.
+    /// The request arrives even if the client has given up in the meantime.
     pub fn distance(round_trip: Duration) -> Self {
         Self::new(Effect::Distance(round_trip / 2))
     }
 
-    /// Forwards the request, waits for the whole answer, and closes the connection without passing it on:
-    /// the client cannot know whether its write happened, and it did.
+    /// Forwards the request, waits for the whole answer, and closes the connection without passing it on. The write was
+    /// done, but the client cannot know it.
     pub fn lose_response() -> Self {
         Self::new(Effect::LoseResponse)
     }
 
-    /// Answers with an error, as the store would, without forwarding.
+    /// Answers with an error, as the store would, without forwarding the request.
     pub fn answer(error: ErrorAnswer) -> Self {
         Self::new(Effect::Answer(error))
     }
 
-    /// Forwards the request, waits for the whole answer, and answers with an error instead: what was asked for is
-    /// done, and the client is told that it is not, or that nobody knows.
+    /// Forwards the request, waits for the whole answer, and answers with an error instead. The request was executed,
+    /// although the error may say that it was not.
     pub fn replace_answer(error: ErrorAnswer) -> Self {
         Self::new(Effect::ReplaceAnswer(error))
     }
 
-    /// Strikes only requests for `operation`, such as `"UpdateItem"`.
+    /// Applies the fault only to requests for `operation`, such as `"UpdateItem"`.
     pub fn on(mut self, operation: impl Into<String>) -> Self {
         self.operation = Some(operation.into());
         self
     }
 
-    /// Strikes the next `requests` requests that it applies to, and then no more.
+    /// Applies the fault only to the next `requests` requests that it matches.
     pub fn times(mut self, requests: u64) -> Self {
         self.left = Some(requests);
         self
     }
 
-    /// Strikes the next request that it applies to, and then no more.
+    /// Applies the fault only to the next request that it matches.
     pub fn once(self) -> Self {
         self.times(1)
     }

@@ -1,4 +1,4 @@
-//! Sees the requests that pass a proxy, and their answers.
+//! Observes the requests that pass through a proxy, and their answers.
 
 use std::time::SystemTime;
 
@@ -6,13 +6,13 @@ use hyper::{Response, body::Bytes};
 
 use super::exchange::Closed;
 
-/// Is told about every request that a proxy has forwarded.
+/// Observes every request that a proxy has forwarded.
 pub(crate) trait Observer: Send + Sync + 'static {
-    /// Runs as soon as the upstream has answered, or has failed to.
+    /// Called as soon as the upstream has answered or has failed.
     fn observe(&self, observed: &Observed<'_>);
 }
 
-/// One request that was forwarded, and its answer.
+/// One forwarded request and its answer.
 #[cfg_attr(not(feature = "processes"), expect(dead_code, reason = "only the driver of processes observes"))]
 pub(crate) struct Observed<'a> {
     /// The operation, such as `UpdateItem`.

@@ -1,10 +1,10 @@
-//! The faults that a proxy has been given, in order.
+//! The faults of a proxy, in order.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::fault::{Effect, Fault};
 
-/// Hands the effect of the first fault that applies to each request, and counts down the limited ones.
+/// Returns the effect of the first fault that applies to each request, and counts down the limited faults.
 #[derive(Default)]
 pub(super) struct Plan {
     faults: Mutex<Vec<Fault>>,
@@ -19,14 +19,14 @@ impl Plan {
         self.faults().extend(Some(fault).filter(strikes));
     }
 
-    /// What happens to a request for `operation`.
+    /// Returns the effect on a request for `operation`, and uses the fault once.
     pub(super) fn strike(&self, operation: &str) -> Option<Effect> {
         let mut faults = self.faults();
         let index = faults.iter().position(|fault| fault.operation.as_deref().is_none_or(|only| only == operation))?;
         Some(spend(&mut faults, index))
     }
 
-    /// Returns `true` if a connection is refused before its first request is known: only if no other fault could
+    /// Returns `true` if a connection must be refused before its first request is known: only if no other fault could
     /// apply to that request instead.
     pub(super) fn refuses_connection(&self) -> bool {
         let mut faults = self.faults();

@@ -1,4 +1,4 @@
-//! The proxy's listener and its controls.
+//! The proxy's listener and its methods.
 
 use std::{
     collections::BTreeMap,
@@ -19,12 +19,12 @@ use crate::{
     client,
 };
 
-/// A proxy in front of a DynamoDB endpoint that does what networks and busy stores do.
+/// A proxy in front of a DynamoDB endpoint that injects the faults of networks and busy stores.
 ///
-/// It passes requests on until it is given a [`Fault`]. It may have several: each request is struck by the
-/// first one, in the order in which they were given, that applies to it and is not used up.
+/// It forwards requests until it gets a [`Fault`]. It can have several faults: the first one that applies to a request
+/// and is not used up affects it, in the order in which they were added.
 ///
-/// An upstream that cannot be reached, or that fails while it answers, shows as a closed connection.
+/// If the upstream cannot be reached or fails while it answers, the proxy closes the connection.
 ///
 /// # Examples
 ///
@@ -37,12 +37,12 @@ use crate::{
 /// let proxy = Proxy::start(engine.address()).await;
 /// let client = proxy.client();
 ///
-/// // The next answer is lost, although the store has given it.
+/// // The store answers, but the next answer is lost.
 /// proxy.set_fault(Fault::lose_response().once());
 /// assert!(client.list_tables().send().await.is_err());
 /// assert_eq!(proxy.count("ListTables"), 1);
 ///
-/// // The one after that comes through.
+/// // The following request succeeds.
 /// assert!(client.list_tables().send().await.is_ok());
 /// assert_eq!(proxy.count("ListTables"), 2);
 /// # }
@@ -54,8 +54,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts a proxy in front of `upstream`, on a loopback port that the system chooses. The upstream may
-    /// be down.
+    /// Starts a proxy in front of `upstream`, on a loopback port that the system chooses. The upstream may be down.
     ///
     /// # Panics
     ///
@@ -64,7 +63,7 @@ impl Proxy {
         off_thread(move || Self::start_blocking(upstream)).await
     }
 
-    /// Starts a proxy where there is no runtime to wait in.
+    /// Starts a proxy, for callers without a runtime.
     ///
     /// # Panics
     ///
@@ -73,7 +72,7 @@ impl Proxy {
         Self::open(upstream, None)
     }
 
-    /// Starts a proxy whose requests and answers `observer` sees.
+    /// Starts a proxy whose requests and answers are reported to `observer`.
     #[cfg(feature = "processes")]
     pub(crate) async fn observed(upstream: SocketAddr, observer: Arc<dyn Observer>) -> Self {
         off_thread(move || Self::open(upstream, Some(observer))).await
@@ -89,38 +88,37 @@ impl Proxy {
         }
     }
 
-    /// Where the proxy listens.
+    /// Returns the address of the proxy.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The proxy's endpoint URL, as an SDK takes it: `http://127.0.0.1:PORT`.
+    /// Returns the proxy's endpoint URL as an SDK expects it: `http://127.0.0.1:PORT`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// An SDK configuration that goes through this proxy, otherwise like
+    /// Returns an SDK configuration for this proxy, otherwise like
     /// [`Engine::dynamodb_config`](crate::Engine::dynamodb_config).
     pub fn dynamodb_config(&self) -> Builder {
         client::config(self.endpoint())
     }
 
-    /// A new SDK client that goes through this proxy, otherwise like
-    /// [`Engine::client`](crate::Engine::client).
+    /// Returns a new SDK client for this proxy, otherwise like [`Engine::client`](crate::Engine::client).
     pub fn client(&self) -> Client {
         Client::from_conf(self.dynamodb_config().build())
     }
 
-    /// Replaces all faults by this one, for requests that arrive from now on.
+    /// Replaces all faults with this one, for requests that arrive from now on.
     pub fn set_fault(&self, fault: Fault) {
         self.exchange.plan.replace(Some(fault));
     }
 
-    /// Adds a fault, for requests that the faults before it leave alone.
+    /// Adds a fault, for requests to which no earlier fault applies.
     ///
     /// # Examples
     ///
-    /// The next two requests fail in different ways, and all that follow pass:
+    /// The next two requests fail in different ways, and all later ones succeed:
     ///
     /// ```
     /// # use tollgate_testkit::{ErrorAnswer, Fault, Proxy};
@@ -133,38 +131,38 @@ impl Proxy {
         self.exchange.plan.add(fault);
     }
 
-    /// Takes all faults away: requests that arrive from now on pass.
+    /// Removes all faults, for requests that arrive from now on.
     pub fn clear_faults(&self) {
         self.exchange.plan.replace(None);
     }
 
-    /// How many requests for `operation` were forwarded and answered upstream, those with a lost response
-    /// included.
+    /// Returns the number of requests for `operation` that were forwarded and answered upstream, including those with a
+    /// lost response.
     pub fn count(&self, operation: &str) -> u64 {
         self.exchange.answered.of(operation)
     }
 
-    /// [`count`](Self::count) of every operation that was forwarded at least once.
+    /// Returns the [`count`](Self::count) of every operation that was forwarded at least once.
     pub fn counts(&self) -> BTreeMap<String, u64> {
         self.exchange.answered.all()
     }
 
     /// Waits until at least `requests` requests for `operation` have been forwarded and answered upstream.
     ///
-    /// This is how a test waits for a request whose client has given up.
+    /// With it, a test can wait for a request whose client has given up.
     pub async fn until_count(&self, operation: &str, requests: u64) {
         self.exchange.answered.until(operation, requests).await;
     }
 
-    /// How many requests for `operation` arrived, whatever became of them. Connections that were closed
-    /// before they brought a request are not among them.
+    /// Returns the number of requests for `operation` that arrived, whatever their result. Connections that were closed
+    /// before a request arrived do not count.
     pub fn received(&self, operation: &str) -> u64 {
         self.exchange.received.of(operation)
     }
 
     /// Waits until at least `requests` requests for `operation` have arrived.
     ///
-    /// This is how a test knows that a request is delayed, or swallowed, by now.
+    /// With it, a test knows that a request is delayed or swallowed by now.
     pub async fn until_received(&self, operation: &str, requests: u64) {
         self.exchange.received.until(operation, requests).await;
     }
@@ -179,12 +177,13 @@ impl fmt::Debug for Proxy {
 async fn accept(listener: TcpListener, exchange: Arc<Exchange>) {
     loop {
         match listener.accept().await {
-            // Closed here, by dropping it.
+            // Dropping the connection closes it.
             Ok(_) if exchange.plan.refuses_connection() => {}
             Ok((stream, _)) => {
                 tokio::spawn(connection(stream, Arc::clone(&exchange)));
             }
-            // No descriptors left, or a client that is gone again: what lasts needs a pause.
+            // There are no file descriptors left, or the client is gone. The pause avoids a busy loop if the error
+            // lasts.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
@@ -193,6 +192,6 @@ async fn accept(listener: TcpListener, exchange: Arc<Exchange>) {
 async fn connection(stream: TcpStream, exchange: Arc<Exchange>) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| Arc::clone(&exchange).answer(request));
-    // An error is a fault at work or a client that is gone; either way the connection is closed.
+    // An error is caused by a fault or by a client that is gone. In both cases, the connection is closed.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }

@@ -1,4 +1,4 @@
-//! Above the limit: all of it is granted, in equal shares.
+//! Demand above the limit: everything is granted, in equal shares.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tollgate_testkit::processes::{Demand, Scenario};
 
 use super::{run_until, scenario};
 
-/// Runs a scenario in which all that the bucket has is granted, in equal parts to processes that are equally far away.
+/// Runs a scenario in which the bucket grants its maximum, in equal shares to processes at the same distance.
 fn assert_all_used(scenario: Scenario) {
     let shares = 0.5..=2.0;
     let report = run_until(&scenario, |report| report.uses(0.995) && report.shares_lie_in(&shares));

@@ -1,4 +1,4 @@
-//! Below the limit: everybody gets what it asks for.
+//! Demand below the limit: every process gets what it asks for.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tollgate_testkit::processes::{Demand, Mode, Scenario};
 
 use super::{run_until, scenario};
 
-/// Runs a scenario in which every process is granted 99 % of its demand, and nobody is denied.
+/// Runs a scenario in which every process is granted 99 % of its demand and no request is denied.
 fn assert_all_served(scenario: Scenario) {
     assert_served(scenario, 0.99);
 }
@@ -16,7 +16,7 @@ fn assert_served(scenario: Scenario, part: f64) {
     let report = run_until(&scenario, |report| report.serves_each(part) && report.denied() == 0);
     report.assert_each_served(part);
     assert_eq!(report.denied(), 0, "{report}");
-    // Prefetch needs few writes: if one or two of them fail, that says nothing.
+    // Prefetch needs few writes, so one or two failed ones do not matter.
     let writes: u64 = report.workers.iter().map(|worker| worker.writes).sum();
     assert!(writes < 100 || report.failed_writes() <= 0.1, "{report}");
 }
@@ -26,14 +26,15 @@ fn assert_served(scenario: Scenario, part: f64) {
 fn two_processes_use_a_bucket_that_is_never_short() {
     let report = run_until(&scenario(2, 1, 1_000_000), |report| report.serves_each(0.99));
     report.assert_each_served(0.99);
-    // Both come at the same times, and both find it overfull at once: one of them cuts it, the other asks again.
+    // Both processes ask at the same times and find the bucket above its capacity. One of them cuts it, the other's
+    // write fails and is repeated.
     assert!(report.failed_writes() <= 0.25, "{report}");
 }
 
 #[test]
 #[ignore = "loads the machine: run alone"]
 fn sixty_four_tasks_use_what_they_can() {
-    // 64 tasks that wait 80 ms ask at most 800 times a second.
+    // 64 tasks that wait 80 ms for each answer make at most 800 requests per second.
     assert_all_served(scenario(4, 16, 1000));
 }
 
@@ -69,6 +70,7 @@ fn every_mode_gets_four_fifths_of_the_limit() {
 #[ignore = "loads the machine: run alone"]
 fn two_limits_and_a_parent_are_charged() {
     let scenario = scenario(2, 1, 1000).limit(Limit::per_minute("bytes", 60_000)).parent();
-    // What nobody has asked for before takes five round trips: two look-ups, two buckets that others may have made.
+    // The first request for a bucket takes five round trips: two look-ups, and two buckets that other processes may
+    // have created.
     assert_served(scenario.demand(Demand::open(500.0)), 0.97);
 }

@@ -1,4 +1,4 @@
-//! Processes that are far away from the table get what a bucket has.
+//! Processes that are far away from the table can use the whole bucket.
 //!
 //! ```text
 //! cargo test --workspace --test distance -- --ignored --test-threads=1
@@ -14,13 +14,13 @@ use std::time::Duration;
 use tollgate::Limit;
 use tollgate_testkit::processes::{Report, Scenario, Workers, work_if_told};
 
-/// The entry of the workers: does nothing in a test run.
+/// The entry of the workers. Does nothing in a normal test run.
 #[test]
 fn worker() {
     work_if_told();
 }
 
-/// Processes that are 80 ms away.
+/// Returns a scenario with processes that are 80 ms away.
 fn scenario(processes: usize, tasks: usize, per_second: u64) -> Scenario {
     Scenario::new(Workers::test("worker"))
         .processes(processes)
@@ -33,8 +33,8 @@ fn scenario(processes: usize, tasks: usize, per_second: u64) -> Scenario {
 
 /// Runs a scenario until the processes keep up, at most three times, and returns the last report.
 ///
-/// A machine that stands still for some tenths of a second makes requests miss their deadlines, which says nothing
-/// about the limiter. A limiter that does not keep up fails three times.
+/// If the machine stalls for some tenths of a second, requests miss their deadlines although the limiter is correct. A
+/// limiter that does not keep up fails all three times.
 fn run_until(scenario: &Scenario, keeps_up: impl Fn(&Report) -> bool) -> Report {
     let mut report = run(scenario.clone());
     for _ in 1..3 {
@@ -46,7 +46,7 @@ fn run_until(scenario: &Scenario, keeps_up: impl Fn(&Report) -> bool) -> Report 
     report
 }
 
-/// Runs a scenario once and checks what must hold in any case, however slow the machine is.
+/// Runs a scenario once and checks the properties that must hold on any machine, however slow it is.
 fn run(scenario: Scenario) -> Report {
     let report = scenario.run();
     println!("{report}");

@@ -1,4 +1,4 @@
-//! The limiter with a script, behind the real layer.
+//! The scripted limiter behind the real layer.
 
 mod records;
 mod responses;
@@ -12,7 +12,7 @@ use tollgate::{
 use tollgate_testkit::TestLimiter;
 use tower::ServiceExt;
 
-/// 60 requests a minute, and 1000 tokens, of which a request costs 100.
+/// Returns a policy of 60 requests and 1000 tokens per minute. A request costs 100 tokens.
 fn policy() -> PolicyBuilder {
     Policy::builder()
         .entity(keys::header("x-user"))

@@ -1,4 +1,4 @@
-//! What is kept of leases.
+//! Records of leases.
 
 use axum::{Router, http::StatusCode, response::IntoResponse};
 use tollgate::{
@@ -102,7 +102,7 @@ async fn parents_and_stored_limits() -> Result<(), tollgate::Error> {
     limiter.then(Step::deny(std::time::Duration::from_secs(9)).entity("project"));
     let error = real.acquire("key", "gpt-4").await.unwrap_err();
     assert_eq!(error.denied().and_then(|denied| denied.retry_after()).map(|wait| wait.as_secs()), Some(9));
-    // The key's grant went back.
+    // The key's grant was rolled back.
     assert_eq!([limiter.used("key", "gpt-4", "rpm"), limiter.used("project", "gpt-4", "rpm")], [1, 1]);
     Ok(())
 }

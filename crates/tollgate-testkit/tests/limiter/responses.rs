@@ -1,4 +1,4 @@
-//! What a response says.
+//! Checks of responses.
 
 use std::time::Duration;
 

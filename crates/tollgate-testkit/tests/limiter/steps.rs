@@ -1,4 +1,4 @@
-//! What steps decide, and for whom.
+//! The decisions of steps, and the requests that they apply to.
 
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ async fn the_store_is_down_and_the_policy_lets_pass() {
     }
 }
 
-/// A share of stored limits was 503, because a script knew no limits.
+/// Regression: with a share of stored limits, the answer was 503, because a script knew no limits.
 #[tokio::test]
 async fn the_store_is_down_and_the_share_of_stored_limits_decides() {
     let limiter = TestLimiter::new();
@@ -111,13 +111,13 @@ async fn the_store_is_down_and_the_share_of_stored_limits_decides() {
         assert_eq!(status(&app, "alice").await, 200);
     }
     ask(&app, "alice").await.assert_denied(Duration::from_secs(12));
-    // A parent that is stored is charged, too.
+    // A stored parent is charged too.
     let id = |text: &str| EntityId::new(text).unwrap();
     limiter.limiter().entities().create(Entity::new(id("child")).with_parent(id("alice")).cascading()).await.unwrap();
     assert_eq!(status(&app, "child").await, 429);
 }
 
-/// As above, of the stored mode.
+/// The same regression for the stored mode.
 #[tokio::test]
 async fn the_store_is_down_and_the_stored_mode_decides() {
     let limiter = TestLimiter::new();
@@ -144,7 +144,7 @@ async fn granted_though_the_bucket_is_short() {
     assert_eq!(response.status(), 200);
     response.assert_remaining("rpm", 49);
     response.assert_remaining("tpm", 0);
-    // 100 tokens of debt, at 1000 a minute: 200 are there again after 12 s.
+    // A debt of 100 tokens at 1000 per minute: the bucket has the next request's 100 tokens after 12 s.
     ask(&app, "alice").await.assert_denied(Duration::from_secs(12));
     limiter.clock().advance(Duration::from_secs(12));
     assert_eq!(status(&app, "alice").await, 200);

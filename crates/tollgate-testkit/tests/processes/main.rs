@@ -2,7 +2,7 @@
 
 mod short;
 
-/// The entry of the workers: does nothing in a test run.
+/// The entry of the workers. Does nothing in a normal test run.
 #[test]
 fn worker() {
     tollgate_testkit::processes::work_if_told();

@@ -1,4 +1,4 @@
-//! Short runs of processes that share a bucket: counts, and no times.
+//! Short runs of processes that share a bucket. They check counts, and no times.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use tollgate_testkit::processes::{Allowance, Event, Mode, Report, Scenario, Work
 
 const MILLIS: Duration = Duration::from_millis(1);
 
-/// Two processes with two tasks each, 20 ms away. The machine may be busy: requests may take long, and so may a
-/// process until it sends what it has planned.
+/// Returns a scenario of two processes with two tasks each, 20 ms away. Its allowance is for a busy machine, on which a
+/// process may take long to send a planned request.
 fn scenario() -> Scenario {
     let scenario = Scenario::new(Workers::test("worker"))
         .tasks(2)
@@ -30,7 +30,7 @@ fn check(report: &Report) {
 
 #[test]
 fn two_processes_share_a_bucket() {
-    // Never full again after the first charge: nothing of it may be lost.
+    // The limit is never full again after the first charge, so no refill may be lost.
     let scarce = Limit::custom("scarce", 1000, 1, Duration::from_secs(100)).unwrap();
     let report = scenario().limit(scarce).run();
     check(&report);
@@ -74,7 +74,7 @@ fn a_process_that_is_killed_and_an_engine_that_restarts_mint_nothing() {
 fn a_clock_that_is_stepped_mints_nothing() {
     for ahead in [3_600_000, -3_600_000] {
         let scenario = scenario().event(300 * MILLIS, Event::StepClock { process: 0, ahead });
-        // A clock that is corrected by the store's dates is off by up to a second.
+        // A clock that is corrected by the store's dates has an error of up to a second.
         let allowance = Allowance::of(&scenario);
         let report = scenario.allow(allowance).run();
         check(&report);

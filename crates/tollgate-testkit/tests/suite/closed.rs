@@ -1,4 +1,4 @@
-//! Connections that the other side has closed.
+//! Checks of closed connections.
 
 use std::{
     io::{ErrorKind, Read},

@@ -1,4 +1,4 @@
-//! The engine: answers, stops, resumes, keeps its data and its port.
+//! The engine answers, stops, resumes, and keeps its data and its port.
 
 use std::{io::ErrorKind, net::TcpStream, path::PathBuf, thread};
 
@@ -142,7 +142,7 @@ fn needs_no_runtime() {
     TcpStream::connect(engine.address()).unwrap();
 }
 
-/// A database file of one test, and what the engine puts beside it.
+/// The database file of one test, and the files that the engine creates beside it.
 struct File(PathBuf);
 
 impl File {

@@ -1,4 +1,4 @@
-//! The engine and the proxy, through the SDK; the fleet.
+//! Tests of the engine and the proxy through the SDK, and of the fleet.
 
 mod closed;
 mod engine;

@@ -1,4 +1,4 @@
-//! The proxy: each fault does what it says, and what passes is counted.
+//! The proxy applies each fault, and counts the requests that pass.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use tollgate_testkit::{Engine, ErrorAnswer, Fault, Proxy};
 use crate::closed::assert_closed;
 use crate::table::{self, TABLE, add, add_unanswered, added};
 
-/// An engine with a table, a proxy before it, and a client through the proxy.
+/// Returns an engine with a table, a proxy in front of it, and a client of the proxy.
 async fn setting() -> (Engine, Proxy, Client) {
     let engine = Engine::start().await;
     table::create(&engine.client()).await;

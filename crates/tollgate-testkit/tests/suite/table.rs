@@ -53,7 +53,7 @@ pub(crate) async fn put(client: &Client, pk: &str, ttl: u64) {
         .unwrap();
 }
 
-/// Counts up the attribute `n` of the item `pk`.
+/// Increments the attribute `n` of the item `pk`.
 pub(crate) async fn add(client: &Client, pk: &str) -> Result<UpdateItemOutput, SdkError<UpdateItemError>> {
     client
         .update_item()
@@ -66,13 +66,13 @@ pub(crate) async fn add(client: &Client, pk: &str) -> Result<UpdateItemOutput, S
         .await
 }
 
-/// [`add`], which has to fail because the connection is refused, or closed without an answer.
+/// Calls [`add`], which must fail because the connection is refused or closed without an answer.
 pub(crate) async fn add_unanswered(client: &Client, pk: &str) {
     let outcome = add(client, pk).await;
     assert!(matches!(outcome, Err(SdkError::DispatchFailure(_))), "{outcome:?}");
 }
 
-/// How often [`add`] has happened to the item `pk`.
+/// Returns the number of times that [`add`] was applied to the item `pk`.
 pub(crate) async fn added(engine: &Engine, pk: &str) -> u64 {
     match engine.item(TABLE, pk, "#STATE").await {
         Some(item) => item["n"].as_n().unwrap().parse().unwrap(),

@@ -55,7 +55,7 @@ pub(super) async fn append(
     Ok(())
 }
 
-/// A subject's history, newest first.
+/// Returns the listing of a subject's history, newest first.
 pub(super) fn listing(namespace: &str, subject: &AuditSubject) -> Listing {
     Listing {
         index: None,

@@ -1,4 +1,4 @@
-//! Reading and deleting many items: what a batch leaves unprocessed is sent again.
+//! Reads and deletes many items. Items that a batch leaves unprocessed are sent again.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -18,10 +18,10 @@ const DELETES: usize = 25;
 /// The most items that one batch may read.
 pub(super) const READS: i32 = 100;
 
-/// How often a batch is sent again before it counts as failed.
+/// The number of times that a batch is sent before it counts as failed.
 const MOST_TRIES: u32 = 12;
 
-/// Reads items by key; those that do not exist are left out, and the order is lost.
+/// Reads items by key, in no particular order. Items that do not exist are left out.
 pub(in crate::store::dynamodb) async fn get(
     client: &Client,
     table: &str,
@@ -47,7 +47,7 @@ pub(in crate::store::dynamodb) async fn get(
     Ok(items)
 }
 
-/// Deletes items by key, whether they exist or not.
+/// Deletes items by key. Keys without an item are no error.
 pub(in crate::store::dynamodb) async fn delete(client: &Client, table: &str, keys: &[Item]) -> Result<(), StoreError> {
     for chunk in keys.chunks(DELETES) {
         let mut left = Vec::with_capacity(chunk.len());
@@ -65,7 +65,7 @@ pub(in crate::store::dynamodb) async fn delete(client: &Client, table: &str, key
     Ok(())
 }
 
-/// Waits longer after each try that left something over.
+/// Waits before the next try if items are left. Each wait is longer.
 async fn pause(tries: &mut u32, done: bool) -> Result<(), StoreError> {
     if done {
         return Ok(());
@@ -83,7 +83,7 @@ pub(in crate::store::dynamodb) fn corrupt(what: &str) -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, format!("an item's {what} is missing or makes no sense"))
 }
 
-/// A text attribute.
+/// Returns the value of a text attribute.
 pub(in crate::store::dynamodb) fn text_of<'a>(item: &'a Item, attribute: &str) -> Option<&'a str> {
     match item.get(attribute) {
         Some(AttributeValue::S(text)) => Some(text),

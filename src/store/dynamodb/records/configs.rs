@@ -1,4 +1,4 @@
-//! Configs: the limits of a scope in tokens and seconds, and the lists of who has some.
+//! Configs: the limits of a scope in tokens and seconds, and the lists of scopes that have limits.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -30,13 +30,13 @@ type Item = HashMap<String, AttributeValue>;
 const VERSION: &str = "config_version";
 const ON_UNAVAILABLE: &str = "on_unavailable";
 
-/// What a config says about a limit.
+/// The attribute suffixes of a limit in a config.
 const FIELDS: [&str; 3] = ["cp", "ra", "rp"];
 
-/// How often a config is read again because somebody else has written it meanwhile.
+/// The number of times that a config is read again because another process has written it in the meantime.
 const MOST_RACES: u32 = 10;
 
-/// The key of a scope's config.
+/// Returns the key of a scope's config.
 pub(super) fn key(namespace: &str, scope: &ConfigScope) -> Item {
     let (hash, range) = config_key(namespace, scope);
     HashMap::from([(PK.into(), text(hash)), (SK.into(), text(range))])
@@ -57,7 +57,7 @@ pub(super) fn decode(item: &Item) -> Result<StoredConfig, StoreError> {
     config.disabled = match item.get(DISABLED) {
         None => None,
         Some(AttributeValue::Bool(disabled)) => Some(*disabled),
-        // "bypass", and what is not known: enforced.
+        // The text `"bypass"` and unknown values: the limits are enforced.
         Some(_) => Some(false),
     };
     config.cascade = item.get(CASCADE).and_then(|value| value.as_bool().ok().copied());
@@ -69,8 +69,8 @@ pub(super) fn decode(item: &Item) -> Result<StoredConfig, StoreError> {
     Ok(config)
 }
 
-/// Returns `true` if an attribute of a newer peer makes the limits mean something else: schedules, and
-/// limits of session windows.
+/// Returns `true` if an attribute of a newer peer changes the meaning of the limits: a schedule, or a limit with
+/// session windows.
 fn changes_meaning(attribute: &str, value: &AttributeValue) -> bool {
     let unscheduled = matches!(value, AttributeValue::S(text) if text == "-");
     let scheduled = attribute.starts_with("l_") && (attribute.ends_with("_sched") || attribute.ends_with("_rsched"));
@@ -92,7 +92,7 @@ fn limit_attribute(name: &str, field: &str) -> String {
     format!("l_{name}_{field}")
 }
 
-/// Writes a config over what the scope had. What others have stored beside the limits stays.
+/// Replaces the config of a scope. Attributes that others have stored beside the limits stay.
 pub(super) async fn put(
     client: &Client,
     table: &str,
@@ -132,7 +132,7 @@ async fn get(client: &Client, table: &str, namespace: &str, scope: &ConfigScope)
     Ok(output.item)
 }
 
-/// Brings the item to `config`, if it is still as it was read.
+/// Returns the write that stores `config`, on condition that the item is still as it was read.
 fn write(
     table: &str,
     namespace: &str,
@@ -168,19 +168,18 @@ fn write(
     expression.into_action(table, key(namespace, scope)).map_err(unbuildable)
 }
 
-/// Capacity and refill amount in tokens, the period in seconds.
+/// Returns capacity and refill amount in tokens, and the period in seconds.
 fn fields(limit: &Limit) -> Result<[i64; 3], StoreError> {
     if limit.refill_period().subsec_nanos() != 0 {
         let message = format!("the refill period of {} is stored in whole seconds", limit.name());
         return Err(StoreError::new(StoreErrorKind::NotApplied, message));
     }
     let numbers = [limit.capacity(), limit.refill_amount(), limit.refill_period().as_secs()];
-    // Fifteen digits at most.
+    // The numbers have at most fifteen digits.
     Ok(numbers.map(|number| i64::try_from(number).unwrap_or(i64::MAX)))
 }
 
-/// Returns `true` if the attribute speaks of a limit that the config does not have, or of a schedule that
-/// the config's limits do not have.
+/// Returns `true` if the attribute belongs to a limit that the config does not have, or to a schedule.
 fn is_gone(attribute: &str, config: &StoredConfig) -> bool {
     let of_a_limit = attribute.starts_with("l_") || attribute.starts_with("w_");
     let kept = config
@@ -190,7 +189,7 @@ fn is_gone(attribute: &str, config: &StoredConfig) -> bool {
     of_a_limit && !kept
 }
 
-/// What the item says about itself and for the indexes.
+/// Returns the item's attributes that name its scope and its index keys.
 fn own_attributes(namespace: &str, scope: &ConfigScope) -> Vec<(&'static str, String)> {
     let (hash, _) = config_key(namespace, scope);
     let ((index3_hash, index3_range), (index4_hash, index4_range)) = (INDEX_KEYS[2], INDEX_KEYS[3]);
@@ -209,7 +208,7 @@ fn own_attributes(namespace: &str, scope: &ConfigScope) -> Vec<(&'static str, St
     attributes
 }
 
-/// The resource of an entity's config as the table spells it.
+/// Returns the resource of an entity's config as the table spells it.
 pub(super) fn resource_word(scope: &ConfigScope) -> &str {
     match scope {
         ConfigScope::Resource(resource) | ConfigScope::EntityResource(_, resource) => resource.as_str(),
@@ -217,7 +216,7 @@ pub(super) fn resource_word(scope: &ConfigScope) -> &str {
     }
 }
 
-/// Enters the scope into the list that it belongs to.
+/// Returns the write that adds the scope to its list.
 fn listing(
     table: &str,
     namespace: &str,
@@ -262,7 +261,7 @@ fn list_update(
     Ok(TransactWriteItem::builder().update(update).build())
 }
 
-/// Deletes a config and its entry in the list. False where there was none.
+/// Deletes a config and its entry in the list. Returns `false` if there is no config.
 pub(super) async fn delete(
     client: &Client,
     table: &str,
@@ -307,7 +306,7 @@ pub(super) async fn delete(
     Ok(true)
 }
 
-/// Takes a resource that no entity has limits for any more off the list.
+/// Removes a resource from the list if no entity has limits for it any more.
 pub(super) async fn forget_if_unused(
     client: &Client,
     table: &str,

@@ -1,4 +1,4 @@
-//! Deleting an entity with all that is its own: buckets, configs, usage. Its history stays.
+//! Deletes an entity with its buckets, configs and usage. Its history stays.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -18,8 +18,8 @@ use crate::{
     store::StoreError,
 };
 
-/// Deletes, and counts the items that are gone. What is deleted can be deleted again: an
-/// interrupted deletion is simply repeated.
+/// Deletes the entity and returns the number of deleted items. It is safe to repeat: after an interruption, call it
+/// again.
 pub(super) async fn delete(
     client: &Client,
     table: &str,
@@ -30,7 +30,7 @@ pub(super) async fn delete(
     for key in own_configs(client, table, namespace, entity).await? {
         deleted += u64::from(configs::delete(client, table, namespace, &key).await?);
     }
-    // The index is a little behind the table: look again until nothing new shows.
+    // The index lags a little behind the table: look again until it shows nothing new.
     let mut known = BTreeSet::new();
     loop {
         let mut keys = partition(client, table, &entity_key(namespace, entity)).await?;
@@ -63,7 +63,7 @@ async fn own_configs(
     let items = pages::all(client, table, &listing).await?;
     let scopes = items.iter().filter_map(|item| {
         let resource = text_of(item, SK)?.strip_prefix(ENTITY_CONFIG)?;
-        // The word for all resources is no resource's name.
+        // The word for all resources is not a valid resource name.
         Some(match Resource::new(resource) {
             Ok(resource) => ConfigScope::EntityResource(entity.clone(), resource),
             Err(_) => ConfigScope::Entity(entity.clone()),
@@ -72,7 +72,7 @@ async fn own_configs(
     Ok(scopes.collect())
 }
 
-/// The partitions of the entity's bucket shards.
+/// Returns the partition keys of the entity's bucket shards.
 async fn bucket_partitions(
     client: &Client,
     table: &str,
@@ -91,7 +91,7 @@ async fn bucket_partitions(
     Ok(items.iter().filter_map(|item| Some(text_of(item, PK)?.to_owned())).collect())
 }
 
-/// The keys of a partition.
+/// Returns the keys of the items in a partition.
 async fn partition(client: &Client, table: &str, hash: &str) -> Result<Vec<Item>, StoreError> {
     let listing = Listing {
         index: None,

@@ -27,7 +27,7 @@ const NAME: &str = "name";
 const METADATA: &str = "metadata";
 const CREATED_AT: &str = "created_at";
 
-/// The key of an entity.
+/// Returns the key of an entity.
 pub(super) fn key(namespace: &str, entity: &EntityId) -> Item {
     HashMap::from([(PK.into(), text(entity_key(namespace, entity))), (SK.into(), text(META))])
 }
@@ -77,7 +77,7 @@ fn encode(namespace: &str, entity: &Entity) -> Result<Item, StoreError> {
     Ok(item)
 }
 
-/// Creates an entity. False where it exists.
+/// Creates an entity. Returns `false` if it exists.
 pub(super) async fn create(client: &Client, table: &str, namespace: &str, entity: &Entity) -> Result<bool, StoreError> {
     let result = client
         .put_item()
@@ -97,7 +97,7 @@ pub(super) async fn create(client: &Client, table: &str, namespace: &str, entity
     }
 }
 
-/// Epoch seconds as the table spells them: `2026-01-31T12:00:00Z`.
+/// Formats epoch seconds as the table spells them: `2026-01-31T12:00:00Z`.
 pub(in crate::store::dynamodb) fn timestamp(seconds: i64) -> Result<String, StoreError> {
     DateTime::from_secs(seconds)
         .fmt(DateTimeFormat::DateTime)

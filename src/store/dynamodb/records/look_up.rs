@@ -1,4 +1,4 @@
-//! An entity and the configs of its levels in one `BatchGetItem`.
+//! Reads an entity and the configs of its levels with one `BatchGetItem`.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,8 @@ use crate::{
     store::{LookUp, StoreError},
 };
 
-/// A read unit for each item, existing or not; half of one if the read is not `consistent`.
+/// Reads an entity, configs and a shard. Costs one read unit for each item, even if it does not exist; half a unit if
+/// the read is not `consistent`.
 pub(super) async fn look_up(
     store: &DynamoDbStore,
     entity: Option<&EntityId>,

@@ -2,13 +2,13 @@
 //!
 //! | item | module |
 //! |---|---|
-//! | configs, and the lists of who has some | [`configs`] |
+//! | configs, and the lists of scopes that have some | [`configs`] |
 //! | entities | [`entities`] |
 //! | history | [`audit`] |
 //! | usage | [`usage`] |
 //!
-//! [`look_up`] reads an entity and its four levels of configs at once, [`pages`] is how listings
-//! go on, [`deletion`] removes an entity with all that is its own.
+//! [`look_up`] reads an entity and its four levels of configs in one call. [`pages`] reads listings page by page.
+//! [`deletion`] deletes an entity and everything that belongs to it.
 
 mod audit;
 mod batch;

@@ -1,4 +1,4 @@
-//! Listings, page by page.
+//! Reads listings page by page.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,30 +10,30 @@ use super::{
 };
 use crate::store::{Cursor, Page, StoreError, StoreErrorKind};
 
-/// What a page lists: one partition of the table or of an index.
+/// A listing of one partition of the table or of an index.
 #[derive(Clone, Debug)]
 pub(in crate::store::dynamodb) struct Listing {
     pub(in crate::store::dynamodb) index: Option<&'static str>,
     pub(in crate::store::dynamodb) hash: (&'static str, String),
-    /// The range key, and what it begins with.
+    /// The range key, and the prefix that it must have.
     pub(in crate::store::dynamodb) range: Option<(&'static str, String)>,
-    /// Newest first.
+    /// `true` for descending order.
     pub(in crate::store::dynamodb) backwards: bool,
     pub(in crate::store::dynamodb) consistent: bool,
-    /// The most rows of a page; as many as fit into a megabyte where it is not given.
+    /// The maximum number of rows of a page; `None` for as many as fit into a megabyte.
     pub(in crate::store::dynamodb) most: Option<i32>,
 }
 
-/// How far a page reaches.
+/// The bounds of a page.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Reach<'a> {
-    /// The greatest range key; the listing's own text is then the least one, and no prefix.
+    /// The greatest range key. If it is given, the listing's text is the least range key and no prefix.
     pub(super) highest: Option<&'a str>,
-    /// The most rows.
+    /// The maximum number of rows.
     pub(super) rows: Option<i32>,
 }
 
-/// Reads one page: at most a megabyte of items. One round trip.
+/// Reads one page of at most a megabyte of items. One round trip.
 pub(in crate::store::dynamodb) async fn page(
     client: &Client,
     table: &str,
@@ -43,7 +43,7 @@ pub(in crate::store::dynamodb) async fn page(
     page_within(client, table, listing, Reach::default(), from).await
 }
 
-/// Reads one page that reaches no further than `reach`. One round trip.
+/// Reads one page within `reach`. One round trip.
 pub(super) async fn page_within(
     client: &Client,
     table: &str,
@@ -78,7 +78,7 @@ pub(super) async fn page_within(
     Ok(Page::new(output.items.unwrap_or_default(), next))
 }
 
-/// All pages at once: for listings that are short.
+/// Reads all pages. Only for short listings.
 pub(super) async fn all(client: &Client, table: &str, listing: &Listing) -> Result<Vec<Item>, StoreError> {
     let mut rows = Vec::new();
     let mut from = None;
@@ -92,7 +92,7 @@ pub(super) async fn all(client: &Client, table: &str, listing: &Listing) -> Resu
     }
 }
 
-/// All keys of the table and its indexes are texts.
+/// Encodes a key as a cursor. All keys of the table and its indexes are texts.
 fn encode(key: &Item) -> Result<Cursor, StoreError> {
     let texts = key.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_s().ok()?.as_str())));
     let texts: BTreeMap<&str, &str> = texts.collect();

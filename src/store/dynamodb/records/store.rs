@@ -1,4 +1,4 @@
-//! The trait, item by item.
+//! Implements [`Records`] for the table.
 
 use std::collections::HashMap;
 
@@ -158,7 +158,7 @@ impl DynamoDbStore {
                 names.iter().filter_map(|name| Resource::new(name).ok()).collect()
             }
             (ResourceListing::WithDefaults, _) => Vec::new(),
-            // One count per resource, beside the keys, which are texts.
+            // The item has one count per resource, and its keys, which are texts.
             (ResourceListing::WithEntityLimits, _) => {
                 let counted = item.iter().filter(|(_, count)| is_positive(count));
                 counted.filter_map(|(name, _)| Resource::new(name).ok()).collect()
@@ -178,7 +178,7 @@ impl DynamoDbStore {
             BucketListing::OfResource(resource) => index("GSI2", "GSI2PK", resource_key(&self.namespace, resource)),
         };
         listing.range = Some((if listing.index == Some("GSI3") { "GSI3SK" } else { "GSI2SK" }, "BUCKET#".into()));
-        // The index may hold keys alone: fetch the items by them, in one batch a page.
+        // The index may contain keys only: read the items by key, one batch per page.
         listing.most = Some(batch::READS);
         let page = pages::page(&self.control, &self.table, &listing, from).await?;
         let keys = page.rows.iter().filter_map(|item| {
@@ -194,7 +194,7 @@ impl DynamoDbStore {
     }
 }
 
-/// A bucket with its key, which the item says and its partition key repeats.
+/// Returns a bucket and its key. Entity and resource are attributes of the item; the shard is in the partition key.
 fn bucket(item: &Item) -> Result<(BucketKey, BucketState), StoreError> {
     let shard = text_of(item, PK).and_then(|key| key.rsplit('#').next()?.parse().ok()).ok_or_else(|| corrupt(PK))?;
     let key = BucketKey {

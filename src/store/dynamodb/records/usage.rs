@@ -1,9 +1,9 @@
 //! Usage snapshots.
 //!
-//! The sort key ends in the beginning of the window. The Python client's aggregator spells it in
-//! full, so that the first hour of a day, the day and perhaps the month share one item; ours end in
-//! the date for a day and in the month for a month. Both are read alike: what an item says about
-//! its window is in its attributes.
+//! The sort key ends with the beginning of the window. The Python client's aggregator writes the full time, so the
+//! first hour of a day, the day and perhaps the month share one item. The tollgate aggregator writes only the date for
+//! a day and only the month for a month. Both are read in the same way, because the item's attributes define its
+//! window.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -26,16 +26,16 @@ use crate::{
 const WINDOW: &str = "window";
 const WINDOW_START: &str = "window_start";
 const TOTAL_EVENTS: &str = "total_events";
-/// What the count of a soft limit's overdrafts ends in: no limit's name has a `#`.
+/// The suffix of the attribute that counts a soft limit's overdrafts. A limit's name never contains `#`.
 const OVERDRAWN: &str = "#od";
 
-/// Rows of a page: what one batch reads.
+/// The number of rows of a page: as many as one batch reads.
 const PAGE: i32 = 100;
 
-/// The last second of the year 9999: later ones are not spelled with four digits.
+/// The last second of the year 9999. Later years have more than four digits.
 const LATEST: i64 = 253_402_300_799;
 
-/// One page, the newest windows first. One round trip, two for the snapshots of a resource.
+/// Reads one page, newest windows first. One round trip; two for the snapshots of a resource.
 pub(super) async fn list(
     client: &Client,
     table: &str,
@@ -50,7 +50,7 @@ pub(super) async fn list(
         UsageSubject::Resource(resource) => (Some("GSI2"), ("GSI2PK", resource_key(namespace, resource)), "GSI2SK"),
     };
     let (lowest, highest) = match &query.subject {
-        // Resource by resource: windows are only chosen afterwards.
+        // Sorted by resource first, so the key cannot select windows. They are filtered afterwards.
         UsageSubject::Entity(_) => (USAGE.to_owned(), after(USAGE)),
         UsageSubject::EntityResource(_, resource) => bounds(query, &format!("{USAGE}{resource}#")),
         UsageSubject::Resource(_) => bounds(query, USAGE_BY_RESOURCE),
@@ -82,7 +82,7 @@ impl UsageQuery {
     }
 }
 
-/// The items behind the rows of an index that may hold keys alone, in the order of the rows.
+/// Reads the items of index rows, which may contain keys only. Keeps the order of the rows.
 async fn whole(client: &Client, table: &str, rows: &[Item]) -> Result<Vec<Item>, StoreError> {
     let key = |item: &Item| Some((text_of(item, PK)?.to_owned(), text_of(item, SK)?.to_owned()));
     let places: HashMap<_, _> = rows.iter().enumerate().filter_map(|(place, row)| Some((key(row)?, place))).collect();
@@ -92,31 +92,32 @@ async fn whole(client: &Client, table: &str, rows: &[Item]) -> Result<Vec<Item>,
     Ok(items)
 }
 
-/// The least and the greatest sort key of the windows that are asked for, however they are spelled.
+/// Returns the least and the greatest sort key of the requested windows, for all spellings of a window.
 fn bounds(query: &UsageQuery, prefix: &str) -> (String, String) {
     let spelled =
         |time: Option<i64>| time.filter(|time| (0..=LATEST).contains(time)).and_then(|time| timestamp(time).ok());
     let lowest = spelled(query.since).map_or(String::new(), |since| shortest(&since).to_owned());
     let highest = match spelled(query.until) {
-        // Of the index's keys the entity is still to come.
+        // In the index, the entity follows the time.
         Some(until) => after(&format!("{prefix}{until}#")),
         None => after(prefix),
     };
     (format!("{prefix}{lowest}"), highest)
 }
 
-/// The shortest spelling of the beginning of a window: it sorts before the others.
+/// Returns the shortest spelling of a window's beginning. It sorts before the other spellings.
 fn shortest(time: &str) -> &str {
     let month = time.strip_suffix("-01T00:00:00Z");
     month.or_else(|| time.strip_suffix("T00:00:00Z")).unwrap_or(time)
 }
 
-/// Sorts after everything that begins with `prefix`, which ends in `#`, and before all else.
+/// Returns a key that sorts after every key that begins with `prefix`, and before all others that follow. `prefix` ends
+/// with `#`.
 fn after(prefix: &str) -> String {
     format!("{}$", prefix.strip_suffix('#').unwrap_or(prefix))
 }
 
-/// `None` for what is no snapshot: its names are none of ours, or missing.
+/// Decodes a snapshot. Returns `None` if the item is not one: names are missing or invalid.
 fn decode(item: &Item) -> Result<Option<UsageSnapshot>, StoreError> {
     let named = || {
         let entity = EntityId::new(text_of(item, ENTITY_ID)?).ok()?;

@@ -1,4 +1,4 @@
-//! The tokens of a bucket beside its consumption counter.
+//! Compares the tokens of a bucket with its consumption counter.
 
 use std::time::Duration;
 
@@ -7,18 +7,17 @@ use super::{
     perfect_bucket::{Parameters, PerfectBucket, Step},
 };
 
-/// The levels of one limit of a bucket, beside those of a perfect one. Millitokens.
+/// The comparison of one limit of a bucket with a perfect bucket. Millitokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Conservation {
-    /// Millitokens that an image held more than a perfect bucket with the widening of the rule: of the image where that is most.
+    /// The most millitokens by which an image exceeded a perfect bucket with the widening of the rule.
     pub above_perfect: i64,
-    /// The refill from the first image to the last one, less what came into the bucket and its consumption counter.
-    /// It counts the refill that did not fit into a full bucket, and refill that was lost. Less than zero if tokens
-    /// were minted.
+    /// The refill from the first image to the last one, less what came into the bucket and its consumption counter. It
+    /// includes refill that did not fit into a full bucket, and refill that was lost. Negative if tokens were minted.
     pub lost: i64,
-    /// A perfect bucket would have been full again after the first charge, or nearly: by less than the
-    /// refill of the widening.
+    /// `true` if a perfect bucket would have been full again after the first charge, or nearly full: less than the
+    /// refill of the widening was missing.
     pub was_full: bool,
 }
 

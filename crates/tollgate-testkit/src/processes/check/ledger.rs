@@ -1,29 +1,29 @@
-//! The consumption counters beside the logs.
+//! Compares the consumption counters with the logs.
 
-/// The charges of one worker, by the store and by its log: millitokens of one limit of one bucket.
+/// The charges of one worker according to the store and according to its log: millitokens of one limit of one bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ledger {
-    /// Millitokens that the store has charged.
+    /// The millitokens that the store has charged.
     pub charged: i64,
-    /// Millitokens that the log has as granted, and as settled.
+    /// The millitokens that were granted and settled according to the log.
     pub logged: i64,
-    /// Millitokens that may have been logged and not charged: differences whose write is not known.
+    /// The millitokens that may have been logged but not charged: differences whose write is unknown.
     pub less: i64,
-    /// Millitokens that may have been charged and not logged: requests that got no answer or no decision, and
-    /// differences whose write is not known.
+    /// The millitokens that may have been charged but not logged: requests without an answer or a decision, and
+    /// differences whose write is unknown.
     pub more: i64,
 }
 
 impl Ledger {
-    /// Tells if store and log agree, within `less` and `more`.
+    /// Returns `true` if store and log agree, within `less` and `more`.
     pub fn agrees(&self) -> bool {
         let difference = self.charged - self.logged;
         (-self.less..=self.more).contains(&difference)
     }
 }
 
-/// The sums of a log: tokens.
+/// The sums of a log, in tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Logged {
     pub(crate) tokens: i64,
@@ -32,7 +32,7 @@ pub(crate) struct Logged {
 }
 
 impl Logged {
-    /// The ledger, with the millitokens that the store has charged.
+    /// Returns the ledger with the millitokens that the store has charged.
     pub(crate) fn beside(self, charged: i64) -> Ledger {
         let milli = |tokens: i64| tokens.saturating_mul(1000);
         Ledger { charged, logged: milli(self.tokens), less: milli(self.less), more: milli(self.more) }

@@ -1,4 +1,4 @@
-//! Compares what was granted with the limits, and both sides with each other.
+//! Compares the grants with the limits, and the store with the logs.
 
 mod conservation;
 mod ledger;

@@ -1,4 +1,4 @@
-//! A bucket without clocks, ways and races.
+//! A bucket without clock errors, transit times and races.
 
 /// The parameters of a limit: millitokens and ms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -8,20 +8,20 @@ pub(crate) struct Parameters {
     pub(crate) period: i64,
 }
 
-/// Something that happens to a bucket, at a time in epoch µs.
+/// A change of a bucket, at a time in epoch µs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Millitokens are taken, or given back if they are less than zero.
+    /// Millitokens are taken, or given back if negative.
     Take(i64),
-    /// So many millitokens may be taken beyond the rule, because their use was settled later.
+    /// Millitokens that may be taken beyond the rule, because their use was settled later.
     Allow(i64),
 }
 
-/// A perfect bucket, which is full when it is first used. Levels are in units of millitoken · period · 1000, so
-/// nothing is rounded.
+/// A perfect bucket, which is full when it is first used. Levels are in units of millitoken · period · 1000, so nothing
+/// is rounded.
 ///
-/// "Over any interval at most the capacity, and the refill of the interval widened by a time" holds if and only
-/// if a perfect bucket, whose capacity is larger by the refill of that time, never falls below zero.
+/// The rule is: over any interval, at most the capacity plus the refill of the interval widened by a time. It holds if
+/// and only if a perfect bucket, whose capacity is larger by the refill of that time, never falls below zero.
 #[derive(Clone, Debug)]
 pub(super) struct PerfectBucket {
     parameters: Parameters,
@@ -29,22 +29,22 @@ pub(super) struct PerfectBucket {
     level: i128,
     lowest: i128,
     at: Option<i64>,
-    /// The highest level after it was first used.
+    /// The highest level since the first use.
     highest: Option<i128>,
 }
 
 impl PerfectBucket {
-    /// A bucket whose capacity is larger by the refill of `widening` (µs).
+    /// Returns a bucket whose capacity is larger by the refill of `widening` (µs).
     pub(super) fn new(parameters: Parameters, widening: i64) -> Self {
         let full = units(parameters, parameters.capacity) + i128::from(parameters.amount) * i128::from(widening);
         Self { parameters, full, level: full, lowest: full, at: None, highest: None }
     }
 
-    /// Lets the time go on until `at` (epoch µs).
+    /// Advances the time to `at` (epoch µs).
     pub(super) fn advance(&mut self, at: i64) {
         let elapsed = self.at.map_or(0, |last| (at - last).max(0));
         let refilled = self.level + i128::from(self.parameters.amount) * i128::from(elapsed);
-        // An allowance may have raised the level above the brim: it stays until it is used.
+        // An allowance may have raised the level above the capacity. It stays until it is used.
         self.level = refilled.min(self.full.max(self.level));
         if self.at.is_some() {
             self.highest = self.highest.max(Some(self.level));
@@ -64,25 +64,26 @@ impl PerfectBucket {
         self.lowest = self.lowest.min(self.level);
     }
 
-    /// Millitokens that it holds, rounded up.
+    /// Returns the millitokens in the bucket, rounded up.
     pub(super) fn holds(&self) -> i64 {
         i64::try_from(-(-self.level).div_euclid(units(self.parameters, 1))).unwrap_or(i64::MAX)
     }
 
-    /// Tells if it was full again after it was first used, or less than the refill of `margin` (µs) below that.
+    /// Returns `true` if the bucket was full again after its first use, or if less than the refill of `margin` (µs) was
+    /// missing.
     pub(super) fn was_full(&self, margin: i64) -> bool {
         let margin = i128::from(self.parameters.amount) * i128::from(margin);
         self.highest.is_some_and(|highest| highest >= self.full - margin)
     }
 
-    /// Millitokens by which it fell below zero, rounded up.
+    /// Returns the most millitokens by which the level was below zero, rounded up.
     pub(super) fn lacking(&self) -> i64 {
         let lacking = (-self.lowest).max(0);
         let unit = units(self.parameters, 1);
         i64::try_from((lacking + unit - 1) / unit).unwrap_or(i64::MAX)
     }
 
-    /// The time in which it would refill what it lacked, µs, rounded up.
+    /// Returns the time in which the bucket would refill these millitokens, µs, rounded up.
     pub(super) fn lacking_time(&self) -> i64 {
         let amount = i128::from(self.parameters.amount.max(1));
         i64::try_from(((-self.lowest).max(0) + amount - 1) / amount).unwrap_or(i64::MAX)
@@ -97,7 +98,7 @@ fn units(parameters: Parameters, millitokens: i64) -> i128 {
 mod tests {
     use super::*;
 
-    /// 10 tokens, and one more every 100 ms.
+    /// A limit of 10 tokens, with one more every 100 ms.
     const PARAMETERS: Parameters = Parameters { capacity: 10_000, amount: 1000, period: 100 };
 
     fn lacking(widening: i64, steps: &[(i64, Step)]) -> (i64, i64) {

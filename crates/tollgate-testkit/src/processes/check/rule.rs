@@ -1,23 +1,23 @@
-//! The rule: over any interval at most the capacity, and the refill of the widened interval.
+//! The rule: over any interval, at most the capacity plus the refill of the widened interval.
 
 use std::time::Duration;
 
 use super::perfect_bucket::{Parameters, PerfectBucket, Step};
 
-/// The outcome of the rule, over every interval.
+/// The result of checking the rule over every interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rule {
-    /// Millitokens beyond the rule, in the interval where they are most.
+    /// The most millitokens beyond the rule, over all intervals.
     pub over_admitted: i64,
     /// The widening that was allowed.
     pub allowed: Duration,
-    /// The least widening with which the rule would hold.
+    /// The least widening for which the rule would hold.
     pub needed: Duration,
 }
 
 impl Rule {
-    /// Checks what happened to a bucket, in any order.
+    /// Checks the changes of a bucket, given in any order.
     pub(crate) fn check(
         parameters: Parameters,
         allowed: Duration,

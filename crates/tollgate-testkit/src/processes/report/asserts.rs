@@ -4,10 +4,10 @@ use std::ops::RangeInclusive;
 
 use super::Report;
 
-/// Assertions. Each panics with the whole report if it does not hold.
+/// Assertions. A failed one panics with the whole report.
 impl Report {
-    /// Asserts that no bucket has granted more than the rule allows, by the times of the writes and by those of
-    /// the grants, and that no bucket has held more than a perfect one.
+    /// Asserts that no bucket has granted more than the rule allows, by the times of the writes and by the times of the
+    /// grants, and that no bucket has held more than a perfect one.
     #[track_caller]
     pub fn assert_nothing_minted(&self) {
         for bucket in &self.buckets {
@@ -21,8 +21,8 @@ impl Report {
         }
     }
 
-    /// Asserts that tokens and consumption counter of each bucket agree: if the bucket was never full again, to
-    /// the millitoken.
+    /// Asserts that the tokens and the consumption counter of each bucket agree to the millitoken. Buckets that were
+    /// full again are not checked.
     #[track_caller]
     pub fn assert_no_refill_lost(&self) {
         for bucket in &self.buckets {
@@ -33,8 +33,8 @@ impl Report {
         }
     }
 
-    /// Asserts that the consumption counters agree with the logs: exactly, if every request got its answer and its
-    /// decision.
+    /// Asserts that the consumption counters agree with the logs. They must be equal if every request got an answer and
+    /// a decision.
     #[track_caller]
     pub fn assert_ledger(&self) {
         for bucket in &self.buckets {
@@ -46,10 +46,11 @@ impl Report {
         }
     }
 
-    /// Asserts that no denial told that there was enough, and that no request lost all of its races.
+    /// Asserts that no denial showed enough tokens for its request, and that no request was contended.
     ///
-    /// A bucket above its limit is asked by writes that count on the refill up to when they were planned: what is
-    /// refilled while they are on their way is there when they are refused, and others take it.
+    /// A write to a bucket above its limit counts the refill up to the time at which it was planned. The refill during
+    /// its transit is not counted, so a request can be refused while the bucket has enough tokens; another request
+    /// takes them.
     #[track_caller]
     pub fn assert_no_false_denials(&self) {
         let telling_room = self.workers.iter().map(|worker| worker.denied_telling_room).sum::<u64>();
@@ -63,31 +64,31 @@ impl Report {
         self.expect(self.serves_each(part), &format!("each worker is granted {part} of its requests"));
     }
 
-    /// Returns true if each worker was granted at least this part of its requests.
+    /// Returns `true` if each worker was granted at least this part of its requests.
     pub fn serves_each(&self, part: f64) -> bool {
         let is_served = |asked: u64, granted: u64| granted as f64 >= asked as f64 * part;
         self.granted() > 0
             && self.workers.iter().all(|worker| is_served(worker.asked - worker.unanswered, worker.granted))
     }
 
-    /// Asserts that at least this part of what each bucket could grant was granted.
+    /// Asserts that at least this part of the maximum of each bucket was granted.
     #[track_caller]
     pub fn assert_used(&self, part: f64) {
         self.expect(self.uses(part), &format!("{part} of what there was is used"));
     }
 
-    /// Returns true if at least this part of what each bucket could grant was granted.
+    /// Returns `true` if at least this part of the maximum of each bucket was granted.
     pub fn uses(&self, part: f64) -> bool {
         self.buckets.iter().all(|bucket| bucket.used() >= part)
     }
 
-    /// Asserts that the grants of each process lie within these multiples of their mean.
+    /// Asserts that the grants of each process are within these multiples of their mean.
     #[track_caller]
     pub fn assert_shares(&self, shares: RangeInclusive<f64>) {
         self.expect(self.shares_lie_in(&shares), &format!("shares lie within {shares:?} of the mean"));
     }
 
-    /// Returns true if the grants of each process lie within these multiples of their mean.
+    /// Returns `true` if the grants of each process are within these multiples of their mean.
     pub fn shares_lie_in(&self, shares: &RangeInclusive<f64>) -> bool {
         let granted = self.granted_of_processes();
         let mean = self.granted() as f64 / granted.len().max(1) as f64;

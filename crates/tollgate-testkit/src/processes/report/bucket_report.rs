@@ -18,7 +18,7 @@ use super::{
     Evidence, Worked,
 };
 
-/// One limit of one bucket: millitokens.
+/// The checks of one limit of one bucket. Millitokens.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct BucketReport {
@@ -26,18 +26,18 @@ pub struct BucketReport {
     pub bucket: String,
     /// The name of the limit.
     pub limit: String,
-    /// Items that the bucket has at the end.
+    /// The number of items of the bucket at the end.
     pub shards: usize,
     /// The consumption counter at the end, over all shards.
     pub charged: i64,
-    /// The most that the bucket could have granted: the capacity, and the refill of the time of the scenario, less a time
-    /// for its start and end.
+    /// The maximum that the bucket could have granted: the capacity plus the refill in the time of the scenario, less a
+    /// time for its start and end.
     pub could_grant: i64,
-    /// The rule, by the times at which the store has done the writes.
+    /// The result of the rule, by the times at which the store did the writes.
     pub commits: Rule,
-    /// The rule, by the times at which the workers got their grants.
+    /// The result of the rule, by the times at which the workers got their grants.
     pub grants: Rule,
-    /// The levels, beside those of a perfect bucket. `None` if the bucket was split.
+    /// The comparison with a perfect bucket. `None` if the bucket was split.
     pub conservation: Option<Conservation>,
     /// The part of the consumption counter that no write explains.
     pub unexplained: i64,
@@ -45,10 +45,11 @@ pub struct BucketReport {
     pub ledgers: Vec<Ledger>,
 }
 
-/// Time that the start and the end of a run may take, beside two round trips.
+/// The time that the start and the end of a run may take, in addition to two round trips.
 const EDGES: Duration = Duration::from_millis(50);
 
-/// The lifetime of tokens that were taken ahead: what a process holds when it is killed was taken within it.
+/// The lifetime of prefetched tokens, µs. The tokens that a killed process held were taken within this time before its
+/// end.
 const AHEAD: i64 = 3_000_000;
 
 impl BucketReport {
@@ -77,7 +78,7 @@ impl BucketReport {
         let grants = Rule::check(parameters, allowance.of_grants() + window, granted(evidence, cost));
         let conservation = match (&chains[..], &shards[..]) {
             ([chain], [(_, last)]) if last.shards == 1 => {
-                // What is settled is not bound by the capacity, and neither by the perfect bucket's.
+                // Settlements are bounded neither by this capacity nor by the perfect bucket's.
                 Conservation::of(name, parameters, widening, &chain.charges, &evidence.writes, last)
             }
             _ => None,
@@ -86,7 +87,7 @@ impl BucketReport {
             let mine: Vec<&Charge> = charges.iter().filter(|charge| charge.worker == Some(number)).collect();
             let charged = mine.iter().map(|charge| charge.millitokens).sum();
             let mut logged = logged(worked, cost);
-            // A lost answer may be that of tokens taken ahead; and who was killed holds what was taken.
+            // A lost answer may be that of a prefetch, and a killed worker held the tokens that it had prefetched.
             let ended = worked.log.last().map_or(0, |entry| entry.at);
             let unknown = mine.iter().filter(|charge| {
                 charge.write.is_none()
@@ -109,7 +110,7 @@ impl BucketReport {
         }
     }
 
-    /// The part of what the bucket could have granted that was granted.
+    /// Returns the granted part of the maximum.
     pub fn used(&self) -> f64 {
         self.charged as f64 / self.could_grant.max(1) as f64
     }
@@ -131,7 +132,7 @@ fn could_grant(scenario: &Scenario, parameters: Parameters) -> i64 {
     i64::try_from(i128::from(parameters.capacity) + refill).unwrap_or(i64::MAX)
 }
 
-/// Grants, and what was given back, by the times of the logs.
+/// Returns the grants and the amounts that were given back, by the times of the logs.
 fn granted(evidence: &Evidence, cost: i64) -> impl Iterator<Item = (i64, Step)> {
     let entries = evidence.worked.iter().flat_map(|worked| &worked.log);
     entries.filter_map(move |entry| match entry.kind {
@@ -141,7 +142,7 @@ fn granted(evidence: &Evidence, cost: i64) -> impl Iterator<Item = (i64, Step)> 
     })
 }
 
-/// Use beyond the cost: the rule is about grants, and does not bound it.
+/// Returns the use beyond the cost. The rule bounds grants only, so this use is allowed.
 fn settled_up(evidence: &Evidence) -> impl Iterator<Item = (i64, Step)> {
     let entries = evidence.worked.iter().flat_map(|worked| &worked.log);
     entries.filter_map(|entry| match entry.kind {
@@ -167,7 +168,7 @@ fn logged(worked: &Worked, cost: i64) -> Logged {
             }
             Kind::Failed { why } => {
                 asked.remove(&entry.request);
-                // The others were never charged.
+                // Requests with other errors were never charged.
                 if !matches!(why.as_str(), "contended" | "breaker" | "other") {
                     logged.more += cost;
                 }
@@ -179,7 +180,7 @@ fn logged(worked: &Worked, cost: i64) -> Logged {
             Kind::Lost | Kind::Ended => {}
         }
     }
-    // Whoever was not killed has logged all answers.
+    // A worker that was not killed has logged all answers.
     if worked.killed {
         logged.more += cost.saturating_mul(i64::try_from(asked.len()).unwrap_or(i64::MAX));
     }

@@ -26,14 +26,14 @@ use super::{
 pub struct Report {
     /// The seed of the scenario.
     pub seed: u64,
-    /// The time for which requests were made.
+    /// The time in which requests were made.
     pub time: Duration,
-    /// Tokens that each request has asked for.
+    /// The tokens that each request asked for.
     pub cost: u64,
     /// The widening of the rule's intervals.
     pub allowance: Allowance,
-    /// The workers, in the order in which they were started. One that replaces another one that was killed has
-    /// the same process index.
+    /// The workers, in the order in which they were started. The replacement of a killed worker has the same process
+    /// index.
     pub workers: Vec<WorkerReport>,
     /// The limits of the buckets.
     pub buckets: Vec<BucketReport>,
@@ -47,7 +47,7 @@ pub(super) struct Evidence {
     pub(super) items: Vec<(String, Image)>,
 }
 
-/// Everything that was recorded of one worker.
+/// Everything that was recorded about one worker.
 pub(super) struct Worked {
     pub(super) process: usize,
     pub(super) killed: bool,
@@ -71,23 +71,23 @@ impl Report {
         }
     }
 
-    /// Requests that were granted, of all workers.
+    /// Returns the number of granted requests of all workers.
     pub fn granted(&self) -> u64 {
         self.workers.iter().map(|worker| worker.granted).sum()
     }
 
-    /// Requests that were denied, of all workers.
+    /// Returns the number of denied requests of all workers.
     pub fn denied(&self) -> u64 {
         self.workers.iter().map(|worker| worker.denied).sum()
     }
 
-    /// Requests without a decision for this reason (`contended`, `deadline`, `store`, `breaker`, `shutdown`), of all
-    /// workers.
+    /// Returns the number of requests without a decision for this reason (`contended`, `deadline`, `store`, `breaker`,
+    /// `shutdown`), of all workers.
     pub fn failed(&self, why: &str) -> u64 {
         self.workers.iter().filter_map(|worker| worker.failed.get(why)).sum()
     }
 
-    /// Requests that were granted to each process, those that have replaced it counted with it.
+    /// Returns the number of granted requests of each process, including its replacements.
     pub fn granted_of_processes(&self) -> Vec<u64> {
         let processes = self.workers.iter().map(|worker| worker.process + 1).max().unwrap_or(0);
         let mut granted = vec![0; processes];
@@ -95,7 +95,7 @@ impl Report {
         granted
     }
 
-    /// Writes whose condition failed, as a part of all writes.
+    /// Returns the part of all writes whose condition failed.
     pub fn failed_writes(&self) -> f64 {
         let failed: u64 = self.workers.iter().map(|worker| worker.failed_conditions).sum();
         let writes: u64 = self.workers.iter().map(|worker| worker.writes).sum();

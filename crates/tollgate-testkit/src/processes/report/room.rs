@@ -1,17 +1,17 @@
-//! The tokens that buckets held at a time.
+//! The tokens that buckets held at a given time.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{super::store::Image, Evidence};
 
-/// How long requests may wait for the processor, µs.
+/// The time that requests may wait for the processor, µs.
 const SCHEDULING: i64 = 20_000;
 
 /// The images of all items, by time.
 pub(super) struct Room {
-    /// By item: when it was left so (epoch µs).
+    /// The images of each item, with the time from which each was valid (epoch µs).
     images: BTreeMap<String, Vec<(i64, Image)>>,
-    /// Tokens.
+    /// The cost of a request, in tokens.
     cost: i64,
 }
 
@@ -26,18 +26,18 @@ impl Room {
         Self { images, cost }
     }
 
-    /// Tells if a request that was told `left` tokens was told that its cost is there.
+    /// Returns `true` if a request that was told `left` tokens was told that there are enough for its cost.
     pub(super) fn is_told(&self, left: Option<i64>) -> bool {
         left.is_some_and(|left| left >= self.cost)
     }
 
-    /// Tells if all buckets held the cost from `from` until `to` (epoch µs), one `distance` and 20 ms before that, and
-    /// as long after that. The image that a process knows is so old, and the tokens that it has planned to take for
-    /// others are taken so late. `false` if that is not known.
+    /// Returns `true` if all buckets held the cost from `from` until `to` (epoch µs), extended at both ends by
+    /// `distance` and 20 ms: a process may know an image that old, and may take tokens for other requests that late.
+    /// Returns `false` if it is not known.
     pub(super) fn was_there(&self, from: i64, to: i64, distance: Duration) -> bool {
         let distance = i64::try_from(distance.as_micros()).unwrap_or(i64::MAX / 4) + SCHEDULING;
         let (from, to) = (from - distance, to + distance);
-        // A bucket that nobody has written yet is full.
+        // A bucket without writes so far is full.
         self.images.values().all(|images| {
             let begin = images.partition_point(|(at, _)| *at <= from);
             let end = images.partition_point(|(at, _)| *at <= to);

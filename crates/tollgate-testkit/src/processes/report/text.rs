@@ -1,4 +1,4 @@
-//! The report as tables, and as JSON.
+//! Formats the report as tables and as JSON.
 
 use std::fmt;
 
@@ -72,7 +72,7 @@ fn write_bucket(f: &mut fmt::Formatter<'_>, bucket: &BucketReport) -> fmt::Resul
 }
 
 impl Report {
-    /// The report as a line of JSON: times in ms, amounts of buckets in millitokens.
+    /// Returns the report as a line of JSON. Times are in ms, amounts of buckets in millitokens.
     pub fn to_json(&self) -> String {
         let millis = |time: std::time::Duration| time.as_secs_f64() * 1000.0;
         let workers = self.workers.iter().map(|worker| {

@@ -1,4 +1,4 @@
-//! The counts of one worker.
+//! The report of one worker.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -7,42 +7,42 @@ use std::{
 
 use super::{super::log::Kind, Worked, room::Room};
 
-/// Counts the outcomes of one worker's requests.
+/// The results of one worker's requests.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct WorkerReport {
     /// The index of the process.
     pub process: usize,
-    /// The driver has killed it.
+    /// `true` if the driver has killed the worker.
     pub killed: bool,
     /// The time that was added to each request.
     pub distance: Duration,
-    /// Requests that were made.
+    /// The number of requests.
     pub asked: u64,
-    /// Requests that were granted.
+    /// The number of requests that were granted.
     pub granted: u64,
-    /// Requests that were denied.
+    /// The number of requests that were denied.
     pub denied: u64,
-    /// Denials that tell themselves that the cost is left.
+    /// The number of denials that reported enough tokens for the request.
     pub denied_telling_room: u64,
-    /// Denials during whose whole time the buckets have held the cost, and one distance and 20 ms before
-    /// and after.
+    /// The number of denials for which the buckets held the cost all the time, from one distance and 20 ms before the
+    /// request until one distance and 20 ms after the answer.
     pub denied_with_room: u64,
-    /// Requests without a decision, by reason.
+    /// The number of requests without a decision, by reason.
     pub failed: BTreeMap<String, u64>,
-    /// Requests without an answer: the worker was killed.
+    /// The number of requests without an answer, because the worker was killed.
     pub unanswered: u64,
-    /// Half of the grants took no longer.
+    /// The median latency of grants.
     pub grant_p50: Duration,
-    /// 99 in a hundred grants took no longer.
+    /// The 99th percentile of the latency of grants.
     pub grant_p99: Duration,
     /// The median of the bare round trips.
     pub round_trip: Duration,
-    /// Bucket writes that the store has answered.
+    /// The number of bucket writes that the store has answered.
     pub writes: u64,
-    /// Bucket writes whose condition failed.
+    /// The number of bucket writes whose condition failed.
     pub failed_conditions: u64,
-    /// Other requests to the store.
+    /// The number of other requests to the store.
     pub other_requests: u64,
 }
 
@@ -53,7 +53,7 @@ impl WorkerReport {
             process: worked.process,
             killed: worked.killed,
             distance: worked.distance,
-            // The proxy sees one way and the engine; the other way is the same distance.
+            // The proxy sees one way and the engine. The other way has the same distance.
             round_trip: worked.distance / 2 + percentile(&mut counts.ways.clone(), 50),
             writes: counts.writes,
             failed_conditions: counts.failed_conditions,
@@ -90,7 +90,7 @@ impl WorkerReport {
         report
     }
 
-    /// A time in round trips of this worker.
+    /// Returns a time in round trips of this worker.
     pub fn in_round_trips(&self, time: Duration) -> f64 {
         time.as_secs_f64() / self.round_trip.as_secs_f64().max(1e-6)
     }

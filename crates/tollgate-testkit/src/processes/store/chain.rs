@@ -1,30 +1,30 @@
-//! The order in which the engine did the writes of one limit of one item.
+//! Finds the order in which the engine did the writes of one limit of one item.
 
 use super::{
     order::{Step, order},
     write::Write,
 };
 
-/// Millitokens that left a bucket, or came back.
+/// Millitokens that left a bucket or were given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Charge {
     /// The worker, if it is known.
     pub(crate) worker: Option<usize>,
-    /// When it was done at the latest: epoch µs.
+    /// The latest time at which the write can have been done: epoch µs.
     pub(crate) at: i64,
     pub(crate) millitokens: i64,
-    /// Index of the write, if it was answered.
+    /// The index of the write, if it was answered.
     pub(crate) write: Option<usize>,
 }
 
 /// The charges of one limit of one item, in the order in which they were done.
 ///
-/// Each image tells the consumption counter, so each answered write names the counter that it has found. The
-/// chain of these is the order. A gap in it is what writes have charged whose answers were lost.
+/// Each image contains the consumption counter, so each answered write shows the counter that it found. Chaining these
+/// counters gives the order. A gap in the chain is the charge of writes whose answers were lost.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Chain {
     pub(crate) charges: Vec<Charge>,
-    /// Millitokens that no write explains. Zero unless something is wrong.
+    /// The millitokens that no write explains. Zero unless something is wrong.
     pub(crate) unexplained: i64,
     /// The longest time between sending a write and its answer, µs.
     pub(crate) window: i64,
@@ -71,7 +71,7 @@ impl Chain {
         chain
     }
 
-    /// Adds the writes without an answer that have charged `gap` before `until`.
+    /// Adds the unanswered writes that charged `gap` before `until`.
     fn explain(&mut self, lost: &mut Vec<&Write>, limit: &str, gap: i64, until: i64) {
         if gap == 0 {
             return;
@@ -97,7 +97,7 @@ impl Chain {
     }
 }
 
-/// The counter that a write has left.
+/// Returns the counter after a write.
 fn after(write: &Write, limit: &str) -> Option<i64> {
     write.image.as_ref()?.levels.get(limit).map(|level| level.consumed)
 }
@@ -106,7 +106,8 @@ fn charge(write: &Write, limit: &str) -> i64 {
     write.charges.get(limit).copied().unwrap_or(0)
 }
 
-/// The positions of amounts whose sum is `sum`, ascending: as few as possible of at most 16.
+/// Returns the positions of the amounts whose sum is `sum`, in ascending order. Considers 16 amounts, and uses as few
+/// as possible.
 fn choose(amounts: &[i64], sum: i64) -> Option<Vec<usize>> {
     let amounts = &amounts[..amounts.len().min(16)];
     let mut sets: Vec<u32> = (1..1_u32 << amounts.len()).collect();
@@ -166,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_counter_that_comes_by_again_is_followed() {
-        // Both 1 and 2 have found 0: 2 was done first, and 3 went back.
+        // Both 1 and 2 found the counter 0. 2 was done first, and 3 brought the counter back to 0.
         let writes = [write(1, 0, 9, -2, Some(-2)), write(2, 0, 10, 5, Some(5)), write(3, 1, 11, -5, Some(0))];
         let chain = Chain::of(&writes, "i", "rpm", -2);
         assert_eq!((workers(&chain), chain.unexplained), (vec![2, 3, 1], 0));

@@ -1,4 +1,4 @@
-//! The store's side: every write that the engine did, with its time and the image that it left.
+//! The store's record: every write that the engine did, with its time and the image after it.
 
 mod chain;
 mod order;

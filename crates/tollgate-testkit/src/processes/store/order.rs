@@ -1,50 +1,50 @@
-//! Finds the order of steps that were under way at the same time, by a counter.
+//! Finds the order of concurrent steps by a counter.
 
 use std::collections::BTreeMap;
 
-/// Beginnings of an order that are followed at the same time.
+/// The maximum number of partial orders that are followed at the same time.
 const MOST: usize = 256;
 
 /// A change of the counter.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
-    /// It was done between these times.
+    /// The step was done between these times.
     pub(super) sent: i64,
     pub(super) answered: i64,
-    /// The amount that it has added.
+    /// The amount that it added to the counter.
     pub(super) charge: i64,
-    /// The counter after it, if that is known.
+    /// The counter after it, if known.
     pub(super) after: Option<i64>,
 }
 
-/// The beginning of an order.
+/// A partial order, from the beginning.
 #[derive(Clone, Debug)]
 struct Beginning {
-    /// The sum of the differences between the counter and what steps have found.
+    /// The sum of the differences between the counter and the values that steps found.
     gaps: i64,
     counter: i64,
-    /// Steps that may be done next: indexes, ascending.
+    /// The steps that may be next: indexes, in ascending order.
     pending: Vec<usize>,
-    /// All later steps begin at this index.
+    /// The index of the first step that is not in `pending` yet.
     next: usize,
-    /// The last step of the order, in the tree of all orders.
+    /// The last step of the order, as a node in the tree of all orders.
     last: Option<usize>,
 }
 
-/// The order of the steps with the least gaps between what one leaves and the next one finds, as positions in `steps`.
-/// The counter begins at zero.
+/// Returns the order of the steps with the smallest gaps between the counter after one step and the counter that the
+/// next step found, as positions in `steps`. The counter begins at zero.
 pub(super) fn order(steps: &[Step]) -> Vec<usize> {
     let mut by_time: Vec<usize> = (0..steps.len()).collect();
     by_time.sort_by_key(|position| steps[*position].sent);
     let sorted: Vec<Step> = by_time.iter().map(|position| steps[*position]).collect();
-    // Every order is a path from a leaf to the root: a step, and the node before it.
+    // Every order is a path from a leaf to the root. A node has a step and its parent node.
     let mut tree: Vec<(usize, Option<usize>)> = Vec::new();
     let mut beginnings = vec![Beginning { gaps: 0, counter: 0, pending: Vec::new(), next: 0, last: None }];
     for _ in 0..sorted.len() {
         let mut longer: BTreeMap<(i64, Vec<usize>), Beginning> = BTreeMap::new();
         for beginning in beginnings {
             for one in beginning.extended(&sorted, &mut tree) {
-                // Two orders that lead to the same state go on alike: keep the one with less gaps.
+                // Two orders that lead to the same state continue in the same way: keep the one with the smaller gaps.
                 let known = longer.entry((one.counter, one.pending.clone())).or_insert_with(|| one.clone());
                 if one.gaps < known.gaps {
                     *known = one;
@@ -66,7 +66,7 @@ pub(super) fn order(steps: &[Step]) -> Vec<usize> {
 }
 
 impl Beginning {
-    /// This one with each of the steps that may be next: those that have found the counter, if there are any.
+    /// Extends this order by each step that may be next. If some steps found exactly this counter, only by those.
     fn extended(mut self, steps: &[Step], tree: &mut Vec<(usize, Option<usize>)>) -> Vec<Self> {
         // A step that was sent after another one was answered was not done before it.
         let first_answer = |pending: &[usize]| pending.iter().map(|index| steps[*index].answered).min();
@@ -79,7 +79,7 @@ impl Beginning {
         let Some(last) = first_answer(&self.pending) else { return Vec::new() };
         let gap = |index: usize| {
             let step = &steps[index];
-            // A step that does not tell the counter may come after any other.
+            // A step whose counter is unknown may follow any other step.
             step.after.map_or(0, |after| (after - step.charge - self.counter).abs())
         };
         let possible: Vec<usize> = self.pending.iter().copied().filter(|index| steps[*index].sent <= last).collect();
@@ -104,7 +104,7 @@ impl Beginning {
 mod tests {
     use super::*;
 
-    /// Steps in the order in which they were done, each under way together with about `others`.
+    /// Returns steps in the order in which they were done, each concurrent with about `others` other steps.
     fn steps(seed: u64, others: i64) -> Vec<Step> {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut counter = 0;

@@ -1,4 +1,4 @@
-//! Records the bucket writes that pass the proxies.
+//! Records the bucket writes that pass through the proxies.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{super::time, wire, write::Write};
 use crate::proxy::{Observed, Observer};
 
-/// Everything that the proxies have seen.
+/// The records of all proxies.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
     record: Mutex<Record>,
@@ -22,26 +22,26 @@ struct Record {
     counts: BTreeMap<usize, Counts>,
 }
 
-/// Requests of one worker.
+/// The request counts of one worker.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counts {
-    /// Bucket writes that the engine has answered, each item of a transaction counted.
+    /// The number of bucket writes that the engine has answered. Each item of a transaction counts.
     pub(crate) writes: u64,
-    /// Bucket writes whose condition failed.
+    /// The number of bucket writes whose condition failed.
     pub(crate) failed_conditions: u64,
-    /// Other requests.
+    /// The number of other requests.
     pub(crate) others: u64,
-    /// From a request's arrival at the proxy to the engine's answer, µs.
+    /// The times from a request's arrival at the proxy to the engine's answer, µs.
     pub(crate) ways: Vec<i64>,
 }
 
 impl Recorder {
-    /// An observer for the proxy of one worker.
+    /// Returns an observer for the proxy of one worker.
     pub(crate) fn of(self: &Arc<Self>, worker: usize) -> Arc<dyn Observer> {
         Arc::new(OfWorker { recorder: Arc::clone(self), worker })
     }
 
-    /// The record, taken out.
+    /// Takes the records out.
     pub(crate) fn take(&self) -> (Vec<Write>, BTreeMap<usize, Counts>) {
         let record = std::mem::take(&mut *self.record());
         (record.writes, record.counts)
@@ -69,11 +69,11 @@ impl Observer for OfWorker {
                 let kind = body["__type"].as_str().unwrap_or_default();
                 let refused =
                     kind.ends_with("ConditionalCheckFailedException") || kind.ends_with("TransactionCanceledException");
-                // An update answers with the new item; a put leaves the one that it names.
+                // The answer to an update contains the new item. A put leaves the item in its request.
                 let new = if observed.operation == "PutItem" { &request["Item"] } else { &body["Attributes"] };
                 (Some(answer.status().is_success()), wire::image(new), refused)
             }
-            // A connection that was never made has carried nothing.
+            // If the connection was never made, nothing was sent.
             Err(error) if never_connected(error.as_ref()) => (Some(false), None, false),
             Err(_) => (None, None, false),
         };

@@ -1,6 +1,6 @@
 //! Reads bucket writes and images from the bodies of requests and answers.
 //!
-//! Independent of the library's own codec, so that both can be compared.
+//! It is independent of the library's own codec, so that errors in the codec show up as differences.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,17 @@ use serde_json::Value;
 
 use super::write::{Image, bucket_of};
 
-/// The limit that counts write units: not one of the scenario's.
+/// The internal limit that counts write units. It is not part of the scenario.
 const PRESSURE: &str = "wcu";
 
-/// A bucket write as its request names it: the item's partition key, and the millitokens that it adds to the
+/// A bucket write as its request describes it: the item's partition key, and the millitokens that it adds to the
 /// consumption counter of each limit.
 pub(super) struct Asked {
     pub(super) item: String,
     pub(super) charges: BTreeMap<String, i64>,
 }
 
-/// The bucket writes of a request.
+/// Returns the bucket writes of a request.
 pub(super) fn asked(operation: &str, body: &Value) -> Vec<Asked> {
     match operation {
         "UpdateItem" => update(body).into_iter().collect(),
@@ -39,7 +39,7 @@ fn update(body: &Value) -> Option<Asked> {
     for (index, word) in words.iter().enumerate() {
         let name = body["ExpressionAttributeNames"][*word].as_str().unwrap_or(word);
         let Some(limit) = limit_of(name, "_tc") else { continue };
-        // `ADD #tc :difference`. A counter that is set is not understood, and shows as a gap.
+        // `ADD #tc :difference`. A write that sets the counter is not understood, and shows up as a gap.
         let Some(value) = words.get(index + 1).filter(|value| value.starts_with(':')) else { continue };
         if let Some(charge) = number(&body["ExpressionAttributeValues"][*value]) {
             charges.insert(limit.to_owned(), charge);
@@ -60,7 +60,7 @@ fn bucket_item(key: &Value) -> Option<String> {
     bucket_of(item).map(|_| item.to_owned())
 }
 
-/// A bucket's item.
+/// Returns the image in a bucket's item.
 pub(crate) fn image(item: &Value) -> Option<Image> {
     let attributes = item.as_object()?;
     let mut image = Image {

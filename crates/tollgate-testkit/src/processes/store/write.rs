@@ -5,28 +5,28 @@ use std::collections::BTreeMap;
 /// A write of one item.
 #[derive(Clone, Debug)]
 pub(crate) struct Write {
-    /// The worker that has sent it.
+    /// The worker that sent it.
     pub(crate) worker: usize,
     /// The partition key of the item.
     pub(crate) item: String,
-    /// When it was sent to the engine, and when it was answered: epoch µs. It was done between these.
+    /// The times at which it was sent to the engine and answered: epoch µs. It was done between them.
     pub(crate) sent: i64,
     pub(crate) answered: i64,
-    /// Millitokens that it adds to the consumption counter of each limit.
+    /// The millitokens that it adds to the consumption counter of each limit.
     pub(crate) charges: BTreeMap<String, i64>,
-    /// The engine has done it. `None` if its answer was lost on the way from the engine.
+    /// `Some(true)` if the engine did it. `None` if its answer was lost on the way from the engine.
     pub(crate) done: Option<bool>,
-    /// The item after it, unless the answer does not tell.
+    /// The item after it, if the answer contains it.
     pub(crate) image: Option<Image>,
 }
 
-/// A bucket's item, or one shard of it.
+/// The image of a bucket's item, or of one shard.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Image {
-    /// `rf`: the time as of which the levels are told, epoch ms.
+    /// `rf`: the time up to which the levels are refilled, epoch ms.
     pub(crate) refilled_at: i64,
     pub(crate) shards: i64,
-    /// By limit.
+    /// The levels by limit.
     pub(crate) levels: BTreeMap<String, Level>,
 }
 
@@ -38,13 +38,13 @@ pub(crate) struct Level {
     pub(crate) amount: i64,
     pub(crate) period: i64,
     pub(crate) consumed: i64,
-    /// `fr`: what the last division left over.
+    /// `fr`: the remainder of the last division.
     pub(crate) remainder: i64,
 }
 
 impl Image {
-    /// Millitokens that the item holds of a limit at `now` (epoch ms): its tokens and the refill since, at most
-    /// the capacity. Of an item that is not split.
+    /// Returns the millitokens that the item holds of a limit at `now` (epoch ms): its tokens plus the refill since
+    /// then, at most the capacity. Only for an item that is not split.
     pub(crate) fn holds(&self, limit: &str, now: i64) -> Option<i64> {
         let level = self.levels.get(limit)?;
         let elapsed = i128::from((now - self.refilled_at).max(0));
@@ -54,7 +54,7 @@ impl Image {
     }
 }
 
-/// The bucket that the item with this partition key is a shard of: `entity#resource`. `None` if it is none.
+/// Returns the bucket of the item with this partition key: `entity#resource`. `None` if the item is not a bucket shard.
 pub(crate) fn bucket_of(item: &str) -> Option<&str> {
     let (_, bucket) = item.split_once("/BUCKET#")?;
     Some(bucket.rsplit_once('#')?.0)

@@ -1,4 +1,4 @@
-//! One request, in the mode of the scenario.
+//! Makes one request in the mode of the scenario.
 
 use std::{
     sync::{
@@ -28,13 +28,13 @@ use super::super::{
     order::{ENTITY, Order, RESOURCE},
 };
 
-/// The longest that [`Mode::Waiting`] waits.
+/// The maximum wait of [`Mode::Waiting`].
 const WAIT: Duration = Duration::from_secs(1);
 
-/// The longest time after which [`Mode::Settle`] settles.
+/// The maximum time until [`Mode::Settle`] settles.
 const WORK: Duration = Duration::from_millis(50);
 
-/// Makes requests, and logs their answers. Clones share everything.
+/// Makes requests and logs their answers. Clones share everything.
 #[derive(Clone)]
 pub(super) struct Asker {
     shared: Arc<Shared>,
@@ -51,7 +51,7 @@ struct Shared {
     random: Mutex<fastrand::Rng>,
     /// The router of [`Mode::Layer`].
     router: Router,
-    /// Settlements whose writes are waited for.
+    /// The settlements that are not known to be written yet.
     settling: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -67,7 +67,7 @@ impl Asker {
                 mode: order.mode,
                 parent: order.parent,
                 requests: AtomicU64::new(1),
-                // Another one than that of the arrivals.
+                // A different seed from that of the arrivals.
                 random: Mutex::new(fastrand::Rng::with_seed(!order.seed)),
                 router,
                 settling: Mutex::new(Vec::new()),
@@ -75,7 +75,7 @@ impl Asker {
         }
     }
 
-    /// Makes one request. The error is the time after which to come back, if the request was denied; `None` if
+    /// Makes one request. The error is the time to wait before the next one if the request was denied, or `None` if
     /// there was no decision.
     pub(super) async fn ask(&self) -> Result<(), Option<Duration>> {
         let shared = &self.shared;
@@ -112,7 +112,7 @@ impl Asker {
         }
     }
 
-    /// Uses between nothing and twice the cost, and settles.
+    /// Uses between 0 and twice the cost, and settles.
     async fn work(&self, request: u64, mut lease: Lease) {
         let shared = Arc::clone(&self.shared);
         let (time, used) = {
@@ -146,7 +146,7 @@ impl Asker {
         }
     }
 
-    /// Sends a request through the layer. Grants are logged by the handler.
+    /// Sends a request through the layer. The handler logs grants.
     async fn send(&self, number: u64) -> Result<(), Option<Duration>> {
         let request = Request::get("/").header("x-user", ENTITY).extension(Number(number)).body(Body::empty());
         let request = request.unwrap_or_else(|error| panic!("the request is one: {error}"));
@@ -168,7 +168,7 @@ impl Asker {
 }
 
 impl Shared {
-    /// Logs an error, and tells when to come back.
+    /// Logs an error, and returns the time to wait before the next request.
     fn refused(&self, request: u64, error: &Error) -> Option<Duration> {
         let Some(denied) = error.denied() else {
             self.log.note(request, Kind::Failed { why: word(error).to_owned() });
@@ -182,7 +182,7 @@ impl Shared {
     }
 }
 
-/// One word for an error without a decision.
+/// Returns one word for an error without a decision.
 fn word(error: &Error) -> &'static str {
     match error {
         Error::Unavailable(Unavailable::Deadline) => "deadline",
@@ -216,7 +216,7 @@ fn router(limiter: &RateLimiter, order: &Order, log: Arc<Log>) -> Router {
     Router::new().fallback(handler).layer(RateLimitLayer::new(limiter.clone(), policy))
 }
 
-/// The time that a refusal tells to wait, in whole seconds.
+/// Returns the wait time in a refusal, in whole seconds.
 fn retry_after<B>(response: &Response<B>) -> Option<Duration> {
     let seconds = response.headers().get("retry-after")?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds))

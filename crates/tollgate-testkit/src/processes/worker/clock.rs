@@ -7,7 +7,7 @@ use std::sync::{
 
 use tollgate::clock::{Clock, SystemClock};
 
-/// The system's clock, and some milliseconds. Clones show the same time.
+/// The system clock with an offset in milliseconds. Clones share the offset.
 #[derive(Clone, Debug)]
 pub(super) struct SteppedClock {
     ahead: Arc<AtomicI64>,
@@ -18,7 +18,7 @@ impl SteppedClock {
         Self { ahead: Arc::new(AtomicI64::new(ahead)) }
     }
 
-    /// Sets the milliseconds that it is ahead of the system's clock.
+    /// Sets the milliseconds by which it is ahead of the system clock.
     pub(super) fn step(&self, ahead: i64) {
         self.ahead.store(ahead, Ordering::SeqCst);
     }

@@ -1,4 +1,4 @@
-//! The driver's commands, on standard input.
+//! Reads the driver's commands from standard input.
 
 use std::{
     io::{BufRead, stdin},
@@ -9,13 +9,13 @@ use tokio::sync::oneshot;
 
 use super::clock::SteppedClock;
 
-/// Hears the driver's commands: `run <end>`, an epoch time in µs, and `step <ahead>`, in ms.
+/// The driver's commands: `run <end>`, an epoch time in µs, and `step <ahead>`, in ms.
 pub(super) struct Control {
     end: oneshot::Receiver<i64>,
 }
 
 impl Control {
-    /// Listens on a thread of its own. Ends the process if standard input is closed: the driver is gone.
+    /// Listens on a thread of its own. Exits the process if standard input is closed, because then the driver is gone.
     pub(super) fn listen(clock: SteppedClock) -> Self {
         let (told, end) = oneshot::channel();
         let mut told = Some(told);
@@ -34,7 +34,7 @@ impl Control {
         Self { end }
     }
 
-    /// Waits until the driver says when to end.
+    /// Waits for the time at which to end.
     pub(super) async fn until_told(self) -> Option<i64> {
         self.end.await.ok()
     }

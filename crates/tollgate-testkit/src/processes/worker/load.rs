@@ -1,4 +1,4 @@
-//! Makes requests: in tasks that wait for their answers, or at random times.
+//! Makes requests, in tasks that wait for their answers or at random times.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use super::{
     ask::Asker,
 };
 
-/// A denied task waits no longer than that before it asks again.
+/// The maximum wait of a denied task before it asks again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The pause after a request without a decision: a store that is down is not asked all the time.
+/// The pause after a request without a decision, so that a store that is down is not called all the time.
 const NO_DECISION: Duration = Duration::from_millis(5);
 
-/// Requests that a process may have at the same time: more are not made.
+/// The maximum number of concurrent requests of a process.
 const MOST: usize = 20_000;
 
 /// Makes requests until `end` (epoch µs), and waits for their answers.
@@ -37,7 +37,7 @@ async fn closed(asker: Asker, think: Duration, end: i64) {
             Err(None) => NO_DECISION.max(think),
         };
         if pause.is_zero() {
-            // A grant from memory takes no time: the timers of others need some.
+            // A grant from memory never yields, so yield here to let other tasks and timers run.
             tokio::task::yield_now().await;
         } else {
             sleep(pause.min(left(end))).await;
@@ -49,7 +49,7 @@ async fn open(seed: u64, asker: &Asker, per_second: f64, end: i64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let (mut tasks, mut next) = (Vec::new(), Instant::now());
     loop {
-        // An exponential time: `1 - f64()` is never zero.
+        // An exponential distribution. `1 - f64()` is never zero.
         next += Duration::from_secs_f64((-(1.0 - random.f64()).ln() / per_second).min(3600.0));
         let last = Instant::now() + left(end);
         sleep_until(next.min(last)).await;
@@ -75,7 +75,7 @@ async fn join(tasks: Vec<tokio::task::JoinHandle<()>>) {
     }
 }
 
-/// The time until `end`.
+/// Returns the time until `end`.
 fn left(end: i64) -> Duration {
     Duration::from_micros(u64::try_from(end - time::now()).unwrap_or(0))
 }

@@ -1,4 +1,4 @@
-//! A worker process: opens a limiter, makes the requests that its order says, and logs the answers.
+//! A worker process: opens a limiter, makes the requests of its order, and logs the answers.
 
 mod ask;
 mod clock;
@@ -20,14 +20,14 @@ use crate::client;
 /// The line that a worker prints when its limiter is open.
 pub(super) const READY: &str = "tollgate worker is ready";
 
-/// How often a worker tries again to open its limiter, and the pause before it does.
+/// The number of times that a worker retries to open its limiter, and the pause before each retry.
 const ATTEMPTS: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How long the last writes of a limiter may take.
+/// The maximum time for the last writes of a limiter.
 const SHUTDOWN: Duration = Duration::from_secs(10);
 
-/// Works as the driver says if this process is a worker, and tells if it was one.
+/// Runs the driver's order if this process is a worker. Returns `true` if it is one.
 ///
 /// # Panics
 ///
@@ -48,7 +48,7 @@ async fn work(order: Order) {
     let log = Arc::new(Log::create(&order.log));
     let asker = Asker::new(limiter.clone(), &order, Arc::clone(&log));
 
-    // A line of its own: the test harness may have begun one.
+    // A line of its own, because the test harness may have begun a line.
     println!("\n{READY}");
     if let Some(end) = control.until_told().await {
         load::run(&order, &asker, end).await;
@@ -58,7 +58,7 @@ async fn work(order: Order) {
     }
 }
 
-/// Opens the limiter, again if the engine is down for a while.
+/// Opens the limiter. Retries if the engine is down for a while.
 async fn open(order: &Order, clock: SteppedClock) -> RateLimiter {
     let client = Client::from_conf(client::config(order.endpoint.clone()).build());
     let settings = RateLimiter::builder().deadline(order.deadline).wall_clock(clock);

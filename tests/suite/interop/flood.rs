@@ -152,7 +152,8 @@ async fn nothing_is_admitted_beyond_the_limit_and_little_of_it_is_wasted() {
     assert_eq!(granted(&table, created).await, 1 + ours + theirs);
     let (wasted, refilled) = (watched.wasted.load(Ordering::Relaxed), watched.refilled.load(Ordering::Relaxed));
     eprintln!("{ours} ours and {theirs} theirs; of {refilled} millitokens that our refills brought, {wasted} wasted");
-    assert!(refilled > 0 && wasted * 100 < refilled, "{wasted} of {refilled} wasted");
+    // If their writes stored all refill, ours had none to store, and none to waste.
+    assert!(wasted * 100 <= refilled, "{wasted} of {refilled} wasted");
 }
 
 #[tokio::test]

@@ -9,14 +9,13 @@ use std::{
 
 use super::{
     charge::{Charged, Charges, Charging, charge},
-    deadline::Deadline,
     lease::Lease,
-    prefetch::Prefetch,
     recourse,
     request::{Planned, Request},
 };
 use crate::{
     error::{Error, Unavailable},
+    limiter::terms::{Deadline, Prefetch},
     model::{Cost, Denied, IntoLimits},
     telemetry::{self, Begun, Watch},
 };

@@ -9,18 +9,20 @@ use std::{
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    charge::Mode,
-    deadline::Deadline,
     gate::Gate,
-    lease::{Amounts, Grant, Settlement, Share, Shares},
     memory::{Brought, Pinned, Place},
     scripted::ScriptedBucket,
-    sharded::{self, Ask},
+    sharded,
     waits::Timeout,
 };
 use crate::{
-    error::{Error, Unavailable},
-    model::{BucketState, KeyParts, LimitStatus, Limits},
+    error::Unavailable,
+    limiter::{
+        gate::{GateAnswer, GateDecision, GateGrant, PendingDecision},
+        sharded::Ask,
+        terms::{Amounts, Deadline, Decision, LimitShare, Mode, Refusal, Settlement, Shares},
+    },
+    model::{KeyParts, LimitStatus, Limits},
     store::{Entry, Home},
 };
 
@@ -37,89 +39,19 @@ pub(super) enum Bucket {
     Scripted(Box<ScriptedBucket>),
 }
 
+/// The tokens that a bucket has granted.
+#[derive(Debug)]
+pub(super) enum Given {
+    /// Tokens of a bucket in memory, and the time at which the request may start: epoch ms, 0 for at once.
+    Here(Shares, i64),
+    /// Tokens of a bucket in a store.
+    Gate(GateGrant),
+}
+
 /// The answer of a bucket to a request.
 #[derive(Debug)]
-pub(super) enum Verdict {
-    Granted(Grant),
-    Denied(Vec<LimitStatus>),
-    Refused(Refusal),
-    Unavailable(Unavailable),
-}
-
-impl Verdict {
-    /// Sends the verdict to the request that waits for it, at most until `until` if that is known. If the receiver is
-    /// gone before that time, the request was cancelled.
-    pub(super) fn tell(self, reply: oneshot::Sender<Self>, until: Option<Instant>) {
-        if let Err(Self::Granted(mut grant)) = reply.send(self)
-            && until.is_some_and(|until| Instant::now() < until)
-        {
-            grant.cancel();
-        }
-    }
-}
-
-/// A verdict to wait for. If it is dropped before it arrives, the grant is given back, but only a limited number of
-/// times.
-#[derive(Debug)]
-pub(super) struct Answer(oneshot::Receiver<Verdict>);
-
-impl Answer {
-    pub(super) fn new(verdict: oneshot::Receiver<Verdict>) -> Self {
-        Self(verdict)
-    }
-}
-
-impl Drop for Answer {
-    fn drop(&mut self) {
-        self.0.close();
-        // The verdict has arrived, and nobody has taken it.
-        if let Ok(Verdict::Granted(mut grant)) = self.0.try_recv() {
-            grant.cancel();
-        }
-    }
-}
-
-impl Future for Answer {
-    type Output = Verdict;
-
-    /// If the sender is gone, the runtime that would have sent the verdict is gone.
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Verdict> {
-        let verdict = Pin::new(&mut self.0).poll(context);
-        verdict.map(|verdict| verdict.unwrap_or(Verdict::Unavailable(Unavailable::RuntimeGone)))
-    }
-}
-
-/// The reason why a bucket grants nothing, however full it is.
-#[derive(Clone, Debug)]
-pub(super) enum Refusal {
-    /// The resource is disabled for the entity.
-    Disabled,
-    /// The bucket has this attribute, which changes the meaning of its limits.
-    NotUnderstood(String),
-    /// A script decided so.
-    Scripted(Box<Error>),
-}
-
-impl Refusal {
-    /// Returns the reason why a bucket in this state grants nothing, or `None` if it may grant.
-    pub(super) fn of(state: &BucketState) -> Option<Self> {
-        let stamps = state.stamps.as_deref()?;
-        match &stamps.not_understood {
-            _ if stamps.disabled => Some(Self::Disabled),
-            Some(attribute) => Some(Self::NotUnderstood(attribute.clone())),
-            None => None,
-        }
-    }
-}
-
-/// The immediate answer of a bucket to a request.
-#[derive(Debug)]
 pub(super) enum Asked {
-    /// Granted, and the time at which the request may start: epoch ms, 0 for at once.
-    Granted(Shares, i64),
-    Denied(Vec<LimitStatus>),
-    Refused(Refusal),
-    Unavailable(Unavailable),
+    Now(Decision<Given>),
     /// The store was asked and has not answered yet.
     Waiting(Box<Acquiring>),
 }
@@ -250,11 +182,11 @@ impl Bucket {
             Self::Memory { place, limits } => {
                 let now = place.home().now();
                 if let Err(error) = place.claim(limits, now) {
-                    return Asked::Unavailable(error);
+                    return Asked::Now(Decision::Unavailable(error));
                 }
                 match place.entry() {
                     Some(entry) => spend(entry, place.home(), place.limits(limits), mode, amounts, now),
-                    None => Asked::Unavailable(Unavailable::Internal("a claimed bucket that is not there")),
+                    None => Asked::Now(Decision::Unavailable(Unavailable::Internal("a claimed bucket is missing"))),
                 }
             }
             Self::Pinned(pinned) => {
@@ -269,8 +201,8 @@ impl Bucket {
                         (Step::shards(first, limits, mode, amounts, late.until()), late)
                     }
                     None => match gate.acquire(limits, mode, amounts, deadline) {
-                        Ok(answer) => (Step::One(Answer::new(answer)), late()),
-                        Err(asked) => return asked,
+                        GateAnswer::Pending(pending) => (Step::One(pending), late()),
+                        GateAnswer::Now(decision) => return Asked::Now(decision.map(Given::Gate)),
                     },
                 };
                 Asked::Waiting(Box::new(Acquiring { step, late }))
@@ -304,14 +236,14 @@ impl Bucket {
 
 #[inline]
 fn spend(entry: &Entry, home: &Home, limits: &Limits, mode: &Mode, amounts: &Amounts, now: i64) -> Asked {
-    let mut shares: Shares = amounts.iter().copied().map(Share::asked).collect();
+    let mut shares: Shares = amounts.iter().copied().map(LimitShare::asked).collect();
     let spent = match &mode.patience {
         None => entry.spend(home, limits, &mut shares, now).map(|()| 0),
         Some(patience) => entry.reserve(home, limits, &mut shares, &patience.debts, now),
     };
     match spent {
-        Ok(starts_at) => Asked::Granted(shares, starts_at),
-        Err(statuses) => Asked::Denied(statuses),
+        Ok(starts_at) => Asked::Now(Decision::Granted(Given::Here(shares, starts_at))),
+        Err(statuses) => Asked::Now(Decision::Denied(statuses)),
     }
 }
 
@@ -325,11 +257,11 @@ pub(super) struct Acquiring {
 /// The source of the verdict that a request waits for.
 enum Step {
     /// The only shard of a bucket, as far as is known.
-    One(Answer),
+    One(PendingDecision),
     /// A transaction that charges the buckets of a child and its parent.
-    Together(Answer),
+    Together(PendingDecision),
     /// Several shards.
-    Shards(Pin<Box<dyn Future<Output = Verdict> + Send>>),
+    Shards(Pin<Box<dyn Future<Output = GateDecision> + Send>>),
 }
 
 impl std::fmt::Debug for Step {
@@ -352,9 +284,13 @@ impl Step {
 impl Acquiring {
     /// Waits for the verdict of a transaction that charges this bucket with another one. Returns `None` if the bucket
     /// is not behind a gate.
-    pub(super) fn together(bucket: &Bucket, answer: oneshot::Receiver<Verdict>, deadline: Deadline) -> Option<Self> {
+    pub(super) fn together(
+        bucket: &Bucket,
+        answer: oneshot::Receiver<GateDecision>,
+        deadline: Deadline,
+    ) -> Option<Self> {
         let Bucket::Gated { gate, .. } = bucket else { return None };
-        Some(Self { step: Step::Together(Answer::new(answer)), late: gate.deadline(deadline.into()) })
+        Some(Self { step: Step::Together(PendingDecision::new(answer)), late: gate.deadline(deadline.into()) })
     }
 
     /// Polls for the verdict. `mode` and `amounts` must be those that the bucket was asked with. They are not kept here
@@ -366,16 +302,16 @@ impl Acquiring {
         mode: &Mode,
         amounts: &Amounts,
         context: &mut Context<'_>,
-    ) -> Poll<Verdict> {
+    ) -> Poll<GateDecision> {
         let verdict = loop {
             match &mut self.step {
                 Step::Shards(answer) => break answer.as_mut().poll(context),
                 Step::Together(answer) => break Pin::new(answer).poll(context),
                 Step::One(answer) => match (Pin::new(answer).poll(context), bucket) {
                     // The bucket turned out to have several shards: the others may hold what this one does not.
-                    (Poll::Ready(Verdict::Denied(statuses)), Bucket::Gated { gate, limits }) => match split(gate) {
+                    (Poll::Ready(Decision::Denied(statuses)), Bucket::Gated { gate, limits }) => match split(gate) {
                         Some(first) => self.step = Step::shards(first, limits, mode, amounts, self.late.until()),
-                        None => return Poll::Ready(Verdict::Denied(statuses)),
+                        None => return Poll::Ready(Decision::Denied(statuses)),
                     },
                     (verdict, _) => break verdict,
                 },
@@ -384,7 +320,7 @@ impl Acquiring {
         match verdict {
             Poll::Ready(verdict) => Poll::Ready(verdict),
             Poll::Pending => Pin::new(&mut self.late).poll(context).map(|()| {
-                Verdict::Unavailable(match bucket {
+                Decision::Unavailable(match bucket {
                     Bucket::Gated { gate, .. } => gate.missed_deadline(),
                     _ => Unavailable::Deadline,
                 })

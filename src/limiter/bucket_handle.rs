@@ -4,12 +4,12 @@ use std::{fmt, sync::Arc};
 
 use super::{
     acquire::Acquire,
-    deadline::Deadline,
     memory::{Brought, Pinned},
     request::{Request, Source, Subject},
 };
 use crate::{
     error::Error,
+    limiter::terms::Deadline,
     model::{EntityId, KeyParts, Limits, Resource},
 };
 

@@ -19,7 +19,6 @@ use super::{
     gates::Gates,
     memory::Memory,
     places::Places,
-    prefetch::Counters,
     rate_limiter::{Backend, LimiterSettings, RateLimiter},
     resolver::Resolver,
     scripted::{Script, Scripted},
@@ -28,6 +27,7 @@ use super::{
 use crate::{
     clock::{Clock, CorrectedClock, SystemClock},
     error::Invalid,
+    limiter::terms::Counters,
     model::plan::Peers,
     store::{MemoryStore, Store},
     telemetry::Refusals,

@@ -2,7 +2,6 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -11,15 +10,18 @@ use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::{
-    bucket::{Acquiring, Asked, Bucket, Refusal, Verdict},
-    deadline::Deadline,
-    lease::{Amounts, Grant, Holding, Holdings},
-    prefetch::Prefetch,
+    bucket::{Acquiring, Asked, Bucket, Given},
+    lease::{Grant, Holding, Holdings},
     together,
 };
 use crate::{
     error::{Disabled, Error, Invalid, Unavailable},
-    model::{Denied, KeyParts, LimitStatus, Limits, Lineage, Owner},
+    limiter::{
+        sharded::Ask,
+        terms::{Amounts, Deadline, Decision, Mode, Refusal},
+        together::Part,
+    },
+    model::{Denied, KeyParts, LimitStatus, Owner},
 };
 
 /// A charge of one bucket.
@@ -29,51 +31,6 @@ pub(super) struct Charge {
     pub(super) owner: Owner,
     pub(super) mode: Mode,
     pub(super) amounts: Amounts,
-}
-
-/// The context of a charge: all that a bucket needs to know beside the amounts.
-#[derive(Clone, Debug)]
-pub(super) struct Mode {
-    /// The time at which the limits were looked up, epoch ms. `i64::MAX` if the caller set them.
-    pub(super) known_at: i64,
-    /// `true` if the limits are the entity's own: its bucket is never taken for expired then.
-    pub(super) own: bool,
-    /// The parent of the bucket's entity, if one is known.
-    pub(super) lineage: Option<Arc<Lineage>>,
-    pub(super) prefetch: Option<Prefetch>,
-    /// `true` if a child and its parent are charged in one transaction.
-    pub(super) together: bool,
-    /// Set for a request that waits.
-    pub(super) patience: Option<Box<Patience>>,
-}
-
-/// How long a request waits, and the debt that it may leave.
-#[derive(Clone, Debug)]
-pub(super) struct Patience {
-    /// The longest wait in ms.
-    pub(super) most: i64,
-    /// The refill of each limit in that time, in millitokens: the largest debt that the bucket may have.
-    pub(super) debts: Amounts,
-}
-
-impl Patience {
-    /// Computes the debts for other parameters of the limits. A limit without a debt stays without.
-    pub(super) fn follow(&mut self, limits: &Limits) {
-        for (debt, limit) in self.debts.iter_mut().zip(limits.iter()).filter(|(debt, _)| **debt > 0) {
-            *debt = limit.refill_in(self.most);
-        }
-    }
-
-    pub(super) fn time(&self) -> Duration {
-        Duration::from_millis(u64::try_from(self.most).unwrap_or(0))
-    }
-}
-
-impl Mode {
-    /// Returns the same mode for a request that does not wait.
-    pub(super) fn impatient(&self) -> Self {
-        Self { patience: None, ..self.clone() }
-    }
 }
 
 /// The charges of a request.
@@ -105,18 +62,36 @@ pub(super) fn charge(charges: Charges, deadline: Deadline) -> Charged {
     if let Some(parent) = parent {
         return charge_both(charge, *parent, deadline);
     }
-    match charge.bucket.acquire(&charge.mode, &charge.amounts, deadline) {
-        Asked::Granted(shares, starts_at) => {
-            let Charge { bucket, owner, mode, .. } = charge;
-            let grant = Grant::new(bucket, shares).starting_at(starts_at);
-            Charged::Done(Ok(Holdings::one(Holding::new(grant, owner, mode.own))))
-        }
-        Asked::Refused(refusal) => Charged::Done(Err(refused(&charge.bucket, refusal))),
-        Asked::Denied(statuses) => Charged::Done(Err(denied(charge.bucket.key(), statuses))),
-        Asked::Unavailable(error) => Charged::Done(Err(error.into())),
+    let asked = charge.bucket.acquire(&charge.mode, &charge.amounts, deadline);
+    let decision = match asked {
+        Asked::Now(decision) => decision,
         Asked::Waiting(acquiring) => {
-            Charged::Waiting(Box::new(Charging::new([(charge, Answer::Coming(acquiring))], deadline)))
+            return Charged::Waiting(Box::new(Charging::new([(charge, Answer::Coming(acquiring))], deadline)));
         }
+    };
+    Charged::Done(match decision {
+        Decision::Granted(given) => {
+            let Charge { bucket, owner, mode, .. } = charge;
+            match grant(bucket, given) {
+                Some(grant) => Ok(Holdings::one(Holding::new(grant, owner, mode.own))),
+                None => Err(WITHOUT_CHARGE.into()),
+            }
+        }
+        Decision::Denied(statuses) => Err(denied(charge.bucket.key(), statuses)),
+        Decision::Refused(refusal) => Err(refused(&charge.bucket, refusal)),
+        Decision::Unavailable(error) => Err(error.into()),
+    })
+}
+
+/// The error of a grant whose tokens were taken before. It cannot happen.
+const WITHOUT_CHARGE: Unavailable = Unavailable::Internal("a grant without a charge");
+
+/// Returns the grant of the tokens that a bucket has given.
+#[inline]
+fn grant(bucket: Bucket, given: Given) -> Option<Grant> {
+    match given {
+        Given::Here(shares, starts_at) => Some(Grant::new(bucket, shares).starting_at(starts_at)),
+        Given::Gate(granted) => Grant::of_gate(granted),
     }
 }
 
@@ -133,21 +108,18 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
         return Charged::Done(Err(denied_among(charges.iter().zip(known))));
     }
     if charges[0].mode.together
-        && let Some(started) = together::start(&charges, deadline)
+        && let [Some(own), Some(parent)] = charges.each_ref().map(|charge| part(charge, deadline))
     {
-        let [own, parent] = charges;
-        let [own_answer, parent_answer] = match started {
+        let answers = match together::start(own, parent) {
             Ok(answers) => answers,
             Err(error) => return Charged::Done(Err(error.into())),
         };
-        let asked = [(own, own_answer), (parent, parent_answer)].map(|(charge, answer)| {
-            let answer = Acquiring::together(&charge.bucket, answer, deadline);
-            (
-                charge,
-                answer.map_or(Answer::Unavailable(Unavailable::Internal("no answer of a transaction")), |answer| {
-                    Answer::Coming(answer.into())
-                }),
-            )
+        let asked = charges.into_iter().zip(answers).map(|(charge, answer)| {
+            let answer = match Acquiring::together(&charge.bucket, answer, deadline) {
+                Some(acquiring) => Answer::Coming(Box::new(acquiring)),
+                None => Answer::Decided(Decision::Unavailable(Unavailable::Internal("a transaction without a gate"))),
+            };
+            (charge, answer)
         });
         return Charged::Waiting(Box::new(Charging::new(asked, deadline)));
     }
@@ -166,6 +138,14 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
     }
 }
 
+/// Returns the part of a transaction that charges a bucket in a store.
+fn part(charge: &Charge, deadline: Deadline) -> Option<Part> {
+    let Bucket::Gated { gate, limits } = &charge.bucket else { return None };
+    let until = gate.deadline(deadline.into()).until();
+    let ask = Ask { limits: limits.clone(), mode: charge.mode.clone(), amounts: charge.amounts.clone(), until };
+    Some((gate.first()?, ask))
+}
+
 /// A request that waits for its buckets. If it is dropped, its grants are given back, but only a limited number of
 /// times.
 #[derive(Debug)]
@@ -180,10 +160,7 @@ pub(super) struct Charging {
 enum Answer {
     /// The bucket is asked after all others have granted.
     Later,
-    Granted(Grant),
-    Denied(Vec<LimitStatus>),
-    Refused(Refusal),
-    Unavailable(Unavailable),
+    Decided(Decision<Grant>),
     Coming(Box<Acquiring>),
 }
 
@@ -191,14 +168,20 @@ impl Answer {
     /// Asks the bucket of `charge`.
     fn to(charge: &mut Charge, deadline: Deadline) -> Self {
         match charge.bucket.acquire(&charge.mode, &charge.amounts, deadline) {
-            Asked::Granted(shares, starts_at) => {
-                Self::Granted(Grant::new(charge.bucket.clone(), shares).starting_at(starts_at))
-            }
-            Asked::Denied(statuses) => Self::Denied(statuses),
-            Asked::Refused(refusal) => Self::Refused(refusal),
-            Asked::Unavailable(error) => Self::Unavailable(error),
+            Asked::Now(decision) => Self::decided(&charge.bucket, decision),
             Asked::Waiting(acquiring) => Self::Coming(acquiring),
         }
+    }
+
+    fn decided(bucket: &Bucket, decision: Decision<Given>) -> Self {
+        Self::Decided(decision.and_then(|given| match grant(bucket.clone(), given) {
+            Some(grant) => Decision::Granted(grant),
+            None => Decision::Unavailable(WITHOUT_CHARGE),
+        }))
+    }
+
+    fn is_granted(&self) -> bool {
+        matches!(self, Self::Decided(Decision::Granted(_)))
     }
 }
 
@@ -209,7 +192,7 @@ impl Charging {
 
     /// Asks the buckets that were left for later if all others have granted. Returns `true` if there were any.
     fn ask_later(&mut self) -> bool {
-        let may_go_on = |(_, answer): &(_, Answer)| matches!(answer, Answer::Granted(_) | Answer::Later);
+        let may_go_on = |(_, answer): &(_, Answer)| answer.is_granted() || matches!(answer, Answer::Later);
         if !self.asked.iter().all(may_go_on) {
             return false;
         }
@@ -224,7 +207,7 @@ impl Charging {
 
     fn is_complete(&self) -> bool {
         let any = |which: fn(&Answer) -> bool| self.asked.iter().any(|(_, answer)| which(answer));
-        let failed = |answer: &Answer| !matches!(answer, Answer::Granted(_) | Answer::Coming(_) | Answer::Later);
+        let failed = |answer: &Answer| matches!(answer, Answer::Decided(_)) && !answer.is_granted();
         !any(|answer| matches!(answer, Answer::Coming(_)))
             && (any(failed) || !any(|answer| matches!(answer, Answer::Later)))
     }
@@ -232,9 +215,9 @@ impl Charging {
     /// Returns all grants. If one is missing, the others are given back.
     fn conclude(mut self) -> Result<Holdings, Error> {
         let asked = std::mem::take(&mut self.asked);
-        if asked.iter().all(|(_, answer)| matches!(answer, Answer::Granted(_))) {
+        if asked.iter().all(|(_, answer)| answer.is_granted()) {
             let granted = asked.into_iter().filter_map(|(charge, answer)| match answer {
-                Answer::Granted(grant) => {
+                Answer::Decided(Decision::Granted(grant)) => {
                     Some(Holding::new(grant, charge.owner, charge.mode.own).together(charge.mode.together))
                 }
                 _ => None,
@@ -246,21 +229,24 @@ impl Charging {
         let mut short = false;
         let mut refusal = None;
         for (charge, answer) in asked {
-            let status = match answer {
-                Answer::Granted(grant) => Some(grant.statuses()),
-                Answer::Denied(status) => {
+            let Answer::Decided(decision) = answer else {
+                statuses.push((charge, None));
+                continue;
+            };
+            let status = match decision {
+                Decision::Granted(grant) => Some(grant.statuses()),
+                Decision::Denied(status) => {
                     short = true;
                     Some(status)
                 }
-                Answer::Refused(why) => {
+                Decision::Refused(why) => {
                     refusal.get_or_insert_with(|| refused(&charge.bucket, why));
                     None
                 }
-                Answer::Unavailable(error) => {
+                Decision::Unavailable(error) => {
                     unavailable = error;
                     None
                 }
-                Answer::Coming(_) | Answer::Later => None,
             };
             statuses.push((charge, status));
         }
@@ -277,7 +263,7 @@ impl Charging {
 impl Drop for Charging {
     fn drop(&mut self) {
         for (_, answer) in &mut self.asked {
-            if let Answer::Granted(grant) = answer {
+            if let Answer::Decided(Decision::Granted(grant)) = answer {
                 grant.cancel();
             }
         }
@@ -291,14 +277,10 @@ impl Future for Charging {
         loop {
             for (charge, answer) in &mut self.asked {
                 if let Answer::Coming(acquiring) = answer
-                    && let Poll::Ready(verdict) = acquiring.poll(&charge.bucket, &charge.mode, &charge.amounts, context)
+                    && let Poll::Ready(decision) =
+                        acquiring.poll(&charge.bucket, &charge.mode, &charge.amounts, context)
                 {
-                    *answer = match verdict {
-                        Verdict::Granted(grant) => Answer::Granted(grant),
-                        Verdict::Denied(statuses) => Answer::Denied(statuses),
-                        Verdict::Refused(refusal) => Answer::Refused(refusal),
-                        Verdict::Unavailable(error) => Answer::Unavailable(error),
-                    };
+                    *answer = Answer::decided(&charge.bucket, decision.map(Given::Gate));
                 }
             }
             if !self.ask_later() {

@@ -14,12 +14,12 @@ use std::{
 use tokio::sync::Mutex;
 
 use super::{
-    background::Background, breaker::Switch, forgiveness::Forgiveness, gate::Kinds, places::Places, prefetch::Counters,
-    resolver::Resolver,
+    background::Background, breaker::Switch, forgiveness::Forgiveness, gate::Kinds, places::Places, resolver::Resolver,
 };
 use crate::{
     clock::{Clock, StoreTime},
     error::Unavailable,
+    limiter::terms::Counters,
     model::{Now, WriteId, plan::Peers},
     store::{Store, StoreError, StoreErrorKind},
     telemetry::Refusals,

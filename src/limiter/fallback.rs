@@ -8,10 +8,10 @@ use super::{
     rate_limiter::{Backend, RateLimiter},
     request::{Request, Source, Subject},
     resolver::{Resolution, Resolving},
-    share::Share,
 };
 use crate::{
     error::{Error, Unavailable},
+    limiter::terms::Share,
     model::{EntityId, ResolvedLimits},
     telemetry,
 };

@@ -8,48 +8,14 @@ use super::{
     fallback,
     lease::Lease,
     request::Request,
-    share::Share,
-    waiting::{self, Wait},
+    waiting,
 };
 use crate::{
     error::Error,
+    limiter::terms::{Recourse, Shadow, Share, Wait},
     model::{Denied, LimitName, LimitStatus},
     telemetry,
 };
-
-/// Options of an acquire for the case that it is not granted at once.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Recourse {
-    /// This process's share of the limits, used while the store gives no decision.
-    pub(crate) local: Option<Share>,
-    pub(crate) shadow: Shadow,
-    /// The wait for capacity.
-    pub(crate) wait: Option<Wait>,
-}
-
-/// The limits that only observe.
-#[derive(Clone, Debug, Default)]
-pub(crate) enum Shadow {
-    #[default]
-    None,
-    Limits(Vec<LimitName>),
-    /// All limits: requests pass even if they are denied.
-    All,
-}
-
-impl Shadow {
-    pub(crate) fn is_none(&self) -> bool {
-        matches!(self, Self::None)
-    }
-
-    pub(crate) fn covers(&self, name: &LimitName) -> bool {
-        match self {
-            Self::None => false,
-            Self::Limits(names) => names.contains(name),
-            Self::All => true,
-        }
-    }
-}
 
 impl Acquire {
     /// Decides by this process's `share` of the limits, in memory, if the store gives no decision because it is down or

@@ -10,14 +10,12 @@ use std::{
 };
 
 use super::{
-    bucket::{Asked, Bucket, Refusal},
-    charge::Mode,
-    deadline::Deadline,
-    lease::{Amounts, Share},
+    bucket::{Asked, Bucket, Given},
     memory::{Brought, Memory},
 };
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Unavailable},
+    limiter::terms::{Amounts, Deadline, Decision, LimitShare, Mode, Refusal},
     model::{BucketKey, EntityId, KeyParts, LimitName, LimitStatus, Limits, MILLI, Owner, Resource},
 };
 
@@ -156,7 +154,7 @@ impl ScriptedBucket {
         let asked = self.asked(decision, mode, amounts, deadline);
         let request = request(&self.bucket, amounts);
         match &asked {
-            Asked::Granted(..) => {
+            Asked::Now(Decision::Granted(_)) => {
                 let number = self.scripted.leases.fetch_add(1, Ordering::Relaxed);
                 self.scripted.script.record(ScriptEvent::Granted { lease: number, request });
                 self.lease = Some(Arc::new(Running { scripted: self.scripted.clone(), number }));
@@ -167,7 +165,7 @@ impl ScriptedBucket {
     }
 
     fn asked(&mut self, decision: ScriptDecision, mode: &Mode, amounts: &Amounts, deadline: Deadline) -> Asked {
-        let refused = |error: Error| Asked::Refused(Refusal::Scripted(Box::new(error)));
+        let refused = |error: Error| Asked::Now(Decision::Refused(Refusal::Scripted(Box::new(error))));
         match decision {
             ScriptDecision::Bucket => self.bucket.acquire(mode, amounts, deadline),
             ScriptDecision::Grant => self.grant(amounts, 0),
@@ -176,7 +174,7 @@ impl ScriptedBucket {
                 match mode.patience.as_ref().is_some_and(|patience| wait <= patience.most) {
                     // A request that waits starts at the time that the denial gives.
                     true => self.grant(amounts, self.bucket.now().saturating_add(wait)),
-                    false => Asked::Denied(self.denied(limit, retry_after, amounts)),
+                    false => Asked::Now(Decision::Denied(self.denied(limit, retry_after, amounts))),
                 }
             }
             ScriptDecision::ExceedsCapacity { limit } => refused(self.exceeded(limit, amounts).into()),
@@ -184,7 +182,7 @@ impl ScriptedBucket {
                 let KeyParts { entity, resource, .. } = self.bucket.key();
                 refused(Disabled::new(entity.clone(), resource.clone()).into())
             }
-            ScriptDecision::Fail(error) => Asked::Unavailable(error),
+            ScriptDecision::Fail(error) => Asked::Now(Decision::Unavailable(error)),
         }
     }
 
@@ -193,13 +191,13 @@ impl ScriptedBucket {
         if let Bucket::Memory { place, limits } = &mut self.bucket {
             let now = place.home().now();
             if let Err(error) = place.claim(limits, now) {
-                return Asked::Unavailable(error);
+                return Asked::Now(Decision::Unavailable(error));
             }
         }
         self.bucket.settle(amounts, &[]);
         let left = self.bucket.glance(&[]).into_iter().map(|status| status.available.saturating_mul(MILLI));
-        let shares = amounts.iter().zip(left).map(|(amount, left)| Share { left, ..Share::asked(*amount) });
-        Asked::Granted(shares.collect(), starts_at)
+        let shares = amounts.iter().zip(left).map(|(amount, left)| LimitShare { left, ..LimitShare::asked(*amount) });
+        Asked::Now(Decision::Granted(Given::Here(shares.collect(), starts_at)))
     }
 
     fn denied(&self, limit: Option<LimitName>, retry_after: Duration, amounts: &Amounts) -> Vec<LimitStatus> {

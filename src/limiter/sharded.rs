@@ -5,15 +5,15 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    bucket::{Answer, Asked, Bucket, Verdict},
-    charge::Mode,
-    deadline::Deadline,
     gate::{Gate, Image},
-    lease::{Amounts, Grant},
     together,
 };
 use crate::{
     error::Unavailable,
+    limiter::{
+        gate::{GateDecision, PendingDecision},
+        terms::{Amounts, Deadline, Decision, Mode},
+    },
     model::{
         LimitStatus, Limits,
         plan::{self, Seen},
@@ -105,9 +105,9 @@ pub(super) fn seen(images: &[Image]) -> Vec<Seen<'_>> {
 ///
 /// It does not try every shard in turn: if a bucket is short, all of its shards are. Hundreds of processes that try
 /// every shard would get less done than with a single item.
-pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
+pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> GateDecision {
     if let Some(refusal) = first.known_refusal() {
-        return Verdict::Refused(refusal);
+        return Decision::Refused(refusal);
     }
     first.note_asked(&ask.limits, &ask.amounts);
     let gates = first.all();
@@ -122,7 +122,7 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
     let mut denials = Vec::new();
     if home.may_grant(&ask.limits, &ask.mode, &ask.amounts) {
         match ask_one(&first, home, &ask).await {
-            Verdict::Denied(statuses) => denials.push(statuses),
+            Decision::Denied(statuses) => denials.push(statuses),
             verdict => return verdict,
         }
     }
@@ -134,15 +134,15 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
         gates.iter().filter(|gate| !Arc::ptr_eq(gate, home) && gate.may_grant(&ask.limits, &ask.mode, &ask.amounts));
     if let Some(other) = others.max_by_key(|gate| gate.headroom(&ask.limits, &ask.amounts)) {
         match ask_one(&first, other, &ask).await {
-            Verdict::Denied(statuses) => denials.push(statuses),
+            Decision::Denied(statuses) => denials.push(statuses),
             verdict => return verdict,
         }
     }
     if let Some(statuses) = known_denial(&first, &ask.limits, &ask.mode, &ask.amounts) {
-        return Verdict::Denied(statuses);
+        return Decision::Denied(statuses);
     }
     if let Some(statuses) = soon(&first, &gates, denials, &ask) {
-        return Verdict::Denied(statuses);
+        return Decision::Denied(statuses);
     }
     draw(first, ask).await
 }
@@ -150,7 +150,7 @@ pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> Verdict {
 /// Takes the place of a request that waits. It takes the place in the one shard with the shortest wait that is known.
 /// If no shard can hold the cost, it is drawn from several: a shard whose debt is above its capacity would let the
 /// request start too early.
-async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], ask: Ask) -> Verdict {
+async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], ask: Ask) -> GateDecision {
     let may = |gate: &&Arc<Gate>| gate.may_grant(&ask.limits, &ask.mode, &ask.amounts);
     if !gates.iter().any(|gate| gate.may_hold(&ask.limits, &ask.amounts)) {
         return draw(first, ask).await;
@@ -160,11 +160,11 @@ async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], ask: Ask) -> Verdict {
     let mut left: Vec<&Arc<Gate>> = gates.iter().filter(may).collect();
     while let Some(best) = (0..left.len()).max_by_key(|index| left[*index].headroom(&ask.limits, &ask.amounts)) {
         match ask_one(&first, left.swap_remove(best), &ask).await {
-            Verdict::Denied(_) => left.retain(may),
+            Decision::Denied(_) => left.retain(may),
             verdict => return verdict,
         }
     }
-    Verdict::Denied(denial(&first, gates, &ask))
+    Decision::Denied(denial(&first, gates, &ask))
 }
 
 /// Returns the statuses for a request that would wait in one shard: the tokens of all shards together, and the wait of
@@ -190,7 +190,7 @@ fn told(all: Vec<LimitStatus>, one: Vec<LimitStatus>) -> Vec<LimitStatus> {
 }
 
 /// Draws the cost from several shards in one transaction.
-async fn draw(first: Arc<Gate>, ask: Ask) -> Verdict {
+async fn draw(first: Arc<Gate>, ask: Ask) -> GateDecision {
     // Runs in its own task, so that dropping the caller does not cancel it. A grant that nobody takes gives itself
     // back, or is kept.
     let (reply, answer) = oneshot::channel();
@@ -201,27 +201,16 @@ async fn draw(first: Arc<Gate>, ask: Ask) -> Verdict {
             let mut replies = [reply];
             let verdicts = together::charge(&[(first, ask)], &mut replies).await;
             for (reply, verdict) in replies.into_iter().zip(verdicts) {
-                verdict.tell(reply, Some(until));
+                verdict.send(reply, Some(until));
             }
         }
     });
-    Answer::new(answer).await
+    PendingDecision::new(answer).await
 }
 
-async fn ask_one(first: &Gate, gate: &Arc<Gate>, ask: &Ask) -> Verdict {
-    let verdict = match gate.acquire(&ask.limits, &ask.mode, &ask.amounts, ask.left()) {
-        Ok(answer) => Answer::new(answer).await,
-        Err(Asked::Granted(shares, _)) => {
-            let bucket = Bucket::Gated { gate: gate.clone(), limits: ask.limits.clone() };
-            Verdict::Granted(Grant::new(bucket, shares))
-        }
-        Err(Asked::Denied(statuses)) => Verdict::Denied(statuses),
-        Err(Asked::Refused(refusal)) => Verdict::Refused(refusal),
-        Err(Asked::Unavailable(error)) => Verdict::Unavailable(error),
-        // A gate answers at once, or returns a receiver of the answer. It never returns this.
-        Err(Asked::Waiting(_)) => Verdict::Unavailable(Unavailable::Internal("a gate that waits twice")),
-    };
-    if let Verdict::Granted(_) = verdict {
+async fn ask_one(first: &Gate, gate: &Arc<Gate>, ask: &Ask) -> GateDecision {
+    let verdict = gate.acquire(&ask.limits, &ask.mode, &ask.amounts, ask.left()).decision().await;
+    if let Decision::Granted(_) = verdict {
         first.prefer(gate.key().shard);
     }
     verdict

@@ -7,15 +7,15 @@ use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use super::{
-    bucket::{Answer, Asked, Bucket, Refusal, Verdict},
-    charge::{Charge, Mode},
-    deadline::Deadline,
     gate::{Gate, Image, Planned, transact},
-    lease::{Amounts, Grant},
     sharded::{Ask, Looks, seen, statuses},
 };
 use crate::{
     error::Unavailable,
+    limiter::{
+        gate::{GateDecision, GateGrant},
+        terms::{Amounts, Decision, Mode, Refusal},
+    },
     model::{
         LimitStatus, MILLI,
         plan::{self, Changes},
@@ -29,16 +29,10 @@ const MOST_TRIES: u32 = 12;
 pub(super) type Part = (Arc<Gate>, Ask);
 
 /// Asks for both charges in one transaction. Returns a receiver for each verdict, or the reason why the store may not
-/// be asked. Returns `None` if a bucket is not in a store.
-pub(super) fn start(
-    charges: &[Charge; 2],
-    deadline: Deadline,
-) -> Option<Result<[oneshot::Receiver<Verdict>; 2], Unavailable>> {
-    let [Some(child), Some(parent)] = charges.each_ref().map(|charge| part(charge, deadline)) else { return None };
+/// be asked.
+pub(super) fn start(child: Part, parent: Part) -> Result<[oneshot::Receiver<GateDecision>; 2], Unavailable> {
     let first = child.0.clone();
-    if let Err(error) = first.admits() {
-        return Some(Err(error));
-    }
+    first.admits()?;
     for (first, Ask { limits, amounts, .. }) in [&child, &parent] {
         first.note_asked(limits, amounts);
     }
@@ -51,23 +45,16 @@ pub(super) fn start(
         let mut replies = [to_child, to_parent];
         let verdicts = charge(&[child, parent], &mut replies).await;
         for (reply, verdict) in replies.into_iter().zip(verdicts) {
-            verdict.tell(reply, Some(until));
+            verdict.send(reply, Some(until));
         }
     });
-    Some(Ok([child_answer, parent_answer]))
-}
-
-fn part(charge: &Charge, deadline: Deadline) -> Option<Part> {
-    let Bucket::Gated { gate, limits } = &charge.bucket else { return None };
-    let until = gate.deadline(deadline.into()).until();
-    let ask = Ask { limits: limits.clone(), mode: charge.mode.clone(), amounts: charge.amounts.clone(), until };
-    Some((gate.first()?, ask))
+    Ok([child_answer, parent_answer])
 }
 
 /// Charges all of `parts` in one transaction, or none of them, and returns a verdict for each. Nothing is sent any more
 /// after one of the receivers of `replies` is gone.
-pub(super) async fn charge(parts: &[Part], replies: &mut [oneshot::Sender<Verdict>]) -> Vec<Verdict> {
-    let unavailable = |error: Unavailable| parts.iter().map(|_| Verdict::Unavailable(error.clone())).collect();
+pub(super) async fn charge(parts: &[Part], replies: &mut [oneshot::Sender<GateDecision>]) -> Vec<GateDecision> {
+    let unavailable = |error: Unavailable| parts.iter().map(|_| Decision::Unavailable(error.clone())).collect();
     let (mut pending, mut carries) = (true, true);
     for attempt in 0..MOST_TRIES {
         let sights = match unless_gone(replies, look(parts, attempt > 0)).await {
@@ -79,12 +66,12 @@ pub(super) async fn charge(parts: &[Part], replies: &mut [oneshot::Sender<Verdic
             continue;
         }
         if let Some(refused) = sights.iter().position(|sight| sight.refusal().is_some()) {
-            return one_for_all(parts, refused, sights[refused].refusal().map(Verdict::Refused));
+            return one_for_all(parts, refused, sights[refused].refusal().map(Decision::Refused));
         }
         if let Some(missing) = sights.iter().position(|sight| sight.images.is_empty()) {
             match unless_gone(replies, ask_for_nothing(&parts[missing].0, &parts[missing].1)).await {
-                Some(Verdict::Granted(_)) => continue,
-                Some(Verdict::Unavailable(error)) => return unavailable(error),
+                Some(Decision::Granted(_)) => continue,
+                Some(Decision::Unavailable(error)) => return unavailable(error),
                 Some(verdict) => return one_for_all(parts, missing, Some(verdict)),
                 None => return unavailable(Unavailable::Deadline),
             }
@@ -104,7 +91,7 @@ pub(super) async fn charge(parts: &[Part], replies: &mut [oneshot::Sender<Verdic
                     }
                 }
             } else if attempt > 0 || sights.iter().all(|sight| sight.fresh) {
-                return sights.iter().map(|sight| Verdict::Denied(sight.statuses())).collect();
+                return sights.iter().map(|sight| Decision::Denied(sight.statuses())).collect();
             }
             continue;
         };
@@ -118,8 +105,8 @@ pub(super) async fn charge(parts: &[Part], replies: &mut [oneshot::Sender<Verdic
             Ok(true) => {
                 let grants = sights.into_iter().zip(drawn).map(|(sight, drawn)| sight.grant(drawn));
                 let forgiven = Arc::default();
-                let paired = |grant: Grant| if parts.len() > 1 { grant.paired(&forgiven) } else { grant };
-                return grants.map(paired).map(Verdict::Granted).collect();
+                let paired = |grant: GateGrant| if parts.len() > 1 { grant.paired(&forgiven) } else { grant };
+                return grants.map(paired).map(Decision::Granted).collect();
             }
             Ok(false) => {}
             Err(error) if error.is_busy() => {}
@@ -134,7 +121,7 @@ pub(super) async fn charge(parts: &[Part], replies: &mut [oneshot::Sender<Verdic
 }
 
 /// Runs a step. Returns `None` if one of the receivers of `replies` is dropped before the step is done.
-async fn unless_gone<T>(replies: &mut [oneshot::Sender<Verdict>], step: impl Future<Output = T>) -> Option<T> {
+async fn unless_gone<T>(replies: &mut [oneshot::Sender<GateDecision>], step: impl Future<Output = T>) -> Option<T> {
     let mut step = pin!(step);
     poll_fn(|context| {
         if replies.iter_mut().any(|reply| reply.poll_closed(context).is_ready()) {
@@ -146,8 +133,8 @@ async fn unless_gone<T>(replies: &mut [oneshot::Sender<Verdict>], step: impl Fut
 }
 
 /// Returns the verdict of one part, and denials for the others, which are not charged.
-fn one_for_all(parts: &[Part], which: usize, verdict: Option<Verdict>) -> Vec<Verdict> {
-    let mut verdicts: Vec<_> = parts.iter().map(|_| Verdict::Denied(Vec::new())).collect();
+fn one_for_all(parts: &[Part], which: usize, verdict: Option<GateDecision>) -> Vec<GateDecision> {
+    let mut verdicts: Vec<_> = parts.iter().map(|_| Decision::Denied(Vec::new())).collect();
     if let Some(verdict) = verdict {
         verdicts[which] = verdict;
     }
@@ -156,18 +143,10 @@ fn one_for_all(parts: &[Part], which: usize, verdict: Option<Verdict>) -> Vec<Ve
 
 /// Asks a bucket for nothing. This creates the bucket if it does not exist, and updates its limits. A transaction
 /// changes only items that exist.
-async fn ask_for_nothing(gate: &Arc<Gate>, ask: &Ask) -> Verdict {
+async fn ask_for_nothing(gate: &Arc<Gate>, ask: &Ask) -> GateDecision {
     let nothing: Amounts = ask.amounts.iter().map(|_| 0).collect();
     let mode = Mode { prefetch: None, ..ask.mode.clone() };
-    match gate.acquire(&ask.limits, &mode, &nothing, ask.left()) {
-        Ok(answer) => Answer::new(answer).await,
-        Err(Asked::Denied(statuses)) => Verdict::Denied(statuses),
-        Err(Asked::Refused(refusal)) => Verdict::Refused(refusal),
-        Err(Asked::Unavailable(error)) => Verdict::Unavailable(error),
-        Err(Asked::Granted(..) | Asked::Waiting(_)) => {
-            Verdict::Unavailable(Unavailable::Internal("a gate that answers for nothing"))
-        }
-    }
+    gate.acquire(&ask.limits, &mode, &nothing, ask.left()).decision().await
 }
 
 /// A bucket, with all of its shards that were seen.
@@ -326,26 +305,27 @@ impl Sight<'_> {
         })
     }
 
-    fn grant(self, drawn: Drawn) -> Grant {
-        let Ask { limits, amounts, .. } = self.ask;
+    fn grant(self, drawn: Drawn) -> GateGrant {
+        let Ask { limits, mode, amounts, .. } = self.ask;
         let left = statuses(&self.images, limits, &[], self.now);
         let left = left.iter().zip(amounts);
         let left: Amounts =
             left.map(|(status, amount)| status.available.saturating_mul(MILLI).saturating_sub(*amount)).collect();
-        let bucket = |gate: Arc<Gate>| Bucket::Gated { gate, limits: limits.clone() };
-        let first = bucket(self.gates.first().unwrap_or(self.first).clone());
+        let first = self.gates.first().unwrap_or(self.first).clone();
         let starts_at = match &drawn {
             Drawn::Reserved { starts_at, .. } => *starts_at,
             _ => 0,
         };
         let grant = match drawn {
-            Drawn::Bypassed => Grant::bypassed(first, amounts, left),
+            Drawn::Bypassed => GateGrant::bypassed(first, limits.clone(), amounts.clone(), left),
             Drawn::Parts(parts) | Drawn::Reserved { parts, .. } => {
-                let charged = self.gates.into_iter().zip(parts).filter(|(_, part)| part.iter().any(|part| *part > 0));
-                Grant::drawn(charged.map(|(gate, part)| (bucket(gate), part)).collect(), left.clone())
-                    .unwrap_or_else(|| Grant::of(first, amounts, left))
+                let parts = self.gates.into_iter().zip(parts);
+                let charged = parts.filter(|(_, part)| part.iter().any(|part| *part > 0)).collect();
+                GateGrant::drawn(charged, limits.clone(), left.clone())
+                    .unwrap_or_else(|| GateGrant::new(first, limits.clone(), amounts.clone(), left))
             }
         };
+        let grant = if mode.is_top_up { grant.always_given_back() } else { grant };
         grant.starting_at(starts_at)
     }
 }

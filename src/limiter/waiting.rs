@@ -16,26 +16,15 @@ use std::{sync::Arc, time::Duration};
 use super::{
     acquire::{AcquireFuture, Started, ask_plainly},
     lease::Lease,
-    recourse::{Recourse, attempt, marked},
+    recourse::{attempt, marked},
     request::Request,
 };
 use crate::{
     error::{Error, Invalid, QueueFull},
+    limiter::terms::{Recourse, Wait},
     store::Ticket,
     telemetry,
 };
-
-/// The longest wait for capacity, and the number of requests that may wait.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wait {
-    pub(crate) most: Duration,
-    pub(crate) waiters: usize,
-}
-
-impl Wait {
-    /// The default number of requests that may wait for one bucket.
-    pub(crate) const WAITERS: usize = 100;
-}
 
 /// Asks the buckets, and returns the result at once if it needs no waiting.
 pub(super) fn start(mut request: Request, recourse: Arc<Recourse>, wait: Wait) -> Started {

@@ -5,17 +5,17 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::oneshot;
 
 use super::{
-    super::{
-        bucket::Verdict,
-        charge::Mode,
-        lease::Amounts,
-        prefetch::{Pool, Prefetch},
-    },
     Gate,
     rest::Locked,
     state::{GateState, Waiter},
 };
-use crate::model::{Limit, Limits, Resource, plan};
+use crate::{
+    limiter::{
+        gate::pool::Pool,
+        terms::{Amounts, Decision, Mode, Prefetch},
+    },
+    model::{Limit, Limits, Resource, plan},
+};
 
 /// The shortest time between two checks for chunks that nobody uses.
 const LEAST_PERIOD: Duration = Duration::from_millis(1);
@@ -119,7 +119,7 @@ impl Gate {
         let gate = self.clone();
         self.context.background.spawn(async move {
             let granted = match answer.await {
-                Ok(Verdict::Granted(grant)) => grant.into_ahead(),
+                Ok(Decision::Granted(grant)) => grant.into_chunk(),
                 _ => None,
             };
             gate.context.prefetched.filled(granted.is_some());

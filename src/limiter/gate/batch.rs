@@ -5,13 +5,13 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    super::bucket::Verdict,
     room::{Room, fits},
     settling::Confirmation,
     state::{GateState, Waiter},
 };
 use crate::{
     error::Unavailable,
+    limiter::{gate::GateDecision, terms::Decision},
     model::{
         Limits, Lineage,
         plan::{self, Changes, Others, Wanted},
@@ -93,7 +93,7 @@ impl GateState {
         &mut self,
         now: i64,
         trusted_for: Duration,
-        denied: &mut Vec<(Waiter, Verdict)>,
+        denied: &mut Vec<(Waiter, GateDecision)>,
     ) -> Option<Batch> {
         self.queue.retain(|waiter| !waiter.reply.is_closed());
         self.follow(now);
@@ -119,7 +119,7 @@ impl GateState {
         self.found_at = None;
         for waiter in std::mem::take(&mut self.queue) {
             if let Some(refusal) = &refusal {
-                denied.push((waiter, Verdict::Refused(refusal.clone())));
+                denied.push((waiter, Decision::Refused(refusal.clone())));
                 continue;
             }
             // One write carries one set of parameters. Requests with other limits wait for the next write.
@@ -131,7 +131,7 @@ impl GateState {
                 continue;
             }
             match self.denial(waiter.wish(), &changes, now).filter(|_| together && fresh) {
-                Some(statuses) => denied.push((waiter, Verdict::Denied(statuses))),
+                Some(statuses) => denied.push((waiter, Decision::Denied(statuses))),
                 None => later.push_back(waiter),
             }
         }
@@ -187,7 +187,7 @@ impl GateState {
     }
 
     /// Takes the requests off the queue whose deadline is before `back`. They get no decision, for the reason `why`.
-    pub(super) fn overdue(&mut self, back: Instant, why: Unavailable) -> Vec<(Waiter, Verdict)> {
+    pub(super) fn overdue(&mut self, back: Instant, why: Unavailable) -> Vec<(Waiter, GateDecision)> {
         let is_late = |waiter: &Waiter| waiter.until.is_some_and(|until| until < back);
         if !self.queue.iter().any(is_late) {
             return Vec::new();
@@ -195,7 +195,7 @@ impl GateState {
         let (late, queue) = std::mem::take(&mut self.queue).into_iter().partition(is_late);
         self.queue = queue;
         let late: VecDeque<Waiter> = late;
-        late.into_iter().map(|waiter| (waiter, Verdict::Unavailable(why.clone()))).collect()
+        late.into_iter().map(|waiter| (waiter, Decision::Unavailable(why.clone()))).collect()
     }
 
     /// Puts requests back at the head of the queue.

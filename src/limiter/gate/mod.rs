@@ -15,9 +15,11 @@
 mod ahead;
 mod batch;
 mod flight;
+mod grant;
 mod growth;
 mod others;
 mod pacing;
+mod pool;
 mod record;
 mod rest;
 mod room;
@@ -39,21 +41,16 @@ use self::{
     state::{GateState, Waiter},
 };
 pub(super) use self::{
+    grant::{GateAnswer, GateCharge, GateDecision, GateGrant, PendingDecision},
     record::Kinds,
     rest::Resting,
     shards::{Image, Planned, transact},
     state::Wish,
 };
-use super::{
-    bucket::{Asked, Bucket, Refusal, Verdict},
-    charge::Mode,
-    context::Context,
-    deadline::Deadline,
-    lease::{Amounts, Share},
-    waits::Timeout,
-};
+use super::{context::Context, waits::Timeout};
 use crate::{
     error::Unavailable,
+    limiter::terms::{Amounts, Deadline, Decision, Mode, Refusal},
     model::{BucketKey, BucketState, LimitStatus, Limits, plan},
     store::StoreError,
     telemetry::{LiveGate, StoreCall},
@@ -171,42 +168,43 @@ impl Gate {
         mode: &Mode,
         amounts: &Amounts,
         deadline: Deadline,
-    ) -> Result<oneshot::Receiver<Verdict>, Asked> {
+    ) -> GateAnswer {
         if self.context.background.is_closed() {
-            return Err(Asked::Unavailable(Unavailable::ShutDown));
+            return GateAnswer::Now(Decision::Unavailable(Unavailable::ShutDown));
         }
         let now = self.context.clock.now();
         let trusted_for = self.context.settings.deny_from_memory;
         let mut state = self.lock();
         if let Some(refusal) = state.refuse_from_memory(now, trusted_for) {
             state.denied_at = now;
-            return Err(Asked::Refused(refusal));
+            return GateAnswer::Now(Decision::Refused(refusal));
         }
         if let Some(prefetch) = mode.prefetch {
             state = match self.serve_ahead(state, limits, mode, amounts, prefetch, now) {
                 Err(state) => state,
                 Ok(left) => {
-                    let shares = amounts.iter().zip(left).map(|(amount, left)| Share { left, ..Share::asked(*amount) });
-                    return Err(Asked::Granted(shares.collect(), 0));
+                    let grant = GateGrant::new(self.clone(), limits.clone(), amounts.clone(), left);
+                    return GateAnswer::Now(Decision::Granted(grant));
                 }
             };
         }
         if let Some(statuses) = state.deny_from_memory(Wish::new(limits, mode, amounts), now, trusted_for) {
             state.denied_at = now;
             self.write_debt(state);
-            return Err(Asked::Denied(statuses));
+            return GateAnswer::Now(Decision::Denied(statuses));
         }
         let came = Instant::now();
         let until = came.checked_add(deadline.into());
         if let Some(wait) = state.pace.throttled_for(came)
             && wait + self.context.round_trip.mean() > Duration::from(deadline)
         {
-            return Err(Asked::Unavailable(Unavailable::Throttled { retry_after: wait.max(LEAST_WAIT) }));
+            let retry_after = wait.max(LEAST_WAIT);
+            return GateAnswer::Now(Decision::Unavailable(Unavailable::Throttled { retry_after }));
         }
         if !self.context.breaker.admits(|| self.context.clock.now()) {
-            return Err(Asked::Unavailable(Unavailable::BreakerOpen));
+            return GateAnswer::Now(Decision::Unavailable(Unavailable::BreakerOpen));
         }
-        let (reply, verdict) = oneshot::channel();
+        let (reply, decision) = oneshot::channel();
         state.asked(limits, amounts);
         state.queue.push_back(Waiter::new(limits, mode, amounts.clone(), until, reply));
         if let Some(prefetch) = mode.prefetch {
@@ -214,7 +212,7 @@ impl Gate {
             state = self.lock();
         }
         self.take_off(state);
-        Ok(verdict)
+        GateAnswer::Pending(PendingDecision::new(decision))
     }
 
     /// Returns the statuses of `limits` after a fresh read. One round trip, no write unit.
@@ -277,10 +275,6 @@ impl Gate {
     /// Returns `true` if the charge of a cancelled request is given back.
     pub(super) fn forgives(&self, limits: &Limits) -> bool {
         self.context.forgiveness.forgive(self.key.parts(), limits, self.context.clock.now())
-    }
-
-    fn bucket(self: &Arc<Self>, limits: Limits) -> Bucket {
-        Bucket::Gated { gate: self.clone(), limits }
     }
 
     fn lock(&self) -> Locked<'_> {

@@ -9,7 +9,7 @@ use crate::{
     error::SettleError,
     limiter::{
         background::{Background, Unwritten},
-        lease::{Amounts, Settlement},
+        terms::{Amounts, Settlement},
     },
     model::Limits,
     telemetry::{self, Dropped, PendingSettlement},

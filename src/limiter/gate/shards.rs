@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     error::Unavailable,
-    limiter::{charge::Mode, lease::Amounts, places::InFlight},
+    limiter::{
+        places::InFlight,
+        terms::{Amounts, Mode},
+    },
     model::{
         BucketKey, BucketState, Limit, Limits, Split, Update,
         plan::{self, Changes, Wanted},

@@ -5,19 +5,11 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use smallvec::SmallVec;
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{
-    super::bucket::{Refusal, Verdict},
-    growth::Pressed,
-    others::Others,
-    pacing::Pace,
-    room::fits,
-    settling::Confirmation,
-};
+use super::{growth::Pressed, others::Others, pacing::Pace, room::fits, settling::Confirmation};
 use crate::{
     limiter::{
-        charge::{Mode, Patience},
-        lease::Amounts,
-        prefetch::Pool,
+        gate::{GateDecision, pool::Pool},
+        terms::{Amounts, Mode, Patience, Refusal},
     },
     model::{
         BucketState, LimitName, LimitStatus, Limits, Lineage, Now,
@@ -88,7 +80,7 @@ pub(super) enum Seen {
     Present(BucketState),
 }
 
-/// A request that waits for its verdict.
+/// A request that waits for its decision.
 #[derive(Debug)]
 pub(super) struct Waiter {
     pub(super) limits: Limits,
@@ -105,7 +97,9 @@ pub(super) struct Waiter {
     pub(super) until: Option<Instant>,
     /// The number of writes with this request that were refused because others had written the item.
     pub(super) races: u32,
-    pub(super) reply: oneshot::Sender<Verdict>,
+    /// `true` if a lease asks for more.
+    pub(super) is_top_up: bool,
+    pub(super) reply: oneshot::Sender<GateDecision>,
 }
 
 impl Waiter {
@@ -115,11 +109,11 @@ impl Waiter {
         mode: &Mode,
         amounts: Amounts,
         until: Option<Instant>,
-        reply: oneshot::Sender<Verdict>,
+        reply: oneshot::Sender<GateDecision>,
     ) -> Self {
         let (limits, lineage, patience) = (limits.clone(), mode.lineage.clone(), mode.patience.clone());
-        let (known_at, own) = (mode.known_at, Some(mode.own));
-        Self { limits, known_at, own, lineage, amounts, patience, until, races: 0, reply }
+        let (known_at, own, is_top_up) = (mode.known_at, Some(mode.own), mode.is_top_up);
+        Self { limits, known_at, own, lineage, amounts, patience, until, races: 0, is_top_up, reply }
     }
 
     pub(super) fn wish(&self) -> Wish<'_> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    limiter::recourse::{Recourse, Shadow},
+    limiter::terms::{Recourse, Shadow},
     model::{LimitName, LimitStatus},
 };
 

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use super::{
-    grant::{self, Grant, Share},
+    grant::Grant,
     holding::{Holding, Holdings},
-    settlement::Settlement,
 };
 use crate::{
     limiter::{
         bucket::Bucket,
-        deadline::{Deadline, Marked},
         memory::{Brought, Pinned, Place},
+        terms::{Deadline, LimitShare, Marked, Settlement, left_now, status_now},
     },
     model::{KeyParts, LimitStatus, Limits, Owner},
     store::Entry,
@@ -29,9 +28,9 @@ pub(in crate::limiter) struct Few {
     bucket: Option<Alone>,
     /// `None` if the limits are those of the bucket.
     limits: Option<Limits>,
-    first: Share,
+    first: LimitShare,
     /// Used only if there are two limits.
-    second: Share,
+    second: LimitShare,
     /// The flag is `true` if there are two limits.
     deadline: Marked,
 }
@@ -47,12 +46,12 @@ pub(in crate::limiter) enum Alone {
 
 impl Few {
     #[inline]
-    pub(in crate::limiter) fn one(bucket: Alone, share: Share, deadline: Deadline) -> Self {
+    pub(in crate::limiter) fn one(bucket: Alone, share: LimitShare, deadline: Deadline) -> Self {
         Self {
             bucket: Some(bucket),
             limits: None,
             first: share,
-            second: Share::asked(0),
+            second: LimitShare::asked(0),
             deadline: Marked::new(deadline, false),
         }
     }
@@ -61,11 +60,11 @@ impl Few {
     pub(in crate::limiter) fn of(
         bucket: Alone,
         limits: Option<Limits>,
-        shares: &[Share],
+        shares: &[LimitShare],
         deadline: Deadline,
     ) -> Option<Self> {
         let (first, second, are_two) = match *shares {
-            [first] => (first, Share::asked(0), false),
+            [first] => (first, LimitShare::asked(0), false),
             [first, second] => (first, second, true),
             _ => return None,
         };
@@ -95,20 +94,20 @@ impl Few {
     }
 
     /// Returns the shares, in the order of the limits.
-    pub(in crate::limiter) fn shares(&self) -> impl Iterator<Item = &Share> {
+    pub(in crate::limiter) fn shares(&self) -> impl Iterator<Item = &LimitShare> {
         std::iter::once(&self.first).chain(self.deadline.is_marked().then_some(&self.second))
     }
 
-    pub(in crate::limiter) fn shares_mut(&mut self) -> impl Iterator<Item = &mut Share> {
+    pub(in crate::limiter) fn shares_mut(&mut self) -> impl Iterator<Item = &mut LimitShare> {
         std::iter::once(&mut self.first).chain(self.deadline.is_marked().then_some(&mut self.second))
     }
 
     /// Returns the share of the limit `name`.
-    pub(in crate::limiter) fn share(&self, name: &str) -> Option<&Share> {
+    pub(in crate::limiter) fn share(&self, name: &str) -> Option<&LimitShare> {
         self.shares().nth(self.limits().index(name)?)
     }
 
-    pub(in crate::limiter) fn share_mut(&mut self, name: &str) -> Option<&mut Share> {
+    pub(in crate::limiter) fn share_mut(&mut self, name: &str) -> Option<&mut LimitShare> {
         let index = self.limits().index(name)?;
         self.shares_mut().nth(index)
     }
@@ -128,14 +127,14 @@ impl Few {
 
     /// Returns the statuses of the limits after the grant, less the use beyond it.
     pub(in crate::limiter) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
-        let status = |(limit, share)| LimitStatus { owner: Owner::Entity, ..grant::status_now(limit, share) };
+        let status = |(limit, share)| LimitStatus { owner: Owner::Entity, ..status_now(limit, share) };
         self.limits().iter().zip(self.shares()).map(status)
     }
 
     /// See [`Lease::left_of_one`](super::Lease::left_of_one).
     pub(in crate::limiter) fn left_of_one(&self, limits: &Limits) -> Option<i64> {
         let is_it = !self.deadline.is_marked() && self.limits().is(limits);
-        is_it.then(|| grant::left_now(&self.first))
+        is_it.then(|| left_now(&self.first))
     }
 
     /// Takes the grant out, for the boxed form of a lease.

@@ -1,95 +1,16 @@
 //! The grant of a bucket, until it is settled.
 
-use std::{
-    ops::{Deref, DerefMut},
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
-use smallvec::SmallVec;
-
-use super::settlement::Settlement;
 use crate::{
-    limiter::bucket::Bucket,
-    model::{Level, Limit, LimitStatus, Limits, MILLI, Parameters, plan},
-    store::Spend,
+    limiter::{
+        bucket::Bucket,
+        gate::{Gate, GateCharge, GateGrant},
+        terms::{Amounts, LimitShare, Settlement, Shares, status, status_now},
+    },
+    model::{Level, Limit, LimitStatus, Limits, Parameters},
     telemetry,
 };
-
-/// Amounts of all limits in millitokens, in the order of the limits.
-pub(in crate::limiter) type Amounts = SmallVec<[i64; 2]>;
-
-/// The part of a grant that belongs to one limit, in millitokens.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::limiter) struct Share {
-    pub(in crate::limiter) charged: i64,
-    /// The tokens that the bucket held after the charge.
-    pub(in crate::limiter) left: i64,
-    /// The use as far as it is known; never negative.
-    pub(in crate::limiter) used: i64,
-}
-
-/// The shares of all limits, in their order. Most buckets have one limit. A single share stays in registers, while a
-/// list would be copied through memory at every move.
-#[derive(Clone, Debug)]
-pub(in crate::limiter) enum Shares {
-    One([Share; 1]),
-    Two([Share; 2]),
-    More(Box<[Share]>),
-}
-
-impl Deref for Shares {
-    type Target = [Share];
-
-    #[inline]
-    fn deref(&self) -> &[Share] {
-        match self {
-            Self::One(share) => share,
-            Self::Two(shares) => shares,
-            Self::More(shares) => shares,
-        }
-    }
-}
-
-impl DerefMut for Shares {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut [Share] {
-        match self {
-            Self::One(share) => share,
-            Self::Two(shares) => shares,
-            Self::More(shares) => shares,
-        }
-    }
-}
-
-impl FromIterator<Share> for Shares {
-    fn from_iter<I: IntoIterator<Item = Share>>(shares: I) -> Self {
-        let shares: SmallVec<[Share; 2]> = shares.into_iter().collect();
-        match shares[..] {
-            [one] => Self::One([one]),
-            [one, two] => Self::Two([one, two]),
-            _ => Self::More(shares.into_boxed_slice()),
-        }
-    }
-}
-
-impl Share {
-    #[inline]
-    pub(in crate::limiter) fn asked(amount: i64) -> Self {
-        Self { charged: amount, left: 0, used: amount }
-    }
-}
-
-impl Spend for Share {
-    #[inline]
-    fn amount(&self) -> i64 {
-        self.charged
-    }
-
-    #[inline]
-    fn leave(&mut self, left: i64) {
-        self.left = left;
-    }
-}
 
 /// An amount that a bucket was charged. If it is dropped before it is settled, it is given back.
 #[derive(Debug)]
@@ -121,37 +42,22 @@ impl Grant {
         Self { bucket, shares, settled: false, forgiven: None, starts_at: 0, parts: None }
     }
 
-    /// Creates a grant. `left` are the tokens that the bucket held after the charge.
-    pub(in crate::limiter) fn of(bucket: Bucket, charged: &[i64], left: impl IntoIterator<Item = i64>) -> Self {
-        let shares = charged.iter().zip(left).map(|(charged, left)| Share { left, ..Share::asked(*charged) });
-        Self::new(bucket, shares.collect())
-    }
-
-    /// Creates a grant of a bypassed bucket: `counted` was not charged.
-    pub(in crate::limiter) fn bypassed(bucket: Bucket, counted: &[i64], left: Amounts) -> Self {
-        let mut grant = Self::of(bucket, counted, left);
-        grant.parts = Some(Box::new(Parts { counted: counted.into(), elsewhere: Vec::new() }));
-        grant
-    }
-
-    /// Creates a grant that was drawn from one shard or several. Returns `None` if `drawn` is empty.
-    pub(in crate::limiter) fn drawn(drawn: Vec<(Bucket, Amounts)>, left: Amounts) -> Option<Self> {
-        let mut drawn = drawn.into_iter();
-        let (bucket, mut charged) = drawn.next()?;
-        let elsewhere: Vec<_> = drawn.collect();
-        for (_, part) in &elsewhere {
-            add(&mut charged, part);
-        }
-        let mut grant = Self::of(bucket, &charged, left);
-        // If only one shard was charged, it is an ordinary grant.
-        grant.parts = (!elsewhere.is_empty()).then(|| Box::new(Parts { elsewhere, ..Parts::default() }));
-        Some(grant)
-    }
-
-    /// Makes it one of a pair: if the request is cancelled, both are given back, or both stay.
-    pub(in crate::limiter) fn paired(mut self, forgiven: &Arc<OnceLock<bool>>) -> Self {
-        self.forgiven = Some(forgiven.clone());
-        self
+    /// Creates the grant of a bucket in a store. Returns `None` if its tokens were taken before.
+    pub(in crate::limiter) fn of_gate(granted: GateGrant) -> Option<Self> {
+        let GateCharge { shards, limits, counted, left, starts_at, forgiven } = granted.take()?;
+        let bucket = |gate: Arc<Gate>| Bucket::Gated { gate, limits: limits.clone() };
+        let mut shards = shards.into_iter();
+        let (first, mut charged) = shards.next()?;
+        let elsewhere: Vec<_> = shards.map(|(gate, part)| (bucket(gate), part)).collect();
+        elsewhere.iter().for_each(|(_, part)| add(&mut charged, part));
+        let parts = match (counted, elsewhere.is_empty()) {
+            (true, _) => Some(Parts { counted: charged.clone(), elsewhere }),
+            (false, false) => Some(Parts { counted: Amounts::new(), elsewhere }),
+            (false, true) => None,
+        };
+        let shares = charged.iter().zip(left).map(|(charged, left)| LimitShare { left, ..LimitShare::asked(*charged) });
+        let shares = shares.collect();
+        Some(Self { bucket: bucket(first), shares, settled: false, forgiven, starts_at, parts: parts.map(Box::new) })
     }
 
     pub(in crate::limiter) fn starting_at(mut self, starts_at: i64) -> Self {
@@ -180,18 +86,19 @@ impl Grant {
         self.bucket.limits()
     }
 
-    pub(in crate::limiter) fn shares(&self) -> &[Share] {
+    pub(in crate::limiter) fn shares(&self) -> &[LimitShare] {
         &self.shares
     }
 
-    pub(in crate::limiter) fn shares_mut(&mut self) -> &mut [Share] {
+    pub(in crate::limiter) fn shares_mut(&mut self) -> &mut [LimitShare] {
         &mut self.shares
     }
 
     /// Returns the statuses of the limits at the time of the request. All of them have granted it.
     pub(in crate::limiter) fn statuses(&self) -> Vec<LimitStatus> {
-        let status =
-            |(limit, share): (&Limit, &Share)| status(limit, share.left.saturating_add(share.charged), share.charged);
+        let status = |(limit, share): (&Limit, &LimitShare)| {
+            status(limit, share.left.saturating_add(share.charged), share.charged)
+        };
         self.limits().iter().zip(&*self.shares).map(status).collect()
     }
 
@@ -245,12 +152,6 @@ impl Grant {
         own
     }
 
-    /// Turns the charge into prefetched tokens. Returns `None` if it has parts of other shards, and then gives it back.
-    pub(in crate::limiter) fn into_ahead(mut self) -> Option<Amounts> {
-        self.settled = self.parts.is_none();
-        self.settled.then(|| self.shares.iter().map(|share| share.charged).collect())
-    }
-
     /// Gives back the charge of a request that was cancelled before its answer. If the bucket has given back too many,
     /// the charge stays.
     pub(in crate::limiter) fn cancel(&mut self) {
@@ -274,7 +175,7 @@ impl Grant {
         }
     }
 
-    fn settle_difference(&self, difference: impl Fn(&Share) -> i64) -> Settlement {
+    fn settle_difference(&self, difference: impl Fn(&LimitShare) -> i64) -> Settlement {
         let differences: Amounts = self.shares.iter().map(difference).collect();
         telemetry::settled(self.bucket.key().resource, self.limits(), differences.iter().copied());
         match &self.parts {
@@ -315,22 +216,6 @@ fn add(amounts: &mut Amounts, more: &[i64]) {
     for (amount, more) in amounts.iter_mut().zip(more) {
         *amount = amount.saturating_add(*more);
     }
-}
-
-/// Returns the tokens that were left after the grant of a share, less the use beyond it: millitokens.
-pub(in crate::limiter) fn left_now(share: &Share) -> i64 {
-    share.left.saturating_add(share.charged.saturating_sub(share.used))
-}
-
-/// Returns the status of a limit after the grant of a share, less the use beyond it.
-pub(in crate::limiter) fn status_now(limit: &Limit, share: &Share) -> LimitStatus {
-    let tokens = left_now(share);
-    let requested = u64::try_from(share.used / MILLI).unwrap_or(0);
-    LimitStatus { requested, ..status(limit, tokens, 0) }
-}
-
-fn status(limit: &Limit, tokens: i64, amount: i64) -> LimitStatus {
-    plan::status(limit, Parameters::from(limit).whole(), Level { tokens, remainder: 0 }, amount, 0)
 }
 
 impl Drop for Grant {

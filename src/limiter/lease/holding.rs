@@ -1,14 +1,12 @@
 //! The grants of a lease, bucket by bucket.
 
-use super::{
-    grant::{Amounts, Grant, Share},
-    settlement::Settlement,
-};
+use super::grant::Grant;
 use crate::{
     error::ExceedsCapacity,
     limiter::{
         bucket::Bucket,
-        charge::{Charge, Mode},
+        charge::Charge,
+        terms::{Amounts, LimitShare, Mode, Settlement},
     },
     model::{KeyParts, Limit, LimitStatus, MILLI, Owner, to_milli},
 };
@@ -96,11 +94,11 @@ impl Holding {
         self.grant.limits().index(name)
     }
 
-    pub(in crate::limiter) fn shares(&self) -> &[Share] {
+    pub(in crate::limiter) fn shares(&self) -> &[LimitShare] {
         self.grant.shares()
     }
 
-    pub(in crate::limiter) fn shares_mut(&mut self) -> &mut [Share] {
+    pub(in crate::limiter) fn shares_mut(&mut self) -> &mut [LimitShare] {
         self.grant.shares_mut()
     }
 
@@ -137,7 +135,15 @@ impl Holding {
             amounts[index] = to_milli(tokens);
         }
         // By now the bucket may have other limits than those that granted the lease. This charge does not change them.
-        let mode = Mode { known_at: i64::MIN, own, lineage: None, prefetch: None, together: false, patience: None };
+        let mode = Mode {
+            known_at: i64::MIN,
+            own,
+            lineage: None,
+            prefetch: None,
+            together: false,
+            is_top_up: true,
+            patience: None,
+        };
         Ok(Charge { bucket: bucket.clone(), owner, mode, amounts })
     }
 

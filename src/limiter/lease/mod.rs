@@ -4,7 +4,6 @@ mod aside;
 mod few;
 mod grant;
 mod holding;
-mod settlement;
 mod single;
 
 use std::{sync::Arc, time::Duration};
@@ -14,19 +13,16 @@ use crate::{
     limiter::{
         bucket::Bucket,
         charge::{Charged, Charges, charge},
-        deadline::Deadline,
         rate_limiter::{Backend, RateLimiter},
-        recourse::Recourse,
+        terms::{Deadline, LimitShare, Recourse, Settlement},
     },
     model::{EntityId, KeyParts, LimitName, LimitStatus, Limits, MILLI, Owner, Resource, to_milli},
     telemetry,
 };
 
-pub use settlement::{Settlement, SettlementFuture};
-
 use aside::Aside;
 pub(super) use few::{Alone, Few};
-pub(super) use grant::{Amounts, Grant, Share, Shares};
+pub(super) use grant::Grant;
 pub(super) use holding::{Holding, Holdings, MOST_USED};
 
 pub(crate) use single::Single;
@@ -280,7 +276,7 @@ impl Lease {
     }
 
     /// Returns the shares, in the order of the [statuses](Self::statuses).
-    fn shares(&self) -> impl Iterator<Item = &Share> {
+    fn shares(&self) -> impl Iterator<Item = &LimitShare> {
         let (few, any) = match &self.held {
             Held::Few(few) => (Some(few.shares()), None),
             Held::Any(any) => (None, Some(any.holdings.iter().flat_map(Holding::shares))),
@@ -333,7 +329,7 @@ impl Lease {
             return Ok(());
         }
         let mut found = false;
-        let mut change = |share: &mut Share| {
+        let mut change = |share: &mut LimitShare| {
             share.used = change(share.used);
             found = true;
         };
@@ -439,7 +435,7 @@ impl Lease {
     /// Returns the use of the limit `name` beyond its charge, in tokens, rounded up: the largest such debt among the
     /// buckets.
     pub(crate) fn overdraft(&self, name: &str) -> u64 {
-        let beyond = |share: &Share| u64::try_from(share.used.saturating_sub(share.charged)).unwrap_or(0);
+        let beyond = |share: &LimitShare| u64::try_from(share.used.saturating_sub(share.charged)).unwrap_or(0);
         let most = match &self.held {
             Held::Few(few) => few.share(name).map(beyond),
             Held::Any(any) => any.holdings.iter().filter_map(|h| Some(beyond(&h.shares()[h.index(name)?]))).max(),

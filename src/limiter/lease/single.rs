@@ -5,15 +5,14 @@ use std::sync::Arc;
 use super::{
     Lease,
     few::{Alone, Few},
-    grant::Share,
 };
 use crate::{
     error::Error,
     limiter::{
         acquire::refused,
-        deadline::Deadline,
         rate_limiter::{Backend, RateLimiter},
         request::ALONE,
+        terms::{Deadline, LimitShare},
     },
     model::{Limit, Limits, Resource},
     store::Entry,
@@ -87,7 +86,7 @@ impl Single {
         self.left
     }
 
-    fn share(&self) -> Share {
-        Share { charged: ALONE, left: self.left, used: ALONE }
+    fn share(&self) -> LimitShare {
+        LimitShare { charged: ALONE, left: self.left, used: ALONE }
     }
 }

@@ -2,12 +2,15 @@
 
 use super::{
     super::{
-        lease::{Alone, Few, Grant, Holding, Holdings, Lease, Share, Shares},
+        lease::{Alone, Few, Grant, Holding, Holdings, Lease},
         memory::{Brought, Place},
     },
     Request, Source, Subject, asked,
 };
-use crate::model::{Cost, Denied, Limit, LimitName, Limits, MILLI, Owner, to_milli};
+use crate::{
+    limiter::terms::{LimitShare, Shares},
+    model::{Cost, Denied, Limit, LimitName, Limits, MILLI, Owner, to_milli},
+};
 
 impl Request {
     /// Decides the simplest requests: the bucket is in memory, its one limit is the one that it was made with or that a
@@ -33,7 +36,7 @@ impl Request {
     #[inline]
     pub(in crate::limiter) fn grant(self, left: i64) -> Option<Lease> {
         let Self { subject, terms } = self;
-        let share = Share { charged: ALONE, left, used: ALONE };
+        let share = LimitShare { charged: ALONE, left, used: ALONE };
         let deadline = terms.deadline;
         // There is nothing in it to drop, but the compiler does not know that.
         std::mem::forget(terms);
@@ -93,6 +96,6 @@ fn shares(cost: &Cost, limits: &Limits) -> Option<Shares> {
     let fits = |(name, tokens): (&LimitName, u64)| {
         limits.index(name.as_str()).is_some_and(|index| tokens <= limits[index].capacity())
     };
-    let asked = |limit: &Limit| Share::asked(to_milli(asked(cost, limit)));
+    let asked = |limit: &Limit| LimitShare::asked(to_milli(asked(cost, limit)));
     cost.iter().all(fits).then(|| limits.iter().map(asked).collect())
 }

@@ -9,19 +9,16 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     bucket::Bucket,
-    charge::{Charge, Charged, Charges, Mode, Patience, charge},
-    deadline::Deadline,
-    lease::{Amounts, Lease},
+    charge::{Charge, Charged, Charges, charge},
+    lease::Lease,
     memory::Brought,
-    prefetch::Prefetch,
-    recourse::{Recourse, Shadow},
     resolver::{Resolution, Resolving, kept},
-    share,
     stored::{NOTHING, nothing},
     waits::Timeout,
 };
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Invalid, Unavailable},
+    limiter::terms::{Amounts, Deadline, Mode, Patience, Prefetch, Recourse, Shadow, Share},
     model::{
         ConfigSource, Cost, EntityId, IntoLimits, InvalidLimits, KeyParts, Limit, LimitName, LimitStatus, Limits,
         Owner, ResolvedLimits, to_milli,
@@ -221,7 +218,7 @@ impl Request {
 
     /// Charges the local buckets of a limiter over a store, by the share of the limits that were last known. Returns
     /// `None` in memory.
-    pub(super) fn charge_locally(&self, share: share::Share) -> Option<Result<Lease, Error>> {
+    pub(super) fn charge_locally(&self, share: Share) -> Option<Result<Lease, Error>> {
         let Subject::Gated(gated) = &self.subject else { return None };
         let limiter = &gated.limiter;
         let own = limiter.last_known(&gated.key.entity, self).map(|known| known.share(share));
@@ -346,6 +343,7 @@ impl Request {
             lineage: resolution.lineage.clone(),
             prefetch,
             together,
+            is_top_up: false,
             patience: patience(limits),
         };
         let parent = match parent {

@@ -6,12 +6,12 @@ use super::super::{
     bucket::Bucket,
     gate::Gate,
     memory::{Brought, Pinned, Place, resolve},
-    prefetch::Prefetch,
     rate_limiter::RateLimiter,
     resolver::Resolving,
 };
 use crate::{
     error::Unavailable,
+    limiter::terms::Prefetch,
     model::{BucketKey, EntityId, IntoLimits, InvalidLimits, KeyParts, Limits},
     store::Home,
 };

@@ -1,8 +1,10 @@
 //! The history of changes.
 
 use super::listing::Listing;
-use crate::limiter::rate_limiter::RateLimiter;
-use crate::model::{AuditEvent, AuditSubject};
+use crate::{
+    limiter::rate_limiter::RateLimiter,
+    model::{AuditEvent, AuditSubject},
+};
 
 /// The history of changes. Returned by [`RateLimiter::audit`].
 #[derive(Clone, Debug)]

@@ -6,9 +6,9 @@ use std::{
 };
 
 use super::records::answered;
-use crate::limiter::rate_limiter::{Backend, RateLimiter};
 use crate::{
     error::Error,
+    limiter::rate_limiter::{Backend, RateLimiter},
     model::{BreakerState, BucketKey, EntityId, Resource, Status, StoreStatus},
     store::StoreError,
 };

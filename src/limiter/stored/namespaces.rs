@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{listing::Listing, records::answered};
-use crate::limiter::rate_limiter::{Backend, RateLimiter};
 use crate::{
     error::{Error, Invalid, NamespaceError},
+    limiter::rate_limiter::{Backend, RateLimiter},
     model::{NamespaceInfo, NamespaceName},
     store::{Namespaces as NamespaceStore, StatusChange, Store},
 };

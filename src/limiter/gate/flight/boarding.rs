@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::{
     super::{
-        super::bucket::Verdict,
         Gate,
         batch::Batch,
         state::{GateState, Seen},
@@ -15,6 +14,7 @@ use super::{
 };
 use crate::{
     error::Unavailable,
+    limiter::terms::Decision,
     model::{
         BucketKey,
         plan::{self, Others},
@@ -136,7 +136,7 @@ pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
     if count <= gate.key.shard {
         // There is no such shard, so its requests are denied.
         for waiter in std::mem::take(&mut batch.waiters) {
-            let _ = waiter.reply.send(Verdict::Denied(Vec::new()));
+            let _ = waiter.reply.send(Decision::Denied(Vec::new()));
         }
         drop_pending(gate, batch);
         return None;

@@ -6,10 +6,6 @@ use tokio::time::Instant;
 
 use super::{
     super::{
-        super::{
-            bucket::Verdict,
-            lease::{Amounts, Grant},
-        },
         Gate, LEAST_WAIT,
         batch::{Batch, spend},
         room::Room,
@@ -21,6 +17,10 @@ use super::{
 };
 use crate::{
     error::{SettleError, Unavailable},
+    limiter::{
+        gate::{GateDecision, GateGrant},
+        terms::{Amounts, Decision},
+    },
     model::{
         BucketState, Level, Limit, Limits,
         plan::{self, Changes},
@@ -64,7 +64,7 @@ pub(super) fn refuse(gate: &Gate, Write { mut batch, order }: Write, bucket: Opt
         None => {
             batch.waiters.iter_mut().for_each(|waiter| waiter.races += 1);
             let lost = batch.waiters.extract_if(.., |waiter| waiter.races >= MOST_RACES);
-            verdicts.extend(lost.map(|waiter| (waiter, Verdict::Unavailable(Unavailable::Contended))));
+            verdicts.extend(lost.map(|waiter| (waiter, Decision::Unavailable(Unavailable::Contended))));
             state.takes_refused += u32::from(batch.pending.takes());
         }
     }
@@ -79,7 +79,7 @@ pub(super) fn refuse(gate: &Gate, Write { mut batch, order }: Write, bucket: Opt
 }
 
 /// Denies the requests of a batch that do not fit by the refill up to `at`. The others stay in the batch.
-fn deny_short(bucket: &BucketState, batch: &mut Batch, (at, now): (i64, i64)) -> Vec<(Waiter, Verdict)> {
+fn deny_short(bucket: &BucketState, batch: &mut Batch, (at, now): (i64, i64)) -> Vec<(Waiter, GateDecision)> {
     let Some(limits) = &batch.wanted else { return Vec::new() };
     let mut taken = batch.pending.clone();
     let mut room = Room::new(Some(bucket), Some(limits), &taken, at);
@@ -96,7 +96,7 @@ fn deny_short(bucket: &BucketState, batch: &mut Batch, (at, now): (i64, i64)) ->
                 status.retry_after = later.retry_after.map(|wait| wait.max(LEAST_WAIT));
                 status.reset_after = later.reset_after;
             }
-            denied.push((waiter, Verdict::Denied(statuses)));
+            denied.push((waiter, Decision::Denied(statuses)));
         }
     }
     denied
@@ -153,13 +153,13 @@ pub(super) fn land(gate: &Arc<Gate>, Write { batch, order }: Write, bucket: Buck
                 }
             };
             let starts_at = if waits { starts_at(&bucket, &waiter, &mut behind, now) } else { 0 };
-            let charged = gate.bucket(waiter.limits);
-            let grant = if batch.bypassed { Grant::bypassed } else { Grant::of };
-            (waiter.reply, waiter.until, grant(charged, &waiter.amounts, left).starting_at(starts_at))
+            let grant = if batch.bypassed { GateGrant::bypassed } else { GateGrant::new };
+            let grant = grant(gate.clone(), waiter.limits, waiter.amounts, left).starting_at(starts_at);
+            (waiter.reply, waiter.until, if waiter.is_top_up { grant.always_given_back() } else { grant })
         })
         .collect();
     for (reply, until, grant) in grants.into_iter().rev() {
-        Verdict::Granted(grant).tell(reply, until);
+        Decision::Granted(grant).send(reply, until);
     }
     confirm(batch.confirmations, &Ok(()));
 }
@@ -188,7 +188,7 @@ pub(super) fn fail(gate: &Arc<Gate>, batch: Batch, error: &Unavailable, keep: bo
         gate.context.flew(false);
     }
     for waiter in batch.waiters {
-        let _ = waiter.reply.send(Verdict::Unavailable(error.clone()));
+        let _ = waiter.reply.send(Decision::Unavailable(error.clone()));
     }
     if batch.pending.is_empty() && batch.confirmations.is_empty() {
         return;

@@ -20,13 +20,13 @@ use self::{
     order::execute,
 };
 use super::{
-    super::bucket::Verdict,
     Gate,
     growth::grow,
     state::{Seen, Waiter},
 };
 use crate::{
     error::Unavailable,
+    limiter::gate::GateDecision,
     store::{Outcome, StoreErrorKind},
     telemetry::{self, Retry},
 };
@@ -247,7 +247,7 @@ fn reject_overdue(gate: &Gate) {
 }
 
 /// Sends verdicts. It must not be called under the lock: if nobody takes a grant, it goes back to the gate.
-fn answer(verdicts: Vec<(Waiter, Verdict)>) {
+fn answer(verdicts: Vec<(Waiter, GateDecision)>) {
     for (waiter, verdict) in verdicts {
         let _ = waiter.reply.send(verdict);
     }

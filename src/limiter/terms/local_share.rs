@@ -37,7 +37,7 @@ impl Share {
     }
 
     /// Returns the share of each limit. Capacities are rounded down, but to at least one token.
-    pub(super) fn of(self, limits: &Limits) -> Limits {
+    pub(in crate::limiter) fn of(self, limits: &Limits) -> Limits {
         Limits::new(limits.iter().map(|limit| self.of_one(limit))).unwrap_or_else(|_| limits.clone())
     }
 

@@ -1,7 +1,5 @@
 //! Prefetch: settings for taking tokens ahead of the requests for them, and the pool that holds these tokens.
 
-mod pool;
-
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
@@ -9,7 +7,6 @@ use std::{
 
 use serde::Serialize;
 
-pub(super) use self::pool::Pool;
 use crate::telemetry;
 
 /// Takes tokens ahead of the requests for them, and grants requests from memory.
@@ -75,19 +72,19 @@ impl Prefetch {
         self.lifetime.unwrap_or(self.interval.saturating_mul(3))
     }
 
-    pub(super) fn interval_millis(self) -> i64 {
+    pub(in crate::limiter) fn interval_millis(self) -> i64 {
         i64::try_from(self.interval.as_millis()).unwrap_or(i64::MAX)
     }
 
-    pub(super) fn interval_or_default(self) -> Duration {
+    pub(in crate::limiter) fn interval_or_default(self) -> Duration {
         self.interval
     }
 
-    pub(super) fn lifetime_millis(self) -> i64 {
+    pub(in crate::limiter) fn lifetime_millis(self) -> i64 {
         i64::try_from(self.lifetime_or_default().as_millis()).unwrap_or(i64::MAX)
     }
 
-    pub(super) fn percent(self) -> i64 {
+    pub(in crate::limiter) fn percent(self) -> i64 {
         self.share.into()
     }
 }
@@ -116,7 +113,7 @@ pub struct PrefetchStats {
 
 /// Counts for [`PrefetchStats`].
 #[derive(Debug, Default)]
-pub(super) struct Counters {
+pub(in crate::limiter) struct Counters {
     served: AtomicU64,
     missed: AtomicU64,
     chunks: AtomicU64,
@@ -125,27 +122,27 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    pub(super) fn served(&self, from_memory: bool, given_back: u64) {
+    pub(in crate::limiter) fn served(&self, from_memory: bool, given_back: u64) {
         let counter = if from_memory { &self.served } else { &self.missed };
         counter.fetch_add(1, Ordering::Relaxed);
         telemetry::prefetch_served(from_memory);
         self.given_back(given_back, false);
     }
 
-    pub(super) fn filled(&self, granted: bool) {
+    pub(in crate::limiter) fn filled(&self, granted: bool) {
         let counter = if granted { &self.chunks } else { &self.refused };
         counter.fetch_add(1, Ordering::Relaxed);
         telemetry::prefetch_filled(granted);
     }
 
-    pub(super) fn given_back(&self, chunks: u64, idle: bool) {
+    pub(in crate::limiter) fn given_back(&self, chunks: u64, idle: bool) {
         telemetry::prefetch_given_back(chunks, idle);
         if chunks > 0 {
             self.given_back.fetch_add(chunks, Ordering::Relaxed);
         }
     }
 
-    pub(super) fn read(&self) -> PrefetchStats {
+    pub(in crate::limiter) fn read(&self) -> PrefetchStats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         PrefetchStats {
             served: read(&self.served),

@@ -2,9 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::Prefetch;
 use crate::{
-    limiter::lease::Amounts,
+    limiter::terms::{Amounts, Prefetch},
     model::{Limit, Limits, Resource, plan::Changes},
     telemetry::HeldAhead,
 };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// The longest wait, in milliseconds. It is small because every request and every lease contains one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Deadline(u32);
+pub(in crate::limiter) struct Deadline(u32);
 
 impl From<Duration> for Deadline {
     /// Rounds up to whole milliseconds.
@@ -22,21 +22,21 @@ impl From<Deadline> for Duration {
 /// A deadline and a flag in one machine word. Two fields would be written one by one and read together, which stalls
 /// the processor.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Marked(u64);
+pub(in crate::limiter) struct Marked(u64);
 
 impl Marked {
     #[inline]
-    pub(super) fn new(Deadline(millis): Deadline, mark: bool) -> Self {
+    pub(in crate::limiter) fn new(Deadline(millis): Deadline, mark: bool) -> Self {
         Self(u64::from(millis) | u64::from(mark) << 32)
     }
 
-    pub(super) fn deadline(self) -> Deadline {
+    pub(in crate::limiter) fn deadline(self) -> Deadline {
         // The lower half of the word.
         Deadline(u32::try_from(self.0 & u64::from(u32::MAX)).unwrap_or(u32::MAX))
     }
 
     #[inline]
-    pub(super) fn is_marked(self) -> bool {
+    pub(in crate::limiter) fn is_marked(self) -> bool {
         self.0 >> 32 != 0
     }
 }

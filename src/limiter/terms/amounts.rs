@@ -1,0 +1,103 @@
+//! Amounts of tokens by limit, and the part of a grant that belongs to one limit.
+
+use std::ops::{Deref, DerefMut};
+
+use smallvec::SmallVec;
+
+use crate::{
+    model::{Level, Limit, LimitStatus, MILLI, Parameters, plan},
+    store::Spend,
+};
+
+/// Amounts of all limits in millitokens, in the order of the limits.
+pub(in crate::limiter) type Amounts = SmallVec<[i64; 2]>;
+
+/// The part of a grant that belongs to one limit, in millitokens.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::limiter) struct LimitShare {
+    pub(in crate::limiter) charged: i64,
+    /// The tokens that the bucket held after the charge.
+    pub(in crate::limiter) left: i64,
+    /// The use as far as it is known; never negative.
+    pub(in crate::limiter) used: i64,
+}
+
+/// The shares of all limits, in their order. Most buckets have one limit. A single share stays in registers, while a
+/// list would be copied through memory at every move.
+#[derive(Clone, Debug)]
+pub(in crate::limiter) enum Shares {
+    One([LimitShare; 1]),
+    Two([LimitShare; 2]),
+    More(Box<[LimitShare]>),
+}
+
+impl Deref for Shares {
+    type Target = [LimitShare];
+
+    #[inline]
+    fn deref(&self) -> &[LimitShare] {
+        match self {
+            Self::One(share) => share,
+            Self::Two(shares) => shares,
+            Self::More(shares) => shares,
+        }
+    }
+}
+
+impl DerefMut for Shares {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [LimitShare] {
+        match self {
+            Self::One(share) => share,
+            Self::Two(shares) => shares,
+            Self::More(shares) => shares,
+        }
+    }
+}
+
+impl FromIterator<LimitShare> for Shares {
+    fn from_iter<I: IntoIterator<Item = LimitShare>>(shares: I) -> Self {
+        let shares: SmallVec<[LimitShare; 2]> = shares.into_iter().collect();
+        match shares[..] {
+            [one] => Self::One([one]),
+            [one, two] => Self::Two([one, two]),
+            _ => Self::More(shares.into_boxed_slice()),
+        }
+    }
+}
+
+impl LimitShare {
+    #[inline]
+    pub(in crate::limiter) fn asked(amount: i64) -> Self {
+        Self { charged: amount, left: 0, used: amount }
+    }
+}
+
+impl Spend for LimitShare {
+    #[inline]
+    fn amount(&self) -> i64 {
+        self.charged
+    }
+
+    #[inline]
+    fn leave(&mut self, left: i64) {
+        self.left = left;
+    }
+}
+
+/// Returns the tokens that were left after the grant of a share, less the use beyond it: millitokens.
+pub(in crate::limiter) fn left_now(share: &LimitShare) -> i64 {
+    share.left.saturating_add(share.charged.saturating_sub(share.used))
+}
+
+/// Returns the status of a limit after the grant of a share, less the use beyond it.
+pub(in crate::limiter) fn status_now(limit: &Limit, share: &LimitShare) -> LimitStatus {
+    let tokens = left_now(share);
+    let requested = u64::try_from(share.used / MILLI).unwrap_or(0);
+    LimitStatus { requested, ..status(limit, tokens, 0) }
+}
+
+/// Returns the status of a limit with `tokens`, in view of `amount`: millitokens.
+pub(in crate::limiter) fn status(limit: &Limit, tokens: i64, amount: i64) -> LimitStatus {
+    plan::status(limit, Parameters::from(limit).whole(), Level { tokens, remainder: 0 }, amount, 0)
+}

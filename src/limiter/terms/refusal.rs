@@ -1,0 +1,26 @@
+//! Reasons why a bucket grants nothing, however many tokens it holds.
+
+use crate::{error::Error, model::BucketState};
+
+/// The reason why a bucket grants nothing, however full it is.
+#[derive(Clone, Debug)]
+pub(in crate::limiter) enum Refusal {
+    /// The resource is disabled for the entity.
+    Disabled,
+    /// The bucket has this attribute, which changes the meaning of its limits.
+    NotUnderstood(String),
+    /// A script decided so.
+    Scripted(Box<Error>),
+}
+
+impl Refusal {
+    /// Returns the reason why a bucket in this state grants nothing, or `None` if it may grant.
+    pub(in crate::limiter) fn of(state: &BucketState) -> Option<Self> {
+        let stamps = state.stamps.as_deref()?;
+        match &stamps.not_understood {
+            _ if stamps.disabled => Some(Self::Disabled),
+            Some(attribute) => Some(Self::NotUnderstood(attribute.clone())),
+            None => None,
+        }
+    }
+}

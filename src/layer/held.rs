@@ -133,7 +133,7 @@ impl Held {
         Arc::ptr_eq(&self.policy.rules, &policy.rules)
             && matches!(&*self.lock(), State::Lease(told) if {
                 let lease = &told.lease;
-                lease.entity().as_str() == entity && lease.resource().as_str() == resource && lease.is_of(limiter)
+                lease.entity().as_str() == entity && lease.resource().as_str() == resource && limiter.has_granted(lease)
             })
     }
 

@@ -1,23 +1,16 @@
 //! Acquiring a lease.
 
-use std::{
-    future::IntoFuture,
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{future::IntoFuture, sync::Arc, time::Duration};
 
-use super::{
-    charge::{Charged, Charges, Charging, charge},
-    lease::Lease,
-    recourse,
-    request::{Planned, Request},
-};
+use super::request::Request;
 use crate::{
-    error::{Error, Unavailable},
-    limiter::terms::{Deadline, Prefetch},
-    model::{Cost, Denied, IntoLimits},
-    telemetry::{self, Begun, Watch},
+    error::Error,
+    limiter::{
+        lease::Lease,
+        request::{AcquireFuture, Started},
+        terms::{Prefetch, Recourse, Shadow, Share, Wait},
+    },
+    model::{Cost, IntoLimits, LimitName},
 };
 
 /// Builds an acquire: await it for a [`Lease`].
@@ -174,6 +167,134 @@ impl Acquire {
         Ok(output)
     }
 
+    /// Decides by this process's `share` of the limits, in memory, if the store gives no decision because it is down or
+    /// busy. The lease is then [degraded](Lease::is_degraded).
+    ///
+    /// The local buckets start full, with the share of each capacity, and refill at the share of each rate. They are
+    /// kept from one outage to the next. Their grants are never charged to the store, nor given back to it. Stored
+    /// limits and the parent are those that were last known. If none are known and
+    /// [`default_limits`](Self::default_limits) sets none, the acquire fails as it would without this. It also fails if
+    /// the cost is above the share of a capacity, or if the limiter was shut down. It has no effect in memory.
+    ///
+    /// ```
+    /// use tollgate::{Limit, RateLimiter, limiter::Share};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// let acquire = limiter.acquire("user-1", "api").limits(Limit::per_minute("rpm", 60));
+    /// let lease = acquire.or_locally(Share::one_of(8)).await?;
+    /// assert!(!lease.is_degraded());
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Invalid::Share`](crate::error::Invalid::Share) if `share` is not valid.
+    pub fn or_locally(mut self, share: Share) -> Self {
+        self.edit(|request| {
+            if !share.is_valid() {
+                return Err(crate::error::Invalid::Share.into());
+            }
+            request.recourse_mut().local = Some(share);
+            Ok::<_, Error>(())
+        });
+        self
+    }
+
+    /// Makes the limit `name` only observe, for the parent too. It is evaluated, and it is charged if it and all other
+    /// limits have what is asked, but it denies nothing. [`Lease::shadow_denials`] returns what it would have denied.
+    ///
+    /// If limits that only observe would have denied the request, none of them is charged for it, neither now nor when
+    /// it is settled: otherwise they would show a debt that enforced limits could not have.
+    ///
+    /// # Cost
+    /// None, unless only such limits are short. Then the request needs another write, which leaves them out.
+    pub fn shadow(mut self, name: impl AsRef<str>) -> Self {
+        self.edit(|request| {
+            let name = LimitName::new(name)?;
+            match &mut request.recourse_mut().shadow {
+                Shadow::Limits(names) => names.push(name),
+                shadow @ Shadow::None => *shadow = Shadow::Limits(vec![name]),
+                Shadow::All => {}
+            }
+            Ok::<_, Error>(())
+        });
+        self
+    }
+
+    /// Waits for capacity, for up to `most`, instead of being denied.
+    ///
+    /// The request takes its place in the bucket with the write that spends its tokens: the bucket may go into debt by
+    /// the refill of `most`. The request starts when that debt is refilled, and does not ask the store again. Requests
+    /// for the same limits start in the order of their writes, over all processes. While the bucket is in debt,
+    /// requests that do not wait are denied.
+    ///
+    /// If the wait would be longer than `most`, the request is denied at once and takes no place. At most
+    /// [`max_waiters`](Self::max_waiters) requests of this limiter wait for one bucket. If the entity has a parent, the
+    /// request starts when both buckets are refilled. Limits that only observe cause no wait.
+    ///
+    /// The [deadline](Self::deadline) applies to the store call, not to the wait. If the future is dropped, its place
+    /// is given back, up to [a limit](Self#dropping). That does not start other waiting requests earlier: requests that
+    /// come later find the tokens.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tollgate::{Limit, RateLimiter};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// let limit = Limit::per_second("rps", 50).with_burst(1);
+    /// for _ in 0..3 {
+    ///     let acquire = limiter.acquire("user-1", "api").limits(limit.clone());
+    ///     acquire.until_ready(Duration::from_secs(1)).await?.commit();
+    /// }
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Denied`] if the wait would be longer than `most`, [`Error::QueueFull`] if too many requests wait
+    /// already. In memory [`Invalid::NoRuntime`](crate::error::Invalid::NoRuntime) outside a tokio runtime, whose
+    /// timers must be enabled.
+    ///
+    /// # Cost
+    /// That of an acquire: one round trip and one write unit, shared by requests that come while a write of the bucket
+    /// is in flight. A denial costs nothing if the bucket is known to be short.
+    pub fn until_ready(mut self, most: Duration) -> Self {
+        self.edit(|request| {
+            let wait = &mut request.recourse_mut().wait;
+            *wait = Some(Wait { most, waiters: wait.map_or(Wait::WAITERS, |wait| wait.waiters) });
+            Ok::<_, Error>(())
+        });
+        self
+    }
+
+    /// Limits how many requests wait for the bucket with [`until_ready`](Self::until_ready). All requests of this
+    /// limiter and its clones count; in memory, those of all limiters over one store. If the bucket is short and as
+    /// many wait already, the request is refused with [`Error::QueueFull`]. Its `retry_after` counts all requests that
+    /// wait. Default: 100.
+    pub fn max_waiters(mut self, waiters: usize) -> Self {
+        self.edit(|request| {
+            let wait = &mut request.recourse_mut().wait;
+            *wait = Some(Wait { most: wait.map_or(Duration::ZERO, |wait| wait.most), waiters });
+            Ok::<_, Error>(())
+        });
+        self
+    }
+
+    /// Sets all options that a policy gives.
+    pub(crate) fn recourse(mut self, recourse: Option<&Arc<Recourse>>) -> Self {
+        if let Some(recourse) = recourse {
+            self.edit(|request| {
+                request.set_recourse(recourse.clone());
+                Ok::<_, Error>(())
+            });
+        }
+        self
+    }
+
     #[inline]
     pub(super) fn edit<E: Into<Error>>(&mut self, change: impl FnOnce(&mut Request) -> Result<(), E>) {
         if let Ok(request) = &mut self.request
@@ -186,246 +307,9 @@ impl Acquire {
     /// Starts the acquire, and returns its result at once if it needs no store call.
     #[inline]
     pub(crate) fn start(self) -> Started {
-        let begun = Begun::now();
         match self.request {
             Err(error) => Started::Done(Err(*error)),
-            Ok(request) => match decide(&request) {
-                None => start_slowly(request, begun),
-                Some(decision) => Started::Done(answer(request, decision, begun)),
-            },
-        }
-    }
-}
-
-/// Tries the simplest decision in memory, unless acquires are traced.
-#[inline]
-fn decide(request: &Request) -> Option<Result<i64, Box<Denied>>> {
-    if telemetry::traces_acquires() {
-        return None;
-    }
-    request.decide()
-}
-
-/// Turns a decision into a lease or an error.
-#[inline]
-fn answer(request: Request, decision: Result<i64, Box<Denied>>, begun: Begun) -> Result<Lease, Error> {
-    match decision {
-        Err(denied) => Err(refused(denied, begun)),
-        Ok(left) => {
-            telemetry::decided_in_memory(begun, request.key().resource, None);
-            request.grant(left).ok_or_else(|| Unavailable::Internal("a grant without a bucket").into())
-        }
-    }
-}
-
-#[cold]
-pub(super) fn refused(denied: Box<Denied>, begun: Begun) -> Error {
-    let error = Error::Denied(denied);
-    if let Error::Denied(denied) = &error {
-        telemetry::decided_in_memory(begun, &denied.resource, Some(&error));
-    }
-    error
-}
-
-/// Starts an acquire that was not decided in the simplest way.
-#[inline(never)]
-fn start_slowly(request: Request, begun: Begun) -> Started {
-    if telemetry::traces_acquires() {
-        return start_watching(request, begun);
-    }
-    match request.decide_any() {
-        None => start_watching(request, begun),
-        Some(Err(denied)) => Started::Done(Err(refused(denied, begun))),
-        Some(Ok(shares)) => {
-            telemetry::decided_in_memory(begun, request.key().resource, None);
-            Started::Done(
-                request.grant_any(shares).ok_or_else(|| Unavailable::Internal("a grant without a bucket").into()),
-            )
-        }
-    }
-}
-
-/// Starts an acquire that was not decided in memory, or that is traced.
-fn start_watching(request: Request, begun: Begun) -> Started {
-    let watch = request.watch(begun);
-    match watch.within(|| start_watched(request)) {
-        Started::Done(result) => {
-            watch.decided(false, is_degraded(&result), result.as_ref().err());
-            Started::Done(result)
-        }
-        Started::Waiting(future) => {
-            Started::Waiting(AcquireFuture(Stage::Watched(Box::new(Watched { future, watch: Some(watch) }))))
-        }
-    }
-}
-
-/// Returns `true` if the result is not a decision of the store.
-fn is_degraded(result: &Result<Lease, Error>) -> bool {
-    match result {
-        Ok(lease) => lease.is_degraded(),
-        Err(Error::Denied(denied)) => denied.degraded,
-        Err(Error::Unavailable(_)) => true,
-        Err(_) => false,
-    }
-}
-
-fn start_watched(request: Request) -> Started {
-    match request.recourse() {
-        None => ask_plainly(request),
-        Some(recourse) => {
-            let recourse = recourse.clone();
-            recourse::start(request, recourse)
-        }
-    }
-}
-
-/// Asks once, without the options that change the result.
-pub(super) fn ask_plainly(request: Request) -> Started {
-    let deadline = request.deadline();
-    match request.plan() {
-        Ok(Planned::Now(charges)) => begin(charges, deadline),
-        Ok(Planned::Later(request)) => Started::Waiting(AcquireFuture::boxed(Box::pin(resolve(request)))),
-        Err(error) => Started::Done(Err(error)),
-    }
-}
-
-/// Looks up what is not cached yet, then charges, all within the deadline.
-async fn resolve(request: Request) -> Result<Lease, Error> {
-    let deadline = Duration::from(request.deadline());
-    let mut timeout = request.timeout();
-    let begun = tokio::time::Instant::now();
-    let missed = request.clone();
-    let mut resolving = std::pin::pin!(request.look_up(true));
-    let charges = std::future::poll_fn(|context| {
-        if let Poll::Ready(charges) = resolving.as_mut().poll(context) {
-            return Poll::Ready(charges);
-        }
-        match &mut timeout {
-            Some(timeout) => Pin::new(timeout).poll(context).map(|()| Err(missed.missed_deadline().into())),
-            None => Poll::Pending,
-        }
-    })
-    .await?;
-    match begin(charges, deadline.saturating_sub(begun.elapsed()).into()) {
-        Started::Done(result) => result,
-        Started::Waiting(future) => future.await,
-    }
-}
-
-fn begin(charges: Charges, deadline: Deadline) -> Started {
-    match charge(charges, deadline) {
-        Charged::Done(result) => Started::Done(result.map(|holdings| Lease::new(holdings, deadline))),
-        Charged::Waiting(charging) => Started::Waiting(AcquireFuture(Stage::Charging(charging, deadline))),
-    }
-}
-
-/// An acquire that was started.
-#[derive(Debug)]
-pub(crate) enum Started {
-    Done(Result<Lease, Error>),
-    Waiting(AcquireFuture),
-}
-
-/// The future of an [`Acquire`].
-#[must_use = "a future does nothing until it is awaited"]
-pub struct AcquireFuture(Stage);
-
-/// The next step of an acquire.
-enum Stage {
-    /// It has not been polled yet.
-    New(Request),
-    /// Its arguments were wrong.
-    Refused(Box<Error>),
-    /// It looks up limits or a parent, or needs more than one answer.
-    Boxed(Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>),
-    /// It waits for its buckets.
-    Charging(Box<Charging>, Deadline),
-    /// It waits, and its outcome is reported to the telemetry.
-    Watched(Box<Watched>),
-    /// It has returned its result.
-    Done,
-}
-
-/// An acquire whose outcome is reported to the telemetry.
-struct Watched {
-    future: AcquireFuture,
-    watch: Option<Watch>,
-}
-
-impl Watched {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Lease, Error>> {
-        let Some(watch) = &self.watch else { return Poll::Pending };
-        let polled = watch.within(|| Pin::new(&mut self.future).poll(context));
-        if let (Poll::Ready(result), Some(watch)) = (&polled, self.watch.take_if(|_| polled.is_ready())) {
-            watch.decided(true, is_degraded(result), result.as_ref().err());
-        }
-        polled
-    }
-}
-
-impl std::fmt::Debug for AcquireFuture {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self.0 {
-            Stage::New(..) => "AcquireFuture::New",
-            Stage::Refused(_) => "AcquireFuture::Refused",
-            Stage::Boxed(_) => "AcquireFuture::Boxed",
-            Stage::Charging(..) => "AcquireFuture::Charging",
-            Stage::Watched(_) => "AcquireFuture::Watched",
-            Stage::Done => "AcquireFuture::Done",
-        })
-    }
-}
-
-impl Future for AcquireFuture {
-    type Output = Result<Lease, Error>;
-
-    #[inline(always)]
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let begun = Begun::now();
-        if let Stage::New(request) = &self.0
-            && let Some(decision) = decide(request)
-            && let Stage::New(request) = std::mem::replace(&mut self.0, Stage::Done)
-        {
-            return Poll::Ready(answer(request, decision, begun));
-        }
-        let mut slow = Poll::Pending;
-        self.poll_slowly(context, begun, &mut slow);
-        slow
-    }
-}
-
-impl AcquireFuture {
-    pub(super) fn boxed(future: Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>) -> Self {
-        Self(Stage::Boxed(future))
-    }
-
-    /// Polls an acquire that was not decided at once. It writes its result to `answer`: if it returned the result, the
-    /// simplest decision would share that place, and would write it to memory in pieces and read it at once, which
-    /// stalls the processor.
-    #[inline(never)]
-    fn poll_slowly(&mut self, context: &mut Context<'_>, begun: Begun, answer: &mut Poll<Result<Lease, Error>>) {
-        *answer = self.poll_any(context, begun);
-    }
-
-    #[inline(always)]
-    fn poll_any(&mut self, context: &mut Context<'_>, begun: Begun) -> Poll<Result<Lease, Error>> {
-        self.0 = match std::mem::replace(&mut self.0, Stage::Done) {
-            Stage::New(request) => match start_slowly(request, begun) {
-                Started::Done(result) => return Poll::Ready(result),
-                Started::Waiting(future) => future.0,
-            },
-            Stage::Refused(error) => return Poll::Ready(Err(*error)),
-            stage => stage,
-        };
-        match &mut self.0 {
-            Stage::Boxed(future) => future.as_mut().poll(context),
-            Stage::Charging(charging, deadline) => {
-                let deadline = *deadline;
-                Pin::new(charging).poll(context).map(|result| Ok(Lease::new(result?, deadline)))
-            }
-            Stage::Watched(watched) => watched.poll(context),
-            // It was polled again after it was ready: nothing is left to wait for.
-            Stage::New(_) | Stage::Refused(_) | Stage::Done => Poll::Pending,
+            Ok(request) => Started::begin(request),
         }
     }
 }
@@ -436,9 +320,6 @@ impl IntoFuture for Acquire {
 
     #[inline]
     fn into_future(self) -> AcquireFuture {
-        AcquireFuture(match self.request {
-            Ok(request) => Stage::New(request),
-            Err(error) => Stage::Refused(error),
-        })
+        AcquireFuture::new(self.request)
     }
 }

@@ -91,12 +91,6 @@ impl Background {
         self.shared.waits.timeout(time)
     }
 
-    /// Returns a timer of the runtime. May be called outside the runtime.
-    pub(super) fn timeout(&self, time: Duration) -> tokio::time::Sleep {
-        let _runtime = self.shared.runtime.enter();
-        tokio::time::sleep(time)
-    }
-
     /// Waits for `time`, or until the limiter is flushed or shut down.
     pub(super) async fn pause(&self, time: Duration) {
         self.pause_since(self.flushes(), time).await;

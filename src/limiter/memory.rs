@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{
-    resolver::{Resolution, Resolving},
-    stored::nothing,
-};
 use crate::{
     error::Unavailable,
+    limiter::resolver::{Resolution, Resolving, nothing},
     model::{BucketKey, ConfigScope, EntityId, KeyParts, LimitStatus, Limits, Resource},
     store::{Entry, Home, MemoryStore},
 };

@@ -69,7 +69,7 @@ mod bucket_handle;
 mod builder;
 mod charge;
 mod context;
-mod fallback;
+mod engine;
 mod forgiveness;
 mod gate;
 mod gates;
@@ -78,7 +78,6 @@ mod memory;
 mod places;
 mod query;
 mod rate_limiter;
-mod recourse;
 mod request;
 mod resolver;
 mod scripted;
@@ -86,25 +85,25 @@ mod sharded;
 mod stored;
 mod terms;
 mod together;
-mod waiting;
 mod waits;
 mod watched;
 
 pub use crate::error::SettleError;
-pub use acquire::{Acquire, AcquireFuture};
+pub use acquire::Acquire;
 pub use breaker::Breaker;
 pub use bucket_handle::BucketHandle;
 pub use builder::Builder;
 pub use lease::Lease;
 pub use query::{Query, QueryWait};
 pub use rate_limiter::RateLimiter;
+pub use request::AcquireFuture;
 pub use resolver::CacheStats;
 pub use scripted::{Script, ScriptDecision, ScriptEvent, ScriptRequest};
 pub use stored::{Audit, Config, Entities, Listing, Namespaces, Snapshots, Usage};
 pub use terms::{Prefetch, PrefetchStats, Settlement, SettlementFuture, Share};
 
-pub(crate) use acquire::Started;
 pub(crate) use lease::{More, Single};
+pub(crate) use request::Started;
 pub(crate) use terms::{Recourse, Shadow, Wait};
 
 #[cfg(feature = "dynamodb")]

@@ -1,30 +1,22 @@
 //! The rate limiter.
 
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{fmt, sync::Arc};
 
 use super::{
     acquire::Acquire,
-    bucket::Bucket,
     bucket_handle::BucketHandle,
-    builder::Builder,
     context::Context,
-    gate::Gate,
-    gates::Gates,
-    memory::{Brought, Memory},
-    query::Query,
-    request::{Gated, Request, Source, Subject},
-    scripted::Scripted,
+    query::{Query, QueryWait},
+    request::{Request, Source, Subject},
 };
 use crate::{
-    clock::Clock,
     error::Error,
-    limiter::terms::{Deadline, PrefetchStats},
-    model::{BucketKey, EntityId, IntoName, InvalidName, Limits, Resource},
-    store::{MemoryStore, Waiters},
+    limiter::{
+        engine::{Backend, Engine},
+        lease::{Lease, Single},
+        terms::PrefetchStats,
+    },
+    model::{BucketKey, EntityId, IntoName, Limits, Resource},
     telemetry,
 };
 
@@ -51,70 +43,18 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct RateLimiter {
-    shared: Arc<Shared>,
+    engine: Arc<Engine>,
 }
 
-/// Shows the kind of the store, but not its buckets: there may be millions.
 impl fmt::Debug for RateLimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let backend: &dyn fmt::Debug = match self.backend() {
-            Backend::Memory(_) => &"memory",
-            Backend::Gated(gates) => &gates.context().store,
-            Backend::Scripted(_) => &"scripted",
-        };
-        f.debug_struct("RateLimiter").field("store", backend).finish_non_exhaustive()
+        f.debug_struct("RateLimiter").field("store", &self.engine).finish_non_exhaustive()
     }
-}
-
-struct Shared {
-    backend: Backend,
-    clock: Arc<dyn Clock>,
-    settings: LimiterSettings,
-    /// The settings that it was built from. Limiters of other namespaces are built from the same.
-    builder: Builder,
-    /// The requests that wait for capacity, for a limiter over a store.
-    waiters: Arc<Waiters>,
-    /// The buckets of [`Acquire::or_locally`]. They are kept between outages, so that a new outage does not start with
-    /// full buckets.
-    local: OnceLock<Arc<Memory>>,
-}
-
-/// The settings of a limiter.
-#[derive(Clone, Debug)]
-pub(super) struct LimiterSettings {
-    /// The longest time that an acquire waits for the store.
-    pub(super) deadline: Deadline,
-    /// The name that the history records for changes of stored limits and entities.
-    pub(super) principal: Option<String>,
-    /// The time for which the history is kept.
-    pub(super) audit_retention: Duration,
-}
-
-/// The place where the buckets live.
-#[derive(Debug)]
-pub(super) enum Backend {
-    Memory(Arc<Memory>),
-    Gated(Gates),
-    /// In memory, behind a script.
-    Scripted(Arc<Scripted>),
 }
 
 impl RateLimiter {
-    pub(super) fn new(backend: Backend, clock: Arc<dyn Clock>, settings: LimiterSettings, builder: Builder) -> Self {
-        let (waiters, local) = (Arc::default(), OnceLock::new());
-        Self { shared: Arc::new(Shared { backend, clock, settings, builder, waiters, local }) }
-    }
-
-    /// Returns a limiter whose buckets live in this process: for tests, and for services that run alone. It has room
-    /// for 500 000 buckets; [`builder`](Self::builder) allows other sizes. If all are in use, a new key is refused,
-    /// unless [`MemoryStore::when_full`] says otherwise.
-    pub fn memory() -> Self {
-        Self::builder().build_memory(MemoryStore::new())
-    }
-
-    /// Returns a builder of limiters, for other settings or for a store of your own.
-    pub fn builder() -> Builder {
-        Builder::default()
+    pub(super) fn of(engine: Engine) -> Self {
+        Self { engine: Arc::new(engine) }
     }
 
     /// Asks for tokens of the bucket of `entity` and `resource`. Returns a builder: await it for a
@@ -127,8 +67,8 @@ impl RateLimiter {
         E: IntoName<EntityId>,
         R: IntoName<Resource>,
     {
-        Acquire::new(match self.subject(entity, resource) {
-            Ok(subject) => Ok(Request::new(subject, Source::Stored, self.deadline())),
+        Acquire::new(match Subject::find(&self.engine, entity, resource) {
+            Ok(subject) => Ok(Request::new(subject, Source::Stored, self.engine.deadline())),
             Err(error) => Err(error),
         })
     }
@@ -149,8 +89,8 @@ impl RateLimiter {
         E: IntoName<EntityId>,
         R: IntoName<Resource>,
     {
-        let subject = self.subject(entity, resource).map_err(|error| *error)?;
-        Ok(BucketHandle::new(subject, self.deadline()))
+        let subject = Subject::find(&self.engine, entity, resource).map_err(|error| *error)?;
+        Ok(BucketHandle::new(subject, self.engine.deadline()))
     }
 
     /// Returns the statuses of the limits of a bucket, without charging anything.
@@ -171,7 +111,8 @@ impl RateLimiter {
         E: TryInto<EntityId, Error: Into<Error>>,
         R: TryInto<Resource, Error: Into<Error>>,
     {
-        Query::new(key(entity, resource).map(|key| self.subject_of(key)), self.call_deadline())
+        let subject = key(entity, resource).map(|key| Subject::of(&self.engine, key));
+        Query::new(subject, self.engine.settings().longest_call())
     }
 
     /// Returns the time until a cost would be granted, without charging anything: zero if it would be granted now,
@@ -192,7 +133,7 @@ impl RateLimiter {
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn time_until_available<E, R>(&self, entity: E, resource: R) -> super::query::QueryWait
+    pub fn time_until_available<E, R>(&self, entity: E, resource: R) -> QueryWait
     where
         E: TryInto<EntityId, Error: Into<Error>>,
         R: TryInto<Resource, Error: Into<Error>>,
@@ -209,7 +150,7 @@ impl RateLimiter {
     /// one store deadline, with an error event. Writes that are not done by then are done when a thread drives the
     /// runtime again, or are lost.
     pub async fn shutdown(&self) {
-        if let Backend::Gated(gates) = &self.shared.backend {
+        if let Backend::Gated(gates) = self.backend() {
             let Context { background, settings, .. } = gates.context();
             if !background.close(settings.store_deadline).await {
                 telemetry::not_driven("shutdown");
@@ -245,7 +186,7 @@ impl RateLimiter {
     /// One round trip for each bucket that has something to write, all at the same time. None if there is nothing to
     /// write, and none in memory.
     pub async fn flush(&self) {
-        if let Backend::Gated(gates) = &self.shared.backend {
+        if let Backend::Gated(gates) = self.backend() {
             let Context { background, settings, .. } = gates.context();
             if !background.flush(settings.store_deadline).await {
                 telemetry::not_driven("flush");
@@ -261,116 +202,34 @@ impl RateLimiter {
         }
     }
 
-    /// Returns the bucket that a request is for. Names are created only if the bucket is not found in memory.
+    /// Returns `true` if a bucket of this limiter granted the lease. Not for the request path: it copies a reference to
+    /// the bucket.
+    pub(crate) fn has_granted(&self, lease: &Lease) -> bool {
+        lease.is_of(&self.engine)
+    }
+
+    /// Charges one token of a bucket in memory: see [`Engine::take_one`].
     #[inline]
-    fn subject<E, R>(&self, entity: E, resource: R) -> Result<Subject, Box<Error>>
-    where
-        E: IntoName<EntityId>,
-        R: IntoName<Resource>,
-    {
-        if let Backend::Memory(memory) = self.backend()
-            && let Some(entry) = memory.store.find(entity.as_text(), resource.as_text())
-        {
-            return Ok(Subject::Memory(memory.found(entry)));
-        }
-        self.new_subject(entity, resource)
+    pub(crate) fn take_one(
+        &self,
+        entity: &[u8],
+        resource: &Resource,
+        limits: &Limits,
+    ) -> Option<Result<Single, Error>> {
+        self.engine.take_one(entity, resource, limits)
     }
 
-    /// Returns the bucket of a request that [`subject`](Self::subject) has not found.
-    fn new_subject<E, R>(&self, entity: E, resource: R) -> Result<Subject, Box<Error>>
-    where
-        E: IntoName<EntityId>,
-        R: IntoName<Resource>,
-    {
-        let wrong = |error: InvalidName| Box::new(Error::from(error));
-        let key = BucketKey::new(entity.into_name().map_err(wrong)?, resource.into_name().map_err(wrong)?);
-        Ok(match self.backend() {
-            Backend::Memory(memory) => Subject::Memory(memory.new_place(key)),
-            Backend::Gated(_) | Backend::Scripted(_) => self.subject_of(key),
-        })
-    }
-
-    fn subject_of(&self, key: BucketKey) -> Subject {
-        match self.backend() {
-            Backend::Memory(memory) => Subject::Memory(memory.place(key)),
-            Backend::Gated(_) | Backend::Scripted(_) => {
-                let limiter = self.clone();
-                Subject::Gated(Box::new(Gated { limiter, key, gate: None, prefetch: None, together: false }))
-            }
-        }
-    }
-
-    /// Returns the gate of a bucket, for a limiter over a store.
-    pub(super) fn gate(&self, key: BucketKey) -> Option<Arc<Gate>> {
-        match self.backend() {
-            Backend::Memory(_) | Backend::Scripted(_) => None,
-            Backend::Gated(gates) => Some(gates.get(key)),
-        }
-    }
-
-    /// Returns the bucket of a key.
-    pub(super) fn gated(&self, key: BucketKey, limits: Limits) -> Bucket {
-        match self.backend() {
-            Backend::Memory(memory) => Bucket::Memory { place: memory.place(key), limits: Brought::These(limits) },
-            Backend::Gated(gates) => Bucket::Gated { gate: gates.get(key), limits },
-            Backend::Scripted(scripted) => scripted.bucket(key, limits),
-        }
-    }
-
-    /// Records that a deadline of a request has passed before the store answered.
-    pub(super) fn missed_deadline(&self) {
-        if let Backend::Gated(gates) = self.backend() {
-            gates.context().missed_deadline();
-        }
-    }
-
-    /// Returns the requests that wait for capacity.
-    pub(super) fn waiters(&self) -> &Arc<Waiters> {
-        match self.backend() {
-            Backend::Memory(memory) => memory.home.waiters(),
-            Backend::Gated(_) | Backend::Scripted(_) => &self.shared.waiters,
-        }
-    }
-
-    /// Returns the buckets that decide while the store is down. There is room for as many as there are gates.
-    pub(super) fn local(&self) -> &Arc<Memory> {
-        self.shared.local.get_or_init(|| {
-            let store = MemoryStore::with_capacity(self.shared.builder.most_remembered());
-            let home = store.home(Some(self.shared.clock.clone()));
-            Arc::new(Memory { store, home })
-        })
-    }
-
-    /// Returns the deadline of a call for stored limits and other records.
-    pub(super) fn call_deadline(&self) -> Duration {
-        self.shared.builder.longest_call()
-    }
-
-    /// Returns the builder that it was built from.
-    pub(super) fn rebuild(&self) -> Builder {
-        self.shared.builder.clone()
+    pub(super) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
     }
 
     pub(super) fn backend(&self) -> &Backend {
-        &self.shared.backend
+        self.engine.backend()
     }
 
     /// Returns the time in epoch ms.
     pub(crate) fn now(&self) -> i64 {
-        self.shared.clock.now()
-    }
-
-    #[inline]
-    pub(super) fn deadline(&self) -> Deadline {
-        self.shared.settings.deadline
-    }
-
-    pub(super) fn principal(&self) -> Option<&str> {
-        self.shared.settings.principal.as_deref()
-    }
-
-    pub(super) fn audit_retention_seconds(&self) -> i64 {
-        i64::try_from(self.shared.settings.audit_retention.as_secs()).unwrap_or(i64::MAX)
+        self.engine.now()
     }
 }
 

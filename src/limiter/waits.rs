@@ -169,12 +169,14 @@ impl State {
         for place in &mut self.places {
             if let Place::Waiting(until, _) = place
                 && now.is_none_or(|now| *until <= now)
-                && let Place::Waiting(_, waker) = std::mem::replace(place, Place::Over)
+                && let Place::Waiting(until, waker) = std::mem::replace(place, Place::Over)
             {
-                over.push(waker);
+                over.push((until, waker));
             }
         }
-        over
+        // Requests that wait for capacity start in the order of their times.
+        over.sort_by_key(|(until, _)| *until);
+        over.into_iter().map(|(_, waker)| waker).collect()
     }
 
     /// Returns the time of the next look, or `None` if no request waits.

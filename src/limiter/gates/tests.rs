@@ -11,7 +11,7 @@ use super::*;
 use crate::{
     Limit, Limits, RateLimiter,
     clock::ManualClock,
-    limiter::{Builder, rate_limiter::Backend},
+    limiter::{Builder, engine::Backend},
     model::{EntityId, Resource},
     store::MemoryStore,
 };

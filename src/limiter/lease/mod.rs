@@ -13,7 +13,7 @@ use crate::{
     limiter::{
         bucket::Bucket,
         charge::{Charged, Charges, charge},
-        rate_limiter::{Backend, RateLimiter},
+        engine::{Backend, Engine},
         terms::{Deadline, LimitShare, Recourse, Settlement},
     },
     model::{EntityId, KeyParts, LimitName, LimitStatus, Limits, MILLI, Owner, Resource, to_milli},
@@ -73,12 +73,12 @@ impl Lease {
 
     /// Returns `true` if a bucket of the limiter granted it. Not for the request path: it clones a reference to the
     /// bucket.
-    pub(crate) fn is_of(&self, limiter: &RateLimiter) -> bool {
+    pub(in crate::limiter) fn is_of(&self, engine: &Engine) -> bool {
         let bucket = match &self.held {
             Held::Few(few) => few.bucket(),
             Held::Any(any) => Some(any.holdings.own.grant().bucket().clone()),
         };
-        match (limiter.backend(), bucket) {
+        match (engine.backend(), bucket) {
             (Backend::Memory(memory), Some(Bucket::Memory { place, .. })) => Arc::ptr_eq(place.home(), &memory.home),
             (Backend::Memory(memory), Some(Bucket::Pinned(pinned))) => Arc::ptr_eq(&pinned.home, &memory.home),
             (Backend::Gated(gates), Some(Bucket::Gated { gate, .. })) => gates.are_those_of(&gate),

@@ -9,9 +9,9 @@ use super::{
 use crate::{
     error::Error,
     limiter::{
-        acquire::refused,
-        rate_limiter::{Backend, RateLimiter},
+        engine::{Backend, Engine},
         request::ALONE,
+        request::refused,
         terms::{Deadline, LimitShare},
     },
     model::{Limit, Limits, Resource},
@@ -29,12 +29,12 @@ pub(crate) struct Single {
     deadline: Deadline,
 }
 
-impl RateLimiter {
+impl Engine {
     /// Charges one token, if the bucket is in memory, `limits` is its only limit and nothing is stored. The decision is
     /// that of an acquire with the default cost. Returns `None` if these conditions do not hold, or if acquires are
     /// traced. Allocates nothing for a grant.
     #[inline]
-    pub(crate) fn take_one(
+    pub(in crate::limiter) fn take_one(
         &self,
         entity: &[u8],
         resource: &Resource,

@@ -2,23 +2,30 @@
 //!
 //! [`subject`] finds the bucket. [`in_place`] decides requests for which nothing has to be looked up.
 
+mod ask;
+mod attempt;
+mod future;
 mod in_place;
+mod local_limits;
+mod progress;
+mod start;
 mod subject;
+mod waiting;
 
 use std::{sync::Arc, time::Duration};
 
 use super::{
     bucket::Bucket,
-    charge::{Charge, Charged, Charges, charge},
-    lease::Lease,
+    charge::{Charge, Charges},
     memory::Brought,
-    resolver::{Resolution, Resolving, kept},
-    stored::{NOTHING, nothing},
     waits::Timeout,
 };
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Invalid, Unavailable},
-    limiter::terms::{Amounts, Deadline, Mode, Patience, Prefetch, Recourse, Shadow, Share},
+    limiter::{
+        resolver::{NOTHING, Resolution, Resolving, nothing},
+        terms::{Amounts, Deadline, Mode, Patience, Prefetch, Recourse, Shadow},
+    },
     model::{
         ConfigSource, Cost, EntityId, IntoLimits, InvalidLimits, KeyParts, Limit, LimitName, LimitStatus, Limits,
         Owner, ResolvedLimits, to_milli,
@@ -27,8 +34,11 @@ use crate::{
     telemetry::{Begun, Watch},
 };
 
+pub use future::AcquireFuture;
+pub(crate) use future::Started;
 pub(super) use in_place::ALONE;
-pub(super) use subject::{Gated, Subject};
+pub(super) use start::refused;
+pub(super) use subject::Subject;
 
 /// A request whose arguments were checked.
 #[derive(Clone, Debug)]
@@ -130,17 +140,14 @@ impl Request {
 
     /// Returns a timeout for the deadline. In memory there is none, because nothing is waited for.
     pub(super) fn timeout(&self) -> Option<Timeout> {
-        match &self.subject {
-            Subject::Gated(gated) => gated.limiter.late(self.terms.deadline.into()),
-            _ => None,
-        }
+        self.timeout_in(self.terms.deadline.into())
     }
 
-    /// Returns a timer. Over a store it may be created anywhere, in memory only within a runtime.
-    pub(super) fn timer(&self, time: Duration) -> tokio::time::Sleep {
+    /// Returns a timeout that ends after `time`. In memory there is none.
+    pub(super) fn timeout_in(&self, time: Duration) -> Option<Timeout> {
         match &self.subject {
-            Subject::Gated(gated) => gated.limiter.timeout(time),
-            _ => tokio::time::sleep(time),
+            Subject::Gated(gated) => gated.engine.late(time),
+            _ => None,
         }
     }
 
@@ -152,7 +159,7 @@ impl Request {
     /// Records that the deadline has passed before the limits were looked up.
     pub(super) fn missed_deadline(&self) -> Unavailable {
         if let Subject::Gated(gated) = &self.subject {
-            gated.limiter.missed_deadline();
+            gated.engine.missed_deadline();
         }
         Unavailable::Deadline
     }
@@ -167,16 +174,12 @@ impl Request {
         Duration::from_millis(self.terms.patience.and_then(|most| u64::try_from(most).ok()).unwrap_or(0))
     }
 
-    pub(super) fn is_in_memory(&self) -> bool {
-        self.subject.home().is_some()
-    }
-
     /// Returns the requests that wait for buckets of the limiter.
     pub(super) fn waiters(&self) -> &Arc<Waiters> {
         match &self.subject {
             Subject::Memory(place) => place.home().waiters(),
             Subject::Pinned(pinned) => pinned.home.waiters(),
-            Subject::Gated(gated) => gated.limiter.waiters(),
+            Subject::Gated(gated) => gated.engine.waiters(),
         }
     }
 
@@ -185,7 +188,7 @@ impl Request {
         match &self.subject {
             Subject::Memory(place) => place.home().now(),
             Subject::Pinned(pinned) => pinned.home.now(),
-            Subject::Gated(gated) => gated.limiter.now(),
+            Subject::Gated(gated) => gated.engine.now(),
         }
     }
 
@@ -216,28 +219,6 @@ impl Request {
         Ok(statuses.collect())
     }
 
-    /// Charges the local buckets of a limiter over a store, by the share of the limits that were last known. Returns
-    /// `None` in memory.
-    pub(super) fn charge_locally(&self, share: Share) -> Option<Result<Lease, Error>> {
-        let Subject::Gated(gated) = &self.subject else { return None };
-        let limiter = &gated.limiter;
-        let own = limiter.last_known(&gated.key.entity, self).map(|known| known.share(share));
-        let own = own.unwrap_or_else(Resolution::nothing);
-        let parent = self.parent_of(&own).and_then(|parent| {
-            let known = limiter.last_known(parent, self)?.share(share);
-            Some((parent.clone(), Arc::new(known)))
-        });
-        let terms = Terms { limits: self.terms.limits.share(share), ..self.terms.clone() };
-        let request = Self { subject: limiter.local_subject(self), terms };
-        let charged = request.charges(&own, parent, true).map(|charges| charge(charges, self.deadline()));
-        Some(match charged {
-            Ok(Charged::Done(result)) => result.map(|holdings| Lease::new(holdings, self.deadline())),
-            // A bucket in memory never waits.
-            Ok(Charged::Waiting(_)) => Err(Unavailable::Internal("a local bucket that waits").into()),
-            Err(error) => Err(error),
-        })
-    }
-
     /// Returns the buckets to charge, if all that they depend on is known.
     #[inline]
     pub(super) fn plan(self) -> Result<Planned, Error> {
@@ -266,10 +247,10 @@ impl Request {
     /// granted.
     pub(super) async fn look_up(self, check: bool) -> Result<Charges, Error> {
         let request = self.unpinned();
-        let own = found(request.look(request.subject.key().entity)).await?;
+        let own = request.look(request.subject.key().entity).found().await?;
         let parent = match request.parent_of(&own) {
             None => None,
-            Some(parent) => Some((parent.clone(), found(request.look(parent)).await?)),
+            Some(parent) => Some((parent.clone(), request.look(parent).found().await?)),
         };
         request.charges(&own, parent, check)
     }
@@ -352,7 +333,7 @@ impl Request {
                 let (limits, own) = limits.clone().resolved(&resolution)?;
                 let limits = subject.limits(&limits).clone();
                 let amounts = amounts(&cost, &limits);
-                let bucket = subject.of(entity, limits)?;
+                let bucket = subject.other(entity, limits)?;
                 bucket.has_shards(resolution.shard_count);
                 let mode = mode(own, &resolution, bucket.limits());
                 Some(Box::new(Charge { bucket, owner: Owner::Parent, mode, amounts }))
@@ -441,12 +422,5 @@ fn check_capacities<'a>(
             requested: asked(cost, limit),
             capacity: limit.capacity(),
         }),
-    }
-}
-
-async fn found(resolving: Resolving) -> Result<Arc<Resolution>, Error> {
-    match resolving {
-        Resolving::Known(resolution) => Ok(resolution),
-        Resolving::Soon(promise) => kept(promise).await.map_err(Error::from),
     }
 }

@@ -6,13 +6,15 @@ use super::super::{
     bucket::Bucket,
     gate::Gate,
     memory::{Brought, Pinned, Place, resolve},
-    rate_limiter::RateLimiter,
-    resolver::Resolving,
 };
 use crate::{
-    error::Unavailable,
-    limiter::terms::Prefetch,
-    model::{BucketKey, EntityId, IntoLimits, InvalidLimits, KeyParts, Limits},
+    error::{Error, Unavailable},
+    limiter::{
+        engine::{Backend, Engine},
+        resolver::Resolving,
+        terms::Prefetch,
+    },
+    model::{BucketKey, EntityId, IntoLimits, IntoName, InvalidLimits, InvalidName, KeyParts, Limits, Resource},
     store::Home,
 };
 
@@ -28,7 +30,7 @@ pub(in crate::limiter) enum Subject {
 /// A bucket of a limiter over a store.
 #[derive(Clone, Debug)]
 pub(in crate::limiter) struct Gated {
-    pub(in crate::limiter) limiter: RateLimiter,
+    pub(in crate::limiter) engine: Arc<Engine>,
     pub(in crate::limiter) key: BucketKey,
     pub(in crate::limiter) gate: Option<Arc<Gate>>,
     pub(in crate::limiter) prefetch: Option<Prefetch>,
@@ -37,6 +39,46 @@ pub(in crate::limiter) struct Gated {
 }
 
 impl Subject {
+    /// Returns the subject of a request. Names are created only if the bucket is not found in memory.
+    #[inline]
+    pub(in crate::limiter) fn find<E, R>(engine: &Arc<Engine>, entity: E, resource: R) -> Result<Self, Box<Error>>
+    where
+        E: IntoName<EntityId>,
+        R: IntoName<Resource>,
+    {
+        if let Backend::Memory(memory) = engine.backend()
+            && let Some(entry) = memory.store.find(entity.as_text(), resource.as_text())
+        {
+            return Ok(Self::Memory(memory.found(entry)));
+        }
+        Self::create(engine, entity, resource)
+    }
+
+    /// Returns the subject of a bucket that [`find`](Self::find) has not found.
+    fn create<E, R>(engine: &Arc<Engine>, entity: E, resource: R) -> Result<Self, Box<Error>>
+    where
+        E: IntoName<EntityId>,
+        R: IntoName<Resource>,
+    {
+        let wrong = |error: InvalidName| Box::new(Error::from(error));
+        let key = BucketKey::new(entity.into_name().map_err(wrong)?, resource.into_name().map_err(wrong)?);
+        Ok(match engine.backend() {
+            Backend::Memory(memory) => Self::Memory(memory.new_place(key)),
+            Backend::Gated(_) | Backend::Scripted(_) => Self::of(engine, key),
+        })
+    }
+
+    /// Returns the subject with a key.
+    pub(in crate::limiter) fn of(engine: &Arc<Engine>, key: BucketKey) -> Self {
+        match engine.backend() {
+            Backend::Memory(memory) => Self::Memory(memory.place(key)),
+            Backend::Gated(_) | Backend::Scripted(_) => {
+                let engine = engine.clone();
+                Self::Gated(Box::new(Gated { engine, key, gate: None, prefetch: None, together: false }))
+            }
+        }
+    }
+
     #[inline]
     pub(in crate::limiter) fn key(&self) -> KeyParts<'_> {
         match self {
@@ -56,7 +98,7 @@ impl Subject {
                 Self::Memory(place)
             }
             Self::Gated(mut gated) => {
-                gated.gate = gated.gate.or_else(|| gated.limiter.gate(gated.key.clone()));
+                gated.gate = gated.gate.or_else(|| gated.engine.gate(gated.key.clone()));
                 Self::Gated(gated)
             }
             Self::Pinned(_) => self,
@@ -77,17 +119,17 @@ impl Subject {
         match self {
             Self::Memory(place) => resolve(place.home(), entity, resource),
             Self::Pinned(pinned) => resolve(&pinned.home, entity, resource),
-            Self::Gated(gated) => gated.limiter.resolve(entity, resource),
+            Self::Gated(gated) => gated.engine.resolve(entity, resource),
         }
     }
 
     /// Returns the bucket of another entity for the same resource.
-    pub(super) fn of(&self, entity: EntityId, limits: Limits) -> Result<Bucket, Unavailable> {
+    pub(super) fn other(&self, entity: EntityId, limits: Limits) -> Result<Bucket, Unavailable> {
         let key = BucketKey::new(entity, self.key().resource.clone());
         let place = match self {
             Self::Memory(place) => place.beside(key)?,
             Self::Pinned(pinned) => pinned.place().beside(key)?,
-            Self::Gated(gated) => return Ok(gated.limiter.gated(key, limits)),
+            Self::Gated(gated) => return Ok(gated.engine.bucket(key, limits)),
         };
         Ok(Bucket::Memory { place, limits: Brought::These(limits) })
     }
@@ -125,7 +167,7 @@ impl Subject {
                 };
                 match *gated {
                     Gated { gate: Some(gate), .. } => Bucket::Gated { gate, limits },
-                    Gated { limiter, key, .. } => limiter.gated(key, limits),
+                    Gated { engine, key, .. } => engine.bucket(key, limits),
                 }
             }
         }

@@ -14,7 +14,10 @@ use quick_cache::UnitWeighter;
 use quick_cache::sync::{Cache as QuickCache, DefaultLifecycle};
 use serde::Serialize;
 
-use super::{Promise, Promised, Resolution};
+use super::{
+    promise::{Promise, Promised},
+    resolution::Resolution,
+};
 use crate::model::{EntityId, Resource};
 
 /// An entity, and the resource for which its limits are looked up.

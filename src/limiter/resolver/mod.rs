@@ -8,6 +8,7 @@
 //! | in memory | 0 |
 
 mod cache;
+mod promise;
 mod resolution;
 
 use std::{
@@ -21,9 +22,15 @@ use std::{
 use tokio::sync::watch;
 
 pub use self::cache::CacheStats;
-pub(super) use self::resolution::Resolution;
+pub(super) use self::{
+    promise::{NOTHING, Resolving, nothing},
+    resolution::Resolution,
+};
 
-use self::cache::{Cache, Found, Key};
+use self::{
+    cache::{Cache, Found, Key},
+    promise::Promise,
+};
 use super::{background::Background, breaker::Switch, places::Places, watched::watch};
 use crate::{
     clock::Clock,
@@ -57,13 +64,6 @@ pub(super) struct Resolver {
     on_unavailable: Mutex<Option<StoredOnUnavailable>>,
 }
 
-/// A resolution, or the promise of one.
-#[derive(Debug)]
-pub(super) enum Resolving {
-    Known(Arc<Resolution>),
-    Soon(Promise),
-}
-
 /// How much an eventually consistent look-up may miss: DynamoDB says the writes of the last second, usually less.
 const LAG: Duration = Duration::from_secs(1);
 
@@ -80,11 +80,6 @@ enum For {
     /// Later requests will use it, and somebody has just changed the limits.
     Doubt,
 }
-
-type Promise = watch::Receiver<Promised>;
-
-/// The promised value; `None` until it is known.
-type Promised = Option<Result<Arc<Resolution>, Unavailable>>;
 
 impl Resolver {
     /// Creates a resolver. `ttl` is how long a look-up is cached; with zero, every acquire looks up.
@@ -299,10 +294,4 @@ impl Began {
         let ago = i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX);
         clock.now().saturating_sub(ago)
     }
-}
-
-/// Waits for a promise.
-pub(super) async fn kept(mut promise: Promise) -> Result<Arc<Resolution>, Unavailable> {
-    let kept = promise.wait_for(Option::is_some).await.map_err(|_| Unavailable::RuntimeGone)?;
-    kept.clone().unwrap_or(Err(Unavailable::Internal("a promise that is empty")))
 }

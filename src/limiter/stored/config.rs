@@ -58,7 +58,7 @@ impl Config {
         let config = config.into();
         config.check()?;
         self.limiter.asked(records_of(&*self.limiter.store())?.put_config(&scope, &config)).await?;
-        self.limiter.forget(&scope);
+        self.limiter.engine().forget(&scope);
         let mut event = self.event(&scope, AuditAction::LimitsSet);
         event.details.insert("limits".into(), details(&config));
         if scope == ConfigScope::System {
@@ -87,7 +87,7 @@ impl Config {
         // The history says which limits everybody had.
         let before = if *scope == ConfigScope::System { self.get(scope).await? } else { None };
         let deleted = self.limiter.asked(records_of(&*self.limiter.store())?.delete_config(scope)).await?;
-        self.limiter.forget(scope);
+        self.limiter.engine().forget(scope);
         if deleted {
             let mut event = self.event(scope, AuditAction::LimitsDeleted);
             if let Some(before) = before {
@@ -151,12 +151,12 @@ impl Config {
 
     /// Returns the counters of the cache. All are zero in memory, because nothing is cached there.
     pub fn cache_stats(&self) -> CacheStats {
-        self.limiter.cache_stats()
+        self.limiter.engine().cache_stats()
     }
 
     /// Empties the cache: the next acquires look up their limits again.
     pub fn invalidate(&self) {
-        self.limiter.forget(&ConfigScope::System);
+        self.limiter.engine().forget(&ConfigScope::System);
     }
 
     /// Writes the limits that apply now to the buckets of an entity.

@@ -41,7 +41,7 @@ impl Entities {
         if !self.limiter.asked(records_of(&*self.limiter.store())?.create_entity(&entity)).await? {
             return Err(EntityError::Exists(entity.id).into());
         }
-        self.limiter.forget(&ConfigScope::Entity(entity.id.clone()));
+        self.limiter.engine().forget(&ConfigScope::Entity(entity.id.clone()));
         let mut event = AuditEvent::new(&AuditSubject::Entity(entity.id.clone()), AuditAction::EntityCreated, now);
         let Value::Object(details) = json!({
             "name": entity.name,
@@ -100,7 +100,7 @@ impl Entities {
     /// [`Error::Unavailable`] if the store fails.
     pub async fn delete(&self, id: &EntityId) -> Result<u64, Error> {
         let deleted = answered(records_of(&*self.limiter.store())?.delete_entity(id).await)?;
-        self.limiter.forget(&ConfigScope::Entity(id.clone()));
+        self.limiter.engine().forget(&ConfigScope::Entity(id.clone()));
         if deleted > 0 {
             let subject = AuditSubject::Entity(id.clone());
             let mut event = AuditEvent::new(&subject, AuditAction::EntityDeleted, self.limiter.now());

@@ -8,7 +8,7 @@ use std::{
 use super::records::answered;
 use crate::{
     error::Error,
-    limiter::rate_limiter::{Backend, RateLimiter},
+    limiter::{engine::Backend, rate_limiter::RateLimiter},
     model::{BreakerState, BucketKey, EntityId, Resource, Status, StoreStatus},
     store::StoreError,
 };

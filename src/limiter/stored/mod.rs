@@ -16,5 +16,3 @@ pub use entities::Entities;
 pub use listing::Listing;
 pub use namespaces::Namespaces;
 pub use usage::{Snapshots, Usage};
-
-pub(super) use records::{NOTHING, nothing};

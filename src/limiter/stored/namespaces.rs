@@ -5,7 +5,10 @@ use std::sync::Arc;
 use super::{listing::Listing, records::answered};
 use crate::{
     error::{Error, Invalid, NamespaceError},
-    limiter::rate_limiter::{Backend, RateLimiter},
+    limiter::{
+        engine::{Backend, Engine},
+        rate_limiter::RateLimiter,
+    },
     model::{NamespaceInfo, NamespaceName},
     store::{Namespaces as NamespaceStore, StatusChange, Store},
 };
@@ -41,7 +44,9 @@ impl RateLimiter {
         let known = known.ok_or_else(|| NamespaceError::NotFound(name.to_string()))?;
         match self.backend() {
             Backend::Memory(_) | Backend::Scripted(_) => Err(Invalid::NoNamespaces.into()),
-            Backend::Gated(_) => Ok(self.rebuild().build_shared(namespaces.scoped(&known.id))?),
+            Backend::Gated(_) => {
+                Ok(Self::of(Engine::over(self.engine().settings().clone(), namespaces.scoped(&known.id))?))
+            }
         }
     }
 }

@@ -13,32 +13,38 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::time::Instant;
+
 use super::{
-    acquire::{AcquireFuture, Started, ask_plainly},
-    lease::Lease,
-    recourse::{attempt, marked},
-    request::Request,
+    Request,
+    ask::ask,
+    attempt::{attempt, marked},
+    progress::Progress,
 };
 use crate::{
-    error::{Error, Invalid, QueueFull},
-    limiter::terms::{Recourse, Wait},
+    error::{Error, Invalid, QueueFull, Unavailable},
+    limiter::{
+        lease::Lease,
+        terms::{Recourse, Wait},
+    },
     store::Ticket,
     telemetry,
 };
 
 /// Asks the buckets, and returns the result at once if it needs no waiting.
-pub(super) fn start(mut request: Request, recourse: Arc<Recourse>, wait: Wait) -> Started {
+pub(super) fn start(mut request: Request, recourse: Arc<Recourse>, wait: Wait) -> Progress {
+    let begun = Instant::now();
     let ticket = request.waiters().enter(request.key(), wait.waiters);
     if ticket.is_ok() {
         request.set_patience(wait.most);
     }
-    let first = match ask_plainly(request.clone()) {
-        Started::Done(Ok(lease)) if lease.starts_at() <= request.now() => {
-            return Started::Done(Ok(marked(lease, &recourse)));
+    let first = match ask(request.clone()) {
+        Progress::Done(Ok(lease)) if lease.starts_at() <= request.now() => {
+            return Progress::Done(Ok(marked(lease, &recourse)));
         }
         first => first,
     };
-    Started::Waiting(AcquireFuture::boxed(Box::pin(wait_for(request, recourse, ticket, first))))
+    Progress::Boxed(Box::pin(wait_for(request, recourse, ticket, begun, first)))
 }
 
 /// Waits until the request may start. `ticket` is its place in the queue, or the number of requests that wait already.
@@ -46,25 +52,42 @@ async fn wait_for(
     request: Request,
     recourse: Arc<Recourse>,
     ticket: Result<Ticket, usize>,
-    first: Started,
+    begun: Instant,
+    first: Progress,
 ) -> Result<Lease, Error> {
-    let mut lease = match (attempt(&request, &recourse, Some(first)).await, &ticket) {
+    let mut lease = match (attempt(&request, &recourse, begun, first).await, &ticket) {
         (Err(Error::Denied(denied)), Err(waiters)) => return Err(QueueFull::new(*waiters, *denied).into()),
         (result, _) => result?,
     };
     let wait = lease.starts_at().saturating_sub(request.now());
     if let Some(millis) = u64::try_from(wait).ok().filter(|wait| *wait > 0) {
-        if request.is_in_memory() && tokio::runtime::Handle::try_current().is_err() {
-            return Err(Invalid::NoRuntime.into());
-        }
         let waited = telemetry::Waited::begin();
         let place = Place(Some(lease));
-        request.timer(Duration::from_millis(millis)).await;
+        sleep(&request, Duration::from_millis(millis)).await?;
         waited.end();
         lease = place.taken()?;
         lease.has_waited(wait);
     }
     Ok(lease)
+}
+
+/// Sleeps until the request may start.
+///
+/// Over a store, it does not depend on the caller's runtime, nor on a thread that drives the limiter's own one.
+async fn sleep(request: &Request, time: Duration) -> Result<(), Error> {
+    match request.timeout_in(time) {
+        Some(timeout) => {
+            let until = timeout.until();
+            timeout.await;
+            // It ends early if the limiter's runtime is shut down.
+            if Instant::now() < until { Err(Unavailable::RuntimeGone.into()) } else { Ok(()) }
+        }
+        None if tokio::runtime::Handle::try_current().is_err() => Err(Invalid::NoRuntime.into()),
+        None => {
+            tokio::time::sleep(time).await;
+            Ok(())
+        }
+    }
 }
 
 /// The lease of a request that waits. Dropping it means that the request was cancelled.

@@ -2,22 +2,22 @@
 
 use std::sync::Arc;
 
-use super::{
-    lease::Lease,
-    memory::Brought,
-    rate_limiter::{Backend, RateLimiter},
-    request::{Request, Source, Subject},
-    resolver::{Resolution, Resolving},
-};
+use super::{Request, Source, Subject, Terms};
 use crate::{
     error::{Error, Unavailable},
-    limiter::terms::Share,
-    model::{EntityId, ResolvedLimits},
+    limiter::{
+        charge::{Charged, charge},
+        lease::Lease,
+        memory::Brought,
+        resolver::Resolution,
+        terms::Share,
+    },
+    model::ResolvedLimits,
     telemetry,
 };
 
 /// Decides in memory, because the store failed with `error`.
-pub(super) fn acquire(request: &Request, share: Share, error: Unavailable) -> Result<Lease, Error> {
+pub(in crate::limiter) fn acquire(request: &Request, share: Share, error: Unavailable) -> Result<Lease, Error> {
     if !error.is_outage() {
         return Err(error.into());
     }
@@ -39,23 +39,27 @@ pub(super) fn acquire(request: &Request, share: Share, error: Unavailable) -> Re
     }
 }
 
-impl RateLimiter {
-    /// Returns the limits and the parent that were last known of an entity and the resource, or `None`.
-    pub(super) fn last_known(&self, entity: &EntityId, request: &Request) -> Option<Arc<Resolution>> {
-        match self.backend() {
-            Backend::Memory(_) => None,
-            // A script fails requests after their limits were looked up, so these are known.
-            Backend::Scripted(_) => match self.resolve(entity, request.key().resource) {
-                Resolving::Known(resolution) => Some(resolution),
-                Resolving::Soon(_) => None,
-            },
-            Backend::Gated(gates) => gates.resolver().last_known(entity, request.key().resource),
-        }
-    }
-
-    /// Returns the same entity and resource in the limiter's local buckets.
-    pub(super) fn local_subject(&self, request: &Request) -> Subject {
-        Subject::Memory(self.local().place(request.key().to_key()))
+impl Request {
+    /// Charges the local buckets of a limiter over a store, by the share of the limits that were last known. Returns
+    /// `None` in memory.
+    fn charge_locally(&self, share: Share) -> Option<Result<Lease, Error>> {
+        let Subject::Gated(gated) = &self.subject else { return None };
+        let (engine, resource) = (&gated.engine, self.key().resource);
+        let own = engine.last_known(&gated.key.entity, resource).map(|known| known.share(share));
+        let own = own.unwrap_or_else(Resolution::nothing);
+        let parent = self.parent_of(&own).and_then(|parent| {
+            let known = engine.last_known(parent, resource)?.share(share);
+            Some((parent.clone(), Arc::new(known)))
+        });
+        let terms = Terms { limits: self.terms.limits.share(share), ..self.terms.clone() };
+        let subject = Subject::Memory(engine.local().place(self.key().to_key()));
+        let charged = Self { subject, terms }.charges(&own, parent, true);
+        Some(match charged.map(|charges| charge(charges, self.deadline())) {
+            Ok(Charged::Done(result)) => result.map(|holdings| Lease::new(holdings, self.deadline())),
+            // A bucket in memory never waits.
+            Ok(Charged::Waiting(_)) => Err(Unavailable::Internal("a local bucket that waits").into()),
+            Err(error) => Err(error),
+        })
     }
 }
 

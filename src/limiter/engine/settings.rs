@@ -1,0 +1,69 @@
+//! The settings of a limiter.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::runtime::Handle;
+
+use crate::{
+    clock::Clock,
+    limiter::{breaker::Breaker, context, terms::Deadline},
+    model::plan::Peers,
+};
+
+/// All that a limiter is built from, beside its store.
+#[derive(Clone, Debug)]
+pub(in crate::limiter) struct Settings {
+    pub(in crate::limiter) clock: Option<Arc<dyn Clock>>,
+    /// `true` if the store's time corrects the clock.
+    pub(in crate::limiter) corrected: bool,
+    pub(in crate::limiter) runtime: Option<Handle>,
+    /// The number of buckets without pending writes, and of entities, that are cached.
+    pub(in crate::limiter) remembered: usize,
+    pub(in crate::limiter) gate: context::Settings,
+    /// The longest time that an acquire waits for the store.
+    pub(in crate::limiter) deadline: Deadline,
+    /// The name that the history records for changes of stored limits and entities.
+    pub(in crate::limiter) principal: Option<String>,
+    /// The time for which the history is kept.
+    pub(in crate::limiter) audit_retention: Duration,
+    pub(in crate::limiter) config_ttl: Duration,
+    pub(in crate::limiter) breaker: Option<Breaker>,
+    /// Says if Python clients spend from the same buckets. `None` if it was not set.
+    pub(in crate::limiter) mixed_fleet: Option<bool>,
+    pub(in crate::limiter) store_calls: usize,
+    /// The deadline of one call for stored limits and other records, if it was set.
+    pub(in crate::limiter) call_deadline: Option<Duration>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            clock: None,
+            corrected: true,
+            runtime: None,
+            remembered: 100_000,
+            gate: context::Settings {
+                flush_after: Duration::from_millis(100),
+                deny_from_memory: Duration::from_secs(1),
+                store_deadline: Duration::from_secs(1),
+                max_shards: 32,
+                peers: Peers::Unknown,
+            },
+            deadline: Duration::from_millis(250).into(),
+            principal: None,
+            audit_retention: Duration::from_secs(90 * 86_400),
+            config_ttl: Duration::from_secs(60),
+            breaker: Some(Breaker::new()),
+            mixed_fleet: None,
+            store_calls: 256,
+            call_deadline: None,
+        }
+    }
+}
+
+impl Settings {
+    /// Returns the deadline of one call for stored limits and other records.
+    pub(in crate::limiter) fn longest_call(&self) -> Duration {
+        self.call_deadline.unwrap_or(Duration::from_secs(10))
+    }
+}

@@ -1,0 +1,50 @@
+//! Asks the buckets of a request once.
+
+use std::{pin::Pin, task::Poll, time::Duration};
+
+use super::{Planned, Request, progress::Progress};
+use crate::{
+    error::Error,
+    limiter::{
+        charge::{Charged, Charges, charge},
+        lease::Lease,
+        terms::Deadline,
+    },
+};
+
+/// Asks once, without the options that change the result.
+pub(in crate::limiter) fn ask(request: Request) -> Progress {
+    let deadline = request.deadline();
+    match request.plan() {
+        Ok(Planned::Now(charges)) => begin(charges, deadline),
+        Ok(Planned::Later(request)) => Progress::Boxed(Box::pin(resolve(request))),
+        Err(error) => Progress::Done(Err(error)),
+    }
+}
+
+/// Looks up what is not cached yet, then charges, all within the deadline.
+async fn resolve(request: Request) -> Result<Lease, Error> {
+    let deadline = Duration::from(request.deadline());
+    let mut timeout = request.timeout();
+    let begun = tokio::time::Instant::now();
+    let missed = request.clone();
+    let mut resolving = std::pin::pin!(request.look_up(true));
+    let charges = std::future::poll_fn(|context| {
+        if let Poll::Ready(charges) = resolving.as_mut().poll(context) {
+            return Poll::Ready(charges);
+        }
+        match &mut timeout {
+            Some(timeout) => Pin::new(timeout).poll(context).map(|()| Err(missed.missed_deadline().into())),
+            None => Poll::Pending,
+        }
+    })
+    .await?;
+    begin(charges, deadline.saturating_sub(begun.elapsed()).into()).result().await
+}
+
+fn begin(charges: Charges, deadline: Deadline) -> Progress {
+    match charge(charges, deadline) {
+        Charged::Done(result) => Progress::Done(result.map(|holdings| Lease::new(holdings, deadline))),
+        Charged::Waiting(charging) => Progress::Charging(charging, deadline),
+    }
+}

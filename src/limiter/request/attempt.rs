@@ -1,0 +1,122 @@
+//! An attempt with the options of the request: local limits while the store is down, limits that only observe.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{Request, ask::ask, local_limits, progress::Progress};
+use crate::{
+    error::{Error, Unavailable},
+    limiter::{
+        lease::Lease,
+        terms::{Recourse, Shadow},
+    },
+    model::{Denied, LimitStatus},
+    telemetry,
+};
+
+/// Asks once: the store, or this process if the store is down. If only observing limits deny the request, it asks again
+/// without them, within the same deadline. `first` is the first question, which began at `begun`.
+pub(super) async fn attempt(
+    request: &Request,
+    recourse: &Arc<Recourse>,
+    begun: Instant,
+    first: Progress,
+) -> Result<Lease, Error> {
+    match locally_if_down(request, recourse, first).await {
+        Ok(lease) => Ok(marked(lease, recourse)),
+        Err(error) if matches!(recourse.shadow, Shadow::Limits(_)) => {
+            without_shadow(request, recourse, begun, error).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Waits for an answer. If the store is down, this process decides by its share of the limits, if it has one.
+async fn locally_if_down(request: &Request, recourse: &Recourse, asked: Progress) -> Result<Lease, Error> {
+    match (asked.result().await, recourse.local) {
+        (Err(Error::Unavailable(error)), Some(share)) => local_limits::acquire(request, share, error),
+        (asked, _) => asked,
+    }
+}
+
+/// Asks again without the limits that only observe, if no other limit denies the request.
+async fn without_shadow(
+    request: &Request,
+    recourse: &Arc<Recourse>,
+    begun: Instant,
+    error: Error,
+) -> Result<Lease, Error> {
+    let covers = |status: &LimitStatus| recourse.shadow.covers(status.limit.name());
+    // A limit denies a request that waits only if its wait is longer than that of the request.
+    let denies = |status: &LimitStatus| status.retry_after.is_none_or(|after| after > request.longest_wait());
+    let limits = match error {
+        Error::Denied(denied)
+            if denied.violated().any(|status| !covers(status) && denies(status)) || !denied.violated().any(covers) =>
+        {
+            return Err(enforced(*denied, recourse).into());
+        }
+        Error::Denied(denied) => denied.limits,
+        // No write was planned for the request, so no state was seen: look at the limits now.
+        Error::ExceedsCapacity(error) if recourse.shadow.covers(&error.limit) => {
+            within(request, begun, request.clone().glance()).await?
+        }
+        error => return Err(error),
+    };
+    let mut rest = request.clone();
+    for status in limits.iter().filter(|status| covers(status)) {
+        rest.leave_alone(status.limit.name().clone());
+    }
+    rest.set_deadline(left(request, begun).into());
+    let lease = match locally_if_down(&rest, recourse, ask(rest.clone())).await {
+        Ok(lease) => lease,
+        Err(Error::Denied(denied)) => return Err(enforced(*denied, recourse).into()),
+        Err(error) => return Err(error),
+    };
+    let short: Vec<_> = limits.into_iter().filter(|status| covers(status) && status.exceeded()).collect();
+    telemetry::shadow_denial(lease.resource(), &short);
+    let mut lease = marked(lease, recourse);
+    lease.observe(short, true);
+    Ok(lease)
+}
+
+/// Returns the denial with the observing limits shown as not denying.
+fn enforced(mut denied: Denied, recourse: &Recourse) -> Denied {
+    for status in &mut denied.limits {
+        if recourse.shadow.covers(status.limit.name()) {
+            status.requested = 0;
+            status.retry_after = Some(Duration::ZERO);
+        }
+    }
+    denied
+}
+
+/// Lets the lease know which of its limits only observe.
+pub(super) fn marked(mut lease: Lease, recourse: &Arc<Recourse>) -> Lease {
+    if !recourse.shadow.is_none() {
+        lease.has_shadow(recourse.clone());
+    }
+    lease
+}
+
+/// Returns the time that is left until the deadline of a request that began at `begun`.
+fn left(request: &Request, begun: Instant) -> Duration {
+    Duration::from(request.deadline()).saturating_sub(begun.elapsed())
+}
+
+/// Waits for `work` until the deadline of the request.
+async fn within<T>(
+    request: &Request,
+    begun: Instant,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let Some(mut timeout) = request.timeout_in(left(request, begun)) else { return work.await };
+    let mut work = std::pin::pin!(work);
+    std::future::poll_fn(|context| {
+        if let std::task::Poll::Ready(result) = work.as_mut().poll(context) {
+            return std::task::Poll::Ready(result);
+        }
+        std::pin::Pin::new(&mut timeout).poll(context).map(|()| Err(Unavailable::Deadline.into()))
+    })
+    .await
+}

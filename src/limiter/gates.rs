@@ -19,7 +19,7 @@ use self::{
     place::{KeepBusy, Key, Place},
     rounds::Rounds,
 };
-use super::{context::Context, gate::Gate, resolver::Resolver};
+use super::{gate::Context, gate::Gate, resolver::Resolver};
 use crate::model::BucketKey;
 
 /// Finds and caches gates. Evicting a gate loses no decision: the gate only had an image of its bucket, and the next

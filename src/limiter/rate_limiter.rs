@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use super::{
     acquire::Acquire,
     bucket_handle::BucketHandle,
-    context::Context,
+    gate::Context,
     query::{Query, QueryWait},
     request::{Request, Source, Subject},
 };

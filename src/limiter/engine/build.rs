@@ -14,9 +14,9 @@ use crate::{
     limiter::{
         background::Background,
         breaker::Switch,
-        context::{Context, RoundTrip, WriteIds},
-        forgiveness::Forgiveness,
+        gate::Forgiveness,
         gate::Kinds,
+        gate::{Context, RoundTrip, WriteIds},
         gates::Gates,
         memory::Memory,
         places::Places,

@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     clock::Clock,
-    limiter::{breaker::Breaker, context, terms::Deadline},
+    limiter::{breaker::Breaker, gate, terms::Deadline},
     model::plan::Peers,
 };
 
@@ -19,7 +19,7 @@ pub(in crate::limiter) struct Settings {
     pub(in crate::limiter) runtime: Option<Handle>,
     /// The number of buckets without pending writes, and of entities, that are cached.
     pub(in crate::limiter) remembered: usize,
-    pub(in crate::limiter) gate: context::Settings,
+    pub(in crate::limiter) gate: gate::Settings,
     /// The longest time that an acquire waits for the store.
     pub(in crate::limiter) deadline: Deadline,
     /// The name that the history records for changes of stored limits and entities.
@@ -42,7 +42,7 @@ impl Default for Settings {
             corrected: true,
             runtime: None,
             remembered: 100_000,
-            gate: context::Settings {
+            gate: gate::Settings {
                 flush_after: Duration::from_millis(100),
                 deny_from_memory: Duration::from_secs(1),
                 store_deadline: Duration::from_secs(1),

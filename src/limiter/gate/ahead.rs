@@ -4,14 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 
-use super::{
-    Gate,
-    rest::Locked,
-    state::{GateState, Waiter},
-};
 use crate::{
     limiter::{
-        gate::pool::Pool,
+        gate::{
+            gate::Gate,
+            pool::Pool,
+            slot::Locked,
+            state::{GateState, Waiter},
+        },
         terms::{Amounts, Decision, Mode, Prefetch},
     },
     model::{Limit, Limits, Resource, plan},

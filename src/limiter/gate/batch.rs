@@ -4,14 +4,17 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{
-    room::{Room, fits},
-    settling::Confirmation,
-    state::{GateState, Waiter},
-};
 use crate::{
     error::Unavailable,
-    limiter::{gate::GateDecision, terms::Decision},
+    limiter::{
+        gate::{
+            confirmation::Confirmation,
+            grant::GateDecision,
+            room::{Room, fits},
+            state::{GateState, Waiter},
+        },
+        terms::Decision,
+    },
     model::{
         Limits, Lineage,
         plan::{self, Changes, Others, Wanted},

@@ -9,10 +9,12 @@ use std::{
 use smallvec::{SmallVec, smallvec};
 use tokio::{sync::oneshot, time::Instant};
 
-use super::Gate;
 use crate::{
     error::Unavailable,
-    limiter::terms::{Amounts, Decision},
+    limiter::{
+        gate::gate::Gate,
+        terms::{Amounts, Decision},
+    },
     model::Limits,
     telemetry,
 };

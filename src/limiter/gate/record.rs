@@ -6,33 +6,13 @@ mod tests;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::state::{GateState, Seen};
-use crate::model::{BucketState, Level, LimitState};
-
-/// The part that buckets have in common: a bucket without its numbers.
-type Kind = Arc<BucketState>;
-
-/// The number of kinds that are kept to be shared.
-const KINDS: usize = 16;
-
-/// The kinds of the gates that came to rest last.
-#[derive(Debug, Default)]
-pub(in crate::limiter) struct Kinds(Mutex<Vec<Kind>>);
-
-impl Kinds {
-    fn shared(&self, like: BucketState) -> Kind {
-        let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kind) = kinds.iter().find(|kind| ***kind == like) {
-            return kind.clone();
-        }
-        if kinds.len() == KINDS {
-            kinds.remove(0);
-        }
-        let kind = Arc::new(like);
-        kinds.push(kind.clone());
-        kind
-    }
-}
+use crate::{
+    limiter::gate::{
+        kinds::{Kind, Kinds},
+        state::{GateState, Seen},
+    },
+    model::{BucketState, Level, LimitState},
+};
 
 /// The numbers of a bucket. Times are epoch ms unless they say otherwise, amounts millitokens.
 #[derive(Debug)]

@@ -2,10 +2,12 @@
 
 use smallvec::SmallVec;
 
-use super::state::Wish;
-use crate::model::{
-    BucketState, Limit, Limits, Parameters,
-    plan::{self, Changes},
+use crate::{
+    limiter::gate::wish::Wish,
+    model::{
+        BucketState, Limit, Limits, Parameters,
+        plan::{self, Changes},
+    },
 };
 
 /// Returns `true` if the bucket can grant all of `wish`, as far as is known.

@@ -4,11 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 
-use super::{Gate, rest::Locked};
 use crate::{
     error::SettleError,
     limiter::{
         background::{Background, Unwritten},
+        gate::{
+            confirmation::{Confirmation, confirm},
+            gate::Gate,
+            slot::Locked,
+        },
         terms::{Amounts, Settlement},
     },
     model::Limits,
@@ -116,26 +120,5 @@ impl Drop for Due {
             state.flush_due = false;
             self.gate.abandon(state);
         }
-    }
-}
-
-/// Confirms a settlement to the one that waits for it.
-#[derive(Debug)]
-pub(super) struct Confirmation {
-    confirm: oneshot::Sender<Result<(), SettleError>>,
-    _counted: (PendingSettlement, Unwritten),
-}
-
-impl Confirmation {
-    fn new(confirm: oneshot::Sender<Result<(), SettleError>>, background: &Background) -> Self {
-        Self { confirm, _counted: (PendingSettlement::new(), background.unwritten()) }
-    }
-}
-
-/// Sends the result to all that wait for a settlement.
-pub(super) fn confirm(confirmations: Vec<Confirmation>, result: &Result<(), SettleError>) {
-    for Confirmation { confirm, .. } in confirmations {
-        // The settlement may have been dropped.
-        let _ = confirm.send(result.clone());
     }
 }

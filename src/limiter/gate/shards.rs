@@ -5,13 +5,13 @@ use std::sync::{
     atomic::{AtomicI64, AtomicU32, Ordering},
 };
 
-use super::{
-    Gate,
-    state::{GateState, Seen, Waiter},
-};
 use crate::{
     error::Unavailable,
     limiter::{
+        gate::{
+            gate::{Gate, Shards},
+            state::{GateState, Seen, Waiter},
+        },
         places::InFlight,
         terms::{Amounts, Mode},
     },
@@ -56,53 +56,6 @@ pub(in crate::limiter) async fn transact(writes: &[Planned]) -> Result<bool, Sto
     let done = matches!(result, Ok(true));
     writes.iter().for_each(|write| write.gate.transacted(write, done));
     result
-}
-
-/// The links from a gate to the other shards of its bucket.
-#[derive(Debug)]
-pub(super) struct Shards {
-    /// The number of shards, as far as any gate of the bucket has seen. All these gates share it.
-    count: Arc<AtomicU32>,
-    /// The gate of the first shard. Empty in the gate of the first shard itself.
-    first: Weak<Gate>,
-    /// The gates of the other shards. Empty in all gates but that of the first shard.
-    others: Mutex<Vec<Arc<Gate>>>,
-    /// The shard that granted last.
-    preferred: AtomicU32,
-    /// When all shards were last looked at, epoch ms.
-    explored_at: AtomicI64,
-}
-
-impl Shards {
-    /// Creates the links for the gate of a first shard.
-    pub(super) fn first() -> Self {
-        Self::new(Arc::new(AtomicU32::new(1)), Weak::new())
-    }
-
-    fn new(count: Arc<AtomicU32>, first: Weak<Gate>) -> Self {
-        // A random shard is preferred, so that processes begin at different shards.
-        Self {
-            count,
-            first,
-            others: Mutex::default(),
-            preferred: AtomicU32::new(fastrand::u32(..)),
-            explored_at: AtomicI64::new(i64::MIN),
-        }
-    }
-
-    /// Notes that the bucket has at least `count` shards.
-    pub(super) fn learn(&self, count: u32) {
-        self.count.fetch_max(count.min(Split::MOST_SHARDS), Ordering::AcqRel);
-    }
-
-    /// Notes that the bucket has exactly `count` shards.
-    pub(super) fn set(&self, count: u32) {
-        self.count.store(count.min(Split::MOST_SHARDS), Ordering::Release);
-    }
-
-    pub(super) fn are_idle(&self) -> bool {
-        self.others.lock().unwrap_or_else(PoisonError::into_inner).iter().all(|gate| gate.is_idle())
-    }
 }
 
 impl Gate {

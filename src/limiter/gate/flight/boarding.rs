@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use super::{
-    super::{
-        Gate,
-        batch::Batch,
-        state::{GateState, Seen},
-    },
     answer,
     landing::{drop_pending, fail},
     order::{Order, Write},
 };
 use crate::{
     error::Unavailable,
-    limiter::terms::Decision,
+    limiter::{
+        gate::{
+            batch::Batch,
+            gate::Gate,
+            state::{GateState, Seen},
+        },
+        terms::Decision,
+    },
     model::{
         BucketKey,
         plan::{self, Others},

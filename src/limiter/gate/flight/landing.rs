@@ -5,20 +5,21 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    super::{
-        Gate, LEAST_WAIT,
-        batch::{Batch, spend},
-        room::Room,
-        settling::confirm,
-        state::Waiter,
-    },
+    super::batch::spend,
     answer,
     order::{Order, Write},
 };
 use crate::{
     error::{SettleError, Unavailable},
     limiter::{
-        gate::{GateDecision, GateGrant},
+        gate::{
+            batch::Batch,
+            confirmation::confirm,
+            gate::{Gate, LEAST_WAIT},
+            grant::{GateDecision, GateGrant},
+            room::Room,
+            state::Waiter,
+        },
         terms::{Amounts, Decision},
     },
     model::{

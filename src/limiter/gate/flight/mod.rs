@@ -6,6 +6,7 @@
 //!
 //! [`boarding`] takes a batch and plans its write, [`order`] sends the write, [`landing`] handles the result.
 
+mod answer;
 mod boarding;
 mod landing;
 mod order;
@@ -15,18 +16,15 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use self::{
+    answer::answer,
     boarding::{Boarding, begin, board},
     landing::{fail, land, refuse},
     order::execute,
 };
-use super::{
-    Gate,
-    growth::grow,
-    state::{Seen, Waiter},
-};
+use super::growth::grow;
 use crate::{
     error::Unavailable,
-    limiter::gate::GateDecision,
+    limiter::gate::{gate::Gate, state::Seen},
     store::{Outcome, StoreErrorKind},
     telemetry::{self, Retry},
 };
@@ -244,11 +242,4 @@ fn reject_overdue(gate: &Gate) {
     let back = Instant::now() + gate.context.round_trip.mean() / 2;
     let late = gate.lock().overdue(back, Unavailable::Deadline);
     answer(late);
-}
-
-/// Sends verdicts. It must not be called under the lock: if nobody takes a grant, it goes back to the gate.
-fn answer(verdicts: Vec<(Waiter, GateDecision)>) {
-    for (waiter, verdict) in verdicts {
-        let _ = waiter.reply.send(verdict);
-    }
 }

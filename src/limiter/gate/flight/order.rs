@@ -1,7 +1,7 @@
 //! Sends a write, and finds out how it ended.
 
-use super::super::{Gate, batch::Batch};
 use crate::{
+    limiter::gate::{batch::Batch, gate::Gate},
     model::{BucketState, Create, Guard, Update, WriteId},
     store::{Outcome, StoreError, StoreErrorKind},
     telemetry::{self, Answer, Retry, StoreCall},

@@ -25,7 +25,7 @@ const SLOTS: usize = 1024;
 
 /// Counts the cancelled charges that were given back.
 #[derive(Debug)]
-pub(super) struct Forgiveness {
+pub(in crate::limiter) struct Forgiveness {
     /// The time at which a slot is empty again: epoch ms. Each charge that is given back moves it further into the
     /// future.
     forgotten_at: Box<[AtomicI64]>,
@@ -40,7 +40,12 @@ impl Default for Forgiveness {
 
 impl Forgiveness {
     /// Returns `true` if a charge of the bucket may be given back at `now`, and counts it.
-    pub(super) fn forgive(&self, KeyParts { entity, resource, .. }: KeyParts<'_>, limits: &Limits, now: i64) -> bool {
+    pub(in crate::limiter) fn forgive(
+        &self,
+        KeyParts { entity, resource, .. }: KeyParts<'_>,
+        limits: &Limits,
+        now: i64,
+    ) -> bool {
         let fill = limits.iter().map(|limit| limit.time_to_fill().as_millis()).max().unwrap_or(0);
         let fill = i64::try_from(fill).unwrap_or(i64::MAX / 2).clamp(MOST, i64::MAX / 2);
         let hash = self.hash.hash_one((entity.as_str(), resource.as_str()));

@@ -13,13 +13,14 @@ use std::{
 
 use tokio::sync::Mutex;
 
-use super::{
-    background::Background, breaker::Switch, forgiveness::Forgiveness, gate::Kinds, places::Places, resolver::Resolver,
-};
+use super::forgiveness::Forgiveness;
 use crate::{
     clock::{Clock, StoreTime},
     error::Unavailable,
-    limiter::terms::Counters,
+    limiter::{
+        background::Background, breaker::Switch, gate::kinds::Kinds, places::Places, resolver::Resolver,
+        terms::Counters,
+    },
     model::{Now, WriteId, plan::Peers},
     store::{Store, StoreError, StoreErrorKind},
     telemetry::Refusals,
@@ -30,53 +31,53 @@ const LEAST_SILENCE: i64 = 400;
 
 /// The state that all gates of a limiter share.
 #[derive(Debug)]
-pub(super) struct Context {
-    pub(super) store: Arc<dyn Store>,
-    pub(super) resolver: Arc<Resolver>,
-    pub(super) clock: Arc<dyn Clock>,
+pub(in crate::limiter) struct Context {
+    pub(in crate::limiter) store: Arc<dyn Store>,
+    pub(in crate::limiter) resolver: Arc<Resolver>,
+    pub(in crate::limiter) clock: Arc<dyn Clock>,
     /// The store's time, if it corrects the clock.
-    pub(super) time: Option<Arc<StoreTime>>,
-    pub(super) background: Background,
-    pub(super) settings: Settings,
-    pub(super) write_ids: WriteIds,
-    pub(super) prefetched: Counters,
-    pub(super) kinds: Kinds,
-    pub(super) breaker: Arc<Switch>,
-    pub(super) refusals: Arc<Refusals>,
-    pub(super) round_trip: RoundTrip,
-    pub(super) places: Places,
+    pub(in crate::limiter) time: Option<Arc<StoreTime>>,
+    pub(in crate::limiter) background: Background,
+    pub(in crate::limiter) settings: Settings,
+    pub(in crate::limiter) write_ids: WriteIds,
+    pub(in crate::limiter) prefetched: Counters,
+    pub(in crate::limiter) kinds: Kinds,
+    pub(in crate::limiter) breaker: Arc<Switch>,
+    pub(in crate::limiter) refusals: Arc<Refusals>,
+    pub(in crate::limiter) round_trip: RoundTrip,
+    pub(in crate::limiter) places: Places,
     /// Limits how many cancelled charges are given back.
-    pub(super) forgiveness: Forgiveness,
+    pub(in crate::limiter) forgiveness: Forgiveness,
     /// The number of times that the table or a bucket was missing although it should exist. The table may have been
     /// deleted and created anew.
-    pub(super) suspicions: AtomicU64,
+    pub(in crate::limiter) suspicions: AtomicU64,
     /// The number of these that a check has found to be unfounded.
-    pub(super) cleared: AtomicU64,
+    pub(in crate::limiter) cleared: AtomicU64,
     /// The last check of the table. Locked during a check, so that only one runs at a time.
-    pub(super) look: Mutex<TableLook>,
+    pub(in crate::limiter) look: Mutex<TableLook>,
     /// The number of writes in a row that the store has not answered. Counted only during shutdown.
-    pub(super) unanswered: AtomicUsize,
+    pub(in crate::limiter) unanswered: AtomicUsize,
 }
 
 impl Context {
     /// Returns the time, and how far it may be off.
-    pub(super) fn now(&self) -> Now {
+    pub(in crate::limiter) fn now(&self) -> Now {
         Now { at: self.clock.now(), error: self.clock.error() }
     }
 
     /// Returns `true` if it is not known yet how far the clock is off.
-    pub(super) fn is_timeless(&self) -> bool {
+    pub(in crate::limiter) fn is_timeless(&self) -> bool {
         self.time.as_ref().is_some_and(|time| !time.is_known())
     }
 
     /// Records that the table or a bucket is missing although it should exist.
-    pub(super) fn suspect(&self) {
+    pub(in crate::limiter) fn suspect(&self) {
         self.suspicions.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Checks that the table is still the one that was opened, if there is reason to doubt it. Costs one round trip
     /// then.
-    pub(super) async fn check_table(&self) -> Result<(), Unavailable> {
+    pub(in crate::limiter) async fn check_table(&self) -> Result<(), Unavailable> {
         if self.resolver.found_no_table() {
             self.suspect();
         }
@@ -115,7 +116,7 @@ impl Context {
     }
 
     /// Records if the store has answered a write. Only counted during shutdown.
-    pub(super) fn flew(&self, answered: bool) {
+    pub(in crate::limiter) fn flew(&self, answered: bool) {
         if !self.background.is_closed() {
             return;
         }
@@ -128,13 +129,13 @@ impl Context {
 
     /// Returns `true` during shutdown if the store did not answer as many writes in a row as may be in flight at once.
     /// The writes that are left would time out too, one after the other.
-    pub(super) fn gives_up(&self) -> bool {
+    pub(in crate::limiter) fn gives_up(&self) -> bool {
         self.background.is_closed() && self.unanswered.load(Ordering::Relaxed) >= self.places.all()
     }
 
     /// Records that a deadline of a request has passed. If the store was silent meanwhile, the breaker counts it as a
     /// failure.
-    pub(super) fn missed_deadline(&self) {
+    pub(in crate::limiter) fn missed_deadline(&self) {
         if self.places.any_in_flight() {
             let patience = self.round_trip.millis().saturating_mul(4).max(LEAST_SILENCE);
             self.breaker.missed(self.clock.now(), patience);
@@ -142,7 +143,10 @@ impl Context {
     }
 
     /// Runs a store call, and fails it if it does not end within the store deadline.
-    pub(super) async fn in_time<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    pub(in crate::limiter) async fn in_time<T>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
         let mut call = pin!(call);
         let mut late = self.background.deadline(self.settings.store_deadline);
         poll_fn(|context| match (call.as_mut().poll(context), Pin::new(&mut late)) {
@@ -157,7 +161,7 @@ impl Context {
 
 /// The outcome of a check if the table is still the same.
 #[derive(Debug, Default)]
-pub(super) enum TableLook {
+pub(in crate::limiter) enum TableLook {
     /// It is the one that was opened.
     #[default]
     Fine,
@@ -168,26 +172,26 @@ pub(super) enum TableLook {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Settings {
+pub(in crate::limiter) struct Settings {
     /// The time that a settled difference waits for another write of its bucket, which writes it too.
-    pub(super) flush_after: Duration,
+    pub(in crate::limiter) flush_after: Duration,
     /// The time for which a bucket counts as short after the store has shown it to be, without asking again.
-    pub(super) deny_from_memory: Duration,
+    pub(in crate::limiter) deny_from_memory: Duration,
     /// The deadline of one store call.
-    pub(super) store_deadline: Duration,
+    pub(in crate::limiter) store_deadline: Duration,
     /// The largest number of shards that a bucket may be split into.
-    pub(super) max_shards: u32,
+    pub(in crate::limiter) max_shards: u32,
     /// Says if Python clients spend from the same buckets.
-    pub(super) peers: Peers,
+    pub(in crate::limiter) peers: Peers,
 }
 
 /// The mean round trip of the last bucket writes. All gates share it, because they write to one store.
 #[derive(Debug, Default)]
-pub(super) struct RoundTrip(AtomicU32);
+pub(in crate::limiter) struct RoundTrip(AtomicU32);
 
 impl RoundTrip {
     /// Records the round trip of a write that was answered.
-    pub(super) fn took(&self, time: Duration) {
+    pub(in crate::limiter) fn took(&self, time: Duration) {
         let micros = u32::try_from(time.as_micros()).unwrap_or(u32::MAX).max(1);
         let before = self.0.load(Ordering::Relaxed);
         let mean = if before == 0 { micros } else { before - before / 8 + micros / 8 };
@@ -196,26 +200,26 @@ impl RoundTrip {
     }
 
     /// Returns the mean; zero before the first answer.
-    pub(super) fn mean(&self) -> Duration {
+    pub(in crate::limiter) fn mean(&self) -> Duration {
         Duration::from_micros(self.0.load(Ordering::Relaxed).into())
     }
 
     /// Returns the mean in ms, rounded up.
-    pub(super) fn millis(&self) -> i64 {
+    pub(in crate::limiter) fn millis(&self) -> i64 {
         i64::from(self.0.load(Ordering::Relaxed).div_ceil(1000))
     }
 }
 
 /// Generates the ids of writes: counts on from a random number.
 #[derive(Debug)]
-pub(super) struct WriteIds(AtomicU64);
+pub(in crate::limiter) struct WriteIds(AtomicU64);
 
 impl WriteIds {
-    pub(super) fn new() -> Self {
+    pub(in crate::limiter) fn new() -> Self {
         Self(AtomicU64::new(fastrand::u64(..)))
     }
 
-    pub(super) fn next(&self) -> WriteId {
+    pub(in crate::limiter) fn next(&self) -> WriteId {
         WriteId::from_number(self.0.fetch_add(1, Ordering::Relaxed))
     }
 }

@@ -1,0 +1,163 @@
+//! Asks a gate: decides from what it knows, or queues the request for the next write.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::oneshot, time::Instant};
+
+use super::flight::{self, Airborne};
+use crate::{
+    error::Unavailable,
+    limiter::{
+        gate::{
+            gate::{Gate, LEAST_WAIT},
+            grant::{GateAnswer, GateGrant, PendingDecision},
+            slot::Locked,
+            state::Waiter,
+            wish::Wish,
+        },
+        terms::{Amounts, Deadline, Decision, Mode, Refusal},
+    },
+    model::{LimitStatus, Limits, plan},
+};
+
+impl Gate {
+    /// Returns why the bucket grants nothing, if a fresh image shows that.
+    pub(in crate::limiter) fn known_refusal(&self) -> Option<Refusal> {
+        let now = self.context.clock.now();
+        let mut state = self.lock();
+        let refusal = state.refuse_from_memory(now, self.context.settings.deny_from_memory)?;
+        state.denied_at = now;
+        Some(refusal)
+    }
+
+    /// Returns the statuses of the limits if a fresh image shows that `amounts` do not fit, and the request cannot be
+    /// served from tokens that were taken ahead.
+    pub(in crate::limiter) fn known_denial(
+        self: &Arc<Self>,
+        limits: &Limits,
+        mode: &Mode,
+        amounts: &[i64],
+    ) -> Option<Vec<LimitStatus>> {
+        let (now, trusted_for) = (self.context.clock.now(), self.context.settings.deny_from_memory);
+        let mut state = self.lock();
+        if mode.prefetch.is_some() && state.holds_ahead(limits, amounts, now) {
+            return None;
+        }
+        let denial = state.deny_from_memory(Wish::new(limits, mode, amounts), now, trusted_for)?;
+        state.denied_at = now;
+        self.write_debt(state);
+        Some(denial)
+    }
+
+    /// Returns `true` if `amounts` do not fit by the last image, however old that is, and were not taken ahead either.
+    pub(in crate::limiter) fn seems_short(&self, limits: &Limits, mode: &Mode, amounts: &[i64]) -> bool {
+        let now = self.context.clock.now();
+        self.peek(now, |state| {
+            let held = mode.prefetch.is_some() && state.holds_ahead(limits, amounts, now);
+            !held && state.denial(Wish::new(limits, mode, amounts), &state.pending, now).is_some()
+        })
+    }
+
+    /// Writes at once the tokens that settled leases take, if there are any.
+    pub(in crate::limiter) fn write_debts(self: &Arc<Self>) {
+        self.write_debt(self.lock());
+    }
+
+    /// Writes the debt of settled leases at once, if there is one. The wait of a denied request counts from that write.
+    fn write_debt(self: &Arc<Self>, mut state: Locked<'_>) {
+        if state.pending.takes() {
+            state.flush_now = true;
+            self.take_off(state);
+        }
+    }
+
+    /// Returns the statuses of the limits for `amounts`, as far as they are known.
+    pub(in crate::limiter) fn glance(&self, limits: &Limits, amounts: &[i64]) -> Vec<LimitStatus> {
+        let now = self.context.clock.now();
+        self.peek(now, |state| plan::statuses(state.seen.live(now), limits, amounts, &state.pending, now))
+    }
+
+    /// Asks for `amounts`. Returns a receiver for the verdict, which the caller awaits for at most `deadline`, or as an
+    /// `Err` the answer that is known at once. If the receiver is dropped, a grant is given back.
+    pub(in crate::limiter) fn acquire(
+        self: &Arc<Self>,
+        limits: &Limits,
+        mode: &Mode,
+        amounts: &Amounts,
+        deadline: Deadline,
+    ) -> GateAnswer {
+        if self.context.background.is_closed() {
+            return GateAnswer::Now(Decision::Unavailable(Unavailable::ShutDown));
+        }
+        let now = self.context.clock.now();
+        let trusted_for = self.context.settings.deny_from_memory;
+        let mut state = self.lock();
+        if let Some(refusal) = state.refuse_from_memory(now, trusted_for) {
+            state.denied_at = now;
+            return GateAnswer::Now(Decision::Refused(refusal));
+        }
+        if let Some(prefetch) = mode.prefetch {
+            state = match self.serve_ahead(state, limits, mode, amounts, prefetch, now) {
+                Err(state) => state,
+                Ok(left) => {
+                    let grant = GateGrant::new(self.clone(), limits.clone(), amounts.clone(), left);
+                    return GateAnswer::Now(Decision::Granted(grant));
+                }
+            };
+        }
+        if let Some(statuses) = state.deny_from_memory(Wish::new(limits, mode, amounts), now, trusted_for) {
+            state.denied_at = now;
+            self.write_debt(state);
+            return GateAnswer::Now(Decision::Denied(statuses));
+        }
+        let came = Instant::now();
+        let until = came.checked_add(deadline.into());
+        if let Some(wait) = state.pace.throttled_for(came)
+            && wait + self.context.round_trip.mean() > Duration::from(deadline)
+        {
+            let retry_after = wait.max(LEAST_WAIT);
+            return GateAnswer::Now(Decision::Unavailable(Unavailable::Throttled { retry_after }));
+        }
+        if !self.context.breaker.admits(|| self.context.clock.now()) {
+            return GateAnswer::Now(Decision::Unavailable(Unavailable::BreakerOpen));
+        }
+        let (reply, decision) = oneshot::channel();
+        state.asked(limits, amounts);
+        state.queue.push_back(Waiter::new(limits, mode, amounts.clone(), until, reply));
+        if let Some(prefetch) = mode.prefetch {
+            self.take_ahead(state, mode, amounts, prefetch, now);
+            state = self.lock();
+        }
+        self.take_off(state);
+        GateAnswer::Pending(PendingDecision::new(decision))
+    }
+
+    /// Returns the statuses of `limits` after a fresh read. One round trip, no write unit.
+    pub(in crate::limiter) async fn statuses(
+        self: &Arc<Self>,
+        limits: &Limits,
+        amounts: &[i64],
+    ) -> Result<Vec<LimitStatus>, Unavailable> {
+        // In the limiter's own runtime: the caller may be in another runtime, or in none.
+        let (reply, answer) = oneshot::channel();
+        let gate = self.clone();
+        self.context.background.spawn(async move {
+            let _place = gate.place().await;
+            if !reply.is_closed() {
+                let _ = reply.send(gate.read().await);
+            }
+        });
+        let bucket = answer.await.map_err(|_| Unavailable::RuntimeGone)?.map_err(Unavailable::Store)?;
+        self.learn(bucket.as_ref());
+        let now = self.context.clock.now();
+        Ok(self.peek(now, |state| plan::statuses(bucket.as_ref(), limits, amounts, &state.pending, now)))
+    }
+
+    /// Starts the write loop unless it runs already.
+    pub(super) fn take_off(self: &Arc<Self>, mut state: Locked<'_>) {
+        if !std::mem::replace(&mut state.flying, true) {
+            drop(state);
+            self.context.background.spawn(flight::fly(Airborne::new(self.clone())));
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The parts that many buckets have in common, stored once.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::model::BucketState;
+
+/// The part that buckets have in common: a bucket without its numbers.
+pub(super) type Kind = Arc<BucketState>;
+
+/// The number of kinds that are kept to be shared.
+const KINDS: usize = 16;
+
+/// The kinds of the gates that came to rest last.
+#[derive(Debug, Default)]
+pub(in crate::limiter) struct Kinds(Mutex<Vec<Kind>>);
+
+impl Kinds {
+    pub(super) fn shared(&self, like: BucketState) -> Kind {
+        let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kind) = kinds.iter().find(|kind| ***kind == like) {
+            return kind.clone();
+        }
+        if kinds.len() == KINDS {
+            kinds.remove(0);
+        }
+        let kind = Arc::new(like);
+        kinds.push(kind.clone());
+        kind
+    }
+}

@@ -1,0 +1,126 @@
+//! Puts a gate that nobody uses to rest, and wakes it again.
+//!
+//! An awake gate has the whole [`GateState`]. A gate at rest has a [`Record`] instead; gates at rest share what their
+//! buckets have in common: names, parameters, the parent. Locking the state wakes a gate, and the end of its write loop
+//! puts it to rest again. If nobody holds a gate at rest, the gate itself is dropped and can be made again from its
+//! record.
+
+use std::{
+    ops::{Deref, DerefMut},
+    sync::{Arc, LazyLock, MutexGuard, PoisonError},
+};
+
+use tokio::time::Instant;
+
+use super::pressure;
+use crate::{
+    limiter::gate::{kinds::Kinds, record::Record, state::GateState},
+    telemetry::LiveGate,
+};
+
+/// How long a gate stays awake after it has denied a request from memory, ms. Otherwise every request of a flood of
+/// denials would wake the gate again.
+const DENIES: i64 = 1000;
+
+/// The state of a gate, awake or at rest.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    /// `None` until the gate comes to rest for the first time.
+    pub(super) record: Option<Box<Record>>,
+    pub(super) awake: Option<Box<GateState>>,
+    /// `true` if somebody has locked the state since [`Gate::try_rest`] was last called.
+    pub(super) used: bool,
+}
+
+/// The record of a gate that was dropped while it was at rest.
+#[derive(Debug)]
+pub(in crate::limiter) struct Resting {
+    pub(super) record: Option<Box<Record>>,
+    pub(super) counted: LiveGate,
+}
+
+impl Slot {
+    pub(super) fn resting(record: Option<Box<Record>>) -> Self {
+        Self { record, ..Self::default() }
+    }
+
+    /// Returns `true` if nothing is under way. This is always so for a gate at rest.
+    pub(super) fn is_idle(&self) -> bool {
+        self.awake.as_ref().is_none_or(|state| state.is_idle())
+    }
+
+    fn wake(&mut self) -> &mut GateState {
+        let Self { record, awake, .. } = self;
+        awake.get_or_insert_with(|| Box::new(record.as_ref().map_or_else(GateState::default, |record| record.wake())))
+    }
+
+    /// Puts the gate to rest if nothing is under way and the record keeps everything that the gate knows.
+    pub(super) fn settle(&mut self, kinds: &Kinds, now: i64) {
+        let Some(state) = self.awake.take_if(|state| state.may_rest(now)) else { return };
+        self.record = Some(Box::new(Record::of(*state, self.record.as_deref(), kinds)));
+    }
+}
+
+impl GateState {
+    /// Returns `true` if nothing is under way.
+    fn is_idle(&self) -> bool {
+        let empty = self.ahead_of.as_ref().is_none_or(|pool| pool.is_drained() && !pool.filling);
+        empty && !self.flying && self.queue.is_empty() && self.pending.is_empty()
+    }
+
+    fn may_rest(&self, now: i64) -> bool {
+        let quiet = self.confirmations.is_empty() && !self.flush_due && !self.doubtful && self.failures == 0;
+        let alone = self.pace.is_over(Instant::now()) && !self.others.are_there(now) && self.takes_refused == 0;
+        let plain = self.ahead_of.is_none() && alone && !self.pressed.is_recent(now) && !self.ahead;
+        let denies = now.saturating_sub(self.denied_at) < DENIES;
+        quiet && plain && !denies && self.is_idle() && now.saturating_sub(self.split_at) >= pressure::PAUSE
+    }
+}
+
+/// The locked state of a gate. Locking wakes the gate.
+pub(super) struct Locked<'a>(MutexGuard<'a, Slot>);
+
+impl<'a> Locked<'a> {
+    pub(super) fn new(mut slot: MutexGuard<'a, Slot>) -> Self {
+        slot.wake();
+        slot.used = true;
+        Self(slot)
+    }
+
+    /// Puts the gate to rest if it may rest. A later change through this guard wakes it again.
+    pub(super) fn settle(&mut self, kinds: &Kinds, now: i64) {
+        self.0.settle(kinds, now);
+    }
+}
+
+/// Reads the state of a gate. If the gate was at rest, it rests again afterwards.
+pub(super) fn peek<T>(
+    mut slot: MutexGuard<'_, Slot>,
+    kinds: &Kinds,
+    now: i64,
+    look: impl FnOnce(&GateState) -> T,
+) -> T {
+    let asleep = slot.awake.is_none();
+    let seen = look(slot.wake());
+    if asleep {
+        slot.settle(kinds, now);
+    }
+    seen
+}
+
+impl Deref for Locked<'_> {
+    type Target = GateState;
+
+    fn deref(&self) -> &GateState {
+        /// An empty state. It is read only if the gate has come to rest under this lock.
+        static NOTHING: LazyLock<GateState> = LazyLock::new(GateState::default);
+
+        self.0.awake.as_deref().unwrap_or_else(|| &NOTHING)
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut GateState {
+        self.0.wake()
+    }
+}

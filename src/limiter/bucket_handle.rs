@@ -4,12 +4,14 @@ use std::{fmt, sync::Arc};
 
 use super::{
     acquire::Acquire,
-    memory::{Brought, Pinned},
     request::{Request, Source, Subject},
 };
 use crate::{
     error::Error,
-    limiter::terms::Deadline,
+    limiter::{
+        bucket::{Brought, Pinned},
+        terms::Deadline,
+    },
     model::{EntityId, KeyParts, Limits, Resource},
 };
 

@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::runtime::Handle;
 
-use super::{breaker::Breaker, engine::Settings, rate_limiter::RateLimiter, scripted::Script};
+use super::{breaker::Breaker, engine::Settings, rate_limiter::RateLimiter};
 use crate::{
     clock::Clock,
     error::Invalid,
-    limiter::engine::Engine,
+    limiter::{bucket::Script, engine::Engine},
     model::plan::Peers,
     store::{MemoryStore, Store},
 };

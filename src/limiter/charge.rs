@@ -10,18 +10,17 @@ use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::{
-    bucket::{Acquiring, Asked, Bucket, Given},
-    lease::{Grant, Holding, Holdings},
-    together,
+    gate::transaction,
+    lease::{Holding, Holdings},
 };
 use crate::{
-    error::{Disabled, Error, Invalid, Unavailable},
+    error::{Disabled, Error, ExceedsCapacity, Invalid, Unavailable},
     limiter::{
-        sharded::Ask,
+        bucket::{Acquiring, Asked, Bucket, Given, Grant},
+        gate::{Ask, transaction::Part},
         terms::{Amounts, Deadline, Decision, Mode, Refusal},
-        together::Part,
     },
-    model::{Denied, KeyParts, LimitStatus, Owner},
+    model::{Denied, KeyParts, LimitStatus, Owner, to_milli},
 };
 
 /// A charge of one bucket.
@@ -31,6 +30,54 @@ pub(super) struct Charge {
     pub(super) owner: Owner,
     pub(super) mode: Mode,
     pub(super) amounts: Amounts,
+}
+
+impl Charge {
+    /// Returns a charge of `tokens` more of the limit `name` for a lease, and of nothing of the other limits. The limits
+    /// belong to `owner`, and are the entity's own if `own` is `true`.
+    pub(super) fn more(
+        bucket: &Bucket,
+        owner: Owner,
+        own: bool,
+        name: &str,
+        tokens: u64,
+    ) -> Result<Self, ExceedsCapacity> {
+        let limits = bucket.limits();
+        let KeyParts { entity, resource, .. } = bucket.key();
+        let mut amounts: Amounts = limits.iter().map(|_| 0).collect();
+        if let Some(index) = limits.index(name) {
+            let limit = &limits[index];
+            if tokens > limit.capacity() {
+                return Err(ExceedsCapacity {
+                    entity: entity.clone(),
+                    resource: resource.clone(),
+                    owner,
+                    limit: limit.name().clone(),
+                    requested: tokens,
+                    capacity: limit.capacity(),
+                });
+            }
+            amounts[index] = to_milli(tokens);
+        }
+        // By now the bucket may have other limits than those that granted the lease. This charge does not change them.
+        let mode = Mode {
+            known_at: i64::MIN,
+            own,
+            lineage: None,
+            prefetch: None,
+            together: false,
+            is_top_up: true,
+            patience: None,
+        };
+        Ok(Self { bucket: bucket.clone(), owner, mode, amounts })
+    }
+
+    /// Returns a charge of `tokens` more for what a lease holds of a bucket.
+    pub(super) fn more_of(holding: &Holding, name: &str, tokens: u64) -> Result<Self, ExceedsCapacity> {
+        let mut charge = Self::more(holding.grant().bucket(), holding.owner(), holding.own(), name, tokens)?;
+        charge.mode.together = holding.is_together();
+        Ok(charge)
+    }
 }
 
 /// The charges of a request.
@@ -86,6 +133,9 @@ pub(super) fn charge(charges: Charges, deadline: Deadline) -> Charged {
 /// The error of a grant whose tokens were taken before. It cannot happen.
 const WITHOUT_CHARGE: Unavailable = Unavailable::Internal("a grant without a charge");
 
+/// The error of a transaction of a bucket that is not in a store. It cannot happen.
+const WITHOUT_GATE: Unavailable = Unavailable::Internal("a transaction without a gate");
+
 /// Returns the grant of the tokens that a bucket has given.
 #[inline]
 fn grant(bucket: Bucket, given: Given) -> Option<Grant> {
@@ -110,14 +160,14 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
     if charges[0].mode.together
         && let [Some(own), Some(parent)] = charges.each_ref().map(|charge| part(charge, deadline))
     {
-        let answers = match together::start(own, parent) {
+        let answers = match transaction::start(own, parent) {
             Ok(answers) => answers,
             Err(error) => return Charged::Done(Err(error.into())),
         };
         let asked = charges.into_iter().zip(answers).map(|(charge, answer)| {
-            let answer = match Acquiring::together(&charge.bucket, answer, deadline) {
-                Some(acquiring) => Answer::Coming(Box::new(acquiring)),
-                None => Answer::Decided(Decision::Unavailable(Unavailable::Internal("a transaction without a gate"))),
+            let answer = match &charge.bucket {
+                Bucket::Gated { gate, .. } => Answer::Coming(Box::new(Acquiring::together(gate, answer, deadline))),
+                _ => Answer::Decided(Decision::Unavailable(WITHOUT_GATE)),
             };
             (charge, answer)
         });
@@ -276,10 +326,10 @@ impl Future for Charging {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             for (charge, answer) in &mut self.asked {
-                if let Answer::Coming(acquiring) = answer
-                    && let Poll::Ready(decision) =
-                        acquiring.poll(&charge.bucket, &charge.mode, &charge.amounts, context)
-                {
+                let (Answer::Coming(acquiring), Bucket::Gated { gate, limits }) = (&mut *answer, &charge.bucket) else {
+                    continue;
+                };
+                if let Poll::Ready(decision) = acquiring.poll(gate, limits, &charge.mode, &charge.amounts, context) {
                     *answer = Answer::decided(&charge.bucket, decision.map(Given::Gate));
                 }
             }

@@ -1,9 +1,9 @@
 //! The gates of a limiter: a bounded cache with one gate for each bucket in use.
 //!
-//! If nobody uses or holds a gate, the cache keeps only a record of it in its [`place`]. The next request for the
+//! If nobody uses or holds a gate, the cache keeps only a record of it in its [`entry`]. The next request for the
 //! bucket makes the gate again from that record. [`rounds`] decides which gates come to rest.
 
-mod place;
+mod entry;
 mod rounds;
 #[cfg(test)]
 mod tests;
@@ -16,17 +16,17 @@ use std::{
 use quick_cache::{UnitWeighter, sync::Cache};
 
 use self::{
-    place::{KeepBusy, Key, Place},
+    entry::{GateEntry, KeepBusy, Key},
     rounds::Rounds,
 };
-use super::{gate::Context, gate::Gate, resolver::Resolver};
-use crate::model::BucketKey;
+use super::{gate::Context, resolver::Resolver};
+use crate::{limiter::gate::Gate, model::BucketKey};
 
 /// Finds and caches gates. Evicting a gate loses no decision: the gate only had an image of its bucket, and the next
 /// write returns a new image. A gate that has something to write is not evicted.
 #[derive(Debug)]
 pub(super) struct Gates {
-    cache: Cache<Key, Place, UnitWeighter, RandomState, KeepBusy>,
+    cache: Cache<Key, GateEntry, UnitWeighter, RandomState, KeepBusy>,
     context: Arc<Context>,
     /// Locked by every thread that creates a gate, wakes one or puts one to rest, so that a bucket never has two gates.
     /// Lock order: this lock, then the cache's own locks, then the lock of a gate.
@@ -49,7 +49,7 @@ impl Gates {
     #[inline]
     pub(super) fn get(&self, key: BucketKey) -> Arc<Gate> {
         match self.cache.get(&key) {
-            Some(Place::Awake(gate)) => gate,
+            Some(GateEntry::Awake(gate)) => gate,
             _ => self.wake(key),
         }
     }
@@ -59,18 +59,18 @@ impl Gates {
     fn wake(&self, key: BucketKey) -> Arc<Gate> {
         let mut rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
         let known = self.cache.peek(&key);
-        if let Some(Place::Awake(gate)) = known {
+        if let Some(GateEntry::Awake(gate)) = known {
             // Another thread was faster.
             return gate;
         }
         let own = rounds.key(&key);
         let key = own.to_bucket_key();
         let gate = match known.and_then(|_| self.take(own.clone())) {
-            Some(Place::Resting(resting)) => Gate::wake(key, self.context.clone(), resting),
+            Some(GateEntry::Resting(resting)) => Gate::wake(key, self.context.clone(), resting),
             _ => Gate::new(key, self.context.clone()),
         };
         let gate = Arc::new(gate);
-        self.put(own.clone(), Place::Awake(gate.clone()));
+        self.put(own.clone(), GateEntry::Awake(gate.clone()));
         rounds.join(own, &gate);
         let now = self.context.clock.now();
         rounds.go(|key, gate| self.rest(key, gate, now));
@@ -86,12 +86,12 @@ impl Gates {
         }
         let place = self.take(key.clone())?;
         let (place, again) = match place {
-            Place::Awake(own) if Arc::ptr_eq(&own, &gate) => {
+            GateEntry::Awake(own) if Arc::ptr_eq(&own, &gate) => {
                 drop(gate);
                 match own.into_resting() {
-                    Ok(resting) => (Place::Resting(resting), None),
+                    Ok(resting) => (GateEntry::Resting(resting), None),
                     // Somebody got a reference before the gate was taken out of the cache.
-                    Err(own) => (Place::Awake(own.clone()), Some(own)),
+                    Err(own) => (GateEntry::Awake(own.clone()), Some(own)),
                 }
             }
             // The cache has evicted the gate, and has another entry for the bucket by now.
@@ -103,13 +103,13 @@ impl Gates {
 
     /// Takes the entry of a bucket out of its place, and marks the place as taken until something is put there. A
     /// thread that asks for the same bucket meanwhile waits for the lock of [`rounds`](Self::rounds).
-    fn take(&self, key: Key) -> Option<Place> {
+    fn take(&self, key: Key) -> Option<GateEntry> {
         let mut before = None;
-        self.cache.replace_with_lifecycle(key, Place::Taken, true, &mut before).ok()?;
+        self.cache.replace_with_lifecycle(key, GateEntry::Taken, true, &mut before).ok()?;
         before
     }
 
-    fn put(&self, key: Key, place: Place) {
+    fn put(&self, key: Key, place: GateEntry) {
         // A soft replacement, as in `take`: the cache does not count it as a use of the entry.
         if let Err((key, place)) = self.cache.replace(key, place, true) {
             self.cache.insert(key, place);

@@ -7,21 +7,19 @@ use std::sync::{
 
 use tokio::{runtime::Handle, sync::Mutex};
 
-use super::{Backend, Engine, Settings};
+use super::Settings;
 use crate::{
     clock::{Clock, CorrectedClock, SystemClock},
     error::Invalid,
     limiter::{
         background::Background,
         breaker::Switch,
-        gate::Forgiveness,
-        gate::Kinds,
-        gate::{Context, RoundTrip, WriteIds},
+        bucket::{Memory, Script, Scripted},
+        engine::{Backend, Engine},
+        gate::{Context, Forgiveness, Kinds, RoundTrip, WriteIds},
         gates::Gates,
-        memory::Memory,
         places::Places,
         resolver::Resolver,
-        scripted::{Script, Scripted},
         terms::Counters,
         watched::Watched,
     },

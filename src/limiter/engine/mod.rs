@@ -10,17 +10,19 @@ use std::{
 };
 
 use super::{
-    bucket::Bucket,
-    gate::Gate,
+    bucket::resolve,
     gates::Gates,
-    memory::{Brought, Memory, resolve},
-    resolver::{CacheStats, Resolution, Resolving, nothing},
-    scripted::Scripted,
-    terms::Deadline,
+    resolver::{CacheStats, nothing},
     waits::Timeout,
 };
 use crate::{
     clock::Clock,
+    limiter::{
+        bucket::{Bucket, Memory, MemoryBucket, Scripted},
+        gate::Gate,
+        resolver::{Resolution, Resolving},
+        terms::Deadline,
+    },
     model::{BucketKey, ConfigScope, EntityId, Limits, Resource, StoredOnUnavailable},
     store::{MemoryStore, Store, Waiters},
 };
@@ -102,9 +104,9 @@ impl Engine {
     /// Returns a bucket.
     pub(super) fn bucket(&self, key: BucketKey, limits: Limits) -> Bucket {
         match &self.backend {
-            Backend::Memory(memory) => Bucket::Memory { place: memory.place(key), limits: Brought::These(limits) },
+            Backend::Memory(memory) => Bucket::Memory(MemoryBucket::new(memory.place(key), limits)),
             Backend::Gated(gates) => Bucket::Gated { gate: gates.get(key), limits },
-            Backend::Scripted(scripted) => scripted.bucket(key, limits),
+            Backend::Scripted(scripted) => Bucket::Scripted(Box::new(scripted.bucket(key, limits))),
         }
     }
 

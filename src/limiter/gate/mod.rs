@@ -14,6 +14,7 @@
 
 mod acquire;
 mod ahead;
+mod ask;
 mod batch;
 mod confirmation;
 mod context;
@@ -31,19 +32,22 @@ mod pressure;
 mod record;
 mod rest;
 mod room;
+pub(super) mod router;
 mod settling;
+mod shard_reads;
 mod shards;
 mod slot;
 mod state;
+pub(super) mod transaction;
 mod wish;
 
 pub(super) use self::{
+    ask::Ask,
     context::{Context, RoundTrip, Settings, WriteIds},
     forgiveness::Forgiveness,
     gate::Gate,
     grant::{GateAnswer, GateCharge, GateDecision, GateGrant, PendingDecision},
     kinds::Kinds,
-    shards::{Image, Planned, transact},
     slot::Resting,
     wish::Wish,
 };

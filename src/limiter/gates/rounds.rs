@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use super::place::{Key, Kin};
+use super::entry::{Key, Kin};
 use crate::{limiter::gate::Gate, model::BucketKey};
 
 /// The number of gates that may stay awake. The memory that they take is not worth saving.

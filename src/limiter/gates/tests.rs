@@ -41,7 +41,7 @@ fn key(number: usize) -> BucketKey {
 
 /// Returns the number of awake gates, and the number of all gates.
 fn awake(gates: &Gates) -> (usize, usize) {
-    let awake = gates.cache.iter().filter(|(_, place)| matches!(place, Place::Awake(_)));
+    let awake = gates.cache.iter().filter(|(_, place)| matches!(place, GateEntry::Awake(_)));
     (awake.count(), gates.cache.len())
 }
 
@@ -73,7 +73,7 @@ fn those_that_are_used_stay_awake_in_a_flood() {
         gates.get(key(MANY + number));
         gates.get(key(number % 100)).known_refusal();
     }
-    assert!((0..100).all(|number| matches!(gates.cache.peek(&key(number)), Some(Place::Awake(_)))));
+    assert!((0..100).all(|number| matches!(gates.cache.peek(&key(number)), Some(GateEntry::Awake(_)))));
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn those_that_deny_stay_awake() {
     flood(gates);
     flood(gates);
     flood(gates);
-    assert!((0..MANY).all(|number| matches!(gates.cache.peek(&key(number)), Some(Place::Taken))));
+    assert!((0..MANY).all(|number| matches!(gates.cache.peek(&key(number)), Some(GateEntry::Taken))));
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn what_somebody_holds_is_not_made_anew() {
     runtime.block_on(limiter.shutdown());
     flood(gates);
     flood(gates);
-    let rests = |number| matches!(gates.cache.peek(&key(number)), Some(Place::Taken));
+    let rests = |number| matches!(gates.cache.peek(&key(number)), Some(GateEntry::Taken));
     assert!(rests(1) && rests(2) && rests(3));
 }
 

@@ -2,14 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{
-    grant::Grant,
-    holding::{Holding, Holdings},
-};
+use super::holding::{Holding, Holdings};
 use crate::{
     limiter::{
-        bucket::Bucket,
-        memory::{Brought, Pinned, Place},
+        bucket::{Brought, Bucket, Grant, MemoryBucket, Pinned, Place},
         terms::{Deadline, LimitShare, Marked, Settlement, left_now, status_now},
     },
     model::{KeyParts, LimitStatus, Limits, Owner},
@@ -162,9 +158,11 @@ impl Alone {
     pub(in crate::limiter) fn into_bucket(self, limits: Option<Limits>) -> Bucket {
         let limits = limits.map_or(Brought::Known, Brought::These);
         match (self, &limits) {
-            (Self::Entry(entry), _) => Bucket::Memory { place: Place::Entry(entry), limits },
-            (Self::Pinned(pinned), Brought::Known) => Bucket::Pinned(pinned),
-            (Self::Pinned(pinned), Brought::These(_)) => Bucket::Memory { place: pinned.place(), limits },
+            (Self::Entry(entry), _) => Bucket::Memory(MemoryBucket::Placed { place: Place::Entry(entry), limits }),
+            (Self::Pinned(pinned), Brought::Known) => Bucket::Memory(MemoryBucket::Pinned(pinned)),
+            (Self::Pinned(pinned), Brought::These(_)) => {
+                Bucket::Memory(MemoryBucket::Placed { place: pinned.place(), limits })
+            }
         }
     }
 

@@ -1,12 +1,10 @@
 //! The grants of a lease, bucket by bucket.
 
-use super::grant::Grant;
 use crate::{
     error::ExceedsCapacity,
     limiter::{
-        bucket::Bucket,
-        charge::Charge,
-        terms::{Amounts, LimitShare, Mode, Settlement},
+        bucket::Grant,
+        terms::{LimitShare, Settlement},
     },
     model::{KeyParts, Limit, LimitStatus, MILLI, Owner, to_milli},
 };
@@ -102,49 +100,16 @@ impl Holding {
         self.grant.shares_mut()
     }
 
-    /// Returns a further charge of `tokens` of the limit `name`, and of nothing for the other limits.
-    pub(in crate::limiter) fn charge(&self, name: &str, tokens: u64) -> Result<Charge, ExceedsCapacity> {
-        let mut charge = Self::charge_of(self.grant.bucket(), self.owner, self.own, name, tokens)?;
-        charge.mode.together = self.together;
-        Ok(charge)
+    pub(in crate::limiter) fn owner(&self) -> Owner {
+        self.owner
     }
 
-    /// Returns the charge that [`charge`](Self::charge) makes, for any bucket.
-    pub(in crate::limiter) fn charge_of(
-        bucket: &Bucket,
-        owner: Owner,
-        own: bool,
-        name: &str,
-        tokens: u64,
-    ) -> Result<Charge, ExceedsCapacity> {
-        let limits = bucket.limits();
-        let KeyParts { entity, resource, .. } = bucket.key();
-        let mut amounts: Amounts = limits.iter().map(|_| 0).collect();
-        if let Some(index) = limits.index(name) {
-            let limit = &limits[index];
-            if tokens > limit.capacity() {
-                return Err(ExceedsCapacity {
-                    entity: entity.clone(),
-                    resource: resource.clone(),
-                    owner,
-                    limit: limit.name().clone(),
-                    requested: tokens,
-                    capacity: limit.capacity(),
-                });
-            }
-            amounts[index] = to_milli(tokens);
-        }
-        // By now the bucket may have other limits than those that granted the lease. This charge does not change them.
-        let mode = Mode {
-            known_at: i64::MIN,
-            own,
-            lineage: None,
-            prefetch: None,
-            together: false,
-            is_top_up: true,
-            patience: None,
-        };
-        Ok(Charge { bucket: bucket.clone(), owner, mode, amounts })
+    pub(in crate::limiter) fn own(&self) -> bool {
+        self.own
+    }
+
+    pub(in crate::limiter) fn is_together(&self) -> bool {
+        self.together
     }
 
     pub(in crate::limiter) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {

@@ -2,7 +2,6 @@
 
 mod aside;
 mod few;
-mod grant;
 mod holding;
 mod single;
 
@@ -12,7 +11,7 @@ use crate::{
     error::{Error, Invalid},
     limiter::{
         bucket::Bucket,
-        charge::{Charged, Charges, charge},
+        charge::{Charge, Charged, Charges, charge},
         engine::{Backend, Engine},
         terms::{Deadline, LimitShare, Recourse, Settlement},
     },
@@ -22,7 +21,6 @@ use crate::{
 
 use aside::Aside;
 pub(super) use few::{Alone, Few};
-pub(super) use grant::Grant;
 pub(super) use holding::{Holding, Holdings, MOST_USED};
 
 pub(crate) use single::Single;
@@ -79,8 +77,7 @@ impl Lease {
             Held::Any(any) => Some(any.holdings.own.grant().bucket().clone()),
         };
         match (engine.backend(), bucket) {
-            (Backend::Memory(memory), Some(Bucket::Memory { place, .. })) => Arc::ptr_eq(place.home(), &memory.home),
-            (Backend::Memory(memory), Some(Bucket::Pinned(pinned))) => Arc::ptr_eq(&pinned.home, &memory.home),
+            (Backend::Memory(memory), Some(Bucket::Memory(bucket))) => Arc::ptr_eq(bucket.home(), &memory.home),
             (Backend::Gated(gates), Some(Bucket::Gated { gate, .. })) => gates.are_those_of(&gate),
             (Backend::Scripted(_), Some(Bucket::Scripted(_))) => true,
             _ => false,
@@ -399,14 +396,14 @@ impl Lease {
         match &self.held {
             Held::Few(few) => {
                 let bucket = few.bucket().ok_or(Invalid::LeaseClosed)?;
-                let own = Holding::charge_of(&bucket, Owner::Entity, false, name, tokens)?;
+                let own = Charge::more(&bucket, Owner::Entity, false, name, tokens)?;
                 Ok(Charges { own, parent: None })
             }
             Held::Any(any) => {
                 let parent = any.holdings.parent.as_deref();
                 Ok(Charges {
-                    own: any.holdings.own.charge(name, tokens)?,
-                    parent: parent.map(|parent| parent.charge(name, tokens)).transpose()?.map(Box::new),
+                    own: Charge::more_of(&any.holdings.own, name, tokens)?,
+                    parent: parent.map(|parent| Charge::more_of(parent, name, tokens)).transpose()?.map(Box::new),
                 })
             }
         }

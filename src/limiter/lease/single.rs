@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{
-    Lease,
-    few::{Alone, Few},
-};
+use super::few::{Alone, Few};
 use crate::{
     error::Error,
     limiter::{
         engine::{Backend, Engine},
-        request::ALONE,
-        request::refused,
+        lease::Lease,
+        request::{ALONE, refused},
         terms::{Deadline, LimitShare},
     },
     model::{Limit, Limits, Resource},

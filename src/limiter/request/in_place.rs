@@ -1,14 +1,15 @@
 //! Decisions that are made at once, because the bucket is in memory and nothing is stored.
 
 use super::{
-    super::{
-        lease::{Alone, Few, Grant, Holding, Holdings, Lease},
-        memory::{Brought, Place},
-    },
+    super::lease::{Alone, Few, Holding, Holdings},
     Request, Source, Subject, asked,
 };
 use crate::{
-    limiter::terms::{LimitShare, Shares},
+    limiter::{
+        bucket::{Brought, Grant, Place},
+        lease::Lease,
+        terms::{LimitShare, Shares},
+    },
     model::{Cost, Denied, Limit, LimitName, Limits, MILLI, Owner, to_milli},
 };
 

@@ -6,9 +6,9 @@ use super::{Request, Source, Subject, Terms};
 use crate::{
     error::{Error, Unavailable},
     limiter::{
+        bucket::Brought,
         charge::{Charged, charge},
         lease::Lease,
-        memory::Brought,
         resolver::Resolution,
         terms::Share,
     },

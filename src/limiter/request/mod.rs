@@ -14,15 +14,12 @@ mod waiting;
 
 use std::{sync::Arc, time::Duration};
 
-use super::{
-    bucket::Bucket,
-    charge::{Charge, Charges},
-    memory::Brought,
-    waits::Timeout,
-};
+use super::waits::Timeout;
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Invalid, Unavailable},
     limiter::{
+        bucket::{Brought, Bucket, MemoryBucket},
+        charge::{Charge, Charges},
         resolver::{NOTHING, Resolution, Resolving, nothing},
         terms::{Amounts, Deadline, Mode, Patience, Prefetch, Recourse, Shadow},
     },
@@ -342,7 +339,7 @@ impl Request {
         let (bucket, mode) = match (subject, limits) {
             (Subject::Pinned(pinned), Source::Stored) => {
                 let mode = mode(false, own, &pinned.limits);
-                (Bucket::Pinned(pinned), mode)
+                (Bucket::Memory(MemoryBucket::Pinned(pinned)), mode)
             }
             (subject, limits) => {
                 let (limits, owned) = limits.resolved(own)?;

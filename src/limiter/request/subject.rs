@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use super::super::{
-    bucket::Bucket,
-    gate::Gate,
-    memory::{Brought, Pinned, Place, resolve},
-};
+use crate::limiter::bucket::resolve;
 use crate::{
     error::{Error, Unavailable},
     limiter::{
+        bucket::{Brought, Bucket, Memory, MemoryBucket, Pinned, Place},
         engine::{Backend, Engine},
+        gate::Gate,
         resolver::Resolving,
         terms::Prefetch,
     },
@@ -131,7 +129,7 @@ impl Subject {
             Self::Pinned(pinned) => pinned.place().beside(key)?,
             Self::Gated(gated) => return Ok(gated.engine.bucket(key, limits)),
         };
-        Ok(Bucket::Memory { place, limits: Brought::These(limits) })
+        Ok(Bucket::Memory(MemoryBucket::new(place, limits)))
     }
 
     /// Returns the limits that `brought` stands for.
@@ -158,8 +156,8 @@ impl Subject {
     /// Returns the bucket, with its limits.
     pub(super) fn into_bucket(self, limits: Brought) -> Bucket {
         match self {
-            Self::Memory(place) => Bucket::Memory { place, limits },
-            Self::Pinned(pinned) => Bucket::Memory { place: pinned.place(), limits },
+            Self::Memory(place) => Bucket::Memory(MemoryBucket::Placed { place, limits }),
+            Self::Pinned(pinned) => Bucket::Memory(MemoryBucket::Placed { place: pinned.place(), limits }),
             Self::Gated(gated) => {
                 let limits = match limits {
                     Brought::These(limits) => limits,

@@ -6,14 +6,17 @@ use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
-use super::{
-    gate::{Gate, Image, Planned, transact},
-    sharded::{Ask, Looks, seen, statuses},
-};
+use super::shard_reads::statuses;
 use crate::{
     error::Unavailable,
     limiter::{
-        gate::{GateDecision, GateGrant},
+        gate::{
+            ask::Ask,
+            gate::Gate,
+            grant::{GateDecision, GateGrant},
+            shard_reads::{Looks, seen},
+            shards::{Image, Planned, transact},
+        },
         terms::{Amounts, Decision, Mode, Refusal},
     },
     model::{
@@ -26,11 +29,14 @@ use crate::{
 const MOST_TRIES: u32 = 12;
 
 /// A request for tokens of a bucket, with the gate of its first shard.
-pub(super) type Part = (Arc<Gate>, Ask);
+pub(in crate::limiter) type Part = (Arc<Gate>, Ask);
 
 /// Asks for both charges in one transaction. Returns a receiver for each verdict, or the reason why the store may not
 /// be asked.
-pub(super) fn start(child: Part, parent: Part) -> Result<[oneshot::Receiver<GateDecision>; 2], Unavailable> {
+pub(in crate::limiter) fn start(
+    child: Part,
+    parent: Part,
+) -> Result<[oneshot::Receiver<GateDecision>; 2], Unavailable> {
     let first = child.0.clone();
     first.admits()?;
     for (first, Ask { limits, amounts, .. }) in [&child, &parent] {
@@ -53,7 +59,10 @@ pub(super) fn start(child: Part, parent: Part) -> Result<[oneshot::Receiver<Gate
 
 /// Charges all of `parts` in one transaction, or none of them, and returns a verdict for each. Nothing is sent any more
 /// after one of the receivers of `replies` is gone.
-pub(super) async fn charge(parts: &[Part], replies: &mut [oneshot::Sender<GateDecision>]) -> Vec<GateDecision> {
+pub(in crate::limiter) async fn charge(
+    parts: &[Part],
+    replies: &mut [oneshot::Sender<GateDecision>],
+) -> Vec<GateDecision> {
     let unavailable = |error: Unavailable| parts.iter().map(|_| Decision::Unavailable(error.clone())).collect();
     let (mut pending, mut carries) = (true, true);
     for attempt in 0..MOST_TRIES {

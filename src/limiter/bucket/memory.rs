@@ -10,14 +10,14 @@ use crate::{
 };
 
 #[derive(Debug)]
-pub(super) struct Memory {
-    pub(super) store: MemoryStore,
-    pub(super) home: Arc<Home>,
+pub(in crate::limiter) struct Memory {
+    pub(in crate::limiter) store: MemoryStore,
+    pub(in crate::limiter) home: Arc<Home>,
 }
 
 /// The place of a bucket in memory.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+pub(in crate::limiter) enum Place {
     /// The bucket exists, and was made by this limiter.
     Entry(Arc<Entry>),
     /// The bucket exists, but another limiter made it, with a clock of its own.
@@ -28,7 +28,7 @@ pub(super) enum Place {
 
 /// The limits that a request uses.
 #[derive(Clone, Debug)]
-pub(super) enum Brought {
+pub(in crate::limiter) enum Brought {
     /// The limits that the bucket was made with.
     Known,
     These(Limits),
@@ -36,14 +36,14 @@ pub(super) enum Brought {
 
 /// A bucket that a handle has found, with the limits that the handle sets.
 #[derive(Debug)]
-pub(super) struct Pinned {
-    pub(super) entry: Arc<Entry>,
-    pub(super) home: Arc<Home>,
-    pub(super) limits: Limits,
+pub(in crate::limiter) struct Pinned {
+    pub(in crate::limiter) entry: Arc<Entry>,
+    pub(in crate::limiter) home: Arc<Home>,
+    pub(in crate::limiter) limits: Limits,
 }
 
 impl Memory {
-    pub(super) fn place(self: &Arc<Self>, key: BucketKey) -> Place {
+    pub(in crate::limiter) fn place(self: &Arc<Self>, key: BucketKey) -> Place {
         match self.store.find(key.entity.as_str(), key.resource.as_str()) {
             Some(entry) => self.found(entry),
             None => self.new_place(key),
@@ -52,7 +52,7 @@ impl Memory {
 
     /// Returns the place of a bucket that was found.
     #[inline]
-    pub(super) fn found(&self, entry: Arc<Entry>) -> Place {
+    pub(in crate::limiter) fn found(&self, entry: Arc<Entry>) -> Place {
         match Arc::ptr_eq(entry.home(), &self.home) {
             true => Place::Entry(entry),
             false => Place::Elsewhere(Box::new((entry, self.home.clone()))),
@@ -60,13 +60,13 @@ impl Memory {
     }
 
     #[cold]
-    pub(super) fn new_place(self: &Arc<Self>, key: BucketKey) -> Place {
+    pub(in crate::limiter) fn new_place(self: &Arc<Self>, key: BucketKey) -> Place {
         Place::New(Box::new((key, self.clone())))
     }
 }
 
 /// Returns the stored limits and the parent of an entity for a resource.
-pub(super) fn resolve(home: &Home, entity: &EntityId, resource: &Resource) -> Resolving {
+pub(in crate::limiter) fn resolve(home: &Home, entity: &EntityId, resource: &Resource) -> Resolving {
     if !home.has_records() {
         return nothing();
     }
@@ -76,7 +76,7 @@ pub(super) fn resolve(home: &Home, entity: &EntityId, resource: &Resource) -> Re
 }
 
 impl Place {
-    pub(super) fn key(&self) -> KeyParts<'_> {
+    pub(in crate::limiter) fn key(&self) -> KeyParts<'_> {
         match self {
             Self::Entry(entry) => entry.key(),
             Self::Elsewhere(found) => found.0.key(),
@@ -85,7 +85,7 @@ impl Place {
     }
 
     #[inline]
-    pub(super) fn home(&self) -> &Arc<Home> {
+    pub(in crate::limiter) fn home(&self) -> &Arc<Home> {
         match self {
             Self::Entry(entry) => entry.home(),
             Self::Elsewhere(found) => &found.1,
@@ -95,7 +95,7 @@ impl Place {
 
     /// Returns the entry if there is one.
     #[inline]
-    pub(super) fn entry(&self) -> Option<&Arc<Entry>> {
+    pub(in crate::limiter) fn entry(&self) -> Option<&Arc<Entry>> {
         match self {
             Self::Entry(entry) => Some(entry),
             Self::Elsewhere(found) => Some(&found.0),
@@ -105,7 +105,7 @@ impl Place {
 
     /// Returns the limits that `brought` stands for.
     #[inline]
-    pub(super) fn limits<'a>(&'a self, brought: &'a Brought) -> &'a Limits {
+    pub(in crate::limiter) fn limits<'a>(&'a self, brought: &'a Brought) -> &'a Limits {
         match (brought, self.entry()) {
             (Brought::These(limits), _) => limits,
             (Brought::Known, Some(entry)) => entry.limits(),
@@ -114,7 +114,7 @@ impl Place {
     }
 
     /// Returns the entry. If there is none, it is made with `limits`, and only then this costs anything.
-    pub(super) fn claim(&mut self, limits: &Brought, now: i64) -> Result<&Arc<Entry>, Unavailable> {
+    pub(in crate::limiter) fn claim(&mut self, limits: &Brought, now: i64) -> Result<&Arc<Entry>, Unavailable> {
         if let Self::New(new) = self {
             let limits = match limits {
                 Brought::These(limits) => limits,
@@ -128,7 +128,7 @@ impl Place {
     }
 
     /// Makes the entry in advance if the store has room for one of its own.
-    pub(super) fn hold(&mut self, now: i64) {
+    pub(in crate::limiter) fn hold(&mut self, now: i64) {
         if let Self::New(new) = self {
             let (key, memory) = &**new;
             if let Ok(entry) = memory.store.claim(key, &memory.home, Limits::unknown(), now) {
@@ -141,7 +141,7 @@ impl Place {
     ///
     /// # Errors
     /// If the limiter and the store were dropped.
-    pub(super) fn beside(&self, key: BucketKey) -> Result<Self, Unavailable> {
+    pub(in crate::limiter) fn beside(&self, key: BucketKey) -> Result<Self, Unavailable> {
         let memory = match self {
             Self::New(new) => new.1.clone(),
             _ => beside(self.home())?,
@@ -150,7 +150,7 @@ impl Place {
     }
 
     /// Returns the statuses of `limits` for a request of `amounts`.
-    pub(super) fn statuses(&self, limits: &Limits, amounts: &[i64]) -> Vec<LimitStatus> {
+    pub(in crate::limiter) fn statuses(&self, limits: &Limits, amounts: &[i64]) -> Vec<LimitStatus> {
         let now = self.home().now();
         match self {
             Self::New(new) => {
@@ -164,7 +164,7 @@ impl Place {
 }
 
 impl Pinned {
-    pub(super) fn place(&self) -> Place {
+    pub(in crate::limiter) fn place(&self) -> Place {
         match Arc::ptr_eq(self.entry.home(), &self.home) {
             true => Place::Entry(self.entry.clone()),
             false => Place::Elsewhere(Box::new((self.entry.clone(), self.home.clone()))),

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::{
     limiter::{
-        bucket::Bucket,
+        bucket::bucket::Bucket,
         gate::{Gate, GateCharge, GateGrant},
         terms::{Amounts, LimitShare, Settlement, Shares, status, status_now},
     },

@@ -55,14 +55,14 @@ impl Equivalent<Key> for BucketKey {
 
 /// A bucket's entry in the gate cache.
 #[derive(Debug)]
-pub(super) enum Place {
+pub(super) enum GateEntry {
     Awake(Arc<Gate>),
     Resting(Resting),
     /// The place is reserved: a thread is waking the gate or putting it to rest.
     Taken,
 }
 
-impl Clone for Place {
+impl Clone for GateEntry {
     /// Clones `Resting` as `Taken`: a record has one owner, the thread that takes it out of the cache. A clone only
     /// shows that the gate is not awake.
     fn clone(&self) -> Self {
@@ -76,19 +76,19 @@ impl Clone for Place {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KeepBusy;
 
-impl Lifecycle<Key, Place> for KeepBusy {
+impl Lifecycle<Key, GateEntry> for KeepBusy {
     /// The entry that was replaced, or the first one that was evicted.
-    type RequestState = Option<Place>;
+    type RequestState = Option<GateEntry>;
 
-    fn on_evict(&self, first: &mut Option<Place>, _: Key, place: Place) {
+    fn on_evict(&self, first: &mut Option<GateEntry>, _: Key, place: GateEntry) {
         first.get_or_insert(place);
     }
 
-    fn is_pinned(&self, _: &Key, place: &Place) -> bool {
+    fn is_pinned(&self, _: &Key, place: &GateEntry) -> bool {
         match place {
-            Place::Awake(gate) => !gate.is_idle(),
-            Place::Resting(_) => false,
-            Place::Taken => true,
+            GateEntry::Awake(gate) => !gate.is_idle(),
+            GateEntry::Resting(_) => false,
+            GateEntry::Taken => true,
         }
     }
 }

@@ -10,8 +10,8 @@ use std::{
 };
 
 use super::{
-    bucket::{Asked, Bucket, Given},
-    memory::{Brought, Memory},
+    memory::Memory,
+    memory_bucket::{Given, MemoryBucket},
 };
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Unavailable},
@@ -110,28 +110,28 @@ pub enum ScriptEvent<'a> {
 
 /// A script, and the buckets in memory behind it.
 #[derive(Debug)]
-pub(super) struct Scripted {
+pub(in crate::limiter) struct Scripted {
     script: Box<dyn Script>,
-    pub(super) memory: Arc<Memory>,
+    pub(in crate::limiter) memory: Arc<Memory>,
     leases: AtomicU64,
 }
 
 impl Scripted {
-    pub(super) fn new(script: impl Script, memory: Memory) -> Self {
+    pub(in crate::limiter) fn new(script: impl Script, memory: Memory) -> Self {
         Self { script: Box::new(script), memory: Arc::new(memory), leases: AtomicU64::new(1) }
     }
 
-    pub(super) fn bucket(self: &Arc<Self>, key: BucketKey, limits: Limits) -> Bucket {
-        let bucket = Bucket::Memory { place: self.memory.place(key), limits: Brought::These(limits) };
-        Bucket::Scripted(Box::new(ScriptedBucket { scripted: self.clone(), bucket, lease: None }))
+    pub(in crate::limiter) fn bucket(self: &Arc<Self>, key: BucketKey, limits: Limits) -> ScriptedBucket {
+        let bucket = MemoryBucket::new(self.memory.place(key), limits);
+        ScriptedBucket { scripted: self.clone(), bucket, lease: None }
     }
 }
 
 /// A bucket behind a script.
 #[derive(Clone, Debug)]
-pub(super) struct ScriptedBucket {
+pub(in crate::limiter) struct ScriptedBucket {
     scripted: Arc<Scripted>,
-    pub(super) bucket: Bucket,
+    pub(in crate::limiter) bucket: MemoryBucket,
     lease: Option<Arc<Running>>,
 }
 
@@ -149,32 +149,32 @@ impl Drop for Running {
 }
 
 impl ScriptedBucket {
-    pub(super) fn acquire(&mut self, mode: &Mode, amounts: &Amounts, deadline: Deadline) -> Asked {
+    pub(in crate::limiter) fn acquire(&mut self, mode: &Mode, amounts: &Amounts) -> Decision<Given> {
         let decision = self.scripted.script.decide(&request(&self.bucket, amounts));
-        let asked = self.asked(decision, mode, amounts, deadline);
+        let decision = self.decision(decision, mode, amounts);
         let request = request(&self.bucket, amounts);
-        match &asked {
-            Asked::Now(Decision::Granted(_)) => {
+        match &decision {
+            Decision::Granted(_) => {
                 let number = self.scripted.leases.fetch_add(1, Ordering::Relaxed);
                 self.scripted.script.record(ScriptEvent::Granted { lease: number, request });
                 self.lease = Some(Arc::new(Running { scripted: self.scripted.clone(), number }));
             }
             _ => self.scripted.script.record(ScriptEvent::Refused { request }),
         }
-        asked
+        decision
     }
 
-    fn asked(&mut self, decision: ScriptDecision, mode: &Mode, amounts: &Amounts, deadline: Deadline) -> Asked {
-        let refused = |error: Error| Asked::Now(Decision::Refused(Refusal::Scripted(Box::new(error))));
+    fn decision(&mut self, decision: ScriptDecision, mode: &Mode, amounts: &Amounts) -> Decision<Given> {
+        let refused = |error: Error| Decision::Refused(Refusal::Scripted(Box::new(error)));
         match decision {
-            ScriptDecision::Bucket => self.bucket.acquire(mode, amounts, deadline),
+            ScriptDecision::Bucket => self.bucket.acquire(mode, amounts),
             ScriptDecision::Grant => self.grant(amounts, 0),
             ScriptDecision::Deny { limit, retry_after } => {
                 let wait = i64::try_from(retry_after.as_millis()).unwrap_or(i64::MAX);
                 match mode.patience.as_ref().is_some_and(|patience| wait <= patience.most) {
                     // A request that waits starts at the time that the denial gives.
-                    true => self.grant(amounts, self.bucket.now().saturating_add(wait)),
-                    false => Asked::Now(Decision::Denied(self.denied(limit, retry_after, amounts))),
+                    true => self.grant(amounts, self.bucket.home().now().saturating_add(wait)),
+                    false => Decision::Denied(self.denied(limit, retry_after, amounts)),
                 }
             }
             ScriptDecision::ExceedsCapacity { limit } => refused(self.exceeded(limit, amounts).into()),
@@ -182,27 +182,24 @@ impl ScriptedBucket {
                 let KeyParts { entity, resource, .. } = self.bucket.key();
                 refused(Disabled::new(entity.clone(), resource.clone()).into())
             }
-            ScriptDecision::Fail(error) => Asked::Now(Decision::Unavailable(error)),
+            ScriptDecision::Fail(error) => Decision::Unavailable(error),
         }
     }
 
     /// Charges the bucket, even if it goes into debt.
-    fn grant(&mut self, amounts: &Amounts, starts_at: i64) -> Asked {
-        if let Bucket::Memory { place, limits } = &mut self.bucket {
-            let now = place.home().now();
-            if let Err(error) = place.claim(limits, now) {
-                return Asked::Now(Decision::Unavailable(error));
-            }
+    fn grant(&mut self, amounts: &Amounts, starts_at: i64) -> Decision<Given> {
+        if let Err(error) = self.bucket.claim() {
+            return Decision::Unavailable(error);
         }
-        self.bucket.settle(amounts, &[]);
-        let left = self.bucket.glance(&[]).into_iter().map(|status| status.available.saturating_mul(MILLI));
+        self.bucket.settle(amounts);
+        let left = self.bucket.statuses(&[]).into_iter().map(|status| status.available.saturating_mul(MILLI));
         let shares = amounts.iter().zip(left).map(|(amount, left)| LimitShare { left, ..LimitShare::asked(*amount) });
-        Asked::Now(Decision::Granted(Given::Here(shares.collect(), starts_at)))
+        Decision::Granted((shares.collect(), starts_at))
     }
 
     fn denied(&self, limit: Option<LimitName>, retry_after: Duration, amounts: &Amounts) -> Vec<LimitStatus> {
         let short = self.index(limit, amounts);
-        let mut statuses = self.bucket.glance(amounts);
+        let mut statuses = self.bucket.statuses(amounts);
         for (index, status) in statuses.iter_mut().enumerate() {
             if index == short {
                 let most = i64::try_from(status.requested).unwrap_or(i64::MAX).saturating_sub(1).max(0);
@@ -235,8 +232,8 @@ impl ScriptedBucket {
         named.or_else(|| amounts.iter().position(|amount| *amount > 0)).unwrap_or(0)
     }
 
-    pub(super) fn settle(&self, differences: &[i64]) {
-        self.bucket.settle(differences, &[]);
+    pub(in crate::limiter) fn settle(&self, differences: &[i64]) {
+        self.bucket.settle(differences);
         if let Some(lease) = &self.lease {
             let differences: Vec<_> =
                 named(self.bucket.limits(), differences).map(|(name, tokens)| (name.clone(), tokens)).collect();
@@ -246,7 +243,7 @@ impl ScriptedBucket {
     }
 }
 
-fn request<'a>(bucket: &'a Bucket, amounts: &'a Amounts) -> ScriptRequest<'a> {
+fn request<'a>(bucket: &'a MemoryBucket, amounts: &'a Amounts) -> ScriptRequest<'a> {
     let KeyParts { entity, resource, .. } = bucket.key();
     ScriptRequest { entity, resource, limits: bucket.limits(), amounts }
 }

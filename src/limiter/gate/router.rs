@@ -4,20 +4,20 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{
-    gate::{Gate, Image},
-    together,
-};
+use super::transaction;
 use crate::{
     error::Unavailable,
     limiter::{
-        gate::{GateDecision, PendingDecision},
-        terms::{Amounts, Deadline, Decision, Mode},
+        gate::{
+            ask::Ask,
+            gate::Gate,
+            grant::{GateDecision, PendingDecision},
+            shard_reads::{Looks, seen, statuses},
+            shards::Image,
+        },
+        terms::{Decision, Mode},
     },
-    model::{
-        LimitStatus, Limits,
-        plan::{self, Seen},
-    },
+    model::{LimitStatus, Limits, plan},
     store::StoreError,
 };
 
@@ -25,26 +25,9 @@ use crate::{
 /// drawn from several shards: a transaction costs two write units for each shard.
 const WORTH_WAITING: Duration = Duration::from_millis(250);
 
-/// A request for tokens of a bucket.
-#[derive(Clone, Debug)]
-pub(super) struct Ask {
-    pub(super) limits: Limits,
-    pub(super) mode: Mode,
-    pub(super) amounts: Amounts,
-    /// The time until which the request waits.
-    pub(super) until: Instant,
-}
-
-impl Ask {
-    /// Returns how much longer the request waits.
-    pub(super) fn left(&self) -> Deadline {
-        self.until.saturating_duration_since(Instant::now()).into()
-    }
-}
-
 /// Returns the statuses of the limits if all shards together are known to be short: all were seen a short time ago, and
 /// the request cannot be served from prefetched tokens.
-pub(super) fn known_denial(
+pub(in crate::limiter) fn known_denial(
     first: &Arc<Gate>,
     limits: &Limits,
     mode: &Mode,
@@ -66,7 +49,7 @@ pub(super) fn known_denial(
 
 /// Returns `true` if all shards together were short when they were last seen, however long ago, and none of them has
 /// enough prefetched tokens.
-pub(super) fn seems_short(first: &Arc<Gate>, limits: &Limits, mode: &Mode, amounts: &[i64]) -> bool {
+pub(in crate::limiter) fn seems_short(first: &Arc<Gate>, limits: &Limits, mode: &Mode, amounts: &[i64]) -> bool {
     let gates = first.all();
     let held = mode.prefetch.is_some() && gates.iter().any(|gate| gate.holds_ahead(limits, amounts));
     let images: Option<Vec<Image>> = gates.iter().map(|gate| gate.image()).collect();
@@ -81,23 +64,19 @@ fn is_short(statuses: &[LimitStatus], patience: Duration) -> bool {
 }
 
 /// Returns the statuses of the limits, from the shards that were seen.
-pub(super) fn glance(first: &Arc<Gate>, limits: &Limits, amounts: &[i64]) -> Vec<LimitStatus> {
+pub(in crate::limiter) fn glance(first: &Arc<Gate>, limits: &Limits, amounts: &[i64]) -> Vec<LimitStatus> {
     let images: Vec<Image> = first.all().iter().filter_map(|gate| gate.image()).collect();
     statuses(&images, limits, amounts, first.now())
 }
 
 /// Reads every shard, and returns the statuses of the limits.
-pub(super) async fn read(first: &Arc<Gate>, limits: &Limits, amounts: &[i64]) -> Result<Vec<LimitStatus>, Unavailable> {
+pub(in crate::limiter) async fn read(
+    first: &Arc<Gate>,
+    limits: &Limits,
+    amounts: &[i64],
+) -> Result<Vec<LimitStatus>, Unavailable> {
     let images: Vec<Image> = Looks::begin(&first.all(), true, false).end().await?.into_iter().flatten().collect();
     Ok(statuses(&images, limits, amounts, first.now()))
-}
-
-pub(super) fn statuses(images: &[Image], limits: &Limits, amounts: &[i64], now: i64) -> Vec<LimitStatus> {
-    plan::statuses_of_shards(&seen(images), limits, amounts, now)
-}
-
-pub(super) fn seen(images: &[Image]) -> Vec<Seen<'_>> {
-    images.iter().map(|image| (&image.bucket, &image.pending)).collect()
 }
 
 /// Asks the shard that granted last, then the one that seems to hold most. If no single shard will hold enough soon,
@@ -105,7 +84,7 @@ pub(super) fn seen(images: &[Image]) -> Vec<Seen<'_>> {
 ///
 /// It does not try every shard in turn: if a bucket is short, all of its shards are. Hundreds of processes that try
 /// every shard would get less done than with a single item.
-pub(super) async fn acquire(first: Arc<Gate>, ask: Ask) -> GateDecision {
+pub(in crate::limiter) async fn acquire(first: Arc<Gate>, ask: Ask) -> GateDecision {
     if let Some(refusal) = first.known_refusal() {
         return Decision::Refused(refusal);
     }
@@ -199,7 +178,7 @@ async fn draw(first: Arc<Gate>, ask: Ask) -> GateDecision {
         let first = first.clone();
         async move {
             let mut replies = [reply];
-            let verdicts = together::charge(&[(first, ask)], &mut replies).await;
+            let verdicts = transaction::charge(&[(first, ask)], &mut replies).await;
             for (reply, verdict) in replies.into_iter().zip(verdicts) {
                 verdict.send(reply, Some(until));
             }
@@ -231,44 +210,4 @@ fn soon(first: &Arc<Gate>, gates: &[Arc<Gate>], denials: Vec<Vec<LimitStatus>>, 
     }
     // The tokens are those of all shards together. The wait is that of the shard that is ready first.
     Some(told(glance(first, &ask.limits, &ask.amounts), statuses))
-}
-
-/// Reads of several shards, all at once, in the limiter's own runtime.
-pub(super) struct Looks(Vec<Result<Image, Coming>>);
-
-/// The shard as the store returns it.
-type Coming = oneshot::Receiver<Result<Option<Image>, StoreError>>;
-
-impl Looks {
-    /// Starts to read the shards. With `anew`, all are read. Otherwise a shard is skipped if it was seen a short time
-    /// ago, and with `ever` also if it was seen at any time.
-    pub(super) fn begin(gates: &[Arc<Gate>], anew: bool, ever: bool) -> Self {
-        let look = |gate: &Arc<Gate>| {
-            let known = if ever { gate.image() } else { gate.fresh_image() };
-            known.filter(|_| !anew).ok_or_else(|| {
-                let (reply, answer) = oneshot::channel();
-                let reading = gate.clone();
-                gate.spawn(async move {
-                    let _place = reading.place().await;
-                    if !reply.is_closed() {
-                        let _ = reply.send(reading.look().await);
-                    }
-                });
-                answer
-            })
-        };
-        Self(gates.iter().map(look).collect())
-    }
-
-    /// Waits for the reads, and returns the shards. `None` stands for a shard that does not exist.
-    pub(super) async fn end(self) -> Result<Vec<Option<Image>>, Unavailable> {
-        let mut images = Vec::with_capacity(self.0.len());
-        for look in self.0 {
-            images.push(match look {
-                Ok(image) => Some(image),
-                Err(answer) => answer.await.map_err(|_| Unavailable::RuntimeGone)?.map_err(Unavailable::Store)?,
-            });
-        }
-        Ok(images)
-    }
 }

@@ -1,0 +1,107 @@
+//! A bucket in this process's memory.
+
+use std::sync::Arc;
+
+use super::memory::{Brought, Pinned, Place};
+use crate::{
+    error::Unavailable,
+    limiter::terms::{Amounts, Decision, LimitShare, Mode, Shares},
+    model::{KeyParts, LimitStatus, Limits},
+    store::{Entry, Home},
+};
+
+/// A bucket in this process's memory, with the limits that it is charged by. It decides in place.
+#[derive(Clone, Debug)]
+pub(in crate::limiter) enum MemoryBucket {
+    Placed {
+        place: Place,
+        limits: Brought,
+    },
+    /// Found before by a handle.
+    Pinned(Arc<Pinned>),
+}
+
+/// The tokens that a bucket in memory has granted, and the time at which the request may start: epoch ms, 0 for at once.
+pub(in crate::limiter) type Given = (Shares, i64);
+
+impl MemoryBucket {
+    pub(in crate::limiter) fn new(place: Place, limits: Limits) -> Self {
+        Self::Placed { place, limits: Brought::These(limits) }
+    }
+
+    pub(in crate::limiter) fn key(&self) -> KeyParts<'_> {
+        match self {
+            Self::Placed { place, .. } => place.key(),
+            Self::Pinned(pinned) => pinned.entry.key(),
+        }
+    }
+
+    pub(in crate::limiter) fn home(&self) -> &Arc<Home> {
+        match self {
+            Self::Placed { place, .. } => place.home(),
+            Self::Pinned(pinned) => &pinned.home,
+        }
+    }
+
+    pub(in crate::limiter) fn limits(&self) -> &Limits {
+        match self {
+            Self::Placed { place, limits } => place.limits(limits),
+            Self::Pinned(pinned) => &pinned.limits,
+        }
+    }
+
+    /// Returns the statuses of the limits for a request of `amounts`.
+    pub(in crate::limiter) fn statuses(&self, amounts: &[i64]) -> Vec<LimitStatus> {
+        match self {
+            Self::Placed { place, .. } => place.statuses(self.limits(), amounts),
+            Self::Pinned(pinned) => Entry::statuses(Some(&*pinned.entry), &pinned.limits, amounts, pinned.home.now()),
+        }
+    }
+
+    /// Makes sure that the bucket has an entry in the store.
+    pub(in crate::limiter) fn claim(&mut self) -> Result<(), Unavailable> {
+        match self {
+            Self::Placed { place, limits } => {
+                let now = place.home().now();
+                place.claim(limits, now).map(|_| ())
+            }
+            Self::Pinned(_) => Ok(()),
+        }
+    }
+
+    /// Asks for all of `amounts` or nothing.
+    #[inline]
+    pub(in crate::limiter) fn acquire(&mut self, mode: &Mode, amounts: &Amounts) -> Decision<Given> {
+        if let Err(error) = self.claim() {
+            return Decision::Unavailable(error);
+        }
+        let Some(entry) = self.entry() else {
+            return Decision::Unavailable(Unavailable::Internal("a claimed bucket is missing"));
+        };
+        let (home, limits) = (self.home(), self.limits());
+        let mut shares: Shares = amounts.iter().copied().map(LimitShare::asked).collect();
+        let spent = match &mode.patience {
+            None => entry.spend(home, limits, &mut shares, home.now()).map(|()| 0),
+            Some(patience) => entry.reserve(home, limits, &mut shares, &patience.debts, home.now()),
+        };
+        match spent {
+            Ok(starts_at) => Decision::Granted((shares, starts_at)),
+            Err(statuses) => Decision::Denied(statuses),
+        }
+    }
+
+    /// Settles differences in millitokens, in the order of the limits.
+    pub(in crate::limiter) fn settle(&self, differences: &[i64]) {
+        // A bucket without an entry was never charged.
+        if let Some(entry) = self.entry() {
+            entry.settle(self.home(), self.limits(), differences, self.home().now());
+        }
+    }
+
+    fn entry(&self) -> Option<&Arc<Entry>> {
+        match self {
+            Self::Placed { place, .. } => place.entry(),
+            Self::Pinned(pinned) => Some(&pinned.entry),
+        }
+    }
+}

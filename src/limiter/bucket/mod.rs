@@ -1,0 +1,18 @@
+//! Buckets as requests see them, and what they grant.
+
+mod acquiring;
+#[expect(clippy::module_inception, reason = "the bucket, beside what it is made of")]
+mod bucket;
+mod grant;
+mod memory;
+mod memory_bucket;
+mod scripted;
+
+pub use scripted::{Script, ScriptDecision, ScriptEvent, ScriptRequest};
+
+pub(super) use acquiring::Acquiring;
+pub(super) use bucket::{Asked, Bucket, Given};
+pub(super) use grant::Grant;
+pub(super) use memory::{Brought, Memory, Pinned, Place, resolve};
+pub(super) use memory_bucket::MemoryBucket;
+pub(super) use scripted::Scripted;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Unavailable},
-    limiter::terms::{Amounts, Deadline, Decision, LimitShare, Mode, Refusal},
+    limiter::terms::{Amounts, Decision, LimitShare, Mode, Refusal},
     model::{BucketKey, EntityId, KeyParts, LimitName, LimitStatus, Limits, MILLI, Owner, Resource},
 };
 

@@ -49,5 +49,4 @@ pub(super) use self::{
     grant::{GateAnswer, GateCharge, GateDecision, GateGrant, PendingDecision},
     kinds::Kinds,
     slot::Resting,
-    wish::Wish,
 };

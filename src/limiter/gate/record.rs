@@ -4,8 +4,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use crate::{
     limiter::gate::{
         kinds::{Kind, Kinds},

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::oneshot, time::Instant};
+use tokio::sync::oneshot;
 
 use super::transaction;
 use crate::{
@@ -12,13 +12,12 @@ use crate::{
             ask::Ask,
             gate::Gate,
             grant::{GateDecision, PendingDecision},
-            shard_reads::{Looks, seen, statuses},
+            shard_reads::{Looks, statuses},
             shards::Image,
         },
         terms::{Decision, Mode},
     },
-    model::{LimitStatus, Limits, plan},
-    store::StoreError,
+    model::{LimitStatus, Limits},
 };
 
 /// If a single shard has enough for a request within this time, the request is denied with that wait instead of being

@@ -5,18 +5,12 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::oneshot;
 
 use crate::{
-    error::SettleError,
     limiter::{
-        background::{Background, Unwritten},
-        gate::{
-            confirmation::{Confirmation, confirm},
-            gate::Gate,
-            slot::Locked,
-        },
+        gate::{confirmation::Confirmation, gate::Gate, slot::Locked},
         terms::{Amounts, Settlement},
     },
     model::Limits,
-    telemetry::{self, Dropped, PendingSettlement},
+    telemetry::{self, Dropped},
 };
 
 impl Gate {

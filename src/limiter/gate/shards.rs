@@ -1,9 +1,6 @@
 //! The gates of a bucket that has several shards. The gate of the first shard keeps the others.
 
-use std::sync::{
-    Arc, Mutex, PoisonError, Weak,
-    atomic::{AtomicI64, AtomicU32, Ordering},
-};
+use std::sync::{Arc, PoisonError, atomic::Ordering};
 
 use crate::{
     error::Unavailable,
@@ -16,7 +13,7 @@ use crate::{
         terms::{Amounts, Mode},
     },
     model::{
-        BucketKey, BucketState, Limit, Limits, Split, Update,
+        BucketKey, BucketState, Limit, Limits, Update,
         plan::{self, Changes, Wanted},
     },
     store::{StoreError, StoreErrorKind, apply},

@@ -7,7 +7,7 @@
 
 use std::{
     ops::{Deref, DerefMut},
-    sync::{Arc, LazyLock, MutexGuard, PoisonError},
+    sync::{LazyLock, MutexGuard},
 };
 
 use tokio::time::Instant;

@@ -1,12 +1,11 @@
 //! The grants of a lease, bucket by bucket.
 
 use crate::{
-    error::ExceedsCapacity,
     limiter::{
         bucket::Grant,
         terms::{LimitShare, Settlement},
     },
-    model::{KeyParts, Limit, LimitStatus, MILLI, Owner, to_milli},
+    model::{KeyParts, Limit, LimitStatus, MILLI, Owner},
 };
 
 /// The grant of one bucket, with its owner.

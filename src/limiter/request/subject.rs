@@ -6,7 +6,7 @@ use crate::limiter::bucket::resolve;
 use crate::{
     error::{Error, Unavailable},
     limiter::{
-        bucket::{Brought, Bucket, Memory, MemoryBucket, Pinned, Place},
+        bucket::{Brought, Bucket, MemoryBucket, Pinned, Place},
         engine::{Backend, Engine},
         gate::Gate,
         resolver::Resolving,

@@ -61,48 +61,29 @@
 //!
 //! The guide lists what every kind of request costs in round trips and units (`docs/guide/performance-modes.md`).
 
-mod acquire;
-mod background;
-mod breaker;
+mod admin;
+mod api;
 mod bucket;
-mod bucket_handle;
-mod builder;
-mod charge;
 mod engine;
 mod gate;
-mod gates;
 mod lease;
-mod places;
-mod query;
-mod rate_limiter;
 mod request;
 mod resolver;
-mod stored;
+mod runtime;
 mod terms;
-mod waits;
-mod watched;
 
 pub use crate::error::SettleError;
-pub use acquire::Acquire;
-pub use breaker::Breaker;
+pub use admin::{Audit, Config, Entities, Listing, Namespaces, Snapshots, Usage};
+#[cfg(feature = "dynamodb")]
+pub use api::Open;
+pub use api::{Acquire, BucketHandle, Builder, Query, QueryWait, RateLimiter};
 pub use bucket::{Script, ScriptDecision, ScriptEvent, ScriptRequest};
-pub use bucket_handle::BucketHandle;
-pub use builder::Builder;
 pub use lease::Lease;
-pub use query::{Query, QueryWait};
-pub use rate_limiter::RateLimiter;
 pub use request::AcquireFuture;
 pub use resolver::CacheStats;
-pub use stored::{Audit, Config, Entities, Listing, Namespaces, Snapshots, Usage};
+pub use runtime::Breaker;
 pub use terms::{Prefetch, PrefetchStats, Settlement, SettlementFuture, Share};
 
 pub(crate) use lease::{More, Single};
 pub(crate) use request::Started;
 pub(crate) use terms::{Recourse, Shadow, Wait};
-
-#[cfg(feature = "dynamodb")]
-mod open;
-#[cfg(feature = "dynamodb")]
-mod opening;
-#[cfg(feature = "dynamodb")]
-pub use open::Open;

@@ -11,8 +11,8 @@ use tokio::{sync::oneshot, time::Instant};
 use crate::{
     limiter::{
         gate::{Ask, Gate, GateDecision, PendingDecision, router},
+        runtime::Timeout,
         terms::{Amounts, Deadline, Decision, Mode},
-        waits::Timeout,
     },
     model::Limits,
 };

@@ -4,6 +4,7 @@ mod acquiring;
 #[expect(clippy::module_inception, reason = "the bucket, beside what it is made of")]
 mod bucket;
 mod grant;
+mod grants;
 mod memory;
 mod memory_bucket;
 mod scripted;
@@ -13,6 +14,7 @@ pub use scripted::{Script, ScriptDecision, ScriptEvent, ScriptRequest};
 pub(super) use acquiring::Acquiring;
 pub(super) use bucket::{Asked, Bucket, Given};
 pub(super) use grant::Grant;
+pub(super) use grants::{Holding, Holdings, MOST_USED};
 pub(super) use memory::{Brought, Memory, Pinned, Place, resolve};
 pub(super) use memory_bucket::MemoryBucket;
 pub(super) use scripted::Scripted;

@@ -11,16 +11,15 @@ use std::{
 
 use super::{
     bucket::resolve,
-    gates::Gates,
     resolver::{CacheStats, nothing},
-    waits::Timeout,
 };
 use crate::{
     clock::Clock,
     limiter::{
         bucket::{Bucket, Memory, MemoryBucket, Scripted},
-        gate::Gate,
+        gate::{Gate, Gates},
         resolver::{Resolution, Resolving},
+        runtime::Timeout,
         terms::Deadline,
     },
     model::{BucketKey, ConfigScope, EntityId, Limits, Resource, StoredOnUnavailable},

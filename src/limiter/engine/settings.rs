@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     clock::Clock,
-    limiter::{breaker::Breaker, gate, terms::Deadline},
+    limiter::{gate, runtime::Breaker, terms::Deadline},
     model::plan::Peers,
 };
 

@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     error::SettleError,
-    limiter::background::{Background, Unwritten},
+    limiter::runtime::{Background, Unwritten},
     telemetry::PendingSettlement,
 };
 

@@ -18,7 +18,9 @@ use crate::{
     clock::{Clock, StoreTime},
     error::Unavailable,
     limiter::{
-        background::Background, breaker::Switch, gate::kinds::Kinds, places::Places, resolver::Resolver,
+        gate::kinds::Kinds,
+        resolver::Resolver,
+        runtime::{Background, Places, Switch},
         terms::Counters,
     },
     model::{Now, WriteId, plan::Peers},

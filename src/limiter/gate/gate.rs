@@ -19,7 +19,7 @@ use crate::{
             slot::{Locked, Resting, Slot},
             state::GateState,
         },
-        waits::Timeout,
+        runtime::Timeout,
     },
     model::{BucketKey, BucketState, Limits, Split, plan},
     store::StoreError,

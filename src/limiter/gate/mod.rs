@@ -30,6 +30,7 @@ mod pacing;
 mod pool;
 mod pressure;
 mod record;
+mod registry;
 mod rest;
 mod room;
 pub(super) mod router;
@@ -48,5 +49,6 @@ pub(super) use self::{
     gate::Gate,
     grant::{GateAnswer, GateCharge, GateDecision, GateGrant, PendingDecision},
     kinds::Kinds,
+    registry::Gates,
     slot::Resting,
 };

@@ -9,7 +9,7 @@ use crate::{
             gate::{Gate, Shards},
             state::{GateState, Seen, Waiter},
         },
-        places::InFlight,
+        runtime::InFlight,
         terms::{Amounts, Mode},
     },
     model::{

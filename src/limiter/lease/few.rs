@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::holding::{Holding, Holdings};
 use crate::{
     limiter::{
-        bucket::{Brought, Bucket, Grant, MemoryBucket, Pinned, Place},
+        bucket::{Brought, Bucket, Grant, Holding, Holdings, MemoryBucket, Pinned, Place},
         terms::{Deadline, LimitShare, Marked, Settlement, left_now, status_now},
     },
     model::{KeyParts, LimitStatus, Limits, Owner},

@@ -2,7 +2,6 @@
 
 mod aside;
 mod few;
-mod holding;
 mod single;
 
 use std::{sync::Arc, time::Duration};
@@ -10,9 +9,9 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     error::{Error, Invalid},
     limiter::{
-        bucket::Bucket,
-        charge::{Charge, Charged, Charges, charge},
+        bucket::{Bucket, Holding, Holdings, MOST_USED},
         engine::{Backend, Engine},
+        request::charge::{Charge, Charged, Charges, charge},
         terms::{Deadline, LimitShare, Recourse, Settlement},
     },
     model::{EntityId, KeyParts, LimitName, LimitStatus, Limits, MILLI, Owner, Resource, to_milli},
@@ -21,7 +20,6 @@ use crate::{
 
 use aside::Aside;
 pub(super) use few::{Alone, Few};
-pub(super) use holding::{Holding, Holdings, MOST_USED};
 
 pub(crate) use single::Single;
 

@@ -6,8 +6,8 @@ use super::{Planned, Request, progress::Progress};
 use crate::{
     error::Error,
     limiter::{
-        charge::{Charged, Charges, charge},
         lease::Lease,
+        request::charge::{Charged, Charges, charge},
         terms::Deadline,
     },
 };

@@ -1,7 +1,10 @@
 //! Decisions that are made at once, because the bucket is in memory and nothing is stored.
 
 use super::{
-    super::lease::{Alone, Few, Holding, Holdings},
+    super::{
+        bucket::{Holding, Holdings},
+        lease::{Alone, Few},
+    },
     Request, Source, Subject, asked,
 };
 use crate::{

@@ -7,8 +7,8 @@ use crate::{
     error::{Error, Unavailable},
     limiter::{
         bucket::Brought,
-        charge::{Charged, charge},
         lease::Lease,
+        request::charge::{Charged, charge},
         resolver::Resolution,
         terms::Share,
     },

@@ -4,6 +4,7 @@
 
 mod ask;
 mod attempt;
+pub(super) mod charge;
 mod future;
 mod in_place;
 mod local_limits;
@@ -14,13 +15,13 @@ mod waiting;
 
 use std::{sync::Arc, time::Duration};
 
-use super::waits::Timeout;
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Invalid, Unavailable},
     limiter::{
         bucket::{Brought, Bucket, MemoryBucket},
-        charge::{Charge, Charges},
+        request::charge::{Charge, Charges},
         resolver::{NOTHING, Resolution, Resolving, nothing},
+        runtime::Timeout,
         terms::{Amounts, Deadline, Mode, Patience, Prefetch, Recourse, Shadow},
     },
     model::{

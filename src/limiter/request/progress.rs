@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     error::Error,
-    limiter::{charge::Charging, lease::Lease, terms::Deadline},
+    limiter::{lease::Lease, request::charge::Charging, terms::Deadline},
 };
 
 /// A request that was started, without its observers.

@@ -31,10 +31,10 @@ use self::{
     cache::{Cache, Found, Key},
     promise::Promise,
 };
-use super::{background::Background, breaker::Switch, places::Places, watched::watch};
 use crate::{
     clock::Clock,
     error::Unavailable,
+    limiter::runtime::{Background, Places, Switch, watch},
     model::{BucketKey, ConfigScope, EntityId, Resource, StoredOnUnavailable},
     store::{LookUp, Store, StoreErrorKind},
     telemetry::{self, Refusals, StoreCall},

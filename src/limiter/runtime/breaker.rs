@@ -102,7 +102,7 @@ impl Default for Breaker {
 
 /// The breaker of one limiter.
 #[derive(Debug)]
-pub(super) struct Switch {
+pub(in crate::limiter) struct Switch {
     settings: Option<Breaker>,
     /// When the store may be asked again, epoch ms; [`CLOSED`] while the breaker is closed.
     retry_at: AtomicI64,
@@ -123,7 +123,7 @@ pub(super) struct Switch {
 const CLOSED: i64 = i64::MIN;
 
 /// A call that has no answer yet. Dropping it ends the call.
-pub(super) struct Unanswered<'a>(&'a Switch);
+pub(in crate::limiter) struct Unanswered<'a>(&'a Switch);
 
 impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
@@ -136,7 +136,7 @@ const FIRST_PAUSE: i64 = 50;
 
 impl Switch {
     /// Creates a breaker. Without settings it never opens.
-    pub(super) fn new(settings: Option<Breaker>) -> Self {
+    pub(in crate::limiter) fn new(settings: Option<Breaker>) -> Self {
         Self {
             settings,
             retry_at: AtomicI64::new(CLOSED),
@@ -150,11 +150,11 @@ impl Switch {
     }
 
     /// Returns `true` if the breaker can open.
-    pub(super) fn is_on(&self) -> bool {
+    pub(in crate::limiter) fn is_on(&self) -> bool {
         self.settings.is_some()
     }
 
-    pub(super) fn state(&self) -> BreakerState {
+    pub(in crate::limiter) fn state(&self) -> BreakerState {
         match self.retry_at.load(Ordering::Acquire) {
             CLOSED => BreakerState::Closed,
             _ if self.probing.load(Ordering::Acquire) => BreakerState::HalfOpen,
@@ -164,7 +164,7 @@ impl Switch {
 
     /// Returns `true` if the store may be asked. `now` (epoch ms) is read only while the breaker is open.
     #[inline]
-    pub(super) fn admits(&self, now: impl FnOnce() -> i64) -> bool {
+    pub(in crate::limiter) fn admits(&self, now: impl FnOnce() -> i64) -> bool {
         match self.retry_at.load(Ordering::Relaxed) {
             CLOSED => true,
             retry_at => self.admits_probe(retry_at, now()),
@@ -172,7 +172,7 @@ impl Switch {
     }
 
     /// Returns `true` if nobody may ask the store at `now` (epoch ms), not even as a probe.
-    pub(super) fn refuses(&self, now: i64) -> bool {
+    pub(in crate::limiter) fn refuses(&self, now: i64) -> bool {
         let retry_at = self.retry_at.load(Ordering::Relaxed);
         // If the clock was set back, the breaker must not stay open for longer than twice the longest pause.
         retry_at != CLOSED && now < retry_at && retry_at <= now.saturating_add(self.cool_down().saturating_mul(2))
@@ -196,7 +196,7 @@ impl Switch {
     }
 
     /// Notes that the store is asked. Dropping the result notes that the call is over.
-    pub(super) fn asks(&self, now: impl FnOnce() -> i64) -> Unanswered<'_> {
+    pub(in crate::limiter) fn asks(&self, now: impl FnOnce() -> i64) -> Unanswered<'_> {
         if self.unanswered.fetch_add(1, Ordering::Relaxed) == 0 {
             // The store was silent before because nobody asked it.
             self.heard_at.store(now(), Ordering::Relaxed);
@@ -205,7 +205,7 @@ impl Switch {
     }
 
     /// Notes how a store call ended.
-    pub(super) fn heard<T>(&self, result: &Result<T, StoreError>, now: impl FnOnce() -> i64) {
+    pub(in crate::limiter) fn heard<T>(&self, result: &Result<T, StoreError>, now: impl FnOnce() -> i64) {
         match result {
             Err(error) if error.is_busy() => self.heard_at.store(now(), Ordering::Relaxed),
             Err(error) if error.kind().is_outage() => self.failed(now()),
@@ -218,13 +218,13 @@ impl Switch {
     }
 
     /// Notes that a store call did not end in time.
-    pub(super) fn timed_out(&self, now: i64) {
+    pub(in crate::limiter) fn timed_out(&self, now: i64) {
         self.failed(now);
     }
 
     /// Notes that an acquire has missed its deadline. This is a failure if the store has been silent for longer than
     /// `patience` (ms).
-    pub(super) fn missed(&self, now: i64, patience: i64) {
+    pub(in crate::limiter) fn missed(&self, now: i64, patience: i64) {
         if now.saturating_sub(self.heard_at.load(Ordering::Relaxed)) > patience {
             self.failed(now);
         }

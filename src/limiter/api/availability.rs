@@ -7,9 +7,9 @@ use std::{
     time::Duration,
 };
 
-use super::request::{Request, Source, Subject};
 use crate::{
     error::{Error, Unavailable},
+    limiter::request::{Request, Source, Subject},
     model::{Availability, Cost, IntoLimits},
 };
 
@@ -33,7 +33,7 @@ pub struct QueryWait(Query);
 
 impl Query {
     /// Creates a query that fails if the answer takes longer than `deadline`.
-    pub(super) fn new(subject: Result<Subject, Error>, deadline: Duration) -> Self {
+    pub(in crate::limiter) fn new(subject: Result<Subject, Error>, deadline: Duration) -> Self {
         Self { request: subject.map(|subject| Request::new(subject, Source::Stored, deadline.into())) }
     }
 
@@ -64,7 +64,7 @@ impl Query {
         self
     }
 
-    pub(super) fn wait(self) -> QueryWait {
+    pub(in crate::limiter) fn wait(self) -> QueryWait {
         QueryWait(self)
     }
 

@@ -5,10 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::records::answered;
 use crate::{
     error::Error,
-    limiter::{engine::Backend, rate_limiter::RateLimiter},
+    limiter::{admin::records::answered, api::RateLimiter, engine::Backend},
     model::{BreakerState, BucketKey, EntityId, Resource, Status, StoreStatus},
     store::StoreError,
 };

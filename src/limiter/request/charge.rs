@@ -9,15 +9,15 @@ use std::{
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use super::{
-    gate::transaction,
-    lease::{Holding, Holdings},
-};
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Invalid, Unavailable},
     limiter::{
         bucket::{Acquiring, Asked, Bucket, Given, Grant},
-        gate::{Ask, transaction::Part},
+        bucket::{Holding, Holdings},
+        gate::{
+            Ask,
+            transaction::{self, Part},
+        },
         terms::{Amounts, Deadline, Decision, Mode, Refusal},
     },
     model::{Denied, KeyParts, LimitStatus, Owner, to_milli},
@@ -25,17 +25,17 @@ use crate::{
 
 /// A charge of one bucket.
 #[derive(Clone, Debug)]
-pub(super) struct Charge {
-    pub(super) bucket: Bucket,
-    pub(super) owner: Owner,
-    pub(super) mode: Mode,
-    pub(super) amounts: Amounts,
+pub(in crate::limiter) struct Charge {
+    pub(in crate::limiter) bucket: Bucket,
+    pub(in crate::limiter) owner: Owner,
+    pub(in crate::limiter) mode: Mode,
+    pub(in crate::limiter) amounts: Amounts,
 }
 
 impl Charge {
     /// Returns a charge of `tokens` more of the limit `name` for a lease, and of nothing of the other limits. The limits
     /// belong to `owner`, and are the entity's own if `own` is `true`.
-    pub(super) fn more(
+    pub(in crate::limiter) fn more(
         bucket: &Bucket,
         owner: Owner,
         own: bool,
@@ -73,7 +73,7 @@ impl Charge {
     }
 
     /// Returns a charge of `tokens` more for what a lease holds of a bucket.
-    pub(super) fn more_of(holding: &Holding, name: &str, tokens: u64) -> Result<Self, ExceedsCapacity> {
+    pub(in crate::limiter) fn more_of(holding: &Holding, name: &str, tokens: u64) -> Result<Self, ExceedsCapacity> {
         let mut charge = Self::more(holding.grant().bucket(), holding.owner(), holding.own(), name, tokens)?;
         charge.mode.together = holding.is_together();
         Ok(charge)
@@ -82,20 +82,20 @@ impl Charge {
 
 /// The charges of a request.
 #[derive(Debug)]
-pub(super) struct Charges {
-    pub(super) own: Charge,
-    pub(super) parent: Option<Box<Charge>>,
+pub(in crate::limiter) struct Charges {
+    pub(in crate::limiter) own: Charge,
+    pub(in crate::limiter) parent: Option<Box<Charge>>,
 }
 
 impl Charges {
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Charge> + Clone {
+    pub(in crate::limiter) fn iter(&self) -> impl Iterator<Item = &Charge> + Clone {
         std::iter::once(&self.own).chain(self.parent.as_deref())
     }
 }
 
 /// The result of asking all buckets of a request.
 #[derive(Debug)]
-pub(super) enum Charged {
+pub(in crate::limiter) enum Charged {
     /// All buckets have answered.
     Done(Result<Holdings, Error>),
     /// The store was asked and has not answered yet.
@@ -104,7 +104,7 @@ pub(super) enum Charged {
 
 /// Asks all buckets.
 #[inline]
-pub(super) fn charge(charges: Charges, deadline: Deadline) -> Charged {
+pub(in crate::limiter) fn charge(charges: Charges, deadline: Deadline) -> Charged {
     let Charges { own: mut charge, parent } = charges;
     if let Some(parent) = parent {
         return charge_both(charge, *parent, deadline);
@@ -199,7 +199,7 @@ fn part(charge: &Charge, deadline: Deadline) -> Option<Part> {
 /// A request that waits for its buckets. If it is dropped, its grants are given back, but only a limited number of
 /// times.
 #[derive(Debug)]
-pub(super) struct Charging {
+pub(in crate::limiter) struct Charging {
     /// The entity's bucket is the first.
     asked: SmallVec<[(Charge, Answer); 2]>,
     begun: Instant,
@@ -356,7 +356,7 @@ fn refused(bucket: &Bucket, refusal: Refusal) -> Error {
 
 /// Returns the denial of a request that charges one bucket.
 #[cold]
-pub(super) fn denied(KeyParts { entity, resource, .. }: KeyParts<'_>, statuses: Vec<LimitStatus>) -> Error {
+pub(in crate::limiter) fn denied(KeyParts { entity, resource, .. }: KeyParts<'_>, statuses: Vec<LimitStatus>) -> Error {
     Denied::new(entity.clone(), resource.clone(), statuses).into()
 }
 

@@ -16,11 +16,11 @@ use tokio::{
     sync::{Mutex, Notify},
 };
 
-use super::waits::{Timeout, Waits};
+use crate::limiter::runtime::timeouts::{Timeout, Waits};
 
 /// Runs the limiter's tasks on the limiter's runtime, and counts the tasks that have not ended.
 #[derive(Clone, Debug)]
-pub(super) struct Background {
+pub(in crate::limiter) struct Background {
     shared: Arc<Shared>,
 }
 
@@ -60,7 +60,7 @@ impl Drop for Active {
 }
 
 impl Background {
-    pub(super) fn new(runtime: Handle) -> Self {
+    pub(in crate::limiter) fn new(runtime: Handle) -> Self {
         Self {
             shared: Arc::new(Shared {
                 waits: Arc::new(Waits::new(runtime.clone())),
@@ -78,7 +78,7 @@ impl Background {
     }
 
     /// Spawns a task. If the runtime is shutting down, the task is dropped.
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(in crate::limiter) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let active = Active::new(&self.shared);
         self.shared.runtime.spawn(async move {
             let _active = active;
@@ -87,22 +87,22 @@ impl Background {
     }
 
     /// Returns a timeout for a deadline that is seldom reached. May be called outside the runtime.
-    pub(super) fn deadline(&self, time: Duration) -> Timeout {
+    pub(in crate::limiter) fn deadline(&self, time: Duration) -> Timeout {
         self.shared.waits.timeout(time)
     }
 
     /// Waits for `time`, or until the limiter is flushed or shut down.
-    pub(super) async fn pause(&self, time: Duration) {
+    pub(in crate::limiter) async fn pause(&self, time: Duration) {
         self.pause_since(self.flushes(), time).await;
     }
 
     /// Returns the number of flushes so far.
-    pub(super) fn flushes(&self) -> u64 {
+    pub(in crate::limiter) fn flushes(&self) -> u64 {
         self.shared.flushes.load(Ordering::SeqCst)
     }
 
     /// Waits like [`pause`](Self::pause), but returns at once if the limiter was flushed more than `flushes` times.
-    pub(super) async fn pause_since(&self, flushes: u64, time: Duration) {
+    pub(in crate::limiter) async fn pause_since(&self, flushes: u64, time: Duration) {
         let hurry = self.shared.hurry.notified();
         tokio::pin!(hurry);
         hurry.as_mut().enable();
@@ -112,13 +112,13 @@ impl Background {
         }
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    pub(in crate::limiter) fn is_closed(&self) -> bool {
         self.shared.closed.load(Ordering::SeqCst)
     }
 
     /// Ends all current and future pauses, and waits until no task is left. Returns `false` if the runtime does not run
     /// a new task within `patience`, because no thread drives it.
-    pub(super) async fn close(&self, patience: Duration) -> bool {
+    pub(in crate::limiter) async fn close(&self, patience: Duration) -> bool {
         self.shared.closed.store(true, Ordering::SeqCst);
         self.shared.hurry.notify_waiters();
         let drained = self.until(&self.shared.active, &self.shared.idle, patience).await;
@@ -127,7 +127,7 @@ impl Background {
     }
 
     /// Counts a difference that is to be written.
-    pub(super) fn unwritten(&self) -> Unwritten {
+    pub(in crate::limiter) fn unwritten(&self) -> Unwritten {
         let turn = turn(self.flushes());
         self.shared.unwritten[turn].fetch_add(1, Ordering::SeqCst);
         Unwritten(self.shared.clone(), turn)
@@ -135,7 +135,7 @@ impl Background {
 
     /// Ends all pauses, and waits until all differences that were settled before are written. Returns `false` in the
     /// same case as [`close`](Self::close).
-    pub(super) async fn flush(&self, patience: Duration) -> bool {
+    pub(in crate::limiter) async fn flush(&self, patience: Duration) -> bool {
         let Shared { flushing, flushes, hurry, unwritten, written, .. } = &*self.shared;
         let _flushing = flushing.lock().await;
         let now = turn(flushes.load(Ordering::SeqCst));
@@ -180,7 +180,7 @@ fn turn(flushes: u64) -> usize {
 
 /// A difference that is to be written.
 #[derive(Debug)]
-pub(super) struct Unwritten(Arc<Shared>, usize);
+pub(in crate::limiter) struct Unwritten(Arc<Shared>, usize);
 
 impl Drop for Unwritten {
     fn drop(&mut self) {

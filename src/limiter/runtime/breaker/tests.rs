@@ -1,5 +1,4 @@
-use super::*;
-use crate::store::StoreErrorKind;
+use crate::{limiter::runtime::breaker::*, store::StoreErrorKind};
 
 fn switch() -> Switch {
     Switch::new(Some(Breaker::new().failures(3).cool_down(Duration::from_secs(10))))

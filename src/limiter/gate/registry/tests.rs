@@ -7,11 +7,10 @@ use std::{
 use quick_cache::Equivalent;
 use tokio::runtime::Runtime;
 
-use super::*;
 use crate::{
     Limit, Limits, RateLimiter,
     clock::ManualClock,
-    limiter::{Builder, engine::Backend},
+    limiter::{Builder, engine::Backend, gate::registry::*},
     model::{EntityId, Resource},
     store::MemoryStore,
 };

@@ -30,7 +30,7 @@ const MOST: Duration = Duration::from_millis(100);
 
 /// The deadlines of all requests that wait.
 #[derive(Debug)]
-pub(super) struct Waits {
+pub(in crate::limiter) struct Waits {
     runtime: Handle,
     state: Mutex<State>,
     /// Tells the watchman to look earlier than planned.
@@ -56,13 +56,13 @@ enum Place {
 }
 
 impl Waits {
-    pub(super) fn new(runtime: Handle) -> Self {
+    pub(in crate::limiter) fn new(runtime: Handle) -> Self {
         Self { runtime, state: Mutex::default(), earlier: Notify::new() }
     }
 
     /// Returns a timeout that ends after `time`, late by the watchman's shortest interval at most. It takes a place in
     /// the list at its first poll.
-    pub(super) fn timeout(self: &Arc<Self>, time: Duration) -> Timeout {
+    pub(in crate::limiter) fn timeout(self: &Arc<Self>, time: Duration) -> Timeout {
         let now = Instant::now();
         // The time is too far away to be represented: as good as never.
         let until = now.checked_add(time).unwrap_or_else(|| now + Duration::from_secs(1 << 30));
@@ -70,7 +70,7 @@ impl Waits {
     }
 
     /// Lets the watchman end if no request waits any more.
-    pub(super) fn hurry(&self) {
+    pub(in crate::limiter) fn hurry(&self) {
         self.earlier.notify_one();
     }
 
@@ -202,7 +202,7 @@ impl State {
 /// A wait for a deadline. Dropping it means that the deadline is not needed any more.
 #[derive(Debug)]
 #[must_use = "it ends nothing by itself"]
-pub(super) struct Timeout {
+pub(in crate::limiter) struct Timeout {
     waits: Arc<Waits>,
     until: Instant,
     place: Option<u32>,
@@ -210,7 +210,7 @@ pub(super) struct Timeout {
 
 impl Timeout {
     /// Returns the time at which it ends.
-    pub(super) fn until(&self) -> Instant {
+    pub(in crate::limiter) fn until(&self) -> Instant {
         self.until
     }
 }

@@ -9,8 +9,13 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use super::entry::{Key, Kin};
-use crate::{limiter::gate::Gate, model::BucketKey};
+use crate::{
+    limiter::gate::{
+        Gate,
+        registry::entry::{Key, Kin},
+    },
+    model::BucketKey,
+};
 
 /// The number of gates that may stay awake. The memory that they take is not worth saving.
 pub(super) const AWAKE: usize = 1024;

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     error::{Error, Invalid, Unavailable},
-    limiter::{rate_limiter::RateLimiter, resolver::Resolution},
+    limiter::{api::RateLimiter, resolver::Resolution},
     model::{AuditEvent, EntityId, Resource, StoredOnUnavailable},
     store::{Records, Store, StoreError},
 };

@@ -2,13 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    listing::Listing,
-    records::{answered, records_of},
-};
 use crate::{
     error::{EntityError, Error},
-    limiter::rate_limiter::RateLimiter,
+    limiter::{
+        admin::{
+            listing::Listing,
+            records::{answered, records_of},
+        },
+        api::RateLimiter,
+    },
     model::{AuditAction, AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId},
     store::BucketListing,
 };

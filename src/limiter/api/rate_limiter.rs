@@ -2,18 +2,18 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{
-    acquire::Acquire,
-    bucket_handle::BucketHandle,
-    gate::Context,
-    query::{Query, QueryWait},
-    request::{Request, Source, Subject},
-};
 use crate::{
     error::Error,
     limiter::{
+        api::{
+            acquire::Acquire,
+            availability::{Query, QueryWait},
+            bucket_handle::BucketHandle,
+        },
         engine::{Backend, Engine},
+        gate::Context,
         lease::{Lease, Single},
+        request::{Request, Source, Subject},
         terms::PrefetchStats,
     },
     model::{BucketKey, EntityId, IntoName, Limits, Resource},
@@ -53,7 +53,7 @@ impl fmt::Debug for RateLimiter {
 }
 
 impl RateLimiter {
-    pub(super) fn of(engine: Engine) -> Self {
+    pub(in crate::limiter) fn of(engine: Engine) -> Self {
         Self { engine: Arc::new(engine) }
     }
 
@@ -219,11 +219,11 @@ impl RateLimiter {
         self.engine.take_one(entity, resource, limits)
     }
 
-    pub(super) fn engine(&self) -> &Arc<Engine> {
+    pub(in crate::limiter) fn engine(&self) -> &Arc<Engine> {
         &self.engine
     }
 
-    pub(super) fn backend(&self) -> &Backend {
+    pub(in crate::limiter) fn backend(&self) -> &Backend {
         self.engine.backend()
     }
 

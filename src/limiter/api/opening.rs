@@ -18,7 +18,7 @@ const SAID_EVERY: Duration = Duration::from_secs(10);
 
 /// Ends steps that take too long, and emits events that say what opening waits for.
 #[derive(Debug)]
-pub(super) struct Opening<'a> {
+pub(in crate::limiter) struct Opening<'a> {
     table: &'a str,
     deadline: Duration,
     until: Option<Instant>,
@@ -26,13 +26,13 @@ pub(super) struct Opening<'a> {
 
 impl<'a> Opening<'a> {
     /// Starts to open `table`, for at most `deadline` from now on.
-    pub(super) fn begin(table: &'a str, deadline: Duration) -> Self {
+    pub(in crate::limiter) fn begin(table: &'a str, deadline: Duration) -> Self {
         // If the time is too far away to be represented, there is no deadline.
         Self { table, deadline, until: Instant::now().checked_add(deadline) }
     }
 
     /// Runs a step of opening in the time that is left.
-    pub(super) async fn step<T, E: Into<Error>>(
+    pub(in crate::limiter) async fn step<T, E: Into<Error>>(
         &self,
         action: &'static str,
         step: impl Future<Output = Result<T, E>>,
@@ -41,7 +41,7 @@ impl<'a> Opening<'a> {
     }
 
     /// Provisions the table. This time does not count, because provisioning has deadlines of its own.
-    pub(super) async fn provision<T, E: Into<Error>>(
+    pub(in crate::limiter) async fn provision<T, E: Into<Error>>(
         &mut self,
         step: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Error> {
@@ -74,7 +74,7 @@ impl<'a> Opening<'a> {
 }
 
 /// Describes how the environment leads to the table: the endpoint with the variable that sets it, or the region.
-pub(super) fn way_to(region: &str) -> String {
+pub(in crate::limiter) fn way_to(region: &str) -> String {
     let named = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"];
     let endpoint = named.into_iter().find_map(|variable| Some((variable, env::var(variable).ok()?)));
     match endpoint {
@@ -84,7 +84,7 @@ pub(super) fn way_to(region: &str) -> String {
 }
 
 /// Adds a hint at the endpoint or the region to `error` if the table was not reached.
-pub(super) fn told_the_way(error: Error, way: &str) -> Error {
+pub(in crate::limiter) fn told_the_way(error: Error, way: &str) -> Error {
     match error {
         Error::Stack(StackError::Call { action, error })
             if matches!(error.kind(), StoreErrorKind::NotApplied | StoreErrorKind::Unknown) =>

@@ -4,11 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::runtime::Handle;
 
-use super::{breaker::Breaker, engine::Settings, rate_limiter::RateLimiter};
 use crate::{
     clock::Clock,
     error::Invalid,
-    limiter::{bucket::Script, engine::Engine},
+    limiter::{
+        api::RateLimiter,
+        bucket::Script,
+        engine::{Engine, Settings},
+        runtime::Breaker,
+    },
     model::plan::Peers,
     store::{MemoryStore, Store},
 };
@@ -26,7 +30,7 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder builds nothing by itself"]
 pub struct Builder {
-    pub(super) settings: Settings,
+    pub(in crate::limiter) settings: Settings,
 }
 
 impl Builder {
@@ -104,7 +108,7 @@ impl Builder {
 
     /// Returns the [`call_deadline`](Self::call_deadline) if it was set.
     #[cfg(feature = "dynamodb")]
-    pub(super) fn chosen_call_deadline(&self) -> Option<Duration> {
+    pub(in crate::limiter) fn chosen_call_deadline(&self) -> Option<Duration> {
         self.settings.call_deadline
     }
 
@@ -156,7 +160,7 @@ impl Builder {
 
     /// Notes that this crate created the table: unless `mixed_fleet` was set, no Python client uses it.
     #[cfg(feature = "dynamodb")]
-    pub(super) fn own_table(mut self) -> Self {
+    pub(in crate::limiter) fn own_table(mut self) -> Self {
         if self.settings.mixed_fleet.is_none() {
             self.settings.gate.peers = Peers::Absent;
         }

@@ -5,14 +5,14 @@ use std::{env, future::IntoFuture, pin::Pin, sync::Arc, time::Duration};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 
-use super::{
-    builder::Builder,
-    opening::{Opening, told_the_way, way_to},
-    rate_limiter::RateLimiter,
-};
 use crate::{
     clock::{Clock, SystemClock},
     error::{Error, StackError},
+    limiter::api::{
+        builder::Builder,
+        opening::{Opening, told_the_way, way_to},
+        rate_limiter::RateLimiter,
+    },
     model::{NamespaceName, StackName},
     store::{
         Namespaces, StoreError, StoreErrorKind,

@@ -2,14 +2,12 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{
-    acquire::Acquire,
-    request::{Request, Source, Subject},
-};
 use crate::{
     error::Error,
     limiter::{
+        api::acquire::Acquire,
         bucket::{Brought, Pinned},
+        request::{Request, Source, Subject},
         terms::Deadline,
     },
     model::{EntityId, KeyParts, Limits, Resource},
@@ -55,7 +53,7 @@ impl fmt::Debug for BucketHandle {
 }
 
 impl BucketHandle {
-    pub(super) fn new(subject: Subject, deadline: Deadline) -> Self {
+    pub(in crate::limiter) fn new(subject: Subject, deadline: Deadline) -> Self {
         Self { subject: subject.found(), limits: Source::Stored, deadline }
     }
 

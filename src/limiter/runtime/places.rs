@@ -8,27 +8,27 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 ///
 /// A task that holds a place waits only for its store call, so a place is always given back.
 #[derive(Clone, Debug)]
-pub(super) struct Places {
+pub(in crate::limiter) struct Places {
     free: Arc<Semaphore>,
     all: usize,
 }
 
 /// The place of one call in flight. It is given back on drop.
 #[derive(Debug)]
-pub(super) struct InFlight {
+pub(in crate::limiter) struct InFlight {
     _permit: Option<OwnedSemaphorePermit>,
     /// `true` if the call had to wait for its place.
-    pub(super) waited: bool,
+    pub(in crate::limiter) waited: bool,
 }
 
 impl Places {
-    pub(super) fn new(all: usize) -> Self {
+    pub(in crate::limiter) fn new(all: usize) -> Self {
         let all = all.clamp(1, Semaphore::MAX_PERMITS);
         Self { free: Arc::new(Semaphore::new(all)), all }
     }
 
     /// Waits for a place, first come first served.
-    pub(super) async fn take(&self) -> InFlight {
+    pub(in crate::limiter) async fn take(&self) -> InFlight {
         match self.free.clone().try_acquire_owned() {
             Ok(permit) => InFlight { _permit: Some(permit), waited: false },
             // The semaphore is never closed.
@@ -37,12 +37,12 @@ impl Places {
     }
 
     /// Returns the number of places.
-    pub(super) fn all(&self) -> usize {
+    pub(in crate::limiter) fn all(&self) -> usize {
         self.all
     }
 
     /// Returns `true` if a call is in flight.
-    pub(super) fn any_in_flight(&self) -> bool {
+    pub(in crate::limiter) fn any_in_flight(&self) -> bool {
         self.free.available_permits() < self.all
     }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{listing::Listing, records::records_of};
 use crate::{
     error::Error,
-    limiter::rate_limiter::RateLimiter,
+    limiter::{
+        admin::{listing::Listing, records::records_of},
+        api::RateLimiter,
+    },
     model::{
         BucketKey, BucketState, EntityCapacity, EntityId, LimitName, Resource, ResourceCapacity, Tally, UsageQuery,
         UsageSnapshot, UsageSubject, UsageSummary, UsageWindow, whole_tokens,

@@ -15,17 +15,24 @@ use std::{
 
 use quick_cache::{UnitWeighter, sync::Cache};
 
-use self::{
-    entry::{GateEntry, KeepBusy, Key},
-    rounds::Rounds,
+use crate::{
+    limiter::{
+        gate::{
+            Context, Gate,
+            registry::{
+                entry::{GateEntry, KeepBusy, Key},
+                rounds::Rounds,
+            },
+        },
+        resolver::Resolver,
+    },
+    model::BucketKey,
 };
-use super::{gate::Context, resolver::Resolver};
-use crate::{limiter::gate::Gate, model::BucketKey};
 
 /// Finds and caches gates. Evicting a gate loses no decision: the gate only had an image of its bucket, and the next
 /// write returns a new image. A gate that has something to write is not evicted.
 #[derive(Debug)]
-pub(super) struct Gates {
+pub(in crate::limiter) struct Gates {
     cache: Cache<Key, GateEntry, UnitWeighter, RandomState, KeepBusy>,
     context: Arc<Context>,
     /// Locked by every thread that creates a gate, wakes one or puts one to rest, so that a bucket never has two gates.
@@ -35,19 +42,19 @@ pub(super) struct Gates {
 
 impl Gates {
     /// Returns `true` if `gate` belongs to this limiter.
-    pub(super) fn are_those_of(&self, gate: &Gate) -> bool {
+    pub(in crate::limiter) fn are_those_of(&self, gate: &Gate) -> bool {
         gate.is_in(&self.context)
     }
 
     /// Creates a cache for at most about `most` gates that have nothing to write.
-    pub(super) fn new(most: usize, context: Context) -> Self {
+    pub(in crate::limiter) fn new(most: usize, context: Context) -> Self {
         let cache = Cache::with(most, most as u64, UnitWeighter, RandomState::new(), KeepBusy);
         Self { cache, context: Arc::new(context), rounds: Mutex::default() }
     }
 
     /// Returns the gate of a bucket.
     #[inline]
-    pub(super) fn get(&self, key: BucketKey) -> Arc<Gate> {
+    pub(in crate::limiter) fn get(&self, key: BucketKey) -> Arc<Gate> {
         match self.cache.get(&key) {
             Some(GateEntry::Awake(gate)) => gate,
             _ => self.wake(key),
@@ -116,11 +123,11 @@ impl Gates {
         }
     }
 
-    pub(super) fn context(&self) -> &Context {
+    pub(in crate::limiter) fn context(&self) -> &Context {
         &self.context
     }
 
-    pub(super) fn resolver(&self) -> &Arc<Resolver> {
+    pub(in crate::limiter) fn resolver(&self) -> &Arc<Resolver> {
         &self.context.resolver
     }
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{listing::Listing, records::answered};
+use crate::limiter::admin::{listing::Listing, records::answered};
 use crate::{
     error::{Error, Invalid, NamespaceError},
     limiter::{
+        api::RateLimiter,
         engine::{Backend, Engine},
-        rate_limiter::RateLimiter,
     },
     model::{NamespaceInfo, NamespaceName},
     store::{Namespaces as NamespaceStore, StatusChange, Store},

@@ -2,10 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{listing::Listing, records::records_of};
 use crate::{
     error::{Error, Invalid},
-    limiter::{rate_limiter::RateLimiter, resolver::CacheStats},
+    limiter::{
+        admin::{listing::Listing, records::records_of},
+        api::RateLimiter,
+        resolver::CacheStats,
+    },
     model::{
         AuditAction, AuditEvent, AuditSubject, BucketKey, ConfigScope, EntityId, Limit, Limits, ResolvedLimits,
         Resource, StoredConfig, StoredOnUnavailable,

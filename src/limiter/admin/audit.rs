@@ -1,8 +1,7 @@
 //! The history of changes.
 
-use super::listing::Listing;
 use crate::{
-    limiter::rate_limiter::RateLimiter,
+    limiter::{admin::listing::Listing, api::RateLimiter},
     model::{AuditEvent, AuditSubject},
 };
 

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::breaker::Switch;
 use crate::{
     clock::{Clock, StoreTime},
+    limiter::runtime::Switch,
     model::{BucketKey, BucketState, Create, Split, Update},
     store::{Diagnostics, Namespaces, Outcome, Records, Store, StoreError, StoreFuture},
 };
 
 /// Passes every call on, and reports the outcome of the calls that requests wait for.
-pub(super) struct Watched {
+pub(in crate::limiter) struct Watched {
     inner: Arc<dyn Store>,
     breaker: Arc<Switch>,
     clock: Arc<dyn Clock>,
@@ -24,7 +24,7 @@ impl std::fmt::Debug for Watched {
 }
 
 impl Watched {
-    pub(super) fn new(inner: Arc<dyn Store>, breaker: Arc<Switch>, clock: Arc<dyn Clock>) -> Self {
+    pub(in crate::limiter) fn new(inner: Arc<dyn Store>, breaker: Arc<Switch>, clock: Arc<dyn Clock>) -> Self {
         Self { inner, breaker, clock }
     }
 
@@ -35,7 +35,7 @@ impl Watched {
 
 /// Runs a call and reports its outcome to the breaker. If the future is dropped before it ends, the call counts as
 /// failed, because only a deadline drops it.
-pub(super) async fn watch<T>(
+pub(in crate::limiter) async fn watch<T>(
     breaker: &Switch,
     clock: &dyn Clock,
     call: impl Future<Output = Result<T, StoreError>>,

@@ -2,12 +2,11 @@
 
 use std::{future::IntoFuture, sync::Arc, time::Duration};
 
-use super::request::Request;
 use crate::{
     error::Error,
     limiter::{
         lease::Lease,
-        request::{AcquireFuture, Started},
+        request::{AcquireFuture, Request, Started},
         terms::{Prefetch, Recourse, Shadow, Share, Wait},
     },
     model::{Cost, IntoLimits, LimitName},
@@ -43,7 +42,7 @@ pub struct Acquire {
 
 impl Acquire {
     #[inline]
-    pub(super) fn new(request: Result<Request, Box<Error>>) -> Self {
+    pub(in crate::limiter) fn new(request: Result<Request, Box<Error>>) -> Self {
         Self { request }
     }
 
@@ -296,7 +295,7 @@ impl Acquire {
     }
 
     #[inline]
-    pub(super) fn edit<E: Into<Error>>(&mut self, change: impl FnOnce(&mut Request) -> Result<(), E>) {
+    pub(in crate::limiter) fn edit<E: Into<Error>>(&mut self, change: impl FnOnce(&mut Request) -> Result<(), E>) {
         if let Ok(request) = &mut self.request
             && let Err(error) = change(request)
         {

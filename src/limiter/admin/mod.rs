@@ -1,0 +1,18 @@
+//! Calls for what is stored beside the buckets (limits, entities, namespaces, the history, usage), and for the health
+//! of the store.
+
+mod audit;
+mod config;
+mod entities;
+mod health;
+mod listing;
+mod namespaces;
+mod records;
+mod usage;
+
+pub use crate::limiter::admin::audit::Audit;
+pub use crate::limiter::admin::config::Config;
+pub use crate::limiter::admin::entities::Entities;
+pub use crate::limiter::admin::listing::Listing;
+pub use crate::limiter::admin::namespaces::Namespaces;
+pub use crate::limiter::admin::usage::{Snapshots, Usage};

@@ -1,0 +1,15 @@
+//! Background tasks, timeouts and the circuit breaker: what a limiter needs of the runtime and of its store.
+
+mod breaker;
+mod monitored_store;
+mod places;
+mod tasks;
+mod timeouts;
+
+pub use breaker::Breaker;
+
+pub(super) use breaker::Switch;
+pub(super) use monitored_store::{Watched, watch};
+pub(super) use places::{InFlight, Places};
+pub(super) use tasks::{Background, Unwritten};
+pub(super) use timeouts::Timeout;

@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::oneshot;
+
 use super::{
     bucket::resolve,
     resolver::{CacheStats, nothing},
@@ -179,6 +181,18 @@ impl Engine {
         match &self.backend {
             Backend::Memory(_) | Backend::Scripted(_) => None,
             Backend::Gated(gates) => Some(gates.context().background.deadline(time)),
+        }
+    }
+
+    /// Returns a timer of the limiter's runtime that ends after `time`, and a timeout for the case that no thread drives
+    /// the runtime. Returns `None` in memory.
+    pub(super) fn timer(&self, time: Duration) -> Option<(oneshot::Receiver<()>, Timeout)> {
+        match &self.backend {
+            Backend::Memory(_) | Backend::Scripted(_) => None,
+            Backend::Gated(gates) => {
+                let background = &gates.context().background;
+                Some((background.timer(time), background.deadline(time)))
+            }
         }
     }
 

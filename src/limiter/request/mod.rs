@@ -15,6 +15,8 @@ mod waiting;
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::sync::oneshot;
+
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Invalid, Unavailable},
     limiter::{
@@ -145,6 +147,15 @@ impl Request {
     pub(super) fn timeout_in(&self, time: Duration) -> Option<Timeout> {
         match &self.subject {
             Subject::Gated(gated) => gated.engine.late(time),
+            _ => None,
+        }
+    }
+
+    /// Returns a timer of the limiter's runtime, and a timeout that does not need a thread that drives it. In memory there
+    /// are none.
+    pub(super) fn timer_in(&self, time: Duration) -> Option<(oneshot::Receiver<()>, Timeout)> {
+        match &self.subject {
+            Subject::Gated(gated) => gated.engine.timer(time),
             _ => None,
         }
     }

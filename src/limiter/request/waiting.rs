@@ -11,7 +11,7 @@
 //! | the bucket will not have them in time | none if that is known, else those of an acquire |
 //! | the request is dropped while it waits | the next write of the bucket gives its place back, but not without limit |
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, task::Poll, time::Duration};
 
 use tokio::time::Instant;
 
@@ -73,21 +73,23 @@ async fn wait_for(
 
 /// Sleeps until the request may start.
 ///
-/// Over a store, it does not depend on the caller's runtime, nor on a thread that drives the limiter's own one.
+/// Over a store, the limiter's runtime keeps the time. If no thread drives it, the timeout ends the sleep, a little later.
 async fn sleep(request: &Request, time: Duration) -> Result<(), Error> {
-    match request.timeout_in(time) {
-        Some(timeout) => {
-            let until = timeout.until();
-            timeout.await;
-            // It ends early if the limiter's runtime is shut down.
-            if Instant::now() < until { Err(Unavailable::RuntimeGone.into()) } else { Ok(()) }
+    let Some((mut timer, mut timeout)) = request.timer_in(time) else {
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(Invalid::NoRuntime.into());
         }
-        None if tokio::runtime::Handle::try_current().is_err() => Err(Invalid::NoRuntime.into()),
-        None => {
-            tokio::time::sleep(time).await;
-            Ok(())
-        }
-    }
+        tokio::time::sleep(time).await;
+        return Ok(());
+    };
+    let until = timeout.until();
+    std::future::poll_fn(|context| match Pin::new(&mut timer).poll(context) {
+        Poll::Ready(Ok(())) => Poll::Ready(()),
+        _ => Pin::new(&mut timeout).poll(context),
+    })
+    .await;
+    // Both end early if the limiter's runtime is shut down.
+    if Instant::now() < until { Err(Unavailable::RuntimeGone.into()) } else { Ok(()) }
 }
 
 /// The lease of a request that waits. Dropping it means that the request was cancelled.

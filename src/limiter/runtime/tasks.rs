@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -13,7 +13,7 @@ use std::{
 
 use tokio::{
     runtime::Handle,
-    sync::{Mutex, Notify},
+    sync::{Mutex, Notify, oneshot},
 };
 
 use crate::limiter::runtime::timeouts::{Timeout, Waits};
@@ -89,6 +89,22 @@ impl Background {
     /// Returns a timeout for a deadline that is seldom reached. May be called outside the runtime.
     pub(in crate::limiter) fn deadline(&self, time: Duration) -> Timeout {
         self.shared.waits.timeout(time)
+    }
+
+    /// Returns a timer that ends after `time`. Its sender is dropped if the runtime is shut down. A shutdown of the limiter
+    /// does not wait for it.
+    pub(in crate::limiter) fn timer(&self, time: Duration) -> oneshot::Receiver<()> {
+        let (mut end, timer) = oneshot::channel();
+        self.shared.runtime.spawn(async move {
+            let mut sleep = pin!(tokio::time::sleep(time));
+            poll_fn(|context| match end.poll_closed(context) {
+                Poll::Ready(()) => Poll::Ready(()),
+                Poll::Pending => sleep.as_mut().poll(context),
+            })
+            .await;
+            let _ = end.send(());
+        });
+        timer
     }
 
     /// Waits for `time`, or until the limiter is flushed or shut down.

@@ -23,7 +23,7 @@ enum Part {
     Repeated { parts: Vec<Part>, separator: Option<TokenTree>, at_most_once: bool },
 }
 
-/// What a variable stands for: tokens, or one binding for each repetition.
+/// The value of a variable: tokens, or one value for each repetition.
 #[derive(Clone, Debug)]
 enum Bound {
     Once(TokenStream),

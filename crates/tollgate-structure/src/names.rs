@@ -12,7 +12,7 @@ pub struct Scope {
     modules: BTreeMap<ModulePath, Names>,
 }
 
-/// What a path leads to: an item, or a module if there is no `name`.
+/// The end of a path: an item, or a module if there is no `name`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
     /// The module, or the module that defines the item.
@@ -36,7 +36,7 @@ pub(crate) struct Import {
     pub(crate) name: Option<String>,
     /// True for `pub use`, without any restriction.
     pub(crate) is_public: bool,
-    /// What `#[cfg]` demands.
+    /// The conditions of `#[cfg]`.
     pub(crate) gates: Vec<String>,
 }
 

@@ -26,7 +26,7 @@ pub struct Module {
     pub file: ModulePath,
     /// True if the module is declared `pub`.
     pub is_public: bool,
-    /// What `#[cfg]` demands of it and of the modules around it, as text.
+    /// The conditions of `#[cfg]` for it and for the modules around it, as text.
     pub gates: Vec<String>,
     /// Its items, the modules in it left out, macros of the crate expanded.
     pub items: Vec<Item>,

@@ -1,4 +1,4 @@
-//! What belongs to an item, a line each: fields, variants, the items of traits and of `impl` blocks.
+//! The members of an item, a line each: fields, variants, the items of traits and of `impl` blocks.
 
 use quote::{ToTokens, quote};
 use syn::{Attribute, Fields, ImplItem, Item, ItemImpl, PathArguments, TraitItem, Type, Variant, Visibility};

@@ -29,7 +29,7 @@ pub(super) struct PublicModule {
 pub(super) struct Entry {
     pub(super) name: String,
     pub(super) leads: Leads,
-    /// What `#[cfg]` demands of the export, and of the modules around the definition.
+    /// The conditions of `#[cfg]` for the export, and for the modules around the definition.
     pub(super) gates: Vec<String>,
 }
 
@@ -55,7 +55,7 @@ impl Surface {
         surface
     }
 
-    /// Returns where an item is listed: the module and the name.
+    /// Returns the module that lists an item, and the name that it has there.
     pub(super) fn home(&self, target: &Target) -> Option<&(ModulePath, String)> {
         let common = |path: &ModulePath| path.0.iter().zip(&target.module.0).take_while(|(a, b)| a == b).count();
         let places = self.places.get(target)?;

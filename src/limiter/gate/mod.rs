@@ -101,6 +101,7 @@ impl Gate {
     }
 
     /// Notes that a request has missed its deadline before the store answered. Returns the reason.
+    #[allow(clippy::disallowed_methods, reason = "no owner yet: the time of the pace")]
     pub(super) fn missed_deadline(&self) -> Unavailable {
         self.context.missed_deadline();
         let throttled = self.peek(self.context.clock.now(), |state| state.pace.throttled_for(Instant::now()));
@@ -165,6 +166,7 @@ impl Gate {
 
     /// Asks for `amounts`. Returns a receiver for the verdict, which the caller awaits for at most `deadline`, or as an
     /// `Err` the answer that is known at once. If the receiver is dropped, a grant is given back.
+    #[allow(clippy::disallowed_methods, reason = "no owner yet: the time of the pace")]
     pub(super) fn acquire(
         self: &Arc<Self>,
         limits: &Limits,

@@ -4,6 +4,7 @@
 //! buckets have in common: names, parameters, the parent. Locking the state wakes a gate, and the end of its write loop
 //! puts it to rest again. If nobody holds a gate at rest, the gate itself is dropped and can be made again from its
 //! record.
+#![allow(clippy::disallowed_methods, reason = "no owner yet: the time of the pace")]
 
 use std::{
     ops::{Deref, DerefMut},

@@ -66,6 +66,8 @@
     not(all(feature = "axum", feature = "dynamodb", feature = "usage-body")),
     allow(rustdoc::broken_intra_doc_links)
 )]
+// Clocks, randomness and tasks have owners: clippy.toml.
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 #[cfg(feature = "blocking")]
 pub mod blocking;

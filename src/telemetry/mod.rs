@@ -44,6 +44,7 @@
 //! Labels are bounded: the first 100 resources of a process, and the first 8 limits of each of them, have series of
 //! their own. All others share the label `_other`.
 #![cfg_attr(not(feature = "metrics"), allow(rustdoc::broken_intra_doc_links))]
+#![allow(clippy::disallowed_methods, reason = "reported durations are those of the machine, whatever clock decides")]
 
 mod acquire;
 mod ahead;

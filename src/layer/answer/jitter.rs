@@ -1,4 +1,5 @@
 //! Spreads the retries of denied clients.
+#![allow(clippy::disallowed_methods, reason = "the retries of denied clients are spread at random")]
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! The state that all gates of a limiter share.
+#![allow(clippy::disallowed_methods, reason = "the ids of writes begin at a random number")]
 
 use std::{
     future::poll_fn,

@@ -8,6 +8,7 @@
 //! - *The store throttles.* The gap between two writes grows with every throttled write and shrinks with every write
 //!   that is done. If the next write would be too late for a request, the request has no decision and is told when to
 //!   try again.
+#![allow(clippy::disallowed_methods, reason = "pauses between writes are spread at random")]
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! One transaction for several items: for a cost that only several shards together hold, and for a child's bucket with
 //! its parent's.
+#![allow(clippy::disallowed_methods, reason = "no owner yet: a random pause before a transaction is repeated")]
 
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 

@@ -6,6 +6,10 @@
 //! | cached, but too old | 1, shared by all who ask meanwhile; if the store fails, the old entry is used |
 //! | not cached | 1, shared by all who ask meanwhile |
 //! | in memory | 0 |
+#![allow(
+    clippy::disallowed_methods,
+    reason = "no owner yet: how old a look-up is, and a random pause before it is repeated"
+)]
 
 mod cache;
 mod promise;

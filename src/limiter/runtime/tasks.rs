@@ -1,4 +1,5 @@
 //! Background work that outlives the calls that caused it: writes and flushes.
+#![allow(clippy::disallowed_methods, reason = "all tasks of a limiter are spawned here, and it waits for their end")]
 
 use std::{
     future::{Future, poll_fn},

@@ -6,6 +6,10 @@
 //!
 //! A runtime of one thread stands still while no thread drives it, and the watchman stands still too. If a request
 //! waits outside of such a runtime, a separate thread checks the deadlines as well.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the queue of all deadlines keeps the time, and has a task and a thread of its own"
+)]
 
 use std::{
     pin::Pin,

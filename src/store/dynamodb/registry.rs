@@ -1,4 +1,5 @@
 //! The version record of a table.
+#![allow(clippy::disallowed_methods, reason = "ids of namespaces are random")]
 
 use std::collections::HashMap;
 

@@ -1,4 +1,5 @@
 //! Buckets of several shards: transactions on several shards, and splits.
+#![allow(clippy::disallowed_methods, reason = "no owner yet: a random pause before a transaction is repeated")]
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! A bounded map of buckets that forgets only buckets whose loss changes no decision.
+#![allow(clippy::disallowed_methods, reason = "the hashes of keys have a random seed")]
 
 use std::{
     hash::{BuildHasher, Hash, Hasher},

@@ -55,7 +55,7 @@ impl Engine {
             Some(time) => Arc::new(CorrectedClock::new(wall, time.clone())),
             None => wall,
         };
-        let breaker = Arc::new(Switch::new(settings.breaker.clone()));
+        let breaker = Arc::new(Switch::new(settings.breaker));
         let store: Arc<dyn Store> = match breaker.is_on() {
             true => Arc::new(Watched::new(store, breaker.clone(), clock.clone())),
             false => store,

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::oneshot, time::Instant};
+use tokio::sync::oneshot;
 
 use super::flight::{self, Airborne};
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
         gate::{
             gate::{Gate, LEAST_WAIT},
             grant::{GateAnswer, GateGrant, PendingDecision},
+            pacing,
             slot::Locked,
             state::Waiter,
             wish::Wish,
@@ -110,7 +111,7 @@ impl Gate {
             self.write_debt(state);
             return GateAnswer::Now(Decision::Denied(statuses));
         }
-        let came = Instant::now();
+        let came = pacing::now();
         let until = came.checked_add(deadline.into());
         if let Some(wait) = state.pace.throttled_for(came)
             && wait + self.context.round_trip.mean() > Duration::from(deadline)

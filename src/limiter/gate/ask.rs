@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use crate::{
-    limiter::terms::{Amounts, Deadline, Mode},
+    limiter::terms::{Amounts, Deadline, Mode, left_until},
     model::Limits,
 };
 
@@ -20,6 +20,6 @@ pub(in crate::limiter) struct Ask {
 impl Ask {
     /// Returns how much longer the request waits.
     pub(in crate::limiter) fn left(&self) -> Deadline {
-        self.until.saturating_duration_since(Instant::now()).into()
+        left_until(self.until).into()
     }
 }

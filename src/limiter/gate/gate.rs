@@ -1,4 +1,5 @@
 //! The gate of a bucket: its state under a lock, and the gates of the other shards.
+#![allow(clippy::disallowed_methods, reason = "processes begin at a random shard")]
 
 use std::{
     sync::{
@@ -8,14 +9,13 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
-
 use super::slot;
 use crate::{
     error::Unavailable,
     limiter::{
         gate::{
             context::Context,
+            pacing,
             slot::{Locked, Resting, Slot},
             state::GateState,
         },
@@ -65,7 +65,7 @@ impl Gate {
     /// Notes that a request has missed its deadline before the store answered. Returns the reason.
     pub(in crate::limiter) fn missed_deadline(&self) -> Unavailable {
         self.context.missed_deadline();
-        let throttled = self.peek(self.context.clock.now(), |state| state.pace.throttled_for(Instant::now()));
+        let throttled = self.peek(self.context.clock.now(), |state| state.pace.throttled_for(pacing::now()));
         throttled.map_or(Unavailable::Deadline, |wait| Unavailable::Throttled { retry_after: wait.max(LEAST_WAIT) })
     }
 

@@ -13,7 +13,7 @@ use crate::{
     error::Unavailable,
     limiter::{
         gate::gate::Gate,
-        terms::{Amounts, Decision},
+        terms::{Amounts, Decision, left_until},
     },
     model::Limits,
     telemetry,
@@ -130,7 +130,7 @@ impl GateDecision {
     /// time, the request was cancelled.
     pub(in crate::limiter) fn send(self, reply: oneshot::Sender<Self>, until: Option<Instant>) {
         if let Err(Self::Granted(grant)) = reply.send(self)
-            && until.is_some_and(|until| Instant::now() < until)
+            && until.is_some_and(|until| !left_until(until).is_zero())
         {
             grant.cancel();
         }

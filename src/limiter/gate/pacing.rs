@@ -8,11 +8,16 @@
 //! - *The store throttles.* The gap between two writes grows with every throttled write and shrinks with every write
 //!   that is done. If the next write would be too late for a request, the request has no decision and is told when to
 //!   try again.
-#![allow(clippy::disallowed_methods, reason = "pauses between writes are spread at random")]
+#![allow(clippy::disallowed_methods, reason = "it has the time of the gates, and spreads pauses at random")]
 
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+/// Returns the time that pauses and deadlines of gates are measured by.
+pub(super) fn now() -> Instant {
+    Instant::now()
+}
 
 /// The factors of the gap: after a throttled write, and after a write that is done.
 const THROTTLED: f64 = 1.5;

@@ -1,5 +1,4 @@
 //! Requests for a bucket of several shards: one shard serves them, or several do in one transaction.
-#![allow(clippy::disallowed_methods, reason = "no owner yet: the time left until a deadline")]
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,5 +1,4 @@
 //! The gates of a bucket that has several shards. The gate of the first shard keeps the others.
-#![allow(clippy::disallowed_methods, reason = "no owner yet: a random shard to begin with")]
 
 use std::sync::{Arc, PoisonError, atomic::Ordering};
 

@@ -10,11 +10,9 @@ use std::{
     sync::{LazyLock, MutexGuard},
 };
 
-use tokio::time::Instant;
-
 use super::pressure;
 use crate::{
-    limiter::gate::{kinds::Kinds, record::Record, state::GateState},
+    limiter::gate::{kinds::Kinds, pacing, record::Record, state::GateState},
     telemetry::LiveGate,
 };
 
@@ -70,7 +68,7 @@ impl GateState {
 
     fn may_rest(&self, now: i64) -> bool {
         let quiet = self.confirmations.is_empty() && !self.flush_due && !self.doubtful && self.failures == 0;
-        let alone = self.pace.is_over(Instant::now()) && !self.others.are_there(now) && self.takes_refused == 0;
+        let alone = self.pace.is_over(pacing::now()) && !self.others.are_there(now) && self.takes_refused == 0;
         let plain = self.ahead_of.is_none() && alone && !self.pressed.is_recent(now) && !self.ahead;
         let denies = now.saturating_sub(self.denied_at) < DENIES;
         quiet && plain && !denies && self.is_idle() && now.saturating_sub(self.split_at) >= pressure::PAUSE

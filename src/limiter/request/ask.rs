@@ -1,6 +1,6 @@
 //! Asks the buckets of a request once.
 
-use std::{pin::Pin, task::Poll, time::Duration};
+use std::{pin::Pin, task::Poll};
 
 use super::{Planned, Request, progress::Progress};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     limiter::{
         lease::Lease,
         request::charge::{Charged, Charges, charge},
-        terms::Deadline,
+        terms::{Deadline, Stopwatch},
     },
 };
 
@@ -24,9 +24,8 @@ pub(in crate::limiter) fn ask(request: Request) -> Progress {
 
 /// Looks up what is not cached yet, then charges, all within the deadline.
 async fn resolve(request: Request) -> Result<Lease, Error> {
-    let deadline = Duration::from(request.deadline());
     let mut timeout = request.timeout();
-    let begun = tokio::time::Instant::now();
+    let (begun, deadline) = (Stopwatch::start(), request.deadline());
     let missed = request.clone();
     let mut resolving = std::pin::pin!(request.look_up(true));
     let charges = std::future::poll_fn(|context| {
@@ -39,7 +38,7 @@ async fn resolve(request: Request) -> Result<Lease, Error> {
         }
     })
     .await?;
-    begin(charges, deadline.saturating_sub(begun.elapsed()).into()).result().await
+    begin(charges, begun.left(deadline).into()).result().await
 }
 
 fn begin(charges: Charges, deadline: Deadline) -> Progress {

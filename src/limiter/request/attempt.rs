@@ -1,15 +1,19 @@
 //! An attempt with the options of the request: local limits while the store is down, limits that only observe.
 
-use std::{sync::Arc, time::Duration};
-
-use tokio::time::Instant;
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use super::{Request, ask::ask, local_limits, progress::Progress};
 use crate::{
     error::{Error, Unavailable},
     limiter::{
         lease::Lease,
-        terms::{Recourse, Shadow},
+        terms::{Recourse, Shadow, Stopwatch},
     },
     model::{Denied, LimitStatus},
     telemetry,
@@ -20,7 +24,7 @@ use crate::{
 pub(super) async fn attempt(
     request: &Request,
     recourse: &Arc<Recourse>,
-    begun: Instant,
+    begun: Stopwatch,
     first: Progress,
 ) -> Result<Lease, Error> {
     match locally_if_down(request, recourse, first).await {
@@ -44,7 +48,7 @@ async fn locally_if_down(request: &Request, recourse: &Recourse, asked: Progress
 async fn without_shadow(
     request: &Request,
     recourse: &Arc<Recourse>,
-    begun: Instant,
+    begun: Stopwatch,
     error: Error,
 ) -> Result<Lease, Error> {
     let covers = |status: &LimitStatus| recourse.shadow.covers(status.limit.name());
@@ -67,7 +71,7 @@ async fn without_shadow(
     for status in limits.iter().filter(|status| covers(status)) {
         rest.leave_alone(status.limit.name().clone());
     }
-    rest.set_deadline(left(request, begun).into());
+    rest.set_deadline(begun.left(request.deadline()).into());
     let lease = match locally_if_down(&rest, recourse, ask(rest.clone())).await {
         Ok(lease) => lease,
         Err(Error::Denied(denied)) => return Err(enforced(*denied, recourse).into()),
@@ -99,24 +103,19 @@ pub(super) fn marked(mut lease: Lease, recourse: &Arc<Recourse>) -> Lease {
     lease
 }
 
-/// Returns the time that is left until the deadline of a request that began at `begun`.
-fn left(request: &Request, begun: Instant) -> Duration {
-    Duration::from(request.deadline()).saturating_sub(begun.elapsed())
-}
-
 /// Waits for `work` until the deadline of the request.
 async fn within<T>(
     request: &Request,
-    begun: Instant,
+    begun: Stopwatch,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    let Some(mut timeout) = request.timeout_in(left(request, begun)) else { return work.await };
-    let mut work = std::pin::pin!(work);
-    std::future::poll_fn(|context| {
-        if let std::task::Poll::Ready(result) = work.as_mut().poll(context) {
-            return std::task::Poll::Ready(result);
+    let Some(mut timeout) = request.timeout_in(begun.left(request.deadline())) else { return work.await };
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        if let Poll::Ready(result) = work.as_mut().poll(context) {
+            return Poll::Ready(result);
         }
-        std::pin::Pin::new(&mut timeout).poll(context).map(|()| Err(Unavailable::Deadline.into()))
+        Pin::new(&mut timeout).poll(context).map(|()| Err(Unavailable::Deadline.into()))
     })
     .await
 }

@@ -1,25 +1,21 @@
 //! Charging the buckets of one request, all or none: the entity's, and its parent's if it cascades.
-#![allow(clippy::disallowed_methods, reason = "no owner yet: the time left until a deadline")]
 
 use std::{
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use smallvec::SmallVec;
-use tokio::time::Instant;
 
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Invalid, Unavailable},
     limiter::{
-        bucket::{Acquiring, Asked, Bucket, Given, Grant},
-        bucket::{Holding, Holdings},
+        bucket::{Acquiring, Asked, Bucket, Given, Grant, Holding, Holdings},
         gate::{
             Ask,
             transaction::{self, Part},
         },
-        terms::{Amounts, Deadline, Decision, Mode, Refusal},
+        terms::{Amounts, Deadline, Decision, Mode, Refusal, Stopwatch},
     },
     model::{Denied, KeyParts, LimitStatus, Owner, to_milli},
 };
@@ -203,7 +199,7 @@ fn part(charge: &Charge, deadline: Deadline) -> Option<Part> {
 pub(in crate::limiter) struct Charging {
     /// The entity's bucket is the first.
     asked: SmallVec<[(Charge, Answer); 2]>,
-    begun: Instant,
+    begun: Stopwatch,
     deadline: Deadline,
 }
 
@@ -238,7 +234,7 @@ impl Answer {
 
 impl Charging {
     fn new(asked: impl IntoIterator<Item = (Charge, Answer)>, deadline: Deadline) -> Self {
-        Self { asked: asked.into_iter().collect(), begun: Instant::now(), deadline }
+        Self { asked: asked.into_iter().collect(), begun: Stopwatch::start(), deadline }
     }
 
     /// Asks the buckets that were left for later if all others have granted. Returns `true` if there were any.
@@ -247,7 +243,7 @@ impl Charging {
         if !self.asked.iter().all(may_go_on) {
             return false;
         }
-        let left = Duration::from(self.deadline).saturating_sub(self.begun.elapsed());
+        let left = self.begun.left(self.deadline);
         let mut any = false;
         for (charge, answer) in self.asked.iter_mut().filter(|(_, answer)| matches!(answer, Answer::Later)) {
             *answer = Answer::to(charge, left.into());

@@ -2,8 +2,6 @@
 
 use std::task::{Context, Poll};
 
-use tokio::time::Instant;
-
 use super::{
     Request,
     ask::ask,
@@ -13,7 +11,7 @@ use super::{
 };
 use crate::{
     error::{Error, Unavailable},
-    limiter::lease::Lease,
+    limiter::{lease::Lease, terms::Stopwatch},
     model::Denied,
     telemetry::{self, Begun, Watch},
 };
@@ -89,7 +87,7 @@ fn start(request: Request) -> Progress {
     if let Some(wait) = recourse.wait {
         return waiting::start(request, recourse, wait);
     }
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     match ask(request.clone()) {
         Progress::Done(Ok(lease)) => Progress::Done(Ok(marked(lease, &recourse))),
         first => Progress::Boxed(Box::pin(async move { attempt(&request, &recourse, begun, first).await })),

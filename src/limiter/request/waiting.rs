@@ -13,8 +13,6 @@
 
 use std::{pin::Pin, sync::Arc, task::Poll, time::Duration};
 
-use tokio::time::Instant;
-
 use super::{
     Request,
     ask::ask,
@@ -25,7 +23,7 @@ use crate::{
     error::{Error, Invalid, QueueFull, Unavailable},
     limiter::{
         lease::Lease,
-        terms::{Recourse, Wait},
+        terms::{Recourse, Stopwatch, Wait, left_until},
     },
     store::Ticket,
     telemetry,
@@ -33,7 +31,7 @@ use crate::{
 
 /// Asks the buckets, and returns the result at once if it needs no waiting.
 pub(super) fn start(mut request: Request, recourse: Arc<Recourse>, wait: Wait) -> Progress {
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     let ticket = request.waiters().enter(request.key(), wait.waiters);
     if ticket.is_ok() {
         request.set_patience(wait.most);
@@ -52,7 +50,7 @@ async fn wait_for(
     request: Request,
     recourse: Arc<Recourse>,
     ticket: Result<Ticket, usize>,
-    begun: Instant,
+    begun: Stopwatch,
     first: Progress,
 ) -> Result<Lease, Error> {
     let mut lease = match (attempt(&request, &recourse, begun, first).await, &ticket) {
@@ -89,7 +87,7 @@ async fn sleep(request: &Request, time: Duration) -> Result<(), Error> {
     })
     .await;
     // Both end early if the limiter's runtime is shut down.
-    if Instant::now() < until { Err(Unavailable::RuntimeGone.into()) } else { Ok(()) }
+    if left_until(until).is_zero() { Ok(()) } else { Err(Unavailable::RuntimeGone.into()) }
 }
 
 /// The lease of a request that waits. Dropping it means that the request was cancelled.

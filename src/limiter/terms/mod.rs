@@ -9,6 +9,7 @@ mod prefetch;
 mod recourse;
 mod refusal;
 mod settlement;
+mod stopwatch;
 
 pub use local_share::Share;
 pub use prefetch::{Prefetch, PrefetchStats};
@@ -21,3 +22,4 @@ pub(super) use mode::{Mode, Patience};
 pub(super) use prefetch::Counters;
 pub(crate) use recourse::{Recourse, Shadow, Wait};
 pub(super) use refusal::Refusal;
+pub(super) use stopwatch::{Stopwatch, left_until};

@@ -2,8 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::Instant;
-
 use super::{
     super::batch::spend,
     answer,
@@ -17,6 +15,7 @@ use crate::{
             confirmation::confirm,
             gate::{Gate, LEAST_WAIT},
             grant::{GateDecision, GateGrant},
+            pacing,
             room::Room,
             state::Waiter,
         },
@@ -57,7 +56,7 @@ pub(super) fn refuse(gate: &Gate, Write { mut batch, order }: Write, bucket: Opt
         Some(bucket) => {
             if state.others.are_there(time.at) {
                 let processes = state.others.processes();
-                state.pace.found_too_little(refill_of(bucket, &batch), processes, Instant::now());
+                state.pace.found_too_little(refill_of(bucket, &batch), processes, pacing::now());
             }
             verdicts = deny_short(bucket, &mut batch, (planned_at, time.at));
             state.found_at = Some(planned_at);
@@ -123,7 +122,7 @@ pub(super) fn land(gate: &Arc<Gate>, Write { batch, order }: Write, bucket: Buck
     // for which an image counts as fresh. Otherwise processes with different limits would replace each other's limits
     // for ever.
     let carried = batch.waiters.is_empty() && batch.wanted.is_some();
-    state.pace.landed(!batch.waiters.is_empty(), Instant::now());
+    state.pace.landed(!batch.waiters.is_empty(), pacing::now());
     if matches!(order, Order::Create(_)) {
         // What is known of the other writers belongs to another item.
         state.others.forget();

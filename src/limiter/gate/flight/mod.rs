@@ -5,7 +5,6 @@
 //! grant back.
 //!
 //! [`boarding`] takes a batch and plans its write, [`order`] sends the write, [`landing`] handles the result.
-#![allow(clippy::disallowed_methods, reason = "no owner yet: the time of the pace, and how long a write takes")]
 
 mod answer;
 mod boarding;
@@ -13,8 +12,6 @@ mod landing;
 mod order;
 
 use std::{sync::Arc, time::Duration};
-
-use tokio::time::Instant;
 
 use self::{
     answer::answer,
@@ -25,7 +22,7 @@ use self::{
 use super::growth::grow;
 use crate::{
     error::Unavailable,
-    limiter::gate::{gate::Gate, state::Seen},
+    limiter::gate::{gate::Gate, pacing, state::Seen},
     store::{Outcome, StoreErrorKind},
     telemetry::{self, Retry},
 };
@@ -108,7 +105,7 @@ pub(super) async fn fly(mut airborne: Airborne) {
                     Err(error) if error.is_busy() && refusals < MOST_REFUSALS => {
                         refusals += 1;
                         let mut state = gate.lock();
-                        state.pace.throttled(gate.context.round_trip.mean(), Instant::now());
+                        state.pace.throttled(gate.context.round_trip.mean(), pacing::now());
                         state.put_back(batch);
                     }
                     Err(error) => {
@@ -127,7 +124,7 @@ pub(super) async fn fly(mut airborne: Airborne) {
         looked = false;
         // The number of tasks that this write wakes at once.
         let mut woken = 0;
-        let begun = Instant::now();
+        let begun = pacing::now();
         let landing = execute(gate, &mut write).await;
         drop(place);
         if landing.is_ok() {
@@ -160,7 +157,7 @@ pub(super) async fn fly(mut airborne: Airborne) {
                     let throttled = {
                         let mut state = gate.lock();
                         state.put_back(write.batch);
-                        state.pace.throttled(gate.context.round_trip.mean(), Instant::now())
+                        state.pace.throttled(gate.context.round_trip.mean(), pacing::now())
                     };
                     if hot && throttled >= THROTTLED {
                         grow(gate, true).await;
@@ -200,13 +197,13 @@ fn rest(gate: &Gate) -> bool {
 /// the first task would start a write alone, the others would wait for the write after it, and they would stay apart
 /// for ever.
 async fn gather(gate: &Gate, woken: usize, most: Duration) {
-    let until = Instant::now() + most;
+    let until = pacing::now() + most;
     let mut waiting = gate.lock().queue.len();
     let all = waiting.saturating_add(woken);
     loop {
         tokio::task::yield_now().await;
         let before = std::mem::replace(&mut waiting, gate.lock().queue.len());
-        if waiting <= before || waiting >= all || Instant::now() >= until {
+        if waiting <= before || waiting >= all || pacing::now() >= until {
             return;
         }
     }
@@ -215,7 +212,7 @@ async fn gather(gate: &Gate, woken: usize, most: Duration) {
 /// Waits until the next write is worth sending, but not past a deadline: a write starts early enough for the requests
 /// that need it. If the store throttles, requests that need it earlier are told so instead.
 async fn pace(gate: &Gate) {
-    let now = Instant::now();
+    let now = pacing::now();
     let mut late = Vec::new();
     let departs = {
         let mut state = gate.lock();
@@ -240,7 +237,7 @@ async fn pace(gate: &Gate) {
 /// Answers the requests whose deadline is before a write can be back: there is no decision. Otherwise the write would
 /// be done for nobody.
 fn reject_overdue(gate: &Gate) {
-    let back = Instant::now() + gate.context.round_trip.mean() / 2;
+    let back = pacing::now() + gate.context.round_trip.mean() / 2;
     let late = gate.lock().overdue(back, Unavailable::Deadline);
     answer(late);
 }

@@ -1,6 +1,6 @@
 //! Namespaces: each has two records, one found by name and one by id.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
 use aws_sdk_dynamodb::{
     error::SdkError,
@@ -13,6 +13,7 @@ use super::{
     attributes::{INDEX_KEYS, PK, REGISTRY_KEY, SK, namespace_by_id, namespace_by_name},
     expression::text,
     failure::{lasting_refusal, store_error},
+    pause,
     records::{Item, Listing, corrupt, delete_batch, page, parse_timestamp, text_of, timestamp, unbuildable},
     registry::{is_namespace_id, new_namespace_id, registry_item},
 };
@@ -30,9 +31,6 @@ const DELETED_AT: &str = "deleted_at";
 /// The number of times that a change is tried if other writers cancel it.
 const MOST_TRIES: u32 = 5;
 
-/// The pause before the second try. Each later pause is longer.
-const BETWEEN_TRIES: Duration = Duration::from_millis(20);
-
 impl Namespaces for DynamoDbStore {
     fn scoped(&self, id: &str) -> Arc<dyn Store> {
         Arc::new(Self { namespace: id.to_owned(), registered: true, ..self.clone() })
@@ -41,8 +39,8 @@ impl Namespaces for DynamoDbStore {
     fn register<'a>(&'a self, name: &'a NamespaceName, now: i64) -> StoreFuture<'a, NamespaceInfo> {
         Box::pin(async move {
             for attempt in 0..MOST_TRIES {
-                // If two registrations meet, DynamoDB may cancel both: try again after a pause that grows.
-                tokio::time::sleep(BETWEEN_TRIES * attempt).await;
+                // If two registrations meet, DynamoDB may cancel both.
+                pause::before(attempt).await;
                 if let Some(known) = self.by_name(name).await? {
                     return Ok(known);
                 }
@@ -78,7 +76,8 @@ impl Namespaces for DynamoDbStore {
 
     fn delete<'a>(&'a self, name: &'a NamespaceName, now: i64) -> StoreFuture<'a, Option<NamespaceInfo>> {
         Box::pin(async move {
-            for _ in 0..MOST_TRIES {
+            for attempt in 0..MOST_TRIES {
+                pause::before(attempt).await;
                 let Some(known) = self.by_name(name).await? else {
                     return Ok(None);
                 };

@@ -9,7 +9,7 @@ use crate::{
         Denied, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName, NamespaceStatus, Owner, Resource,
         UnusableKey,
     },
-    store::StoreError,
+    store::{StoreError, StoreErrorKind},
 };
 
 #[cfg(feature = "dynamodb")]
@@ -80,6 +80,9 @@ impl Error {
         match self {
             Self::Denied(_) | Self::QueueFull(_) | Self::ExceedsCapacity(_) => ErrorCategory::RateLimit,
             Self::Disabled(_) => ErrorCategory::Disabled,
+            Self::Unavailable(Unavailable::Store(error)) if error.kind() == StoreErrorKind::NotOurs => {
+                ErrorCategory::Infrastructure
+            }
             Self::Unavailable(_) | Self::Settle(_) => ErrorCategory::Unavailable,
             Self::Invalid(_) => ErrorCategory::Validation,
             Self::Entity(_) => ErrorCategory::Entity,
@@ -307,6 +310,14 @@ pub enum Invalid {
     /// A share of the limits that is zero, or more than the whole.
     #[error("a share must be more than nothing, and no more than the whole")]
     Share,
+    /// A setting of a limiter has a value with which the limiter could not work.
+    #[error("the setting {setting} must be {must_be}")]
+    Setting {
+        /// The method of [`Builder`](crate::limiter::Builder) that sets it.
+        setting: &'static str,
+        /// The values that are valid.
+        must_be: &'static str,
+    },
     /// A limiter over a store was built outside a tokio runtime and without a handle of one, or a request in memory
     /// would have to wait outside a runtime.
     #[error("a limiter needs a tokio runtime: build it inside one, or give it a handle")]

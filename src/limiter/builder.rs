@@ -28,7 +28,7 @@ use super::{
 use crate::{
     clock::{Clock, CorrectedClock, SystemClock},
     error::Invalid,
-    model::plan::Peers,
+    model::{Split, plan::Peers},
     store::{MemoryStore, Store},
     telemetry::Refusals,
 };
@@ -123,7 +123,7 @@ impl Builder {
         self
     }
 
-    /// Sets the longest time that an acquire waits for the store. Default: 250 ms.
+    /// Sets the longest time that an acquire waits for the store. Default: 250 ms; more than zero.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.limiter.deadline = deadline.into();
         self
@@ -150,14 +150,14 @@ impl Builder {
         self
     }
 
-    /// Sets the longest time for one store call. After it, the answer counts as lost. Default: 1 s.
+    /// Sets the longest time for one store call. After it, the answer counts as lost. Default: 1 s; more than zero.
     pub fn store_deadline(mut self, deadline: Duration) -> Self {
         self.settings.store_deadline = deadline;
         self
     }
 
     /// Sets the longest time for one call for stored limits, entities, namespaces, the history or usage, including the
-    /// retries of the SDK. Default: 10 s. Operations that delete or list many records make many calls.
+    /// retries of the SDK. Default: 10 s; more than zero. Operations that delete or list many records make many calls.
     pub fn call_deadline(mut self, deadline: Duration) -> Self {
         self.call_deadline = Some(deadline);
         self
@@ -197,8 +197,8 @@ impl Builder {
     }
 
     /// Sets the largest number of shards that a bucket is split into if it is written more than 1000 times a second,
-    /// the limit of DynamoDB for one item. A power of two up to 32, which is the default; 1 never splits. A bucket is
-    /// not split further if a shard would then hold less than what one request asks for.
+    /// the limit of DynamoDB for one item: 1, 2, 4, 8, 16 or 32. Default: 32; 1 never splits. A bucket is not split
+    /// further if a shard would then hold less than what one request asks for.
     pub fn max_shards(mut self, shards: u32) -> Self {
         self.settings.max_shards = shards;
         self
@@ -232,10 +232,27 @@ impl Builder {
     }
 
     /// Sets how many buckets without pending writes are cached, and for how many entities stored limits are. Default:
-    /// 100 000 each. An entry that was evicted costs one more round trip.
+    /// 100 000 each; at least 1. An entry that was evicted costs one more round trip.
     pub fn remembered_buckets(mut self, buckets: usize) -> Self {
-        self.gates = buckets;
+        self.gates = buckets.max(1);
         self
+    }
+
+    /// Checks the settings that have senseless values.
+    pub(super) fn check(&self) -> Result<(), Invalid> {
+        let refused = |setting, must_be| Err(Invalid::Setting { setting, must_be });
+        let deadlines = [
+            ("deadline", self.limiter.deadline.into()),
+            ("store_deadline", self.settings.store_deadline),
+            ("call_deadline", self.longest_call()),
+        ];
+        if let Some((setting, _)) = deadlines.into_iter().find(|(_, deadline)| Duration::is_zero(deadline)) {
+            return refused(setting, "longer than zero");
+        }
+        if !(self.settings.max_shards.is_power_of_two() && self.settings.max_shards <= Split::MOST_SHARDS) {
+            return refused("max_shards", "1, 2, 4, 8, 16 or 32");
+        }
+        Ok(())
     }
 
     pub(super) fn longest_call(&self) -> Duration {
@@ -268,7 +285,8 @@ impl Builder {
     /// Builds a limiter whose buckets live in `store`.
     ///
     /// # Errors
-    /// [`Invalid::NoRuntime`] outside a tokio runtime, unless [`runtime`](Self::runtime) sets one.
+    /// [`Invalid::NoRuntime`] outside a tokio runtime, unless [`runtime`](Self::runtime) sets one;
+    /// [`Invalid::Setting`] if a deadline is zero, or [`max_shards`](Self::max_shards) no power of two up to 32.
     pub fn build(self, store: impl Store) -> Result<RateLimiter, Invalid> {
         self.build_shared(Arc::new(store))
     }
@@ -278,6 +296,7 @@ impl Builder {
     /// # Errors
     /// Those of [`build`](Self::build).
     pub fn build_shared(self, store: Arc<dyn Store>) -> Result<RateLimiter, Invalid> {
+        self.check()?;
         let runtime = match &self.runtime {
             Some(runtime) => runtime.clone(),
             None => Handle::try_current().map_err(|_| Invalid::NoRuntime)?,

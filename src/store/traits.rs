@@ -88,6 +88,6 @@ pub trait Store: Debug + Send + Sync + 'static {
 
 fn unsplittable<'a>() -> StoreFuture<'a, bool> {
     let error =
-        StoreError::new(StoreErrorKind::NotApplied, "the store neither splits buckets nor changes several at once");
+        StoreError::new(StoreErrorKind::Rejected, "the store neither splits buckets nor changes several at once");
     Box::pin(std::future::ready(Err(error)))
 }

@@ -33,9 +33,10 @@ pub(crate) fn settlement_dropped(key: &BucketKey, why: Dropped, reason: &str) {
     count(names::SETTLEMENTS_DROPPED, &[("reason", reason)], 1);
 }
 
-/// Emits an event unless the failure is permanent: those are emitted as `store refuses`.
+/// Emits an event, unless another one tells of the failure: `store refuses` if it lasts, or `limiter unavailable`, which
+/// is sampled, if clients can cause it.
 pub(crate) fn store_call_failed(key: &BucketKey, error: &StoreError) {
-    if matches!(error.kind(), StoreErrorKind::Rejected | StoreErrorKind::Missing) {
+    if error.kind().is_lasting_refusal() || error.kind() == StoreErrorKind::Full {
         return;
     }
     tracing::warn!(target: "tollgate", resource = %key.resource, kind = ?error.kind(), %error, "store call failed");

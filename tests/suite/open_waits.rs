@@ -259,6 +259,32 @@ async fn a_table_that_is_not_ours_is_refused_and_left_alone() {
     RateLimiter::open().stack(STACK).client(engine.client()).await.unwrap();
 }
 
+/// A table of ours that was restored from a backup without its indexes opens. A listing that needs an index names it.
+#[tokio::test]
+async fn a_table_without_its_indexes_is_told_by_the_first_listing() {
+    let engine = TestEngine::start().await;
+    let client = engine.client();
+    table(&client, ("PK", "SK"), &[]).await;
+    let ours = TestEngine::start().await;
+    RateLimiter::open().stack(STACK).client(ours.client()).await.unwrap();
+    let items = ours.client().scan().table_name(STACK).send().await.unwrap().items.unwrap();
+    for item in items {
+        client.put_item().table_name(STACK).set_item(Some(item)).send().await.unwrap();
+    }
+    let limiter = RateLimiter::open().stack(STACK).client(client).await.unwrap();
+    let user = EntityId::new("user-1").unwrap();
+    for (error, index) in [
+        (limiter.entities().children(&user).all().await.unwrap_err(), "GSI1"),
+        (limiter.entities().buckets(&user).all().await.unwrap_err(), "GSI3"),
+        (limiter.config().entities_with_limits(None).all().await.unwrap_err(), "GSI3"),
+        (limiter.usage().buckets(&Resource::new("api").unwrap()).all().await.unwrap_err(), "GSI2"),
+    ] {
+        let text = error.to_string();
+        assert!(text.contains(&format!("table {STACK} has no index {index}")), "{text}");
+        assert_eq!((error.code(), error.category()), (Some("TG110"), ErrorCategory::Infrastructure), "{text}");
+    }
+}
+
 /// An invalid record of a namespace is refused, because it would open something else.
 #[tokio::test]
 async fn a_namespace_record_that_makes_no_sense_is_refused_by_name() {

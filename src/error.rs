@@ -108,7 +108,7 @@ impl Error {
 
 /// A request that would have to wait behind too many others.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{waiters} requests wait already: {denied}")]
+#[error("{waiters} requests are already waiting: {denied}")]
 #[non_exhaustive]
 pub struct QueueFull {
     /// The number of requests that wait.
@@ -125,7 +125,7 @@ impl QueueFull {
 
 /// A cost above the capacity of a limit, which no wait makes possible.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{requested} tokens of {limit} were requested for {resource}, its capacity is {capacity}")]
+#[error("{requested} tokens of {limit} were requested for {resource}, but its capacity is {capacity}")]
 #[non_exhaustive]
 pub struct ExceedsCapacity {
     /// The entity of the request.
@@ -170,10 +170,10 @@ pub enum Unavailable {
     #[error("the store failed: {0}")]
     Store(StoreError),
     /// The store keeps failing, and is not asked for now: [`Breaker`](crate::limiter::Breaker).
-    #[error("the store keeps failing, and is not asked for now")]
+    #[error("the store keeps failing, so it is not asked for now")]
     BreakerOpen,
     /// Other writes of the bucket came first at every try.
-    #[error("the bucket is written by too many at once")]
+    #[error("too many concurrent writes to the bucket")]
     Contended,
     /// The store throttles writes of the bucket, and the next one would come too late for this request.
     #[error("the store throttles the bucket: try again in {} ms", retry_after.as_millis())]
@@ -183,7 +183,7 @@ pub enum Unavailable {
     },
     /// The limiter's namespace is not registered in the table any more: the table was deleted and created anew. To go
     /// on would grant every limit a second time, so open a new limiter.
-    #[error("the namespace is not registered in the table any more: open the limiter anew")]
+    #[error("the namespace is no longer registered in the table: open a new limiter")]
     Unregistered,
     /// The limiter was [shut down](crate::RateLimiter::shutdown).
     #[error("the limiter was shut down")]
@@ -194,10 +194,10 @@ pub enum Unavailable {
     #[error("the runtime that the limiter was built in is gone, or its store has panicked")]
     RuntimeGone,
     /// The operating system could not start a thread to run a limiter on.
-    #[error("the operating system gives no thread for the limiter")]
+    #[error("could not start a thread for the limiter")]
     NoThread,
     /// The limiter has reached a state that should be impossible. Nothing was granted.
-    #[error("a mistake of the limiter's own: {0}")]
+    #[error("internal error of the limiter: {0}")]
     Internal(&'static str),
 }
 
@@ -227,7 +227,7 @@ impl Unavailable {
 #[non_exhaustive]
 pub enum SettleError {
     /// The bucket does not exist any more: it was deleted, or it had been full and unused for a long time.
-    #[error("the bucket is gone")]
+    #[error("the bucket no longer exists")]
     Gone,
     /// The write failed, or its answer was lost.
     #[error("the settlement was not written: {0}")]
@@ -253,7 +253,7 @@ pub enum NamespaceError {
         status: NamespaceStatus,
     },
     /// Another namespace has taken its name.
-    #[error("the name of namespace {0} is taken by another one")]
+    #[error("the name of namespace {0} is already taken")]
     NameTaken(String),
 }
 
@@ -262,7 +262,7 @@ pub enum NamespaceError {
 #[non_exhaustive]
 pub enum EntityError {
     /// The entity exists already.
-    #[error("the entity {0} exists")]
+    #[error("the entity {0} already exists")]
     Exists(EntityId),
 }
 
@@ -286,10 +286,10 @@ pub enum Invalid {
     #[error("no limits were given, and none are stored")]
     NoLimits,
     /// A cost or an adjustment names a limit that was not acquired.
-    #[error("there is no limit {0} here")]
+    #[error("unknown limit {0}")]
     UnknownLimit(String),
     /// The request has acquired its lease before. More tokens can be asked of that lease.
-    #[error("the request has its lease already")]
+    #[error("the request already holds a lease")]
     LeaseHeld,
     /// The lease was committed or rolled back before, or the handler has not acquired it yet.
     #[error("the lease is closed")]
@@ -305,10 +305,10 @@ pub enum Invalid {
     #[error("the store has no namespaces")]
     NoNamespaces,
     /// The store keeps only buckets.
-    #[error("the store keeps no limits and entities")]
+    #[error("the store does not keep limits or entities")]
     NoRecords,
     /// A share of the limits that is zero, or more than the whole.
-    #[error("a share must be more than nothing, and no more than the whole")]
+    #[error("a share must be more than zero and at most the whole")]
     Share,
     /// A setting of a limiter has a value with which the limiter could not work.
     #[error("the setting {setting} must be {must_be}")]
@@ -343,7 +343,7 @@ pub enum StackError {
         namespace: String,
     },
     /// This crate does not support the table's schema.
-    #[error("table {table} has schema {found}, this crate understands {supported}")]
+    #[error("table {table} has schema {found}, but this crate supports {supported}")]
     IncompatibleSchema {
         /// The table's name.
         table: String,
@@ -353,7 +353,7 @@ pub enum StackError {
         supported: &'static str,
     },
     /// The table contains data that only newer clients understand.
-    #[error("table {table} asks for client version {required}, this crate understands what {equivalent} does")]
+    #[error("table {table} requires client version {required}; this crate is equivalent to {equivalent}")]
     ClientTooOld {
         /// The table's name.
         table: String,
@@ -363,7 +363,7 @@ pub enum StackError {
         equivalent: &'static str,
     },
     /// A version of the table is invalid.
-    #[error("table {table}: {attribute} is {found:?}, which is no version; this crate understands {supported}")]
+    #[error("table {table}: {attribute} is {found:?}, which is not a valid version; this crate supports {supported}")]
     InvalidVersion {
         /// The table's name.
         table: String,
@@ -378,7 +378,7 @@ pub enum StackError {
     #[error("no AWS region is known: set AWS_REGION, or give a region to the profile in ~/.aws/config")]
     NoRegion,
     /// The table did not answer within the deadline of opening.
-    #[error("table {table} did not answer within {} s: {action}. Are endpoint and region right, and reachable?", deadline.as_secs_f64())]
+    #[error("table {table} did not answer within {} s ({action}): check that the endpoint and the region are right and reachable", deadline.as_secs_f64())]
     Deadline {
         /// The table's name.
         table: String,
@@ -399,7 +399,7 @@ pub enum StackError {
         waited: Duration,
     },
     /// There is a table of that name, but neither this crate nor the Python library has created it.
-    #[error("table {table} is not a table of ours: {problem}")]
+    #[error("table {table} was not created by tollgate or zae-limiter: {problem}")]
     NotOurs {
         /// The table's name.
         table: String,

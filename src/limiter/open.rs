@@ -132,7 +132,7 @@ impl Open {
     }
 
     /// Sets the longest time that opening may take, including the look-up of region and credentials. Default: 10 s.
-    /// While it waits, it emits the event `opening waits` (a warning, the first one after a second), which names the
+    /// While it waits, it emits the event `opening still waiting` (a warning, the first one after a second), which names the
     /// step.
     ///
     /// The time to create a missing table does not count, because DynamoDB may take some minutes. Each call of that

@@ -142,8 +142,8 @@ async fn the_missing_permission_is_told_once() {
         assert_eq!(status(&app, "alice").await, 503);
     }
     let text = events.text();
-    assert_eq!(text.matches("store refuses").count(), 1, "{text}");
-    let event = text.lines().find(|line| line.contains("store refuses")).unwrap();
+    assert_eq!(text.matches("store rejects calls").count(), 1, "{text}");
+    let event = text.lines().find(|line| line.contains("store rejects calls")).unwrap();
     assert!(event.contains("ERROR") && event.contains("permission=\"dynamodb:PutItem\""), "{event}");
     assert!(!text.contains("store call failed"), "{text}");
 

@@ -92,7 +92,7 @@ async fn opening_ends_at_an_endpoint_that_never_answers() {
     let text = error.to_string();
     assert!(text.contains(STACK) && text.contains("1.2 s") && text.lines().count() == 1, "{text}");
     assert!(matches!(stack_error(error), StackError::Deadline { .. }));
-    assert!(events.text().contains("opening waits"), "{}", events.text());
+    assert!(events.text().contains("opening still waiting"), "{}", events.text());
     silent.abort();
 }
 
@@ -247,7 +247,7 @@ async fn a_table_that_is_not_ours_is_refused_and_left_alone() {
             let open = if join_only { open.provision(JoinOnly) } else { open };
             let error = open.await.unwrap_err();
             let text = error.to_string();
-            assert!(text.contains("not a table of ours") && text.contains(problem), "{text}");
+            assert!(text.contains("was not created by tollgate") && text.contains(problem), "{text}");
             assert!(matches!(stack_error(error), StackError::NotOurs { .. }));
         }
         let items = engine.client().scan().table_name(STACK).send().await.unwrap();

@@ -58,8 +58,9 @@ where
 
 /// Returns the error of a transaction that was cancelled for a reason other than a failed condition.
 pub(super) fn transaction_failed(reasons: &[CancellationReason]) -> StoreError {
-    lasting_refusal(reasons)
-        .unwrap_or_else(|| StoreError::new(StoreErrorKind::Busy, "the transaction met another one, or was throttled"))
+    lasting_refusal(reasons).unwrap_or_else(|| {
+        StoreError::new(StoreErrorKind::Busy, "the transaction conflicted with another one, or was throttled")
+    })
 }
 
 /// Returns the error of a cancelled transaction if every repeat would be cancelled too.

@@ -48,7 +48,7 @@ impl Namespaces for DynamoDbStore {
                     return Ok(registered);
                 }
             }
-            Err(busy("registering the namespace met others too often"))
+            Err(busy("too many concurrent changes of the namespace"))
         })
     }
 
@@ -86,7 +86,7 @@ impl Namespaces for DynamoDbStore {
                     return Ok(Some(NamespaceInfo { status: NamespaceStatus::Deleted, deleted_at, ..known }));
                 }
             }
-            Err(busy("deleting the namespace met others too often"))
+            Err(busy("too many concurrent changes of the namespace"))
         })
     }
 
@@ -169,7 +169,7 @@ impl DynamoDbStore {
     async fn by_name(&self, name: &NamespaceName) -> Result<Option<NamespaceInfo>, StoreError> {
         let Some(info) = self.namespace_record(&namespace_by_name(name.as_str())).await? else { return Ok(None) };
         if info.name != name.as_str() {
-            return Err(unusable(name.as_str(), &format!("it is that of {:?}", info.name)));
+            return Err(unusable(name.as_str(), &format!("it belongs to {:?}", info.name)));
         }
         if info.status != NamespaceStatus::Active {
             return Err(unusable(name.as_str(), &format!("its status is {}", info.status)));
@@ -293,7 +293,7 @@ fn decode(item: &Item) -> Result<NamespaceInfo, StoreError> {
     let required = |attribute: &str| text_of(item, attribute).ok_or_else(|| corrupt(attribute));
     let (id, name) = (required(ID)?, required(NAME)?);
     if !is_namespace_id(id) {
-        return Err(unusable(name, &format!("its id {id:?} is none")));
+        return Err(unusable(name, &format!("{id:?} is not a valid id")));
     }
     let mut info = NamespaceInfo::new(id, name);
     info.status = match required(STATUS)? {
@@ -308,7 +308,7 @@ fn decode(item: &Item) -> Result<NamespaceInfo, StoreError> {
 }
 
 fn unusable(name: &str, problem: &str) -> StoreError {
-    let message = format!("the record of namespace {name:?} makes no sense: {problem}");
+    let message = format!("the record of namespace {name:?} is invalid: {problem}");
     StoreError::new(StoreErrorKind::Corrupt, message)
 }
 

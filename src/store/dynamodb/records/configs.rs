@@ -119,7 +119,7 @@ pub(super) async fn put(
             },
         }
     }
-    Err(StoreError::new(StoreErrorKind::Busy, "the config is written by too many at once"))
+    Err(StoreError::new(StoreErrorKind::Busy, "too many concurrent writes of the config"))
 }
 
 async fn get(client: &Client, table: &str, namespace: &str, scope: &ConfigScope) -> Result<Option<Item>, StoreError> {
@@ -173,7 +173,7 @@ fn write(
 /// Returns capacity and refill amount in tokens, and the period in seconds.
 fn fields(limit: &Limit) -> Result<[i64; 3], StoreError> {
     if limit.refill_period().subsec_nanos() != 0 {
-        let message = format!("the refill period of {} is stored in whole seconds", limit.name());
+        let message = format!("the refill period of {} must be whole seconds", limit.name());
         return Err(StoreError::new(StoreErrorKind::Rejected, message));
     }
     let numbers = [limit.capacity(), limit.refill_amount(), limit.refill_period().as_secs()];

@@ -86,7 +86,10 @@ pub(super) async fn page_within(
 fn no_index(table: &str, index: Option<&str>, error: StoreError) -> StoreError {
     match index {
         Some(index) if error.kind() == StoreErrorKind::Rejected && error.to_string().contains(NO_INDEX) => {
-            let message = format!("table {table} has no index {index}: it is not a table of ours, or not a whole one");
+            let message = format!(
+                "table {table} has no index {index}: it was not created by tollgate or zae-limiter, or was restored \
+                 without its indexes"
+            );
             StoreError::new(StoreErrorKind::NotOurs, message).with_source(error)
         }
         _ => error,
@@ -120,5 +123,5 @@ fn decode(cursor: &Cursor) -> Result<HashMap<String, AttributeValue>, StoreError
 }
 
 fn unusable(error: &serde_json::Error) -> StoreError {
-    StoreError::new(StoreErrorKind::Rejected, format!("the cursor is not one of this listing: {error}"))
+    StoreError::new(StoreErrorKind::Rejected, format!("the cursor does not belong to this listing: {error}"))
 }

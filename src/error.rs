@@ -204,7 +204,8 @@ pub enum Unavailable {
 impl Unavailable {
     /// Returns `true` if the store is down or busy, so that the same request may be decided later. Returns `false` if
     /// the failure lasts until its cause is repaired: the store refuses the call permanently, the table is missing or
-    /// was replaced, the limiter was shut down. Modes that let requests pass or decide locally apply only to outages.
+    /// was replaced, the limiter was shut down; and if clients have filled a memory store. Modes that let requests pass
+    /// or decide locally apply only to outages.
     pub fn is_outage(&self) -> bool {
         match self {
             Self::Deadline | Self::BreakerOpen | Self::Contended | Self::Throttled { .. } => true,

@@ -2,7 +2,7 @@
 //! table.
 //!
 //! A key that nothing has checked yet is text that the client made up. Each such key is a new, full bucket, which costs
-//! four write units and six read units. So the outer layer limits requests by address, in memory, which costs nothing.
+//! four write units and three read units. So the outer layer limits requests by address, in memory, which costs nothing.
 //! Only requests that it grants reach the table.
 //!
 //! ```sh

@@ -28,9 +28,15 @@ use crate::{
 
 /// Waits on the calling thread for the answer of a future.
 ///
-/// It may be called on plain threads and in [`spawn_blocking`](tokio::task::spawn_blocking). On an async task it blocks
-/// the thread of the task. A limiter that lives on the same runtime may need this thread for its answer: then requests
-/// end at their deadlines. Use `.await` there.
+/// It may be called on plain threads and in [`spawn_blocking`](tokio::task::spawn_blocking). Use `.await` on an async
+/// task, because `wait` blocks the thread of the task.
+///
+/// # Blocking for ever
+/// On an async task of a `current_thread` runtime, a limiter that lives on the same runtime does nothing while `wait`
+/// blocks its only thread. Acquires and most other calls end at their deadlines there. Two futures have no deadline,
+/// and never end: a settlement that has something to write, and an acquire with
+/// [`until_ready`](crate::limiter::Acquire::until_ready) that waits in its queue. `wait` cannot find out that it is
+/// called there.
 pub trait Wait: IntoFuture + Sized {
     /// Waits for the answer. Decisions that need no store call are made on the calling thread.
     ///

@@ -9,7 +9,7 @@ use crate::{
         Denied, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName, NamespaceStatus, Owner, Resource,
         UnusableKey,
     },
-    store::StoreError,
+    store::{StoreError, StoreErrorKind},
 };
 
 #[cfg(feature = "dynamodb")]
@@ -80,6 +80,9 @@ impl Error {
         match self {
             Self::Denied(_) | Self::QueueFull(_) | Self::ExceedsCapacity(_) => ErrorCategory::RateLimit,
             Self::Disabled(_) => ErrorCategory::Disabled,
+            Self::Unavailable(Unavailable::Store(error)) if error.kind() == StoreErrorKind::NotOurs => {
+                ErrorCategory::Infrastructure
+            }
             Self::Unavailable(_) | Self::Settle(_) => ErrorCategory::Unavailable,
             Self::Invalid(_) => ErrorCategory::Validation,
             Self::Entity(_) => ErrorCategory::Entity,
@@ -105,7 +108,7 @@ impl Error {
 
 /// A request that would have to wait behind too many others.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{waiters} requests wait already: {denied}")]
+#[error("{waiters} requests are already waiting: {denied}")]
 #[non_exhaustive]
 pub struct QueueFull {
     /// The number of requests that wait.
@@ -122,7 +125,7 @@ impl QueueFull {
 
 /// A cost above the capacity of a limit, which no wait makes possible.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{requested} tokens of {limit} were requested for {resource}, its capacity is {capacity}")]
+#[error("{requested} tokens of {limit} were requested for {resource}, but its capacity is {capacity}")]
 #[non_exhaustive]
 pub struct ExceedsCapacity {
     /// The entity of the request.
@@ -167,10 +170,10 @@ pub enum Unavailable {
     #[error("the store failed: {0}")]
     Store(StoreError),
     /// The store keeps failing, and is not asked for now: [`Breaker`](crate::limiter::Breaker).
-    #[error("the store keeps failing, and is not asked for now")]
+    #[error("the store keeps failing, so it is not asked for now")]
     BreakerOpen,
     /// Other writes of the bucket came first at every try.
-    #[error("the bucket is written by too many at once")]
+    #[error("too many concurrent writes to the bucket")]
     Contended,
     /// The store throttles writes of the bucket, and the next one would come too late for this request.
     #[error("the store throttles the bucket: try again in {} ms", retry_after.as_millis())]
@@ -180,7 +183,7 @@ pub enum Unavailable {
     },
     /// The limiter's namespace is not registered in the table any more: the table was deleted and created anew. To go
     /// on would grant every limit a second time, so open a new limiter.
-    #[error("the namespace is not registered in the table any more: open the limiter anew")]
+    #[error("the namespace is no longer registered in the table: open a new limiter")]
     Unregistered,
     /// The limiter was [shut down](crate::RateLimiter::shutdown).
     #[error("the limiter was shut down")]
@@ -191,17 +194,18 @@ pub enum Unavailable {
     #[error("the runtime that the limiter was built in is gone, or its store has panicked")]
     RuntimeGone,
     /// The operating system could not start a thread to run a limiter on.
-    #[error("the operating system gives no thread for the limiter")]
+    #[error("could not start a thread for the limiter")]
     NoThread,
     /// The limiter has reached a state that should be impossible. Nothing was granted.
-    #[error("a mistake of the limiter's own: {0}")]
+    #[error("internal error of the limiter: {0}")]
     Internal(&'static str),
 }
 
 impl Unavailable {
     /// Returns `true` if the store is down or busy, so that the same request may be decided later. Returns `false` if
     /// the failure lasts until its cause is repaired: the store refuses the call permanently, the table is missing or
-    /// was replaced, the limiter was shut down. Modes that let requests pass or decide locally apply only to outages.
+    /// was replaced, the limiter was shut down; and if clients have filled a memory store. Modes that let requests pass
+    /// or decide locally apply only to outages.
     pub fn is_outage(&self) -> bool {
         match self {
             Self::Deadline | Self::BreakerOpen | Self::Contended | Self::Throttled { .. } => true,
@@ -224,7 +228,7 @@ impl Unavailable {
 #[non_exhaustive]
 pub enum SettleError {
     /// The bucket does not exist any more: it was deleted, or it had been full and unused for a long time.
-    #[error("the bucket is gone")]
+    #[error("the bucket no longer exists")]
     Gone,
     /// The write failed, or its answer was lost.
     #[error("the settlement was not written: {0}")]
@@ -250,7 +254,7 @@ pub enum NamespaceError {
         status: NamespaceStatus,
     },
     /// Another namespace has taken its name.
-    #[error("the name of namespace {0} is taken by another one")]
+    #[error("the name of namespace {0} is already taken")]
     NameTaken(String),
 }
 
@@ -259,7 +263,7 @@ pub enum NamespaceError {
 #[non_exhaustive]
 pub enum EntityError {
     /// The entity exists already.
-    #[error("the entity {0} exists")]
+    #[error("the entity {0} already exists")]
     Exists(EntityId),
 }
 
@@ -283,10 +287,10 @@ pub enum Invalid {
     #[error("no limits were given, and none are stored")]
     NoLimits,
     /// A cost or an adjustment names a limit that was not acquired.
-    #[error("there is no limit {0} here")]
+    #[error("unknown limit {0}")]
     UnknownLimit(String),
     /// The request has acquired its lease before. More tokens can be asked of that lease.
-    #[error("the request has its lease already")]
+    #[error("the request already holds a lease")]
     LeaseHeld,
     /// The lease was committed or rolled back before, or the handler has not acquired it yet.
     #[error("the lease is closed")]
@@ -302,11 +306,19 @@ pub enum Invalid {
     #[error("the store has no namespaces")]
     NoNamespaces,
     /// The store keeps only buckets.
-    #[error("the store keeps no limits and entities")]
+    #[error("the store does not keep limits or entities")]
     NoRecords,
     /// A share of the limits that is zero, or more than the whole.
-    #[error("a share must be more than nothing, and no more than the whole")]
+    #[error("a share must be more than zero and at most the whole")]
     Share,
+    /// A setting of a limiter has a value with which the limiter could not work.
+    #[error("the setting {setting} must be {must_be}")]
+    Setting {
+        /// The method of [`Builder`](crate::limiter::Builder) that sets it.
+        setting: &'static str,
+        /// The values that are valid.
+        must_be: &'static str,
+    },
     /// A limiter over a store was built outside a tokio runtime and without a handle of one, or a request in memory
     /// would have to wait outside a runtime.
     #[error("a limiter needs a tokio runtime: build it inside one, or give it a handle")]
@@ -332,7 +344,7 @@ pub enum StackError {
         namespace: String,
     },
     /// This crate does not support the table's schema.
-    #[error("table {table} has schema {found}, this crate understands {supported}")]
+    #[error("table {table} has schema {found}, but this crate supports {supported}")]
     IncompatibleSchema {
         /// The table's name.
         table: String,
@@ -342,7 +354,7 @@ pub enum StackError {
         supported: &'static str,
     },
     /// The table contains data that only newer clients understand.
-    #[error("table {table} asks for client version {required}, this crate understands what {equivalent} does")]
+    #[error("table {table} requires client version {required}; this crate is equivalent to {equivalent}")]
     ClientTooOld {
         /// The table's name.
         table: String,
@@ -352,7 +364,7 @@ pub enum StackError {
         equivalent: &'static str,
     },
     /// A version of the table is invalid.
-    #[error("table {table}: {attribute} is {found:?}, which is no version; this crate understands {supported}")]
+    #[error("table {table}: {attribute} is {found:?}, which is not a valid version; this crate supports {supported}")]
     InvalidVersion {
         /// The table's name.
         table: String,
@@ -367,7 +379,7 @@ pub enum StackError {
     #[error("no AWS region is known: set AWS_REGION, or give a region to the profile in ~/.aws/config")]
     NoRegion,
     /// The table did not answer within the deadline of opening.
-    #[error("table {table} did not answer within {} s: {action}. Are endpoint and region right, and reachable?", deadline.as_secs_f64())]
+    #[error("table {table} did not answer within {} s ({action}): check that the endpoint and the region are right and reachable", deadline.as_secs_f64())]
     Deadline {
         /// The table's name.
         table: String,
@@ -388,7 +400,7 @@ pub enum StackError {
         waited: Duration,
     },
     /// There is a table of that name, but neither this crate nor the Python library has created it.
-    #[error("table {table} is not a table of ours: {problem}")]
+    #[error("table {table} was not created by tollgate or zae-limiter: {problem}")]
     NotOurs {
         /// The table's name.
         table: String,

@@ -1,6 +1,7 @@
 //! Stable codes of mistakes in the set-up of a server. The guide's page on troubleshooting has an entry for each.
 
-use super::{Error, Invalid, StackError};
+use super::{Error, Invalid, StackError, Unavailable};
+use crate::store::StoreErrorKind;
 
 pub(crate) const NO_PEER_ADDRESS: &str = "TG001";
 #[cfg(feature = "axum")]
@@ -52,6 +53,7 @@ impl Error {
             }),
             Self::Stack(stack) => Some(stack.code()),
             Self::Entity(_) | Self::Namespace(_) | Self::Settle(_) => Some(WRONG_CALL),
+            Self::Unavailable(Unavailable::Store(error)) if error.kind() == StoreErrorKind::NotOurs => Some(NOT_OURS),
             Self::Denied(_)
             | Self::QueueFull(_)
             | Self::ExceedsCapacity(_)

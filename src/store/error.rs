@@ -11,13 +11,19 @@ pub enum StoreErrorKind {
     /// The store refused the call for now and did nothing, because this key is used more often than one partition
     /// allows.
     HotKey,
-    /// Nothing was done: the store was not reached, or it is full.
+    /// Nothing was done: the store was not reached, or it could not do the call for now.
     NotApplied,
+    /// Nothing was done, because the store is full of buckets in use. This is no outage: clients fill a store with keys
+    /// that they make up.
+    Full,
     /// Nothing was done, and the store refuses the same call until somebody changes something: permissions are missing,
     /// credentials are unknown or have expired, or the call is not valid.
     Rejected,
     /// Nothing was done: the table does not exist.
     Missing,
+    /// Nothing was done: the table lacks an index that the call needs, so it is not a table of this crate, or not a
+    /// whole one.
+    NotOurs,
     /// The answer was lost: the write may have been done, or may still be done.
     Unknown,
     /// The store holds an item that is not a valid bucket, and nothing was done. If a write was done to such an item,
@@ -27,9 +33,15 @@ pub enum StoreErrorKind {
 
 impl StoreErrorKind {
     /// Returns `true` if the store is down or busy, and may recover by itself. Returns `false` if the failure lasts
-    /// until somebody fixes it: [`Rejected`](Self::Rejected), [`Missing`](Self::Missing), [`Corrupt`](Self::Corrupt).
+    /// until somebody fixes it ([`Rejected`](Self::Rejected), [`Missing`](Self::Missing), [`NotOurs`](Self::NotOurs),
+    /// [`Corrupt`](Self::Corrupt)), and if clients can cause it ([`Full`](Self::Full)).
     pub fn is_outage(self) -> bool {
-        !matches!(self, Self::Rejected | Self::Missing | Self::Corrupt)
+        !matches!(self, Self::Full | Self::Rejected | Self::Missing | Self::NotOurs | Self::Corrupt)
+    }
+
+    /// Returns `true` if the store refuses such calls until an operator changes something.
+    pub(crate) fn is_lasting_refusal(self) -> bool {
+        matches!(self, Self::Rejected | Self::Missing | Self::NotOurs)
     }
 }
 

@@ -87,7 +87,6 @@ pub trait Store: Debug + Send + Sync + 'static {
 }
 
 fn unsplittable<'a>() -> StoreFuture<'a, bool> {
-    let error =
-        StoreError::new(StoreErrorKind::NotApplied, "the store neither splits buckets nor changes several at once");
+    let error = StoreError::new(StoreErrorKind::Rejected, "the store supports neither splits nor transactions");
     Box::pin(std::future::ready(Err(error)))
 }

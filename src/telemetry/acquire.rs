@@ -84,7 +84,7 @@ impl Watch {
             self.span.record("tollgate.outcome", outcome.label());
             self.span.record("tollgate.path", path.label());
             self.span.record("tollgate.degraded", degraded);
-            if let Some(Error::Denied(denied)) = error
+            if let Some(denied) = error.and_then(Error::denied)
                 && let Some(wait) = denied.retry_after()
             {
                 self.span.record("tollgate.wait_ms", u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
@@ -126,7 +126,7 @@ fn record(begun: Begun, resource: &Resource, outcome: Outcome, path: Path, error
         if matches!(outcome, Outcome::Granted | Outcome::Denied) {
             meters.acquire(path).record(took.as_secs_f64());
         }
-        if let Some(Error::Denied(denied)) = error {
+        if let Some(denied) = error.and_then(Error::denied) {
             for status in denied.violated() {
                 let limit = series.limit(status.limit.name());
                 meters.denials(series, limit, status.owner == Owner::Parent).increment(1);

@@ -70,11 +70,11 @@ macro_rules! metrics {
 
 metrics! {
     Counter DECISIONS { resource, outcome } in "requests",
-        "Requests that were decided, by outcome: `granted` (what limits in shadow mode alone would have denied, too), `denied`, `exceeds_capacity`, `disabled`, `unavailable`, `invalid`, `cancelled`";
+        "Requests that were decided, by outcome: `granted` (what limits in shadow mode alone would have denied, too), `denied` (also if too many requests wait already), `exceeds_capacity`, `disabled`, `unavailable`, `invalid`, `cancelled`";
     Counter DENIALS { resource, limit, owner } in "requests",
         "Limits that were short when a request was denied, of the `entity` or of its `parent`";
     Histogram ACQUIRE_DURATION { path } in "seconds",
-        "Time to a grant or denial: `memory`, `prefetch` and `denial` ask no store, `write` does, `local` in vain";
+        "Time to a grant or denial: `memory`, `prefetch` and `denial` ask no store, `write` asks it, `local` asked it without an answer";
     Counter DEGRADED_DECISIONS { mode } in "requests",
         "Requests without the store's decision: `allow`, `block` or `local`";
     Counter EXEMPTIONS { reason } in "requests",
@@ -100,7 +100,7 @@ metrics! {
     Counter TOP_UPS { outcome } in "requests",
         "Requests for more tokens of a lease that is held already, by outcome as for decisions";
     Counter STORE_CALLS { call, result } in "calls",
-        "Calls of the store (`read`, `update`, `create`, `transact`, `split`, `look_up`): `ok`, `refused` where a condition failed, `busy`, `not_applied`, `rejected` for good, `missing` table, `unknown` where the answer was lost, `corrupt`";
+        "Calls of the store (`read`, `update`, `create`, `transact`, `split`, `look_up`): `ok`, `refused` if a condition failed, `busy`, `not_applied`, `full` (of a memory store), `rejected` permanently, `missing` if there is no table, `unknown` if the answer was lost, `corrupt`";
     Histogram STORE_CALL_DURATION { call } in "seconds",
         "Time that a store call took";
     Counter STORE_RETRIES { reason } in "calls",
@@ -108,7 +108,7 @@ metrics! {
     Gauge STORE_DOWN {} in "state",
         "1 from a store call that failed until one that succeeds, else 0";
     Counter STORE_DOWN_SECONDS {} in "seconds",
-        "Degraded time: from store calls that failed until ones that succeed, told whenever a call ends; whole seconds";
+        "Degraded time: from store calls that failed until ones that succeed, updated when a call ends; whole seconds";
     Counter WRITE_UNITS { call } in "units",
         "Write units of bucket writes: as the table reports them, else at least one a write";
     Gauge BREAKER_STATE {} in "state",
@@ -116,7 +116,7 @@ metrics! {
     Gauge GATES {} in "gates",
         "Gates in this process: buckets over a store that it knows something about";
     Gauge MEMORY_BUCKETS {} in "buckets",
-        "Buckets in the memory stores of this process, told at every sixteenth of a part of a store";
+        "Buckets in the memory stores of this process, updated each time a store part gains or loses a sixteenth";
     Gauge MEMORY_CAPACITY {} in "buckets",
         "Buckets that the memory stores of this process have room for";
     Counter MEMORY_FULL { result } in "keys",
@@ -124,15 +124,15 @@ metrics! {
     Counter BUCKET_SPLITS {} in "splits",
         "Buckets whose shards this process has doubled";
     Counter REFILL_TIMES_AHEAD {} in "writes",
-        "Writes that put a refill time right which another process's clock had left far ahead";
+        "Writes that corrected a refill time that another process's clock had set in the future";
     Counter PREFETCH_REQUESTS { result } in "requests",
-        "Requests that may be granted from tokens taken ahead: `served` from them, or `missed`";
+        "Requests that may be granted from prefetched tokens: `served` from them, or `missed`";
     Counter PREFETCH_CHUNKS { event } in "chunks",
-        "Chunks of tokens that were `taken` ahead, were `refused`, or of which something was given back because it was `expired` or `idle`";
+        "Chunks of prefetched tokens that were `taken`, were `refused`, or of which something was given back because it was `expired` or `idle`";
     Gauge PREFETCH_HELD { resource, limit } in "tokens",
-        "Tokens taken ahead that are not granted yet";
+        "Prefetched tokens that are not granted yet";
     Counter CONFIG_STALE {} in "lookups",
-        "Stored limits that could not be refreshed: what was known is served on";
+        "Stored limits that could not be refreshed: the cached limits stay in use";
 }
 
 /// Describes all metrics to a recorder.

@@ -33,22 +33,23 @@ pub(crate) fn settlement_dropped(key: &BucketKey, why: Dropped, reason: &str) {
     count(names::SETTLEMENTS_DROPPED, &[("reason", reason)], 1);
 }
 
-/// Emits an event unless the failure is permanent: those are emitted as `store refuses`.
+/// Emits an event, unless the failure has one already: `store rejects calls` if it lasts, or `limiter unavailable`,
+/// which is sampled, if clients can cause it.
 pub(crate) fn store_call_failed(key: &BucketKey, error: &StoreError) {
-    if matches!(error.kind(), StoreErrorKind::Rejected | StoreErrorKind::Missing) {
+    if error.kind().is_lasting_refusal() || error.kind() == StoreErrorKind::Full {
         return;
     }
     tracing::warn!(target: "tollgate", resource = %key.resource, kind = ?error.kind(), %error, "store call failed");
 }
 
-/// Emits `store refuses`. `untold` is the number of such failures since the last event that were not emitted.
-pub(super) fn store_refuses(call: &str, resource: &Resource, error: &StoreError, untold: u64) {
+/// Emits `store rejects calls`. `suppressed` is the number of such failures since the last event that were not emitted.
+pub(super) fn store_refuses(call: &str, resource: &Resource, error: &StoreError, suppressed: u64) {
     let permission = error.missing_permission();
-    tracing::error!(target: "tollgate", call, %resource, permission, untold, %error, "store refuses");
+    tracing::error!(target: "tollgate", call, %resource, permission, suppressed, %error, "store rejects calls");
 }
 
 pub(crate) fn refill_time_ahead(key: &BucketKey, millis: i64) {
-    tracing::warn!(target: "tollgate", resource = %key.resource, millis, "refill time ahead of the clock");
+    tracing::warn!(target: "tollgate", resource = %key.resource, millis, "refill time in the future");
     count(names::REFILL_TIMES_AHEAD, &[], 1);
 }
 
@@ -60,15 +61,20 @@ pub(crate) fn bucket_split(key: &BucketKey, shards: u32) {
 /// `label` is a short name of the reason, one of a few.
 pub(crate) fn settle_value_ignored(limit: &LimitName, source: &str, label: &'static str, reason: &str) {
     thread_local!(static LINES: Sampled = const { Sampled::new() });
-    if let Some(left_out) = LINES.with(Sampled::line) {
-        tracing::warn!(target: "tollgate", %limit, source, reason, left_out, "settle value ignored");
+    if let Some(suppressed) = LINES.with(Sampled::line) {
+        tracing::warn!(target: "tollgate", %limit, source, reason, suppressed, "settle value ignored");
     }
     count(names::SETTLE_VALUES_IGNORED, &[("limit", limit.as_str()), ("reason", label)], 1);
 }
 
 /// Counts a value of a rule that is above `most`.
 pub(crate) fn settle_value_absurd(limit: &LimitName, most: u64) {
-    settle_value_ignored(limit, "a rule", "too_large", &format!("more than {most}, the most that a rule may say"));
+    settle_value_ignored(
+        limit,
+        "a rule",
+        "too_large",
+        &format!("more than {most}, the most that a rule may settle to"),
+    );
 }
 
 /// Counts a response without a value for a limit that it should settle. There is no event, because some responses need
@@ -80,8 +86,8 @@ pub(crate) fn settle_value_missing(limit: &LimitName) {
 /// `label` is a short name of the reason, one of a few.
 pub(crate) fn estimate_ignored(source: &str, label: &'static str, reason: &str) {
     thread_local!(static LINES: Sampled = const { Sampled::new() });
-    if let Some(left_out) = LINES.with(Sampled::line) {
-        tracing::warn!(target: "tollgate", source, reason, left_out, "estimate ignored");
+    if let Some(suppressed) = LINES.with(Sampled::line) {
+        tracing::warn!(target: "tollgate", source, reason, suppressed, "estimate ignored");
     }
     count(names::ESTIMATES_IGNORED, &[("source", source), ("reason", label)], 1);
 }
@@ -93,8 +99,8 @@ pub(crate) fn settled_without_cost(limit: &LimitName) {
 
 pub(crate) fn unavailable(error: &Unavailable, allowed: bool) {
     thread_local!(static LINES: Sampled = const { Sampled::new() });
-    if let Some(left_out) = LINES.with(Sampled::line) {
-        tracing::warn!(target: "tollgate", %error, allowed, left_out, "limiter unavailable");
+    if let Some(suppressed) = LINES.with(Sampled::line) {
+        tracing::warn!(target: "tollgate", %error, allowed, suppressed, "limiter unavailable");
     }
     super::degraded(if allowed { super::Degraded::Allow } else { super::Degraded::Block });
 }
@@ -135,7 +141,7 @@ pub(crate) fn shadow_denial_of<'a>(resource: &Resource, denied: impl Iterator<It
 #[cfg(feature = "dynamodb")]
 pub(crate) fn opening_waits(table: &str, action: &str, waited: std::time::Duration) {
     let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
-    tracing::warn!(target: "tollgate", table, action, waited_ms, "opening waits");
+    tracing::warn!(target: "tollgate", table, action, waited_ms, "opening still waiting");
 }
 
 #[cfg(feature = "dynamodb")]
@@ -145,7 +151,7 @@ pub(crate) fn table_not_ready(table: &str, status: &str) {
 
 #[cfg(feature = "dynamodb")]
 pub(crate) fn caller_unknown(error: &dyn std::fmt::Display) {
-    tracing::warn!(target: "tollgate", %error, "caller unknown");
+    tracing::warn!(target: "tollgate", %error, "caller identity unknown");
 }
 
 pub(crate) fn not_driven(action: &str) {
@@ -155,14 +161,14 @@ pub(crate) fn not_driven(action: &str) {
 /// Warns that a policy has denied a request that it had already granted.
 pub(crate) fn same_policy_twice() {
     thread_local!(static LINES: Sampled = const { Sampled::new() });
-    if let Some(left_out) = LINES.with(Sampled::line) {
-        tracing::warn!(target: "tollgate", left_out, "same policy twice");
+    if let Some(suppressed) = LINES.with(Sampled::line) {
+        tracing::warn!(target: "tollgate", suppressed, "policy applied twice");
     }
 }
 
 pub(crate) fn setup(code: &str, message: &str) {
     thread_local!(static LINES: Sampled = const { Sampled::new() });
-    if let Some(left_out) = LINES.with(Sampled::line) {
-        tracing::error!(target: "tollgate", code, message, left_out, "request setup");
+    if let Some(suppressed) = LINES.with(Sampled::line) {
+        tracing::error!(target: "tollgate", code, message, suppressed, "server misconfigured");
     }
 }

@@ -9,28 +9,28 @@
 //! |---|---|---|
 //! | `settlement dropped` | warn | the difference of a lease could not be written: tokens may be lost |
 //! | `store call failed` | warn | a write failed; its requests got an error or are tried again |
-//! | `store refuses` | error | the store refuses a call permanently: `permission` is the missing one, if the store names it; at most once in ten seconds for each kind of `call`, with the number of failures in between (`untold`) |
+//! | `store rejects calls` | error | the store refuses a call permanently: `permission` is the missing one, if the store names it; at most once in ten seconds for each kind of `call`, with the number of failures in between (`suppressed`) |
 //! | `settle value ignored` | warn | a header, trailer or body that should settle a lease was unusable |
 //! | `estimate ignored` | warn | a header or query parameter that should give a cost was unusable |
 //! | `settled limit without a cost` | warn | a policy was built that settles a limit but charges no estimate of it: see [`PolicyBuilder::settle`](crate::layer::PolicyBuilder::settle) |
 //! | `stored limits not refreshed` | warn | the store failed: the cached limits stay in use |
-//! | `opening waits` | warn | opening a limiter waits for the `table`: in which step (`action`), and for how long (`waited_ms`) |
+//! | `opening still waiting` | warn | opening a limiter waits for the `table`: in which step (`action`), and for how long (`waited_ms`) |
 //! | `table not ready` | warn | opening waits for a `table` that is being created or deleted: its `status` |
-//! | `caller unknown` | warn | STS did not name the caller: the history does not name it for changes of limits and entities |
+//! | `caller identity unknown` | warn | STS did not name the caller: the history does not name it for changes of limits and entities |
 //! | `limiter unavailable` | warn | a request was answered without the store's decision |
 //! | `breaker opened` | warn | the store keeps failing: requests do not wait for it for now |
 //! | `breaker closed` | info | the store answers again |
 //! | `decided locally` | debug | the store gave no decision: this process decided by its share of the limits |
 //! | `shadow denial` | info | limits that only observe would have denied a request |
-//! | `refill time ahead of the clock` | warn | another process's wrong clock had set a refill time in the future: it is corrected |
+//! | `refill time in the future` | warn | another process's wrong clock had set a refill time in the future: it is corrected |
 //! | `bucket split` | info | the number of a bucket's shards was doubled |
 //! | `runtime not driven` | error | `shutdown` or `flush` (`action`) waited for a runtime that no thread drives: differences that are not written may be lost |
-//! | `same policy twice` | warn | a policy denied a request that it had already granted: the layer was added twice |
-//! | `request setup` | error | a key extractor found that the server is set up wrongly |
+//! | `policy applied twice` | warn | a policy denied a request that it had already granted: the layer was added twice |
+//! | `server misconfigured` | error | a key extractor found that the server is set up wrongly |
 //!
-//! Clients can provoke `settle value ignored`, `estimate ignored`, `limiter unavailable`, `same policy twice` and
-//! `request setup` with requests. Of each, the first 100 in each thread are emitted, then one a second. `left_out` is
-//! the number that was not emitted. The metrics count all of them.
+//! Clients can provoke `settle value ignored`, `estimate ignored`, `limiter unavailable`, `policy applied twice` and
+//! `server misconfigured` with requests. Of each, the first 100 in each thread are emitted, then one a second.
+//! `suppressed` is the number that was not emitted. The metrics count all of them.
 //!
 //! Entity ids are never part of an event, of a span above `debug`, or of a metric's label. Secrets are never part of
 //! any: API keys are hashed before they become entity ids, unless a policy takes them as plain ids. If no subscriber

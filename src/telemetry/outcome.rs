@@ -23,7 +23,7 @@ impl Outcome {
     pub(super) fn of(error: Option<&Error>) -> Self {
         match error {
             None => Self::Granted,
-            Some(Error::Denied(_)) => Self::Denied,
+            Some(Error::Denied(_) | Error::QueueFull(_)) => Self::Denied,
             Some(Error::ExceedsCapacity(_)) => Self::ExceedsCapacity,
             Some(Error::Disabled(_)) => Self::Disabled,
             Some(Error::Unavailable(_)) => Self::Unavailable,

@@ -6,10 +6,7 @@ use std::{
 };
 
 use super::StoreCall;
-use crate::{
-    model::Resource,
-    store::{StoreError, StoreErrorKind},
-};
+use crate::{model::Resource, store::StoreError};
 
 /// The interval between two events for the same kind of call, because every request may meet the same refusal.
 const EVERY: Duration = Duration::from_secs(10);
@@ -28,7 +25,7 @@ struct Told {
 impl Refusals {
     /// Records the error of a call.
     pub(crate) fn note(&self, call: StoreCall, resource: &Resource, error: &StoreError) {
-        if matches!(error.kind(), StoreErrorKind::Rejected | StoreErrorKind::Missing)
+        if error.kind().is_lasting_refusal()
             && let Some(untold) = self.untold(call, Instant::now())
         {
             super::events::store_refuses(call.label(), resource, error, untold);

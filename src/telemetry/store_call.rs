@@ -96,6 +96,8 @@ impl Watched {
                 StoreErrorKind::Busy | StoreErrorKind::HotKey => ("busy", None),
                 StoreErrorKind::NotApplied => ("not_applied", Some(true)),
                 StoreErrorKind::Rejected => ("rejected", Some(false)),
+                StoreErrorKind::Full => ("full", Some(false)),
+                StoreErrorKind::NotOurs => ("rejected", Some(false)),
                 StoreErrorKind::Missing => ("missing", Some(false)),
                 StoreErrorKind::Unknown => ("unknown", Some(true)),
                 StoreErrorKind::Corrupt => ("corrupt", Some(false)),

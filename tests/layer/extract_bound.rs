@@ -287,7 +287,7 @@ async fn mistakes_of_the_handler_are_a_500_and_an_event() {
     let handler = async |lease: LeaseHandle| -> Result<(), Error> { Ok(lease.adjust("rpm", 1)?) };
     let app = Router::new().route("/", get(handler)).layer(layer(&memory().0, ten_tokens()));
     assert_eq!(ask(&app, from("alice")).await.status(), 500);
-    assert!(events.text().contains("there is no limit rpm here"), "{}", events.text());
+    assert!(events.text().contains("unknown limit rpm"), "{}", events.text());
     // The same without a layer.
     let bare = Router::new().route("/", get(async || Error::from(Invalid::NoLimits)));
     assert_eq!(ask(&bare, from("alice")).await.status(), 500);

@@ -7,7 +7,7 @@ use tollgate::{
     layer::{OnUnavailable, PolicyBuilder},
     limiter::{Breaker, Share},
     model::{BreakerState, ConfigScope, StoredConfig, StoredOnUnavailable},
-    store::StoreErrorKind,
+    store::{MemoryStore, StoreErrorKind, WhenFull},
 };
 use tollgate_testkit::{ErrorAnswer, Fault};
 
@@ -102,6 +102,25 @@ async fn a_table_that_is_gone_is_no_outage() {
     }
 }
 
+/// A client fills a memory store with keys that it makes up. No mode lets the keys that come later pass unlimited.
+#[tokio::test]
+async fn a_store_that_clients_have_filled_is_no_outage() {
+    let store = MemoryStore::with_capacity(64).when_full(WhenFull::Refuse);
+    let limiter = RateLimiter::builder().clock(clock()).build_memory(store);
+    let stored = StoredConfig::new([]).with_on_unavailable(StoredOnUnavailable::Allow);
+    limiter.config().set(ConfigScope::System, stored).await.unwrap();
+    for number in 0..2000 {
+        match limiter.acquire(format!("made-up-{number}"), "api").limits(tokens()).await {
+            Ok(lease) => lease.commit().await.unwrap(),
+            Err(Error::Unavailable(error)) => assert!(!error.is_outage(), "{error}"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    for policy in policies() {
+        assert_eq!(status(&hello(layer(&limiter, policy)), "newcomer").await, 503);
+    }
+}
+
 /// After `shutdown` there is no outage to wait for.
 #[tokio::test]
 async fn a_limiter_that_was_shut_down_is_no_outage() {
@@ -123,8 +142,8 @@ async fn the_missing_permission_is_told_once() {
         assert_eq!(status(&app, "alice").await, 503);
     }
     let text = events.text();
-    assert_eq!(text.matches("store refuses").count(), 1, "{text}");
-    let event = text.lines().find(|line| line.contains("store refuses")).unwrap();
+    assert_eq!(text.matches("store rejects calls").count(), 1, "{text}");
+    let event = text.lines().find(|line| line.contains("store rejects calls")).unwrap();
     assert!(event.contains("ERROR") && event.contains("permission=\"dynamodb:PutItem\""), "{event}");
     assert!(!text.contains("store call failed"), "{text}");
 

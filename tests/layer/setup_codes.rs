@@ -53,7 +53,7 @@ async fn each_has_a_code_in_the_event_and_in_a_debug_builds_answer() {
         let body = String::from_utf8_lossy(&body).into_owned();
         assert_eq!(body.contains(&format!("{code}: ")), cfg!(debug_assertions), "{code}: {body}");
         let text = events.text();
-        assert!(text.contains("request setup") && text.contains(&format!("code=\"{code}\"")), "{code}: {text}");
+        assert!(text.contains("server misconfigured") && text.contains(&format!("code=\"{code}\"")), "{code}: {text}");
         // The code is a separate field.
         assert!(!text.contains(&format!("message=\"{code}")), "{text}");
     }

@@ -3,6 +3,7 @@
 mod anchor;
 mod aws_policies;
 mod blocking;
+mod credentials;
 mod engine;
 mod fleet;
 mod health;

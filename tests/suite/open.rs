@@ -431,6 +431,38 @@ async fn names_come_from_the_environment() {
     }
 }
 
+/// The limiter in the child process of [`the_look_up_of_the_region_has_the_deadline`].
+#[tokio::test]
+#[ignore = "run by another test, with an environment"]
+async fn opens_within_a_short_time() {
+    let error = RateLimiter::open().deadline(std::time::Duration::from_millis(300)).await.unwrap_err();
+    println!("\ntext: {error}");
+    let Error::Stack(StackError::Deadline { action, .. }) = error else { panic!("{error:?}") };
+    assert_eq!(action, "loading the AWS configuration");
+}
+
+/// No region is set, and the metadata service, which the SDK asks for it, never answers.
+#[tokio::test]
+async fn the_look_up_of_the_region_has_the_deadline() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let metadata = format!("http://{}", listener.local_addr().unwrap());
+    let silent = tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((connection, _)) = listener.accept().await {
+            held.push(connection);
+        }
+    });
+    let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "open::opens_within_a_short_time", "--ignored", "--nocapture"]);
+    for (variable, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
+        child.env_remove(variable);
+    }
+    child.env("HOME", std::env::temp_dir().join("tollgate-no-such-home"));
+    let output = child.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata).output().await.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    silent.abort();
+}
+
 /// The limiter in the child process of [`what_is_wrong_with_the_environment_is_one_line`].
 #[tokio::test]
 #[ignore = "run by another test, with an environment"]

@@ -92,7 +92,7 @@ async fn opening_ends_at_an_endpoint_that_never_answers() {
     let text = error.to_string();
     assert!(text.contains(STACK) && text.contains("1.2 s") && text.lines().count() == 1, "{text}");
     assert!(matches!(stack_error(error), StackError::Deadline { .. }));
-    assert!(events.text().contains("opening waits"), "{}", events.text());
+    assert!(events.text().contains("opening still waiting"), "{}", events.text());
     silent.abort();
 }
 
@@ -247,7 +247,7 @@ async fn a_table_that_is_not_ours_is_refused_and_left_alone() {
             let open = if join_only { open.provision(JoinOnly) } else { open };
             let error = open.await.unwrap_err();
             let text = error.to_string();
-            assert!(text.contains("not a table of ours") && text.contains(problem), "{text}");
+            assert!(text.contains("was not created by tollgate") && text.contains(problem), "{text}");
             assert!(matches!(stack_error(error), StackError::NotOurs { .. }));
         }
         let items = engine.client().scan().table_name(STACK).send().await.unwrap();
@@ -257,6 +257,32 @@ async fn a_table_that_is_not_ours_is_refused_and_left_alone() {
     let engine = TestEngine::start().await;
     table(&engine.client(), ("PK", "SK"), &fourth("GSI4PK", "GSI4SK")).await;
     RateLimiter::open().stack(STACK).client(engine.client()).await.unwrap();
+}
+
+/// A table of ours that was restored from a backup without its indexes opens. A listing that needs an index names it.
+#[tokio::test]
+async fn a_table_without_its_indexes_is_told_by_the_first_listing() {
+    let engine = TestEngine::start().await;
+    let client = engine.client();
+    table(&client, ("PK", "SK"), &[]).await;
+    let ours = TestEngine::start().await;
+    RateLimiter::open().stack(STACK).client(ours.client()).await.unwrap();
+    let items = ours.client().scan().table_name(STACK).send().await.unwrap().items.unwrap();
+    for item in items {
+        client.put_item().table_name(STACK).set_item(Some(item)).send().await.unwrap();
+    }
+    let limiter = RateLimiter::open().stack(STACK).client(client).await.unwrap();
+    let user = EntityId::new("user-1").unwrap();
+    for (error, index) in [
+        (limiter.entities().children(&user).all().await.unwrap_err(), "GSI1"),
+        (limiter.entities().buckets(&user).all().await.unwrap_err(), "GSI3"),
+        (limiter.config().entities_with_limits(None).all().await.unwrap_err(), "GSI3"),
+        (limiter.usage().buckets(&Resource::new("api").unwrap()).all().await.unwrap_err(), "GSI2"),
+    ] {
+        let text = error.to_string();
+        assert!(text.contains(&format!("table {STACK} has no index {index}")), "{text}");
+        assert_eq!((error.code(), error.category()), (Some("TG110"), ErrorCategory::Infrastructure), "{text}");
+    }
 }
 
 /// An invalid record of a namespace is refused, because it would open something else.

@@ -66,7 +66,7 @@ impl Builder {
         self
     }
 
-    /// Sets the longest time that an acquire waits for the store. Default: 250 ms.
+    /// Sets the longest time that an acquire waits for the store. Default: 250 ms; more than zero.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.settings.deadline = deadline.into();
         self
@@ -93,14 +93,14 @@ impl Builder {
         self
     }
 
-    /// Sets the longest time for one store call. After it, the answer counts as lost. Default: 1 s.
+    /// Sets the longest time for one store call. After it, the answer counts as lost. Default: 1 s; more than zero.
     pub fn store_deadline(mut self, deadline: Duration) -> Self {
         self.settings.gate.store_deadline = deadline;
         self
     }
 
     /// Sets the longest time for one call for stored limits, entities, namespaces, the history or usage, including the
-    /// retries of the SDK. Default: 10 s. Operations that delete or list many records make many calls.
+    /// retries of the SDK. Default: 10 s; more than zero. Operations that delete or list many records make many calls.
     pub fn call_deadline(mut self, deadline: Duration) -> Self {
         self.settings.call_deadline = Some(deadline);
         self
@@ -140,8 +140,8 @@ impl Builder {
     }
 
     /// Sets the largest number of shards that a bucket is split into if it is written more than 1000 times a second,
-    /// the limit of DynamoDB for one item. A power of two up to 32, which is the default; 1 never splits. A bucket is
-    /// not split further if a shard would then hold less than what one request asks for.
+    /// the limit of DynamoDB for one item: 1, 2, 4, 8, 16 or 32. Default: 32; 1 never splits. A bucket is not split
+    /// further if a shard would then hold less than what one request asks for.
     pub fn max_shards(mut self, shards: u32) -> Self {
         self.settings.gate.max_shards = shards;
         self
@@ -175,9 +175,9 @@ impl Builder {
     }
 
     /// Sets how many buckets without pending writes are cached, and for how many entities stored limits are. Default:
-    /// 100 000 each. An entry that was evicted costs one more round trip.
+    /// 100 000 each; at least 1. An entry that was evicted costs one more round trip.
     pub fn remembered_buckets(mut self, buckets: usize) -> Self {
-        self.settings.remembered = buckets;
+        self.settings.remembered = buckets.max(1);
         self
     }
 
@@ -195,7 +195,8 @@ impl Builder {
     /// Builds a limiter whose buckets live in `store`.
     ///
     /// # Errors
-    /// [`Invalid::NoRuntime`] outside a tokio runtime, unless [`runtime`](Self::runtime) sets one.
+    /// [`Invalid::NoRuntime`] outside a tokio runtime, unless [`runtime`](Self::runtime) sets one;
+    /// [`Invalid::Setting`] if a deadline is zero, or [`max_shards`](Self::max_shards) no power of two up to 32.
     pub fn build(self, store: impl Store) -> Result<RateLimiter, Invalid> {
         self.build_shared(Arc::new(store))
     }

@@ -30,10 +30,10 @@ use crate::{
 ///
 /// # Errors
 /// [`Error::Stack`] if the stack cannot be joined or provisioned, or does not answer within the
-/// [`deadline`](Self::deadline); [`Error::Invalid`] if a name is invalid. A table is refused if its schema has another
-/// major version than this crate, or a higher minor version. It is also refused if it requires a Python client above
-/// 0.17.0, the version that this crate is equivalent to: clients raise that requirement when they store what older
-/// clients would misread.
+/// [`deadline`](Self::deadline); [`Error::Invalid`] if a name or a setting is invalid. A table is refused if its schema
+/// has another major version than this crate, or a higher minor version. It is also refused if it requires a Python
+/// client above 0.17.0, the version that this crate is equivalent to: clients raise that requirement when they store
+/// what older clients would misread.
 #[must_use = "nothing is opened until it is awaited"]
 pub struct Open {
     stack: Option<Result<StackName, Error>>,
@@ -131,8 +131,9 @@ impl Open {
         self
     }
 
-    /// Sets the longest time that opening may take. Default: 10 s. While it waits, it emits the event `opening waits`
-    /// (a warning, the first one after a second), which names the step.
+    /// Sets the longest time that opening may take, including the look-up of region and credentials. Default: 10 s.
+    /// While it waits, it emits the event `opening still waiting` (a warning, the first one after a second), which names the
+    /// step.
     ///
     /// The time to create a missing table does not count, because DynamoDB may take some minutes. Each call of that
     /// step has this deadline.
@@ -142,6 +143,7 @@ impl Open {
     }
 
     async fn open(self) -> Result<RateLimiter, Error> {
+        self.builder.settings.check()?;
         let name = match self.stack {
             Some(stack) => stack?,
             None => from_environment(["TOLLGATE_STACK", "ZAEL_STACK"], "zae-limiter").try_into()?,
@@ -150,12 +152,15 @@ impl Open {
             Some(namespace) => namespace?,
             None => from_environment(["TOLLGATE_NAMESPACE", "ZAEL_NAMESPACE"], "default").try_into()?,
         };
+        let mut opening = Opening::begin(name.as_str().to_owned(), self.deadline);
         let mut caller = self.caller;
         let mut way = "through the client that was given".to_owned();
         let client = match self.client {
             Some(client) => client,
             None => {
-                let config = load_config().await;
+                // The SDK asks the metadata service of the machine for a region that is not set.
+                let config = async { Ok::<_, StackError>(load_config().await) };
+                let config = opening.step("loading the AWS configuration", config).await?;
                 let region = config.region().ok_or(StackError::NoRegion)?;
                 way = way_to(region.as_ref());
                 if caller.is_none() && asks_for_caller(&config) {
@@ -165,7 +170,6 @@ impl Open {
             }
         };
         let stack = Stack::new(client, name).with_call_deadline(self.deadline);
-        let mut opening = Opening::begin(stack.table(), self.deadline);
         let registry = Registry::new(&stack, SystemClock.now());
         let mut found = match opening.step(READING, registry.check_version()).await {
             Err(error) if is_rejected(&error) => {

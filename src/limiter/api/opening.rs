@@ -19,15 +19,15 @@ const SAID_EVERY: Duration = Duration::from_secs(10);
 
 /// Ends steps that take too long, and emits events that say what opening waits for.
 #[derive(Debug)]
-pub(in crate::limiter) struct Opening<'a> {
-    table: &'a str,
+pub(in crate::limiter) struct Opening {
+    table: String,
     deadline: Duration,
     until: Option<Instant>,
 }
 
-impl<'a> Opening<'a> {
+impl Opening {
     /// Starts to open `table`, for at most `deadline` from now on.
-    pub(in crate::limiter) fn begin(table: &'a str, deadline: Duration) -> Self {
+    pub(in crate::limiter) fn begin(table: String, deadline: Duration) -> Self {
         // If the time is too far away to be represented, there is no deadline.
         Self { table, deadline, until: Instant::now().checked_add(deadline) }
     }
@@ -66,9 +66,9 @@ impl<'a> Opening<'a> {
                 return result.map_err(Into::into);
             }
             if until.is_some_and(|until| until <= Instant::now()) {
-                return Err(StackError::Deadline { table: self.table.into(), action, deadline: self.deadline }.into());
+                return Err(StackError::Deadline { table: self.table.clone(), action, deadline: self.deadline }.into());
             }
-            telemetry::opening_waits(self.table, action, begun.elapsed());
+            telemetry::opening_waits(&self.table, action, begun.elapsed());
             pause = (pause * 2).min(SAID_EVERY);
         }
     }

@@ -42,8 +42,10 @@ impl Engine {
     /// Builds an engine whose buckets live in `store`.
     ///
     /// # Errors
-    /// [`Invalid::NoRuntime`] outside a tokio runtime, unless the settings name one.
+    /// [`Invalid::NoRuntime`] outside a tokio runtime, unless the settings name one; [`Invalid::Setting`] for a senseless
+    /// value.
     pub(in crate::limiter) fn over(mut settings: Settings, store: Arc<dyn Store>) -> Result<Self, Invalid> {
+        settings.check()?;
         let runtime = match &settings.runtime {
             Some(runtime) => runtime.clone(),
             None => Handle::try_current().map_err(|_| Invalid::NoRuntime)?,

@@ -6,8 +6,9 @@ use tokio::runtime::Handle;
 
 use crate::{
     clock::Clock,
+    error::Invalid,
     limiter::{gate, runtime::Breaker, terms::Deadline},
-    model::plan::Peers,
+    model::{Split, plan::Peers},
 };
 
 /// All that a limiter is built from, beside its store.
@@ -65,5 +66,22 @@ impl Settings {
     /// Returns the deadline of one call for stored limits and other records.
     pub(in crate::limiter) fn longest_call(&self) -> Duration {
         self.call_deadline.unwrap_or(Duration::from_secs(10))
+    }
+
+    /// Refuses senseless values.
+    pub(in crate::limiter) fn check(&self) -> Result<(), Invalid> {
+        let refused = |setting, must_be| Err(Invalid::Setting { setting, must_be });
+        let deadlines = [
+            ("deadline", self.deadline.into()),
+            ("store_deadline", self.gate.store_deadline),
+            ("call_deadline", self.longest_call()),
+        ];
+        if let Some((setting, _)) = deadlines.into_iter().find(|(_, deadline)| Duration::is_zero(deadline)) {
+            return refused(setting, "longer than zero");
+        }
+        if !(self.gate.max_shards.is_power_of_two() && self.gate.max_shards <= Split::MOST_SHARDS) {
+            return refused("max_shards", "1, 2, 4, 8, 16 or 32");
+        }
+        Ok(())
     }
 }

@@ -72,7 +72,7 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
         };
         let shards = (shard, state.shard_count);
         let limit = LimitState::new(limit, parameters, shards, level, consumed);
-        state.limits.push(limit.map_err(|error| nonsense(name, error))?);
+        state.limits.push(limit.map_err(|error| invalid(name, error))?);
     }
     // Limits that have a capacity but no tokens are incomplete too.
     for name in item.keys().filter_map(|attribute| limit_of_capacity(attribute)) {
@@ -163,7 +163,7 @@ impl<'a> Fields<'a> {
     fn parameters(&mut self) -> Result<Parameters, StoreError> {
         let (capacity, amount) = (self.required(Field::Capacity)?, self.required(Field::RefillAmount)?);
         Parameters::new(capacity, amount, self.required(Field::RefillPeriod)?)
-            .map_err(|error| nonsense(self.name, error))
+            .map_err(|error| invalid(self.name, error))
     }
 }
 
@@ -180,10 +180,10 @@ fn integer(item: &Item, attribute: &str) -> Result<Option<i64>, StoreError> {
 }
 
 fn corrupt(attribute: &str) -> StoreError {
-    StoreError::new(StoreErrorKind::Corrupt, format!("a bucket item's {attribute} is missing or makes no sense"))
+    StoreError::new(StoreErrorKind::Corrupt, format!("a bucket item's {attribute} is missing or invalid"))
 }
 
-fn nonsense(limit: &str, error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
-    let message = format!("a bucket item's limit {limit} makes no sense: {error}");
+fn invalid(limit: &str, error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    let message = format!("a bucket item's limit {limit} is invalid: {error}");
     StoreError::new(StoreErrorKind::Corrupt, message).with_source(error)
 }

@@ -64,5 +64,5 @@ fn key_problem(
             .any(|known| known.attribute_name() == name && known.attribute_type() == &ScalarAttributeType::S)
     };
     let wrong = [hash, range].into_iter().find(|name| !is_text(name))?;
-    Some(format!("its key {wrong} is no text"))
+    Some(format!("its key {wrong} is not a string attribute"))
 }

@@ -2,27 +2,16 @@
 
 use std::{error::Error as StdError, io};
 
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::{
-    error::{ProvideErrorMetadata, SdkError},
+    error::{ErrorMetadata, ProvideErrorMetadata, SdkError},
     types::CancellationReason,
 };
 
+use super::{
+    credentials::lacks_credentials,
+    sdk_error::{BUSY, TOO_MANY_REQUESTS, causes, refuses},
+};
 use crate::store::{StoreError, StoreErrorKind};
-
-const REQUEST_TIMEOUT: u16 = 408;
-const TOO_MANY_REQUESTS: u16 = 429;
-
-/// The error codes with which DynamoDB refuses a call for now and does nothing.
-const BUSY: [&str; 7] = [
-    "ProvisionedThroughputExceededException",
-    "ThrottlingException",
-    "Throttling",
-    "ThrottledException",
-    "RequestLimitExceeded",
-    "TransactionConflictException",
-    "ReplicatedWriteConflictException",
-];
 
 /// The error codes of calls that change a table while another change is in progress.
 const CHANGING: [&str; 2] = ["LimitExceededException", "ResourceInUseException"];
@@ -58,8 +47,10 @@ where
         },
         _ => StoreErrorKind::Unknown,
     };
-    let mut described = StoreError::new(kind, describe(&error));
-    if let Some(permission) = error.message().and_then(missing_permission) {
+    let text = describe(&error);
+    let permission = missing_permission(&text).map(str::to_owned);
+    let mut described = StoreError::new(kind, text);
+    if let Some(permission) = permission {
         described = described.with_missing_permission(permission);
     }
     described.with_source(error)
@@ -67,8 +58,9 @@ where
 
 /// Returns the error of a transaction that was cancelled for a reason other than a failed condition.
 pub(super) fn transaction_failed(reasons: &[CancellationReason]) -> StoreError {
-    lasting_refusal(reasons)
-        .unwrap_or_else(|| StoreError::new(StoreErrorKind::Busy, "the transaction met another one, or was throttled"))
+    lasting_refusal(reasons).unwrap_or_else(|| {
+        StoreError::new(StoreErrorKind::Busy, "the transaction conflicted with another one, or was throttled")
+    })
 }
 
 /// Returns the error of a cancelled transaction if every repeat would be cancelled too.
@@ -94,29 +86,11 @@ fn is_hot_key(body: Option<&[u8]>) -> bool {
     body.is_some_and(|body| body.windows(HOT_KEY.len()).any(|part| part == HOT_KEY))
 }
 
-/// Returns `true` if a call that is answered with `status` was refused. A server that fails, or that has waited too
-/// long for the request, may still have carried it out.
-fn refuses(status: u16) -> bool {
-    (400..500).contains(&status) && status != REQUEST_TIMEOUT
-}
-
 /// Returns `true` if the request was certainly not sent, because the connection was refused.
 fn never_connected(error: &(dyn StdError + 'static)) -> bool {
     causes(error)
         .filter_map(|error| error.downcast_ref::<io::Error>())
         .any(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-}
-
-/// Returns the kind of the error if nothing was sent because there are no credentials. If only loading them failed,
-/// they may come back.
-fn lacks_credentials(error: &(dyn StdError + 'static)) -> Option<StoreErrorKind> {
-    let error = causes(error).find_map(|error| error.downcast_ref::<CredentialsError>())?;
-    Some(match error {
-        CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_) => {
-            StoreErrorKind::Rejected
-        }
-        _ => StoreErrorKind::NotApplied,
-    })
 }
 
 /// Returns one line: the code and message of the answer, or all causes, because the SDK's own texts say little.
@@ -134,7 +108,9 @@ where
     }
     let mut text = String::new();
     for cause in causes(error) {
-        let cause = cause.to_string();
+        // The text of this one is `Debug` output.
+        let message = cause.downcast_ref::<ErrorMetadata>().and_then(ErrorMetadata::message);
+        let cause = message.map_or_else(|| cause.to_string(), str::to_owned);
         // One of the SDK's errors prints the whole request.
         let cause = cause.split_once(" to request `").map_or(cause.as_str(), |(before, _)| before);
         // Some errors repeat the text of their cause.
@@ -144,11 +120,6 @@ where
         }
     }
     text
-}
-
-/// Returns the error and its causes.
-fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |error| (*error).source())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Namespaces: each has two records, one found by name and one by id.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
 use aws_sdk_dynamodb::{
     error::SdkError,
@@ -13,6 +13,7 @@ use super::{
     attributes::{INDEX_KEYS, PK, REGISTRY_KEY, SK, namespace_by_id, namespace_by_name},
     expression::text,
     failure::{lasting_refusal, store_error},
+    pause,
     records::{Item, Listing, corrupt, delete_batch, page, parse_timestamp, text_of, timestamp, unbuildable},
     registry::{is_namespace_id, new_namespace_id, registry_item},
 };
@@ -30,9 +31,6 @@ const DELETED_AT: &str = "deleted_at";
 /// The number of times that a change is tried if other writers cancel it.
 const MOST_TRIES: u32 = 5;
 
-/// The pause before the second try. Each later pause is longer.
-const BETWEEN_TRIES: Duration = Duration::from_millis(20);
-
 impl Namespaces for DynamoDbStore {
     fn scoped(&self, id: &str) -> Arc<dyn Store> {
         Arc::new(Self { namespace: id.to_owned(), registered: true, ..self.clone() })
@@ -41,8 +39,8 @@ impl Namespaces for DynamoDbStore {
     fn register<'a>(&'a self, name: &'a NamespaceName, now: i64) -> StoreFuture<'a, NamespaceInfo> {
         Box::pin(async move {
             for attempt in 0..MOST_TRIES {
-                // If two registrations meet, DynamoDB may cancel both: try again after a pause that grows.
-                tokio::time::sleep(BETWEEN_TRIES * attempt).await;
+                // If two registrations meet, DynamoDB may cancel both.
+                pause::before(attempt).await;
                 if let Some(known) = self.by_name(name).await? {
                     return Ok(known);
                 }
@@ -50,7 +48,7 @@ impl Namespaces for DynamoDbStore {
                     return Ok(registered);
                 }
             }
-            Err(busy("registering the namespace met others too often"))
+            Err(busy("too many concurrent changes of the namespace"))
         })
     }
 
@@ -78,7 +76,8 @@ impl Namespaces for DynamoDbStore {
 
     fn delete<'a>(&'a self, name: &'a NamespaceName, now: i64) -> StoreFuture<'a, Option<NamespaceInfo>> {
         Box::pin(async move {
-            for _ in 0..MOST_TRIES {
+            for attempt in 0..MOST_TRIES {
+                pause::before(attempt).await;
                 let Some(known) = self.by_name(name).await? else {
                     return Ok(None);
                 };
@@ -87,7 +86,7 @@ impl Namespaces for DynamoDbStore {
                     return Ok(Some(NamespaceInfo { status: NamespaceStatus::Deleted, deleted_at, ..known }));
                 }
             }
-            Err(busy("deleting the namespace met others too often"))
+            Err(busy("too many concurrent changes of the namespace"))
         })
     }
 
@@ -170,7 +169,7 @@ impl DynamoDbStore {
     async fn by_name(&self, name: &NamespaceName) -> Result<Option<NamespaceInfo>, StoreError> {
         let Some(info) = self.namespace_record(&namespace_by_name(name.as_str())).await? else { return Ok(None) };
         if info.name != name.as_str() {
-            return Err(unusable(name.as_str(), &format!("it is that of {:?}", info.name)));
+            return Err(unusable(name.as_str(), &format!("it belongs to {:?}", info.name)));
         }
         if info.status != NamespaceStatus::Active {
             return Err(unusable(name.as_str(), &format!("its status is {}", info.status)));
@@ -294,7 +293,7 @@ fn decode(item: &Item) -> Result<NamespaceInfo, StoreError> {
     let required = |attribute: &str| text_of(item, attribute).ok_or_else(|| corrupt(attribute));
     let (id, name) = (required(ID)?, required(NAME)?);
     if !is_namespace_id(id) {
-        return Err(unusable(name, &format!("its id {id:?} is none")));
+        return Err(unusable(name, &format!("{id:?} is not a valid id")));
     }
     let mut info = NamespaceInfo::new(id, name);
     info.status = match required(STATUS)? {
@@ -309,7 +308,7 @@ fn decode(item: &Item) -> Result<NamespaceInfo, StoreError> {
 }
 
 fn unusable(name: &str, problem: &str) -> StoreError {
-    let message = format!("the record of namespace {name:?} makes no sense: {problem}");
+    let message = format!("the record of namespace {name:?} is invalid: {problem}");
     StoreError::new(StoreErrorKind::Corrupt, message)
 }
 

@@ -147,7 +147,7 @@ fn halve(
 
 fn too_many() -> StoreError {
     let message = format!("a bucket has at most {} shards", Split::MOST_SHARDS);
-    StoreError::new(StoreErrorKind::NotApplied, message)
+    StoreError::new(StoreErrorKind::Rejected, message)
 }
 
 fn action(store: &DynamoDbStore, key: &BucketKey, expression: Expression) -> Result<TransactWriteItem, StoreError> {

@@ -181,7 +181,7 @@ fn indexes(options: CreateTable) -> Result<Vec<GlobalSecondaryIndex>, StackError
 }
 
 fn build_failed(error: BuildError, action: &'static str) -> StackError {
-    StackError::Call { action, error: StoreError::new(StoreErrorKind::NotApplied, error.to_string()) }
+    StackError::Call { action, error: StoreError::new(StoreErrorKind::Rejected, error.to_string()) }
 }
 
 pub(super) fn call_failed(action: &'static str) -> impl FnOnce(StoreError) -> StackError {

@@ -32,6 +32,9 @@ const PARTS: usize = 64;
 /// keys that are made to collide.
 const PART: usize = 8192;
 
+/// The largest capacity of a store: with it, the parts alone take about 20 MB.
+const MOST: usize = 1 << 30;
+
 #[derive(Debug)]
 pub(super) struct Buckets {
     /// The number of parts is a power of two.
@@ -87,6 +90,7 @@ impl Part {
 impl Buckets {
     /// Returns an empty map for about `most` buckets.
     pub(super) fn new(most: usize) -> Self {
+        let most = most.min(MOST);
         let parts = (most / PART).max(PARTS).next_power_of_two();
         // Without randomness from the operating system, a weaker seed: `fastrand` uses the time and the thread id.
         let seed = getrandom::u64().unwrap_or_else(|_| fastrand::u64(..));

@@ -42,7 +42,7 @@ impl MemoryStore {
     pub(super) fn try_split(&self, bucket: &BucketKey, split: &Split) -> Result<bool, StoreError> {
         let Some(doubled) = split.doubled() else {
             let message = format!("a bucket has at most {} shards", Split::MOST_SHARDS);
-            return Err(StoreError::new(StoreErrorKind::NotApplied, message));
+            return Err(StoreError::new(StoreErrorKind::Rejected, message));
         };
         let shards = 0..doubled;
         let claim = |shard| {

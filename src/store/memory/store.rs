@@ -46,7 +46,7 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// Returns a store for about `buckets` buckets.
+    /// Returns a store for about `buckets` buckets: at least 64, at most 2^30.
     pub fn with_capacity(buckets: usize) -> Self {
         let (buckets, tables) = (Arc::new(Buckets::new(buckets)), Arc::default());
         let home = Home::new(&buckets, &tables);
@@ -134,7 +134,7 @@ impl MemoryStore {
 
 /// Returns the error of a store that is full of buckets in use.
 pub(super) fn full() -> StoreError {
-    StoreError::new(StoreErrorKind::NotApplied, "the memory store is full of buckets in use")
+    StoreError::new(StoreErrorKind::Full, "the memory store is full of buckets in use")
 }
 
 impl Store for MemoryStore {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 ///
 /// | | the new key | other keys | grants beyond a limit |
 /// |---|---|---|---|
-/// | `Refuse` | `Error::Unavailable`: the failure mode decides | keep their buckets | none |
+/// | `Refuse` | `Error::Unavailable`, whatever the failure mode is | keep their buckets | none |
 /// | `Share` | shares a bucket with all other new keys | keep their buckets | none |
 /// | `ForgetFullest` | gets a full bucket | one is forgotten | what the forgotten bucket lacked, if its key returns |
 ///
@@ -22,7 +22,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhenFull {
-    /// Refuses the new key with [`Error::Unavailable`](crate::Error::Unavailable), until a bucket is full again.
+    /// Refuses the new key with [`Error::Unavailable`](crate::Error::Unavailable), until a bucket is full again. The
+    /// kind of the error is [`StoreErrorKind::Full`](crate::store::StoreErrorKind::Full). This is no outage, so no
+    /// failure mode lets the request pass.
     #[default]
     Refuse,
     /// Lets the new keys of a resource share overflow buckets, which have the limits of one key. A store has 64 of them

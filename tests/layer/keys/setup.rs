@@ -141,6 +141,6 @@ async fn a_path_that_no_route_matches_lacks_the_key() {
             let expected = if path.starts_with("/api") { [answers[1]; 2] } else { answers };
             assert_eq!(asked, expected, "{path}");
         }
-        assert!(!events.text().contains("request setup"), "{}", events.text());
+        assert!(!events.text().contains("server misconfigured"), "{}", events.text());
     }
 }

@@ -75,6 +75,21 @@ async fn of_costs_that_never_fit_and_limits_that_nobody_gave() {
     assert_eq!(recording.get("acquire_duration_seconds_count", &[]), None, "no decision");
 }
 
+/// A request that finds the queue full is denied.
+#[tokio::test]
+async fn of_requests_that_may_not_wait() {
+    for limiter in [world::memory().0, world::gated().0] {
+        let recording = Recording::start();
+        let ask = || limiter.acquire("alice", "api").limits(Limit::per_hour("rph", 1));
+        ask().await.unwrap().commit().await.unwrap();
+        let refused = ask().until_ready(Duration::from_secs(7200)).max_waiters(0).await.unwrap_err();
+        assert!(matches!(refused, tollgate::Error::QueueFull(_)), "{refused:?}");
+        assert_eq!(outcome(&recording, "denied"), Some(1.0));
+        assert_eq!(outcome(&recording, "invalid"), None);
+        assert_eq!(recording.get("denials_total", &[("limit", "rph"), ("owner", "entity")]), Some(1.0));
+    }
+}
+
 #[tokio::test]
 async fn that_nobody_waits_for() {
     let recording = Recording::start();

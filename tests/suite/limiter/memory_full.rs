@@ -6,7 +6,7 @@ use tollgate::{
     Error, Limit, RateLimiter,
     clock::ManualClock,
     error::Unavailable,
-    store::{MemoryStore, WhenFull},
+    store::{MemoryStore, StoreErrorKind, WhenFull},
 };
 
 use super::fixture::{START, settings};
@@ -51,7 +51,7 @@ async fn fill(limiter: &RateLimiter, store: &MemoryStore) -> Vec<String> {
 }
 
 fn is_refused(result: &Result<String, Error>) -> bool {
-    matches!(result, Err(Error::Unavailable(Unavailable::Store(_))))
+    matches!(result, Err(Error::Unavailable(Unavailable::Store(error))) if error.kind() == StoreErrorKind::Full)
 }
 
 #[tokio::test]

@@ -35,6 +35,7 @@ mod reconfigured;
 mod remade;
 mod reservations;
 mod rest;
+mod settings;
 mod shadow;
 mod shard_histories;
 mod shards;

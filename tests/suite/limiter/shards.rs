@@ -445,7 +445,7 @@ async fn no_bucket_is_split_into_more_than_a_transaction_makes() {
         let stores: [Arc<dyn Store>; 2] = [Arc::new(world.table.store()), Arc::new(MemoryStore::new())];
         for store in stores {
             let error = store.split(&key("user", "api"), &split).await.unwrap_err();
-            assert_eq!(error.kind(), StoreErrorKind::NotApplied, "{shard_count}: {error}");
+            assert_eq!(error.kind(), StoreErrorKind::Rejected, "{shard_count}: {error}");
         }
     }
     assert_eq!(world.raw().await, [100_000]);

@@ -146,6 +146,20 @@ async fn an_entitys_limits_reach_its_buckets_at_once(limiter: RateLimiter, _: Ma
     assert_eq!(capacities().await.len(), 2);
 }
 
+/// Writers of one config cancel each other. Nobody gives up, because each waits for another time before it tries again.
+#[tokio::test]
+async fn many_writers_of_one_config_all_succeed() {
+    let table = super::fixture::Table::create().await;
+    let limiter = table.limiter(&ManualClock::at(super::fixture::START)).await;
+    let writers = (1..=24).map(|capacity| {
+        let limiter = limiter.clone();
+        tokio::spawn(async move { limiter.config().set(ConfigScope::System, rpm(capacity)).await })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap().unwrap();
+    }
+}
+
 async fn wrong_limits_are_not_stored(limiter: RateLimiter, _: ManualClock) {
     let config = limiter.config();
     let twice = config.set(ConfigScope::System, [rpm(1), rpm(2)]).await.unwrap_err();

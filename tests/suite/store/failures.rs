@@ -1,11 +1,13 @@
 //! Failed calls: if it is known that the write was not executed.
 
+use std::time::Duration;
+
 use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError, future};
 use tollgate::{
-    Error,
+    EntityId, Error, Limit,
     error::{SettleError, StackError, Unavailable},
-    model::Update,
-    store::{Outcome, Store, StoreError, StoreErrorKind, dynamodb::DynamoDbStore},
+    model::{BucketKey, BucketState, ConfigScope, Create, Entity, StoredConfig, Update},
+    store::{Cursor, Outcome, Store, StoreError, StoreErrorKind, StoreFuture, dynamodb::DynamoDbStore},
 };
 use tollgate_testkit::{ErrorAnswer, Fault, Proxy};
 
@@ -85,6 +87,47 @@ async fn a_client_without_credentials_has_done_nothing() {
         }
     }
     assert_eq!((tokens(&table).await, proxy.received("UpdateItem")), (5_000, 0));
+}
+
+/// A call that is wrong stays wrong, so it is no outage.
+#[tokio::test]
+async fn a_call_that_is_wrong_is_refused_for_good() {
+    let table = Table::create().await;
+    let store = table.store();
+    let records = store.records().unwrap();
+    let parent = EntityId::new("project").unwrap();
+    let mut errors = Vec::new();
+    let of_another_listing = r#"{"PK":"elsewhere","SK":"here","GSI4PK":"a","GSI4SK":"b"}"#;
+    for cursor in ["", "{", "[]", r#"{"PK":1}"#, of_another_listing] {
+        errors.push(records.list_children(&parent, Some(&Cursor::new(cursor))).await.unwrap_err());
+    }
+    let quick = Limit::custom("quick", 1, 1, Duration::from_millis(1500)).unwrap();
+    errors.push(records.put_config(&ConfigScope::System, &StoredConfig::new([quick])).await.unwrap_err());
+    let mut entity = Entity::new(parent);
+    entity.created_at = i64::MAX;
+    errors.push(records.create_entity(&entity).await.unwrap_err());
+    // A store of somebody's own that changes only one item at a time.
+    errors.push(OneItem.transact(&[]).await.unwrap_err());
+    for error in errors {
+        assert_eq!(error.kind(), StoreErrorKind::Rejected, "{error}");
+    }
+}
+
+#[derive(Debug)]
+struct OneItem;
+
+impl Store for OneItem {
+    fn read<'a>(&'a self, _: &'a BucketKey) -> StoreFuture<'a, Option<BucketState>> {
+        unimplemented!()
+    }
+
+    fn update<'a>(&'a self, _: &'a BucketKey, _: &'a Update) -> StoreFuture<'a, Outcome> {
+        unimplemented!()
+    }
+
+    fn create<'a>(&'a self, _: &'a BucketKey, _: &'a Create) -> StoreFuture<'a, Outcome> {
+        unimplemented!()
+    }
 }
 
 /// Error reporters print an error and then its sources.

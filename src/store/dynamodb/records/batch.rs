@@ -81,7 +81,7 @@ async fn pause(tries: &mut u32, done: bool) -> Result<(), StoreError> {
 }
 
 pub(in crate::store::dynamodb) fn corrupt(what: &str) -> StoreError {
-    StoreError::new(StoreErrorKind::Corrupt, format!("an item's {what} is missing or makes no sense"))
+    StoreError::new(StoreErrorKind::Corrupt, format!("an item's {what} is missing or invalid"))
 }
 
 /// Returns the value of a text attribute.

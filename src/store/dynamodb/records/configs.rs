@@ -17,6 +17,7 @@ use super::{
         },
         expression::{Expression, number, text},
         failure::{lasting_refusal, store_error, transaction_failed},
+        pause,
     },
     batch::corrupt,
 };
@@ -100,7 +101,8 @@ pub(super) async fn put(
     scope: &ConfigScope,
     config: &StoredConfig,
 ) -> Result<(), StoreError> {
-    for _ in 0..MOST_RACES {
+    for attempt in 0..MOST_RACES {
+        pause::before(attempt).await;
         let known = get(client, table, namespace, scope).await?;
         let mut actions = vec![write(table, namespace, scope, config, known.as_ref())?];
         actions.extend(listing(table, namespace, scope, known.is_some())?);
@@ -117,7 +119,7 @@ pub(super) async fn put(
             },
         }
     }
-    Err(StoreError::new(StoreErrorKind::Busy, "the config is written by too many at once"))
+    Err(StoreError::new(StoreErrorKind::Busy, "too many concurrent writes of the config"))
 }
 
 async fn get(client: &Client, table: &str, namespace: &str, scope: &ConfigScope) -> Result<Option<Item>, StoreError> {
@@ -171,8 +173,8 @@ fn write(
 /// Returns capacity and refill amount in tokens, and the period in seconds.
 fn fields(limit: &Limit) -> Result<[i64; 3], StoreError> {
     if limit.refill_period().subsec_nanos() != 0 {
-        let message = format!("the refill period of {} is stored in whole seconds", limit.name());
-        return Err(StoreError::new(StoreErrorKind::NotApplied, message));
+        let message = format!("the refill period of {} must be whole seconds", limit.name());
+        return Err(StoreError::new(StoreErrorKind::Rejected, message));
     }
     let numbers = [limit.capacity(), limit.refill_amount(), limit.refill_period().as_secs()];
     // The numbers have at most fifteen digits.
@@ -332,5 +334,5 @@ pub(super) async fn forget_if_unused(
 }
 
 pub(in crate::store::dynamodb) fn unbuildable(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
-    StoreError::new(StoreErrorKind::NotApplied, error.to_string())
+    StoreError::new(StoreErrorKind::Rejected, error.to_string())
 }

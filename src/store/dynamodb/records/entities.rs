@@ -101,7 +101,7 @@ pub(super) async fn create(client: &Client, table: &str, namespace: &str, entity
 pub(in crate::store::dynamodb) fn timestamp(seconds: i64) -> Result<String, StoreError> {
     DateTime::from_secs(seconds)
         .fmt(DateTimeFormat::DateTime)
-        .map_err(|error| StoreError::new(StoreErrorKind::NotApplied, error.to_string()))
+        .map_err(|error| StoreError::new(StoreErrorKind::Rejected, error.to_string()))
 }
 
 pub(in crate::store::dynamodb) fn parse_timestamp(text: &str) -> Option<i64> {

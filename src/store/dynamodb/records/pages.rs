@@ -10,6 +10,9 @@ use super::{
 };
 use crate::store::{Cursor, Page, StoreError, StoreErrorKind};
 
+/// A part of DynamoDB's message for a query of an index that the table does not have.
+const NO_INDEX: &str = "does not have the specified index";
+
 /// A listing of one partition of the table or of an index.
 #[derive(Clone, Debug)]
 pub(in crate::store::dynamodb) struct Listing {
@@ -73,9 +76,24 @@ pub(super) async fn page_within(
             .expression_attribute_names("#range", *attribute)
             .expression_attribute_values(":prefix", text(prefix)),
     };
-    let output = query.send().await.map_err(store_error)?;
+    let output = query.send().await.map_err(|error| no_index(table, listing.index, store_error(error)))?;
     let next = output.last_evaluated_key.as_ref().map(encode).transpose()?;
     Ok(Page::new(output.items.unwrap_or_default(), next))
+}
+
+/// Returns the error for a table without the index of a listing, if that is the reason why a query was refused. Opening
+/// does not look at the indexes of a table that has a version record, because that would be one more call each time.
+fn no_index(table: &str, index: Option<&str>, error: StoreError) -> StoreError {
+    match index {
+        Some(index) if error.kind() == StoreErrorKind::Rejected && error.to_string().contains(NO_INDEX) => {
+            let message = format!(
+                "table {table} has no index {index}: it was not created by tollgate or zae-limiter, or was restored \
+                 without its indexes"
+            );
+            StoreError::new(StoreErrorKind::NotOurs, message).with_source(error)
+        }
+        _ => error,
+    }
 }
 
 /// Reads all pages. Only for short listings.
@@ -105,5 +123,5 @@ fn decode(cursor: &Cursor) -> Result<HashMap<String, AttributeValue>, StoreError
 }
 
 fn unusable(error: &serde_json::Error) -> StoreError {
-    StoreError::new(StoreErrorKind::NotApplied, format!("the cursor is not one of this listing: {error}"))
+    StoreError::new(StoreErrorKind::Rejected, format!("the cursor does not belong to this listing: {error}"))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InvalidName, LimitName};
+use super::{IntoName, InvalidName, LimitName};
 
 /// The number of millitokens in a token.
 pub(crate) const MILLI: i64 = 1000;
@@ -59,7 +59,7 @@ impl Limit {
     /// If `name` is not a [`LimitName`], or if `amount` is 0 or above [`Self::MAX_TOKENS`]. For values that are not
     /// literals in the source, use [`Limit::custom`].
     #[track_caller]
-    pub fn per_second(name: impl AsRef<str>, amount: u64) -> Self {
+    pub fn per_second(name: impl IntoName<LimitName>, amount: u64) -> Self {
         Self::every(name, amount, Duration::from_secs(1))
     }
 
@@ -68,7 +68,7 @@ impl Limit {
     /// # Panics
     /// As [`Limit::per_second`].
     #[track_caller]
-    pub fn per_minute(name: impl AsRef<str>, amount: u64) -> Self {
+    pub fn per_minute(name: impl IntoName<LimitName>, amount: u64) -> Self {
         Self::every(name, amount, Duration::from_secs(60))
     }
 
@@ -77,7 +77,7 @@ impl Limit {
     /// # Panics
     /// As [`Limit::per_second`].
     #[track_caller]
-    pub fn per_hour(name: impl AsRef<str>, amount: u64) -> Self {
+    pub fn per_hour(name: impl IntoName<LimitName>, amount: u64) -> Self {
         Self::every(name, amount, Duration::from_secs(3600))
     }
 
@@ -86,7 +86,7 @@ impl Limit {
     /// # Panics
     /// As [`Limit::per_second`].
     #[track_caller]
-    pub fn per_day(name: impl AsRef<str>, amount: u64) -> Self {
+    pub fn per_day(name: impl IntoName<LimitName>, amount: u64) -> Self {
         Self::every(name, amount, Duration::from_secs(86_400))
     }
 
@@ -109,16 +109,16 @@ impl Limit {
     /// [`InvalidLimit`] if the name is not valid, an amount or the period is 0, an amount is above
     /// [`Self::MAX_TOKENS`], or the period is not a whole number of milliseconds or is longer than 100 years.
     pub fn custom(
-        name: impl AsRef<str>,
+        name: impl IntoName<LimitName>,
         capacity: u64,
         refill_amount: u64,
         refill_period: Duration,
     ) -> Result<Self, InvalidLimit> {
-        Self::check(LimitName::new(name)?, capacity, refill_amount, refill_period)
+        Self::check(name.into_name()?, capacity, refill_amount, refill_period)
     }
 
     #[track_caller]
-    fn every(name: impl AsRef<str>, amount: u64, period: Duration) -> Self {
+    fn every(name: impl IntoName<LimitName>, amount: u64, period: Duration) -> Self {
         match Self::custom(name, amount, amount, period) {
             Ok(limit) => limit,
             Err(error) => panic!("{error}"),

@@ -24,6 +24,7 @@ mod name;
 mod namespace;
 mod now;
 pub mod plan;
+mod sealed;
 mod stamps;
 mod status;
 mod usage;
@@ -54,4 +55,5 @@ pub use write::{Anchor, Create, Expiry, Guard, Line, NewLimit, Split, TokenChang
 pub(crate) use calendar::rfc3339;
 pub(crate) use key::KeyParts;
 pub(crate) use limit::{MILLI, to_milli, whole_tokens};
+pub(crate) use sealed::Sealed;
 pub(crate) use usage::Tally;

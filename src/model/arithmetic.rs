@@ -33,6 +33,7 @@ pub struct Parameters {
      {refill_period} ms (at least 1, and with the shard count at most {}) make no limit",
     i64::MAX
 )]
+#[non_exhaustive]
 pub struct InvalidParameters {
     /// The value that was read, millitokens.
     pub capacity: i64,
@@ -128,6 +129,7 @@ pub struct Rate {
 
 /// The tokens of a bucket at its last refill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Level {
     /// Millitokens. Negative if a settled lease used more than there was.
     pub tokens: i64,
@@ -135,8 +137,16 @@ pub struct Level {
     pub remainder: i64,
 }
 
+impl Level {
+    /// Returns a level of `tokens` (millitokens), with the remainder of the last refill's division.
+    pub fn new(tokens: i64, remainder: i64) -> Self {
+        Self { tokens, remainder }
+    }
+}
+
 /// The refill of some time, before the capacity limits it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Accrual {
     /// The refill, millitokens.
     pub raw: i128,

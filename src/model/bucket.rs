@@ -6,11 +6,19 @@ use super::{EntityId, InvalidParameters, Level, LimitName, Parameters, Rate, Sta
 
 /// The parent of an entity, as the entity's buckets store it. Peers use this copy and do not read the entity again.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Lineage {
     /// The entity's parent.
     pub parent: EntityId,
     /// `true` if the parent's bucket is charged too.
     pub cascade: bool,
+}
+
+impl Lineage {
+    /// Returns the parent of an entity. If it cascades, the parent's bucket is charged too.
+    pub fn new(parent: EntityId, cascade: bool) -> Self {
+        Self { parent, cascade }
+    }
 }
 
 /// One bucket shard as it was last read or written.
@@ -37,8 +45,7 @@ pub struct BucketState {
     pub stamped: bool,
     /// The id of the last write by this crate.
     pub last_write: Option<WriteId>,
-    /// The limits, in the store's order.
-    pub limits: SmallVec<[LimitState; 2]>,
+    pub(crate) limits: SmallVec<[LimitState; 2]>,
     /// The internal limit that counts the writes on the item, if the store has one.
     pub pressure: Option<Pressure>,
     /// The stamps of newer peers, if there are any.
@@ -64,6 +71,23 @@ impl BucketState {
         }
     }
 
+    /// Returns the limits, in the store's order.
+    pub fn limits(&self) -> &[LimitState] {
+        &self.limits
+    }
+
+    /// Returns the limits, to change them.
+    pub fn limits_mut(&mut self) -> &mut [LimitState] {
+        &mut self.limits
+    }
+
+    /// Returns the same bucket with these limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: impl IntoIterator<Item = LimitState>) -> Self {
+        self.limits = limits.into_iter().collect();
+        self
+    }
+
     /// Returns the state of the limit `name`.
     pub fn limit(&self, name: &LimitName) -> Option<&LimitState> {
         self.limits.iter().find(|limit| limit.name == *name)
@@ -72,6 +96,13 @@ impl BucketState {
     /// Returns `true` if the bucket does not name the entity's parent, because it was created before the entity.
     pub(super) fn lacks_parent(&self) -> bool {
         self.parent.is_none() && !self.stamped
+    }
+
+    pub(super) fn set_lineage(&mut self, lineage: Option<&Lineage>) {
+        if let Some(lineage) = lineage {
+            self.parent = Some(lineage.parent.clone());
+            self.cascade = lineage.cascade;
+        }
     }
 
     /// Returns `true` if the bucket counts as gone at `now` (epoch ms), even if it is not deleted yet.
@@ -109,6 +140,7 @@ impl BucketState {
 
 /// The internal limit that counts the writes on an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Pressure {
     /// The rate of writes that one item takes.
     pub rate: Rate,
@@ -116,6 +148,13 @@ pub struct Pressure {
     pub level: Level,
     /// 1000 for each write since the item was created.
     pub consumed: i64,
+}
+
+impl Pressure {
+    /// Returns the count of an item that takes writes at this rate.
+    pub fn new(rate: Rate, level: Level, consumed: i64) -> Self {
+        Self { rate, level, consumed }
+    }
 }
 
 /// One limit of a bucket shard.

@@ -49,7 +49,10 @@ impl ConfigScope {
     ///
     /// # Errors
     /// [`InvalidName`] if one of them is not a name of its kind.
-    pub fn entity_resource(entity: impl IntoName<EntityId>, resource: impl IntoName<Resource>) -> Result<Self, InvalidName> {
+    pub fn entity_resource(
+        entity: impl IntoName<EntityId>,
+        resource: impl IntoName<Resource>,
+    ) -> Result<Self, InvalidName> {
         Ok(Self::EntityResource(entity.into_name()?, resource.into_name()?))
     }
 

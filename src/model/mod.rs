@@ -5,8 +5,8 @@
 //! milliseconds since the epoch. The remainder of each refill's division is kept in the bucket and counts at the next
 //! refill, so a slow limit can be refilled often without losing a fraction.
 //!
-//! A store returns a [`BucketState`] and executes an [`Update`] or a [`Create`]. The [`plan`] module turns a state and
-//! a batch of charges into one conditional write, which is exact whatever the store holds when the write arrives.
+//! A store returns a [`BucketState`] and executes an [`Update`], a [`Create`] or a [`Split`]. They are planned from a state
+//! and a batch of charges, and are exact whatever the store holds when the write arrives.
 
 mod arithmetic;
 mod audit;
@@ -23,6 +23,7 @@ mod mapping;
 mod name;
 mod namespace;
 mod now;
+#[doc(hidden)]
 pub mod plan;
 mod sealed;
 mod stamps;
@@ -45,7 +46,6 @@ pub use mapping::UnusableKey;
 pub(crate) use mapping::{canonical, write_network};
 pub use name::{EntityId, IntoName, InvalidName, LimitName, NameKind, NameProblem, NamespaceName, Resource, StackName};
 pub use namespace::{NamespaceInfo, NamespaceStatus};
-pub use now::Now;
 pub use stamps::{StampGuard, Stamps, Validity};
 pub use status::{Availability, Denied, LimitStatus, Owner};
 pub use usage::{EntityCapacity, ResourceCapacity, UsageQuery, UsageSnapshot, UsageSubject, UsageSummary, UsageWindow};
@@ -55,5 +55,6 @@ pub use write::{Anchor, Create, Expiry, Guard, Line, NewLimit, Split, TokenChang
 pub(crate) use calendar::rfc3339;
 pub(crate) use key::KeyParts;
 pub(crate) use limit::{MILLI, to_milli, whole_tokens};
+pub(crate) use now::Now;
 pub(crate) use sealed::Sealed;
 pub(crate) use usage::Tally;

@@ -66,6 +66,7 @@ pub enum NameProblem {
 /// It does not contain the text, which may be a secret that must not reach a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the {kind} {problem}")]
+#[non_exhaustive]
 pub struct InvalidName {
     /// The expected kind of name.
     pub kind: NameKind,

@@ -30,5 +30,5 @@ pub use namespaces::{Namespaces, StatusChange};
 pub use records::{BucketListing, Cursor, LookUp, Page, Records, ResourceListing};
 pub use traits::{Outcome, Store, StoreFuture};
 
-pub(crate) use memory::{Entry, Home, Spend, apply};
+pub(crate) use memory::{Entry, Home, Spend};
 pub(crate) use waiters::{Ticket, Waiters};

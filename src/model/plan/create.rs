@@ -35,7 +35,7 @@ pub fn create_shard<'a>(
 }
 
 /// Returns the limits of `wanted` that the bucket lacks.
-pub(super) fn added_limits(state: &BucketState, changes: &Changes, wanted: &[Limit]) -> SmallVec<[NewLimit; 0]> {
+pub(super) fn added_limits(state: &BucketState, changes: &Changes, wanted: &[Limit]) -> Vec<NewLimit> {
     let missing = wanted.iter().filter(|limit| state.limit(limit.name()).is_none());
     let new = |limit: &Limit| new_limit(limit, changes, (state.shard, state.shard_count));
     missing

@@ -159,17 +159,12 @@ fn line(
     (floor, ceiling): (Option<i128>, Option<i128>),
     consumed: i64,
 ) -> Line {
-    Line {
-        limit: known.name.clone(),
-        tokens,
-        floor: floor.map(clamp),
-        ceiling: ceiling.map(clamp),
-        // Floor and ceiling are computed from these parameters, which another process may have changed since.
-        expected: Some(known.parameters),
-        consumed,
-        remainder: None,
-        parameters: None,
-    }
+    let mut line = Line::new(known.name.clone(), tokens).with_consumed(consumed);
+    line.floor = floor.map(clamp);
+    line.ceiling = ceiling.map(clamp);
+    // Floor and ceiling are computed from these parameters, which another process may have changed since.
+    line.expected = Some(known.parameters);
+    line
 }
 
 /// Returns the rate and the tokens after a write at `at` (epoch ms), according to the image.

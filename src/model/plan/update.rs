@@ -9,8 +9,8 @@ use super::{
     line::{self, Row, Rows},
 };
 use crate::model::{
-    Anchor, BucketState, Expiry, Guard, Limit, LimitState, Line, MILLI, Now, Parameters, StampGuard, TokenChange,
-    Update, Validity, WriteId,
+    Anchor, BucketState, Expiry, Limit, LimitState, Line, MILLI, Now, Parameters, StampGuard, TokenChange, Update,
+    Validity, WriteId,
 };
 
 /// The millitokens above which a number makes the write move the anchor, so that no `i64` overflows: 10^15 tokens per
@@ -58,30 +58,13 @@ pub fn take_anyway(state: &BucketState, changes: &Changes, now: i64, id: WriteId
         let take = changes.get(&known.name).map(|change| change.take).filter(|take| *take > 0)?;
         let due = known.rate.accrue(state.age(now), known.level.remainder).raw;
         let overflow = i128::from(known.level.tokens) + due - i128::from(known.rate.capacity());
-        Some(Line {
-            limit: known.name.clone(),
-            tokens: TokenChange::Add(clamp(-i128::from(take) - overflow.max(0))),
-            floor: None,
-            ceiling: None,
-            expected: None,
-            consumed: take,
-            remainder: None,
-            parameters: None,
-        })
+        let tokens = TokenChange::Add(clamp(-i128::from(take) - overflow.max(0)));
+        Some(Line::new(known.name.clone(), tokens).with_consumed(take))
     });
-    Update {
-        id,
-        now,
-        anchor: Anchor::Free,
-        lines: lines.collect(),
-        added: SmallVec::new(),
-        pressure: state.pressure.map(|_| TokenChange::Add(-MILLI)),
-        expiry: Expiry::Keep,
-        lineage: None,
-        guard: Guard::None,
-        stamps: StampGuard::default(),
-        shard_count: None,
-    }
+    let mut update = Update::new(id, now);
+    update.lines = lines.collect();
+    update.pressure = state.pressure.map(|_| TokenChange::Add(-MILLI));
+    update
 }
 
 /// Returns the update of [`take_anyway`], on condition that no limit has more tokens than the image shows.
@@ -108,19 +91,9 @@ impl Planner<'_> {
     /// Plans the update. `repair` is the anchor that was seen, and the one that replaces it.
     fn plan(&self, id: WriteId, repair: Option<(i64, i64)>) -> Update {
         let Self { state, changes, .. } = *self;
-        let mut update = Update {
-            id,
-            now: self.now,
-            anchor: Anchor::Free,
-            lines: SmallVec::new(),
-            added: SmallVec::new(),
-            pressure: None,
-            expiry: Expiry::Keep,
-            lineage: self.wanted.lineage.filter(|_| state.lacks_parent()).cloned(),
-            guard: Guard::None,
-            stamps: StampGuard::default(),
-            shard_count: Some(state.shard_count),
-        };
+        let mut update = Update::new(id, self.now);
+        update.lineage = self.wanted.lineage.filter(|_| state.lacks_parent()).cloned();
+        update.shard_count = Some(state.shard_count);
         let stamps = state.stamps.as_deref();
         if stamps.is_some_and(|stamps| stamps.not_understood.is_some()) {
             // The refill of this bucket is not understood: only leases are settled.

@@ -70,7 +70,7 @@ pub(super) async fn split(store: &DynamoDbStore, bucket: &BucketKey, split: &Spl
             return Ok(false);
         };
         let state = decode::bucket(item, key.shard)?;
-        if state.is_expired(split.now) || state.shard_count != split.shard_count {
+        if !split.holds(&state) {
             return Ok(false);
         }
         let (half, new) = halve(store, key, item, split, doubled)?;

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     clock::{MonotonicClock, StoreTime},
-    model::{BucketKey, BucketState, Create, Level, LimitState, Parameters, Pressure, Split, Update},
+    model::{BucketKey, BucketState, Create, Level, Parameters, Pressure, Split, Update},
     store::{Diagnostics, Namespaces, Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
     telemetry::StoreCall,
 };
@@ -191,28 +191,8 @@ fn refused(
 
 /// Returns the state of the item that was put, because `PutItem` does not return it.
 fn created(bucket: &BucketKey, create: &Create) -> Result<BucketState, StoreError> {
-    let mut state = BucketState::new(create.now);
-    state.own_anchor = Some(create.now);
-    state.expires_at = create.expires_at;
-    state.shard = bucket.shard;
-    state.shard_count = create.shard_count;
-    if let Some(lineage) = &create.lineage {
-        state.parent = Some(lineage.parent.clone());
-        state.cascade = lineage.cascade;
-    }
-    state.last_write = Some(create.id.clone());
-    for new in &create.limits {
-        let limit = LimitState::new(
-            new.limit.clone(),
-            new.parameters,
-            (bucket.shard, create.shard_count),
-            new.level,
-            new.consumed,
-        );
-        state
-            .limits
-            .push(limit.map_err(|error| missing(&format!("a limit's parameters: {error}")).with_source(error))?);
-    }
+    let state = create.bucket(bucket.shard);
+    let mut state = state.map_err(|error| missing(&format!("a limit's parameters: {error}")).with_source(error))?;
     let (capacity, period) = (attributes::PRESSURE_CAPACITY, attributes::PRESSURE_PERIOD);
     if let Ok(pressure) = Parameters::new(capacity, capacity, period) {
         let level = Level { tokens: capacity, remainder: 0 };

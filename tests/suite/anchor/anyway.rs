@@ -17,7 +17,7 @@ fn what_is_taken_anyway_is_charged_but_for_the_refill_of_a_round_trip() {
     let inputs = (numbers, 0i64..=4, 0i64..=5000, 1i64..=200, prop_oneof![Just(0i64), 0i64..=50], 0i64..=100);
     hold(inputs, |((cp, ra, rp), halves, age, take, spent, way)| {
         let (item, image) = Item::new(&bucket(age, [limit("a", cp * (halves - 2) / 2, (cp, ra, rp))]));
-        let before = image.limits[0].clone();
+        let before = image.limits()[0].clone();
         // Another process spends meanwhile.
         let spend = change("a", Amounts { spend: spent, debt: 1000, ..Amounts::default() });
         let (done, truth) = item.execute(&plan::update(&image, &spend, &[], START, WriteId::from_number(1)));
@@ -33,7 +33,7 @@ fn what_is_taken_anyway_is_charged_but_for_the_refill_of_a_round_trip() {
 
         let at = START + way;
         let level = |state: &tollgate::model::BucketState| {
-            let known = &state.limits[0];
+            let known = &state.limits()[0];
             known.rate.refill(known.level, at - state.refilled_at).tokens
         };
         let charged = level(&truth) - level(&after);

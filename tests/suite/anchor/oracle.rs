@@ -87,7 +87,7 @@ pub(super) fn worst(history: &History) -> Worst {
     let late = 2 * (history.clock + history.jumps) + history.way * if lost { 3 } else { 1 };
     let wide = late + history.slack + ahead;
     let mut worst = Worst::default();
-    for (index, first) in history.first.limits.iter().enumerate() {
+    for (index, first) in history.first.limits().iter().enumerate() {
         let mut perfect = Perfect::new(first, history.first.refilled_at, wide);
         // A write of a full bucket may lose a fraction, and so may a change of parameters. Neither mints one.
         let (mut lost, mut minted) = (1, 0);

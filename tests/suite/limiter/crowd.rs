@@ -80,7 +80,7 @@ impl Setting {
         let acquire = other.acquire(who, "api").limits(self.limit.clone());
         acquire.deadline(PATIENT).await.unwrap().commit().await.unwrap();
         for shard_count in [1, 2, 4] {
-            let split = Split { id: WriteId::from_number(shard_count.into()), now: START, shard_count };
+            let split = Split::new(WriteId::from_number(shard_count.into()), START, shard_count);
             assert!(self.store.inner.split(&key(who, "api"), &split).await.unwrap());
         }
     }
@@ -88,7 +88,7 @@ impl Setting {
     /// Returns the consumption of a bucket in the store, in millitokens.
     pub(super) async fn consumed(&self, who: &str) -> i64 {
         let state = self.store.inner.read(&key(who, "api")).await.unwrap();
-        state.expect("there is a bucket").limits[0].consumed
+        state.expect("there is a bucket").limits()[0].consumed
     }
 }
 

@@ -181,7 +181,7 @@ impl Table {
 
     /// Doubles the shards of a bucket that has `shard_count` of them, bypassing the proxy.
     pub(super) async fn split(&self, entity: &str, resource: &str, shard_count: u32) -> bool {
-        let split = Split { id: WriteId::from_number(7), now: START, shard_count };
+        let split = Split::new(WriteId::from_number(7), START, shard_count);
         let store = DynamoDbStore::new(&self.engine.client(), STACK, &self.namespace);
         store.split(&key(entity, resource), &split).await.unwrap()
     }

@@ -1,7 +1,7 @@
 //! The condition that a write has on the anchor, and how it changes the anchor.
 
 use tollgate::{
-    model::{Anchor, BucketState, Line, Update},
+    model::{Anchor, BucketState, Update},
     store::Store,
 };
 
@@ -25,7 +25,7 @@ fn anchors(state: &BucketState) -> (i64, Option<i64>) {
 }
 
 fn with(anchor: Anchor) -> Update {
-    Update { anchor, ..update([spend("rpm", 1_000)]) }
+    update([spend("rpm", 1_000)]).with_anchor(anchor)
 }
 
 async fn a_free_write_leaves_the_anchor_whatever_it_is(store: &dyn Store) {
@@ -40,7 +40,7 @@ async fn a_pinned_write_requires_the_anchor_and_leaves_it(store: &dyn Store) {
     for seen in [NOW - 1, NOW + 1] {
         refuse(store, &with(Anchor::Pinned(seen))).await;
     }
-    let later = Update { now: NOW + 9_000, ..with(Anchor::Pinned(NOW)) };
+    let later = with(Anchor::Pinned(NOW)).with_now(NOW + 9_000);
     let state = apply(store, &later).await;
     assert_eq!((anchors(&state), held(&state, "rpm")), ((NOW, Some(NOW)), (4_000, 1_000)));
     // Any number of writes may pin the same anchor.
@@ -66,8 +66,7 @@ async fn a_new_bucket_has_an_anchor_of_ours(store: &dyn Store) {
 
 async fn a_write_may_have_a_floor_and_a_ceiling(store: &dyn Store) {
     put(store, [limit("rpm", 5_000)]).await;
-    let between =
-        |floor, ceiling| update([Line { floor: Some(floor), ceiling: Some(ceiling), consumed: 0, ..add("rpm", 0) }]);
+    let between = |floor, ceiling| update([add("rpm", 0).with_floor(floor).with_ceiling(ceiling).with_consumed(0)]);
     for (floor, ceiling) in [(5_001, 9_000), (0, 4_999), (5_001, 4_999)] {
         refuse(store, &between(floor, ceiling)).await;
     }

@@ -17,7 +17,7 @@ on_both! {
 }
 
 fn guarded(update: &Update) -> Update {
-    Update { guard: Guard::NotLanded(update.id.clone()), ..update.clone() }
+    update.clone().with_guard(Guard::NotLanded(update.id.clone()))
 }
 
 async fn a_repeat_of_a_write_that_landed_is_refused_and_shows_it(store: &dyn Store) {

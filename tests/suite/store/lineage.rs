@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tollgate::{
-    model::{Create, Lineage, Update},
+    model::Lineage,
     store::{Outcome, Store},
 };
 
@@ -16,13 +16,13 @@ on_both! {
     one_from_before_its_entity_gets_it_once
 }
 
-fn org(cascade: bool) -> Option<Lineage> {
-    Some(Lineage { parent: "org".try_into().unwrap(), cascade })
+fn org(cascade: bool) -> Lineage {
+    Lineage::new("org".try_into().unwrap(), cascade)
 }
 
 async fn a_new_bucket_has_it(store: &dyn Store) {
     for cascade in [true, false] {
-        let create = Create { lineage: org(cascade), expires_at: Some(0), ..create([limit("rpm", 5_000)]) };
+        let create = create([limit("rpm", 5_000)]).with_lineage(org(cascade)).with_expires_at(0);
         let state = applied(store.create(&key(), &create).await.unwrap());
         assert_eq!((state.parent.as_ref().unwrap().as_str(), state.cascade), ("org", cascade));
         assert_eq!(store.read(&key()).await.unwrap(), Some(state));
@@ -31,7 +31,7 @@ async fn a_new_bucket_has_it(store: &dyn Store) {
 
 async fn one_from_before_its_entity_gets_it_once(store: &dyn Store) {
     put(store, [limit("rpm", 5_000)]).await;
-    let update = Update { lineage: org(true), ..update([add("rpm", -1_000)]) };
+    let update = update([add("rpm", -1_000)]).with_lineage(org(true));
     let state = apply(store, &update).await;
     assert_eq!((state.parent.as_ref().unwrap().as_str(), state.cascade), ("org", true));
     refuse(store, &update).await;
@@ -45,7 +45,7 @@ async fn stamps_of_peers_are_left_alone() {
     assert!(!put(&store, [limit("rpm", 5_000)]).await.stamped);
     table.set([("pinc", s("70dba97f28e80df0"))]).await;
     assert!(store.read(&key()).await.unwrap().unwrap().stamped);
-    let update = Update { lineage: org(true), ..update([add("rpm", -1_000)]) };
+    let update = update([add("rpm", -1_000)]).with_lineage(org(true));
     assert!(matches!(store.update(&key(), &update).await.unwrap(), Outcome::Refused(Some(_))));
     assert_eq!(table.item().await.unwrap().get("parent_id"), None);
     assert_eq!(table.item().await.unwrap()["cascade"], AttributeValue::Bool(false));

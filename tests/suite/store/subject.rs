@@ -9,8 +9,8 @@ use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use tollgate::{
     LimitName,
     model::{
-        Anchor, BucketKey, BucketState, Create, Expiry, Guard, Level, LimitState, Line, NewLimit, Parameters,
-        StackName, StampGuard, TokenChange, Update, WriteId,
+        BucketKey, BucketState, Create, Level, LimitState, Line, NewLimit, Parameters, StackName, TokenChange, Update,
+        WriteId,
     },
     store::{
         Outcome, Store,
@@ -119,47 +119,25 @@ pub(crate) fn parameters() -> Parameters {
 }
 
 pub(crate) fn limit(limit: &str, tokens: i64) -> NewLimit {
-    NewLimit { limit: name(limit), parameters: parameters(), level: Level { tokens, remainder: 0 }, consumed: 0 }
+    NewLimit::new(name(limit), parameters(), Level::new(tokens, 0))
 }
 
 pub(crate) fn create<const N: usize>(limits: [NewLimit; N]) -> Create {
-    let limits = limits.into_iter().collect();
-    Create { id: id(), now: NOW, limits, expires_at: None, shard_count: 1, lineage: None }
+    Create::new(id(), NOW, limits)
 }
 
 /// Returns a line that adds `amount` without conditions.
 pub(crate) fn add(limit: &str, amount: i64) -> Line {
-    Line {
-        limit: name(limit),
-        tokens: TokenChange::Add(amount),
-        floor: None,
-        ceiling: None,
-        expected: None,
-        consumed: -amount,
-        remainder: None,
-        parameters: None,
-    }
+    Line::new(name(limit), TokenChange::Add(amount)).with_consumed(-amount)
 }
 
 /// Returns the line of a plain spend.
 pub(crate) fn spend(limit: &str, amount: i64) -> Line {
-    Line { floor: Some(amount), ..add(limit, -amount) }
+    add(limit, -amount).with_floor(amount)
 }
 
 pub(crate) fn update<const N: usize>(lines: [Line; N]) -> Update {
-    Update {
-        id: id(),
-        now: NOW,
-        anchor: Anchor::Free,
-        lines: lines.into_iter().collect(),
-        added: Default::default(),
-        pressure: None,
-        expiry: Expiry::Keep,
-        lineage: None,
-        guard: Guard::None,
-        stamps: StampGuard::default(),
-        shard_count: None,
-    }
+    lines.into_iter().fold(Update::new(id(), NOW), Update::with_line)
 }
 
 /// Creates a bucket with the limits.

@@ -336,7 +336,7 @@ async fn x_a_split_halves_the_tokens_and_copies_the_anchor() {
     }
     let store = DynamoDbStore::new(&rows.client, STACK, &*rows.namespace);
     let key = BucketKey::new("u1".try_into().unwrap(), "api".try_into().unwrap());
-    let split = Split { id: WriteId::from_number(7), now: NOW + 10, shard_count: 1 };
+    let split = Split::new(WriteId::from_number(7), NOW + 10, 1);
     assert!(store.split(&key, &split).await.unwrap());
     let sent = rows.sent.0.lock().unwrap().last().unwrap()["TransactItems"].clone();
     let [update, condition] = row(&sent[0]["Update"]);

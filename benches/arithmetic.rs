@@ -4,7 +4,7 @@ use divan::{Bencher, black_box};
 use tollgate::{
     Limit, Limits,
     model::{
-        BucketState, Level, LimitState, Parameters, Rate, WriteId,
+        BucketState, Level, LimitState, Parameters, RefillRule, WriteId,
         plan::{self, Changes},
     },
 };
@@ -13,20 +13,20 @@ fn main() {
     divan::main();
 }
 
-fn rate() -> Rate {
+fn rule() -> RefillRule {
     Parameters::from(&Limit::per_minute("rpm", 7)).whole()
 }
 
 #[divan::bench]
 fn refill(bencher: Bencher<'_, '_>) {
     let level = Level::new(1_500, 12_345);
-    bencher.bench_local(|| black_box(rate()).refill(black_box(level), black_box(17)));
+    bencher.bench_local(|| black_box(rule()).refill(black_box(level), black_box(17)));
 }
 
 #[divan::bench]
 fn wait(bencher: Bencher<'_, '_>) {
     let level = Level::new(-1_500, 12_345);
-    bencher.bench_local(|| black_box(rate()).wait(black_box(level), black_box(1_000)));
+    bencher.bench_local(|| black_box(rule()).wait(black_box(level), black_box(1_000)));
 }
 
 /// Plans a write that only spends.

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{EntityId, InvalidParameters, Level, LimitName, Parameters, Rate, Stamps, WriteId};
+use super::{EntityId, InvalidParameters, Level, LimitName, Parameters, RefillRule, Stamps, WriteId};
 
 /// The parent of an entity, as the entity's buckets store it. Peers use this copy and do not read the entity again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,6 +127,17 @@ impl BucketState {
         if incomplete { 0 } else { capacity }
     }
 
+    /// Returns the rule by which `known` would refill at `now` (epoch ms) if it had other parameters. Parameters that are
+    /// not valid for the number of shards change nothing.
+    pub(crate) fn rule_with(&self, known: &LimitState, parameters: impl Into<Parameters>, now: i64) -> RefillRule {
+        parameters.into().shard(self.shard, self.shard_count).unwrap_or_else(|_| known.rule_at(now))
+    }
+
+    /// Returns the level of `known` at `now` (epoch ms).
+    pub(crate) fn level_at(&self, known: &LimitState, now: i64) -> Level {
+        known.rule_at(now).refill(known.level, self.age(now))
+    }
+
     /// Returns `true` if a Python client has moved the anchor since the last write of this crate.
     pub fn shows_peer(&self) -> bool {
         self.own_anchor != Some(self.refilled_at)
@@ -142,8 +153,8 @@ impl BucketState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Pressure {
-    /// The rate of writes that one item takes.
-    pub rate: Rate,
+    /// The rule for the writes that one item takes.
+    pub rule: RefillRule,
     /// The writes that are left.
     pub level: Level,
     /// 1000 for each write since the item was created.
@@ -151,9 +162,9 @@ pub struct Pressure {
 }
 
 impl Pressure {
-    /// Returns the count of an item that takes writes at this rate.
-    pub fn new(rate: Rate, level: Level, consumed: i64) -> Self {
-        Self { rate, level, consumed }
+    /// Returns the count of an item that takes writes by this rule.
+    pub fn new(rule: RefillRule, level: Level, consumed: i64) -> Self {
+        Self { rule, level, consumed }
     }
 }
 
@@ -165,8 +176,8 @@ pub struct LimitState {
     pub name: LimitName,
     /// Its parameters, for all shards together.
     pub parameters: Parameters,
-    /// The capacity and the refill rate of this shard.
-    pub rate: Rate,
+    /// The rule of this shard, computed once.
+    pub(crate) rule: RefillRule,
     /// The tokens at the last refill.
     pub level: Level,
     /// The net consumption since the bucket was created, millitokens.
@@ -185,7 +196,14 @@ impl LimitState {
         level: Level,
         consumed: i64,
     ) -> Result<Self, InvalidParameters> {
-        let rate = parameters.shard(shard, count)?;
-        Ok(Self { name, parameters, rate, level, consumed })
+        let rule = parameters.shard(shard, count)?;
+        Ok(Self { name, parameters, rule, level, consumed })
+    }
+
+    /// Returns the rule by which this shard's limit refills at `_now` (epoch ms). A token bucket has the same rule at
+    /// any time.
+    #[inline]
+    pub fn rule_at(&self, _now: i64) -> RefillRule {
+        self.rule
     }
 }

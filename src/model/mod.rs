@@ -8,7 +8,6 @@
 //! A store returns a [`BucketState`] and executes an [`Update`], a [`Create`] or a [`Split`]. They are planned from a state
 //! and a batch of charges, and are exact whatever the store holds when the write arrives.
 
-mod arithmetic;
 mod audit;
 mod bucket;
 mod calendar;
@@ -18,13 +17,17 @@ mod entity;
 mod health;
 mod key;
 mod limit;
+pub mod limit_name;
 mod limits;
 mod mapping;
+mod milli;
 mod name;
 mod namespace;
 mod now;
+mod parameters;
 #[doc(hidden)]
 pub mod plan;
+mod refill;
 mod sealed;
 mod stamps;
 mod status;
@@ -32,7 +35,6 @@ mod usage;
 mod version;
 mod write;
 
-pub use arithmetic::{Accrual, InvalidParameters, Level, Parameters, Rate};
 pub use audit::{AuditAction, AuditEvent, AuditSubject};
 pub use bucket::{BucketState, LimitState, Lineage, Pressure};
 pub use config::{ConfigScope, ConfigSource, ResolvedLimits, StoredConfig, StoredOnUnavailable};
@@ -40,12 +42,14 @@ pub use cost::Cost;
 pub use entity::Entity;
 pub use health::{BreakerState, Status, StoreStatus};
 pub use key::BucketKey;
-pub use limit::{InvalidLimit, Limit, limit_name};
+pub use limit::{InvalidLimit, Limit};
 pub use limits::{IntoLimits, InvalidLimits, Limits};
 pub use mapping::UnusableKey;
 pub(crate) use mapping::{canonical, write_network};
 pub use name::{EntityId, IntoName, InvalidName, LimitName, NameKind, NameProblem, NamespaceName, Resource, StackName};
 pub use namespace::{NamespaceInfo, NamespaceStatus};
+pub use parameters::{InvalidParameters, Parameters};
+pub use refill::{Level, Refill, RefillRule};
 pub use stamps::{StampGuard, Stamps, Validity};
 pub use status::{Availability, Denied, LimitStatus, Owner};
 pub use usage::{EntityCapacity, ResourceCapacity, UsageQuery, UsageSnapshot, UsageSubject, UsageSummary, UsageWindow};
@@ -54,7 +58,7 @@ pub use write::{Anchor, Create, Expiry, Guard, Line, NewLimit, Split, TokenChang
 
 pub(crate) use calendar::rfc3339;
 pub(crate) use key::KeyParts;
-pub(crate) use limit::{MILLI, to_milli, whole_tokens};
+pub(crate) use milli::{MILLI, to_milli, whole_tokens};
 pub(crate) use now::Now;
 pub(crate) use sealed::Sealed;
 pub(crate) use usage::Tally;

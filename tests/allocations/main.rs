@@ -232,8 +232,8 @@ impl Store for Blank {
     fn create<'a>(&'a self, _: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Written> {
         let mut state = create.bucket(0).unwrap();
         if self.measures {
-            let rate = Parameters::new(1_000_000, 1_000_000, 1000).unwrap().whole();
-            state.pressure = Some(Pressure::new(rate, Level::new(999_000, 0), 1000));
+            let rule = Parameters::new(1_000_000, 1_000_000, 1000).unwrap().whole();
+            state.pressure = Some(Pressure::new(rule, Level::new(999_000, 0), 1000));
         }
         for limit in state.limits_mut() {
             // An answer of a table has a newly allocated name each time.

@@ -137,7 +137,11 @@ impl Oracle {
             let line = update.lines().iter().find(|line| line.limit == *name);
             // A limit that is only refilled has no ceiling. Its level is cut when it is read.
             let is_cut = line.is_some_and(|line| line.ceiling.is_some());
-            prop_assert!(!is_cut || limit.level.tokens <= limit.rate.capacity(), "above the cap: {:?}", limit);
+            prop_assert!(
+                !is_cut || limit.level.tokens <= limit.rule_at(START).capacity(),
+                "above the cap: {:?}",
+                limit
+            );
             let is_set = line.is_some_and(|line| matches!(line.tokens, TokenChange::Set(_)));
             let rounds = is_set && update.anchor.moves_to().is_none();
             for later in [0, 1, 700, 5000, 1_000_000] {
@@ -290,7 +294,7 @@ prop_compose! {
 /// from it. Epoch seconds.
 fn until_full(state: &BucketState) -> i64 {
     let waits = state.limits().iter().map(|limit| {
-        let rate = limit.rate;
+        let rate = limit.rule_at(START);
         rate.wait(limit.level, rate.capacity()).unwrap().max(rate.time_to_fill())
     });
     let full = state.refilled_at.saturating_add(waits.max().unwrap());
@@ -375,7 +379,7 @@ proptest! {
         let changes = only(&changes, &truth, &wanted);
         let mut image = truth.clone();
         for (limit, stale) in image.limits_mut().iter_mut().zip(stale) {
-            limit.level.tokens = limit.level.tokens.saturating_add(stale).min(limit.rate.capacity());
+            limit.level.tokens = limit.level.tokens.saturating_add(stale).min(limit.rule_at(START).capacity());
         }
         attempt(&store(&truth), &image, &changes, &wanted, START + age)?;
     }

@@ -267,8 +267,8 @@ impl Gate {
     pub(in crate::limiter) fn may_hold(&self, limits: &Limits, amounts: &[i64]) -> bool {
         let count = self.shard_count();
         limits.iter().zip(amounts).all(|(limit, amount)| {
-            let rate = crate::model::Parameters::from(limit).shard(self.key.shard, count);
-            rate.is_ok_and(|rate| rate.capacity() >= *amount)
+            let rule = crate::model::Parameters::from(limit).shard(self.key.shard, count);
+            rule.is_ok_and(|rule| rule.capacity() >= *amount)
         })
     }
 

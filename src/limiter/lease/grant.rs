@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::settlement::Settlement;
 use crate::{
     limiter::bucket::Bucket,
-    model::{Level, Limit, LimitStatus, Limits, MILLI, Parameters, plan},
+    model::{Level, Limit, LimitStatus, Limits, MILLI, plan},
     store::Spend,
     telemetry,
 };
@@ -168,7 +168,7 @@ impl Grant {
     pub(in crate::limiter) fn has_waited(&mut self, millis: i64) {
         for (limit, share) in self.bucket.limits().iter().zip(self.shares.iter_mut()) {
             let level = Level { tokens: share.left, remainder: 0 };
-            share.left = Parameters::from(limit).whole().refill(level, millis).tokens;
+            share.left = limit.rule().refill(level, millis).tokens;
         }
     }
 
@@ -330,7 +330,7 @@ pub(in crate::limiter) fn status_now(limit: &Limit, share: &Share) -> LimitStatu
 }
 
 fn status(limit: &Limit, tokens: i64, amount: i64) -> LimitStatus {
-    plan::status(limit, Parameters::from(limit).whole(), Level { tokens, remainder: 0 }, amount, 0)
+    plan::status(limit, limit.rule(), Level { tokens, remainder: 0 }, amount, 0)
 }
 
 impl Drop for Grant {

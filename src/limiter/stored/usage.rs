@@ -122,7 +122,7 @@ impl Usage {
             let Some(limit) = state.limit(limit).filter(|_| !state.is_expired(now)) else {
                 continue;
             };
-            let tokens = limit.rate.refill(limit.level, state.age(now)).tokens;
+            let tokens = state.level_at(limit, now).tokens;
             let (_, sum) = held.entry(key.entity).or_insert((limit.parameters.capacity(), 0));
             *sum = sum.saturating_add(tokens);
         }

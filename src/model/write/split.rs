@@ -58,7 +58,7 @@ impl Split {
             kept.expires_at = None;
         }
         if let Some(pressure) = &mut new.pressure {
-            pressure.level.tokens = pressure.rate.capacity();
+            pressure.level.tokens = pressure.rule.capacity();
             pressure.consumed = 0;
         }
         Ok((kept, new))

@@ -196,7 +196,7 @@ fn created(bucket: &BucketKey, create: &Create) -> Result<BucketState, StoreErro
     let (capacity, period) = (attributes::PRESSURE_CAPACITY, attributes::PRESSURE_PERIOD);
     if let Ok(pressure) = Parameters::new(capacity, capacity, period) {
         let level = Level { tokens: capacity, remainder: 0 };
-        state.pressure = Some(Pressure { rate: pressure.whole(), level, consumed: 0 });
+        state.pressure = Some(Pressure::new(pressure.whole(), level, 0));
     }
     Ok(state)
 }

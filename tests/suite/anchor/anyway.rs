@@ -34,12 +34,12 @@ fn what_is_taken_anyway_is_charged_but_for_the_refill_of_a_round_trip() {
         let at = START + way;
         let level = |state: &tollgate::model::BucketState| {
             let known = &state.limits()[0];
-            known.rate.refill(known.level, at - state.refilled_at).tokens
+            known.rule_at(at).refill(known.level, at - state.refilled_at).tokens
         };
         let charged = level(&truth) - level(&after);
-        let refilled = i64::try_from(before.rate.accrue(way, 0).raw).unwrap() + 1;
+        let refilled = i64::try_from(before.rule_at(START).accrue(way, 0).raw).unwrap() + 1;
         prop_assert!(charged >= take - refilled, "{charged} of {take}, {update:?}");
-        let uncut = before.level.tokens + i64::try_from(before.rate.accrue(age, 0).raw).unwrap();
+        let uncut = before.level.tokens + i64::try_from(before.rule_at(START).accrue(age, 0).raw).unwrap();
         prop_assert!(charged <= take + (uncut - cp).max(0) + 1, "{charged} of {take}, {update:?}");
         Ok(())
     });

@@ -88,5 +88,5 @@ pub(super) fn ready<T>(mut future: StoreFuture<'_, T>) -> T {
 /// Returns the level of a limit at `at` (epoch ms), in millitokens.
 pub(super) fn level(state: &BucketState, limit: &str, at: i64) -> i64 {
     let known = state.limit(&name(limit)).unwrap();
-    known.rate.refill(known.level, at - state.refilled_at).tokens
+    known.rule_at(at).refill(known.level, at - state.refilled_at).tokens
 }

@@ -123,7 +123,7 @@ pub(super) fn worst(history: &History) -> Worst {
 
 /// Returns when the request of a write starts: at once, or after the refill that it owes, by its own clock.
 fn starts(history: &History, event: &Event<'_>, after: &LimitState) -> i64 {
-    let owes = after.rate.wait(after.level, 0).filter(|wait| *wait > 0);
+    let owes = after.rule_at(0).wait(after.level, 0).filter(|wait| *wait > 0);
     let start = owes.map_or(event.at, |wait| event.after.refilled_at + wait - history.clocks[event.step.writer]);
     start.max(event.at)
 }

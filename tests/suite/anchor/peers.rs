@@ -23,8 +23,8 @@ pub(super) fn fast(changes: &Changes, now: i64) -> Update {
 pub(super) fn slow(image: &BucketState, changes: &Changes, now: i64) -> Option<Update> {
     let lines = image.limits().iter().map(|known| {
         let spend = changes.get(&known.name).map_or(0, |change| change.spend);
-        let raw = i64::try_from(known.rate.accrue(image.age(now), 0).raw).unwrap();
-        let refill = known.rate.capacity().min(known.level.tokens + raw) - known.level.tokens;
+        let raw = i64::try_from(known.rule_at(now).accrue(image.age(now), 0).raw).unwrap();
+        let refill = known.rule_at(now).capacity().min(known.level.tokens + raw) - known.level.tokens;
         let mut line = line(&known.name, refill - spend, spend);
         line.floor = (spend > refill).then_some(spend - refill);
         line.ceiling = (refill > 0).then_some(known.level.tokens);

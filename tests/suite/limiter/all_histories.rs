@@ -58,7 +58,7 @@ impl Perfect {
             at,
             amount: parameters.refill_amount().into(),
             period: parameters.refill_period().into(),
-            capacity: limit.rate.capacity().into(),
+            capacity: limit.rule_at(0).capacity().into(),
             count: real.shard_count.into(),
         }
         .capped()
@@ -98,7 +98,7 @@ fn held(real: &BucketState, now: i64) -> i128 {
     let amount = i128::from(limit.parameters.refill_amount());
     let refill = (i128::from(real.age(now)) * amount + i128::from(limit.level.remainder)) * (MOST / count);
     let units = i128::from(limit.level.tokens) * period * MOST + refill;
-    units.min(i128::from(limit.rate.capacity()) * period * MOST)
+    units.min(i128::from(limit.rule_at(0).capacity()) * period * MOST)
 }
 
 /// A memory store that checks every write and injects faults.

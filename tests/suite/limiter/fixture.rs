@@ -98,7 +98,7 @@ impl Fixture {
         };
         let bucket = state.expect("there is a bucket");
         let state = bucket.limit(&LimitName::new(limit).unwrap()).expect("it has the limit");
-        let level = state.rate.refill(state.level, bucket.age(self.clock.now()));
+        let level = state.rule_at(self.clock.now()).refill(state.level, bucket.age(self.clock.now()));
         (level.tokens, state.consumed)
     }
 

@@ -126,7 +126,7 @@ fn held(shard: &BucketState, now: i64) -> i128 {
     let (limit, count) = (&shard.limits()[0], i128::from(shard.shard_count));
     let refill = i128::from(shard.age(now)) * AMOUNT * 1000 + i128::from(limit.level.remainder);
     let units = i128::from(limit.level.tokens) * PERIOD * count + refill;
-    units.min(i128::from(limit.rate.capacity()) * PERIOD * count) * (MOST / count)
+    units.min(i128::from(limit.rule_at(0).capacity()) * PERIOD * count) * (MOST / count)
 }
 
 impl Store for Checked {

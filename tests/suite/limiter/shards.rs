@@ -434,7 +434,7 @@ async fn the_table_lists_every_shard_of_a_bucket() {
     let world = World::new(4, 100).await;
     let key = key("user", "api").with_shard(3);
     let state = world.table.store().read(&key).await.unwrap().unwrap();
-    assert_eq!((state.shard, state.shard_count, state.limits()[0].rate.capacity()), (3, 4, 25_000));
+    assert_eq!((state.shard, state.shard_count, state.limits()[0].rule_at(START).capacity()), (3, 4, 25_000));
 }
 
 #[tokio::test]

@@ -54,10 +54,10 @@ async fn shards_are_read_with_what_one_of_them_holds() {
     assert_eq!((state.shard, state.shard_count, &state.parent), (0, 4, &None));
     let parameters = Parameters::new(10_003, 1_000, 1_000).unwrap();
     assert_eq!(of(&state, "rpm").parameters, parameters);
-    assert_eq!(of(&state, "rpm").rate, parameters.shard(0, 4).unwrap());
-    assert_eq!(of(&state, "rpm").rate.capacity(), 2_501);
+    assert_eq!(of(&state, "rpm").rule_at(NOW), parameters.shard(0, 4).unwrap());
+    assert_eq!(of(&state, "rpm").rule_at(NOW).capacity(), 2_501);
     // The write capacity of an item does not depend on the number of shards.
-    assert_eq!(state.pressure.unwrap().rate.capacity(), 1_000_000);
+    assert_eq!(state.pressure.unwrap().rule.capacity(), 1_000_000);
 
     // The last shard is stored under a key of its own.
     let mut item = table.item().await.unwrap();
@@ -65,7 +65,7 @@ async fn shards_are_read_with_what_one_of_them_holds() {
     table.client.put_item().table_name("limits").set_item(Some(item)).send().await.unwrap();
     let last = key().with_shard(3);
     let state = store.read(&last).await.unwrap().unwrap();
-    assert_eq!((state.shard, of(&state, "rpm").rate.capacity()), (3, 2_500));
+    assert_eq!((state.shard, of(&state, "rpm").rule_at(NOW).capacity()), (3, 2_500));
     let Outcome::Applied(state) = store.update(&last, &update([spend("rpm", 500)])).await.unwrap() else {
         panic!("refused");
     };

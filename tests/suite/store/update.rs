@@ -48,7 +48,7 @@ async fn changes_parameters_and_resets_the_remainder(store: &dyn Store) {
     let line = add("rpm", -1_000).with_remainder(0).with_parameters(parameters);
     let state = apply(store, &moving(update([line]))).await;
     let limit = of(&state, "rpm");
-    assert_eq!((limit.parameters, limit.rate), (parameters, parameters.whole()));
+    assert_eq!((limit.parameters, limit.rule_at(NOW)), (parameters, parameters.whole()));
     assert_eq!(limit.level, Level::new(4_000, 0));
 }
 

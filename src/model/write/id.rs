@@ -36,3 +36,14 @@ impl fmt::Debug for WriteId {
         write!(f, "WriteId({})", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_eleven_characters() {
+        assert_eq!(WriteId::from_number(u64::MAX).as_str(), "__________8");
+        assert_eq!(WriteId::from_number(0).as_str().len(), 11);
+    }
+}

@@ -6,10 +6,11 @@ use tollgate::{
     store::{Outcome, Store, StoreErrorKind},
 };
 
-use super::{
-    Table,
-    subject::{Item, NOW, add, apply, create, held, key, limit, n, name, of, put, refuse, s, spend, update},
+use tollgate_testkit::conformance::writes::{
+    NOW, add, apply, create, held, key, limit, name, of, put, refuse, spend, update,
 };
+
+use super::table::{Item, Table, n, s};
 
 #[tokio::test]
 async fn attributes_that_no_write_names_survive_every_write() {

@@ -6,11 +6,11 @@ use tollgate::{
 };
 
 use super::{
-    on_both,
-    subject::{NOW, add, applied, apply, create, held, key, limit, of, put, refuse, spend, update},
+    trial::trials,
+    writes::{NOW, add, applied, apply, create, held, key, limit, of, put, refuse, spend, update},
 };
 
-on_both! {
+trials! {
     the_greatest_numbers_come_back
     the_least_tokens_come_back
     conditions_at_the_ends

@@ -6,11 +6,11 @@ use tollgate::{
 };
 
 use super::{
-    on_both,
-    subject::{NOW, create, held, key, limit, of, parameters, put},
+    trial::trials,
+    writes::{NOW, create, held, key, limit, of, parameters, put},
 };
 
-on_both! {
+trials! {
     creates_where_there_is_none
     refuses_where_there_is_one
     replaces_an_expired_one

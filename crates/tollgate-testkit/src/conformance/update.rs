@@ -6,11 +6,11 @@ use tollgate::{
 };
 
 use super::{
-    on_both,
-    subject::{NOW, add, apply, held, limit, of, put, refuse, spend, update},
+    trial::trials,
+    writes::{NOW, add, apply, held, limit, of, put, refuse, spend, update},
 };
 
-on_both! {
+trials! {
     changes_nothing_but_the_last_write
     adds_a_limit_once
     changes_parameters_and_resets_the_remainder

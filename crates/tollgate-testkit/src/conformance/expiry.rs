@@ -6,11 +6,11 @@ use tollgate::{
 };
 
 use super::{
-    Table, on_both,
-    subject::{NOW, TABLE, apply, create, held, key, limit, refuse, spend, update},
+    trial::trials,
+    writes::{NOW, apply, create, held, key, limit, refuse, spend, update},
 };
 
-on_both! {
+trials! {
     updates_an_absent_bucket_not_and_leaves_no_stub
     updates_an_expired_bucket_not
     updates_a_bucket_until_its_second_has_come
@@ -56,14 +56,4 @@ async fn sets_and_removes_the_expiry(store: &dyn Store) {
         let state = apply(store, &update([]).with_expiry(expiry)).await;
         assert_eq!(state.expires_at, expires_at, "{expiry:?}");
     }
-}
-
-#[tokio::test]
-async fn deleted_items_are_gone_all_the_same() {
-    let table = Table::create().await;
-    expiring(&table.store(), 1).await;
-    let Some(engine) = table.engine.embedded() else { return };
-    assert_eq!(engine.sweep_ttl(), 1, "{TABLE} has its time to live switched on");
-    assert_eq!(table.store().update(&key(), &update([spend("rpm", 1)])).await.unwrap(), Outcome::Refused(None));
-    assert!(matches!(table.store().create(&key(), &create([])).await.unwrap(), Outcome::Applied(_)));
 }

@@ -1,17 +1,13 @@
 //! The attributes of a bucket about its entity's parent.
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use tollgate::{
-    model::Lineage,
-    store::{Outcome, Store},
-};
+use tollgate::{model::Lineage, store::Store};
 
 use super::{
-    Table, on_both,
-    subject::{add, applied, apply, create, key, limit, put, refuse, s, update},
+    trial::trials,
+    writes::{add, applied, apply, create, key, limit, put, refuse, update},
 };
 
-on_both! {
+trials! {
     a_new_bucket_has_it
     one_from_before_its_entity_gets_it_once
 }
@@ -35,18 +31,4 @@ async fn one_from_before_its_entity_gets_it_once(store: &dyn Store) {
     let state = apply(store, &update).await;
     assert_eq!((state.parent.as_ref().unwrap().as_str(), state.cascade), ("org", true));
     refuse(store, &update).await;
-}
-
-/// If a peer has stamped the owner of a bucket, only the peer changes it.
-#[tokio::test]
-async fn stamps_of_peers_are_left_alone() {
-    let table = Table::create().await;
-    let store = table.store();
-    assert!(!put(&store, [limit("rpm", 5_000)]).await.stamped);
-    table.set([("pinc", s("70dba97f28e80df0"))]).await;
-    assert!(store.read(&key()).await.unwrap().unwrap().stamped);
-    let update = update([add("rpm", -1_000)]).with_lineage(org(true));
-    assert!(matches!(store.update(&key(), &update).await.unwrap(), Outcome::Refused(Some(_))));
-    assert_eq!(table.item().await.unwrap().get("parent_id"), None);
-    assert_eq!(table.item().await.unwrap()["cascade"], AttributeValue::Bool(false));
 }

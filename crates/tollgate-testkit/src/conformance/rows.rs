@@ -6,11 +6,11 @@ use tollgate::{
 };
 
 use super::{
-    on_both,
-    subject::{NOW, add, apply, held, limit, of, put, refuse, spend, update},
+    trial::trials,
+    writes::{NOW, add, apply, held, limit, of, put, refuse, spend, update},
 };
 
-on_both! {
+trials! {
     spend_with_enough_and_one_too_little
     spend_of_two_limits_is_all_or_nothing
     refill_that_stays_below_the_cap

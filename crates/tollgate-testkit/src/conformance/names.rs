@@ -6,11 +6,11 @@ use tollgate::{
 };
 
 use super::{
-    on_both,
-    subject::{NOW, add, applied, apply, create, held, key_of, limit, put, spend, update},
+    trial::trials,
+    writes::{NOW, add, applied, apply, create, held, key_of, limit, put, spend, update},
 };
 
-on_both! {
+trials! {
     limit_names_of_all_characters
     limit_names_that_look_like_attributes
     ids_of_all_characters_at_full_length

@@ -6,11 +6,11 @@ use tollgate::{
 };
 
 use super::{
-    Table, on_both,
-    subject::{NOW, add, apply, held, key, limit, n, put, refuse, spend, update},
+    trial::trials,
+    writes::{NOW, add, apply, held, limit, put, refuse, spend, update},
 };
 
-on_both! {
+trials! {
     a_free_write_leaves_the_anchor_whatever_it_is
     a_pinned_write_requires_the_anchor_and_leaves_it
     a_write_that_moves_the_anchor_says_that_it_did
@@ -80,28 +80,4 @@ async fn the_anchor_may_move_back(store: &dyn Store) {
     put(store, [limit("rpm", 5_000)]).await;
     let state = apply(store, &with(Anchor::Moves { seen: NOW, to: NOW - 60_000 })).await;
     assert_eq!(anchors(&state), (NOW - 60_000, Some(NOW - 60_000)));
-}
-
-/// A Python client moves the anchor and does not mark that.
-#[tokio::test]
-async fn an_anchor_that_a_python_client_moved_shows_it() {
-    let table = Table::create().await;
-    let store = table.store();
-    put(&store, [limit("rpm", 5_000)]).await;
-    assert_eq!(table.item().await.unwrap().get("la"), n(NOW).as_ref());
-    table.set([("rf", n(NOW + 3))]).await;
-    let state = store.read(&key()).await.unwrap().unwrap();
-    assert_eq!(anchors(&state), (NOW + 3, Some(NOW)));
-    assert!(state.shows_peer());
-    // A write that leaves the anchor keeps the sign of the peer. A write that moves the anchor removes it.
-    assert!(apply(&store, &with(Anchor::Pinned(NOW + 3))).await.shows_peer());
-    assert!(apply(&store, &with(Anchor::Free)).await.shows_peer());
-    let state = apply(&store, &with(Anchor::Moves { seen: NOW + 3, to: NOW + 4 })).await;
-    assert!(!state.shows_peer());
-    assert_eq!(table.item().await.unwrap().get("la"), n(NOW + 4).as_ref());
-
-    // An item that this crate has not written.
-    table.set([("la", None)]).await;
-    let state = store.read(&key()).await.unwrap().unwrap();
-    assert!(state.own_anchor.is_none() && state.shows_peer());
 }

@@ -15,8 +15,8 @@
 mod diagnostics;
 mod error;
 mod memory;
-mod namespaces;
 mod records;
+mod status_change;
 mod traits;
 mod waiters;
 
@@ -24,11 +24,11 @@ mod waiters;
 pub mod dynamodb;
 
 pub use diagnostics::Diagnostics;
-pub use error::{StoreError, StoreErrorKind};
+pub use error::{StoreError, StoreErrorKind, StoreFuture};
 pub use memory::{MemoryStore, WhenFull};
-pub use namespaces::{Namespaces, StatusChange};
 pub use records::{BucketListing, Cursor, LookUp, Page, Records, ResourceListing};
-pub use traits::{Outcome, Store, StoreFuture};
+pub use status_change::StatusChange;
+pub use traits::{Namespaces, Outcome, Store};
 
 pub(crate) use memory::{Entry, Home, Spend};
 pub(crate) use waiters::{Ticket, Waiters};

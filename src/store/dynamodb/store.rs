@@ -18,7 +18,7 @@ use super::{
     date::observed,
     decode, encode,
     failure::store_error,
-    shards,
+    shards::{self, Rows},
     stack::CALL_DEADLINE,
 };
 use crate::{
@@ -98,6 +98,10 @@ impl DynamoDbStore {
     pub(crate) fn with_caller(mut self, caller: CallerIdentity) -> Self {
         self.caller = Some(caller);
         self
+    }
+
+    fn rows(&self) -> Rows<'_> {
+        Rows { client: &self.client, table: &self.table, namespace: &self.namespace }
     }
 
     async fn send_update(&self, bucket: &BucketKey, update: &Update) -> Result<Outcome, StoreError> {
@@ -225,11 +229,11 @@ impl Store for DynamoDbStore {
     }
 
     fn transact<'a>(&'a self, updates: &'a [(BucketKey, Update)]) -> StoreFuture<'a, bool> {
-        Box::pin(shards::transact(self, updates))
+        Box::pin(shards::transact(self.rows(), updates))
     }
 
     fn split<'a>(&'a self, bucket: &'a BucketKey, split: &'a Split) -> StoreFuture<'a, bool> {
-        Box::pin(shards::split(self, bucket, split))
+        Box::pin(shards::split(self.rows(), bucket, split))
     }
 
     fn is_registered(&self) -> StoreFuture<'_, bool> {

@@ -18,7 +18,7 @@ use super::{
         expression::{Expression, number, text},
         failure::{lasting_refusal, store_error, transaction_failed},
     },
-    batch::corrupt,
+    batch::{corrupt, unbuildable},
 };
 use crate::{
     model::{ConfigScope, Limit, StoredConfig, StoredOnUnavailable},
@@ -329,8 +329,4 @@ pub(super) async fn forget_if_unused(
         Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(()),
         Err(error) => Err(store_error(error)),
     }
-}
-
-pub(in crate::store::dynamodb) fn unbuildable(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
-    StoreError::new(StoreErrorKind::NotApplied, error.to_string())
 }

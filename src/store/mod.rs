@@ -26,7 +26,7 @@ pub mod dynamodb;
 pub use diagnostics::Diagnostics;
 pub use error::{StoreError, StoreErrorKind, StoreFuture};
 pub use memory::{MemoryStore, WhenFull};
-pub use records::{BucketListing, Cursor, LookUp, Page, Records, ResourceListing};
+pub use records::{BucketListing, Cursor, LookUp, Page, ReadConsistency, Records, ResourceListing};
 pub use status_change::StatusChange;
 pub use traits::{Namespaces, Outcome, Store};
 

@@ -29,7 +29,7 @@ use crate::{
     clock::Clock,
     error::Unavailable,
     model::{BucketKey, ConfigScope, EntityId, Resource, StoredOnUnavailable},
-    store::{LookUp, Store, StoreErrorKind},
+    store::{LookUp, ReadConsistency, Store, StoreErrorKind},
     telemetry::{self, Refusals, StoreCall},
 };
 
@@ -238,10 +238,8 @@ impl Resolver {
                     return Some(Err(Unavailable::BreakerOpen));
                 }
                 let begun = Began::now(&*self.clock);
-                let call = match consistent {
-                    true => records.look_up(Some(entity), &scopes, Some(&second)),
-                    false => records.look_up_loosely(Some(entity), &scopes, Some(&second)),
-                };
+                let consistency = if consistent { ReadConsistency::Strong } else { ReadConsistency::Eventual };
+                let call = records.look_up(Some(entity), &scopes, Some(&second), consistency);
                 let call = StoreCall::LookUp.watch(resource, call);
                 let found = watch(&self.breaker, &*self.clock, call).await;
                 // Give the place back, so that others can use it during the sleep.

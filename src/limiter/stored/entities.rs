@@ -10,7 +10,7 @@ use crate::{
     error::{EntityError, Error},
     limiter::rate_limiter::RateLimiter,
     model::{AuditAction, AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId},
-    store::BucketListing,
+    store::{BucketListing, ReadConsistency},
 };
 
 /// The entities that were created. Returned by [`RateLimiter::entities`].
@@ -89,7 +89,11 @@ impl Entities {
     /// # Errors
     /// [`Error::Unavailable`] if the store fails.
     pub async fn get(&self, id: &EntityId) -> Result<Option<Entity>, Error> {
-        Ok(self.limiter.asked(records_of(&*self.limiter.store())?.look_up(Some(id), &[], None)).await?.entity)
+        Ok(self
+            .limiter
+            .asked(records_of(&*self.limiter.store())?.look_up(Some(id), &[], None, ReadConsistency::Strong))
+            .await?
+            .entity)
     }
 
     /// Deletes an entity with its buckets and limits. Its history stays. Returns the number of deleted items, 0 if

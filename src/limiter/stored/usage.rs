@@ -10,7 +10,7 @@ use crate::{
         BucketKey, BucketState, EntityCapacity, EntityId, LimitName, Resource, ResourceCapacity, Tally, UsageQuery,
         UsageSnapshot, UsageSubject, UsageSummary, UsageWindow, whole_tokens,
     },
-    store::BucketListing,
+    store::{BucketListing, ReadConsistency},
 };
 
 /// The consumption in windows of time, and what is left. Returned by [`RateLimiter::usage`].
@@ -100,7 +100,8 @@ impl Usage {
         let records = records_of(&*store)?;
         let mut parents = Vec::new();
         for capacity in self.capacities(resource, limit).await? {
-            let found = self.limiter.asked(records.look_up(Some(&capacity.entity), &[], None)).await?;
+            let found =
+                self.limiter.asked(records.look_up(Some(&capacity.entity), &[], None, ReadConsistency::Strong)).await?;
             if found.entity.is_some_and(|entity| entity.parent.is_none()) {
                 parents.push(capacity);
             }

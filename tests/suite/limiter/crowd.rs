@@ -18,8 +18,8 @@ use tollgate::{
         StoredConfig, Update, WriteId,
     },
     store::{
-        BucketListing, Cursor, LookUp, MemoryStore, Outcome, Page, Records, ResourceListing, Store, StoreError,
-        StoreErrorKind, StoreFuture,
+        BucketListing, Cursor, LookUp, MemoryStore, Outcome, Page, ReadConsistency, Records, ResourceListing, Store,
+        StoreError, StoreErrorKind, StoreFuture,
     },
 };
 
@@ -236,9 +236,10 @@ impl Records for Crowd {
         entity: Option<&'a EntityId>,
         scopes: &'a [ConfigScope],
         shard: Option<&'a BucketKey>,
+        consistency: ReadConsistency,
     ) -> StoreFuture<'a, LookUp> {
         let whom = entity.map_or("", EntityId::as_str);
-        self.call("look_up", whom, move || self.records().look_up(entity, scopes, shard))
+        self.call("look_up", whom, move || self.records().look_up(entity, scopes, shard, consistency))
     }
 
     fn put_config<'a>(&'a self, scope: &'a ConfigScope, config: &'a StoredConfig) -> StoreFuture<'a, ()> {

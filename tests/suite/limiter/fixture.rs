@@ -81,8 +81,7 @@ impl Fixture {
     }
 
     pub(super) async fn dynamodb() -> Self {
-        let (clock, table) = (ManualClock::at(START), Table::create().await);
-        let limiter = table.limiter(settings(&clock)).await;
+        let (table, clock, limiter) = on_table(|settings| settings).await;
         Self { limiter, clock, buckets: Buckets::DynamoDb(Box::new(table)) }
     }
 
@@ -142,6 +141,13 @@ pub(super) struct Table {
     pub(super) proxy: Proxy,
     namespace: String,
     created: u64,
+}
+
+/// Returns a table of its own, its clock, and a limiter with changed settings over it.
+pub(super) async fn on_table(change: impl Fn(Builder) -> Builder) -> (Table, ManualClock, RateLimiter) {
+    let (clock, table) = (ManualClock::at(START), Table::create().await);
+    let limiter = table.limiter(change(settings(&clock))).await;
+    (table, clock, limiter)
 }
 
 impl Table {

@@ -3,7 +3,7 @@
 use tollgate::{
     Limit, Resource,
     model::{BucketKey, ConfigScope, Entity, EntityId, StoredConfig},
-    store::{LookUp, Records, ResourceListing, Store},
+    store::{LookUp, ReadConsistency, Records, ResourceListing, Store},
 };
 
 use super::{
@@ -28,7 +28,7 @@ fn rpm(amount: u64) -> StoredConfig {
 }
 
 async fn look_up(records: &dyn Records, scopes: &[ConfigScope], shard: Option<&BucketKey>) -> LookUp {
-    records.look_up(Some(&user()), scopes, shard).await.unwrap()
+    records.look_up(Some(&user()), scopes, shard, ReadConsistency::Strong).await.unwrap()
 }
 
 async fn a_config_is_found_replaced_and_deleted(store: &dyn Store) {

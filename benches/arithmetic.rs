@@ -4,7 +4,7 @@ use divan::{Bencher, black_box};
 use tollgate::{
     Limit, Limits,
     model::{
-        BucketState, Level, LimitState, Parameters, Rate, WriteId,
+        BucketState, Level, LimitState, Parameters, RefillRule, WriteId,
         plan::{self, Changes},
     },
 };
@@ -13,20 +13,20 @@ fn main() {
     divan::main();
 }
 
-fn rate() -> Rate {
+fn rule() -> RefillRule {
     Parameters::from(&Limit::per_minute("rpm", 7)).whole()
 }
 
 #[divan::bench]
 fn refill(bencher: Bencher<'_, '_>) {
-    let level = Level { tokens: 1_500, remainder: 12_345 };
-    bencher.bench_local(|| black_box(rate()).refill(black_box(level), black_box(17)));
+    let level = Level::new(1_500, 12_345);
+    bencher.bench_local(|| black_box(rule()).refill(black_box(level), black_box(17)));
 }
 
 #[divan::bench]
 fn wait(bencher: Bencher<'_, '_>) {
-    let level = Level { tokens: -1_500, remainder: 12_345 };
-    bencher.bench_local(|| black_box(rate()).wait(black_box(level), black_box(1_000)));
+    let level = Level::new(-1_500, 12_345);
+    bencher.bench_local(|| black_box(rule()).wait(black_box(level), black_box(1_000)));
 }
 
 /// Plans a write that only spends.
@@ -43,14 +43,15 @@ fn update_refill_and_spend(bencher: Bencher<'_, '_>, limits: usize) {
 
 fn update(bencher: Bencher<'_, '_>, limits: usize, age: i64) {
     let wanted = Limits::new((0..limits).map(|index| Limit::per_minute(format!("limit-{index}"), 100))).unwrap();
-    let mut state = BucketState::new(0);
+    let mut states = Vec::new();
     let mut changes = Changes::new();
     for limit in wanted.iter() {
-        let level = Level { tokens: 50_000, remainder: 0 };
+        let level = Level::new(50_000, 0);
         let parameters = Parameters::from(limit);
-        state.limits.push(LimitState::new(limit.name().clone(), parameters, (0, 1), level, 0).unwrap());
+        states.push(LimitState::new(limit.name().clone(), parameters, (0, 1), level, 0).unwrap());
         changes.spend(limit.name(), 1_000);
     }
+    let state = BucketState::new(0).with_limits(states);
     let id = WriteId::from_number(1);
     bencher.bench_local(|| plan::update(black_box(&state), black_box(&changes), &wanted, black_box(age), id.clone()));
 }

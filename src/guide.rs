@@ -29,6 +29,7 @@ pages! {
     shadow: "shadow.md",
     sharing_a_table_with_python: "sharing-a-table-with-python.md",
     stored_limits: "stored-limits.md",
+    stores: "stores.md",
     streaming: "streaming.md",
     telemetry: "telemetry.md",
     testing: "testing.md",

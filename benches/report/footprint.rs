@@ -4,7 +4,7 @@ use std::{env, fs, process::Command};
 
 use tollgate::{
     Limit, Limits, RateLimiter,
-    model::{BucketKey, BucketState, Create, LimitState, Update},
+    model::{BucketKey, BucketState, Create, Update},
     store::{MemoryStore, Outcome, Store, StoreFuture},
 };
 
@@ -161,13 +161,7 @@ impl Store for Blank {
     }
 
     fn create<'a>(&'a self, _: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
-        let mut state = BucketState::new(create.now);
-        state.expires_at = create.expires_at;
-        state.last_write = Some(create.id.clone());
-        for new in &create.limits {
-            let limit = LimitState::new(new.limit.clone(), new.parameters, (0, 1), new.level, new.consumed);
-            state.limits.push(limit.expect("it is valid"));
-        }
+        let state = create.bucket(0).expect("it is valid");
         Box::pin(std::future::ready(Ok(Outcome::Applied(state))))
     }
 }

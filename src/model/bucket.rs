@@ -2,15 +2,23 @@
 
 use smallvec::SmallVec;
 
-use super::{EntityId, InvalidParameters, Level, LimitName, Parameters, Rate, Stamps, WriteId};
+use super::{EntityId, InvalidParameters, Level, LimitName, Parameters, RefillRule, Stamps, WriteId};
 
 /// The parent of an entity, as the entity's buckets store it. Peers use this copy and do not read the entity again.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Lineage {
     /// The entity's parent.
     pub parent: EntityId,
     /// `true` if the parent's bucket is charged too.
     pub cascade: bool,
+}
+
+impl Lineage {
+    /// Returns the parent of an entity. If it cascades, the parent's bucket is charged too.
+    pub fn new(parent: EntityId, cascade: bool) -> Self {
+        Self { parent, cascade }
+    }
 }
 
 /// One bucket shard as it was last read or written.
@@ -37,8 +45,7 @@ pub struct BucketState {
     pub stamped: bool,
     /// The id of the last write by this crate.
     pub last_write: Option<WriteId>,
-    /// The limits, in the store's order.
-    pub limits: SmallVec<[LimitState; 2]>,
+    pub(crate) limits: SmallVec<[LimitState; 2]>,
     /// The internal limit that counts the writes on the item, if the store has one.
     pub pressure: Option<Pressure>,
     /// The stamps of newer peers, if there are any.
@@ -64,6 +71,23 @@ impl BucketState {
         }
     }
 
+    /// Returns the limits, in the store's order.
+    pub fn limits(&self) -> &[LimitState] {
+        &self.limits
+    }
+
+    /// Returns the limits, to change them.
+    pub fn limits_mut(&mut self) -> &mut [LimitState] {
+        &mut self.limits
+    }
+
+    /// Returns the same bucket with these limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: impl IntoIterator<Item = LimitState>) -> Self {
+        self.limits = limits.into_iter().collect();
+        self
+    }
+
     /// Returns the state of the limit `name`.
     pub fn limit(&self, name: &LimitName) -> Option<&LimitState> {
         self.limits.iter().find(|limit| limit.name == *name)
@@ -72,6 +96,13 @@ impl BucketState {
     /// Returns `true` if the bucket does not name the entity's parent, because it was created before the entity.
     pub(super) fn lacks_parent(&self) -> bool {
         self.parent.is_none() && !self.stamped
+    }
+
+    pub(super) fn set_lineage(&mut self, lineage: Option<&Lineage>) {
+        if let Some(lineage) = lineage {
+            self.parent = Some(lineage.parent.clone());
+            self.cascade = lineage.cascade;
+        }
     }
 
     /// Returns `true` if the bucket counts as gone at `now` (epoch ms), even if it is not deleted yet.
@@ -96,6 +127,17 @@ impl BucketState {
         if incomplete { 0 } else { capacity }
     }
 
+    /// Returns the rule by which `known` would refill at `now` (epoch ms) if it had other parameters. Parameters that are
+    /// not valid for the number of shards change nothing.
+    pub(crate) fn rule_with(&self, known: &LimitState, parameters: impl Into<Parameters>, now: i64) -> RefillRule {
+        parameters.into().shard(self.shard, self.shard_count).unwrap_or_else(|_| known.rule_at(now))
+    }
+
+    /// Returns the level of `known` at `now` (epoch ms).
+    pub(crate) fn level_at(&self, known: &LimitState, now: i64) -> Level {
+        known.rule_at(now).refill(known.level, self.age(now))
+    }
+
     /// Returns `true` if a Python client has moved the anchor since the last write of this crate.
     pub fn shows_peer(&self) -> bool {
         self.own_anchor != Some(self.refilled_at)
@@ -109,13 +151,21 @@ impl BucketState {
 
 /// The internal limit that counts the writes on an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Pressure {
-    /// The rate of writes that one item takes.
-    pub rate: Rate,
+    /// The rule for the writes that one item takes.
+    pub rule: RefillRule,
     /// The writes that are left.
     pub level: Level,
     /// 1000 for each write since the item was created.
     pub consumed: i64,
+}
+
+impl Pressure {
+    /// Returns the count of an item that takes writes by this rule.
+    pub fn new(rule: RefillRule, level: Level, consumed: i64) -> Self {
+        Self { rule, level, consumed }
+    }
 }
 
 /// One limit of a bucket shard.
@@ -126,8 +176,8 @@ pub struct LimitState {
     pub name: LimitName,
     /// Its parameters, for all shards together.
     pub parameters: Parameters,
-    /// The capacity and the refill rate of this shard.
-    pub rate: Rate,
+    /// The rule of this shard, computed once.
+    pub(crate) rule: RefillRule,
     /// The tokens at the last refill.
     pub level: Level,
     /// The net consumption since the bucket was created, millitokens.
@@ -146,7 +196,14 @@ impl LimitState {
         level: Level,
         consumed: i64,
     ) -> Result<Self, InvalidParameters> {
-        let rate = parameters.shard(shard, count)?;
-        Ok(Self { name, parameters, rate, level, consumed })
+        let rule = parameters.shard(shard, count)?;
+        Ok(Self { name, parameters, rule, level, consumed })
+    }
+
+    /// Returns the rule by which this shard's limit refills at `_now` (epoch ms). A token bucket has the same rule at
+    /// any time.
+    #[inline]
+    pub fn rule_at(&self, _now: i64) -> RefillRule {
+        self.rule
     }
 }

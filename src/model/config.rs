@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EntityId, InvalidName, Limit, Limits, Resource};
+use super::{EntityId, IntoName, InvalidName, Limit, Limits, Resource};
 
 /// The entities and resources that stored limits apply to.
 ///
@@ -33,24 +33,27 @@ impl ConfigScope {
     ///
     /// # Errors
     /// [`InvalidName`] if it is not a [`Resource`].
-    pub fn resource(resource: impl AsRef<str>) -> Result<Self, InvalidName> {
-        Ok(Self::Resource(Resource::new(resource)?))
+    pub fn resource(resource: impl IntoName<Resource>) -> Result<Self, InvalidName> {
+        Ok(Self::Resource(resource.into_name()?))
     }
 
     /// Returns the scope of the entity, for all resources.
     ///
     /// # Errors
     /// [`InvalidName`] if it is not an [`EntityId`].
-    pub fn entity(entity: impl AsRef<str>) -> Result<Self, InvalidName> {
-        Ok(Self::Entity(EntityId::new(entity)?))
+    pub fn entity(entity: impl IntoName<EntityId>) -> Result<Self, InvalidName> {
+        Ok(Self::Entity(entity.into_name()?))
     }
 
     /// Returns the scope of the entity, for the resource.
     ///
     /// # Errors
     /// [`InvalidName`] if one of them is not a name of its kind.
-    pub fn entity_resource(entity: impl AsRef<str>, resource: impl AsRef<str>) -> Result<Self, InvalidName> {
-        Ok(Self::EntityResource(EntityId::new(entity)?, Resource::new(resource)?))
+    pub fn entity_resource(
+        entity: impl IntoName<EntityId>,
+        resource: impl IntoName<Resource>,
+    ) -> Result<Self, InvalidName> {
+        Ok(Self::EntityResource(entity.into_name()?, resource.into_name()?))
     }
 
     /// Returns the levels that an acquire looks at. The first one that has limits applies.

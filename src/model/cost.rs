@@ -1,6 +1,6 @@
 //! The cost of a request.
 
-use super::{InvalidName, LimitName};
+use super::{IntoName, InvalidName, LimitName};
 
 /// The amounts of tokens that a request asks for, per limit. All of them are granted or none.
 ///
@@ -70,8 +70,8 @@ impl Cost {
     ///
     /// # Errors
     /// [`InvalidName`] if `name` is not a [`LimitName`].
-    pub fn with(mut self, name: impl AsRef<str>, tokens: u64) -> Result<Self, InvalidName> {
-        self.set(LimitName::new(name)?, tokens);
+    pub fn with(mut self, name: impl IntoName<LimitName>, tokens: u64) -> Result<Self, InvalidName> {
+        self.set(name.into_name()?, tokens);
         Ok(self)
     }
 

@@ -6,6 +6,7 @@ use super::{EntityId, Resource};
 
 /// The address of a bucket's shard inside a namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct BucketKey {
     /// The entity that is limited.
     pub entity: EntityId,
@@ -19,6 +20,13 @@ impl BucketKey {
     /// Returns the key of a bucket's first shard, which is usually the only one.
     pub fn new(entity: EntityId, resource: Resource) -> Self {
         Self { entity, resource, shard: 0 }
+    }
+
+    /// Returns the key of another shard of the bucket.
+    #[must_use]
+    pub fn with_shard(mut self, shard: u32) -> Self {
+        self.shard = shard;
+        self
     }
 
     /// Returns the borrowed parts of the key.

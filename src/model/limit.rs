@@ -4,21 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InvalidName, LimitName};
-
-/// The number of millitokens in a token.
-pub(crate) const MILLI: i64 = 1000;
-
-/// Returns the whole tokens in an amount of millitokens, rounded down. A debt is rounded away from zero.
-pub(crate) fn whole_tokens(milli: i64) -> i64 {
-    milli.div_euclid(MILLI)
-}
-
-/// Converts tokens to millitokens. An amount that does not fit into an `i64` becomes the greatest `i64`, which is more
-/// than any bucket has.
-pub(crate) fn to_milli(tokens: u64) -> i64 {
-    i64::try_from(tokens).unwrap_or(i64::MAX).saturating_mul(MILLI)
-}
+use super::{IntoName, InvalidName, LimitName, MILLI, Parameters, RefillRule, to_milli};
 
 /// A named token bucket definition: capacity (the burst ceiling), refill amount, refill period.
 ///
@@ -59,7 +45,7 @@ impl Limit {
     /// If `name` is not a [`LimitName`], or if `amount` is 0 or above [`Self::MAX_TOKENS`]. For values that are not
     /// literals in the source, use [`Limit::custom`].
     #[track_caller]
-    pub fn per_second(name: impl AsRef<str>, amount: u64) -> Self {
+    pub fn per_second(name: impl IntoName<LimitName>, amount: u64) -> Self {
         Self::every(name, amount, Duration::from_secs(1))
     }
 
@@ -68,7 +54,7 @@ impl Limit {
     /// # Panics
     /// As [`Limit::per_second`].
     #[track_caller]
-    pub fn per_minute(name: impl AsRef<str>, amount: u64) -> Self {
+    pub fn per_minute(name: impl IntoName<LimitName>, amount: u64) -> Self {
         Self::every(name, amount, Duration::from_secs(60))
     }
 
@@ -77,7 +63,7 @@ impl Limit {
     /// # Panics
     /// As [`Limit::per_second`].
     #[track_caller]
-    pub fn per_hour(name: impl AsRef<str>, amount: u64) -> Self {
+    pub fn per_hour(name: impl IntoName<LimitName>, amount: u64) -> Self {
         Self::every(name, amount, Duration::from_secs(3600))
     }
 
@@ -86,7 +72,7 @@ impl Limit {
     /// # Panics
     /// As [`Limit::per_second`].
     #[track_caller]
-    pub fn per_day(name: impl AsRef<str>, amount: u64) -> Self {
+    pub fn per_day(name: impl IntoName<LimitName>, amount: u64) -> Self {
         Self::every(name, amount, Duration::from_secs(86_400))
     }
 
@@ -109,16 +95,16 @@ impl Limit {
     /// [`InvalidLimit`] if the name is not valid, an amount or the period is 0, an amount is above
     /// [`Self::MAX_TOKENS`], or the period is not a whole number of milliseconds or is longer than 100 years.
     pub fn custom(
-        name: impl AsRef<str>,
+        name: impl IntoName<LimitName>,
         capacity: u64,
         refill_amount: u64,
         refill_period: Duration,
     ) -> Result<Self, InvalidLimit> {
-        Self::check(LimitName::new(name)?, capacity, refill_amount, refill_period)
+        Self::check(name.into_name()?, capacity, refill_amount, refill_period)
     }
 
     #[track_caller]
-    fn every(name: impl AsRef<str>, amount: u64, period: Duration) -> Self {
+    fn every(name: impl IntoName<LimitName>, amount: u64, period: Duration) -> Self {
         match Self::custom(name, amount, amount, period) {
             Ok(limit) => limit,
             Err(error) => panic!("{error}"),
@@ -175,9 +161,47 @@ impl Limit {
 
     /// Returns the time until an empty bucket is full, rounded up to a millisecond.
     pub fn time_to_fill(&self) -> Duration {
-        let period = self.refill_period.as_millis();
-        let fill = (u128::from(self.capacity) * period).div_ceil(u128::from(self.refill_amount));
-        Duration::from_millis(u64::try_from(fill).unwrap_or(u64::MAX))
+        Duration::from_millis(u64::try_from(self.rule().time_to_fill()).unwrap_or(0))
+    }
+
+    /// Returns the limit `name` with `parameters`; `None` if they are not valid for a limit, for example not whole
+    /// tokens.
+    pub(crate) fn from_parameters(name: &LimitName, parameters: Parameters) -> Option<Self> {
+        let tokens = |amount: i64| (amount % MILLI == 0).then(|| u64::try_from(amount / MILLI).ok()).flatten();
+        let period = Duration::from_millis(u64::try_from(parameters.refill_period()).ok()?);
+        Self::custom(name, tokens(parameters.capacity())?, tokens(parameters.refill_amount())?, period).ok()
+    }
+
+    /// Returns the rule of an unsharded bucket with this limit.
+    pub(crate) fn rule(&self) -> RefillRule {
+        Parameters::from(self).whole()
+    }
+
+    /// Returns the refill in `millis` milliseconds: millitokens, rounded down.
+    pub(crate) fn refill_in(&self, millis: i64) -> i64 {
+        i64::try_from(self.rule().accrue(millis, 0).raw).unwrap_or(i64::MAX)
+    }
+
+    /// Returns `parts` of `of` parts of the limit. The capacity is rounded down, but to at least one token. `None` if
+    /// the part is not a valid limit.
+    pub(crate) fn part(&self, parts: u32, of: u32) -> Option<Self> {
+        let tokens = |whole: u64| {
+            let part = u128::from(whole) * u128::from(parts) / u128::from(of.max(1));
+            u64::try_from(part).unwrap_or(whole).max(1)
+        };
+        let part = |amount, period| Self::check(self.name.clone(), tokens(self.capacity), amount, period).ok();
+        // A longer period keeps the rate exact. A smaller amount would be rounded.
+        let period = (self.refill_period.as_millis() * u128::from(of)).div_ceil(u128::from(parts.max(1)));
+        let longer = u64::try_from(period).ok().map(Duration::from_millis);
+        let longer = longer.and_then(|period| part(self.refill_amount, period));
+        longer.or_else(|| part(tokens(self.refill_amount), self.refill_period))
+    }
+}
+
+impl From<&Limit> for Parameters {
+    fn from(limit: &Limit) -> Self {
+        let period = i64::try_from(limit.refill_period().as_millis()).unwrap_or(i64::MAX);
+        Self::of_limit(to_milli(limit.capacity()), to_milli(limit.refill_amount()), period)
     }
 }
 
@@ -243,22 +267,6 @@ impl From<Limit> for Fields {
             name: limit.name.into(),
         }
     }
-}
-
-/// Customary limit names.
-pub mod limit_name {
-    /// Requests per second.
-    pub const RPS: &str = "rps";
-    /// Requests per minute.
-    pub const RPM: &str = "rpm";
-    /// Requests per hour.
-    pub const RPH: &str = "rph";
-    /// Requests per day.
-    pub const RPD: &str = "rpd";
-    /// Tokens (of a language model) per minute.
-    pub const TPM: &str = "tpm";
-    /// Tokens (of a language model) per day.
-    pub const TPD: &str = "tpd";
 }
 
 #[cfg(test)]

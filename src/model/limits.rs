@@ -8,7 +8,7 @@ use std::{
 
 use smallvec::SmallVec;
 
-use super::{Limit, LimitName};
+use super::{Limit, LimitName, Sealed};
 
 /// An error for limits that cannot be combined.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -91,8 +91,8 @@ impl Limits {
 
 /// A value that can become the limits of a bucket: a [`Limit`], an array, a slice or a vector of them, or [`Limits`].
 ///
-/// Borrowed limits are cloned only if the bucket does not know them yet.
-pub trait IntoLimits {
+/// Borrowed limits are cloned only if the bucket does not know them yet. The trait is sealed.
+pub trait IntoLimits: Sealed {
     /// Returns the limits, if the value is already [`Limits`].
     fn as_limits(&self) -> Option<&Limits> {
         None
@@ -104,6 +104,18 @@ pub trait IntoLimits {
     /// [`InvalidLimits`] if they cannot be combined.
     fn into_limits(self) -> Result<Limits, InvalidLimits>;
 }
+
+impl Sealed for Limits {}
+
+impl Sealed for &Limits {}
+
+impl Sealed for Limit {}
+
+impl<const N: usize> Sealed for [Limit; N] {}
+
+impl Sealed for Vec<Limit> {}
+
+impl Sealed for &[Limit] {}
 
 impl IntoLimits for Limits {
     #[inline]

@@ -5,10 +5,9 @@
 //! milliseconds since the epoch. The remainder of each refill's division is kept in the bucket and counts at the next
 //! refill, so a slow limit can be refilled often without losing a fraction.
 //!
-//! A store returns a [`BucketState`] and executes an [`Update`] or a [`Create`]. The [`plan`] module turns a state and
-//! a batch of charges into one conditional write, which is exact whatever the store holds when the write arrives.
+//! A store returns a [`BucketState`] and executes an [`Update`], a [`Create`] or a [`Split`]. They are planned from a state
+//! and a batch of charges, and are exact whatever the store holds when the write arrives.
 
-mod arithmetic;
 mod audit;
 mod bucket;
 mod calendar;
@@ -18,19 +17,24 @@ mod entity;
 mod health;
 mod key;
 mod limit;
+pub mod limit_name;
 mod limits;
 mod mapping;
+mod milli;
 mod name;
 mod namespace;
 mod now;
+mod parameters;
+#[doc(hidden)]
 pub mod plan;
+mod refill;
+mod sealed;
 mod stamps;
 mod status;
 mod usage;
 mod version;
 mod write;
 
-pub use arithmetic::{Accrual, InvalidParameters, Level, Parameters, Rate};
 pub use audit::{AuditAction, AuditEvent, AuditSubject};
 pub use bucket::{BucketState, LimitState, Lineage, Pressure};
 pub use config::{ConfigScope, ConfigSource, ResolvedLimits, StoredConfig, StoredOnUnavailable};
@@ -38,13 +42,14 @@ pub use cost::Cost;
 pub use entity::Entity;
 pub use health::{BreakerState, Status, StoreStatus};
 pub use key::BucketKey;
-pub use limit::{InvalidLimit, Limit, limit_name};
+pub use limit::{InvalidLimit, Limit};
 pub use limits::{IntoLimits, InvalidLimits, Limits};
 pub use mapping::UnusableKey;
 pub(crate) use mapping::{canonical, write_network};
 pub use name::{EntityId, IntoName, InvalidName, LimitName, NameKind, NameProblem, NamespaceName, Resource, StackName};
 pub use namespace::{NamespaceInfo, NamespaceStatus};
-pub use now::Now;
+pub use parameters::{InvalidParameters, Parameters};
+pub use refill::{Level, Refill, RefillRule};
 pub use stamps::{StampGuard, Stamps, Validity};
 pub use status::{Availability, Denied, LimitStatus, Owner};
 pub use usage::{EntityCapacity, ResourceCapacity, UsageQuery, UsageSnapshot, UsageSubject, UsageSummary, UsageWindow};
@@ -53,5 +58,7 @@ pub use write::{Anchor, Create, Expiry, Guard, Line, NewLimit, Split, TokenChang
 
 pub(crate) use calendar::rfc3339;
 pub(crate) use key::KeyParts;
-pub(crate) use limit::{MILLI, to_milli, whole_tokens};
+pub(crate) use milli::{MILLI, to_milli, whole_tokens};
+pub(crate) use now::Now;
+pub(crate) use sealed::Sealed;
 pub(crate) use usage::Tally;

@@ -5,6 +5,8 @@ use std::{borrow::Borrow, fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::Sealed;
+
 /// The kind of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -64,6 +66,7 @@ pub enum NameProblem {
 /// It does not contain the text, which may be a secret that must not reach a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the {kind} {problem}")]
+#[non_exhaustive]
 pub struct InvalidName {
     /// The expected kind of name.
     pub kind: NameKind,
@@ -71,10 +74,11 @@ pub struct InvalidName {
     pub problem: NameProblem,
 }
 
-/// A name of kind `N`, or a text that may be one.
+/// A name of kind `N`, or a text that may be one: `&str`, `String` or `&String`.
 ///
-/// A text is checked only if nothing is cached under it.
-pub trait IntoName<N> {
+/// A text is checked only if nothing is cached under it. The trait is sealed: this crate relies on both methods giving
+/// the same text.
+pub trait IntoName<N>: Sealed {
     /// Returns the text.
     fn as_text(&self) -> &str;
 
@@ -84,6 +88,12 @@ pub trait IntoName<N> {
     /// [`InvalidName`] if the text is not a valid name.
     fn into_name(self) -> Result<N, InvalidName>;
 }
+
+impl Sealed for &str {}
+
+impl Sealed for String {}
+
+impl Sealed for &String {}
 
 fn check(
     kind: NameKind,
@@ -217,6 +227,10 @@ macro_rules! checked_name {
                 Ok(Self(text.into()))
             }
         }
+
+        impl Sealed for $name {}
+
+        impl Sealed for &$name {}
 
         impl IntoName<$name> for $name {
             #[inline]

@@ -1,7 +1,5 @@
 //! Stamps: attributes that newer peers put on a bucket beside its limits.
 
-use smallvec::SmallVec;
-
 use super::LimitName;
 
 /// The stamps of newer peers on a bucket. This crate obeys them, or refuses the bucket and names the stamp. Every write
@@ -14,14 +12,14 @@ pub struct Stamps {
     /// The time before which acquires are granted and only counted (epoch ms).
     pub bypassed_until: Option<i64>,
     /// The limits that are charged but refuse nothing, each until a time (epoch ms).
-    pub soft_until: SmallVec<[(LimitName, i64); 1]>,
+    pub soft_until: Vec<(LimitName, i64)>,
     /// The time before which tokens may be spent without a refill (epoch ms). Afterwards, the level must first be
     /// reduced to the capacity.
     pub valid_until: Option<i64>,
     /// An attribute that changes the meaning of the limits in a way that this crate does not understand.
     pub not_understood: Option<String>,
     /// The limits of which the item has only a part. They begin empty, because nobody knows how much of them was spent.
-    pub incomplete: SmallVec<[LimitName; 0]>,
+    pub incomplete: Vec<LimitName>,
 }
 
 impl Stamps {
@@ -48,18 +46,47 @@ impl Stamps {
 
 /// The conditions of a write on a bucket's stamps at the time of the write.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StampGuard {
     /// `true` if the bucket must not be disabled.
     pub enabled: bool,
     /// `Some(true)` if acquires must be only counted, `Some(false)` if they must not be.
     pub bypassed: Option<bool>,
     /// The limits that must refuse nothing.
-    pub soft: SmallVec<[LimitName; 0]>,
+    pub soft: Vec<LimitName>,
     /// The condition on [`Stamps::valid_until`].
     pub validity: Validity,
 }
 
 impl StampGuard {
+    /// Returns the same conditions, and that the bucket is not disabled.
+    #[must_use]
+    pub fn with_enabled(mut self) -> Self {
+        self.enabled = true;
+        self
+    }
+
+    /// Returns the same conditions, and that acquires are only counted, or that they are not.
+    #[must_use]
+    pub fn with_bypassed(mut self, bypassed: bool) -> Self {
+        self.bypassed = Some(bypassed);
+        self
+    }
+
+    /// Returns the same conditions, and that the limit refuses nothing.
+    #[must_use]
+    pub fn with_soft(mut self, limit: LimitName) -> Self {
+        self.soft.push(limit);
+        self
+    }
+
+    /// Returns the same conditions with another one on [`Stamps::valid_until`].
+    #[must_use]
+    pub fn with_validity(mut self, validity: Validity) -> Self {
+        self.validity = validity;
+        self
+    }
+
     /// Returns `true` if `stamps` meet the conditions at `now` (epoch ms).
     pub fn holds(&self, stamps: &Stamps, now: i64) -> bool {
         let valid = match self.validity {
@@ -76,7 +103,10 @@ impl StampGuard {
 }
 
 /// The condition of a write on [`Stamps::valid_until`].
+///
+/// The enum may get more variants. A store must refuse a write with a variant that it does not know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Validity {
     /// No condition.
     #[default]

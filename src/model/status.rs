@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Serialize, Serializer};
 
-use super::{EntityId, Limit, Resource};
+use super::{EntityId, Level, Limit, MILLI, Resource, to_milli};
 
 /// The owner of the bucket that a limit belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -48,13 +48,9 @@ impl LimitStatus {
     /// Returns the time until `tokens` are available, if nobody takes any. Rounded up, because `available` counts whole
     /// tokens. `None` if `tokens` is above the capacity.
     pub(crate) fn wait_for(&self, tokens: u64) -> Option<Duration> {
-        if tokens > self.limit.capacity() {
-            return None;
-        }
-        let missing = u128::try_from(i128::from(tokens) - i128::from(self.available)).unwrap_or(0);
-        let wait = missing.saturating_mul(self.limit.refill_period().as_millis());
-        let wait = wait.div_ceil(u128::from(self.limit.refill_amount()));
-        Some(Duration::from_millis(u64::try_from(wait).unwrap_or(u64::MAX)))
+        let level = Level::new(self.available.saturating_mul(MILLI), 0);
+        let wait = self.limit.rule().wait(level, to_milli(tokens))?;
+        Some(Duration::from_millis(u64::try_from(wait).unwrap_or(0)))
     }
 
     /// Returns the number of missing tokens.

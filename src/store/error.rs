@@ -1,6 +1,9 @@
 //! Errors of a store.
 
-use std::{error::Error as StdError, fmt, sync::Arc};
+use std::{error::Error as StdError, fmt, pin::Pin, sync::Arc};
+
+/// A future that a [`Store`](super::Store) returns.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// How much is known about a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

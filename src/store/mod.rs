@@ -9,14 +9,14 @@
 //! [`Diagnostics`], and report the [time](Store::time) that corrects clocks.
 //!
 //! The crate has two stores: [`MemoryStore`], and [`DynamoDbStore`](dynamodb::DynamoDbStore) (feature `dynamodb`). Both
-//! pass the same tests, in the repository's `tests/suite/store`, which you can use as a model for tests of your own
-//! store.
+//! pass the conformance suite of the crate `tollgate-testkit`, which proves a store of your own too. The guide has a page
+//! with [a whole store](crate::guide::stores).
 
 mod diagnostics;
 mod error;
 mod memory;
-mod namespaces;
 mod records;
+mod status_change;
 mod traits;
 mod waiters;
 
@@ -24,11 +24,11 @@ mod waiters;
 pub mod dynamodb;
 
 pub use diagnostics::Diagnostics;
-pub use error::{StoreError, StoreErrorKind};
+pub use error::{StoreError, StoreErrorKind, StoreFuture};
 pub use memory::{MemoryStore, WhenFull};
-pub use namespaces::{Namespaces, StatusChange};
-pub use records::{BucketListing, Cursor, LookUp, Page, Records, ResourceListing};
-pub use traits::{Outcome, Store, StoreFuture};
+pub use records::{BucketListing, Cursor, LookUp, Page, ReadConsistency, Records, ResourceListing};
+pub use status_change::StatusChange;
+pub use traits::{Namespaces, Outcome, Store};
 
-pub(crate) use memory::{Entry, Home, Spend, apply};
+pub(crate) use memory::{Entry, Home, Spend};
 pub(crate) use waiters::{Ticket, Waiters};

@@ -80,6 +80,17 @@ impl LookUp {
     }
 }
 
+/// The freshness that a look-up needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReadConsistency {
+    /// The look-up sees every write that was done before it.
+    Strong,
+    /// The look-up may miss writes of the last second, if that costs less. For results that are cached for a while
+    /// anyway.
+    Eventual,
+}
+
 /// Manages the records of a namespace: stored limits, entities and their history.
 pub trait Records: Debug + Send + Sync + 'static {
     /// Reads an entity, the configs of several scopes, and a shard of a bucket. One round trip.
@@ -88,18 +99,8 @@ pub trait Records: Debug + Send + Sync + 'static {
         entity: Option<&'a EntityId>,
         scopes: &'a [ConfigScope],
         shard: Option<&'a BucketKey>,
+        consistency: ReadConsistency,
     ) -> StoreFuture<'a, LookUp>;
-
-    /// Does the same as [`look_up`](Self::look_up), but may miss writes of the last second if that costs less. Used for
-    /// results that are cached for a while anyway. Default: [`look_up`](Self::look_up).
-    fn look_up_loosely<'a>(
-        &'a self,
-        entity: Option<&'a EntityId>,
-        scopes: &'a [ConfigScope],
-        shard: Option<&'a BucketKey>,
-    ) -> StoreFuture<'a, LookUp> {
-        self.look_up(entity, scopes, shard)
-    }
 
     /// Stores a config. It replaces the limits and the mode of the scope. Other attributes that peers have stored there
     /// stay, except schedules of limits.

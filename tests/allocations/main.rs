@@ -24,7 +24,7 @@ use tollgate::{
     clock::ManualClock,
     error::Unavailable,
     layer::{Outcome, Policy, ReportLimits, Route, Routes, RoutesHandle, Settle, keys, keys::PeerAddr},
-    model::{BucketKey, BucketState, Create, Level, LimitState, Parameters, Pressure, Update},
+    model::{BucketKey, BucketState, Create, Level, Parameters, Pressure, Update},
     store::{MemoryStore, Outcome as Written, Store, StoreFuture},
 };
 use tower::{Layer, Service};
@@ -230,18 +230,14 @@ impl Store for Blank {
     }
 
     fn create<'a>(&'a self, _: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Written> {
-        let mut state = BucketState::new(create.now);
-        state.expires_at = create.expires_at;
-        state.last_write = Some(create.id.clone());
-        state.own_anchor = Some(create.now);
+        let mut state = create.bucket(0).unwrap();
         if self.measures {
-            let rate = Parameters::new(1_000_000, 1_000_000, 1000).unwrap().whole();
-            state.pressure = Some(Pressure { rate, level: Level { tokens: 999_000, remainder: 0 }, consumed: 1000 });
+            let rule = Parameters::new(1_000_000, 1_000_000, 1000).unwrap().whole();
+            state.pressure = Some(Pressure::new(rule, Level::new(999_000, 0), 1000));
         }
-        for new in &create.limits {
+        for limit in state.limits_mut() {
             // An answer of a table has a newly allocated name each time.
-            let name = new.limit.as_str().parse().unwrap();
-            state.limits.push(LimitState::new(name, new.parameters, (0, 1), new.level, new.consumed).unwrap());
+            limit.name = limit.name.as_str().parse().unwrap();
         }
         Box::pin(std::future::ready(Ok(Written::Applied(state))))
     }

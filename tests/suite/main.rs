@@ -14,5 +14,6 @@ mod open_waits;
 mod plan;
 mod principal;
 mod records;
+mod sent;
 mod store;
 mod wire_format;

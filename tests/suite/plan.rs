@@ -94,7 +94,7 @@ struct Oracle {
 
 impl Oracle {
     fn of(state: &BucketState) -> Self {
-        let limits = state.limits.iter().map(|limit| (limit.name.clone(), Ideal::of(limit))).collect();
+        let limits = state.limits().iter().map(|limit| (limit.name.clone(), Ideal::of(limit))).collect();
         Self { at: state.refilled_at, limits }
     }
 
@@ -130,14 +130,18 @@ impl Oracle {
     /// A limit that `update` sets to its capacity without moving the anchor keeps the fraction of a millitoken above
     /// it.
     fn agrees(&self, state: &BucketState, update: &Update) -> Result<(), TestCaseError> {
-        prop_assert_eq!(self.limits.len(), state.limits.len());
+        prop_assert_eq!(self.limits.len(), state.limits().len());
         for (name, ideal) in &self.limits {
             let limit = state.limit(name).unwrap();
             prop_assert_eq!(ideal.parameters, limit.parameters);
-            let line = update.lines.iter().find(|line| line.limit == *name);
+            let line = update.lines().iter().find(|line| line.limit == *name);
             // A limit that is only refilled has no ceiling. Its level is cut when it is read.
             let is_cut = line.is_some_and(|line| line.ceiling.is_some());
-            prop_assert!(!is_cut || limit.level.tokens <= limit.rate.capacity(), "above the cap: {:?}", limit);
+            prop_assert!(
+                !is_cut || limit.level.tokens <= limit.rule_at(START).capacity(),
+                "above the cap: {:?}",
+                limit
+            );
             let is_set = line.is_some_and(|line| matches!(line.tokens, TokenChange::Set(_)));
             let rounds = is_set && update.anchor.moves_to().is_none();
             for later in [0, 1, 700, 5000, 1_000_000] {
@@ -172,21 +176,15 @@ impl Oracle {
 /// Returns a store that holds exactly the limits of `state`.
 fn store(state: &BucketState) -> MemoryStore {
     let store = MemoryStore::new();
-    let create = Create {
-        id: WriteId::from_number(0),
-        now: state.refilled_at,
-        limits: state.limits.iter().map(stored).collect(),
-        expires_at: state.expires_at,
-        shard_count: 1,
-        lineage: None,
-    };
+    let mut create = Create::new(WriteId::from_number(0), state.refilled_at, state.limits().iter().map(stored));
+    create.expires_at = state.expires_at;
     assert!(matches!(now_or_never(store.create(&key(), &create)), Outcome::Applied(_)));
     store
 }
 
 fn stored(limit: &LimitState) -> NewLimit {
     let LimitState { name, parameters, level, consumed, .. } = limit.clone();
-    NewLimit { limit: name, parameters, level, consumed }
+    NewLimit::new(name, parameters, level).with_consumed(consumed)
 }
 
 fn execute(store: &MemoryStore, update: &Update) -> Outcome {
@@ -220,7 +218,7 @@ fn attempt(
             Outcome::Applied(state) => {
                 prop_assert!(!oracle.is_short(changes), "granted what is not there: {:?}", update);
                 // The plan updates parameters only if its image differs from what is wanted.
-                if known.limits.iter().all(|known| truth.limit(&known.name).unwrap().parameters == known.parameters) {
+                if known.limits().iter().all(|known| truth.limit(&known.name).unwrap().parameters == known.parameters) {
                     oracle.agrees(&state, &update)?;
                 }
                 prop_assert!(!covered || oracle.is_full_when_gone(&state), "gone too early: {:?} {:?}", update, state);
@@ -271,7 +269,7 @@ prop_compose! {
         remainder in 0..parameters.refill_period(),
     ) -> Level {
         let tokens = tokens.min(parameters.capacity());
-        Level { tokens, remainder: if tokens == parameters.capacity() { 0 } else { remainder } }
+        Level::new(tokens, if tokens == parameters.capacity() { 0 } else { remainder })
     }
 }
 
@@ -284,9 +282,7 @@ prop_compose! {
 
 prop_compose! {
     fn bucket()(a in limit_state("a"), b in limit_state("b"), two in any::<bool>(), expires in any::<bool>()) -> BucketState {
-        let mut state = BucketState::new(START);
-        state.limits.push(a);
-        state.limits.extend(two.then_some(b));
+        let mut state = BucketState::new(START).with_limits([a].into_iter().chain(two.then_some(b)));
         if expires {
             state.expires_at = Some(until_full(&state));
         }
@@ -297,8 +293,8 @@ prop_compose! {
 /// Returns the earliest expiry that plans leave: every limit is full by then, whether nothing or everything is taken
 /// from it. Epoch seconds.
 fn until_full(state: &BucketState) -> i64 {
-    let waits = state.limits.iter().map(|limit| {
-        let rate = limit.rate;
+    let waits = state.limits().iter().map(|limit| {
+        let rate = limit.rule_at(START);
         rate.wait(limit.level, rate.capacity()).unwrap().max(rate.time_to_fill())
     });
     let full = state.refilled_at.saturating_add(waits.max().unwrap());
@@ -382,8 +378,8 @@ proptest! {
         prop_assume!(!truth.is_expired(START + age));
         let changes = only(&changes, &truth, &wanted);
         let mut image = truth.clone();
-        for (limit, stale) in image.limits.iter_mut().zip(stale) {
-            limit.level.tokens = limit.level.tokens.saturating_add(stale).min(limit.rate.capacity());
+        for (limit, stale) in image.limits_mut().iter_mut().zip(stale) {
+            limit.level.tokens = limit.level.tokens.saturating_add(stale).min(limit.rule_at(START).capacity());
         }
         attempt(&store(&truth), &image, &changes, &wanted, START + age)?;
     }
@@ -396,11 +392,12 @@ proptest! {
         prop_assume!(!truth.is_expired(START + age));
         let changes = only(&changes, &truth, &[]);
         let mut image = truth.clone();
-        let seen = truth.limits[0].parameters;
+        let seen = truth.limits()[0].parameters;
         let parameters = Parameters::new(capacity, seen.refill_amount(), seen.refill_period()).unwrap();
         prop_assume!(parameters != seen);
-        let level = Level { tokens: truth.limits[0].level.tokens.min(capacity), ..truth.limits[0].level };
-        image.limits[0] = LimitState::new(name(NAMES[0]), parameters, (0, 1), level, 0).unwrap();
+        let mut level = truth.limits()[0].level;
+        level.tokens = level.tokens.min(capacity);
+        image.limits_mut()[0] = LimitState::new(name(NAMES[0]), parameters, (0, 1), level, 0).unwrap();
         attempt(&store(&truth), &image, &changes, &[], START + age)?;
     }
 
@@ -431,8 +428,8 @@ proptest! {
 fn a_slower_limit_does_not_forget_a_debt_that_it_has_not_seen() {
     let fast = Parameters::new(10_000, 10_000, 10).unwrap();
     let bucket = |tokens| {
-        let mut state = BucketState::new(START);
-        state.limits.push(LimitState::new(name("a"), fast, (0, 1), Level { tokens, remainder: 0 }, 0).unwrap());
+        let limit = LimitState::new(name("a"), fast, (0, 1), Level::new(tokens, 0), 0).unwrap();
+        let mut state = BucketState::new(START).with_limits([limit]);
         state.expires_at = Some(until_full(&state));
         state
     };

@@ -29,6 +29,7 @@ pages! {
     Shadow: "docs/guide/shadow.md",
     SharingATableWithPython: "docs/guide/sharing-a-table-with-python.md",
     StoredLimits: "docs/guide/stored-limits.md",
+    Stores: "docs/guide/stores.md",
     Streaming: "docs/guide/streaming.md",
     Telemetry: "docs/guide/telemetry.md",
     Testing: "docs/guide/testing.md",

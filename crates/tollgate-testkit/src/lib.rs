@@ -2,6 +2,7 @@
 //!
 //! - A [`TestLimiter`] decides by a script and records its requests. [`LimitedResponse`] checks the layer's responses.
 //!   Both need no feature, and no dependency that `tollgate` does not have.
+//! - [`conformance`] shows if a [`Store`](tollgate::store::Store) of your own keeps the rules on which limits rely.
 //! - `Engine` (feature `engine`) serves the DynamoDB API on a loopback port, from memory or from a file. It can be
 //!   stopped and resumed on the same port with the same data, so a test can simulate an outage of the store.
 //! - `Proxy` (feature `engine`) stands between a client and an engine and injects faults of networks and busy stores:
@@ -73,6 +74,7 @@
 mod background;
 #[cfg(feature = "engine")]
 mod client;
+pub mod conformance;
 #[cfg(feature = "engine")]
 mod engine;
 #[cfg(feature = "fleet")]

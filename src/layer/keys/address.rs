@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr},
 };
 
-use crate::model::{EntityId, IntoName, InvalidName, write_network};
+use crate::model::{EntityId, IntoName, InvalidName, Sealed, write_network};
 
 /// A client's address, and how many of its first bits identify the client.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -121,6 +121,8 @@ impl Write for AddressText {
         self.push(text.as_bytes()).ok_or(fmt::Error)
     }
 }
+
+impl Sealed for &AddressText {}
 
 impl IntoName<EntityId> for &AddressText {
     fn as_text(&self) -> &str {

@@ -13,7 +13,7 @@ use crate::{
         AuditAction, AuditEvent, AuditSubject, BucketKey, ConfigScope, EntityId, Limit, Limits, ResolvedLimits,
         Resource, StoredConfig, StoredOnUnavailable,
     },
-    store::ResourceListing,
+    store::{ReadConsistency, ResourceListing},
 };
 
 /// The limits that are stored in the table, on four levels. Returned by [`RateLimiter::config`].
@@ -77,7 +77,10 @@ impl Config {
     /// [`Error::Unavailable`] if the store fails.
     pub async fn get(&self, scope: &ConfigScope) -> Result<Option<StoredConfig>, Error> {
         let scopes = std::slice::from_ref(scope);
-        let found = self.limiter.asked(records_of(&*self.limiter.store())?.look_up(None, scopes, None)).await?;
+        let found = self
+            .limiter
+            .asked(records_of(&*self.limiter.store())?.look_up(None, scopes, None, ReadConsistency::Strong))
+            .await?;
         Ok(found.configs.into_iter().next().flatten())
     }
 

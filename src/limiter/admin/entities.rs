@@ -12,7 +12,7 @@ use crate::{
         api::RateLimiter,
     },
     model::{AuditAction, AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId},
-    store::BucketListing,
+    store::{BucketListing, ReadConsistency},
 };
 
 /// The entities that were created. Returned by [`RateLimiter::entities`].
@@ -91,7 +91,11 @@ impl Entities {
     /// # Errors
     /// [`Error::Unavailable`] if the store fails.
     pub async fn get(&self, id: &EntityId) -> Result<Option<Entity>, Error> {
-        Ok(self.limiter.asked(records_of(&*self.limiter.store())?.look_up(Some(id), &[], None)).await?.entity)
+        Ok(self
+            .limiter
+            .asked(records_of(&*self.limiter.store())?.look_up(Some(id), &[], None, ReadConsistency::Strong))
+            .await?
+            .entity)
     }
 
     /// Deletes an entity with its buckets and limits. Its history stays. Returns the number of deleted items, 0 if

@@ -12,7 +12,7 @@ use crate::{
         BucketKey, BucketState, EntityCapacity, EntityId, LimitName, Resource, ResourceCapacity, Tally, UsageQuery,
         UsageSnapshot, UsageSubject, UsageSummary, UsageWindow, whole_tokens,
     },
-    store::BucketListing,
+    store::{BucketListing, ReadConsistency},
 };
 
 /// The consumption in windows of time, and what is left. Returned by [`RateLimiter::usage`].
@@ -102,7 +102,8 @@ impl Usage {
         let records = records_of(&*store)?;
         let mut parents = Vec::new();
         for capacity in self.capacities(resource, limit).await? {
-            let found = self.limiter.asked(records.look_up(Some(&capacity.entity), &[], None)).await?;
+            let found =
+                self.limiter.asked(records.look_up(Some(&capacity.entity), &[], None, ReadConsistency::Strong)).await?;
             if found.entity.is_some_and(|entity| entity.parent.is_none()) {
                 parents.push(capacity);
             }
@@ -124,7 +125,7 @@ impl Usage {
             let Some(limit) = state.limit(limit).filter(|_| !state.is_expired(now)) else {
                 continue;
             };
-            let tokens = limit.rate.refill(limit.level, state.age(now)).tokens;
+            let tokens = state.level_at(limit, now).tokens;
             let (_, sum) = held.entry(key.entity).or_insert((limit.parameters.capacity(), 0));
             *sum = sum.saturating_add(tokens);
         }

@@ -8,7 +8,7 @@ use crate::{
         gate::{Gate, GateCharge, GateGrant},
         terms::{Amounts, LimitShare, Settlement, Shares, status, status_now},
     },
-    model::{Level, Limit, LimitStatus, Limits, Parameters},
+    model::{Level, Limit, LimitStatus, Limits},
     telemetry,
 };
 
@@ -74,7 +74,7 @@ impl Grant {
     pub(in crate::limiter) fn has_waited(&mut self, millis: i64) {
         for (limit, share) in self.bucket.limits().iter().zip(self.shares.iter_mut()) {
             let level = Level { tokens: share.left, remainder: 0 };
-            share.left = Parameters::from(limit).whole().refill(level, millis).tokens;
+            share.left = limit.rule().refill(level, millis).tokens;
         }
     }
 

@@ -90,7 +90,7 @@ impl Record {
         bucket.own_anchor = None;
         if let Some(pressure) = &mut bucket.pressure {
             // Gates that write the item often measure this again.
-            pressure.level = Level { tokens: pressure.rate.capacity(), remainder: 0 };
+            pressure.level = Level { tokens: pressure.rule.capacity(), remainder: 0 };
             pressure.consumed = 0;
         }
         let known = before.and_then(|before| before.kind.as_ref()).filter(|kind| ***kind == bucket);

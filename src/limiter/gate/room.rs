@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::{
     limiter::gate::wish::Wish,
     model::{
-        BucketState, Limit, Limits, Parameters,
+        BucketState, Limit, Limits,
         plan::{self, Changes},
     },
 };
@@ -27,16 +27,16 @@ impl Room {
         let bypassed = state.is_some_and(|state| state.is_bypassed(now));
         let left = |limit: &Limit| {
             let gone = changes.get(limit.name()).map_or(0, plan::Change::debit);
-            let wanted = Parameters::from(limit);
-            let Some(state) = state else { return Some(wanted.capacity().saturating_sub(gone)) };
+            let whole = limit.rule().capacity();
+            let Some(state) = state else { return Some(whole.saturating_sub(gone)) };
             let Some(known) = state.limit(limit.name()) else {
-                return Some(state.begins_with(limit.name(), wanted.capacity()).saturating_sub(gone));
+                return Some(state.begins_with(limit.name(), whole).saturating_sub(gone));
             };
             if state.is_soft(&known.name, now) {
                 return None;
             }
             // A write that lowers the capacity first reduces the tokens to it, and spends then.
-            let capacity = wanted.shard(state.shard, state.shard_count).unwrap_or(known.rate).capacity();
+            let capacity = state.rule_with(known, limit, now).capacity();
             Some(capacity.saturating_sub(gone).min(plan::projected(state, known, changes, now).tokens))
         };
         let left = |limit: &Limit| if bypassed { None } else { left(limit) };

@@ -16,7 +16,7 @@ use crate::{
         BucketKey, BucketState, Limit, Limits, Update,
         plan::{self, Changes, Wanted},
     },
-    store::{StoreError, StoreErrorKind, apply},
+    store::{StoreError, StoreErrorKind},
     telemetry::StoreCall,
 };
 
@@ -220,8 +220,8 @@ impl Gate {
     pub(in crate::limiter) fn may_hold(&self, limits: &Limits, amounts: &[i64]) -> bool {
         let count = self.shard_count();
         limits.iter().zip(amounts).all(|(limit, amount)| {
-            let rate = crate::model::Parameters::from(limit).shard(self.key.shard, count);
-            rate.is_ok_and(|rate| rate.capacity() >= *amount)
+            let rule = crate::model::Parameters::from(limit).shard(self.key.shard, count);
+            rule.is_ok_and(|rule| rule.capacity() >= *amount)
         })
     }
 
@@ -275,7 +275,7 @@ impl Gate {
         let mut after = from.clone();
         // Only if the image is still the one that the write was planned from.
         let known = matches!(&state.seen, Seen::Present(seen) if seen == from);
-        let seen_at = if known && done && apply(&mut after, update).is_ok() {
+        let seen_at = if known && done && update.apply(&mut after).is_ok() {
             // The store has not shown this image, so it counts as old as the image before.
             let seen_at = state.seen_at;
             state.saw(Some(after), self.context.now());

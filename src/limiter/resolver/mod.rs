@@ -40,7 +40,7 @@ use crate::{
     error::Unavailable,
     limiter::runtime::{Background, Places, Switch, watch},
     model::{BucketKey, ConfigScope, EntityId, Resource, StoredOnUnavailable},
-    store::{LookUp, Store, StoreErrorKind},
+    store::{LookUp, ReadConsistency, Store, StoreErrorKind},
     telemetry::{self, Refusals, StoreCall},
 };
 
@@ -237,10 +237,8 @@ impl Resolver {
                     return Some(Err(Unavailable::BreakerOpen));
                 }
                 let begun = Began::now(&*self.clock);
-                let call = match consistent {
-                    true => records.look_up(Some(entity), &scopes, Some(&second)),
-                    false => records.look_up_loosely(Some(entity), &scopes, Some(&second)),
-                };
+                let consistency = if consistent { ReadConsistency::Strong } else { ReadConsistency::Eventual };
+                let call = records.look_up(Some(entity), &scopes, Some(&second), consistency);
                 let call = StoreCall::LookUp.watch(resource, call);
                 let found = watch(&self.breaker, &*self.clock, call).await;
                 // Give the place back, so that others can use it during the sleep.

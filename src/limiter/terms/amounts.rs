@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use smallvec::SmallVec;
 
 use crate::{
-    model::{Level, Limit, LimitStatus, MILLI, Parameters, plan},
+    model::{Level, Limit, LimitStatus, MILLI, plan},
     store::Spend,
 };
 
@@ -99,5 +99,5 @@ pub(in crate::limiter) fn status_now(limit: &Limit, share: &LimitShare) -> Limit
 
 /// Returns the status of a limit with `tokens`, in view of `amount`: millitokens.
 pub(in crate::limiter) fn status(limit: &Limit, tokens: i64, amount: i64) -> LimitStatus {
-    plan::status(limit, Parameters::from(limit).whole(), Level { tokens, remainder: 0 }, amount, 0)
+    plan::status(limit, limit.rule(), Level { tokens, remainder: 0 }, amount, 0)
 }

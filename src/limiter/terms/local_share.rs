@@ -1,8 +1,6 @@
 //! A share of a limit.
 
-use std::time::Duration;
-
-use crate::model::{Limit, Limits};
+use crate::model::Limits;
 
 /// A share of a limit: the part that one process may grant by itself while the store is down.
 ///
@@ -38,34 +36,17 @@ impl Share {
 
     /// Returns the share of each limit. Capacities are rounded down, but to at least one token.
     pub(in crate::limiter) fn of(self, limits: &Limits) -> Limits {
-        Limits::new(limits.iter().map(|limit| self.of_one(limit))).unwrap_or_else(|_| limits.clone())
-    }
-
-    fn of_one(self, limit: &Limit) -> Limit {
-        let capacity = self.tokens(limit.capacity());
-        // A longer period keeps the rate exact. A smaller amount would be rounded.
-        let longer =
-            || Limit::custom(limit.name(), capacity, limit.refill_amount(), self.stretch(limit.refill_period())?).ok();
-        let smaller =
-            || Limit::custom(limit.name(), capacity, self.tokens(limit.refill_amount()), limit.refill_period()).ok();
-        longer().or_else(smaller).unwrap_or_else(|| limit.clone())
-    }
-
-    fn tokens(self, whole: u64) -> u64 {
-        let part = u128::from(whole) * u128::from(self.parts) / u128::from(self.of.max(1));
-        u64::try_from(part).unwrap_or(whole).max(1)
-    }
-
-    /// Returns the time in which the share gains what the whole limit gains in `period`: ms, rounded up.
-    fn stretch(self, period: Duration) -> Option<Duration> {
-        let millis = (period.as_millis() * u128::from(self.of)).div_ceil(u128::from(self.parts.max(1)));
-        Some(Duration::from_millis(u64::try_from(millis).ok()?))
+        Limits::new(limits.iter().map(|limit| limit.part(self.parts, self.of).unwrap_or_else(|| limit.clone())))
+            .unwrap_or_else(|_| limits.clone())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::model::Limit;
 
     fn part(share: Share, limit: Limit) -> (u64, u64, Duration) {
         let limits = share.of(&Limits::from(limit));

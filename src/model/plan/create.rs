@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{Changes, Wanted, expiry::gone_at};
-use crate::model::{BucketState, Create, Level, Limit, NewLimit, Parameters, Rate, WriteId};
+use crate::model::{BucketState, Create, Level, Limit, NewLimit, Parameters, RefillRule, WriteId};
 
 /// Returns the bucket of a first request: full, less what `changes` spend and take.
 pub fn create<'a>(changes: &Changes, wanted: impl Into<Wanted<'a>>, now: i64, id: WriteId) -> Create {
@@ -35,7 +35,7 @@ pub fn create_shard<'a>(
 }
 
 /// Returns the limits of `wanted` that the bucket lacks.
-pub(super) fn added_limits(state: &BucketState, changes: &Changes, wanted: &[Limit]) -> SmallVec<[NewLimit; 0]> {
+pub(super) fn added_limits(state: &BucketState, changes: &Changes, wanted: &[Limit]) -> Vec<NewLimit> {
     let missing = wanted.iter().filter(|limit| state.limit(limit.name()).is_none());
     let new = |limit: &Limit| new_limit(limit, changes, (state.shard, state.shard_count));
     missing
@@ -50,8 +50,8 @@ pub(super) fn added_limits(state: &BucketState, changes: &Changes, wanted: &[Lim
 
 fn new_limit(limit: &Limit, changes: &Changes, (shard, shard_count): (u32, u32)) -> NewLimit {
     let parameters = Parameters::from(limit);
-    // The shard count makes no valid rate, so the limit begins empty.
-    let capacity = parameters.shard(shard, shard_count).map_or(0, Rate::capacity);
+    // The shard count makes no valid rule, so the limit begins empty.
+    let capacity = parameters.shard(shard, shard_count).map_or(0, RefillRule::capacity);
     let change = changes.get(limit.name());
     let gone = change.map_or(0, super::Change::debit);
     let give = change.map_or(0, |change| change.give);

@@ -1,7 +1,7 @@
 //! Computes the time from which a bucket counts as gone.
 
-use super::{Changes, Wanted, line, update::new_parameters};
-use crate::model::{BucketState, Level, NewLimit, Rate};
+use super::{Changes, Wanted, levels::new_parameters, line};
+use crate::model::{BucketState, Level, NewLimit, RefillRule};
 
 /// A bucket expires if it is not used for this many times its longest time to fill.
 const AFTER_FILLS: i64 = 7;
@@ -27,7 +27,7 @@ pub(super) fn is_due(state: &BucketState, own: Option<bool>, now: i64) -> bool {
         (false, before) => before.is_some(),
         (true, None) => true,
         (true, Some(before)) => {
-            let longest = state.limits.iter().map(|known| idle(known.rate)).max().unwrap_or(AT_LEAST);
+            let longest = state.limits.iter().map(|known| idle(known.rule_at(now))).max().unwrap_or(AT_LEAST);
             before.saturating_mul(1000).saturating_sub(now) < longest / 2
         }
     }
@@ -47,8 +47,8 @@ pub(super) fn after(
     }
     let known = state.limits.iter().map(|known| {
         let new = new_parameters(known, wanted.limits);
-        let (rate, tokens) = line::after(state, known, changes.get(&known.name), new, now);
-        gone_at(rate, tokens, anchor)
+        let (rule, tokens) = line::after(state, known, changes.get(&known.name), new, now);
+        gone_at(rule, tokens, anchor)
     });
     let added = added.iter().map(|new| gone_at(new.parameters.whole(), new.level.tokens, anchor));
     let gone = known.chain(added).max().unwrap_or(now.div_euclid(1000));
@@ -58,16 +58,16 @@ pub(super) fn after(
 
 /// Returns the time from which a limit counts as unused: epoch seconds. It is never before the limit is full, however
 /// deep its debt is, because a bucket that expires comes back full.
-pub(super) fn gone_at(rate: Rate, tokens: i64, now: i64) -> i64 {
-    let until_full = rate.wait(Level { tokens, remainder: 0 }, rate.capacity()).unwrap_or(0);
+pub(super) fn gone_at(rule: RefillRule, tokens: i64, now: i64) -> i64 {
+    let until_full = rule.wait(Level { tokens, remainder: 0 }, rule.capacity()).unwrap_or(0);
     // Spends that do not change the expiry add up to at most one time to fill.
-    let full = until_full.saturating_add(rate.time_to_fill());
-    seconds_up(now.saturating_add(full.max(idle(rate))))
+    let full = until_full.saturating_add(rule.time_to_fill());
+    seconds_up(now.saturating_add(full.max(idle(rule))))
 }
 
 /// Returns the time that a limit may be unused, ms.
-fn idle(rate: Rate) -> i64 {
-    rate.time_to_fill().saturating_mul(AFTER_FILLS).max(AT_LEAST)
+fn idle(rule: RefillRule) -> i64 {
+    rule.time_to_fill().saturating_mul(AFTER_FILLS).max(AT_LEAST)
 }
 
 /// Converts milliseconds to seconds, rounded up.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Changes;
 use crate::model::{
-    BucketState, Level, Limit, LimitState, LimitStatus, Limits, MILLI, Owner, Parameters, Rate, whole_tokens,
+    BucketState, Level, Limit, LimitState, LimitStatus, Limits, MILLI, Owner, Parameters, RefillRule, whole_tokens,
 };
 
 /// Returns the level of one limit at `now` according to the image `state`, after the settlements and grants in
@@ -17,7 +17,7 @@ pub fn projected(state: &BucketState, limit: &LimitState, changes: &Changes, now
     let give = change.map_or(0, |change| change.give);
     let gone = change.map_or(0, super::Change::debit);
     let credited = Level { tokens: limit.level.tokens.saturating_add(give), ..limit.level };
-    let level = limit.rate.refill(credited, state.age(now));
+    let level = limit.rule_at(now).refill(credited, state.age(now));
     Level { tokens: level.tokens.saturating_sub(gone), ..level }
 }
 
@@ -47,16 +47,16 @@ pub fn statuses(
         .zip(requested)
         .map(|(limit, amount)| {
             let known = state.and_then(|state| Some((state, state.limit(limit.name())?)));
-            let (rate, level) = match known {
-                Some((state, known)) => (rate_with(state, known, limit), projected(state, known, changes, now)),
+            let (rule, level) = match known {
+                Some((state, known)) => (state.rule_with(known, limit, now), projected(state, known, changes, now)),
                 None => {
-                    let rate = Parameters::from(limit).whole();
+                    let rule = limit.rule();
                     let tokens =
-                        state.map_or(rate.capacity(), |state| state.begins_with(limit.name(), rate.capacity()));
-                    (rate, Level { tokens, remainder: 0 })
+                        state.map_or(rule.capacity(), |state| state.begins_with(limit.name(), rule.capacity()));
+                    (rule, Level { tokens, remainder: 0 })
                 }
             };
-            status(limit, rate, level, amount, state.map_or(0, |state| ahead(state, now)))
+            status(limit, rule, level, amount, state.map_or(0, |state| ahead(state, now)))
         })
         .collect()
 }
@@ -68,10 +68,10 @@ pub(super) fn ahead(state: &BucketState, now: i64) -> i64 {
 
 /// Returns the status of one limit. `level` is the level now, `amount` is requested (millitokens), and refills begin in
 /// `ahead` ms.
-pub fn status(limit: &Limit, rate: Rate, level: Level, amount: i64, ahead: i64) -> LimitStatus {
-    let level = Level { tokens: level.tokens.min(rate.capacity()), ..level };
+pub fn status(limit: &Limit, rule: RefillRule, level: Level, amount: i64, ahead: i64) -> LimitStatus {
+    let level = Level { tokens: level.tokens.min(rule.capacity()), ..level };
     let wait = |amount: i64| {
-        let wait = if amount <= 0 { Some(0) } else { rate.wait(level, amount) };
+        let wait = if amount <= 0 { Some(0) } else { rule.wait(level, amount) };
         wait.map(|wait| if wait == 0 { 0 } else { wait.saturating_add(ahead) })
     };
     let millis = |wait: i64| Duration::from_millis(u64::try_from(wait).unwrap_or(0));
@@ -81,13 +81,8 @@ pub fn status(limit: &Limit, rate: Rate, level: Level, amount: i64, ahead: i64) 
         available: whole_tokens(level.tokens),
         requested: u64::try_from(amount.max(0) / MILLI).unwrap_or(0),
         retry_after: wait(amount).map(millis),
-        reset_after: millis(wait(rate.capacity()).unwrap_or(i64::MAX)),
+        reset_after: millis(wait(rule.capacity()).unwrap_or(i64::MAX)),
     }
-}
-
-/// Returns the shard's rate with the parameters of `limit`.
-pub(super) fn rate_with(state: &BucketState, known: &LimitState, limit: &Limit) -> Rate {
-    Parameters::from(limit).shard(state.shard, state.shard_count).unwrap_or(known.rate)
 }
 
 /// Returns `true` if the bucket has other parameters than `wanted`, or lacks one of these limits.
@@ -96,6 +91,12 @@ pub fn differs(state: &BucketState, wanted: &[Limit]) -> bool {
         Some(known) => known.parameters != Parameters::from(limit),
         None => true,
     })
+}
+
+/// Returns the new parameters of the limit, if they differ.
+pub(super) fn new_parameters(known: &LimitState, wanted: &[Limit]) -> Option<Parameters> {
+    let wanted = wanted.iter().find(|limit| *limit.name() == known.name);
+    wanted.map(Parameters::from).filter(|wanted| *wanted != known.parameters)
 }
 
 /// Returns `true` if the limits that both buckets have are equal.
@@ -111,7 +112,7 @@ pub fn limits_of(state: &BucketState, limits: &[Limit]) -> Option<Limits> {
         return None;
     }
     let own = |limit: &Limit| match known(limit) {
-        Some(parameters) => parameters.limit(limit.name()),
+        Some(parameters) => Limit::from_parameters(limit.name(), parameters),
         None => Some(limit.clone()),
     };
     Limits::new(limits.iter().map(own).collect::<Option<Vec<_>>>()?).ok()

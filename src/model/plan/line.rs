@@ -6,7 +6,7 @@
 use smallvec::SmallVec;
 
 use super::{Change, Changes, clamp};
-use crate::model::{Accrual, BucketState, LimitState, Line, Parameters, Rate, TokenChange};
+use crate::model::{BucketState, LimitState, Line, Parameters, Refill, RefillRule, TokenChange};
 
 /// The amounts of a change, millitokens.
 #[derive(Clone, Copy, Default)]
@@ -73,18 +73,19 @@ impl Rows<'_> {
             let line = line(known, TokenChange::Add(0), (None, None), consumed);
             return (consumed != 0).then_some(Row::free(line, 0));
         }
+        let rule = known.rule_at(self.now);
         // The refill counts only up to `now`, even if the anchor moves further, so that no tokens are minted.
-        let Accrual { raw: due, remainder } = known.rate.accrue(self.state.age(self.now), known.level.remainder);
-        let rate = new.map_or(known.rate, |new| rate_of(self.state, known, new));
-        let cap = i128::from(rate.capacity().min(known.rate.capacity()));
+        let Refill { raw: due, remainder } = rule.accrue(self.state.age(self.now), known.level.remainder);
+        let after = new.map_or(rule, |new| self.state.rule_with(known, new, self.now));
+        let cap = i128::from(after.capacity().min(rule.capacity()));
         // With at most `top` tokens, the level does not exceed the capacity.
         let top = cap - due - i128::from(remainder > 0);
         let expected = i128::from(known.level.tokens) - i128::from(taken.max(0));
-        let slack = if debit == 0 || new.is_some() { 0 } else { known.rate.accrue(self.slack, 0).raw };
+        let slack = if debit == 0 || new.is_some() { 0 } else { rule.accrue(self.slack, 0).raw };
         // The grant of a waiting request may leave a debt, and so may a settlement. The debt must be refilled before
         // the bucket expires.
         let owes = floor.is_none_or(|floor| floor < 0) && (debit > 0 || new.is_some());
-        let lowest = self.gone.filter(|_| owes).and_then(|gone| covered(self.state, rate, self.now, gone));
+        let lowest = self.gone.filter(|_| owes).and_then(|gone| covered(self.state, after, self.now, gone));
         // With `cap - due` tokens, the level is the capacity plus a fraction of a millitoken, because `due` is rounded
         // down. If it were rounded up, a full bucket would deny a request for its whole capacity. The fractions do not
         // add up, because the next write of a full bucket starts from the capacity again.
@@ -140,10 +141,10 @@ impl Row {
 
 /// Returns the lines that settle leases of a bucket whose refill is not understood. A debit may take too little,
 /// because the due refill is not known. Give-backs stop at the capacity in the parameters.
-pub(super) fn settling(state: &BucketState, changes: &Changes) -> SmallVec<[Line; 2]> {
+pub(super) fn settling(state: &BucketState, changes: &Changes, now: i64) -> SmallVec<[Line; 2]> {
     let changed = state.limits.iter().filter_map(|known| Some((known, changes.get(&known.name)?)));
     let lines = changed.map(|(known, change)| {
-        let cap = known.rate.capacity();
+        let cap = known.rule_at(now).capacity();
         let give = change.give.min(cap.saturating_sub(known.level.tokens).max(0));
         let debit = change.debit();
         let consumed = debit.saturating_sub(give).saturating_add(change.count);
@@ -159,43 +160,33 @@ fn line(
     (floor, ceiling): (Option<i128>, Option<i128>),
     consumed: i64,
 ) -> Line {
-    Line {
-        limit: known.name.clone(),
-        tokens,
-        floor: floor.map(clamp),
-        ceiling: ceiling.map(clamp),
-        // Floor and ceiling are computed from these parameters, which another process may have changed since.
-        expected: Some(known.parameters),
-        consumed,
-        remainder: None,
-        parameters: None,
-    }
+    let mut line = Line::new(known.name.clone(), tokens).with_consumed(consumed);
+    line.floor = floor.map(clamp);
+    line.ceiling = ceiling.map(clamp);
+    // Floor and ceiling are computed from these parameters, which another process may have changed since.
+    line.expected = Some(known.parameters);
+    line
 }
 
-/// Returns the rate and the tokens after a write at `at` (epoch ms), according to the image.
+/// Returns the rule and the tokens after a write at `at` (epoch ms), according to the image.
 pub(super) fn after(
     state: &BucketState,
     known: &LimitState,
     change: Option<&Change>,
     new: Option<Parameters>,
     at: i64,
-) -> (Rate, i64) {
+) -> (RefillRule, i64) {
     let Amounts { give, debit, .. } = Amounts::of(state, change, at);
-    let rate = new.map_or(known.rate, |new| rate_of(state, known, new));
-    let cap = rate.capacity().min(known.rate.capacity());
-    let raw = known.rate.accrue(state.age(at), known.level.remainder).raw;
+    let (before, rule) = (known.rule_at(at), new.map_or(known.rule_at(at), |new| state.rule_with(known, new, at)));
+    let cap = rule.capacity().min(before.capacity());
+    let raw = before.accrue(state.age(at), known.level.remainder).raw;
     let held = i128::from(known.level.tokens) + raw + give;
-    (rate, clamp(held.min(cap.into()) - debit))
-}
-
-/// Returns the shard's rate with `new` parameters.
-fn rate_of(state: &BucketState, known: &LimitState, new: Parameters) -> Rate {
-    new.shard(state.shard, state.shard_count).unwrap_or(known.rate)
+    (rule, clamp(held.min(cap.into()) - debit))
 }
 
 /// Returns the lowest level at `at` from which the bucket is full again before it expires at `gone` (epoch ms). An
 /// expired bucket comes back full, so it must not expire earlier. `None` if it never expires.
-fn covered(state: &BucketState, rate: Rate, at: i64, gone: i64) -> Option<i128> {
+fn covered(state: &BucketState, rule: RefillRule, at: i64, gone: i64) -> Option<i128> {
     let left = gone.saturating_sub(at.max(state.refilled_at.saturating_add(1)));
-    (gone < i64::MAX).then(|| i128::from(rate.capacity()) - rate.accrue(left, 0).raw)
+    (gone < i64::MAX).then(|| i128::from(rule.capacity()) - rule.accrue(left, 0).raw)
 }

@@ -4,12 +4,8 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::{
-    Changes, clamp,
-    levels::{ahead, rate_with},
-    projected,
-};
-use crate::model::{BucketState, Level, Limit, LimitStatus, MILLI, Owner, Rate, whole_tokens};
+use super::{Changes, clamp, levels::ahead, projected};
+use crate::model::{BucketState, Level, Limit, LimitStatus, MILLI, Owner, RefillRule, whole_tokens};
 
 /// Millitokens, in the order of the limits.
 type Amounts = SmallVec<[i64; 2]>;
@@ -23,8 +19,8 @@ pub fn statuses_of_shards(shards: &[Seen<'_>], limits: &[Limit], amounts: &[i64]
     let requested = amounts.iter().copied().chain(std::iter::repeat(0));
     let status = |(limit, amount): (&Limit, i64)| {
         let levels = levels(shards, limit, now);
-        let (held, capacity) = levels.iter().fold((0i128, 0i128), |(held, capacity), (rate, level)| {
-            (held + i128::from(level.tokens), capacity + i128::from(rate.capacity()))
+        let (held, capacity) = levels.iter().fold((0i128, 0i128), |(held, capacity), (rule, level)| {
+            (held + i128::from(level.tokens), capacity + i128::from(rule.capacity()))
         });
         let ahead = shards.iter().map(|(state, _)| ahead(state, now)).max().unwrap_or(0);
         let millis = |wait: i64| Duration::from_millis(u64::try_from(wait).unwrap_or(0));
@@ -62,18 +58,18 @@ pub fn draw(shards: &[Seen<'_>], limits: &[Limit], amounts: &[i64], now: i64) ->
     Some(drawn)
 }
 
-/// Returns the rate and the level of the limit in each shard at `now`. A limit that a shard does not have yet will
+/// Returns the rule and the level of the limit in each shard at `now`. A limit that a shard does not have yet will
 /// begin full.
-fn levels(shards: &[Seen<'_>], limit: &Limit, now: i64) -> Vec<(Rate, Level)> {
+fn levels(shards: &[Seen<'_>], limit: &Limit, now: i64) -> Vec<(RefillRule, Level)> {
     let level = |(state, changes): &Seen<'_>| match state.limit(limit.name()) {
         Some(known) => {
-            let rate = rate_with(state, known, limit);
+            let rule = state.rule_with(known, limit, now);
             let level = projected(state, known, changes, now);
-            Some((rate, Level { tokens: level.tokens.min(rate.capacity()), ..level }))
+            Some((rule, Level { tokens: level.tokens.min(rule.capacity()), ..level }))
         }
         None => {
-            let rate = crate::model::Parameters::from(limit).shard(state.shard, state.shard_count).ok()?;
-            Some((rate, Level { tokens: state.begins_with(limit.name(), rate.capacity()), remainder: 0 }))
+            let rule = crate::model::Parameters::from(limit).shard(state.shard, state.shard_count).ok()?;
+            Some((rule, Level { tokens: state.begins_with(limit.name(), rule.capacity()), remainder: 0 }))
         }
     };
     shards.iter().filter_map(level).collect()
@@ -81,14 +77,14 @@ fn levels(shards: &[Seen<'_>], limit: &Limit, now: i64) -> Vec<(Rate, Level)> {
 
 /// Returns the milliseconds until the levels together hold `amount`; `None` if they never do. Found by bisection,
 /// because a full shard gains nothing while the others do.
-fn wait(levels: &[(Rate, Level)], amount: i64) -> Option<i64> {
+fn wait(levels: &[(RefillRule, Level)], amount: i64) -> Option<i64> {
     let held =
-        |after: i64| -> i128 { levels.iter().map(|(rate, level)| i128::from(rate.refill(*level, after).tokens)).sum() };
+        |after: i64| -> i128 { levels.iter().map(|(rule, level)| i128::from(rule.refill(*level, after).tokens)).sum() };
     let enough = |after: i64| held(after) >= i128::from(amount);
     if amount <= 0 || enough(0) {
         return Some(0);
     }
-    let full = levels.iter().map(|(rate, level)| rate.wait(*level, rate.capacity()).unwrap_or(i64::MAX)).max()?;
+    let full = levels.iter().map(|(rule, level)| rule.wait(*level, rule.capacity()).unwrap_or(i64::MAX)).max()?;
     if !enough(full) {
         return None;
     }

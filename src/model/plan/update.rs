@@ -6,11 +6,11 @@ use super::{
     Changes, Peers, Wanted, clamp,
     create::added_limits,
     expiry,
+    levels::new_parameters,
     line::{self, Row, Rows},
 };
 use crate::model::{
-    Anchor, BucketState, Expiry, Guard, Limit, LimitState, Line, MILLI, Now, Parameters, StampGuard, TokenChange,
-    Update, Validity, WriteId,
+    Anchor, BucketState, Expiry, LimitState, Line, MILLI, Now, StampGuard, TokenChange, Update, Validity, WriteId,
 };
 
 /// The millitokens above which a number makes the write move the anchor, so that no `i64` overflows: 10^15 tokens per
@@ -56,32 +56,15 @@ pub fn update<'a>(
 pub fn take_anyway(state: &BucketState, changes: &Changes, now: i64, id: WriteId) -> Update {
     let lines = state.limits.iter().filter_map(|known| {
         let take = changes.get(&known.name).map(|change| change.take).filter(|take| *take > 0)?;
-        let due = known.rate.accrue(state.age(now), known.level.remainder).raw;
-        let overflow = i128::from(known.level.tokens) + due - i128::from(known.rate.capacity());
-        Some(Line {
-            limit: known.name.clone(),
-            tokens: TokenChange::Add(clamp(-i128::from(take) - overflow.max(0))),
-            floor: None,
-            ceiling: None,
-            expected: None,
-            consumed: take,
-            remainder: None,
-            parameters: None,
-        })
+        let due = known.rule_at(now).accrue(state.age(now), known.level.remainder).raw;
+        let overflow = i128::from(known.level.tokens) + due - i128::from(known.rule_at(now).capacity());
+        let tokens = TokenChange::Add(clamp(-i128::from(take) - overflow.max(0)));
+        Some(Line::new(known.name.clone(), tokens).with_consumed(take))
     });
-    Update {
-        id,
-        now,
-        anchor: Anchor::Free,
-        lines: lines.collect(),
-        added: SmallVec::new(),
-        pressure: state.pressure.map(|_| TokenChange::Add(-MILLI)),
-        expiry: Expiry::Keep,
-        lineage: None,
-        guard: Guard::None,
-        stamps: StampGuard::default(),
-        shard_count: None,
-    }
+    let mut update = Update::new(id, now);
+    update.lines = lines.collect();
+    update.pressure = state.pressure.map(|_| TokenChange::Add(-MILLI));
+    update
 }
 
 /// Returns the update of [`take_anyway`], on condition that no limit has more tokens than the image shows.
@@ -108,23 +91,13 @@ impl Planner<'_> {
     /// Plans the update. `repair` is the anchor that was seen, and the one that replaces it.
     fn plan(&self, id: WriteId, repair: Option<(i64, i64)>) -> Update {
         let Self { state, changes, .. } = *self;
-        let mut update = Update {
-            id,
-            now: self.now,
-            anchor: Anchor::Free,
-            lines: SmallVec::new(),
-            added: SmallVec::new(),
-            pressure: None,
-            expiry: Expiry::Keep,
-            lineage: self.wanted.lineage.filter(|_| state.lacks_parent()).cloned(),
-            guard: Guard::None,
-            stamps: StampGuard::default(),
-            shard_count: Some(state.shard_count),
-        };
+        let mut update = Update::new(id, self.now);
+        update.lineage = self.wanted.lineage.filter(|_| state.lacks_parent()).cloned();
+        update.shard_count = Some(state.shard_count);
         let stamps = state.stamps.as_deref();
         if stamps.is_some_and(|stamps| stamps.not_understood.is_some()) {
             // The refill of this bucket is not understood: only leases are settled.
-            update.lines = line::settling(state, changes);
+            update.lines = line::settling(state, changes, self.now);
             return update;
         }
         let rows = if repair.is_some() || self.must_move() { None } else { self.rows_in_place() };
@@ -147,7 +120,7 @@ impl Planner<'_> {
     fn must_move(&self) -> bool {
         let Self { state, ref wanted, now, .. } = *self;
         let large = |known: &LimitState| {
-            let due = known.rate.accrue(state.age(now), known.level.remainder).raw;
+            let due = known.rule_at(now).accrue(state.age(now), known.level.remainder).raw;
             due > LARGE || i128::from(known.level.tokens).abs() > LARGE
         };
         let few_writes = || state.pressure.is_some_and(|pressure| pressure.level.tokens < FEW_WRITES);
@@ -170,14 +143,15 @@ impl Planner<'_> {
     }
 
     fn needs_move(&self, known: &LimitState, row: &Row) -> bool {
-        let cap = i128::from(known.rate.capacity());
+        let rule = known.rule_at(self.now);
+        let cap = i128::from(rule.capacity());
         let old = match self.wanted.others.peers {
             // Python clients do not expect an anchor that stays. In a race with one, the refill since the anchor is
             // lost.
             Peers::Present => row.is_at_cap || row.relies_on_anchor,
             Peers::Unknown => row.is_at_cap && row.due > cap,
             // A process with a clock that is ahead would empty the bucket for all others.
-            Peers::Absent => row.is_at_cap && known.rate.time_to_fill() < CLOCKS_APART && row.due > cap / 2,
+            Peers::Absent => row.is_at_cap && rule.time_to_fill() < CLOCKS_APART && row.due > cap / 2,
         };
         old || row.is_uncovered
     }
@@ -237,17 +211,11 @@ impl Planner<'_> {
         if !moves {
             return Some(TokenChange::Add(-MILLI));
         }
-        let (rate, level) = (pressure.rate, pressure.level);
-        let raw = rate.accrue(self.state.age(self.now), level.remainder).raw;
-        if i128::from(level.tokens) + raw >= i128::from(rate.capacity()) {
-            return Some(TokenChange::Set(rate.capacity().saturating_sub(MILLI)));
+        let (rule, level) = (pressure.rule, pressure.level);
+        let raw = rule.accrue(self.state.age(self.now), level.remainder).raw;
+        if i128::from(level.tokens) + raw >= i128::from(rule.capacity()) {
+            return Some(TokenChange::Set(rule.capacity().saturating_sub(MILLI)));
         }
         Some(TokenChange::Add(clamp(raw).saturating_sub(MILLI)))
     }
-}
-
-/// Returns the new parameters of the limit, if they differ.
-pub(super) fn new_parameters(known: &LimitState, wanted: &[Limit]) -> Option<Parameters> {
-    let wanted = wanted.iter().find(|limit| *limit.name() == known.name);
-    wanted.map(Parameters::from).filter(|wanted| *wanted != known.parameters)
 }

@@ -60,7 +60,7 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
             // The writes to this item, only measured: no request is denied for it. Not divided among the shards,
             // because every item takes this many writes.
             let level = Level { tokens: fields.counter(Field::Tokens)?.unwrap_or(0), remainder: 0 };
-            state.pressure = Some(Pressure { rate: parameters.whole(), level, consumed });
+            state.pressure = Some(Pressure::new(parameters.whole(), level, consumed));
             continue;
         }
         let level = Level {

@@ -47,18 +47,14 @@ impl CreateTable {
         self
     }
 
-    pub(super) fn projects_items(self) -> bool {
-        self.reference_projection
-    }
-
-    pub(super) fn has_stream(self) -> bool {
-        !self.without_stream
+    fn design(self) -> table::Design {
+        table::Design { projects_items: self.reference_projection, has_stream: !self.without_stream }
     }
 }
 
 impl Provision for CreateTable {
     fn provision<'a>(&'a self, stack: &'a Stack) -> ProvisionFuture<'a> {
-        Box::pin(table::create(stack, *self))
+        Box::pin(table::create(stack, self.design()))
     }
 }
 

@@ -70,7 +70,8 @@ impl<'a> Registry<'a> {
 
     /// Writes the version record if there is none.
     pub(crate) async fn put_version(&self) -> Result<(), StackError> {
-        let item = version::encode(&VersionRecord::ours(self.now)).map_err(call_failed("dating a record"))?;
+        let mut item = registry_item(VERSION);
+        item.extend(version::encode(&VersionRecord::ours(self.now)).map_err(call_failed("dating a record"))?);
         let result = self
             .stack
             .client()

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::{
+    Client,
     error::SdkError,
     operation::transact_write_items::TransactWriteItemsError,
     types::{Put, TransactWriteItem},
@@ -18,13 +19,20 @@ use super::{
     expression::{Expression, number, text},
     failure::{store_error, transaction_failed},
     records::{Item, get_batch, unbuildable},
-    store::DynamoDbStore,
 };
 use crate::{
     model::{BucketKey, Split, Update},
     store::{StoreError, StoreErrorKind},
     telemetry::StoreCall,
 };
+
+/// The items of a namespace, and a client for them.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub(super) client: &'a Client,
+    pub(super) table: &'a str,
+    pub(super) namespace: &'a str,
+}
 
 /// The number of times that a transaction is sent if its result is unknown.
 const MOST_SENDS: u32 = 4;
@@ -37,18 +45,18 @@ const PAUSE: u64 = 10;
 ///
 /// Every send uses the same client request token, so the transaction is executed at most once. DynamoDB remembers the
 /// token for ten minutes.
-pub(super) async fn transact(store: &DynamoDbStore, updates: &[(BucketKey, Update)]) -> Result<bool, StoreError> {
-    let actions = updates.iter().map(|(key, update)| action(store, key, encode::update(update)));
+pub(super) async fn transact(rows: Rows<'_>, updates: &[(BucketKey, Update)]) -> Result<bool, StoreError> {
+    let actions = updates.iter().map(|(key, update)| action(rows, key, encode::update(update)));
     let actions = actions.collect::<Result<Vec<_>, _>>()?;
     // A write id is unique, so it can be the token.
     let token = updates.first().map(|(_, update)| update.id.as_str().to_owned());
-    let mut lost = match send(store, StoreCall::Transact, actions.clone(), token.clone()).await {
+    let mut lost = match send(rows, StoreCall::Transact, actions.clone(), token.clone()).await {
         Err(error) if error.kind() == StoreErrorKind::Unknown => error,
         result => return result,
     };
     for sent in 1..MOST_SENDS {
         tokio::time::sleep(Duration::from_millis(fastrand::u64(1..=PAUSE) * u64::from(sent))).await;
-        match send(store, StoreCall::Transact, actions.clone(), token.clone()).await {
+        match send(rows, StoreCall::Transact, actions.clone(), token.clone()).await {
             Ok(true) => return Ok(true),
             Err(error) if error.kind() == StoreErrorKind::Unknown => lost = error,
             // This send did nothing, but an earlier one may have been executed, or may still be if it arrives late.
@@ -59,26 +67,26 @@ pub(super) async fn transact(store: &DynamoDbStore, updates: &[(BucketKey, Updat
 }
 
 /// Doubles the shards of a bucket in one transaction.
-pub(super) async fn split(store: &DynamoDbStore, bucket: &BucketKey, split: &Split) -> Result<bool, StoreError> {
+pub(super) async fn split(rows: Rows<'_>, bucket: &BucketKey, split: &Split) -> Result<bool, StoreError> {
     let doubled = split.doubled().ok_or_else(too_many)?;
     let shards: Vec<_> = (0..split.shard_count).map(|shard| BucketKey { shard, ..bucket.clone() }).collect();
-    let keys = shards.iter().map(|key| encode::key(&store.namespace, key)).collect();
-    let items = get_batch(&store.client, &store.table, keys, true).await?;
+    let keys = shards.iter().map(|key| encode::key(rows.namespace, key)).collect();
+    let items = get_batch(rows.client, rows.table, keys, true).await?;
     let mut actions = Vec::with_capacity(shards.len() * 2);
     for key in &shards {
-        let hash = bucket_key(&store.namespace, key);
+        let hash = bucket_key(rows.namespace, key);
         let Some(item) = items.iter().find(|item| item.get(PK) == Some(&text(&*hash))) else {
             return Ok(false);
         };
         let state = decode::bucket(item, key.shard)?;
-        if state.is_expired(split.now) || state.shard_count != split.shard_count {
+        if !split.holds(&state) {
             return Ok(false);
         }
-        let (half, new) = halve(store, key, item, split, doubled)?;
-        actions.push(action(store, key, half)?);
+        let (half, new) = halve(rows, key, item, split, doubled)?;
+        actions.push(action(rows, key, half)?);
         actions.push(new);
     }
-    send(store, StoreCall::Split, actions, None).await
+    send(rows, StoreCall::Split, actions, None).await
 }
 
 /// Moves half of a shard's tokens to a new shard.
@@ -86,7 +94,7 @@ pub(super) async fn split(store: &DynamoDbStore, bucket: &BucketKey, split: &Spl
 /// Both shards keep the same refill time and the same remainder. The divisor doubles with the shard count, so together
 /// the two shards gain exactly what the old shard would have gained.
 fn halve(
-    store: &DynamoDbStore,
+    rows: Rows<'_>,
     key: &BucketKey,
     item: &Item,
     split: &Split,
@@ -107,8 +115,8 @@ fn halve(
     }
     let new_key = BucketKey { shard: key.shard + split.shard_count, ..key.clone() };
     let mut new = item.clone();
-    new.extend(encode::key(&store.namespace, &new_key));
-    new.extend(bucket_index_keys(&store.namespace, &new_key).map(|(name, value)| (name.to_owned(), text(value))));
+    new.extend(encode::key(rows.namespace, &new_key));
+    new.extend(bucket_index_keys(rows.namespace, &new_key).map(|(name, value)| (name.to_owned(), text(value))));
     new.insert(SHARD_COUNT.into(), after);
     new.insert(LAST_WRITE.into(), text(split.id.as_str()));
     for limit in item.keys().filter_map(|attribute| limit_of_tokens(attribute)) {
@@ -134,7 +142,7 @@ fn halve(
         new.insert(limit_attribute(limit, Field::Consumed), number(0));
     }
     let put = Put::builder()
-        .table_name(&store.table)
+        .table_name(rows.table)
         .set_item(Some(new))
         .condition_expression("attribute_not_exists(#pk) OR #ttl <= :now")
         .expression_attribute_names("#pk", PK)
@@ -150,20 +158,20 @@ fn too_many() -> StoreError {
     StoreError::new(StoreErrorKind::Rejected, message)
 }
 
-fn action(store: &DynamoDbStore, key: &BucketKey, expression: Expression) -> Result<TransactWriteItem, StoreError> {
-    expression.into_action(&store.table, encode::key(&store.namespace, key)).map_err(unbuildable)
+fn action(rows: Rows<'_>, key: &BucketKey, expression: Expression) -> Result<TransactWriteItem, StoreError> {
+    expression.into_action(rows.table, encode::key(rows.namespace, key)).map_err(unbuildable)
 }
 
 /// Sends a transaction. Returns `false` if a condition failed. Without a token, the SDK generates one.
 async fn send(
-    store: &DynamoDbStore,
+    rows: Rows<'_>,
     call: StoreCall,
     actions: Vec<TransactWriteItem>,
     token: Option<String>,
 ) -> Result<bool, StoreError> {
     // DynamoDB writes each item of a transaction twice: once to prepare it and once to commit it.
     let least = 2 * actions.len() as u64;
-    let request = store.client.transact_write_items().set_transact_items(Some(actions)).set_client_request_token(token);
+    let request = rows.client.transact_write_items().set_transact_items(Some(actions)).set_client_request_token(token);
     let result = request.set_return_consumed_capacity(consumed::wanted()).send().await;
     let error = match result {
         Ok(output) => {

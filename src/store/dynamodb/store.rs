@@ -18,12 +18,12 @@ use super::{
     date::observed,
     decode, encode,
     failure::store_error,
-    shards,
+    shards::{self, Rows},
     stack::CALL_DEADLINE,
 };
 use crate::{
     clock::{MonotonicClock, StoreTime},
-    model::{BucketKey, BucketState, Create, Level, LimitState, Parameters, Pressure, Split, Update},
+    model::{BucketKey, BucketState, Create, Level, Parameters, Pressure, Split, Update},
     store::{Diagnostics, Namespaces, Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
     telemetry::StoreCall,
 };
@@ -98,6 +98,10 @@ impl DynamoDbStore {
     pub(crate) fn with_caller(mut self, caller: CallerIdentity) -> Self {
         self.caller = Some(caller);
         self
+    }
+
+    fn rows(&self) -> Rows<'_> {
+        Rows { client: &self.client, table: &self.table, namespace: &self.namespace }
     }
 
     async fn send_update(&self, bucket: &BucketKey, update: &Update) -> Result<Outcome, StoreError> {
@@ -191,32 +195,12 @@ fn refused(
 
 /// Returns the state of the item that was put, because `PutItem` does not return it.
 fn created(bucket: &BucketKey, create: &Create) -> Result<BucketState, StoreError> {
-    let mut state = BucketState::new(create.now);
-    state.own_anchor = Some(create.now);
-    state.expires_at = create.expires_at;
-    state.shard = bucket.shard;
-    state.shard_count = create.shard_count;
-    if let Some(lineage) = &create.lineage {
-        state.parent = Some(lineage.parent.clone());
-        state.cascade = lineage.cascade;
-    }
-    state.last_write = Some(create.id.clone());
-    for new in &create.limits {
-        let limit = LimitState::new(
-            new.limit.clone(),
-            new.parameters,
-            (bucket.shard, create.shard_count),
-            new.level,
-            new.consumed,
-        );
-        state
-            .limits
-            .push(limit.map_err(|error| missing(&format!("a limit's parameters: {error}")).with_source(error))?);
-    }
+    let state = create.bucket(bucket.shard);
+    let mut state = state.map_err(|error| missing(&format!("a limit's parameters: {error}")).with_source(error))?;
     let (capacity, period) = (attributes::PRESSURE_CAPACITY, attributes::PRESSURE_PERIOD);
     if let Ok(pressure) = Parameters::new(capacity, capacity, period) {
         let level = Level { tokens: capacity, remainder: 0 };
-        state.pressure = Some(Pressure { rate: pressure.whole(), level, consumed: 0 });
+        state.pressure = Some(Pressure::new(pressure.whole(), level, 0));
     }
     Ok(state)
 }
@@ -245,11 +229,11 @@ impl Store for DynamoDbStore {
     }
 
     fn transact<'a>(&'a self, updates: &'a [(BucketKey, Update)]) -> StoreFuture<'a, bool> {
-        Box::pin(shards::transact(self, updates))
+        Box::pin(shards::transact(self.rows(), updates))
     }
 
     fn split<'a>(&'a self, bucket: &'a BucketKey, split: &'a Split) -> StoreFuture<'a, bool> {
-        Box::pin(shards::split(self, bucket, split))
+        Box::pin(shards::split(self.rows(), bucket, split))
     }
 
     fn is_registered(&self) -> StoreFuture<'_, bool> {

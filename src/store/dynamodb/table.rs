@@ -17,7 +17,6 @@ use tokio::time::Instant;
 use super::{
     attributes::{EXPIRES_AT, INDEX_KEYS, PK, SK},
     failure::store_error,
-    provision::CreateTable,
     stack::Stack,
 };
 use crate::{
@@ -26,14 +25,22 @@ use crate::{
     telemetry,
 };
 
+/// The properties in which tables differ.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Design {
+    /// `true` if the second index contains whole items.
+    pub(super) projects_items: bool,
+    pub(super) has_stream: bool,
+}
+
 /// The longest wait until a new table is usable, including the deletion of an old one.
 const USABLE_WITHIN: Duration = Duration::from_secs(120);
 
 /// Creates the table and waits until it is usable. If an old table is being deleted, it is created again afterwards.
-pub(super) async fn create(stack: &Stack, options: CreateTable) -> Result<(), StackError> {
+pub(super) async fn create(stack: &Stack, design: Design) -> Result<(), StackError> {
     let waiting = Waiting { stack, begun: Instant::now() };
     loop {
-        let ours = try_create(stack, options).await?;
+        let ours = try_create(stack, design).await?;
         if waiting.until_usable(ours).await? {
             return switch_expiry_on(stack).await;
         }
@@ -41,7 +48,7 @@ pub(super) async fn create(stack: &Stack, options: CreateTable) -> Result<(), St
 }
 
 /// Sends the create call. Returns `false` if the table exists in any state.
-async fn try_create(stack: &Stack, options: CreateTable) -> Result<bool, StackError> {
+async fn try_create(stack: &Stack, design: Design) -> Result<bool, StackError> {
     const ACTION: &str = "creating the table";
     let stream = StreamSpecification::builder()
         .stream_enabled(true)
@@ -55,8 +62,8 @@ async fn try_create(stack: &Stack, options: CreateTable) -> Result<bool, StackEr
         .billing_mode(BillingMode::PayPerRequest)
         .set_key_schema(Some(key_schema((PK, SK))?))
         .set_attribute_definitions(Some(attribute_definitions()?))
-        .set_global_secondary_indexes(Some(indexes(options)?))
-        .set_stream_specification(options.has_stream().then_some(stream))
+        .set_global_secondary_indexes(Some(indexes(design)?))
+        .set_stream_specification(design.has_stream.then_some(stream))
         .send();
     match in_time(stack, ACTION, call).await? {
         Ok(_) => Ok(true),
@@ -163,11 +170,11 @@ fn attribute_definitions() -> Result<Vec<AttributeDefinition>, StackError> {
         .map_err(|error| build_failed(error, "describing the attributes"))
 }
 
-fn indexes(options: CreateTable) -> Result<Vec<GlobalSecondaryIndex>, StackError> {
+fn indexes(design: Design) -> Result<Vec<GlobalSecondaryIndex>, StackError> {
     let index = |(number, keys): (usize, (&str, &str))| {
         let projection = match number {
             0 => ProjectionType::All,
-            1 if options.projects_items() => ProjectionType::All,
+            1 if design.projects_items => ProjectionType::All,
             _ => ProjectionType::KeysOnly,
         };
         GlobalSecondaryIndex::builder()

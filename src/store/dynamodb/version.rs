@@ -5,10 +5,8 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
-    attributes::VERSION,
     expression::text,
     records::{parse_timestamp, text_of, timestamp},
-    registry::registry_item,
 };
 use crate::{model::VersionRecord, store::StoreError};
 
@@ -36,9 +34,10 @@ pub(super) fn decode(item: &Item) -> VersionRecord {
     }
 }
 
+/// Returns the record's attributes, without the item's keys.
 pub(super) fn encode(record: &VersionRecord) -> Result<Item, StoreError> {
     let optional = |value: &Option<String>| value.as_ref().map_or(AttributeValue::Null(true), text);
-    let mut item = registry_item(VERSION);
+    let mut item = Item::new();
     let mut put = |attribute: &str, value| item.insert(attribute.to_owned(), value);
     put(SCHEMA_VERSION, optional(&record.schema_version));
     put(CLIENT_MIN_VERSION, optional(&record.client_min_version));

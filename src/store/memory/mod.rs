@@ -25,4 +25,3 @@ pub use when_full::WhenFull;
 pub(crate) use entry::Entry;
 pub(crate) use home::Home;
 pub(crate) use in_place::Spend;
-pub(crate) use store::apply;

@@ -12,7 +12,7 @@ use std::{
 use super::MemoryStore;
 use crate::{
     model::{AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Resource, StoredConfig},
-    store::{BucketListing, Cursor, LookUp, Page, Records, ResourceListing, StoreFuture},
+    store::{BucketListing, Cursor, LookUp, Page, ReadConsistency, Records, ResourceListing, StoreFuture},
 };
 
 /// The number of rows of a page.
@@ -64,6 +64,7 @@ impl Records for MemoryStore {
         entity: Option<&'a EntityId>,
         scopes: &'a [ConfigScope],
         shard: Option<&'a BucketKey>,
+        _: ReadConsistency,
     ) -> StoreFuture<'a, LookUp> {
         let mut found = self.tables.look_up(entity, scopes);
         found.shard = shard.and_then(|shard| self.try_read(shard));

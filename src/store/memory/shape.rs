@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use smallvec::SmallVec;
 
 use super::home::{Home, Kin};
-use crate::model::{Limit, LimitName, Limits, Parameters, Rate, Resource};
+use crate::model::{Limit, LimitName, Limits, Parameters, RefillRule, Resource};
 
 /// The limits of a bucket.
 #[derive(Debug)]
@@ -20,13 +20,21 @@ pub(super) struct Shape {
 pub(super) struct Known {
     pub(super) name: LimitName,
     pub(super) parameters: Parameters,
-    pub(super) rate: Rate,
+    pub(super) rule: RefillRule,
+}
+
+impl Known {
+    /// Returns the rule by which the limit refills at `_now` (epoch ms).
+    #[inline]
+    pub(super) fn rule_at(&self, _now: i64) -> RefillRule {
+        self.rule
+    }
 }
 
 impl From<&Limit> for Known {
     fn from(limit: &Limit) -> Self {
         let parameters = Parameters::from(limit);
-        Self { name: limit.name().clone(), parameters, rate: parameters.whole() }
+        Self { name: limit.name().clone(), parameters, rule: parameters.whole() }
     }
 }
 

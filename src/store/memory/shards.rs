@@ -6,10 +6,10 @@ use super::{
     MemoryStore,
     entry::Entry,
     state::State,
-    store::{apply, corrupt, full, holds},
+    store::{corrupt, full},
 };
 use crate::{
-    model::{BucketKey, BucketState, InvalidParameters, LimitState, Limits, Split, Update},
+    model::{BucketKey, BucketState, Limits, Split, Update},
     store::{StoreError, StoreErrorKind},
 };
 
@@ -25,10 +25,10 @@ impl MemoryStore {
         let mut states = Vec::with_capacity(slots.len());
         for (slot, (_, update)) in slots.iter().zip(&ordered) {
             let Some(mut state) = slot.bucket.as_ref().map(State::to_bucket) else { return Ok(false) };
-            if !holds(&state, update) {
+            if !update.holds(&state) {
                 return Ok(false);
             }
-            apply(&mut state, update)?;
+            update.apply(&mut state).map_err(corrupt)?;
             states.push(state);
         }
         for ((slot, state), entry) in slots.iter_mut().zip(states).zip(&entries) {
@@ -54,13 +54,10 @@ impl MemoryStore {
         let (known, new) = slots.split_at_mut(split.shard_count as usize);
         let mut halves = Vec::with_capacity(known.len());
         for (slot, new) in known.iter().zip(new.iter()) {
-            let live = |state: &BucketState| !state.is_expired(split.now);
-            let state = slot.bucket.as_ref().map(State::to_bucket).filter(live);
-            let taken = new.bucket.as_ref().map(State::to_bucket).is_some_and(|state| live(&state));
+            let state = slot.bucket.as_ref().map(State::to_bucket).filter(|state| split.holds(state));
+            let taken = new.bucket.as_ref().is_some_and(|state| !state.to_bucket().is_expired(split.now));
             match state {
-                Some(state) if state.shard_count == split.shard_count && !taken => {
-                    halves.push(halve(state, split).map_err(corrupt)?);
-                }
+                Some(state) if !taken => halves.push(split.halve(&state).map_err(corrupt)?),
                 _ => return Ok(false),
             }
         }
@@ -73,30 +70,4 @@ impl MemoryStore {
         }
         Ok(true)
     }
-}
-
-/// Returns what the shard keeps and what the new shard gets. The new shard gets the smaller half of the tokens. Both
-/// keep the refill time and the remainder.
-fn halve(state: BucketState, split: &Split) -> Result<(BucketState, BucketState), InvalidParameters> {
-    let count = split.shard_count * 2;
-    let share = |shard: u32, tokens: fn(i64) -> i64, counts: bool| -> Result<BucketState, InvalidParameters> {
-        let limit = |limit: &LimitState| {
-            let mut level = limit.level;
-            level.tokens = tokens(level.tokens);
-            let consumed = if counts { limit.consumed } else { 0 };
-            LimitState::new(limit.name.clone(), limit.parameters, (shard, count), level, consumed)
-        };
-        let limits = state.limits.iter().map(limit).collect::<Result<_, _>>()?;
-        Ok(BucketState { shard, shard_count: count, limits, last_write: Some(split.id.clone()), ..state.clone() })
-    };
-    let mut kept = share(state.shard, |tokens| tokens - tokens.div_euclid(2), true)?;
-    let mut new = share(state.shard + split.shard_count, |tokens| tokens.div_euclid(2), false)?;
-    if kept.shard == 0 {
-        kept.expires_at = None;
-    }
-    if let Some(pressure) = &mut new.pressure {
-        pressure.level.tokens = pressure.rate.capacity();
-        pressure.consumed = 0;
-    }
-    Ok((kept, new))
 }

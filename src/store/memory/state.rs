@@ -23,7 +23,7 @@ impl State {
     /// Returns a full bucket.
     pub(super) fn new(limits: &Limits, recent: &Recent, now: i64) -> Self {
         let shape = recent.shape(Some(limits), limits.iter().map(Known::from).collect());
-        let tallies = Tallies::new(shape.known().iter().map(full), None);
+        let tallies = Tallies::new(shape.known().iter().map(|known| full(known, now)), None);
         Self { refilled_at: now, shape, tallies }
     }
 
@@ -39,7 +39,7 @@ impl State {
         let age = now.saturating_sub(self.refilled_at);
         self.refilled_at = now;
         for (known, tally) in self.shape.known().iter().zip(self.tallies.iter_mut()) {
-            tally.level = known.rate.refill(tally.level, age);
+            tally.level = known.rule_at(now).refill(tally.level, age);
         }
     }
 
@@ -64,10 +64,10 @@ impl State {
                 }
                 Some(index) => {
                     let Tally { level, consumed } = own(index);
-                    let tokens = level.tokens.min(wanted.rate.capacity());
+                    let tokens = level.tokens.min(wanted.rule_at(self.refilled_at).capacity());
                     Tally { level: Level { tokens, remainder: 0 }, consumed }
                 }
-                None => full(&wanted),
+                None => full(&wanted, self.refilled_at),
             };
             known.push(wanted);
             tallies.push(tally);
@@ -139,7 +139,7 @@ impl State {
             tally.consumed = tally.consumed.saturating_add(spend.amount());
             spend.leave(tally.level.tokens);
             let owes = spend.amount() > 0 && tally.level.tokens < 0;
-            if let Some(wait) = known.rate.wait(tally.level, 0).filter(|_| owes) {
+            if let Some(wait) = known.rule_at(self.refilled_at).wait(tally.level, 0).filter(|_| owes) {
                 starts_at = starts_at.max(self.refilled_at.saturating_add(wait));
             }
         }
@@ -156,7 +156,8 @@ impl State {
             };
             // A give-back stops at the capacity, so that no tokens are minted.
             let tokens = tally.level.tokens.saturating_sub(*difference);
-            tally.level.tokens = if *difference < 0 { tokens.min(known.rate.capacity()) } else { tokens };
+            tally.level.tokens =
+                if *difference < 0 { tokens.min(known.rule_at(self.refilled_at).capacity()) } else { tokens };
             tally.consumed = tally.consumed.saturating_add(*difference);
         }
     }
@@ -170,19 +171,17 @@ impl State {
         let status = |(index, (limit, amount)): (usize, (_, i64))| {
             let place = places.at(limits, index)?;
             let (known, tally) = (self.shape.known().get(place)?, self.tallies.get(place)?);
-            Some(plan::status(limit, known.rate, tally.level, amount, ahead))
+            Some(plan::status(limit, known.rule_at(now), tally.level, amount, ahead))
         };
         limits.iter().zip(amounts).enumerate().filter_map(status).collect()
     }
 
     /// Returns the time at which the bucket is full if nobody takes tokens from now on: epoch ms.
     pub(super) fn full_at(&self) -> i64 {
-        let wait = self
-            .shape
-            .known()
-            .iter()
-            .zip(self.tallies.iter())
-            .map(|(known, tally)| known.rate.wait(tally.level, known.rate.capacity()).unwrap_or(i64::MAX));
+        let wait = self.shape.known().iter().zip(self.tallies.iter()).map(|(known, tally)| {
+            let rule = known.rule_at(self.refilled_at);
+            rule.wait(tally.level, rule.capacity()).unwrap_or(i64::MAX)
+        });
         self.refilled_at.saturating_add(wait.max().unwrap_or(0))
     }
 
@@ -196,9 +195,9 @@ impl State {
         // A bucket in memory is refilled by this process only.
         bucket.own_anchor = Some(self.refilled_at);
         let limits = self.shape.known().iter().zip(self.tallies.iter()).map(|(known, tally)| {
-            let Known { name, parameters, rate } = known.clone();
+            let Known { name, parameters, rule } = known.clone();
             let Tally { level, consumed } = *tally;
-            LimitState { name, parameters, rate, level, consumed }
+            LimitState { name, parameters, rule, level, consumed }
         });
         bucket.limits = limits.collect();
         bucket
@@ -207,8 +206,8 @@ impl State {
     pub(super) fn from_bucket(mut bucket: BucketState, recent: &Recent) -> Self {
         let mut known = SmallVec::new();
         let mut tallies: SmallVec<[Tally; 2]> = SmallVec::new();
-        for LimitState { name, parameters, rate, level, consumed } in std::mem::take(&mut bucket.limits) {
-            known.push(Known { name, parameters, rate });
+        for LimitState { name, parameters, rule, level, consumed } in std::mem::take(&mut bucket.limits) {
+            known.push(Known { name, parameters, rule });
             tallies.push(Tally { level, consumed });
         }
         let shape = recent.shape(None, known);
@@ -216,8 +215,8 @@ impl State {
     }
 }
 
-fn full(known: &Known) -> Tally {
-    Tally { level: Level { tokens: known.rate.capacity(), remainder: 0 }, consumed: 0 }
+fn full(known: &Known, now: i64) -> Tally {
+    Tally { level: Level { tokens: known.rule_at(now).capacity(), remainder: 0 }, consumed: 0 }
 }
 
 /// Maps a request's limits to those of the bucket. Usually they are at the same index.

@@ -5,10 +5,7 @@ use std::{fmt, future::ready, sync::Arc};
 use super::{WhenFull, buckets::Buckets, home::Home, records::Tables, state::State};
 use crate::{
     clock::Clock,
-    model::{
-        BucketKey, BucketState, Create, Expiry, Guard, LimitState, Limits, Line, Lineage, NewLimit, Split, Stamps,
-        StoreStatus, TokenChange, Update, Validity,
-    },
+    model::{BucketKey, BucketState, Create, InvalidParameters, Limits, Split, StoreStatus, Update},
     store::{Diagnostics, Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
 };
 
@@ -92,10 +89,10 @@ impl MemoryStore {
         let Some(mut state) = slot.bucket.as_ref().map(State::to_bucket) else {
             return Ok(Outcome::Refused(None));
         };
-        if !holds(&state, update) {
+        if !update.holds(&state) {
             return Ok(Outcome::Refused(Some(state)));
         }
-        apply(&mut state, update)?;
+        update.apply(&mut state).map_err(corrupt)?;
         slot.bucket = Some(State::from_bucket(state.clone(), self.buckets.recent(&entry)));
         drop(slot);
         self.buckets.hurry(&entry);
@@ -109,16 +106,7 @@ impl MemoryStore {
         if before.as_ref().is_some_and(|state| !state.is_expired(create.now)) {
             return Ok(Outcome::Refused(before));
         }
-        let mut state = BucketState::new(create.now);
-        state.own_anchor = Some(create.now);
-        state.expires_at = create.expires_at;
-        state.last_write = Some(create.id.clone());
-        state.shard = key.shard;
-        state.shard_count = create.shard_count;
-        set_lineage(&mut state, create.lineage.as_ref());
-        for new in &create.limits {
-            state.limits.push(limit_state(&state, new)?);
-        }
+        let state = create.bucket(key.shard).map_err(corrupt)?;
         slot.bucket = Some(State::from_bucket(state.clone(), self.buckets.recent(&entry)));
         drop(slot);
         self.buckets.hurry(&entry);
@@ -179,82 +167,6 @@ impl Diagnostics for MemoryStore {
     }
 }
 
-/// Returns `true` if every condition of the update holds.
-pub(super) fn holds(state: &BucketState, update: &Update) -> bool {
-    let guarded = match &update.guard {
-        Guard::None => true,
-        Guard::NotLanded(id) => state.last_write.as_ref() != Some(id),
-    };
-    guarded
-        && !state.is_expired(update.now)
-        && update.shard_count.is_none_or(|count| count == state.shard_count)
-        && update.anchor.seen().is_none_or(|seen| state.refilled_at == seen)
-        && update.stamps.holds(state.stamps.as_deref().unwrap_or(&Stamps::default()), update.now)
-        && update.lines.iter().all(|line| state.limit(&line.limit).is_some_and(|limit| line_holds(limit, line)))
-        && update.added.iter().all(|new| state.limit(&new.limit).is_none())
-        && (update.lineage.is_none() || (state.parent.is_none() && !state.stamped))
-}
-
-fn line_holds(limit: &LimitState, line: &Line) -> bool {
-    line.holds(limit.level.tokens) && line.expected.is_none_or(|expected| limit.parameters == expected)
-}
-
-/// Applies the update to the state. Its conditions must hold.
-pub(crate) fn apply(state: &mut BucketState, update: &Update) -> Result<(), StoreError> {
-    state.last_write = Some(update.id.clone());
-    if let Some(to) = update.anchor.moves_to() {
-        state.refilled_at = to;
-        state.own_anchor = Some(to);
-    }
-    match update.expiry {
-        Expiry::Keep => {}
-        Expiry::At(seconds) => state.expires_at = Some(seconds),
-        Expiry::Never => state.expires_at = None,
-    }
-    set_lineage(state, update.lineage.as_ref());
-    if let (Validity::Ends(_), Some(stamps)) = (update.stamps.validity, &mut state.stamps) {
-        stamps.valid_until = None;
-    }
-    let shard = (state.shard, state.shard_count);
-    for line in &update.lines {
-        let Some(limit) = state.limits.iter_mut().find(|limit| limit.name == line.limit) else {
-            continue;
-        };
-        limit.level.tokens = changed(limit.level.tokens, line.tokens);
-        limit.consumed = limit.consumed.saturating_add(line.consumed);
-        if let Some(remainder) = line.remainder {
-            limit.level.remainder = remainder;
-        }
-        if let Some(parameters) = line.parameters {
-            *limit =
-                LimitState::new(limit.name.clone(), parameters, shard, limit.level, limit.consumed).map_err(corrupt)?;
-        }
-    }
-    for new in &update.added {
-        state.limits.push(limit_state(state, new)?);
-    }
-    Ok(())
-}
-
-fn set_lineage(state: &mut BucketState, lineage: Option<&Lineage>) {
-    if let Some(lineage) = lineage {
-        state.parent = Some(lineage.parent.clone());
-        state.cascade = lineage.cascade;
-    }
-}
-
-fn limit_state(state: &BucketState, new: &NewLimit) -> Result<LimitState, StoreError> {
-    LimitState::new(new.limit.clone(), new.parameters, (state.shard, state.shard_count), new.level, new.consumed)
-        .map_err(corrupt)
-}
-
-fn changed(tokens: i64, change: TokenChange) -> i64 {
-    match change {
-        TokenChange::Add(amount) => tokens.saturating_add(amount),
-        TokenChange::Set(amount) => amount,
-    }
-}
-
-pub(super) fn corrupt(error: crate::model::InvalidParameters) -> StoreError {
+pub(super) fn corrupt(error: InvalidParameters) -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, error.to_string()).with_source(error)
 }

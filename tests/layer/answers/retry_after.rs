@@ -29,7 +29,7 @@ fn arbitrary_limits(random: &mut fastrand::Rng) -> Vec<Limit> {
             let capacity = if random.bool() { random.u64(1..20) } else { random.u64(1..2_000_000) };
             let period =
                 Duration::from_millis(if random.bool() { random.u64(1..5_000) } else { random.u64(1..90_000_000) });
-            Limit::custom(name, capacity, random.u64(1..=capacity.saturating_mul(2)), period).unwrap()
+            Limit::custom(*name, capacity, random.u64(1..=capacity.saturating_mul(2)), period).unwrap()
         })
         .collect()
 }

@@ -14,7 +14,7 @@ use super::{
 /// Tries histories in a mode. A bucket may lose at most `lost`, a function of its capacity.
 fn beside(kind: Kind, mode: &'static [Peers], lost: fn(i64) -> i64) {
     hold(histories(kind, mode), |history| {
-        let largest = history.first.limits.iter().map(|limit| limit.rate.capacity()).max().unwrap();
+        let largest = history.first.limits().iter().map(|limit| limit.rule_at(0).capacity()).max().unwrap();
         let worst = worst(&history);
         prop_assert!(worst.loss <= lost(largest), "{worst:?}");
         Ok(())

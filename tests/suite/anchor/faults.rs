@@ -212,11 +212,11 @@ fn f9_what_is_given_back_is_not_lost_to_an_anchor_that_moved() {
 fn f10_beside_python_clients_the_tokens_stay_what_the_bucket_holds() {
     let (item, image) = Item::new(&bucket(5000, [limit("a", 0, SLOW)]));
     let after = item.apply(&update(&image, &spend("a", 2000), beside(Peers::Present), START));
-    assert_eq!((after.refilled_at, after.limits[0].level.tokens), (START, 3000));
+    assert_eq!((after.refilled_at, after.limits()[0].level.tokens), (START, 3000));
 
     let (item, image) = Item::new(&bucket(5000, [limit("a", 0, SLOW)]));
     let after = item.apply(&update(&image, &spend("a", 2000), beside(Peers::Absent), START));
-    assert_eq!((after.refilled_at, after.limits[0].level.tokens), (image.refilled_at, -2000));
+    assert_eq!((after.refilled_at, after.limits()[0].level.tokens), (image.refilled_at, -2000));
 }
 
 /// The stored tokens are half empty, and the refill makes the bucket full. Both writes spend the refill.
@@ -224,7 +224,7 @@ fn f10_beside_python_clients_the_tokens_stay_what_the_bucket_holds() {
 fn f10_a_slow_write_without_a_floor_does_not_spend_what_is_spent() {
     let (item, image) = Item::new(&bucket(10_000, [limit("a", 0, SLOW)]));
     let slow = peers::slow(&image, &spend("a", 5000), START).unwrap();
-    assert_eq!(slow.lines[0].floor, None);
+    assert_eq!(slow.lines()[0].floor, None);
     item.apply(&update(&image, &spend("a", 10_000), beside(Peers::Present), START));
     assert!(!item.execute(&slow).0, "{:?}", item.read());
 }
@@ -272,6 +272,6 @@ fn f13_a_bucket_is_there_for_an_hour_at_least() {
     for later in [1000, 60_000, 1_700_000] {
         let write = update(&after, &spend("a", 500), beside(Peers::Absent), START + later);
         assert_eq!(write.anchor.moves_to(), None, "{later}");
-        assert!(matches!(write.lines[0].tokens, TokenChange::Add(_) | TokenChange::Set(_)));
+        assert!(matches!(write.lines()[0].tokens, TokenChange::Add(_) | TokenChange::Set(_)));
     }
 }

@@ -88,7 +88,7 @@ impl Step {
     /// Returns the changes that the step makes to a bucket.
     pub(super) fn changes(&self, state: &BucketState) -> Changes {
         let mut changes = Changes::new();
-        for (limit, amounts) in state.limits.iter().zip(&self.amounts) {
+        for (limit, amounts) in state.limits().iter().zip(&self.amounts) {
             if amounts.spend > 0 {
                 changes.reserve(&limit.name, amounts.spend, amounts.debt);
             }
@@ -237,12 +237,12 @@ pub(super) fn histories(kind: Kind, modes: &'static [Peers]) -> impl Strategy<Va
     let steps = proptest::collection::vec(step(kind), 1..=kind.steps);
     (limits(kind), age, any::<bool>(), clocks, proptest::sample::select(modes), steps).prop_map(
         move |(limits, age, expires, clocks, peers, steps)| {
-            let mut first = bucket(age, []);
-            for (text, (numbers, tokens, fr)) in NAMES.into_iter().zip(limits) {
+            let limits = NAMES.into_iter().zip(limits).map(|(text, (numbers, tokens, fr))| {
                 let mut limit = limit(text, tokens, numbers);
                 limit.level.remainder = fr % numbers.2;
-                first.limits.push(limit);
-            }
+                limit
+            });
+            let mut first = bucket(age, []).with_limits(limits);
             first.expires_at = expires.then_some(START / 1000 + 8000);
             let Kind { jumps, slack, clock, way, .. } = kind;
             let falls_back = kind.python == Python::Both;

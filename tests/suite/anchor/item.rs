@@ -20,14 +20,12 @@ pub(super) fn name(text: &str) -> LimitName {
 /// Returns a limit that was last refilled at the anchor.
 pub(super) fn limit(limit: &str, tokens: i64, (cp, ra, rp): (i64, i64, i64)) -> LimitState {
     let parameters = Parameters::new(cp, ra, rp).unwrap();
-    LimitState::new(name(limit), parameters, (0, 1), Level { tokens, remainder: 0 }, 0).unwrap()
+    LimitState::new(name(limit), parameters, (0, 1), Level::new(tokens, 0), 0).unwrap()
 }
 
 /// Returns a bucket whose anchor is `age` ms old when a history begins.
 pub(super) fn bucket<const N: usize>(age: i64, limits: [LimitState; N]) -> BucketState {
-    let mut state = BucketState::new(START - age);
-    state.limits.extend(limits);
-    state
+    BucketState::new(START - age).with_limits(limits)
 }
 
 /// One item in the memory store.
@@ -40,18 +38,12 @@ impl Item {
     /// Creates the item of a bucket, and returns its first image.
     pub(super) fn new(state: &BucketState) -> (Self, BucketState) {
         let key = BucketKey::new("e".try_into().unwrap(), "r".try_into().unwrap());
-        let limits = state.limits.iter().map(|limit| {
+        let limits = state.limits().iter().map(|limit| {
             let LimitState { name, parameters, level, consumed, .. } = limit.clone();
-            NewLimit { limit: name, parameters, level, consumed }
+            NewLimit::new(name, parameters, level).with_consumed(consumed)
         });
-        let create = Create {
-            id: WriteId::from_number(0),
-            now: state.refilled_at,
-            limits: limits.collect(),
-            expires_at: state.expires_at,
-            shard_count: 1,
-            lineage: None,
-        };
+        let mut create = Create::new(WriteId::from_number(0), state.refilled_at, limits);
+        create.expires_at = state.expires_at;
         let item = Self { store: MemoryStore::new(), key };
         let Outcome::Applied(image) = ready(item.store.create(&item.key, &create)) else { panic!("refused") };
         (item, image)
@@ -96,5 +88,5 @@ pub(super) fn ready<T>(mut future: StoreFuture<'_, T>) -> T {
 /// Returns the level of a limit at `at` (epoch ms), in millitokens.
 pub(super) fn level(state: &BucketState, limit: &str, at: i64) -> i64 {
     let known = state.limit(&name(limit)).unwrap();
-    known.rate.refill(known.level, at - state.refilled_at).tokens
+    known.rule_at(at).refill(known.level, at - state.refilled_at).tokens
 }

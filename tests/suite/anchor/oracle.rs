@@ -87,7 +87,7 @@ pub(super) fn worst(history: &History) -> Worst {
     let late = 2 * (history.clock + history.jumps) + history.way * if lost { 3 } else { 1 };
     let wide = late + history.slack + ahead;
     let mut worst = Worst::default();
-    for (index, first) in history.first.limits.iter().enumerate() {
+    for (index, first) in history.first.limits().iter().enumerate() {
         let mut perfect = Perfect::new(first, history.first.refilled_at, wide);
         // A write of a full bucket may lose a fraction, and so may a change of parameters. Neither mints one.
         let (mut lost, mut minted) = (1, 0);
@@ -123,7 +123,7 @@ pub(super) fn worst(history: &History) -> Worst {
 
 /// Returns when the request of a write starts: at once, or after the refill that it owes, by its own clock.
 fn starts(history: &History, event: &Event<'_>, after: &LimitState) -> i64 {
-    let owes = after.rate.wait(after.level, 0).filter(|wait| *wait > 0);
+    let owes = after.rule_at(0).wait(after.level, 0).filter(|wait| *wait > 0);
     let start = owes.map_or(event.at, |wait| event.after.refilled_at + wait - history.clocks[event.step.writer]);
     start.max(event.at)
 }

@@ -1,58 +1,33 @@
 //! Writes of a Python client (zae-limiter 0.17.0) to the same item.
 
-use tollgate::model::{
-    Anchor, BucketState, Expiry, Guard, Line, StampGuard, TokenChange, Update, WriteId, plan::Changes,
-};
+use tollgate::model::{Anchor, BucketState, Line, TokenChange, Update, WriteId, plan::Changes};
 
 fn update(anchor: Anchor, lines: impl IntoIterator<Item = Line>, now: i64) -> Update {
-    Update {
-        id: WriteId::from_text("-"),
-        now,
-        anchor,
-        lines: lines.into_iter().collect(),
-        added: Default::default(),
-        pressure: None,
-        expiry: Expiry::Keep,
-        lineage: None,
-        guard: Guard::None,
-        stamps: StampGuard::default(),
-        shard_count: None,
-    }
+    let update = Update::new(WriteId::from_text("-"), now).with_anchor(anchor);
+    lines.into_iter().fold(update, Update::with_line)
 }
 
 fn line(limit: &tollgate::LimitName, amount: i64, consumed: i64) -> Line {
-    Line {
-        limit: limit.clone(),
-        tokens: TokenChange::Add(amount),
-        floor: None,
-        ceiling: None,
-        expected: None,
-        consumed,
-        remainder: None,
-        parameters: None,
-    }
+    Line::new(limit.clone(), TokenChange::Add(amount)).with_consumed(consumed)
 }
 
 /// Returns its fast write, which checks only the stored tokens.
 pub(super) fn fast(changes: &Changes, now: i64) -> Update {
     let spends = changes.iter().filter(|change| change.spend > 0);
-    let lines =
-        spends.map(|change| Line { floor: Some(change.spend), ..line(&change.limit, -change.spend, change.spend) });
+    let lines = spends.map(|change| line(&change.limit, -change.spend, change.spend).with_floor(change.spend));
     update(Anchor::Free, lines, now)
 }
 
 /// Returns its slow write, or `None` if it denies. It refills every limit by its image, on condition that the anchor is
 /// unchanged.
 pub(super) fn slow(image: &BucketState, changes: &Changes, now: i64) -> Option<Update> {
-    let lines = image.limits.iter().map(|known| {
+    let lines = image.limits().iter().map(|known| {
         let spend = changes.get(&known.name).map_or(0, |change| change.spend);
-        let raw = i64::try_from(known.rate.accrue(image.age(now), 0).raw).unwrap();
-        let refill = known.rate.capacity().min(known.level.tokens + raw) - known.level.tokens;
-        let line = Line {
-            floor: (spend > refill).then_some(spend - refill),
-            ceiling: (refill > 0).then_some(known.level.tokens),
-            ..line(&known.name, refill - spend, spend)
-        };
+        let raw = i64::try_from(known.rule_at(now).accrue(image.age(now), 0).raw).unwrap();
+        let refill = known.rule_at(now).capacity().min(known.level.tokens + raw) - known.level.tokens;
+        let mut line = line(&known.name, refill - spend, spend);
+        line.floor = (spend > refill).then_some(spend - refill);
+        line.ceiling = (refill > 0).then_some(known.level.tokens);
         (known.level.tokens + refill >= spend).then_some(line)
     });
     let lines: Vec<_> = lines.collect::<Option<_>>()?;

@@ -99,7 +99,7 @@ pub(super) fn play(history: &History) -> Played<'_> {
             Task::Commit(update, planned_by) => {
                 let repeat = || {
                     let guard = Guard::NotLanded(update.id.clone());
-                    Task::Commit(Box::new(Update { guard, ..(*update).clone() }), planned_by.clone())
+                    Task::Commit(Box::new((*update).clone().with_guard(guard)), planned_by.clone())
                 };
                 let first = tries == 0 && update.guard == Guard::None;
                 // The give-back may have been executed, so it is not repeated.
@@ -169,7 +169,7 @@ fn planned(history: &History, step: &Step, image: &BucketState, now: i64, number
         Act::Write => {}
         Act::Move => own = Some(image.expires_at.is_some()),
         Act::Parameters(new) => {
-            for (text, new) in NAMES.iter().zip(new).take(image.limits.len()) {
+            for (text, new) in NAMES.iter().zip(new).take(image.limits().len()) {
                 limits.extend(new.map(|(cp, ra, rp)| {
                     let tokens = |amount: i64| u64::try_from(amount / 1000).unwrap();
                     let period = Duration::from_millis(u64::try_from(rp).unwrap());
@@ -182,7 +182,7 @@ fn planned(history: &History, step: &Step, image: &BucketState, now: i64, number
     if plan::is_short(image, &changes, now) {
         return None;
     }
-    let taken = image.limits.iter().map(|_| step.taken).collect();
+    let taken = image.limits().iter().map(|_| step.taken).collect();
     let others = Others { peers: history.peers, slack: history.slack, taken };
     let wanted = Wanted { limits: &limits, own, lineage: None, others };
     Some(plan::update(image, &changes, wanted, now, WriteId::from_number(number as u64 + 1)))

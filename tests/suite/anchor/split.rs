@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tollgate::{
-    model::{BucketKey, BucketState, Split, WriteId},
+    model::{BucketState, Split, WriteId},
     store::Store,
 };
 
@@ -13,7 +13,7 @@ use super::{
 
 /// Returns the level of a limit before the cut at the capacity, in units of a millitoken divided by period and shards.
 fn uncut(state: &BucketState, at: i64) -> i128 {
-    let limit = &state.limits[0];
+    let limit = &state.limits()[0];
     let (period, count) = (i128::from(limit.parameters.refill_period()), i128::from(state.shard_count));
     let refilled = i128::from(at - state.refilled_at) * i128::from(limit.parameters.refill_amount());
     i128::from(limit.level.tokens) * period * count + refilled + i128::from(limit.level.remainder)
@@ -27,9 +27,9 @@ fn halves_make_the_whole_in_debt_and_above_the_capacity_too() {
         let mut known = limit("a", tokens, numbers);
         known.level.remainder = remainder % numbers.2;
         let (item, whole) = Item::new(&bucket(age, [known]));
-        let split = Split { id: WriteId::from_number(1), now: START, shard_count: 1 };
+        let split = Split::new(WriteId::from_number(1), START, 1);
         prop_assert!(ready(item.store().split(item.key(), &split)));
-        let other = BucketKey { shard: 1, ..item.key().clone() };
+        let other = item.key().clone().with_shard(1);
         let halves = [item.read(), ready(item.store().read(&other)).unwrap()];
         let at = START + later;
         // Both halves copy the remainder, and in each half it counts half as much.

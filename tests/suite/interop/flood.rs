@@ -93,7 +93,7 @@ struct Watched {
 impl Watched {
     fn watch(&self, update: &Update, after: &BucketState) {
         let name = LimitName::new("rps").unwrap();
-        let line = update.lines.iter().find(|line| line.limit == name);
+        let line = update.lines().iter().find(|line| line.limit == name);
         let (Anchor::Moves { seen, to }, Some(line)) = (update.anchor, line) else {
             return;
         };

@@ -51,14 +51,14 @@ struct Perfect {
 impl Perfect {
     /// Creates a shard with the parameters of the real one.
     fn of(real: &BucketState, units: i128, at: i64) -> Self {
-        let limit = &real.limits[0];
+        let limit = &real.limits()[0];
         let parameters = limit.parameters;
         Self {
             units,
             at,
             amount: parameters.refill_amount().into(),
             period: parameters.refill_period().into(),
-            capacity: limit.rate.capacity().into(),
+            capacity: limit.rule_at(0).capacity().into(),
             count: real.shard_count.into(),
         }
         .capped()
@@ -86,19 +86,19 @@ impl Perfect {
     /// Takes over the parameters of the real shard: the level is cut to the new capacity and loses its fraction.
     fn like(self, real: &BucketState) -> Self {
         let millitokens = self.units.div_euclid(self.period * MOST);
-        let period: i128 = real.limits[0].parameters.refill_period().into();
+        let period: i128 = real.limits()[0].parameters.refill_period().into();
         Self::of(real, millitokens * period * MOST, self.at)
     }
 }
 
 /// Returns the level of the real shard at `now`, in the same units.
 fn held(real: &BucketState, now: i64) -> i128 {
-    let limit = &real.limits[0];
+    let limit = &real.limits()[0];
     let (period, count) = (i128::from(limit.parameters.refill_period()), i128::from(real.shard_count));
     let amount = i128::from(limit.parameters.refill_amount());
     let refill = (i128::from(real.age(now)) * amount + i128::from(limit.level.remainder)) * (MOST / count);
     let units = i128::from(limit.level.tokens) * period * MOST + refill;
-    units.min(i128::from(limit.rate.capacity()) * period * MOST)
+    units.min(i128::from(limit.rule_at(0).capacity()) * period * MOST)
 }
 
 /// A memory store that checks every write and injects faults.
@@ -189,9 +189,9 @@ impl Checked {
         let real = self.shard(key).unwrap();
         let mut state = self.state();
         let place = (key.entity.to_string(), key.shard);
-        let consumed: i64 = update.lines.iter().map(|line| line.consumed).sum();
+        let consumed: i64 = update.lines().iter().map(|line| line.consumed).sum();
         let mut perfect = state.perfect[&place].refilled(update.now);
-        if update.lines.iter().any(|line| line.parameters.is_some()) {
+        if update.lines().iter().any(|line| line.parameters.is_some()) {
             perfect = perfect.like(&real);
         }
         let perfect = perfect.consumed(consumed);
@@ -206,7 +206,7 @@ impl Checked {
             assert_eq!(real.shard_count, 1, "no shard is ever missing");
             let mut state = self.state();
             let place = (key.entity.to_string(), key.shard);
-            let consumed = create.limits[0].consumed;
+            let consumed = create.limits()[0].consumed;
             let perfect = Perfect::of(real, i128::MAX / 4, create.now).consumed(consumed);
             *state.net.entry(place.0.clone()).or_default() += consumed;
             state.check(&place, real, perfect);
@@ -232,7 +232,7 @@ impl Checked {
             *state.splits.entry(name.clone()).or_default() += 1;
             let whole = state.perfect[&(name.clone(), shard)].refilled(split.now);
             for part in [shard, twin] {
-                let real = self.shard(&BucketKey { shard: part, ..key.clone() }).unwrap();
+                let real = self.shard(&key.clone().with_shard(part)).unwrap();
                 let perfect = Perfect::of(&real, whole.units / 2, split.now);
                 state.check(&(name.clone(), part), &real, perfect);
                 state.perfect.insert((name.clone(), part), perfect);
@@ -245,7 +245,7 @@ impl Checked {
         let Some(first) = self.shard(&key(entity, "api")) else { return };
         if first.shard_count <= 4 {
             let id = WriteId::from_number(u64::from(first.shard_count));
-            let split = Split { id, now: self.clock.now(), shard_count: first.shard_count };
+            let split = Split::new(id, self.clock.now(), first.shard_count);
             let _ = self.halved(&key(entity, "api"), &split);
         }
     }

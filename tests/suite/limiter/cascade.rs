@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use tollgate::{Error, Limit, RateLimiter, clock::ManualClock, model::Entity};
 use tollgate_testkit::Fault;
 
-use super::fixture::{STACK, START, Table, integer, settings};
+use super::fixture::{STACK, Table, integer, on_table, settings};
 
 struct World {
     table: Table,
@@ -20,8 +20,7 @@ fn limit() -> Limit {
 
 impl World {
     async fn new() -> Self {
-        let (clock, table) = (ManualClock::at(START), Table::create().await);
-        let limiter = table.limiter(settings(&clock)).await;
+        let (table, clock, limiter) = on_table(|settings| settings).await;
         for kid in ["ann", "bob"] {
             let kid = Entity::new(kid.try_into().unwrap()).with_parent("org".try_into().unwrap()).cascading();
             limiter.entities().create(kid).await.unwrap();

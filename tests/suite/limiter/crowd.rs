@@ -18,8 +18,8 @@ use tollgate::{
         StoredConfig, Update, WriteId,
     },
     store::{
-        BucketListing, Cursor, LookUp, MemoryStore, Outcome, Page, Records, ResourceListing, Store, StoreError,
-        StoreErrorKind, StoreFuture,
+        BucketListing, Cursor, LookUp, MemoryStore, Outcome, Page, ReadConsistency, Records, ResourceListing, Store,
+        StoreError, StoreErrorKind, StoreFuture,
     },
 };
 
@@ -80,7 +80,7 @@ impl Setting {
         let acquire = other.acquire(who, "api").limits(self.limit.clone());
         acquire.deadline(PATIENT).await.unwrap().commit().await.unwrap();
         for shard_count in [1, 2, 4] {
-            let split = Split { id: WriteId::from_number(shard_count.into()), now: START, shard_count };
+            let split = Split::new(WriteId::from_number(shard_count.into()), START, shard_count);
             assert!(self.store.inner.split(&key(who, "api"), &split).await.unwrap());
         }
     }
@@ -88,7 +88,7 @@ impl Setting {
     /// Returns the consumption of a bucket in the store, in millitokens.
     pub(super) async fn consumed(&self, who: &str) -> i64 {
         let state = self.store.inner.read(&key(who, "api")).await.unwrap();
-        state.expect("there is a bucket").limits[0].consumed
+        state.expect("there is a bucket").limits()[0].consumed
     }
 }
 
@@ -236,9 +236,10 @@ impl Records for Crowd {
         entity: Option<&'a EntityId>,
         scopes: &'a [ConfigScope],
         shard: Option<&'a BucketKey>,
+        consistency: ReadConsistency,
     ) -> StoreFuture<'a, LookUp> {
         let whom = entity.map_or("", EntityId::as_str);
-        self.call("look_up", whom, move || self.records().look_up(entity, scopes, shard))
+        self.call("look_up", whom, move || self.records().look_up(entity, scopes, shard, consistency))
     }
 
     fn put_config<'a>(&'a self, scope: &'a ConfigScope, config: &'a StoredConfig) -> StoreFuture<'a, ()> {

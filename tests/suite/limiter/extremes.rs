@@ -101,7 +101,7 @@ async fn a_limiter_that_is_dropped_settles_what_is_pending() {
     drop(held);
     tokio::time::sleep(Duration::from_secs(1)).await;
     let state = store.read(&key("user", "api")).await.unwrap().unwrap();
-    assert_eq!(state.limits[0].level.tokens, 75_000);
+    assert_eq!(state.limits()[0].level.tokens, 75_000);
 }
 
 #[test]

@@ -81,8 +81,7 @@ impl Fixture {
     }
 
     pub(super) async fn dynamodb() -> Self {
-        let (clock, table) = (ManualClock::at(START), Table::create().await);
-        let limiter = table.limiter(settings(&clock)).await;
+        let (table, clock, limiter) = on_table(|settings| settings).await;
         Self { limiter, clock, buckets: Buckets::DynamoDb(Box::new(table)) }
     }
 
@@ -98,7 +97,7 @@ impl Fixture {
         };
         let bucket = state.expect("there is a bucket");
         let state = bucket.limit(&LimitName::new(limit).unwrap()).expect("it has the limit");
-        let level = state.rate.refill(state.level, bucket.age(self.clock.now()));
+        let level = state.rule_at(self.clock.now()).refill(state.level, bucket.age(self.clock.now()));
         (level.tokens, state.consumed)
     }
 
@@ -144,6 +143,13 @@ pub(super) struct Table {
     created: u64,
 }
 
+/// Returns a table of its own, its clock, and a limiter with changed settings over it.
+pub(super) async fn on_table(change: impl Fn(Builder) -> Builder) -> (Table, ManualClock, RateLimiter) {
+    let (clock, table) = (ManualClock::at(START), Table::create().await);
+    let limiter = table.limiter(change(settings(&clock))).await;
+    (table, clock, limiter)
+}
+
 impl Table {
     pub(super) async fn create() -> Self {
         let engine = TestEngine::start().await;
@@ -181,7 +187,7 @@ impl Table {
 
     /// Doubles the shards of a bucket that has `shard_count` of them, bypassing the proxy.
     pub(super) async fn split(&self, entity: &str, resource: &str, shard_count: u32) -> bool {
-        let split = Split { id: WriteId::from_number(7), now: START, shard_count };
+        let split = Split::new(WriteId::from_number(7), START, shard_count);
         let store = DynamoDbStore::new(&self.engine.client(), STACK, &self.namespace);
         store.split(&key(entity, resource), &split).await.unwrap()
     }

@@ -181,7 +181,7 @@ impl Ledger {
     pub(super) async fn assert_nothing_lost(&self, key: &BucketKey) {
         let Some(bucket) = self.inner.read(key).await.unwrap() else { return };
         let (now, state) = (self.clock.now(), self.state());
-        for limit in &bucket.limits {
+        for limit in bucket.limits() {
             let perfect = state.perfect[&limit.name].refilled(now);
             let ahead = i128::from(perfect.parameters.refill_amount()) * i128::from(state.ahead);
             // If several processes find the bucket full, a fraction of a millitoken is lost.
@@ -252,7 +252,7 @@ impl State {
             let latest = self.perfect.values().map(|perfect| perfect.at).max();
             self.late_by += latest.map_or(0, |latest| (latest - now).max(0));
         }
-        for line in &update.lines {
+        for line in update.lines() {
             let Some(perfect) = self.perfect.get_mut(&line.limit) else { continue };
             *perfect = perfect.refilled(now);
             if let Some(parameters) = line.parameters {
@@ -261,7 +261,7 @@ impl State {
             perfect.consume(line.consumed);
             *self.net.entry(line.limit.clone()).or_default() += line.consumed;
         }
-        for new in &update.added {
+        for new in update.added() {
             self.perfect.insert(new.limit.clone(), Perfect::new(new.parameters, new.consumed, now));
             *self.net.entry(new.limit.clone()).or_default() += new.consumed;
         }
@@ -276,14 +276,14 @@ impl State {
             }
         }
         self.perfect.clear();
-        for new in &create.limits {
+        for new in create.limits() {
             self.perfect.insert(new.limit.clone(), Perfect::new(new.parameters, new.consumed, now));
             *self.net.entry(new.limit.clone()).or_default() += new.consumed;
         }
     }
 
     fn check(&mut self, after: &BucketState, write: &Write, now: i64) {
-        for limit in &after.limits {
+        for limit in after.limits() {
             let perfect = self.perfect[&limit.name].refilled(now);
             let period = i128::from(perfect.parameters.refill_period());
             let real = real(after, limit, perfect.at);

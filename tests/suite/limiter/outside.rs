@@ -116,7 +116,7 @@ fn flush_writes_at_once_and_leaves_the_limiter_usable() {
     let limiter = settings.build(store.clone()).unwrap();
     let consumed = || {
         let bucket = wait(store.read(&key("user", "api"))).unwrap().unwrap();
-        bucket.limits[0].consumed
+        bucket.limits()[0].consumed
     };
     for round in 0..3 {
         let (lease, held) = (acquire(&limiter, 30).unwrap(), acquire(&limiter, 10).unwrap());

@@ -17,7 +17,7 @@ use tollgate::{
 
 use super::{
     crowd::Setting,
-    fixture::{STACK, START, Table, settings},
+    fixture::{STACK, Table, on_table, settings},
 };
 
 struct World {
@@ -36,8 +36,7 @@ impl World {
     }
 
     async fn with(change: impl Fn(Builder) -> Builder) -> Self {
-        let (clock, table) = (ManualClock::at(START), Table::create().await);
-        let limiter = table.limiter(change(settings(&clock))).await;
+        let (table, clock, limiter) = on_table(change).await;
         Self { table, clock, limiter }
     }
 

@@ -197,7 +197,7 @@ async fn what_is_pending_is_not_lost() {
         }
         for number in 0..50 {
             let state = store.inner.read(&key(&name(number), "api")).await.unwrap().unwrap();
-            assert_eq!(state.limits[0].level.tokens, 10_000, "{remembered}");
+            assert_eq!(state.limits()[0].level.tokens, 10_000, "{remembered}");
         }
     }
 }

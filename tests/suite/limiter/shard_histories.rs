@@ -58,7 +58,7 @@ impl Checked {
     }
 
     fn shards(&self) -> Vec<BucketState> {
-        let read = |shard| now(self.inner.read(&BucketKey { shard, ..key("user", "api") })).unwrap();
+        let read = |shard| now(self.inner.read(&key("user", "api").with_shard(shard))).unwrap();
         (0..32).map_while(read).collect()
     }
 
@@ -92,7 +92,7 @@ impl Checked {
         let mut state = self.state.lock().unwrap();
         let result = write();
         let (now, shards) = (self.clock.now(), self.shards());
-        let consumed: i128 = shards.iter().map(|shard| i128::from(shard.limits[0].consumed)).sum();
+        let consumed: i128 = shards.iter().map(|shard| i128::from(shard.limits()[0].consumed)).sum();
         let full = CAPACITY * 1000 * PERIOD * MOST;
         state.perfect = (state.perfect + i128::from(now - state.at) * AMOUNT * 1000 * MOST).min(full);
         state.perfect -= (consumed - state.consumed) * PERIOD * MOST;
@@ -111,8 +111,8 @@ impl Checked {
         if count > 8 {
             return false;
         }
-        let split = Split { id: WriteId::from_number(u64::from(count)), now: self.clock.now(), shard_count: count };
-        let tokens = || self.shards().iter().map(|shard| i128::from(shard.limits[0].level.tokens)).sum::<i128>();
+        let split = Split::new(WriteId::from_number(u64::from(count)), self.clock.now(), count);
+        let tokens = || self.shards().iter().map(|shard| i128::from(shard.limits()[0].level.tokens)).sum::<i128>();
         let before = tokens();
         let done = self.check(|| now(self.inner.split(&key("user", "api"), &split))).unwrap();
         assert_eq!(tokens(), before, "a split keeps every millitoken");
@@ -123,10 +123,10 @@ impl Checked {
 
 /// Returns the level of a shard at `now`, in units.
 fn held(shard: &BucketState, now: i64) -> i128 {
-    let (limit, count) = (&shard.limits[0], i128::from(shard.shard_count));
+    let (limit, count) = (&shard.limits()[0], i128::from(shard.shard_count));
     let refill = i128::from(shard.age(now)) * AMOUNT * 1000 + i128::from(limit.level.remainder);
     let units = i128::from(limit.level.tokens) * PERIOD * count + refill;
-    units.min(i128::from(limit.rate.capacity()) * PERIOD * count) * (MOST / count)
+    units.min(i128::from(limit.rule_at(0).capacity()) * PERIOD * count) * (MOST / count)
 }
 
 impl Store for Checked {

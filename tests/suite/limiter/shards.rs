@@ -8,7 +8,7 @@ use tollgate::{
     Error, Lease, Limit, RateLimiter,
     clock::{Clock, ManualClock},
     limiter::Builder,
-    model::{BucketKey, Split, WriteId},
+    model::{Split, WriteId},
     store::{MemoryStore, Store, StoreErrorKind},
 };
 use tollgate_testkit::{ErrorAnswer, Fault};
@@ -432,16 +432,16 @@ async fn eight_limiters_draw_from_one_bucket_exactly_what_it_holds() {
 #[tokio::test]
 async fn the_table_lists_every_shard_of_a_bucket() {
     let world = World::new(4, 100).await;
-    let key = BucketKey { shard: 3, ..key("user", "api") };
+    let key = key("user", "api").with_shard(3);
     let state = world.table.store().read(&key).await.unwrap().unwrap();
-    assert_eq!((state.shard, state.shard_count, state.limits[0].rate.capacity()), (3, 4, 25_000));
+    assert_eq!((state.shard, state.shard_count, state.limits()[0].rule_at(START).capacity()), (3, 4, 25_000));
 }
 
 #[tokio::test]
 async fn no_bucket_is_split_into_more_than_a_transaction_makes() {
     let world = World::new(1, 100).await;
     for shard_count in [0, 17, 32, u32::MAX] {
-        let split = Split { id: WriteId::from_number(7), now: START, shard_count };
+        let split = Split::new(WriteId::from_number(7), START, shard_count);
         let stores: [Arc<dyn Store>; 2] = [Arc::new(world.table.store()), Arc::new(MemoryStore::new())];
         for store in stores {
             let error = store.split(&key("user", "api"), &split).await.unwrap_err();

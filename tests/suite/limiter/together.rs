@@ -414,7 +414,7 @@ async fn transactions_beside_settlements_are_no_other_process() {
         at.limiter.shutdown().await;
         let updates = at.store.updates();
         assert!(updates.len() > 100, "{}", updates.len());
-        for line in updates.iter().flat_map(|update| &update.lines) {
+        for line in updates.iter().flat_map(|update| update.lines()) {
             assert!(line.ceiling.is_none_or(|ceiling| ceiling <= 8_000_000), "{line:?}");
         }
     }

@@ -42,7 +42,7 @@ async fn buckets_of_an_entity(limiter: RateLimiter, _: ManualClock) {
     limiter.acquire("stranger", "r000").limits(rpm(5)).await.unwrap().commit();
     let buckets = limiter.entities().buckets(&entity("key")).all().await.unwrap();
     assert_eq!(buckets.len(), 150);
-    assert!(buckets.iter().all(|(key, state)| key.entity == entity("key") && state.limits[0].level.tokens == 4000));
+    assert!(buckets.iter().all(|(key, state)| key.entity == entity("key") && state.limits()[0].level.tokens == 4000));
 }
 
 async fn children_and_configs_in_order(limiter: RateLimiter, _: ManualClock) {
@@ -120,7 +120,7 @@ async fn ten_thousand_buckets() {
     let mut buckets = limiter.entities().buckets(&entity("key"));
     for (row, expected) in rows(BUCKETS).enumerate() {
         let (key, state) = buckets.next().await.unwrap().unwrap();
-        assert_eq!((key.resource.as_str(), state.limits[0].level.tokens), (expected.as_str(), 4000));
+        assert_eq!((key.resource.as_str(), state.limits()[0].level.tokens), (expected.as_str(), 4000));
         let pages = row as u64 / 100 + 1;
         assert_eq!(calls(), (before.0 + pages, before.1 + pages));
     }

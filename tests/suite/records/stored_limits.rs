@@ -131,7 +131,7 @@ async fn an_entitys_limits_reach_its_buckets_at_once(limiter: RateLimiter, _: Ma
     }
     let capacities = async || {
         let buckets = limiter.entities().buckets(&entity("user")).all().await.unwrap();
-        let limits = buckets.iter().map(|(_, state)| &state.limits[0]);
+        let limits = buckets.iter().map(|(_, state)| &state.limits()[0]);
         limits.map(|limit| (limit.parameters.capacity() / 1000, limit.level.tokens / 1000)).collect::<Vec<_>>()
     };
     // Raised limits add no tokens; lowered limits cut tokens above the capacity.

@@ -11,10 +11,9 @@ use tollgate::{
 };
 use tollgate_testkit::{ErrorAnswer, Fault, Proxy};
 
-use super::{
-    Table,
-    subject::{NAMESPACE, TABLE, create, held, key, limit, put, spend, update},
-};
+use tollgate_testkit::conformance::writes::{create, held, key, limit, put, spend, update};
+
+use super::table::{NAMESPACE, TABLE, Table};
 
 /// Returns a bucket of 5 tokens behind a proxy.
 async fn behind_proxy() -> (Table, Proxy, DynamoDbStore) {

@@ -2,14 +2,15 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tollgate::{
-    model::{Anchor, BucketKey, Parameters, TokenChange, Update},
+    model::{Anchor, Parameters, TokenChange, Update},
     store::{Outcome, Store, StoreErrorKind},
 };
 
-use super::{
-    Table,
-    subject::{Item, NOW, add, apply, create, held, key, limit, n, name, of, put, refuse, s, spend, update},
+use tollgate_testkit::conformance::writes::{
+    NOW, add, apply, create, held, key, limit, name, of, put, refuse, spend, update,
 };
+
+use super::table::{Item, Table, n, s};
 
 #[tokio::test]
 async fn attributes_that_no_write_names_survive_every_write() {
@@ -29,10 +30,9 @@ async fn attributes_that_no_write_names_survive_every_write() {
     ];
     table.set(foreign.clone()).await;
 
-    let mut adding = Update { anchor: Anchor::Moves { seen: NOW, to: NOW + 1 }, ..update([]) };
-    adding.added.push(limit("rpd", 1_000));
-    let pinned = Update { anchor: Anchor::Pinned(NOW), ..update([spend("rpm", 1_000)]) };
-    let moved = Update { anchor: Anchor::Moves { seen: NOW + 1, to: NOW + 2 }, ..update([spend("rpm", 1_000)]) };
+    let adding = update([]).with_anchor(Anchor::Moves { seen: NOW, to: NOW + 1 }).with_added(limit("rpd", 1_000));
+    let pinned = update([spend("rpm", 1_000)]).with_anchor(Anchor::Pinned(NOW));
+    let moved = update([spend("rpm", 1_000)]).with_anchor(Anchor::Moves { seen: NOW + 1, to: NOW + 2 });
     let writes =
         [update([spend("rpm", 1_000)]), pinned, adding, moved, update([add("tpm", -9_000)]), update([add("tpm", 1)])];
     for write in &writes {
@@ -55,18 +55,18 @@ async fn shards_are_read_with_what_one_of_them_holds() {
     assert_eq!((state.shard, state.shard_count, &state.parent), (0, 4, &None));
     let parameters = Parameters::new(10_003, 1_000, 1_000).unwrap();
     assert_eq!(of(&state, "rpm").parameters, parameters);
-    assert_eq!(of(&state, "rpm").rate, parameters.shard(0, 4).unwrap());
-    assert_eq!(of(&state, "rpm").rate.capacity(), 2_501);
+    assert_eq!(of(&state, "rpm").rule_at(NOW), parameters.shard(0, 4).unwrap());
+    assert_eq!(of(&state, "rpm").rule_at(NOW).capacity(), 2_501);
     // The write capacity of an item does not depend on the number of shards.
-    assert_eq!(state.pressure.unwrap().rate.capacity(), 1_000_000);
+    assert_eq!(state.pressure.unwrap().rule.capacity(), 1_000_000);
 
     // The last shard is stored under a key of its own.
     let mut item = table.item().await.unwrap();
     item.insert("PK".into(), AttributeValue::S("abcdefghijk/BUCKET#user-1#api#3".into()));
     table.client.put_item().table_name("limits").set_item(Some(item)).send().await.unwrap();
-    let last = BucketKey { shard: 3, ..key() };
+    let last = key().with_shard(3);
     let state = store.read(&last).await.unwrap().unwrap();
-    assert_eq!((state.shard, of(&state, "rpm").rate.capacity()), (3, 2_500));
+    assert_eq!((state.shard, of(&state, "rpm").rule_at(NOW).capacity()), (3, 2_500));
     let Outcome::Applied(state) = store.update(&last, &update([spend("rpm", 500)])).await.unwrap() else {
         panic!("refused");
     };
@@ -89,8 +89,7 @@ async fn a_limit_counts_only_whole() {
         assert_eq!(held(&state, "rpm"), (4_000, 1_000), "the others go on");
 
         // The whole limit can be added.
-        let mut adding = update([]);
-        adding.added.push(limit("tpm", 10_000));
+        let adding = update([]).with_added(limit("tpm", 10_000));
         let state = apply(&store, &adding).await;
         assert_eq!(held(&state, "tpm"), (10_000, 0), "without {missing}");
         assert_eq!(of(&state, "tpm").level.remainder, 0, "a remainder of before");
@@ -178,19 +177,19 @@ async fn pressure_is_charged_beside_the_limits() {
     let table = Table::create().await;
     let store = table.store();
     put(&store, [limit("rpm", 5_000)]).await;
-    let spend = |change| Update { pressure: Some(change), ..update([spend("rpm", 1_000)]) };
+    let spend = |change| update([spend("rpm", 1_000)]).with_pressure(change);
     let state = apply(&store, &spend(TokenChange::Add(-1_000))).await;
     assert_eq!(state.pressure.unwrap().level.tokens, 999_000);
     let state = apply(&store, &spend(TokenChange::Set(999_500))).await;
     assert_eq!(state.pressure.unwrap().level.tokens, 999_500);
     assert_eq!(table.item().await.unwrap().get("b_wcu_tc"), n(2_000).as_ref());
-    assert_eq!(state.limits.len(), 1, "it is no limit of the user's");
+    assert_eq!(state.limits().len(), 1, "it is no limit of the user's");
     refuse(&store, &spend_too_much()).await;
     assert_eq!(table.item().await.unwrap().get("b_wcu_tc"), n(2_000).as_ref());
 }
 
 fn spend_too_much() -> Update {
-    Update { pressure: Some(TokenChange::Add(-1_000)), ..update([spend("rpm", 3_001)]) }
+    update([spend("rpm", 3_001)]).with_pressure(TokenChange::Add(-1_000))
 }
 
 async fn restore(table: &Table, item: &Item) {

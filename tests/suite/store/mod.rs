@@ -1,16 +1,32 @@
-//! One suite for every store: the same test bodies on the memory store, and on DynamoDB through the SDK.
+//! The stores of this crate: both pass the conformance suite, and DynamoDB keeps the rules of a shared table.
 
-mod anchor;
-mod create;
-mod expiry;
 mod failures;
 mod foreign;
-mod guard;
-mod lineage;
-mod names;
-mod numbers;
-mod rows;
-mod subject;
-mod update;
+mod peers;
+mod table;
 
-use subject::{Table, on_both};
+use tollgate::store::{MemoryStore, dynamodb::DynamoDbStore};
+use tollgate_testkit::conformance::{self, Capabilities};
+
+use table::{TABLE, Table};
+
+fn everything() -> Capabilities {
+    Capabilities::new().with_transactions().with_splits()
+}
+
+#[tokio::test]
+async fn the_memory_store_conforms() {
+    conformance::run(everything(), async || MemoryStore::new()).await;
+}
+
+/// Each trial has a namespace of its own.
+#[tokio::test]
+async fn the_dynamodb_store_conforms() {
+    let table = Table::create().await;
+    let mut trial = 0;
+    let store = async || {
+        trial += 1;
+        DynamoDbStore::new(&table.client, TABLE, format!("trial{trial:06}"))
+    };
+    conformance::run(everything(), store).await;
+}

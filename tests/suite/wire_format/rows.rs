@@ -2,17 +2,9 @@
 //!
 //! A bucket of 60 tokens a minute refills a millitoken in a millisecond, so the literals follow from the clock.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
-use aws_sdk_dynamodb::{
-    Client,
-    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeTransmitInterceptorContextRef},
-    error::BoxError,
-    types::AttributeValue,
-};
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use serde_json::Value;
 use tollgate::{
     Lease, Limit, LimitName, RateLimiter,
@@ -25,28 +17,7 @@ use tollgate::{
 };
 
 use super::{NOW, STACK, TTL};
-use crate::engine::TestEngine;
-
-/// Records the bodies of all requests.
-#[derive(Clone, Debug, Default)]
-struct Sent(Arc<Mutex<Vec<Value>>>);
-
-impl Intercept for Sent {
-    fn name(&self) -> &'static str {
-        "Sent"
-    }
-
-    fn read_before_transmit(
-        &self,
-        context: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let body = context.request().body().bytes().expect("a body in memory");
-        self.0.lock().unwrap().push(serde_json::from_slice(body)?);
-        Ok(())
-    }
-}
+use crate::{engine::TestEngine, sent::Sent};
 
 /// Returns an expression with its names and literals inserted.
 fn plain(action: &Value, expression: &str) -> String {
@@ -98,7 +69,7 @@ impl Rows {
     async fn open(mixed: bool) -> Self {
         let engine = TestEngine::start().await;
         let sent = Sent::default();
-        let client = Client::from_conf(engine.client().config().to_builder().interceptor(sent.clone()).build());
+        let client = sent.record(&engine.client());
         let clock = ManualClock::at(NOW);
         let settings = RateLimiter::builder().clock(clock.clone()).flush_after(Duration::ZERO).mixed_fleet(mixed);
         let limiter = RateLimiter::open().stack(STACK).client(client.clone()).settings(settings).await.unwrap();
@@ -125,7 +96,7 @@ impl Rows {
 
     /// Returns the last write.
     fn last(&self) -> [String; 2] {
-        row(self.sent.0.lock().unwrap().last().unwrap())
+        row(&self.sent.last())
     }
 
     async fn set(&self, attribute: &str, value: i64) {
@@ -336,9 +307,9 @@ async fn x_a_split_halves_the_tokens_and_copies_the_anchor() {
     }
     let store = DynamoDbStore::new(&rows.client, STACK, &*rows.namespace);
     let key = BucketKey::new("u1".try_into().unwrap(), "api".try_into().unwrap());
-    let split = Split { id: WriteId::from_number(7), now: NOW + 10, shard_count: 1 };
+    let split = Split::new(WriteId::from_number(7), NOW + 10, 1);
     assert!(store.split(&key, &split).await.unwrap());
-    let sent = rows.sent.0.lock().unwrap().last().unwrap()["TransactItems"].clone();
+    let sent = rows.sent.last()["TransactItems"].clone();
     let [update, condition] = row(&sent[0]["Update"]);
     let halves = ["b_a_tk 3501", "b_b_tk -30000"];
     assert!(update.starts_with("SET shard_count = 2, lw = ID ADD ") && update.ends_with(" REMOVE ttl"), "{update}");
@@ -355,7 +326,7 @@ async fn x_a_split_halves_the_tokens_and_copies_the_anchor() {
 async fn c_a_new_bucket_is_full_less_what_was_asked_unless_there_is_one() {
     let rows = Rows::open(false).await;
     rows.acquire(10, 0).await.commit();
-    let sent = rows.sent.0.lock().unwrap().last().unwrap().clone();
+    let sent = rows.sent.last();
     assert_eq!(plain(&sent, "ConditionExpression"), format!("attribute_not_exists(PK) OR ttl <= {}", NOW / 1000));
     let number = |attribute: &str| sent["Item"][attribute]["N"].as_str().unwrap().parse::<i64>().unwrap();
     assert_eq!(["b_a_tk", "b_a_tc", "b_b_tk", "b_b_tc"].map(number), [50_000, 10_000, 60_000, 0]);

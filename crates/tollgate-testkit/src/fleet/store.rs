@@ -96,7 +96,7 @@ impl SimulatedStore {
     pub(super) fn split_into(&self, key: &BucketKey, shards: u32) {
         let mut shard_count = 1;
         while shard_count < shards {
-            let split = Split { id: WriteId::from_number(0), now: self.clock.now(), shard_count };
+            let split = Split::new(WriteId::from_number(0), self.clock.now(), shard_count);
             let _ = at_once(self.inner.split(key, &split));
             shard_count *= 2;
         }
@@ -153,7 +153,7 @@ impl SimulatedStore {
         let (outcome, planned, consumed) = match write {
             Write::Update(update) => (at_once(self.inner.update(key, update))?, update.now, consumed(update)),
             Write::Create(create) => {
-                let consumed = create.limits.iter().map(|new| new.consumed).sum();
+                let consumed = create.limits().iter().map(|new| new.consumed).sum();
                 (at_once(self.inner.create(key, create))?, create.now, consumed)
             }
         };
@@ -185,7 +185,7 @@ impl SimulatedStore {
     /// Executes a split. Nothing is charged, because the sum of the shards does not change.
     fn execute_split(&self, key: &BucketKey, split: &Split) -> Result<bool, StoreError> {
         let mut state = self.state();
-        let shards: Vec<_> = (0..split.shard_count * 2).map(|shard| BucketKey { shard, ..key.clone() }).collect();
+        let shards: Vec<_> = (0..split.shard_count * 2).map(|shard| key.clone().with_shard(shard)).collect();
         let counted = self.pay(shards.iter(), TRANSACTED, &mut state)?;
         let applied = at_once(self.inner.split(key, split))?;
         match applied {
@@ -249,14 +249,14 @@ impl SimulatedStore {
 
 impl State {
     fn account(&mut self, key: &BucketKey) -> &mut Account {
-        self.accounts.entry(BucketKey { shard: 0, ..key.clone() }).or_default()
+        self.accounts.entry(key.clone().with_shard(0)).or_default()
     }
 }
 
 /// Returns the tokens that an update consumes. A bucket here has one limit.
 fn consumed(update: &Update) -> i64 {
-    let lines = update.lines.iter().map(|line| line.consumed);
-    lines.chain(update.added.iter().map(|new| new.consumed)).sum()
+    let lines = update.lines().iter().map(|line| line.consumed);
+    lines.chain(update.added().iter().map(|new| new.consumed)).sum()
 }
 
 impl Item {

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderValue};
 use super::{RATE_LIMIT_POLICY, list::append};
 use crate::{
     layer::headers::writer::{DIGITS, Writer, number_before},
-    model::{Level, Limit, LimitName, MILLI, Owner, Parameters, Rate, whole_tokens},
+    model::{Level, Limit, LimitName, MILLI, Owner, RefillRule, whole_tokens},
 };
 
 const TIME: &[u8] = b";t=";
@@ -18,7 +18,7 @@ pub(in crate::layer) struct AloneFields {
     policy: HeaderValue,
     /// The beginning of `RateLimit`: the limit's name, up to the number of tokens that are left.
     name: Box<[u8]>,
-    rate: Rate,
+    rule: RefillRule,
 }
 
 impl AloneFields {
@@ -27,7 +27,7 @@ impl AloneFields {
         name.limit(Owner::Entity, limit);
         name.text(b";r=");
         let name = name.as_bytes().into();
-        Self { policy, name, rate: Parameters::from(limit).whole() }
+        Self { policy, name, rule: limit.rule() }
     }
 
     /// Appends both fields. `left` is what is left, in millitokens. The result is the same as that of
@@ -52,7 +52,7 @@ impl AloneFields {
 
     fn seconds_to_full(&self, left: i64) -> i64 {
         let level = Level { tokens: left, remainder: 0 };
-        let millis = self.rate.wait(level, self.rate.capacity()).unwrap_or(0);
+        let millis = self.rule.wait(level, self.rule.capacity()).unwrap_or(0);
         // Rounded up.
         millis / MILLI + i64::from(millis % MILLI > 0)
     }

@@ -106,8 +106,8 @@ fn deny_short(bucket: &BucketState, batch: &mut Batch, (at, now): (i64, i64)) ->
 fn refill_of(bucket: &BucketState, batch: &Batch) -> f64 {
     let Some(waiter) = batch.waiters.first() else { return 0.0 };
     let refill = |(limit, amount): (&Limit, &i64)| {
-        let rate = bucket.limit(limit.name())?.rate;
-        rate.wait(Level::default(), (*amount).min(rate.capacity()))
+        let rule = bucket.limit(limit.name())?.rule_at(bucket.refilled_at);
+        rule.wait(Level::default(), (*amount).min(rule.capacity()))
     };
     let most = waiter.limits.iter().zip(&waiter.amounts).filter_map(refill).max();
     most.unwrap_or(0) as f64
@@ -173,7 +173,7 @@ fn starts_at(bucket: &BucketState, waiter: &Waiter, behind: &mut Changes, now: i
         if let Some(known) = bucket.limit(limit.name()).filter(|_| enforced) {
             let later = behind.get(limit.name()).map_or(0, |change| change.spend);
             let level = Level { tokens: known.level.tokens.saturating_add(later), ..known.level };
-            let wait = known.rate.wait(level, 0).filter(|wait| *wait > 0);
+            let wait = known.rule_at(now).wait(level, 0).filter(|wait| *wait > 0);
             starts = starts.max(wait.map_or(0, |wait| bucket.refilled_at.saturating_add(wait)));
         }
         behind.spend(limit.name(), *amount);

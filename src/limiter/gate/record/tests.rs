@@ -23,8 +23,8 @@ fn bucket(random: &mut fastrand::Rng) -> BucketState {
         bucket.limits.push(LimitState::new(name, parameters, (0, 1), level(random), random.i64(..)).unwrap());
     }
     if random.bool() {
-        let rate = Parameters::new(1_000_000, 1_000_000, 1_000).unwrap().whole();
-        bucket.pressure = Some(Pressure { rate, level: Level { tokens: rate.capacity(), remainder: 0 }, consumed: 0 });
+        let rule = Parameters::new(1_000_000, 1_000_000, 1_000).unwrap().whole();
+        bucket.pressure = Some(Pressure::new(rule, Level::new(rule.capacity(), 0), 0));
     }
     bucket.parent = random.bool().then(|| EntityId::new("parent").unwrap());
     bucket.last_write = Some(WriteId::from_number(random.u64(..)));

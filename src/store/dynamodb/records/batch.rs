@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest},
 };
 
-use super::{super::failure::store_error, configs::unbuildable};
+use super::super::failure::store_error;
 use crate::store::{StoreError, StoreErrorKind};
 
 pub(in crate::store::dynamodb) type Item = HashMap<String, AttributeValue>;
@@ -78,6 +78,11 @@ async fn pause(tries: &mut u32, done: bool) -> Result<(), StoreError> {
     let most = 10u64 << (*tries).min(7);
     tokio::time::sleep(Duration::from_millis(fastrand::u64(most / 2..=most))).await;
     Ok(())
+}
+
+/// Returns the error for a request that the SDK refuses to build.
+pub(in crate::store::dynamodb) fn unbuildable(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
+    StoreError::new(StoreErrorKind::Rejected, error.to_string())
 }
 
 pub(in crate::store::dynamodb) fn corrupt(what: &str) -> StoreError {

@@ -19,7 +19,7 @@ use super::{
         failure::{lasting_refusal, store_error, transaction_failed},
         pause,
     },
-    batch::corrupt,
+    batch::{corrupt, unbuildable},
 };
 use crate::{
     model::{ConfigScope, Limit, StoredConfig, StoredOnUnavailable},
@@ -331,8 +331,4 @@ pub(super) async fn forget_if_unused(
         Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(()),
         Err(error) => Err(store_error(error)),
     }
-}
-
-pub(in crate::store::dynamodb) fn unbuildable(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
-    StoreError::new(StoreErrorKind::Rejected, error.to_string())
 }

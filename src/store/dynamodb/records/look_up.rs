@@ -13,17 +13,17 @@ use super::{
 };
 use crate::{
     model::{BucketKey, ConfigScope, EntityId},
-    store::{LookUp, StoreError},
+    store::{LookUp, ReadConsistency, StoreError},
 };
 
 /// Reads an entity, configs and a shard. Costs one read unit for each item, even if it does not exist; half a unit if
-/// the read is not `consistent`.
+/// the read may be eventually consistent.
 pub(super) async fn look_up(
     store: &DynamoDbStore,
     entity: Option<&EntityId>,
     scopes: &[ConfigScope],
     shard: Option<&BucketKey>,
-    consistent: bool,
+    consistency: ReadConsistency,
 ) -> Result<LookUp, StoreError> {
     let DynamoDbStore { client, table, namespace, .. } = store;
     let mut keys: Vec<_> = scopes.iter().map(|scope| configs::key(namespace, scope)).collect();
@@ -32,7 +32,7 @@ pub(super) async fn look_up(
     if keys.is_empty() {
         return Ok(LookUp::default());
     }
-    let items = batch::get(client, table, keys, consistent).await?;
+    let items = batch::get(client, table, keys, consistency == ReadConsistency::Strong).await?;
     let found: HashMap<(&str, &str), _> =
         items.iter().filter_map(|item| Some(((text_of(item, PK)?, text_of(item, SK)?), item))).collect();
     let configs = scopes.iter().map(|scope| {

@@ -20,7 +20,6 @@ mod pages;
 mod store;
 mod usage;
 
-pub(super) use batch::{Item, corrupt, delete as delete_batch, get as get_batch, text_of};
-pub(super) use configs::unbuildable;
+pub(super) use batch::{Item, corrupt, delete as delete_batch, get as get_batch, text_of, unbuildable};
 pub(super) use entities::{parse_timestamp, timestamp};
 pub(super) use pages::{Listing, page};

@@ -26,7 +26,7 @@ use crate::{
         AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Resource, StoredConfig,
         UsageQuery, UsageSnapshot,
     },
-    store::{BucketListing, Cursor, LookUp, Page, Records, ResourceListing, StoreError, StoreFuture},
+    store::{BucketListing, Cursor, LookUp, Page, ReadConsistency, Records, ResourceListing, StoreError, StoreFuture},
 };
 
 impl Records for DynamoDbStore {
@@ -35,17 +35,9 @@ impl Records for DynamoDbStore {
         entity: Option<&'a EntityId>,
         scopes: &'a [ConfigScope],
         shard: Option<&'a BucketKey>,
+        consistency: ReadConsistency,
     ) -> StoreFuture<'a, LookUp> {
-        Box::pin(look_up::look_up(self, entity, scopes, shard, true))
-    }
-
-    fn look_up_loosely<'a>(
-        &'a self,
-        entity: Option<&'a EntityId>,
-        scopes: &'a [ConfigScope],
-        shard: Option<&'a BucketKey>,
-    ) -> StoreFuture<'a, LookUp> {
-        Box::pin(look_up::look_up(self, entity, scopes, shard, false))
+        Box::pin(look_up::look_up(self, entity, scopes, shard, consistency))
     }
 
     fn put_config<'a>(&'a self, scope: &'a ConfigScope, config: &'a StoredConfig) -> StoreFuture<'a, ()> {

@@ -108,7 +108,7 @@ async fn shards_are_waited_for() {
     let starts = Starts::new();
     ask(40).await.unwrap().commit().await.unwrap();
     for count in [1, 2] {
-        let split = Split { id: WriteId::from_number(7), now: now(), shard_count: count };
+        let split = Split::new(WriteId::from_number(7), now(), count);
         assert!(table.store().split(&key("user", "api"), &split).await.unwrap());
     }
     limiter.available("user", "api").limits(limit()).await.unwrap();

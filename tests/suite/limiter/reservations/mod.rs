@@ -93,8 +93,8 @@ fn told(result: Result<Lease, Error>) -> u64 {
 async fn level(store: &MemoryStore, entity: &str, now: i64) -> i64 {
     use tollgate::store::Store;
     let state = store.read(&key(entity, "api")).await.unwrap().expect("there is a bucket");
-    let limit = &state.limits[0];
-    limit.rate.refill(limit.level, now - state.refilled_at).tokens
+    let limit = &state.limits()[0];
+    limit.rule_at(now).refill(limit.level, now - state.refilled_at).tokens
 }
 
 /// The requests that started, with their times.

@@ -21,7 +21,7 @@ async fn world(count: usize) -> (Vec<RateLimiter>, Arc<Flaky>) {
     let (limiters, store) = gated(count, ms(5));
     ask(&limiters[0], 100).await.unwrap().commit().await.unwrap();
     for shard_count in [1, 2] {
-        let split = Split { id: WriteId::from_number(7), now: START, shard_count };
+        let split = Split::new(WriteId::from_number(7), START, shard_count);
         assert!(store.inner.split(&key("user", "api"), &split).await.unwrap());
     }
     for limiter in &limiters {
@@ -80,7 +80,7 @@ async fn a_debt_is_split() {
     let starts = Starts::new();
     let first = starts.wait(0, 100, ask(&limiters[0], 100).until_ready(LONG));
     tokio::time::sleep(ms(20)).await;
-    let split = Split { id: WriteId::from_number(7), now: START, shard_count: 1 };
+    let split = Split::new(WriteId::from_number(7), START, 1);
     assert!(store.inner.split(&key("user", "api"), &split).await.unwrap());
     limiters[0].available("user", "api").limits(limit()).await.unwrap();
     let second = starts.wait(1, 40, ask(&limiters[0], 40).until_ready(LONG));

@@ -1,4 +1,4 @@
-//! Integer arithmetic of refills and waits.
+//! The rule by which a limit refills: the only place that computes with capacity, refill amount and refill period.
 //!
 //! Amounts are millitokens, times are milliseconds. `e` is the time since the last refill, `fr` is the remainder of
 //! that refill's division, and `tk` is the level:
@@ -13,113 +13,13 @@
 //! If the refill time advances to now and `fr'` is kept, nothing is lost, however often this happens and however slow
 //! the limit is. Everything is computed in `i128`: `e · ra` is below 2^126.
 
-use std::time::Duration;
-
-use super::{Limit, LimitName, MILLI, limit::to_milli};
-
-/// Capacity, refill amount and refill period of one limit as a bucket stores them: in millitokens and milliseconds, for
-/// all shards together.
+/// The rule by which one limit of one bucket shard refills, at one time: its effective capacity, the refill of some time,
+/// the wait for an amount, and the time until it is full.
+///
+/// Every other part of the crate asks the rule and does not compute with a limit's numbers, so that another kind of
+/// limit changes only the rule. Today every limit is a token bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Parameters {
-    capacity: i64,
-    refill_amount: i64,
-    refill_period: i64,
-}
-
-/// An error for numbers in a table that are not valid parameters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "capacity {capacity} (at least 0), refill amount {refill_amount} (at least 1) and refill period \
-     {refill_period} ms (at least 1, and with the shard count at most {}) make no limit",
-    i64::MAX
-)]
-pub struct InvalidParameters {
-    /// The value that was read, millitokens.
-    pub capacity: i64,
-    /// The value that was read, millitokens.
-    pub refill_amount: i64,
-    /// The value that was read, milliseconds.
-    pub refill_period: i64,
-}
-
-impl Parameters {
-    /// Checks numbers that were read from a table.
-    ///
-    /// # Errors
-    /// [`InvalidParameters`] if the capacity is negative, or if the refill amount or the period is not positive.
-    pub fn new(capacity: i64, refill_amount: i64, refill_period: i64) -> Result<Self, InvalidParameters> {
-        if capacity < 0 || refill_amount < 1 || refill_period < 1 {
-            return Err(InvalidParameters { capacity, refill_amount, refill_period });
-        }
-        Ok(Self { capacity, refill_amount, refill_period })
-    }
-
-    /// Returns the capacity of the whole bucket, millitokens.
-    pub fn capacity(self) -> i64 {
-        self.capacity
-    }
-
-    /// Returns the refill amount of the whole bucket, millitokens.
-    pub fn refill_amount(self) -> i64 {
-        self.refill_amount
-    }
-
-    /// Returns the refill period, milliseconds.
-    pub fn refill_period(self) -> i64 {
-        self.refill_period
-    }
-
-    /// Returns the limit `name` with these parameters; `None` if they are not valid for a [`Limit`], for example not
-    /// whole tokens.
-    pub(crate) fn limit(self, name: &LimitName) -> Option<Limit> {
-        let tokens = |amount: i64| (amount % MILLI == 0).then(|| u64::try_from(amount / MILLI).ok()).flatten();
-        let period = Duration::from_millis(u64::try_from(self.refill_period).ok()?);
-        Limit::custom(name, tokens(self.capacity)?, tokens(self.refill_amount)?, period).ok()
-    }
-
-    /// Returns the rate of shard `shard` of `count`: its capacity is `capacity div count` (the lowest shards get the
-    /// remainder), its refill is exactly the `count`th part.
-    ///
-    /// # Errors
-    /// [`InvalidParameters`] if period times shard count exceeds an `i64`, or if `shard` is not below `count`.
-    pub fn shard(self, shard: u32, count: u32) -> Result<Rate, InvalidParameters> {
-        let Self { capacity, refill_amount, refill_period } = self;
-        let refused = InvalidParameters { capacity, refill_amount, refill_period };
-        if shard >= count {
-            return Err(refused);
-        }
-        let (n, i) = (i64::from(count), i64::from(shard));
-        let divisor = refill_period.checked_mul(n).ok_or(refused)?;
-        let capacity = capacity / n + i64::from(i < capacity % n);
-        Ok(Rate { capacity, refill_amount, divisor })
-    }
-
-    /// Returns the rate of an unsharded bucket.
-    pub fn whole(self) -> Rate {
-        Rate { capacity: self.capacity, refill_amount: self.refill_amount, divisor: self.refill_period }
-    }
-}
-
-impl Limit {
-    /// Returns the refill in `millis` milliseconds: millitokens, rounded down.
-    pub(crate) fn refill_in(&self, millis: i64) -> i64 {
-        i64::try_from(Parameters::from(self).whole().accrue(millis, 0).raw).unwrap_or(i64::MAX)
-    }
-}
-
-impl From<&Limit> for Parameters {
-    fn from(limit: &Limit) -> Self {
-        Self {
-            capacity: to_milli(limit.capacity()),
-            refill_amount: to_milli(limit.refill_amount()),
-            refill_period: i64::try_from(limit.refill_period().as_millis()).unwrap_or(i64::MAX),
-        }
-    }
-}
-
-/// The capacity and the refill rate of a bucket shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
+pub struct RefillRule {
     capacity: i64,
     refill_amount: i64,
     /// Refill period times shard count, milliseconds.
@@ -128,6 +28,7 @@ pub struct Rate {
 
 /// The tokens of a bucket at its last refill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Level {
     /// Millitokens. Negative if a settled lease used more than there was.
     pub tokens: i64,
@@ -135,33 +36,47 @@ pub struct Level {
     pub remainder: i64,
 }
 
+impl Level {
+    /// Returns a level of `tokens` (millitokens), with the remainder of the last refill's division.
+    pub fn new(tokens: i64, remainder: i64) -> Self {
+        Self { tokens, remainder }
+    }
+}
+
 /// The refill of some time, before the capacity limits it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Accrual {
+#[non_exhaustive]
+pub struct Refill {
     /// The refill, millitokens.
     pub raw: i128,
     /// The remainder of the division.
     pub remainder: i64,
 }
 
-impl Rate {
-    /// Returns the capacity of the shard, millitokens.
+impl RefillRule {
+    /// Returns the rule of a token bucket: `refill_amount` (millitokens) in `divisor` ms, up to `capacity`
+    /// (millitokens).
+    pub(super) fn token_bucket(capacity: i64, refill_amount: i64, divisor: i64) -> Self {
+        Self { capacity, refill_amount, divisor }
+    }
+
+    /// Returns the effective capacity, millitokens.
     pub fn capacity(self) -> i64 {
         self.capacity
     }
 
     /// Returns the refill of `elapsed` milliseconds, before the capacity limits it. A negative time gives no refill. An
     /// invalid remainder counts as 0.
-    pub fn accrue(self, elapsed: i64, remainder: i64) -> Accrual {
+    pub fn accrue(self, elapsed: i64, remainder: i64) -> Refill {
         // Usually everything fits into 64 bits, where a division is several times faster.
         if let Some(sum) = self.sum(elapsed, remainder) {
-            return Accrual { raw: i128::from(sum / self.divisor), remainder: sum % self.divisor };
+            return Refill { raw: i128::from(sum / self.divisor), remainder: sum % self.divisor };
         }
         let remainder = self.valid(remainder);
         let divisor = i128::from(self.divisor);
         let sum = i128::from(elapsed.max(0)) * i128::from(self.refill_amount) + i128::from(remainder);
         let remainder = i64::try_from(sum % divisor).unwrap_or(0);
-        Accrual { raw: sum / divisor, remainder }
+        Refill { raw: sum / divisor, remainder }
     }
 
     /// Returns the dividend of the refill's division, if it fits into an `i64`.
@@ -190,7 +105,7 @@ impl Rate {
         if self.fills(level, elapsed) {
             return Level { tokens: self.capacity, remainder: 0 };
         }
-        let Accrual { raw, remainder } = self.accrue(elapsed, level.remainder);
+        let Refill { raw, remainder } = self.accrue(elapsed, level.remainder);
         let tokens = i128::from(level.tokens) + raw;
         if tokens >= i128::from(self.capacity) {
             return Level { tokens: self.capacity, remainder: 0 };

@@ -1,16 +1,16 @@
 //! Creating a bucket.
 
 use tollgate::{
-    model::{Create, Level, NewLimit},
+    model::Level,
     store::{Outcome, Store},
 };
 
 use super::{
-    on_both,
-    subject::{NOW, create, held, key, limit, of, parameters, put},
+    trial::trials,
+    writes::{NOW, create, held, key, limit, of, parameters, put},
 };
 
-on_both! {
+trials! {
     creates_where_there_is_none
     refuses_where_there_is_one
     replaces_an_expired_one
@@ -20,8 +20,8 @@ on_both! {
 
 async fn creates_where_there_is_none(store: &dyn Store) {
     assert_eq!(store.read(&key()).await.unwrap(), None);
-    let spent = NewLimit { consumed: 3_000, ..limit("rpm", 7_000) };
-    let create = Create { expires_at: Some(NOW / 1000 + 70), ..create([spent, limit("tpm", 10_000)]) };
+    let spent = limit("rpm", 7_000).with_consumed(3_000);
+    let create = create([spent, limit("tpm", 10_000)]).with_expires_at(NOW / 1000 + 70);
     let Outcome::Applied(state) = store.create(&key(), &create).await.unwrap() else { panic!("refused") };
 
     assert_eq!(state.refilled_at, NOW);
@@ -43,27 +43,27 @@ async fn refuses_where_there_is_one(store: &dyn Store) {
 }
 
 async fn replaces_an_expired_one(store: &dyn Store) {
-    let first = Create { expires_at: Some(NOW / 1000), ..create([limit("rpm", 0), limit("tpm", 0)]) };
+    let first = create([limit("rpm", 0), limit("tpm", 0)]).with_expires_at(NOW / 1000);
     store.create(&key(), &first).await.unwrap();
 
     let second = create([limit("rpm", 10_000)]);
     let Outcome::Applied(state) = store.create(&key(), &second).await.unwrap() else { panic!("refused") };
     assert_eq!(held(&state, "rpm"), (10_000, 0));
-    assert_eq!(state.limits.len(), 1);
+    assert_eq!(state.limits().len(), 1);
     assert_eq!(state.expires_at, None);
     assert_eq!(store.read(&key()).await.unwrap(), Some(state));
 }
 
 async fn refuses_one_that_expires_in_the_next_second(store: &dyn Store) {
-    let first = Create { expires_at: Some(NOW / 1000 + 1), ..create([limit("rpm", 0)]) };
+    let first = create([limit("rpm", 0)]).with_expires_at(NOW / 1000 + 1);
     store.create(&key(), &first).await.unwrap();
     let outcome = store.create(&key(), &create([limit("rpm", 10_000)])).await.unwrap();
     assert!(matches!(outcome, Outcome::Refused(Some(_))), "{outcome:?}");
 }
 
 async fn keeps_a_remainder(store: &dyn Store) {
-    let slow = NewLimit { level: Level { tokens: 5, remainder: 7 }, ..limit("rpm", 0) };
+    let slow = limit("rpm", 0).with_level(Level::new(5, 7));
     put(store, [slow]).await;
     let state = store.read(&key()).await.unwrap().unwrap();
-    assert_eq!(of(&state, "rpm").level, Level { tokens: 5, remainder: 7 });
+    assert_eq!(of(&state, "rpm").level, Level::new(5, 7));
 }

@@ -1,16 +1,16 @@
 //! When a bucket counts as expired.
 
 use tollgate::{
-    model::{Create, Expiry, Update},
+    model::Expiry,
     store::{Outcome, Store},
 };
 
 use super::{
-    Table, on_both,
-    subject::{NOW, TABLE, apply, create, held, key, limit, refuse, spend, update},
+    trial::trials,
+    writes::{NOW, apply, create, held, key, limit, refuse, spend, update},
 };
 
-on_both! {
+trials! {
     updates_an_absent_bucket_not_and_leaves_no_stub
     updates_an_expired_bucket_not
     updates_a_bucket_until_its_second_has_come
@@ -27,7 +27,7 @@ async fn updates_an_absent_bucket_not_and_leaves_no_stub(store: &dyn Store) {
 }
 
 async fn expiring(store: &dyn Store, seconds: i64) {
-    let create = Create { expires_at: Some(seconds), ..create([limit("rpm", 10_000)]) };
+    let create = create([limit("rpm", 10_000)]).with_expires_at(seconds);
     store.create(&key(), &create).await.unwrap();
 }
 
@@ -39,9 +39,9 @@ async fn updates_an_expired_bucket_not(store: &dyn Store) {
 async fn updates_a_bucket_until_its_second_has_come(store: &dyn Store) {
     expiring(store, NOW / 1000 + 1).await;
     let spend = update([spend("rpm", 1_000)]);
-    let state = apply(store, &Update { now: NOW + 499, ..spend.clone() }).await;
+    let state = apply(store, &spend.clone().with_now(NOW + 499)).await;
     assert_eq!(held(&state, "rpm"), (9_000, 1_000));
-    refuse(store, &Update { now: NOW + 500, ..spend }).await;
+    refuse(store, &spend.with_now(NOW + 500)).await;
 }
 
 async fn sets_and_removes_the_expiry(store: &dyn Store) {
@@ -53,17 +53,7 @@ async fn sets_and_removes_the_expiry(store: &dyn Store) {
         (Expiry::Keep, None),
         (Expiry::Never, None),
     ] {
-        let state = apply(store, &Update { expiry, ..update([]) }).await;
+        let state = apply(store, &update([]).with_expiry(expiry)).await;
         assert_eq!(state.expires_at, expires_at, "{expiry:?}");
     }
-}
-
-#[tokio::test]
-async fn deleted_items_are_gone_all_the_same() {
-    let table = Table::create().await;
-    expiring(&table.store(), 1).await;
-    let Some(engine) = table.engine.embedded() else { return };
-    assert_eq!(engine.sweep_ttl(), 1, "{TABLE} has its time to live switched on");
-    assert_eq!(table.store().update(&key(), &update([spend("rpm", 1)])).await.unwrap(), Outcome::Refused(None));
-    assert!(matches!(table.store().create(&key(), &create([])).await.unwrap(), Outcome::Applied(_)));
 }

@@ -1,23 +1,23 @@
 //! Repeating a write whose answer was lost.
 
 use tollgate::{
-    model::{Guard, Update, WriteId},
+    model::{Guard, Update},
     store::Store,
 };
 
 use super::{
-    on_both,
-    subject::{apply, held, id, limit, put, refuse, spend, update},
+    trial::trials,
+    writes::{apply, held, limit, put, refuse, spend, update},
 };
 
-on_both! {
+trials! {
     a_repeat_of_a_write_that_landed_is_refused_and_shows_it
     a_repeat_of_a_write_that_did_not_land_is_done
     a_repeat_behind_another_write_is_done
 }
 
 fn guarded(update: &Update) -> Update {
-    Update { guard: Guard::NotLanded(update.id.clone()), ..update.clone() }
+    update.clone().with_guard(Guard::NotLanded(update.id.clone()))
 }
 
 async fn a_repeat_of_a_write_that_landed_is_refused_and_shows_it(store: &dyn Store) {
@@ -43,10 +43,4 @@ async fn a_repeat_behind_another_write_is_done(store: &dyn Store) {
     // Only the last write is known, so the repeat charges twice. Tokens are lost, and none is minted.
     let state = apply(store, &guarded(&write)).await;
     assert_eq!(held(&state, "rpm"), (2_000, 3_000));
-}
-
-#[test]
-fn ids_are_eleven_characters() {
-    assert_eq!(WriteId::from_number(u64::MAX).as_str(), "__________8");
-    assert_eq!(id().as_str().len(), 11);
 }

@@ -6,11 +6,11 @@ use tollgate::{
 };
 
 use super::{
-    on_both,
-    subject::{NOW, add, apply, held, limit, of, put, refuse, spend, update},
+    trial::trials,
+    writes::{NOW, add, apply, held, limit, of, put, refuse, spend, update},
 };
 
-on_both! {
+trials! {
     spend_with_enough_and_one_too_little
     spend_of_two_limits_is_all_or_nothing
     refill_that_stays_below_the_cap
@@ -24,7 +24,7 @@ on_both! {
 }
 
 fn refill(lines: Line) -> Update {
-    Update { anchor: Anchor::Moves { seen: NOW, to: NOW + 2_000 }, now: NOW + 2_000, ..update([lines]) }
+    update([lines]).with_anchor(Anchor::Moves { seen: NOW, to: NOW + 2_000 }).with_now(NOW + 2_000)
 }
 
 async fn spend_with_enough_and_one_too_little(store: &dyn Store) {
@@ -45,8 +45,8 @@ async fn spend_of_two_limits_is_all_or_nothing(store: &dyn Store) {
 
 /// Two seconds refill 2000 millitokens, and 500 are asked for.
 fn below_cap(cost: i64) -> Update {
-    let line = Line { floor: Some(cost - 2_000), ceiling: Some(8_000), consumed: cost, ..add("rpm", 2_000 - cost) };
-    refill(Line { remainder: Some(3), ..line })
+    let line = add("rpm", 2_000 - cost).with_floor(cost - 2_000).with_ceiling(8_000).with_consumed(cost);
+    refill(line.with_remainder(3))
 }
 
 async fn refill_that_stays_below_the_cap(store: &dyn Store) {
@@ -67,8 +67,8 @@ async fn refill_out_of_debt(store: &dyn Store) {
 
 async fn refill_that_reaches_the_cap(store: &dyn Store) {
     put(store, [limit("rpm", 8_000)]).await;
-    let line = Line { floor: Some(8_000), tokens: TokenChange::Set(9_500), consumed: 500, ..add("rpm", 0) };
-    let write = refill(Line { remainder: Some(0), ..line });
+    let line = add("rpm", 0).with_floor(8_000).with_tokens(TokenChange::Set(9_500)).with_consumed(500);
+    let write = refill(line.with_remainder(0));
     apply(store, &update([spend("rpm", 1)])).await;
     refuse(store, &write).await;
     apply(store, &update([add("rpm", 1)])).await;
@@ -87,7 +87,7 @@ async fn settle_that_takes_more_goes_into_debt(store: &dyn Store) {
 
 async fn give_back_below_the_cap(store: &dyn Store) {
     put(store, [limit("rpm", 9_001)]).await;
-    let give = update([Line { ceiling: Some(9_000), ..add("rpm", 1_000) }]);
+    let give = update([add("rpm", 1_000).with_ceiling(9_000)]);
     refuse(store, &give).await;
     apply(store, &update([spend("rpm", 1)])).await;
     let state = apply(store, &give).await;
@@ -96,7 +96,7 @@ async fn give_back_below_the_cap(store: &dyn Store) {
 
 async fn give_back_to_the_cap(store: &dyn Store) {
     put(store, [limit("rpm", 8_999)]).await;
-    let line = Line { floor: Some(9_000), tokens: TokenChange::Set(10_000), consumed: -1_000, ..add("rpm", 0) };
+    let line = add("rpm", 0).with_floor(9_000).with_tokens(TokenChange::Set(10_000)).with_consumed(-1_000);
     let give = update([line]);
     refuse(store, &give).await;
     apply(store, &update([add("rpm", 1)])).await;
@@ -106,10 +106,8 @@ async fn give_back_to_the_cap(store: &dyn Store) {
 
 async fn refill_is_locked(store: &dyn Store) {
     put(store, [limit("rpm", 0)]).await;
-    let write = |seen| Update {
-        anchor: Anchor::Moves { seen, to: NOW + 2_000 },
-        ..update([Line { ceiling: Some(8_000), ..add("rpm", 2_000) }])
-    };
+    let write =
+        |seen| update([add("rpm", 2_000).with_ceiling(8_000)]).with_anchor(Anchor::Moves { seen, to: NOW + 2_000 });
     for seen in [NOW - 1, NOW + 1] {
         refuse(store, &write(seen)).await;
     }
@@ -120,10 +118,9 @@ async fn refill_is_locked(store: &dyn Store) {
 
 async fn a_limit_that_is_only_refilled_has_no_floor(store: &dyn Store) {
     put(store, [limit("rpm", 5_000), limit("tpm", -9_000)]).await;
-    let tpm = Line { ceiling: Some(8_000), consumed: 0, ..add("tpm", 2_000) };
-    let rpm = Line { floor: Some(-1_000), ceiling: Some(8_000), consumed: 1_000, ..add("rpm", 1_000) };
-    let mut write = refill(rpm);
-    write.lines.push(tpm);
+    let tpm = add("tpm", 2_000).with_ceiling(8_000).with_consumed(0);
+    let rpm = add("rpm", 1_000).with_floor(-1_000).with_ceiling(8_000).with_consumed(1_000);
+    let write = refill(rpm).with_line(tpm);
     let state = apply(store, &write).await;
     assert_eq!((held(&state, "rpm"), held(&state, "tpm")), ((6_000, 1_000), (-7_000, 0)));
 }

@@ -1,16 +1,16 @@
 //! Names of the extreme lengths and with unusual characters.
 
 use tollgate::{
-    model::{Anchor, Line, Update},
+    model::Anchor,
     store::{Outcome, Store},
 };
 
 use super::{
-    on_both,
-    subject::{NOW, add, applied, apply, create, held, key_of, limit, put, spend, update},
+    trial::trials,
+    writes::{NOW, add, applied, apply, create, held, key_of, limit, put, spend, update},
 };
 
-on_both! {
+trials! {
     limit_names_of_all_characters
     limit_names_that_look_like_attributes
     ids_of_all_characters_at_full_length
@@ -21,10 +21,10 @@ async fn limit_names_of_all_characters(store: &dyn Store) {
     let long = format!("x{}", "y".repeat(63));
     let names = ["a.b-c_d", "A0.", "size", long.as_str()];
     put(store, names.map(|name| limit(name, 5_000))).await;
-    let refill = Line { ceiling: Some(9_000), remainder: Some(1), ..add(&long, 1_000) };
+    let refill = add(&long, 1_000).with_ceiling(9_000).with_remainder(1);
     let anchor = Anchor::Moves { seen: NOW, to: NOW + 1_000 };
     let lines = [spend("a.b-c_d", 1_000), spend("A0.", 2_000), spend("size", 3_000), refill];
-    let state = apply(store, &Update { anchor, ..update(lines) }).await;
+    let state = apply(store, &update(lines).with_anchor(anchor)).await;
     let tokens = names.map(|name| held(&state, name).0);
     assert_eq!(tokens, [4_000, 3_000, 2_000, 6_000]);
 }
@@ -37,7 +37,7 @@ async fn limit_names_that_look_like_attributes(store: &dyn Store) {
         let spent = names.map(|name| 5_000 - held(&state, name).0);
         let expected: Vec<i64> = (0..names.len()).map(|other| if other <= index { 1_000 } else { 0 }).collect();
         assert_eq!(spent.as_slice(), expected, "{name}");
-        assert_eq!(state.limits.len(), names.len());
+        assert_eq!(state.limits().len(), names.len());
     }
 }
 

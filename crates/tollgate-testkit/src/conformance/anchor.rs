@@ -1,16 +1,16 @@
 //! The condition that a write has on the anchor, and how it changes the anchor.
 
 use tollgate::{
-    model::{Anchor, BucketState, Line, Update},
+    model::{Anchor, BucketState, Update},
     store::Store,
 };
 
 use super::{
-    Table, on_both,
-    subject::{NOW, add, apply, held, key, limit, n, put, refuse, spend, update},
+    trial::trials,
+    writes::{NOW, add, apply, held, limit, put, refuse, spend, update},
 };
 
-on_both! {
+trials! {
     a_free_write_leaves_the_anchor_whatever_it_is
     a_pinned_write_requires_the_anchor_and_leaves_it
     a_write_that_moves_the_anchor_says_that_it_did
@@ -25,7 +25,7 @@ fn anchors(state: &BucketState) -> (i64, Option<i64>) {
 }
 
 fn with(anchor: Anchor) -> Update {
-    Update { anchor, ..update([spend("rpm", 1_000)]) }
+    update([spend("rpm", 1_000)]).with_anchor(anchor)
 }
 
 async fn a_free_write_leaves_the_anchor_whatever_it_is(store: &dyn Store) {
@@ -40,7 +40,7 @@ async fn a_pinned_write_requires_the_anchor_and_leaves_it(store: &dyn Store) {
     for seen in [NOW - 1, NOW + 1] {
         refuse(store, &with(Anchor::Pinned(seen))).await;
     }
-    let later = Update { now: NOW + 9_000, ..with(Anchor::Pinned(NOW)) };
+    let later = with(Anchor::Pinned(NOW)).with_now(NOW + 9_000);
     let state = apply(store, &later).await;
     assert_eq!((anchors(&state), held(&state, "rpm")), ((NOW, Some(NOW)), (4_000, 1_000)));
     // Any number of writes may pin the same anchor.
@@ -66,8 +66,7 @@ async fn a_new_bucket_has_an_anchor_of_ours(store: &dyn Store) {
 
 async fn a_write_may_have_a_floor_and_a_ceiling(store: &dyn Store) {
     put(store, [limit("rpm", 5_000)]).await;
-    let between =
-        |floor, ceiling| update([Line { floor: Some(floor), ceiling: Some(ceiling), consumed: 0, ..add("rpm", 0) }]);
+    let between = |floor, ceiling| update([add("rpm", 0).with_floor(floor).with_ceiling(ceiling).with_consumed(0)]);
     for (floor, ceiling) in [(5_001, 9_000), (0, 4_999), (5_001, 4_999)] {
         refuse(store, &between(floor, ceiling)).await;
     }
@@ -81,28 +80,4 @@ async fn the_anchor_may_move_back(store: &dyn Store) {
     put(store, [limit("rpm", 5_000)]).await;
     let state = apply(store, &with(Anchor::Moves { seen: NOW, to: NOW - 60_000 })).await;
     assert_eq!(anchors(&state), (NOW - 60_000, Some(NOW - 60_000)));
-}
-
-/// A Python client moves the anchor and does not mark that.
-#[tokio::test]
-async fn an_anchor_that_a_python_client_moved_shows_it() {
-    let table = Table::create().await;
-    let store = table.store();
-    put(&store, [limit("rpm", 5_000)]).await;
-    assert_eq!(table.item().await.unwrap().get("la"), n(NOW).as_ref());
-    table.set([("rf", n(NOW + 3))]).await;
-    let state = store.read(&key()).await.unwrap().unwrap();
-    assert_eq!(anchors(&state), (NOW + 3, Some(NOW)));
-    assert!(state.shows_peer());
-    // A write that leaves the anchor keeps the sign of the peer. A write that moves the anchor removes it.
-    assert!(apply(&store, &with(Anchor::Pinned(NOW + 3))).await.shows_peer());
-    assert!(apply(&store, &with(Anchor::Free)).await.shows_peer());
-    let state = apply(&store, &with(Anchor::Moves { seen: NOW + 3, to: NOW + 4 })).await;
-    assert!(!state.shows_peer());
-    assert_eq!(table.item().await.unwrap().get("la"), n(NOW + 4).as_ref());
-
-    // An item that this crate has not written.
-    table.set([("la", None)]).await;
-    let state = store.read(&key()).await.unwrap().unwrap();
-    assert!(state.own_anchor.is_none() && state.shows_peer());
 }

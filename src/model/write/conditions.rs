@@ -1,0 +1,64 @@
+//! The conditions and changes of a write that concern the whole bucket.
+//!
+//! The enums may get more variants. A store must refuse a write with a variant that it does not know, with an error of
+//! kind [`Rejected`](crate::store::StoreErrorKind::Rejected): a condition that is not checked can mint tokens.
+
+use super::WriteId;
+
+/// The condition of a write on a bucket's anchor, and the time to which it moves the anchor, if it does. The anchor is
+/// the time up to which the bucket's tokens are refilled. Epoch ms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Anchor {
+    /// Requires nothing. The anchor stays.
+    Free,
+    /// Condition: the anchor is this. It stays.
+    Pinned(i64),
+    /// Condition: the anchor is `seen`. It becomes `to`.
+    Moves {
+        /// The anchor before.
+        seen: i64,
+        /// The anchor after. Never equal to `seen`.
+        to: i64,
+    },
+}
+
+impl Anchor {
+    /// Returns the anchor that the write requires.
+    pub fn seen(self) -> Option<i64> {
+        match self {
+            Self::Free => None,
+            Self::Pinned(seen) | Self::Moves { seen, .. } => Some(seen),
+        }
+    }
+
+    /// Returns the anchor that the write sets.
+    pub fn moves_to(self) -> Option<i64> {
+        match self {
+            Self::Free | Self::Pinned(_) => None,
+            Self::Moves { to, .. } => Some(to),
+        }
+    }
+}
+
+/// The change of the time from which the bucket counts as gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Expiry {
+    /// The expiry stays.
+    Keep,
+    /// Sets the expiry to this time (epoch seconds).
+    At(i64),
+    /// Removes the expiry.
+    Never,
+}
+
+/// The condition of a repeated write whose first answer was lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Guard {
+    /// No condition: the write is not a repeat.
+    None,
+    /// The last write of the bucket is not this one.
+    NotLanded(WriteId),
+}

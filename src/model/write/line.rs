@@ -1,0 +1,184 @@
+//! The changes of one limit by a write.
+
+use crate::model::{InvalidParameters, Level, LimitName, LimitState, Parameters};
+
+/// The change of a limit's tokens, millitokens.
+///
+/// The enum may get more variants. A store must refuse a write with a variant that it does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenChange {
+    /// Adds to the tokens in the store at the time of the write.
+    Add(i64),
+    /// Replaces the tokens in the store. Only exact if the line's floor holds.
+    Set(i64),
+}
+
+impl TokenChange {
+    /// Returns the tokens after the change of `tokens`. A sum that does not fit becomes the nearest `i64`.
+    pub fn apply(self, tokens: i64) -> i64 {
+        match self {
+            Self::Add(amount) => tokens.saturating_add(amount),
+            Self::Set(amount) => amount,
+        }
+    }
+}
+
+/// The change of one limit of a bucket. Amounts are millitokens.
+///
+/// Condition of every line: the bucket has the limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Line {
+    /// The limit.
+    pub limit: LimitName,
+    /// The change of its tokens.
+    pub tokens: TokenChange,
+    /// Condition: the limit holds at least this.
+    pub floor: Option<i64>,
+    /// Condition: the limit holds at most this.
+    pub ceiling: Option<i64>,
+    /// Condition: its parameters are these.
+    pub expected: Option<Parameters>,
+    /// The amount that is added to its consumption counter.
+    pub consumed: i64,
+    /// The new remainder of its refill division.
+    pub remainder: Option<i64>,
+    /// Its new parameters.
+    pub parameters: Option<Parameters>,
+}
+
+impl Line {
+    /// Returns a change of tokens that has no further condition, and is not counted as consumption.
+    pub fn new(limit: LimitName, tokens: TokenChange) -> Self {
+        Self {
+            limit,
+            tokens,
+            floor: None,
+            ceiling: None,
+            expected: None,
+            consumed: 0,
+            remainder: None,
+            parameters: None,
+        }
+    }
+
+    /// Returns the same line with another change of tokens.
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: TokenChange) -> Self {
+        self.tokens = tokens;
+        self
+    }
+
+    /// Returns the same line on condition that the limit holds at least `floor`.
+    #[must_use]
+    pub fn with_floor(mut self, floor: i64) -> Self {
+        self.floor = Some(floor);
+        self
+    }
+
+    /// Returns the same line on condition that the limit holds at most `ceiling`.
+    #[must_use]
+    pub fn with_ceiling(mut self, ceiling: i64) -> Self {
+        self.ceiling = Some(ceiling);
+        self
+    }
+
+    /// Returns the same line on condition that the limit has these parameters.
+    #[must_use]
+    pub fn with_expected(mut self, parameters: Parameters) -> Self {
+        self.expected = Some(parameters);
+        self
+    }
+
+    /// Returns the same line with an amount that is added to the consumption counter.
+    #[must_use]
+    pub fn with_consumed(mut self, consumed: i64) -> Self {
+        self.consumed = consumed;
+        self
+    }
+
+    /// Returns the same line with a new remainder of the refill division.
+    #[must_use]
+    pub fn with_remainder(mut self, remainder: i64) -> Self {
+        self.remainder = Some(remainder);
+        self
+    }
+
+    /// Returns the same line with new parameters.
+    #[must_use]
+    pub fn with_parameters(mut self, parameters: Parameters) -> Self {
+        self.parameters = Some(parameters);
+        self
+    }
+
+    /// Returns `true` if every condition holds for the limit.
+    pub(super) fn holds(&self, limit: &LimitState) -> bool {
+        self.holds_tokens(limit.level.tokens) && self.expected.is_none_or(|expected| limit.parameters == expected)
+    }
+
+    /// Returns `true` if floor and ceiling hold for `tokens` (millitokens).
+    pub(crate) fn holds_tokens(&self, tokens: i64) -> bool {
+        self.floor.is_none_or(|floor| tokens >= floor) && self.ceiling.is_none_or(|ceiling| tokens <= ceiling)
+    }
+
+    /// Changes the limit of shard `shard` of `count`.
+    pub(super) fn apply(&self, limit: &mut LimitState, shard: (u32, u32)) -> Result<(), InvalidParameters> {
+        limit.level.tokens = self.tokens.apply(limit.level.tokens);
+        limit.consumed = limit.consumed.saturating_add(self.consumed);
+        if let Some(remainder) = self.remainder {
+            limit.level.remainder = remainder;
+        }
+        if let Some(parameters) = self.parameters {
+            *limit = LimitState::new(limit.name.clone(), parameters, shard, limit.level, limit.consumed)?;
+        }
+        Ok(())
+    }
+}
+
+/// A limit that a write adds to a bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NewLimit {
+    /// The limit. Condition: the bucket does not have it.
+    pub limit: LimitName,
+    /// Its parameters.
+    pub parameters: Parameters,
+    /// Its tokens.
+    pub level: Level,
+    /// Its consumption counter, millitokens.
+    pub consumed: i64,
+}
+
+impl NewLimit {
+    /// Returns a limit of which nothing was consumed.
+    pub fn new(limit: LimitName, parameters: Parameters, level: Level) -> Self {
+        Self { limit, parameters, level, consumed: 0 }
+    }
+
+    /// Returns the same limit with other parameters.
+    #[must_use]
+    pub fn with_parameters(mut self, parameters: Parameters) -> Self {
+        self.parameters = parameters;
+        self
+    }
+
+    /// Returns the same limit with another level.
+    #[must_use]
+    pub fn with_level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// Returns the same limit with a consumption counter, millitokens.
+    #[must_use]
+    pub fn with_consumed(mut self, consumed: i64) -> Self {
+        self.consumed = consumed;
+        self
+    }
+
+    /// Returns the limit of shard `shard` of `count`.
+    pub(super) fn state(&self, shard: (u32, u32)) -> Result<LimitState, InvalidParameters> {
+        LimitState::new(self.limit.clone(), self.parameters, shard, self.level, self.consumed)
+    }
+}

@@ -1,0 +1,23 @@
+//! The conditional writes that a store executes.
+//!
+//! They contain no logic: the planner makes every decision before. Anything that must hold when the write arrives is a
+//! condition with a literal.
+//!
+//! [`Update::holds`], [`Update::apply`], [`Create::bucket`] and [`Split::halve`] are the reference: what a store does
+//! must be equal to them.
+
+mod conditions;
+mod create;
+mod id;
+mod line;
+mod split;
+mod update;
+
+pub use self::{
+    conditions::{Anchor, Expiry, Guard},
+    create::Create,
+    id::WriteId,
+    line::{Line, NewLimit, TokenChange},
+    split::Split,
+    update::Update,
+};

@@ -1,0 +1,183 @@
+//! The conditional update of a bucket.
+
+use smallvec::SmallVec;
+
+use super::{Anchor, Expiry, Guard, Line, NewLimit, TokenChange, WriteId};
+use crate::model::{BucketState, InvalidParameters, Lineage, MILLI, StampGuard, Stamps, Validity};
+
+/// A conditional update of a bucket that exists and has not expired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Update {
+    /// The write's id, stored in the item.
+    pub id: WriteId,
+    /// The time at which expiry is checked (epoch ms).
+    pub now: i64,
+    /// The condition on the bucket's anchor, and the new anchor.
+    pub anchor: Anchor,
+    pub(crate) lines: SmallVec<[Line; 2]>,
+    pub(crate) added: Vec<NewLimit>,
+    /// The change of the internal limit that counts writes.
+    pub pressure: Option<TokenChange>,
+    /// The change of the expiry.
+    pub expiry: Expiry,
+    /// The parent, for a bucket that was created before its entity. Condition: the bucket has no parent.
+    pub lineage: Option<Lineage>,
+    /// The condition of a repeat.
+    pub guard: Guard,
+    /// The conditions on the stamps of peers.
+    pub stamps: StampGuard,
+    /// Condition: the bucket has this number of shards. Capacity and refill were divided by it.
+    pub shard_count: Option<u32>,
+}
+
+impl Update {
+    /// Returns an update at `now` (epoch ms) that changes only the bucket's last write.
+    pub fn new(id: WriteId, now: i64) -> Self {
+        Self {
+            id,
+            now,
+            anchor: Anchor::Free,
+            lines: SmallVec::new(),
+            added: Vec::new(),
+            pressure: None,
+            expiry: Expiry::Keep,
+            lineage: None,
+            guard: Guard::None,
+            stamps: StampGuard::default(),
+            shard_count: None,
+        }
+    }
+
+    /// Returns the changes of the limits.
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// Returns the limits that are added.
+    pub fn added(&self) -> &[NewLimit] {
+        &self.added
+    }
+
+    /// Returns the same update at another time (epoch ms).
+    #[must_use]
+    pub fn with_now(mut self, now: i64) -> Self {
+        self.now = now;
+        self
+    }
+
+    /// Returns the same update with a condition on the anchor, and perhaps a new anchor.
+    #[must_use]
+    pub fn with_anchor(mut self, anchor: Anchor) -> Self {
+        self.anchor = anchor;
+        self
+    }
+
+    /// Returns the same update with one more change of a limit.
+    #[must_use]
+    pub fn with_line(mut self, line: Line) -> Self {
+        self.lines.push(line);
+        self
+    }
+
+    /// Returns the same update with one more limit that is added.
+    #[must_use]
+    pub fn with_added(mut self, limit: NewLimit) -> Self {
+        self.added.push(limit);
+        self
+    }
+
+    /// Returns the same update with a change of the internal limit that counts writes.
+    #[must_use]
+    pub fn with_pressure(mut self, change: TokenChange) -> Self {
+        self.pressure = Some(change);
+        self
+    }
+
+    /// Returns the same update with a change of the expiry.
+    #[must_use]
+    pub fn with_expiry(mut self, expiry: Expiry) -> Self {
+        self.expiry = expiry;
+        self
+    }
+
+    /// Returns the same update with a parent, on condition that the bucket has none.
+    #[must_use]
+    pub fn with_lineage(mut self, lineage: Lineage) -> Self {
+        self.lineage = Some(lineage);
+        self
+    }
+
+    /// Returns the same update with the condition of a repeat.
+    #[must_use]
+    pub fn with_guard(mut self, guard: Guard) -> Self {
+        self.guard = guard;
+        self
+    }
+
+    /// Returns the same update with conditions on the stamps of peers.
+    #[must_use]
+    pub fn with_stamps(mut self, stamps: StampGuard) -> Self {
+        self.stamps = stamps;
+        self
+    }
+
+    /// Returns the same update on condition that the bucket has `count` shards.
+    #[must_use]
+    pub fn with_shard_count(mut self, count: u32) -> Self {
+        self.shard_count = Some(count);
+        self
+    }
+
+    /// Returns `true` if every condition of the update holds for the bucket.
+    pub fn holds(&self, state: &BucketState) -> bool {
+        let guarded = match &self.guard {
+            Guard::None => true,
+            Guard::NotLanded(id) => state.last_write.as_ref() != Some(id),
+        };
+        guarded
+            && !state.is_expired(self.now)
+            && self.shard_count.is_none_or(|count| count == state.shard_count)
+            && self.anchor.seen().is_none_or(|seen| state.refilled_at == seen)
+            && self.stamps.holds(state.stamps.as_deref().unwrap_or(&Stamps::default()), self.now)
+            && self.lines.iter().all(|line| state.limit(&line.limit).is_some_and(|limit| line.holds(limit)))
+            && self.added.iter().all(|new| state.limit(&new.limit).is_none())
+            && (self.lineage.is_none() || state.lacks_parent())
+    }
+
+    /// Changes the bucket as the update says. Its conditions must [hold](Self::holds).
+    ///
+    /// # Errors
+    /// [`InvalidParameters`] if new parameters are not valid for the bucket's number of shards. Then the bucket is
+    /// changed in part, and must not be stored.
+    pub fn apply(&self, state: &mut BucketState) -> Result<(), InvalidParameters> {
+        state.last_write = Some(self.id.clone());
+        if let Some(to) = self.anchor.moves_to() {
+            state.refilled_at = to;
+            state.own_anchor = Some(to);
+        }
+        match self.expiry {
+            Expiry::Keep => {}
+            Expiry::At(seconds) => state.expires_at = Some(seconds),
+            Expiry::Never => state.expires_at = None,
+        }
+        state.set_lineage(self.lineage.as_ref());
+        if let (Validity::Ends(_), Some(stamps)) = (self.stamps.validity, &mut state.stamps) {
+            stamps.valid_until = None;
+        }
+        if let (Some(change), Some(pressure)) = (self.pressure, &mut state.pressure) {
+            pressure.level.tokens = change.apply(pressure.level.tokens);
+            pressure.consumed = pressure.consumed.saturating_add(MILLI);
+        }
+        let shard = (state.shard, state.shard_count);
+        for line in &self.lines {
+            if let Some(limit) = state.limits.iter_mut().find(|limit| limit.name == line.limit) {
+                line.apply(limit, shard)?;
+            }
+        }
+        for new in &self.added {
+            state.limits.push(new.state(shard)?);
+        }
+        Ok(())
+    }
+}

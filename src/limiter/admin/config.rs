@@ -10,8 +10,8 @@ use crate::{
         resolver::CacheStats,
     },
     model::{
-        AuditAction, AuditEvent, AuditSubject, BucketKey, ConfigScope, EntityId, Limit, Limits, ResolvedLimits,
-        Resource, StoredConfig, StoredOnUnavailable,
+        AuditAction, AuditEvent, AuditSubject, BucketKey, ConfigScope, EntityId, IntoName, Limit, Limits,
+        ResolvedLimits, Resource, StoredConfig, StoredOnUnavailable,
     },
     store::{ReadConsistency, ResourceListing},
 };
@@ -141,11 +141,11 @@ impl Config {
     /// [`Error::Unavailable`] if the store fails, [`Error::Invalid`] for invalid names.
     pub async fn resolve<E, R>(&self, entity: E, resource: R) -> Result<Option<ResolvedLimits>, Error>
     where
-        E: TryInto<EntityId, Error: Into<Error>>,
-        R: TryInto<Resource, Error: Into<Error>>,
+        E: IntoName<EntityId>,
+        R: IntoName<Resource>,
     {
-        let entity = entity.try_into().map_err(Into::into)?;
-        let resource = resource.try_into().map_err(Into::into)?;
+        let entity = entity.into_name().map_err(Error::from)?;
+        let resource = resource.into_name().map_err(Error::from)?;
         Ok(self.limiter.resolution(&entity, &resource).await?.stored.clone())
     }
 

@@ -9,7 +9,7 @@ use crate::{
         api::RateLimiter,
         engine::{Backend, Engine},
     },
-    model::{NamespaceInfo, NamespaceName},
+    model::{IntoName, NamespaceInfo, NamespaceName},
     store::{Namespaces as NamespaceStore, StatusChange, Store},
 };
 
@@ -35,9 +35,9 @@ impl RateLimiter {
     /// namespaces, [`Error::Unavailable`] if the store fails.
     pub async fn namespace<N>(&self, name: N) -> Result<Self, Error>
     where
-        N: TryInto<NamespaceName, Error: Into<Error>>,
+        N: IntoName<NamespaceName>,
     {
-        let name = name.try_into().map_err(Into::into)?;
+        let name = name.into_name().map_err(Error::from)?;
         let store = self.store();
         let namespaces = namespaces_of(&*store)?;
         let known = self.asked(namespaces.find(&name)).await?;

@@ -22,15 +22,15 @@ use crate::{
 ///
 /// # Dropping
 /// If the future is dropped while its write is in flight, another write gives the charge back. This is limited: in the
-/// time in which a bucket refills from empty to full, a limiter gives back 16 such requests of it. The charges of
-/// further ones stay. Otherwise a client that cancels its requests could make the limiter write for free, as often as
+/// time in which a bucket refills from empty to full, a limiter gives back 16 such requests of it, or fewer if
+/// other buckets share its counter. The charges of further ones stay. Otherwise a client that cancels its requests could make the limiter write for free, as often as
 /// it likes. Requests that miss their deadline are always given back, and so are all requests in memory.
 ///
 /// # Cost
 /// One round trip and one write unit, shared with other requests of the bucket that wait at the same time. None if the
 /// bucket is known to be short, or lives in memory.
 ///
-/// If the stored limits and the parent of the entity are not cached, one more round trip before (a read of up to five
+/// If the stored limits and the parent of the entity are not cached, one more round trip before (a read of up to six
 /// items), and another one when a parent is first discovered. The bucket of a parent costs another write unit; both are
 /// written at the same time.
 #[derive(Clone, Debug)]

@@ -20,14 +20,14 @@ use crate::{
 ///
 /// # Cost
 /// One consistent read, no write; in memory no round trip.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "a query does nothing until it is awaited"]
 pub struct Query {
     request: Result<Request, Error>,
 }
 
 /// A [`Query`] that returns the time until the cost would be granted.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "a query does nothing until it is awaited"]
 pub struct QueryWait(Query);
 

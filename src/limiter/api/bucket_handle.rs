@@ -10,7 +10,7 @@ use crate::{
         request::{Request, Source, Subject},
         terms::Deadline,
     },
-    model::{EntityId, KeyParts, Limits, Resource},
+    model::{EntityId, IntoLimits, KeyParts, Resource},
 };
 
 /// A handle to a bucket that was looked up once, to acquire from it again and again:
@@ -71,11 +71,8 @@ impl BucketHandle {
     ///
     /// # Errors
     /// [`Error::Invalid`] if the limits cannot be combined.
-    pub fn limits<L>(mut self, limits: L) -> Result<Self, Error>
-    where
-        L: TryInto<Limits, Error: Into<Error>>,
-    {
-        let limits = limits.try_into().map_err(Into::into)?;
+    pub fn limits(mut self, limits: impl IntoLimits) -> Result<Self, Error> {
+        let limits = limits.into_limits()?;
         let found = match &self.subject {
             Subject::Memory(place) => place.entry().map(|entry| (entry, place.home())),
             Subject::Pinned(pinned) => Some((&pinned.entry, &pinned.home)),
@@ -93,11 +90,8 @@ impl BucketHandle {
     ///
     /// # Errors
     /// Those of [`limits`](Self::limits).
-    pub fn default_limits<L>(self, limits: L) -> Result<Self, Error>
-    where
-        L: TryInto<Limits, Error: Into<Error>>,
-    {
-        let limits = Source::StoredOr(Brought::These(limits.try_into().map_err(Into::into)?));
+    pub fn default_limits(self, limits: impl IntoLimits) -> Result<Self, Error> {
+        let limits = Source::StoredOr(Brought::These(limits.into_limits()?));
         Ok(Self { limits, ..self })
     }
 

@@ -13,7 +13,7 @@ use crate::{
         opening::{Opening, told_the_way, way_to},
         rate_limiter::RateLimiter,
     },
-    model::{NamespaceName, StackName},
+    model::{IntoName, NamespaceName, StackName},
     store::{
         Namespaces, StoreError, StoreErrorKind,
         dynamodb::{
@@ -86,18 +86,18 @@ impl Open {
     /// Sets the stack, whose name is also the name of its table.
     pub fn stack<S>(mut self, stack: S) -> Self
     where
-        S: TryInto<StackName, Error: Into<Error>>,
+        S: IntoName<StackName>,
     {
-        self.stack = Some(stack.try_into().map_err(Into::into));
+        self.stack = Some(stack.into_name().map_err(Error::from));
         self
     }
 
     /// Sets the namespace.
     pub fn namespace<N>(mut self, namespace: N) -> Self
     where
-        N: TryInto<NamespaceName, Error: Into<Error>>,
+        N: IntoName<NamespaceName>,
     {
-        self.namespace = Some(namespace.try_into().map_err(Into::into));
+        self.namespace = Some(namespace.into_name().map_err(Error::from));
         self
     }
 

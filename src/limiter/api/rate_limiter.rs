@@ -108,8 +108,8 @@ impl RateLimiter {
     /// ```
     pub fn available<E, R>(&self, entity: E, resource: R) -> Query
     where
-        E: TryInto<EntityId, Error: Into<Error>>,
-        R: TryInto<Resource, Error: Into<Error>>,
+        E: IntoName<EntityId>,
+        R: IntoName<Resource>,
     {
         let subject = key(entity, resource).map(|key| Subject::of(&self.engine, key));
         Query::new(subject, self.engine.settings().longest_call())
@@ -135,8 +135,8 @@ impl RateLimiter {
     /// ```
     pub fn time_until_available<E, R>(&self, entity: E, resource: R) -> QueryWait
     where
-        E: TryInto<EntityId, Error: Into<Error>>,
-        R: TryInto<Resource, Error: Into<Error>>,
+        E: IntoName<EntityId>,
+        R: IntoName<Resource>,
     {
         self.available(entity, resource).wait()
     }
@@ -235,8 +235,8 @@ impl RateLimiter {
 
 fn key<E, R>(entity: E, resource: R) -> Result<BucketKey, Error>
 where
-    E: TryInto<EntityId, Error: Into<Error>>,
-    R: TryInto<Resource, Error: Into<Error>>,
+    E: IntoName<EntityId>,
+    R: IntoName<Resource>,
 {
-    Ok(BucketKey::new(entity.try_into().map_err(Into::into)?, resource.try_into().map_err(Into::into)?))
+    Ok(BucketKey::new(entity.into_name().map_err(Error::from)?, resource.into_name().map_err(Error::from)?))
 }

@@ -20,7 +20,7 @@ use super::{
     status::Passed,
 };
 use crate::{
-    error::{Error, Invalid, code},
+    error::{Invalid, code},
     limiter::{Acquire, RateLimiter, Single, Started},
     model::{EntityId, IntoName, Resource},
     telemetry::{self, Exempt},
@@ -46,23 +46,6 @@ pub(super) enum Admission {
 }
 
 impl Policy {
-    /// Returns the decision for a limit for each peer address, if the bucket exists and the request needs nothing else.
-    /// This is the case for nearly all requests of such a policy. The decision is the same as that of
-    /// [`admit`](Self::admit).
-    #[inline]
-    pub(super) fn admit_peer(&self, limiter: &RateLimiter, head: &RequestHead<'_>) -> Option<Result<Single, Error>> {
-        let rules = &*self.rules;
-        if !rules.plain.peer || *head.method == Method::OPTIONS {
-            return None;
-        }
-        let (resource, limits) = (rules.subject.fixed_resource.as_ref()?, rules.limits.own()?);
-        let mut text = AddressText::new();
-        if !text.write(Network::usual(peer::address(head).ok()?)) {
-            return None;
-        }
-        limiter.take_one(text.as_bytes(), resource, limits)
-    }
-
     /// Starts the acquire that the request needs. Also returns the policy that applies to the request: preflights may
     /// have their own.
     pub(super) fn admit(&self, limiter: &RateLimiter, head: &RequestHead<'_>) -> (&Self, Admission) {

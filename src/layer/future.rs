@@ -19,10 +19,9 @@ use super::{
     decide::Decision,
     handler_refusal::KeptHead,
     held::{Held, Holder},
-    plain::PlainCharge,
     unlimited::Unlimited,
 };
-use crate::limiter::{AcquireFuture, RateLimiter, Single};
+use crate::limiter::{AcquireFuture, RateLimiter};
 
 pin_project! {
     /// The response future of [`RateLimit`](super::RateLimit).
@@ -43,8 +42,6 @@ pin_project! {
         Waiting { lease: AcquireFuture, next: Option<Box<Next<S, ReqBody>>> },
         // The inner service runs. If the future is dropped in this state, the lease is committed as estimated.
         Running { #[pin] future: F, lease: Option<Running> },
-        // Like `Running`, but there is nothing to settle.
-        Plain { #[pin] future: F, charge: Option<PlainCharge> },
         // The inner service runs without a lease, and its response may have headers or trailers to strip.
         Unlimited { #[pin] future: F, policy: Option<Policy> },
         // The layer answers. The inner service is not called.
@@ -53,10 +50,10 @@ pin_project! {
 }
 
 /// The lease that is settled when the inner service has answered.
-pub(super) struct Running {
-    pub(super) lease: Holder,
-    pub(super) form: Form,
-    pub(super) kept: Option<Box<KeptHead>>,
+struct Running {
+    lease: Holder,
+    form: Form,
+    kept: Option<Box<KeptHead>>,
 }
 
 /// The parts that are needed when the decision is there.
@@ -100,15 +97,6 @@ where
     ) -> Self {
         let next = Box::new(Next { service, request, limiter, policy });
         Self { state: State::Waiting { lease, next: Some(next) } }
-    }
-
-    /// Returns the future of a request that is granted and has nothing to settle.
-    #[inline]
-    pub(super) fn plain(service: &mut S, request: Request<ReqBody>, single: Single, policy: &Policy) -> Self {
-        let charge = PlainOnPanic(Some(PlainCharge::new(single, policy.clone(), Form::from(&request))));
-        // The inner future is created in its final place, because moving a large future is slow. The fields are
-        // evaluated in this order, so `survived` runs after `call`.
-        Self { state: State::Plain { future: service.call(request), charge: charge.survived() } }
     }
 
     pub(super) fn decided(decision: Decision, service: &mut S, request: Request<ReqBody>, policy: &Policy) -> Self {
@@ -160,36 +148,6 @@ impl Drop for OnPanic<'_> {
     }
 }
 
-/// Does the same as [`OnPanic`] for a charge that has nothing to settle.
-struct PlainOnPanic(Option<PlainCharge>);
-
-impl PlainOnPanic {
-    #[inline]
-    fn survived(mut self) -> Option<PlainCharge> {
-        self.0.take()
-    }
-}
-
-impl Drop for PlainOnPanic {
-    fn drop(&mut self) {
-        if let Some(charge) = &self.0 {
-            charge.panicked();
-        }
-    }
-}
-
-/// Does the same as [`PlainOnPanic`], but borrows the charge.
-struct PlainOnPanicMut<'a>(&'a mut Option<PlainCharge>);
-
-impl Drop for PlainOnPanicMut<'_> {
-    fn drop(&mut self) {
-        // The charge is taken, so that this happens once even if the future is polled again.
-        if let Some(charge) = self.0.take() {
-            charge.panicked();
-        }
-    }
-}
-
 impl<S, ReqBody, ResBody> Future for ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
@@ -197,41 +155,10 @@ where
 {
     type Output = Result<Response<ResponseBody<ResBody>>, S::Error>;
 
-    // The state of most requests is handled here and inlined, so that its response is not moved out of `poll_any`.
-    #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
-        if let StateProjection::Plain { future, charge } = state.as_mut().project() {
-            let unwinding = PlainOnPanicMut(charge);
-            let polled = future.poll(context);
-            let charge = &mut *std::mem::ManuallyDrop::new(unwinding).0;
-            return Poll::Ready(match (ready!(polled), charge.take()) {
-                (Ok(response), Some(charge)) => Ok(charge.settled(response)),
-                (Ok(response), None) => Ok(response.map(|body| ResponseBody::inner(body, None))),
-                (Err(error), charge) => {
-                    if let Some(charge) = charge {
-                        charge.failed();
-                    }
-                    Err(error)
-                }
-            });
-        }
-        state.poll_any(context)
-    }
-}
-
-impl<S, ReqBody, ResBody> State<S, ReqBody, S::Future>
-where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    ResBody: Body<Data: From<Bytes>>,
-{
-    #[inline(never)]
-    fn poll_any(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<Response<ResponseBody<ResBody>>, S::Error>> {
         loop {
-            match self.as_mut().project() {
+            match state.as_mut().project() {
                 StateProjection::Waiting { lease, next } => {
                     if next.is_none() {
                         // `next` is empty only after a panic of the inner service's `call`. There is nothing left to
@@ -245,7 +172,7 @@ where
                     let Next { mut service, request, limiter, policy } = *next;
                     let decision = policy.decide(&limiter, &RequestHead::from(&request), result);
                     let decided = State::decided(decision, &mut service, request, &policy);
-                    self.set(decided);
+                    state.set(decided);
                 }
                 StateProjection::Running { future, lease } => {
                     let unwinding = lease.as_ref().map(|running| OnPanic(running.lease.held()));
@@ -263,8 +190,6 @@ where
                         }
                     });
                 }
-                // Unreachable: `poll` handles this state, and no other state changes into it.
-                StateProjection::Plain { .. } => return Poll::Pending,
                 StateProjection::Unlimited { future, policy } => {
                     let response = ready!(future.poll(context));
                     return Poll::Ready(response.map(|response| stripped(response, policy.take())));
@@ -280,7 +205,7 @@ where
 
 /// Settles the lease by the response's head. If a handle still holds the lease, or a rule looks at the body, the lease
 /// stays open until the body ends.
-pub(super) fn settled<B: Body>(mut response: Response<B>, running: Running) -> Response<ResponseBody<B>> {
+fn settled<B: Body>(mut response: Response<B>, running: Running) -> Response<ResponseBody<B>> {
     let Running { lease, form, kept } = running;
     if let Some(answer) = lease.policy().answer_handler(lease.held(), form, kept.as_deref(), &mut response) {
         return answer.map(ResponseBody::answer);
@@ -308,7 +233,7 @@ where
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.state {
             State::Waiting { .. } => "ResponseFuture::Waiting",
-            State::Running { .. } | State::Plain { .. } | State::Unlimited { .. } => "ResponseFuture::Running",
+            State::Running { .. } | State::Unlimited { .. } => "ResponseFuture::Running",
             State::Answer { .. } => "ResponseFuture::Answer",
         })
     }

@@ -88,7 +88,6 @@ mod header_name;
 mod headers;
 mod held;
 pub mod keys;
-mod plain;
 mod policy;
 mod rate_limit_layer;
 mod respond;

@@ -18,7 +18,7 @@ use super::{
     decide::Decision,
     held::Holder,
     rate_limit_layer::{RateLimitLayer, Setup},
-    routes::{Loaded, Routes},
+    routes::Routes,
 };
 use crate::{
     limiter::{RateLimiter, Started},
@@ -79,34 +79,7 @@ where
         self.inner.poll_ready(context)
     }
 
-    // Only the path of most requests is inlined. Everything else is in functions of its own, which keeps both parts
-    // short.
-    #[inline]
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let Setup { limiter, routes } = &*self.setup;
-        if let Loaded::Fixed(routes) = routes.load()
-            && let Some(policy) = routes.only()
-            && policy.rules.plain.settlement
-            && let Some(decision) = policy.admit_peer(limiter, &RequestHead::from(&request))
-        {
-            return match decision {
-                Ok(single) => ResponseFuture::plain(&mut self.inner, request, single, policy),
-                Err(denied) => {
-                    let denied = Admission::Acquire(Started::Done(Err(denied)));
-                    carry_out(denied, &mut self.inner, request, limiter, policy)
-                }
-            };
-        }
-        self.call_any(request)
-    }
-}
-
-impl<S> RateLimit<S> {
-    #[inline(never)]
-    fn call_any<ReqBody>(&mut self, request: Request<ReqBody>) -> ResponseFuture<S, ReqBody>
-    where
-        S: Service<Request<ReqBody>> + Clone,
-    {
         let Self { inner, setup } = self;
         let Setup { limiter, routes } = &**setup;
         let head = RequestHead::from(&request);
@@ -153,9 +126,6 @@ where
             let (bound, holder) = *bound;
             request.extensions_mut().insert(bound);
             ResponseFuture::decided(Decision::Granted(holder), inner, request, policy)
-        }
-        Admission::Single(single) if policy.rules.plain.settlement => {
-            ResponseFuture::plain(inner, request, single, policy)
         }
         Admission::Single(single) => {
             let granted = Decision::Granted(Holder::new(single.into_lease(), policy.clone()));

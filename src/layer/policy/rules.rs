@@ -25,31 +25,17 @@ pub(in crate::layer) struct Rules {
 pub(in crate::layer) struct Plain {
     /// `true` if the policy has one limit of its own, the cost is one token, and a request is only granted or denied.
     pub(in crate::layer) decision: bool,
-    /// `true` if, in addition, the entity is the peer address, the resource is fixed and there are no exemptions.
-    pub(in crate::layer) peer: bool,
-    /// `true` if, in addition to `decision`, nothing settles: no rule, no handler, no answer that depends on the
-    /// request.
-    pub(in crate::layer) settlement: bool,
     /// The headers of responses, if they report one limit, which is enforced.
     pub(in crate::layer) report: Option<AloneFields>,
 }
 
 impl Plain {
-    fn new(
-        subject: &Subject,
-        limits: &PolicyLimits,
-        cost: &CostRules,
-        decision: &DecisionRules,
-        settlement: &SettlementRules,
-        answers: &AnswerRules,
-    ) -> Self {
+    fn new(limits: &PolicyLimits, cost: &CostRules, decision: &DecisionRules, answers: &AnswerRules) -> Self {
         let one_limit = limits.own().is_some_and(|limits| limits.len() == 1);
         let one_token = cost.is_fixed() && cost.fixed.is_empty();
         let report = answers.dialects.alone().filter(|_| answers.report != ReportLimits::Off && decision.is_plain());
         let decision = one_limit && one_token && decision.is_plain();
-        let told = answers.custom.is_none() && (report.is_some() || answers.report == ReportLimits::Off);
-        let peer = decision && subject.is_peer && subject.fixed_resource.is_some() && subject.exempt.is_none();
-        Self { decision, peer, settlement: decision && told && settlement.is_plain(), report }
+        Self { decision, report }
     }
 }
 
@@ -62,7 +48,7 @@ impl Rules {
         settlement: SettlementRules,
         answers: AnswerRules,
     ) -> Self {
-        let plain = Plain::new(&subject, &limits, &cost, &decision, &settlement, &answers);
+        let plain = Plain::new(&limits, &cost, &decision, &answers);
         Self { subject, limits, cost, decision, settlement, answers, plain }
     }
 }

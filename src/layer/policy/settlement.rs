@@ -56,11 +56,6 @@ impl Default for SettlementRules {
 }
 
 impl SettlementRules {
-    /// Returns `true` if requests cost what they were charged, unless the inner service fails or panics.
-    pub(super) fn is_plain(&self) -> bool {
-        self.head.is_empty() && self.body.is_empty() && self.outcomes.is_empty() && !self.shares_lease
-    }
-
     /// Returns the most that rules settle a request to, in tokens of the limit.
     pub(in crate::layer) fn most(&self, limit: &LimitName, capacity: Option<u64>) -> u64 {
         let said = self.at_most.iter().rev().find(|(name, _)| name == limit).map(|(_, most)| *most);

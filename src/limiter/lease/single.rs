@@ -15,7 +15,7 @@ use crate::{
         rate_limiter::{Backend, RateLimiter},
         request::ALONE,
     },
-    model::{Limit, Limits, Resource},
+    model::{Limits, Resource},
     store::Entry,
     telemetry::{self, Begun},
 };
@@ -66,25 +66,6 @@ impl Single {
     pub(crate) fn into_lease(self) -> Lease {
         let share = self.share();
         Lease::few(Few::one(Alone::Entry(self.entry), share, self.deadline))
-    }
-
-    /// Gives the token back.
-    #[cold]
-    pub(crate) fn give_back(&self) {
-        let (home, limits) = (self.entry.home(), self.entry.limits());
-        let back = [ALONE.saturating_neg()];
-        telemetry::settled(self.entry.key().resource, limits, back.into_iter());
-        self.entry.settle(home, limits, &back, home.now());
-    }
-
-    /// Returns the limit.
-    pub(crate) fn limit(&self) -> Option<&Limit> {
-        self.entry.limits().first()
-    }
-
-    /// Returns the tokens that were left: millitokens.
-    pub(crate) fn left(&self) -> i64 {
-        self.left
     }
 
     fn share(&self) -> Share {

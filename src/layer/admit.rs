@@ -1,6 +1,6 @@
 //! Before the inner service: finds out who asks, for what and at what cost, and starts the acquire.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use http::{
@@ -9,8 +9,8 @@ use http::{
 };
 
 use super::{
-    BoundLimiter, LeaseHandle, MissingKey, OnMissingKey, Policy, RateLimitStatus, RefusalReason, RequestHead,
-    held::Holder,
+    BoundLimiter, MissingKey, OnMissingKey, Policy, RateLimitStatus, RefusalReason, RequestHead,
+    held::Held,
     keys::{
         address::{AddressText, Network},
         missing::Reason,
@@ -34,11 +34,11 @@ pub(super) enum Admission {
     /// The layer answers. The inner service is not called.
     Answer(Response<Bytes>),
     /// The request passes uncharged: the policy only observes, and a key is missing.
-    Uncharged(Box<Holder>),
+    Uncharged(Arc<Held>),
     /// The request passes with the lease that it already has, because it has passed the same layer before.
     Held,
     /// The request passes, and its handler acquires.
-    Bind(Box<(BoundLimiter, Holder)>),
+    Bind(Box<(BoundLimiter, Arc<Held>)>),
     /// The request is granted by [`RateLimiter::take_one`].
     Single(Single),
     /// The acquire is done, or waits for the store.
@@ -91,9 +91,7 @@ impl Policy {
             Err(missing) => return self.missing_key(limiter, head, &missing),
         };
         // A request is charged once for a bucket, even if nested routers apply the same layer twice.
-        if let Some(handle) = head.extensions.get::<LeaseHandle>()
-            && handle.is_for(self, limiter, entity.as_text(), resource.as_str())
-        {
+        if self.has_marked(limiter, head, entity.as_text(), resource.as_str()) {
             return Admission::Held;
         }
         if rules.plain.decision
@@ -126,7 +124,7 @@ impl Policy {
             if self.rules.decision.in_handler {
                 return Admission::Bind(Box::new(BoundLimiter::uncharged(status, self.clone())));
             }
-            return Admission::Uncharged(Box::new(Holder::uncharged(status, self.clone())));
+            return Admission::Uncharged(Held::uncharged(status, self.clone()));
         }
         let reason = RefusalReason::MissingKey(missing);
         Admission::Answer(self.refuse(&|| limiter.now(), head.into(), Some(head), reason))

@@ -2,11 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{
-    LeaseHandle, Policy, RateLimitStatus,
-    held::{Held, Holder},
-    policy::LEAST,
-};
+use super::{LeaseHandle, Policy, RateLimitStatus, held::Held, policy::LEAST};
 use crate::{
     error::Error,
     limiter::{Acquire, RateLimiter},
@@ -77,19 +73,18 @@ impl fmt::Debug for BoundLimiter {
 
 impl BoundLimiter {
     /// Creates one for a request, and the slot for the request's lease.
-    pub(super) fn new(acquire: Acquire, limiter: RateLimiter, policy: Policy) -> (Self, Holder) {
+    pub(super) fn new(acquire: Acquire, limiter: RateLimiter, policy: Policy) -> (Self, Arc<Held>) {
         let held = Held::open(policy.clone());
         Self::asking(Ask::Limiter { acquire, limiter, policy }, held)
     }
 
     /// Creates one for a request that passes uncharged.
-    pub(super) fn uncharged(status: RateLimitStatus, policy: Policy) -> (Self, Holder) {
+    pub(super) fn uncharged(status: RateLimitStatus, policy: Policy) -> (Self, Arc<Held>) {
         Self::asking(Ask::Nobody(Box::new(status)), Held::open(policy))
     }
 
-    fn asking(ask: Ask, held: Held) -> (Self, Holder) {
-        let held = Arc::new(held);
-        (Self { ask, handle: LeaseHandle::new(held.clone()) }, Holder::Shared(held))
+    fn asking(ask: Ask, held: Arc<Held>) -> (Self, Arc<Held>) {
+        (Self { ask, handle: LeaseHandle::new(held.clone()) }, held)
     }
 
     /// Creates one for a request that passes unlimited: its leases charge nothing.

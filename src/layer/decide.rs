@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Response;
 
 use super::{
-    Misconfiguration, Policy, RateLimitStatus, RefusalReason, RequestHead, ShadowVerdict, answer::Form, held::Holder,
+    Misconfiguration, Policy, RateLimitStatus, RefusalReason, RequestHead, ShadowVerdict, answer::Form, held::Held,
     status::Passed,
 };
 use crate::{error::Error, limiter::RateLimiter, model::LimitStatus, telemetry};
@@ -15,7 +15,7 @@ use crate::{error::Error, limiter::RateLimiter, model::LimitStatus, telemetry};
 #[derive(Debug)]
 pub(super) enum Decision {
     /// The request passes, with a lease or uncharged.
-    Granted(Holder),
+    Granted(Arc<Held>),
     /// The layer answers. The inner service is not called.
     Answer(Response<Bytes>),
 }
@@ -29,14 +29,14 @@ impl Policy {
         result: Result<crate::Lease, Error>,
     ) -> Decision {
         let error = match result {
-            Ok(lease) => return Decision::Granted(Holder::new(lease, self.clone())),
+            Ok(lease) => return Decision::Granted(Held::new(lease, self.clone())),
             Err(error) => error,
         };
         if let Error::ExceedsCapacity(error) = &error {
             self.rules.cost.unlearn(error);
         }
         match self.passes(limiter, &error) {
-            Some(status) => Decision::Granted(Holder::uncharged(status, self.clone())),
+            Some(status) => Decision::Granted(Held::uncharged(status, self.clone())),
             None => {
                 RefusalReason::tell(&error);
                 Decision::Answer(self.refuse_for(&|| limiter.now(), head.into(), Some(head), error))

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -13,13 +14,8 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    LeaseHandle, Policy, RequestHead, ResponseBody,
-    answer::Form,
-    body::Tail,
-    decide::Decision,
-    handler_refusal::KeptHead,
-    held::{Held, Holder},
-    unlimited::Unlimited,
+    Policy, RequestHead, ResponseBody, answer::Form, body::Tail, decide::Decision, handler_refusal::KeptHead,
+    held::Held, unlimited::Unlimited,
 };
 use crate::limiter::{AcquireFuture, RateLimiter};
 
@@ -51,7 +47,7 @@ pin_project! {
 
 /// The lease that is settled when the inner service has answered.
 struct Running {
-    lease: Holder,
+    lease: Arc<Held>,
     form: Form,
     kept: Option<Box<KeptHead>>,
 }
@@ -119,11 +115,9 @@ where
     fn decided(decision: Decision, service: &mut S, mut request: Request<ReqBody>, policy: &Policy) -> Self {
         match decision {
             Decision::Granted(lease) => {
-                if let Holder::Shared(held) = &lease {
-                    request.extensions_mut().insert(LeaseHandle::new(held.clone()));
-                }
+                policy.mark(&lease, request.extensions_mut());
                 let (form, kept) = (Form::from(&request), policy.keep(&request));
-                let unwinding = OnPanic(lease.held());
+                let unwinding = OnPanic(&lease);
                 let future = service.call(request);
                 unwinding.survived();
                 Self::Running { future, lease: Some(Running { lease, form, kept }) }
@@ -175,7 +169,7 @@ where
                     state.set(decided);
                 }
                 StateProjection::Running { future, lease } => {
-                    let unwinding = lease.as_ref().map(|running| OnPanic(running.lease.held()));
+                    let unwinding = lease.as_ref().map(|running| OnPanic(&running.lease));
                     let polled = future.poll(context);
                     // `poll` did not panic.
                     std::mem::forget(unwinding);
@@ -184,7 +178,7 @@ where
                         (Ok(response), Some(running)) => Ok(settled(response, running)),
                         (Err(error), lease) => {
                             if let Some(Running { lease, .. }) = lease {
-                                lease.held().failed();
+                                lease.failed();
                             }
                             Err(error)
                         }
@@ -207,12 +201,12 @@ where
 /// stays open until the body ends.
 fn settled<B: Body>(mut response: Response<B>, running: Running) -> Response<ResponseBody<B>> {
     let Running { lease, form, kept } = running;
-    if let Some(answer) = lease.policy().answer_handler(lease.held(), form, kept.as_deref(), &mut response) {
+    if let Some(answer) = lease.policy().answer_handler(&lease, form, kept.as_deref(), &mut response) {
         return answer.map(ResponseBody::answer);
     }
     // The extensions of the kept request may contain a `LeaseHandle`, which would count as a handle that is still held.
     drop(kept);
-    lease.policy().settle(lease.held(), &mut response);
+    lease.policy().settle(&lease, &mut response);
     let tail = Tail::new(lease, &response);
     response.map(|body| ResponseBody::inner(body, tail))
 }

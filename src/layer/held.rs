@@ -52,56 +52,6 @@ struct Told {
 /// The future of an acquire for more tokens.
 pub(super) type Asked = Pin<Box<dyn Future<Output = Result<More, Error>> + Send>>;
 
-/// The lease slot of a request whose inner service runs.
-pub(super) enum Holder {
-    /// Handlers may hold it, too.
-    Shared(Arc<Held>),
-    /// Only the layer holds it.
-    Own(Held),
-}
-
-impl Holder {
-    pub(super) fn new(lease: Lease, policy: Policy) -> Self {
-        Self::of(State::Lease(Told::new(lease)), policy)
-    }
-
-    /// Creates the slot of a request that passes uncharged.
-    pub(super) fn uncharged(status: RateLimitStatus, policy: Policy) -> Self {
-        Self::of(State::Uncharged(Box::new(status)), policy)
-    }
-
-    fn of(state: State, policy: Policy) -> Self {
-        let shared = policy.rules.settlement.shares_lease;
-        let held = Held { state: Mutex::new(state), policy };
-        if shared { Self::Shared(Arc::new(held)) } else { Self::Own(held) }
-    }
-
-    pub(super) fn held(&self) -> &Held {
-        match self {
-            Self::Shared(held) => held,
-            Self::Own(held) => held,
-        }
-    }
-
-    pub(super) fn policy(&self) -> &Policy {
-        &self.held().policy
-    }
-
-    /// Returns the slot if somebody else holds it, too.
-    pub(super) fn still_shared(self) -> Option<Arc<Held>> {
-        match self {
-            Self::Shared(held) if Arc::strong_count(&held) > 1 => Some(held),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Debug for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Holder").finish_non_exhaustive()
-    }
-}
-
 impl Told {
     fn new(lease: Lease) -> Self {
         Self { lease, fixed: 0, known: 0, absurd: 0 }
@@ -112,6 +62,13 @@ impl Told {
     fn bit(&self, limit: &str) -> u32 {
         let position = self.lease.position(limit).and_then(|position| u32::try_from(position).ok());
         position.and_then(|position| 1_u32.checked_shl(position)).unwrap_or(0)
+    }
+}
+
+/// Shows no fields, because they contain the whole limiter.
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held").finish_non_exhaustive()
     }
 }
 
@@ -137,9 +94,23 @@ impl Held {
             })
     }
 
+    /// Creates the slot of a granted request.
+    pub(super) fn new(lease: Lease, policy: Policy) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(State::Lease(Told::new(lease))), policy })
+    }
+
+    /// Creates the slot of a request that passes uncharged.
+    pub(super) fn uncharged(status: RateLimitStatus, policy: Policy) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(State::Uncharged(Box::new(status))), policy })
+    }
+
     /// Creates a slot whose lease the handler acquires.
-    pub(super) fn open(policy: Policy) -> Self {
-        Self { state: Mutex::new(State::Open), policy }
+    pub(super) fn open(policy: Policy) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(State::Open), policy })
+    }
+
+    pub(super) fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     pub(super) fn fill(&self, lease: Lease) -> Result<(), Invalid> {

@@ -16,7 +16,7 @@ use super::{
     admit::Admission,
     answer,
     decide::Decision,
-    held::Holder,
+    held::Held,
     rate_limit_layer::{RateLimitLayer, Setup},
     routes::Routes,
 };
@@ -121,14 +121,14 @@ where
             give_up_readiness(inner);
             ResponseFuture::answer(response)
         }
-        Admission::Uncharged(holder) => ResponseFuture::decided(Decision::Granted(*holder), inner, request, policy),
+        Admission::Uncharged(held) => ResponseFuture::decided(Decision::Granted(held), inner, request, policy),
         Admission::Bind(bound) => {
-            let (bound, holder) = *bound;
+            let (bound, held) = *bound;
             request.extensions_mut().insert(bound);
-            ResponseFuture::decided(Decision::Granted(holder), inner, request, policy)
+            ResponseFuture::decided(Decision::Granted(held), inner, request, policy)
         }
         Admission::Single(single) => {
-            let granted = Decision::Granted(Holder::new(single.into_lease(), policy.clone()));
+            let granted = Decision::Granted(Held::new(single.into_lease(), policy.clone()));
             ResponseFuture::decided(granted, inner, request, policy)
         }
         Admission::Acquire(Started::Done(result)) => {

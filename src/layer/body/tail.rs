@@ -7,10 +7,7 @@ use http::{Response, StatusCode};
 use http_body::{Body, Frame};
 
 use super::{topping_up::Last, watch::Watch};
-use crate::layer::{
-    Policy,
-    held::{Held, Holder},
-};
+use crate::layer::{Policy, held::Held};
 
 /// The lease, or the rules, that a body keeps until it ends. Dropping it commits the lease, unless others hold it.
 pub(in crate::layer) enum Tail {
@@ -22,13 +19,14 @@ pub(in crate::layer) enum Tail {
 
 impl Tail {
     /// Creates the tail after the response's head was settled; `None` if the body needs none.
-    pub(in crate::layer) fn new<B: Body>(lease: Holder, response: &Response<B>) -> Option<Self> {
+    pub(in crate::layer) fn new<B: Body>(lease: Arc<Held>, response: &Response<B>) -> Option<Self> {
         // A body that has ended already may never be polled.
         if response.body().is_end_stream() {
             return None;
         }
         if !watches(lease.policy(), response) {
-            return lease.still_shared().map(Self::Handle);
+            let is_shared = lease.policy().shares_lease() && Arc::strong_count(&lease) > 1;
+            return is_shared.then(|| Self::Handle(lease));
         }
         let policy = lease.policy().clone();
         Some(Self::Watch(Box::new(Watch::new(policy, Some(lease), response))))

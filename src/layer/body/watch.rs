@@ -1,6 +1,6 @@
 //! Applies rules to a body while it streams.
 
-use std::{io::IoSlice, task::Context};
+use std::{io::IoSlice, sync::Arc, task::Context};
 
 use bytes::Buf;
 use http::{Response, header::CONTENT_LENGTH};
@@ -19,7 +19,7 @@ use crate::{layer::Settle, telemetry::UsageBody};
 use crate::{
     layer::{
         Policy, ResponseHead,
-        held::Holder,
+        held::Held,
         settle::{Source, sum},
     },
     telemetry,
@@ -30,7 +30,7 @@ use crate::{
 pub(in crate::layer) struct Watch {
     policy: Policy,
     /// `None` if the request passed without a lease: then there are only trailers to strip.
-    lease: Option<Holder>,
+    lease: Option<Arc<Held>>,
     findings: Findings,
     format: Format,
     bytes: u64,
@@ -55,7 +55,7 @@ const _: () = assert!(size_of::<Watch>() <= 1024);
 const MOST_PIECES: usize = 16;
 
 impl Watch {
-    pub(super) fn new<B: Body>(policy: Policy, lease: Option<Holder>, response: &Response<B>) -> Self {
+    pub(super) fn new<B: Body>(policy: Policy, lease: Option<Arc<Held>>, response: &Response<B>) -> Self {
         let settlement = &policy.rules.settlement;
         let rules = &settlement.body;
         let format = Format::of(response.headers());
@@ -63,7 +63,7 @@ impl Watch {
             response.body().size_hint().exact().is_some() || response.headers().contains_key(CONTENT_LENGTH);
         let may_end = !has_length && settlement.top_up.as_ref().is_some_and(|rule| rule.ending.is_some());
         let mut watch = Self {
-            findings: Findings::new(rules, lease.as_ref().map(Holder::held), &ResponseHead::from(response)),
+            findings: Findings::new(rules, lease.as_ref().map(|lease| &**lease), &ResponseHead::from(response)),
             may_end,
             reads: may_end || rules.iter().any(|(_, rule)| rule.source.reads()),
             bytes: 0,
@@ -106,7 +106,7 @@ impl Watch {
     fn top_up(&mut self, context: &mut Context<'_>) {
         let settlement = &self.policy.rules.settlement;
         if let (Some(rule), Some(lease)) = (&settlement.top_up, &self.lease) {
-            self.topping_up.poll(rule, &settlement.body, lease.held(), context);
+            self.topping_up.poll(rule, &settlement.body, lease, context);
         }
     }
 
@@ -143,7 +143,7 @@ impl Watch {
         self.tell_of_usage();
         self.apply(true);
         if let Some(lease) = &self.lease {
-            self.findings.count_missing(&self.policy.rules.settlement.body, lease.held());
+            self.findings.count_missing(&self.policy.rules.settlement.body, lease);
         }
     }
 
@@ -247,7 +247,7 @@ impl Watch {
     /// Settles the lease by what was found.
     fn apply(&self, over: bool) {
         if let Some(lease) = &self.lease {
-            self.findings.apply(&self.policy.rules.settlement.body, lease.held(), over);
+            self.findings.apply(&self.policy.rules.settlement.body, lease, over);
         }
     }
 }

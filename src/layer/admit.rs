@@ -2,14 +2,14 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use bytes::Bytes;
 use http::{
-    Method, Response,
+    Method,
     header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN},
 };
 
 use super::{
     BoundLimiter, MissingKey, OnMissingKey, Policy, RateLimitStatus, RefusalReason, RequestHead,
+    decide::Decision,
     held::Held,
     keys::{
         address::{AddressText, Network},
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     error::{Invalid, code},
-    limiter::{Acquire, RateLimiter, Single, Started},
+    limiter::{Acquire, AcquireFuture, RateLimiter, Single, Started},
     model::{EntityId, IntoName, Resource},
     telemetry::{self, Exempt},
 };
@@ -29,20 +29,22 @@ use crate::{
 /// The next step for a request.
 #[derive(Debug)]
 pub(super) enum Admission {
+    /// The request is decided.
+    Decided(Decision),
     /// The request passes unlimited.
-    Pass,
-    /// The layer answers. The inner service is not called.
-    Answer(Response<Bytes>),
-    /// The request passes uncharged: the policy only observes, and a key is missing.
-    Uncharged(Arc<Held>),
+    Unlimited,
     /// The request passes with the lease that it already has, because it has passed the same layer before.
     Held,
     /// The request passes, and its handler acquires.
-    Bind(Box<(BoundLimiter, Arc<Held>)>),
-    /// The request is granted by [`RateLimiter::take_one`].
-    Single(Single),
-    /// The acquire is done, or waits for the store.
-    Acquire(Started),
+    Bound(Box<BoundLimiter>, Arc<Held>),
+    /// The acquire waits for the store.
+    Waiting(Box<AcquireFuture>),
+}
+
+impl Admission {
+    fn bound((limiter, lease): (BoundLimiter, Arc<Held>)) -> Self {
+        Self::Bound(Box::new(limiter), lease)
+    }
 }
 
 impl Policy {
@@ -57,7 +59,7 @@ impl Policy {
             Some(policy) => (policy, policy.admit_any(limiter, head)),
             None => {
                 telemetry::exempt(Exempt::Preflight);
-                (self, Admission::Pass)
+                (self, Admission::Unlimited)
             }
         }
     }
@@ -91,17 +93,17 @@ impl Policy {
             Err(missing) => return self.missing_key(limiter, head, &missing),
         };
         // A request is charged once for a bucket, even if nested routers apply the same layer twice.
-        if self.has_marked(limiter, head, entity.as_text(), resource.as_str()) {
+        if let Some(lease) = self.marked(head.extensions)
+            && lease.is_for(self, limiter, entity.as_text(), resource.as_str())
+        {
             return Admission::Held;
         }
         if rules.plain.decision
             && let Some(limits) = rules.limits.own()
             && let Some(decision) = limiter.take_one(entity.as_bytes(), &resource, limits)
         {
-            return match decision {
-                Ok(single) => Admission::Single(single),
-                Err(denied) => Admission::Acquire(Started::Done(Err(denied))),
-            };
+            let result = decision.map(Single::into_lease);
+            return Admission::Decided(self.decide(limiter, head, result));
         }
         let learned = rules.cost.key(|| entity.as_text(), resource.as_str());
         let acquire = match entity {
@@ -110,9 +112,12 @@ impl Policy {
         };
         let acquire = rules.complete(acquire, head, learned);
         if rules.decision.in_handler {
-            return Admission::Bind(Box::new(BoundLimiter::new(acquire, limiter.clone(), self.clone())));
+            return Admission::bound(BoundLimiter::new(acquire, limiter.clone(), self.clone()));
         }
-        Admission::Acquire(acquire.start())
+        match acquire.start() {
+            Started::Done(result) => Admission::Decided(self.decide(limiter, head, result)),
+            Started::Waiting(acquire) => Admission::Waiting(Box::new(acquire)),
+        }
     }
 
     fn missing_key(&self, limiter: &RateLimiter, head: &RequestHead<'_>, missing: &MissingKey) -> Admission {
@@ -122,12 +127,12 @@ impl Policy {
         if self.rules.decision.is_shadow() {
             let status = RateLimitStatus::passed(Passed::Refused, true);
             if self.rules.decision.in_handler {
-                return Admission::Bind(Box::new(BoundLimiter::uncharged(status, self.clone())));
+                return Admission::bound(BoundLimiter::uncharged(status, self.clone()));
             }
-            return Admission::Uncharged(Held::uncharged(status, self.clone()));
+            return Admission::Decided(Decision::Granted(Held::uncharged(status, self.clone())));
         }
         let reason = RefusalReason::MissingKey(missing);
-        Admission::Answer(self.refuse(&|| limiter.now(), head.into(), Some(head), reason))
+        Admission::Decided(Decision::Answer(Box::new(self.refuse(&|| limiter.now(), head.into(), Some(head), reason))))
     }
 }
 
@@ -236,12 +241,12 @@ fn named<N>(what: &'static str, name: Result<N, Invalid>) -> Result<N, MissingKe
 
 fn exempted() -> Admission {
     telemetry::passed(false);
-    Admission::Pass
+    Admission::Unlimited
 }
 
 fn without_key() -> Admission {
     telemetry::exempt(Exempt::NoKey);
-    Admission::Pass
+    Admission::Unlimited
 }
 
 /// Returns true if the request is a CORS preflight, which the browser sends on its own.

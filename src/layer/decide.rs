@@ -17,21 +17,26 @@ pub(super) enum Decision {
     /// The request passes, with a lease or uncharged.
     Granted(Arc<Held>),
     /// The layer answers. The inner service is not called.
-    Answer(Response<Bytes>),
+    Answer(Box<Response<Bytes>>),
 }
 
 impl Policy {
     /// Turns the result of an acquire into a decision.
+    #[inline]
     pub(super) fn decide(
         &self,
         limiter: &RateLimiter,
         head: &RequestHead<'_>,
         result: Result<crate::Lease, Error>,
     ) -> Decision {
-        let error = match result {
-            Ok(lease) => return Decision::Granted(Held::new(lease, self.clone())),
-            Err(error) => error,
-        };
+        match result {
+            Ok(lease) => Decision::Granted(Held::new(lease, self.clone())),
+            Err(error) => self.decide_failed(limiter, head, error),
+        }
+    }
+
+    /// Decides about a request that is not granted.
+    fn decide_failed(&self, limiter: &RateLimiter, head: &RequestHead<'_>, error: Error) -> Decision {
         if let Error::ExceedsCapacity(error) = &error {
             self.rules.cost.unlearn(error);
         }
@@ -39,7 +44,7 @@ impl Policy {
             Some(status) => Decision::Granted(Held::uncharged(status, self.clone())),
             None => {
                 RefusalReason::tell(&error);
-                Decision::Answer(self.refuse_for(&|| limiter.now(), head.into(), Some(head), error))
+                Decision::Answer(Box::new(self.refuse_for(&|| limiter.now(), head.into(), Some(head), error)))
             }
         }
     }

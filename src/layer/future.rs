@@ -14,8 +14,11 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    Policy, RequestHead, ResponseBody, answer::Form, body::Tail, decide::Decision, handler_refusal::KeptHead,
-    held::Held, unlimited::Unlimited,
+    Policy, RequestHead, ResponseBody,
+    decide::Decision,
+    ending::{Ending, Settled},
+    guard::PanicGuard,
+    held::Held,
 };
 use crate::limiter::{AcquireFuture, RateLimiter};
 
@@ -33,27 +36,19 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State<S, ReqBody, F> {
-        // The acquire waits for the store. `Next` is boxed to keep the futures small that do not wait: futures are
-        // moved, and a store call costs a thousand times more than the box.
-        Waiting { lease: AcquireFuture, next: Option<Box<Next<S, ReqBody>>> },
+        // The acquire waits for the store. It is boxed to keep the futures small that do not wait: futures are moved,
+        // and a store call costs a thousand times more than the box.
+        Waiting { waiting: Option<Box<Waiting<S, ReqBody>>> },
         // The inner service runs. If the future is dropped in this state, the lease is committed as estimated.
-        Running { #[pin] future: F, lease: Option<Running> },
-        // The inner service runs without a lease, and its response may have headers or trailers to strip.
-        Unlimited { #[pin] future: F, policy: Option<Policy> },
+        Running { #[pin] future: F, ending: Ending },
         // The layer answers. The inner service is not called.
         Answer { response: Option<Response<Bytes>> },
     }
 }
 
-/// The lease that is settled when the inner service has answered.
-struct Running {
-    lease: Arc<Held>,
-    form: Form,
-    kept: Option<Box<KeptHead>>,
-}
-
-/// The parts that are needed when the decision is there.
-struct Next<S, ReqBody> {
+/// The acquire, and the parts that are needed when it is decided.
+struct Waiting<S, ReqBody> {
+    acquire: Box<AcquireFuture>,
     service: S,
     request: Request<ReqBody>,
     limiter: RateLimiter,
@@ -64,39 +59,29 @@ impl<S, ReqBody> ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
-    pub(super) fn pass(service: &mut S, mut request: Request<ReqBody>, policy: &Policy) -> Self {
-        Unlimited::by(policy).extend(request.extensions_mut());
-        Self { state: State::unlimited(service, request, policy) }
-    }
-
-    /// Returns the inner service's future. An outer layer settles the lease of the request.
-    pub(super) fn held(service: &mut S, request: Request<ReqBody>) -> Self {
-        Self { state: State::Running { future: service.call(request), lease: None } }
-    }
-
-    /// Returns the inner service's future. The layer has no policy for the request.
-    pub(super) fn without_policy(service: &mut S, mut request: Request<ReqBody>, unlimited: Unlimited) -> Self {
-        unlimited.extend(request.extensions_mut());
-        Self { state: State::Running { future: service.call(request), lease: None } }
-    }
-
     pub(super) fn answer(response: Response<Bytes>) -> Self {
         Self { state: State::Answer { response: Some(response) } }
     }
 
     pub(super) fn waiting(
-        lease: AcquireFuture,
+        acquire: Box<AcquireFuture>,
         service: S,
         request: Request<ReqBody>,
         limiter: RateLimiter,
         policy: Policy,
     ) -> Self {
-        let next = Box::new(Next { service, request, limiter, policy });
-        Self { state: State::Waiting { lease, next: Some(next) } }
+        let waiting = Box::new(Waiting { acquire, service, request, limiter, policy });
+        Self { state: State::Waiting { waiting: Some(waiting) } }
     }
 
-    pub(super) fn decided(decision: Decision, service: &mut S, request: Request<ReqBody>, policy: &Policy) -> Self {
-        Self { state: State::decided(decision, service, request, policy) }
+    /// Calls the inner service for a request without a lease.
+    pub(super) fn unlimited(service: &mut S, request: Request<ReqBody>, ending: Ending) -> Self {
+        Self { state: State::Running { future: service.call(request), ending } }
+    }
+
+    /// Calls the inner service for a request with a lease.
+    pub(super) fn leased(service: &mut S, request: Request<ReqBody>, lease: Arc<Held>) -> Self {
+        Self { state: State::leased(service, request, lease) }
     }
 }
 
@@ -104,41 +89,14 @@ impl<S, ReqBody> State<S, ReqBody, S::Future>
 where
     S: Service<Request<ReqBody>>,
 {
-    fn unlimited(service: &mut S, request: Request<ReqBody>, policy: &Policy) -> Self {
+    #[inline]
+    fn leased(service: &mut S, mut request: Request<ReqBody>, lease: Arc<Held>) -> Self {
+        lease.policy().mark(&lease, request.extensions_mut());
+        let ending = Ending::of(lease, &request);
+        let guard = PanicGuard::new(ending.lease());
         let future = service.call(request);
-        match policy.rules.settlement.strips() {
-            false => Self::Running { future, lease: None },
-            true => Self::Unlimited { future, policy: Some(policy.clone()) },
-        }
-    }
-
-    fn decided(decision: Decision, service: &mut S, mut request: Request<ReqBody>, policy: &Policy) -> Self {
-        match decision {
-            Decision::Granted(lease) => {
-                policy.mark(&lease, request.extensions_mut());
-                let (form, kept) = (Form::from(&request), policy.keep(&request));
-                let unwinding = OnPanic(&lease);
-                let future = service.call(request);
-                unwinding.survived();
-                Self::Running { future, lease: Some(Running { lease, form, kept }) }
-            }
-            Decision::Answer(response) => Self::Answer { response: Some(response) },
-        }
-    }
-}
-
-/// Does with a lease what its policy says if the inner service panics. The panic continues.
-struct OnPanic<'a>(&'a Held);
-
-impl OnPanic<'_> {
-    fn survived(self) {
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for OnPanic<'_> {
-    fn drop(&mut self) {
-        self.0.panicked();
+        guard.disarm();
+        Self::Running { future, ending }
     }
 }
 
@@ -153,40 +111,40 @@ where
         let mut state = self.project().state;
         loop {
             match state.as_mut().project() {
-                StateProjection::Waiting { lease, next } => {
-                    if next.is_none() {
-                        // `next` is empty only after a panic of the inner service's `call`. There is nothing left to
-                        // wait for.
-                        return Poll::Pending;
-                    }
-                    let result = ready!(Pin::new(lease).poll(context));
-                    let Some(next) = next.take() else {
-                        return Poll::Pending;
-                    };
-                    let Next { mut service, request, limiter, policy } = *next;
-                    let decision = policy.decide(&limiter, &RequestHead::from(&request), result);
-                    let decided = State::decided(decision, &mut service, request, &policy);
-                    state.set(decided);
-                }
-                StateProjection::Running { future, lease } => {
-                    let unwinding = lease.as_ref().map(|running| OnPanic(&running.lease));
+                StateProjection::Running { future, ending } => {
+                    let guard = PanicGuard::new(ending.lease());
                     let polled = future.poll(context);
-                    // `poll` did not panic.
-                    std::mem::forget(unwinding);
-                    return Poll::Ready(match (ready!(polled), lease.take()) {
-                        (Ok(response), None) => Ok(response.map(|body| ResponseBody::inner(body, None))),
-                        (Ok(response), Some(running)) => Ok(settled(response, running)),
-                        (Err(error), lease) => {
-                            if let Some(Running { lease, .. }) = lease {
-                                lease.failed();
-                            }
+                    guard.disarm();
+                    let result = ready!(polled);
+                    let ending = std::mem::take(ending);
+                    return Poll::Ready(match result {
+                        Ok(mut response) => Ok(match ending.settle(&mut response) {
+                            Settled::Body(tail) => response.map(|body| ResponseBody::inner(body, tail)),
+                            Settled::Replaced(answer) => answer.map(ResponseBody::answer),
+                        }),
+                        Err(error) => {
+                            ending.failed();
                             Err(error)
                         }
                     });
                 }
-                StateProjection::Unlimited { future, policy } => {
-                    let response = ready!(future.poll(context));
-                    return Poll::Ready(response.map(|response| stripped(response, policy.take())));
+                StateProjection::Waiting { waiting } => {
+                    // `waiting` is empty only after a panic of the inner service's `call`. There is nothing left to wait
+                    // for.
+                    let Some(acquire) = waiting.as_mut().map(|waiting| &mut *waiting.acquire) else {
+                        return Poll::Pending;
+                    };
+                    let result = ready!(Pin::new(acquire).poll(context));
+                    let Some(Waiting { mut service, request, limiter, policy, .. }) = waiting.take().map(|all| *all)
+                    else {
+                        return Poll::Pending;
+                    };
+                    let decision = policy.decide(&limiter, &RequestHead::from(&request), result);
+                    let decided = match decision {
+                        Decision::Granted(lease) => State::leased(&mut service, request, lease),
+                        Decision::Answer(response) => State::Answer { response: Some(*response) },
+                    };
+                    state.set(decided);
                 }
                 StateProjection::Answer { response } => {
                     let response = response.take().unwrap_or_default();
@@ -197,29 +155,6 @@ where
     }
 }
 
-/// Settles the lease by the response's head. If a handle still holds the lease, or a rule looks at the body, the lease
-/// stays open until the body ends.
-fn settled<B: Body>(mut response: Response<B>, running: Running) -> Response<ResponseBody<B>> {
-    let Running { lease, form, kept } = running;
-    if let Some(answer) = lease.policy().answer_handler(&lease, form, kept.as_deref(), &mut response) {
-        return answer.map(ResponseBody::answer);
-    }
-    // The extensions of the kept request may contain a `LeaseHandle`, which would count as a handle that is still held.
-    drop(kept);
-    lease.policy().settle(&lease, &mut response);
-    let tail = Tail::new(lease, &response);
-    response.map(|body| ResponseBody::inner(body, tail))
-}
-
-/// Strips headers and trailers that clients need not see from a response without a lease.
-fn stripped<B: Body>(mut response: Response<B>, policy: Option<Policy>) -> Response<ResponseBody<B>> {
-    let tail = policy.and_then(|policy| {
-        policy.strip(&mut response);
-        Tail::unlimited(policy, &response)
-    });
-    response.map(|body| ResponseBody::inner(body, tail))
-}
-
 impl<S, ReqBody> fmt::Debug for ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
@@ -227,7 +162,7 @@ where
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.state {
             State::Waiting { .. } => "ResponseFuture::Waiting",
-            State::Running { .. } | State::Unlimited { .. } => "ResponseFuture::Running",
+            State::Running { .. } => "ResponseFuture::Running",
             State::Answer { .. } => "ResponseFuture::Answer",
         })
     }

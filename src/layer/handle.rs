@@ -2,10 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{Policy, RateLimitStatus, held::Held};
+use super::{RateLimitStatus, held::Held};
 use crate::{
     error::{Error, Invalid},
-    limiter::{Lease, RateLimiter},
+    limiter::Lease,
 };
 
 /// A handle to the lease of the current request.
@@ -56,9 +56,9 @@ impl LeaseHandle {
         self.held.as_ref().map_or(Ok(()), |held| held.fill_uncharged(status))
     }
 
-    /// See [`Held::is_for`].
-    pub(super) fn is_for(&self, policy: &Policy, limiter: &RateLimiter, entity: &str, resource: &str) -> bool {
-        self.held.as_ref().is_some_and(|held| held.is_for(policy, limiter, entity, resource))
+    /// Returns the slot of the lease; `None` if the request is unlimited.
+    pub(super) fn lease(&self) -> Option<&Arc<Held>> {
+        self.held.as_ref()
     }
 
     fn told(&self, name: &str, change: impl FnOnce(&mut Lease) -> Result<(), Invalid>) -> Result<(), Invalid> {

@@ -12,18 +12,16 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
-    Policy, RefusalReason, RequestHead, ResponseBody, ResponseFuture,
+    RefusalReason, RequestHead, ResponseBody, ResponseFuture,
     admit::Admission,
     answer,
     decide::Decision,
-    held::Held,
+    ending::Ending,
     rate_limit_layer::{RateLimitLayer, Setup},
     routes::Routes,
+    unlimited::Unlimited,
 };
-use crate::{
-    limiter::{RateLimiter, Started},
-    telemetry,
-};
+use crate::{limiter::RateLimiter, telemetry};
 
 /// The service that [`RateLimitLayer`](super::RateLimitLayer) creates.
 ///
@@ -79,7 +77,7 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let Self { inner, setup } = self;
         let Setup { limiter, routes } = &**setup;
         let head = RequestHead::from(&request);
@@ -88,8 +86,8 @@ where
             Ok(Some(policy)) => policy,
             Ok(None) => {
                 telemetry::passed(true);
-                let unlimited = loaded.routes().unlimited();
-                return ResponseFuture::without_policy(inner, request, unlimited);
+                loaded.routes().unlimited().extend(request.extensions_mut());
+                return ResponseFuture::unlimited(inner, request, Ending::Nothing);
             }
             Err(missing) => {
                 let response = answer::without_policy(&head, RefusalReason::MissingKey(&missing));
@@ -98,51 +96,29 @@ where
             }
         };
         let (policy, admission) = policy.admit(limiter, &head);
-        carry_out(admission, inner, request, limiter, policy)
-    }
-}
-
-/// Does what the admission of a request says.
-#[inline(never)]
-fn carry_out<S, ReqBody>(
-    admission: Admission,
-    inner: &mut S,
-    mut request: Request<ReqBody>,
-    limiter: &RateLimiter,
-    policy: &Policy,
-) -> ResponseFuture<S, ReqBody>
-where
-    S: Service<Request<ReqBody>> + Clone,
-{
-    match admission {
-        Admission::Pass => ResponseFuture::pass(inner, request, policy),
-        Admission::Held => ResponseFuture::held(inner, request),
-        Admission::Answer(response) => {
-            give_up_readiness(inner);
-            ResponseFuture::answer(response)
-        }
-        Admission::Uncharged(held) => ResponseFuture::decided(Decision::Granted(held), inner, request, policy),
-        Admission::Bind(bound) => {
-            let (bound, held) = *bound;
-            request.extensions_mut().insert(bound);
-            ResponseFuture::decided(Decision::Granted(held), inner, request, policy)
-        }
-        Admission::Single(single) => {
-            let granted = Decision::Granted(Held::new(single.into_lease(), policy.clone()));
-            ResponseFuture::decided(granted, inner, request, policy)
-        }
-        Admission::Acquire(Started::Done(result)) => {
-            let decision = policy.decide(limiter, &RequestHead::from(&request), result);
-            if matches!(decision, Decision::Answer(_)) {
-                give_up_readiness(inner);
+        let lease = match admission {
+            Admission::Decided(Decision::Granted(lease)) => lease,
+            Admission::Bound(bound, lease) => {
+                request.extensions_mut().insert(*bound);
+                lease
             }
-            ResponseFuture::decided(decision, inner, request, policy)
-        }
-        Admission::Acquire(Started::Waiting(lease)) => {
-            // The instance that is ready serves this request. Its clone, which is not ready yet, takes its place.
-            let next = inner.clone();
-            let ready = std::mem::replace(inner, next);
-            ResponseFuture::waiting(lease, ready, request, limiter.clone(), policy.clone())
-        }
+            Admission::Decided(Decision::Answer(response)) => {
+                give_up_readiness(inner);
+                return ResponseFuture::answer(*response);
+            }
+            Admission::Unlimited => {
+                Unlimited::by(policy).extend(request.extensions_mut());
+                return ResponseFuture::unlimited(inner, request, Ending::unlimited(policy));
+            }
+            // An outer layer settles the lease of the request.
+            Admission::Held => return ResponseFuture::unlimited(inner, request, Ending::Nothing),
+            Admission::Waiting(acquire) => {
+                // The instance that is ready serves this request. Its clone, which is not ready yet, takes its place.
+                let next = inner.clone();
+                let ready = std::mem::replace(inner, next);
+                return ResponseFuture::waiting(acquire, ready, request, limiter.clone(), policy.clone());
+            }
+        };
+        ResponseFuture::leased(inner, request, lease)
     }
 }

@@ -4,8 +4,7 @@ use std::sync::{Arc, Weak};
 
 use http::Extensions;
 
-use super::{BoundLimiter, LeaseHandle, Policy, RequestHead, held::Held};
-use crate::limiter::RateLimiter;
+use super::{BoundLimiter, LeaseHandle, Policy, held::Held};
 
 /// The mark of a request whose handler gets no [`LeaseHandle`]. It does not keep the lease open.
 #[derive(Clone)]
@@ -26,20 +25,12 @@ impl Policy {
         }
     }
 
-    /// Returns `true` if the request has passed the same layer before, and holds a lease of the same bucket.
-    pub(super) fn has_marked(
-        &self,
-        limiter: &RateLimiter,
-        head: &RequestHead<'_>,
-        entity: &str,
-        resource: &str,
-    ) -> bool {
+    /// Returns the lease with which this policy or another one has marked the request before.
+    pub(super) fn marked(&self, extensions: &Extensions) -> Option<Arc<Held>> {
         if self.shares_lease() {
-            let handle = head.extensions.get::<LeaseHandle>();
-            handle.is_some_and(|handle| handle.is_for(self, limiter, entity, resource))
+            extensions.get::<LeaseHandle>()?.lease().cloned()
         } else {
-            let lease = head.extensions.get::<HiddenLease>().and_then(|HiddenLease(lease)| lease.upgrade());
-            lease.is_some_and(|lease| lease.is_for(self, limiter, entity, resource))
+            extensions.get::<HiddenLease>().and_then(|HiddenLease(lease)| lease.upgrade())
         }
     }
 }

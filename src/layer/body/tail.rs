@@ -20,13 +20,14 @@ pub(in crate::layer) enum Tail {
 impl Tail {
     /// Creates the tail after the response's head was settled; `None` if the body needs none.
     pub(in crate::layer) fn new<B: Body>(lease: Arc<Held>, response: &Response<B>) -> Option<Self> {
+        let watches = watches(lease.policy(), response);
+        let is_shared = lease.policy().shares_lease() && Arc::strong_count(&lease) > 1;
         // A body that has ended already may never be polled.
-        if response.body().is_end_stream() {
+        if !(watches || is_shared) || response.body().is_end_stream() {
             return None;
         }
-        if !watches(lease.policy(), response) {
-            let is_shared = lease.policy().shares_lease() && Arc::strong_count(&lease) > 1;
-            return is_shared.then(|| Self::Handle(lease));
+        if !watches {
+            return Some(Self::Handle(lease));
         }
         let policy = lease.policy().clone();
         Some(Self::Watch(Box::new(Watch::new(policy, Some(lease), response))))

@@ -155,7 +155,12 @@ impl Held {
 
     /// Returns the state of the limits; empty if there is no lease.
     pub(super) fn statuses(&self) -> SmallVec<[LimitStatus; 1]> {
-        self.of_lease(|lease| Some(lease.statuses().collect())).unwrap_or_default()
+        let mut statuses = SmallVec::new();
+        if let State::Lease(told) = &*self.lock() {
+            // Faster than `collect`, because the loop runs inside the iterator.
+            told.lease.statuses().for_each(|status| statuses.push(status));
+        }
+        statuses
     }
 
     /// See [`Lease::left_of_one`].

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName};
 
 use super::{
     Dialect, ErrorDialect, PartitionKeys, QuotaUnit, RETRY_AFTER_MS, ReportLimits, SHOULD_RETRY, Standing,
-    ietf::{AloneFields, ListFields, OlderFields},
+    ietf::{ListFields, OlderFields, OneLimitFields},
     triple::Triple,
 };
 use crate::{
@@ -101,9 +101,9 @@ impl Dialects {
     }
 
     /// Returns the fields of a policy that has one limit and only the default dialect; `None` for other policies.
-    pub(in crate::layer) fn alone(&self) -> Option<AloneFields> {
+    pub(in crate::layer) fn one_limit(&self) -> Option<OneLimitFields> {
         let others = self.older.is_some() || !self.triples.is_empty() || self.partitions.is_some();
-        self.list.as_ref().filter(|_| !others)?.alone()
+        self.list.as_ref().filter(|_| !others)?.one_limit()
     }
 
     /// Adds the headers for the limits that `which` selects.

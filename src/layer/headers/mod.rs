@@ -36,7 +36,7 @@ pub use x_rate_limit::XRateLimit;
 
 pub(super) use dialects::Dialects;
 pub(super) use errors::{ErrorDialect, ErrorKind, ErrorShape, RETRY_AFTER_MS, SHOULD_RETRY};
-pub(super) use ietf::AloneFields;
+pub(super) use ietf::OneLimitFields;
 pub(super) use partition::{PartitionKey, PartitionKeys};
 pub(super) use time::{go_duration, millis_up, seconds_up};
 pub(super) use writer::Writer;

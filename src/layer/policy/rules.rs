@@ -1,6 +1,6 @@
 //! The checked parts of a policy.
 
-use crate::layer::{ReportLimits, headers::AloneFields};
+use crate::layer::{ReportLimits, headers::OneLimitFields};
 
 use super::{AnswerRules, CostRules, DecisionRules, PolicyLimits, SettlementRules, Subject};
 
@@ -26,14 +26,15 @@ pub(in crate::layer) struct Plain {
     /// `true` if the policy has one limit of its own, the cost is one token, and a request is only granted or denied.
     pub(in crate::layer) decision: bool,
     /// The headers of responses, if they report one limit, which is enforced.
-    pub(in crate::layer) report: Option<AloneFields>,
+    pub(in crate::layer) report: Option<OneLimitFields>,
 }
 
 impl Plain {
     fn new(limits: &PolicyLimits, cost: &CostRules, decision: &DecisionRules, answers: &AnswerRules) -> Self {
         let one_limit = limits.own().is_some_and(|limits| limits.len() == 1);
         let one_token = cost.is_fixed() && cost.fixed.is_empty();
-        let report = answers.dialects.alone().filter(|_| answers.report != ReportLimits::Off && decision.is_plain());
+        let report =
+            answers.dialects.one_limit().filter(|_| answers.report != ReportLimits::Off && decision.is_plain());
         let decision = one_limit && one_token && decision.is_plain();
         Self { decision, report }
     }

@@ -5,9 +5,9 @@
 //! a keyed hash of the bucket. In a denial, `t` of a limit with too few tokens is the seconds until it has enough, and
 //! no other `t` is beyond `Retry-After`. All are structured fields, whose integers have at most 15 digits.
 
-use http::{HeaderMap, HeaderName, HeaderValue, header::Entry};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{AloneFields, RATE_LIMIT, RATE_LIMIT_POLICY};
+use super::{RATE_LIMIT, RATE_LIMIT_POLICY, append::append, one_limit::OneLimitFields};
 use crate::{
     layer::headers::{
         PartitionKey, QuotaUnit, Standing,
@@ -52,10 +52,10 @@ impl ListFields {
     }
 
     /// Returns the fields of a policy that has one limit; `None` for other policies.
-    pub(in crate::layer::headers) fn alone(&self) -> Option<AloneFields> {
+    pub(in crate::layer::headers) fn one_limit(&self) -> Option<OneLimitFields> {
         let own = self.own.as_ref()?;
         match (&own.limits[..], &own.each[..]) {
-            ([limit], [policy]) => Some(AloneFields::new(limit, policy.clone())),
+            ([limit], [policy]) => Some(OneLimitFields::new(limit, policy.clone())),
             _ => None,
         }
     }
@@ -127,28 +127,6 @@ impl Own {
             && self.limits.iter().zip(statuses).all(|(limit, status)| same(limit, status));
         all.then_some(&self.all)
     }
-}
-
-/// Appends `RateLimit`, unless the response has one of revision 7.
-pub(super) fn append(headers: &mut HeaderMap, left: HeaderValue) {
-    match headers.entry(RATE_LIMIT) {
-        Entry::Vacant(field) => {
-            field.insert(left);
-        }
-        Entry::Occupied(mut field) => {
-            if !field.iter().any(is_dictionary) {
-                field.append(left);
-            }
-        }
-    }
-}
-
-/// Returns `true` if the field is a dictionary, as in revision 7. If a list were appended to it, clients could read
-/// neither.
-fn is_dictionary(value: &HeaderValue) -> bool {
-    let text = value.as_bytes().trim_ascii_start();
-    let key = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.*".contains(byte);
-    text.iter().find(|byte| !key(byte)) == Some(&b'=') && text.first() != Some(&b'=')
 }
 
 /// Returns the value of `RateLimit`.

@@ -1,14 +1,15 @@
 //! `RateLimit` and `RateLimit-Policy`: draft-ietf-httpapi-ratelimit-headers.
 
-mod alone;
+mod append;
 mod list;
 mod older;
+mod one_limit;
 
 use http::HeaderName;
 
-pub(in crate::layer) use alone::AloneFields;
 pub(super) use list::ListFields;
 pub(super) use older::OlderFields;
+pub(in crate::layer) use one_limit::OneLimitFields;
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");

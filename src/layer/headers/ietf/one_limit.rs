@@ -2,10 +2,10 @@
 
 use http::{HeaderMap, HeaderValue};
 
-use super::{RATE_LIMIT_POLICY, list::append};
+use super::{RATE_LIMIT_POLICY, append::append};
 use crate::{
     layer::headers::writer::{DIGITS, Writer, number_before},
-    model::{Level, Limit, LimitName, MILLI, Owner, Parameters, Rate, whole_tokens},
+    model::{Level, Limit, LimitName, Owner, Parameters, Rate, whole_tokens},
 };
 
 const TIME: &[u8] = b";t=";
@@ -13,15 +13,16 @@ const TIME: &[u8] = b";t=";
 /// The most bytes of a limit's name, with the characters around it.
 const NAME: usize = LimitName::MAX_LENGTH + 6;
 
+/// Both fields of a policy that has one limit, which most policies have.
 #[derive(Clone, Debug)]
-pub(in crate::layer) struct AloneFields {
+pub(in crate::layer) struct OneLimitFields {
     policy: HeaderValue,
     /// The beginning of `RateLimit`: the limit's name, up to the number of tokens that are left.
     name: Box<[u8]>,
     rate: Rate,
 }
 
-impl AloneFields {
+impl OneLimitFields {
     pub(super) fn new(limit: &Limit, policy: HeaderValue) -> Self {
         let mut name = Writer::default();
         name.limit(Owner::Entity, limit);
@@ -54,6 +55,6 @@ impl AloneFields {
         let level = Level { tokens: left, remainder: 0 };
         let millis = self.rate.wait(level, self.rate.capacity()).unwrap_or(0);
         // Rounded up.
-        millis / MILLI + i64::from(millis % MILLI > 0)
+        millis / 1000 + i64::from(millis % 1000 > 0)
     }
 }

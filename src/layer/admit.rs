@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     error::{Invalid, code},
-    limiter::{Acquire, AcquireFuture, RateLimiter, Single, Started},
+    limiter::{Acquire, AcquireFuture, RateLimiter, Started},
     model::{EntityId, IntoName, Resource},
     telemetry::{self, Exempt},
 };
@@ -102,8 +102,7 @@ impl Policy {
             && let Some(limits) = rules.limits.own()
             && let Some(decision) = limiter.take_one(entity.as_bytes(), &resource, limits)
         {
-            let result = decision.map(Single::into_lease);
-            return Admission::Decided(self.decide(limiter, head, result));
+            return Admission::Decided(self.decide(limiter, head, decision));
         }
         let learned = rules.cost.key(|| entity.as_text(), resource.as_str());
         let acquire = match entity {

@@ -107,7 +107,7 @@ pub use share::Share;
 pub use stored::{Audit, Config, Entities, Listing, Namespaces, Snapshots, Usage};
 
 pub(crate) use acquire::Started;
-pub(crate) use lease::{More, Single};
+pub(crate) use lease::More;
 pub(crate) use recourse::{Recourse, Shadow};
 pub(crate) use waiting::Wait;
 

@@ -29,8 +29,6 @@ pub(super) use few::{Alone, Few};
 pub(super) use grant::{Amounts, Grant, Share, Shares};
 pub(super) use holding::{Holding, Holdings, MOST_USED};
 
-pub(crate) use single::Single;
-
 /// A granted cost: it can be adjusted while the work runs, then it is committed or rolled back.
 ///
 /// # Dropping

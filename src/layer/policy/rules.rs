@@ -1,6 +1,6 @@
 //! The checked parts of a policy.
 
-use crate::layer::{ReportLimits, headers::OneLimitFields};
+use crate::layer::{ReportLimits, response::headers::OneLimitFields};
 
 use super::{AnswerRules, CostRules, DecisionRules, PolicyLimits, SettlementRules, Subject};
 
@@ -9,24 +9,24 @@ use super::{AnswerRules, CostRules, DecisionRules, PolicyLimits, SettlementRules
 /// The order of the fields is fixed by `repr(C)`: the part that every request reads first is next to the reference
 /// count of the `Arc`, whose cache line the request has just touched.
 #[repr(C)]
-pub(in crate::layer) struct Rules {
-    pub(in crate::layer) plain: Plain,
-    pub(in crate::layer) subject: Subject,
-    pub(in crate::layer) limits: PolicyLimits,
-    pub(in crate::layer) cost: CostRules,
-    pub(in crate::layer) decision: DecisionRules,
-    pub(in crate::layer) settlement: SettlementRules,
-    pub(in crate::layer) answers: AnswerRules,
+pub(crate) struct Rules {
+    pub(crate) plain: Plain,
+    pub(crate) subject: Subject,
+    pub(crate) limits: PolicyLimits,
+    pub(crate) cost: CostRules,
+    pub(crate) decision: DecisionRules,
+    pub(crate) settlement: SettlementRules,
+    pub(crate) answers: AnswerRules,
 }
 
 /// The parts of a policy that are of the simplest kind. This is computed once, so that requests need not check it.
 #[derive(Clone, Debug)]
 #[repr(C)]
-pub(in crate::layer) struct Plain {
+pub(crate) struct Plain {
     /// `true` if the policy has one limit of its own, the cost is one token, and a request is only granted or denied.
-    pub(in crate::layer) decision: bool,
+    pub(crate) decision: bool,
     /// The headers of responses, if they report one limit, which is enforced.
-    pub(in crate::layer) report: Option<OneLimitFields>,
+    pub(crate) report: Option<OneLimitFields>,
 }
 
 impl Plain {

@@ -70,7 +70,7 @@ use std::{fmt, sync::Arc};
 
 use http::HeaderName;
 
-use super::{MissingKey, Policy, RequestHead, unlimited::Unlimited};
+use super::{MissingKey, Policy, RequestHead, request::extensions::Unlimited};
 use table::Table;
 
 pub use builder::RoutesBuilder;

@@ -9,6 +9,7 @@ use crate::layer::{
     Policy, RateLimit,
     keys::ClientIp,
     routes::{Routes, RoutesHandle, Source},
+    tower::setup::Setup,
 };
 use crate::{limiter::RateLimiter, model::Limit};
 
@@ -28,14 +29,6 @@ pub struct RateLimitLayer {
     setup: Arc<Setup>,
 }
 
-/// The state that all services of a layer share. It is behind one reference count, because routers clone their services
-/// for every request.
-#[derive(Debug)]
-pub(crate) struct Setup {
-    pub(crate) limiter: RateLimiter,
-    pub(crate) routes: Source,
-}
-
 impl RateLimitLayer {
     /// Limits requests through `limiter` by `routes`, which are one [`Policy`] for all requests or a
     /// [table](crate::layer::routes).
@@ -49,7 +42,7 @@ impl RateLimitLayer {
         Self::with_source(limiter, Source::Handle(handle.clone()))
     }
 
-    pub(crate) fn with_source(limiter: RateLimiter, routes: Source) -> Self {
+    fn with_source(limiter: RateLimiter, routes: Source) -> Self {
         Self { setup: Arc::new(Setup { limiter, routes }) }
     }
 

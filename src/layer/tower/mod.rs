@@ -8,6 +8,7 @@ mod layer;
 mod service;
 #[cfg(feature = "tower")]
 mod service_builder_ext;
+mod setup;
 
 pub use body::ResponseBody;
 pub use future::ResponseFuture;

@@ -8,7 +8,6 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::layer::{
@@ -17,9 +16,9 @@ use crate::layer::{
     request::extensions::Unlimited,
     request::outcome::Decision,
     response::answer,
-    routes::Routes,
+    routes::{Routes, Source},
     tower::ending::Ending,
-    tower::layer::{RateLimitLayer, Setup},
+    tower::setup::Setup,
 };
 use crate::{limiter::RateLimiter, telemetry};
 
@@ -36,10 +35,10 @@ pub struct RateLimit<S> {
 impl<S> RateLimit<S> {
     /// Wraps `inner` so that its requests are limited through `limiter` by `routes`, or by one policy.
     pub fn new(inner: S, limiter: RateLimiter, routes: impl Into<Routes>) -> Self {
-        RateLimitLayer::new(limiter, routes).layer(inner)
+        Self::with_setup(inner, Arc::new(Setup { limiter, routes: Source::Fixed(routes.into()) }))
     }
 
-    pub(crate) fn with_setup(inner: S, setup: Arc<Setup>) -> Self {
+    pub(super) fn with_setup(inner: S, setup: Arc<Setup>) -> Self {
         Self { inner, setup }
     }
 

@@ -8,7 +8,7 @@ use http::{
     header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use super::{RefusalReason, problem::Problem, refuse::told};
+use super::{RefusalReason, problem::Problem, retry_after::seconds_of};
 use crate::layer::{
     keys::missing::Reason,
     response::headers::{ErrorDialect, ErrorKind, RETRY_AFTER_MS, SHOULD_RETRY, millis_up},
@@ -33,7 +33,7 @@ pub(super) fn answer(
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     if let Some(wait) = wait {
-        headers.insert(RETRY_AFTER, HeaderValue::from(told(wait)));
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds_of(wait)));
     }
     if let Some(dialect) = dialect {
         tell_retries(headers, wait, dialect);

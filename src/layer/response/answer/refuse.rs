@@ -5,12 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 
-use super::{Form, Refusal, RefusalReason};
+use super::{Form, Refusal, RefusalReason, retry_after};
 use crate::{
     layer::{
         Policy, ReportLimits, RequestHead,
         keys::missing::Reason,
-        response::headers::{PartitionKeys, Standing, seconds_up},
+        response::headers::{PartitionKeys, Standing},
     },
     model::Denied,
 };
@@ -55,7 +55,7 @@ impl Policy {
         let standing = Standing {
             statuses: &denied.limits,
             refused: true,
-            retry_after: wait.map(told),
+            retry_after: wait.map(retry_after::seconds_of),
             now: if dialects.needs_time() { now() } else { 0 },
             partition: dialects.partitions.as_ref().map(partition),
         };
@@ -81,9 +81,4 @@ pub(super) fn wait(reason: RefusalReason<'_>) -> Option<Duration> {
         RefusalReason::Unavailable(error) => Some(error.retry_after().unwrap_or(RETRY_UNAVAILABLE)),
         _ => None,
     }
-}
-
-/// Returns the seconds of `Retry-After`.
-pub(super) fn told(wait: Duration) -> i64 {
-    seconds_up(wait).max(1)
 }

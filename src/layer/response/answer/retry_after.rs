@@ -5,8 +5,13 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderValue, header::RETRY_AFTER};
 
-use super::{Jitter, refuse::told};
-use crate::layer::response::headers::{RETRY_AFTER_MS, millis_up};
+use super::Jitter;
+use crate::layer::response::headers::{RETRY_AFTER_MS, millis_up, seconds_up};
+
+/// Returns the seconds of `Retry-After`.
+pub(super) fn seconds_of(wait: Duration) -> i64 {
+    seconds_up(wait).max(1)
+}
 
 /// Replaces the `Retry-After` of a response by `wait` plus jitter, if `wait` is later. Nothing changes if the response
 /// has none, or one that cannot be parsed. `now` is in epoch ms.
@@ -18,9 +23,9 @@ pub(super) fn keep_later(headers: &mut HeaderMap, wait: Duration, jitter: Jitter
     let Some(theirs) = values.next().and_then(|value| seconds(value, now)) else {
         return;
     };
-    if values.next().is_none() && told(wait) > theirs {
+    if values.next().is_none() && seconds_of(wait) > theirs {
         let wait = jitter.lengthen(wait);
-        headers.insert(RETRY_AFTER, HeaderValue::from(told(wait)));
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds_of(wait)));
         if headers.contains_key(RETRY_AFTER_MS) {
             headers.insert(RETRY_AFTER_MS, HeaderValue::from(millis_up(wait)));
         }

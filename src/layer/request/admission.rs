@@ -15,7 +15,7 @@ use crate::layer::{
         peer,
     },
     policy::{PolicyLimits, Rules, Subject},
-    request::lease_slot::Held,
+    request::lease_slot::LeaseSlot,
     request::outcome::Decision,
     request::status::Passed,
 };
@@ -36,13 +36,13 @@ pub(crate) enum Admission {
     /// The request passes with the lease that it already has, because it has passed the same layer before.
     Held,
     /// The request passes, and its handler acquires.
-    Bound(Box<BoundLimiter>, Arc<Held>),
+    Bound(Box<BoundLimiter>, Arc<LeaseSlot>),
     /// The acquire waits for the store.
     Waiting(Box<AcquireFuture>),
 }
 
 impl Admission {
-    fn bound((limiter, lease): (BoundLimiter, Arc<Held>)) -> Self {
+    fn bound((limiter, lease): (BoundLimiter, Arc<LeaseSlot>)) -> Self {
         Self::Bound(Box::new(limiter), lease)
     }
 }
@@ -128,7 +128,7 @@ impl Policy {
             if self.rules.decision.in_handler {
                 return Admission::bound(BoundLimiter::uncharged(status, self.clone()));
             }
-            return Admission::Decided(Decision::Granted(Held::uncharged(status, self.clone())));
+            return Admission::Decided(Decision::Granted(LeaseSlot::uncharged(status, self.clone())));
         }
         let reason = RefusalReason::MissingKey(missing);
         Admission::Decided(Decision::Answer(Box::new(self.refuse(&|| limiter.now(), head.into(), Some(head), reason))))

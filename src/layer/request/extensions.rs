@@ -4,11 +4,11 @@ use std::sync::{Arc, Weak};
 
 use http::Extensions;
 
-use crate::layer::{BoundLimiter, LeaseHandle, Policy, request::lease_slot::Held};
+use crate::layer::{BoundLimiter, LeaseHandle, Policy, request::lease_slot::LeaseSlot};
 
 /// The mark of a request whose handler gets no [`LeaseHandle`]. It does not keep the lease open.
 #[derive(Clone)]
-struct HiddenLease(Weak<Held>);
+struct HiddenLease(Weak<LeaseSlot>);
 
 impl Policy {
     /// Returns `true` if handlers get a handle of the lease.
@@ -17,7 +17,7 @@ impl Policy {
     }
 
     /// Marks a request with its lease: with a [`LeaseHandle`], unless the policy gives handlers none.
-    pub(crate) fn mark(&self, lease: &Arc<Held>, extensions: &mut Extensions) {
+    pub(crate) fn mark(&self, lease: &Arc<LeaseSlot>, extensions: &mut Extensions) {
         if self.shares_lease() {
             extensions.insert(LeaseHandle::new(lease.clone()));
         } else {
@@ -26,7 +26,7 @@ impl Policy {
     }
 
     /// Returns the lease with which this policy or another one has marked the request before.
-    pub(crate) fn marked(&self, extensions: &Extensions) -> Option<Arc<Held>> {
+    pub(crate) fn marked(&self, extensions: &Extensions) -> Option<Arc<LeaseSlot>> {
         if self.shares_lease() {
             extensions.get::<LeaseHandle>()?.lease().cloned()
         } else {

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::layer::{RateLimitStatus, request::lease_slot::Held};
+use crate::layer::{RateLimitStatus, request::lease_slot::LeaseSlot};
 use crate::{
     error::{Error, Invalid},
     limiter::Lease,
@@ -26,7 +26,7 @@ use crate::{
 #[derive(Clone)]
 pub struct LeaseHandle {
     /// `None` if the request is unlimited.
-    held: Option<Arc<Held>>,
+    slot: Option<Arc<LeaseSlot>>,
 }
 
 /// Shows no fields, because they contain the whole limiter.
@@ -37,38 +37,38 @@ impl fmt::Debug for LeaseHandle {
 }
 
 impl LeaseHandle {
-    pub(crate) fn new(held: Arc<Held>) -> Self {
-        Self { held: Some(held) }
+    pub(crate) fn new(slot: Arc<LeaseSlot>) -> Self {
+        Self { slot: Some(slot) }
     }
 
     /// Creates the handle of a request that passes unlimited.
     pub(crate) fn of_nothing() -> Self {
-        Self { held: None }
+        Self { slot: None }
     }
 
     /// Takes the lease that the handler has acquired.
     pub(crate) fn fill(&self, lease: Lease) -> Result<(), Invalid> {
-        self.held.as_ref().map_or(Ok(()), |held| held.fill(lease))
+        self.slot.as_ref().map_or(Ok(()), |slot| slot.fill(lease))
     }
 
     /// Records that the request passes uncharged.
     pub(crate) fn fill_uncharged(&self, status: RateLimitStatus) -> Result<(), Invalid> {
-        self.held.as_ref().map_or(Ok(()), |held| held.fill_uncharged(status))
+        self.slot.as_ref().map_or(Ok(()), |slot| slot.fill_uncharged(status))
     }
 
     /// Returns the slot of the lease; `None` if the request is unlimited.
-    pub(crate) fn lease(&self) -> Option<&Arc<Held>> {
-        self.held.as_ref()
+    pub(crate) fn lease(&self) -> Option<&Arc<LeaseSlot>> {
+        self.slot.as_ref()
     }
 
-    fn told(&self, name: &str, change: impl FnOnce(&mut Lease) -> Result<(), Invalid>) -> Result<(), Invalid> {
-        self.held.as_ref().map_or(Ok(()), |held| held.told(name, change))
+    fn change(&self, name: &str, change: impl FnOnce(&mut Lease) -> Result<(), Invalid>) -> Result<(), Invalid> {
+        self.slot.as_ref().map_or(Ok(()), |slot| slot.change(name, change))
     }
 
     /// Returns `true` if the store gave no decision: the request passed without one, or this process decided by its
     /// share of the limits.
     pub fn is_degraded(&self) -> bool {
-        self.held.as_ref().is_some_and(|held| held.is_degraded())
+        self.slot.as_ref().is_some_and(|slot| slot.is_degraded())
     }
 
     /// Changes the used amount of the limit `name` by a difference in tokens. Local: it makes no round trip, and the
@@ -77,7 +77,7 @@ impl LeaseHandle {
     /// # Errors
     /// [`Invalid::UnknownLimit`]; [`Invalid::LeaseClosed`] if the lease was rolled back, or is not acquired yet.
     pub fn adjust(&self, name: &str, tokens: i64) -> Result<(), Invalid> {
-        self.told(name, |lease| lease.adjust(name, tokens))
+        self.change(name, |lease| lease.adjust(name, tokens))
     }
 
     /// Sets the amount that was really used of the limit `name`, in tokens. Local.
@@ -85,7 +85,7 @@ impl LeaseHandle {
     /// # Errors
     /// As [`adjust`](Self::adjust).
     pub fn settle(&self, name: &str, tokens: u64) -> Result<(), Invalid> {
-        self.told(name, |lease| lease.settle(name, tokens))
+        self.change(name, |lease| lease.settle(name, tokens))
     }
 
     /// Gives back `tokens` of the limit `name` that the request does not need. Local.
@@ -93,7 +93,7 @@ impl LeaseHandle {
     /// # Errors
     /// As [`adjust`](Self::adjust).
     pub fn release(&self, name: &str, tokens: u64) -> Result<(), Invalid> {
-        self.told(name, |lease| lease.release(name, tokens))
+        self.change(name, |lease| lease.release(name, tokens))
     }
 
     /// Asks for `tokens` more of the limit `name`, also from the parent if it is charged, and fails if one of them does
@@ -107,21 +107,21 @@ impl LeaseHandle {
     /// happens during the call: nothing stays charged then. With the feature `axum` a handler can answer with the
     /// error: the client gets the answer that the layer itself would have given, and the lease is committed.
     pub async fn consume(&self, name: &str, tokens: u64) -> Result<(), Error> {
-        let Some(held) = &self.held else { return Ok(()) };
-        let Some(more) = held.ask(name, tokens)? else { return Ok(()) };
-        held.absorb(more.await?)?;
+        let Some(slot) = &self.slot else { return Ok(()) };
+        let Some(more) = slot.ask(name, tokens)? else { return Ok(()) };
+        slot.absorb(more.await?)?;
         Ok(())
     }
 
     /// Returns the tokens of the limit `name` that the lease counts as used; `None` if there is no such limit, if the
     /// request passed uncharged, or if the lease was rolled back.
     pub fn consumed(&self, name: &str) -> Option<u64> {
-        self.held.as_ref()?.consumed(name)
+        self.slot.as_ref()?.consumed(name)
     }
 
     /// Returns the state of the limits when the lease was granted, less what was adjusted since. If the lease was
     /// rolled back, the status has no limits and is marked as degraded.
     pub fn status(&self) -> RateLimitStatus {
-        self.held.as_ref().map_or_else(RateLimitStatus::open, |held| held.status())
+        self.slot.as_ref().map_or_else(RateLimitStatus::open, |slot| slot.status())
     }
 }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The slot for a request's lease. Dropping it commits the lease.
-pub(crate) struct Held {
+pub(crate) struct LeaseSlot {
     state: Mutex<State>,
     policy: Policy,
 }
@@ -29,7 +29,7 @@ pub(crate) struct Held {
 /// The state of the request's lease.
 enum State {
     /// The lease is held.
-    Lease(Told),
+    Lease(TrackedLease),
     /// The handler has not acquired it yet.
     Open,
     /// There is no lease: the request passed uncharged.
@@ -39,7 +39,7 @@ enum State {
 }
 
 /// A lease, and three sets of its limits. A set has one bit for each [position](Lease::position).
-struct Told {
+struct TrackedLease {
     lease: Lease,
     /// Limits that rules leave alone, because a handler has set them or because they were given back.
     fixed: u32,
@@ -52,7 +52,7 @@ struct Told {
 /// The future of an acquire for more tokens.
 pub(crate) type Asked = Pin<Box<dyn Future<Output = Result<More, Error>> + Send>>;
 
-impl Told {
+impl TrackedLease {
     fn new(lease: Lease) -> Self {
         Self { lease, fixed: 0, known: 0, absurd: 0 }
     }
@@ -66,37 +66,37 @@ impl Told {
 }
 
 /// Shows no fields, because they contain the whole limiter.
-impl fmt::Debug for Held {
+impl fmt::Debug for LeaseSlot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Held").finish_non_exhaustive()
+        f.debug_struct("LeaseSlot").finish_non_exhaustive()
     }
 }
 
-impl Drop for Held {
+impl Drop for LeaseSlot {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let State::Lease(told) = std::mem::replace(state, State::Closed) {
-            self.policy.rules.cost.learn(&told.lease, |limit| told.known & told.bit(limit) != 0);
+        if let State::Lease(tracked) = std::mem::replace(state, State::Closed) {
+            self.policy.rules.cost.learn(&tracked.lease, |limit| tracked.known & tracked.bit(limit) != 0);
             // The settlement is written even if its future is dropped.
-            drop(told.lease.commit());
+            drop(tracked.lease.commit());
         }
     }
 }
 
-impl Held {
+impl LeaseSlot {
     /// Returns true if it is a lease of this policy and limiter for the same entity and resource. Then the request has
     /// passed the same layer before.
     pub(crate) fn is_for(&self, policy: &Policy, limiter: &RateLimiter, entity: &str, resource: &str) -> bool {
         Arc::ptr_eq(&self.policy.rules, &policy.rules)
-            && matches!(&*self.lock(), State::Lease(told) if {
-                let lease = &told.lease;
+            && matches!(&*self.lock(), State::Lease(tracked) if {
+                let lease = &tracked.lease;
                 lease.entity().as_str() == entity && lease.resource().as_str() == resource && lease.is_of(limiter)
             })
     }
 
     /// Creates the slot of a granted request.
     pub(crate) fn new(lease: Lease, policy: Policy) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::Lease(Told::new(lease))), policy })
+        Arc::new(Self { state: Mutex::new(State::Lease(TrackedLease::new(lease))), policy })
     }
 
     /// Creates the slot of a request that passes uncharged.
@@ -114,7 +114,7 @@ impl Held {
     }
 
     pub(crate) fn fill(&self, lease: Lease) -> Result<(), Invalid> {
-        self.fill_with(State::Lease(Told::new(lease)))
+        self.fill_with(State::Lease(TrackedLease::new(lease)))
     }
 
     pub(crate) fn fill_uncharged(&self, status: RateLimitStatus) -> Result<(), Invalid> {
@@ -134,7 +134,7 @@ impl Held {
 
     pub(crate) fn is_degraded(&self) -> bool {
         match &*self.lock() {
-            State::Lease(told) => told.lease.is_degraded(),
+            State::Lease(tracked) => tracked.lease.is_degraded(),
             State::Uncharged(status) => status.degraded,
             State::Open | State::Closed => false,
         }
@@ -142,7 +142,7 @@ impl Held {
 
     pub(crate) fn status(&self) -> RateLimitStatus {
         match &*self.lock() {
-            State::Lease(told) => RateLimitStatus::of(&told.lease),
+            State::Lease(tracked) => RateLimitStatus::of(&tracked.lease),
             State::Uncharged(status) => (**status).clone(),
             State::Open => RateLimitStatus::open(),
             State::Closed => RateLimitStatus::undecided(),
@@ -156,9 +156,9 @@ impl Held {
     /// Returns the state of the limits; empty if there is no lease.
     pub(crate) fn statuses(&self) -> SmallVec<[LimitStatus; 1]> {
         let mut statuses = SmallVec::new();
-        if let State::Lease(told) = &*self.lock() {
+        if let State::Lease(tracked) = &*self.lock() {
             // Faster than `collect`, because the loop runs inside the iterator.
-            told.lease.statuses().for_each(|status| statuses.push(status));
+            tracked.lease.statuses().for_each(|status| statuses.push(status));
         }
         statuses
     }
@@ -171,7 +171,7 @@ impl Held {
     /// Returns the verdict of the limits that only observe, if there are any.
     pub(crate) fn shadow_verdict(&self) -> Option<ShadowVerdict> {
         match &*self.lock() {
-            State::Lease(told) => ShadowVerdict::of(&told.lease),
+            State::Lease(tracked) => ShadowVerdict::of(&tracked.lease),
             State::Uncharged(status) => status.shadow.clone(),
             State::Open | State::Closed => None,
         }
@@ -215,43 +215,43 @@ impl Held {
     /// reported before, returns the most that it can have used.
     fn take_found(&self, limit: &LimitName, tokens: u64) -> Option<u64> {
         let name = limit.as_str();
-        let State::Lease(told) = &mut *self.lock() else { return None };
-        let bit = told.bit(name);
-        if told.fixed & bit != 0 {
+        let State::Lease(tracked) = &mut *self.lock() else { return None };
+        let bit = tracked.bit(name);
+        if tracked.fixed & bit != 0 {
             return None;
         }
-        let most = self.policy.rules.settlement.most(limit, told.lease.capacity(name));
+        let most = self.policy.rules.settlement.most(limit, tracked.lease.capacity(name));
         if tokens > most {
             // Report it once, even if a streaming body exceeds the maximum with every frame.
-            let is_news = told.absurd & bit == 0;
-            told.absurd |= bit;
+            let is_news = tracked.absurd & bit == 0;
+            tracked.absurd |= bit;
             return is_news.then_some(most);
         }
-        if told.lease.settle(name, tokens).is_ok() {
-            told.known |= bit;
+        if tracked.lease.settle(name, tokens).is_ok() {
+            tracked.known |= bit;
         }
         None
     }
 
     /// Returns `true` if no rule has found an amount for the limit, and it was neither set by a handler nor given back.
     pub(crate) fn is_untold(&self, name: &LimitName) -> bool {
-        let State::Lease(told) = &*self.lock() else { return false };
-        let bit = told.bit(name.as_str());
-        bit != 0 && (told.known | told.fixed | told.absurd) & bit == 0
+        let State::Lease(tracked) = &*self.lock() else { return false };
+        let bit = tracked.bit(name.as_str());
+        bit != 0 && (tracked.known | tracked.fixed | tracked.absurd) & bit == 0
     }
 
     /// Applies a handler's change to the lease. Has no effect if the request passed uncharged.
-    pub(crate) fn told(
+    pub(crate) fn change(
         &self,
         name: &str,
         change: impl FnOnce(&mut Lease) -> Result<(), Invalid>,
     ) -> Result<(), Invalid> {
         match &mut *self.lock() {
-            State::Lease(told) => {
-                change(&mut told.lease)?;
-                let bit = told.bit(name);
-                told.fixed |= bit;
-                told.known |= bit;
+            State::Lease(tracked) => {
+                change(&mut tracked.lease)?;
+                let bit = tracked.bit(name);
+                tracked.fixed |= bit;
+                tracked.known |= bit;
                 Ok(())
             }
             State::Uncharged(_) => Ok(()),
@@ -261,25 +261,25 @@ impl Held {
 
     /// Gives a limit back. Amounts that rules have found, or will find, do not count.
     pub(crate) fn refund(&self, name: &str) {
-        let State::Lease(told) = &mut *self.lock() else { return };
-        let bit = told.bit(name);
+        let State::Lease(tracked) = &mut *self.lock() else { return };
+        let bit = tracked.bit(name);
         // If the lease has no such limit, there is nothing to give back.
-        let _ = told.lease.settle(name, 0);
-        told.fixed |= bit;
-        told.known &= !bit;
+        let _ = tracked.lease.settle(name, 0);
+        tracked.fixed |= bit;
+        tracked.known &= !bit;
     }
 
     /// Gives everything back. Amounts that rules have found, or will find, do not count.
     pub(crate) fn refund_all(&self) {
-        let State::Lease(told) = &mut *self.lock() else { return };
-        told.lease.settle_all(0);
-        (told.fixed, told.known) = (u32::MAX, 0);
+        let State::Lease(tracked) = &mut *self.lock() else { return };
+        tracked.lease.settle_all(0);
+        (tracked.fixed, tracked.known) = (u32::MAX, 0);
     }
 
     /// Asks for more of the limit. The future does not hold the lock. Returns `None` if the request passed uncharged.
     pub(crate) fn ask(&self, name: &str, tokens: u64) -> Result<Option<Asked>, Error> {
         match &*self.lock() {
-            State::Lease(told) => Ok(Some(Box::pin(told.lease.ask(name, tokens)?))),
+            State::Lease(tracked) => Ok(Some(Box::pin(tracked.lease.ask(name, tokens)?))),
             State::Uncharged(_) => Ok(None),
             State::Open | State::Closed => Err(Invalid::LeaseClosed.into()),
         }
@@ -288,8 +288,8 @@ impl Held {
     /// Adds what was granted to the lease. If there is no lease any more, the grant is dropped, which gives it back.
     pub(crate) fn absorb(&self, more: More) -> Result<(), Invalid> {
         match &mut *self.lock() {
-            State::Lease(told) => {
-                told.lease.absorb(more);
+            State::Lease(tracked) => {
+                tracked.lease.absorb(more);
                 Ok(())
             }
             _ => Err(Invalid::LeaseClosed),
@@ -298,18 +298,18 @@ impl Held {
 
     /// Does the same as [`absorb`](Self::absorb) for tokens that the lease already counts as used.
     pub(crate) fn absorb_used(&self, name: &LimitName, more: More) {
-        if let State::Lease(told) = &mut *self.lock() {
-            let used = told.lease.consumed(name.as_str()).unwrap_or(0);
-            told.lease.absorb(more);
+        if let State::Lease(tracked) = &mut *self.lock() {
+            let used = tracked.lease.consumed(name.as_str()).unwrap_or(0);
+            tracked.lease.absorb(more);
             // The lease has the limit, because more of it was granted.
-            let _ = told.lease.settle(name.as_str(), used);
+            let _ = tracked.lease.settle(name.as_str(), used);
         }
     }
 
     pub(crate) fn rollback(&self) {
         let state = std::mem::replace(&mut *self.lock(), State::Closed);
-        if let State::Lease(told) = state {
-            drop(told.lease.rollback());
+        if let State::Lease(tracked) = state {
+            drop(tracked.lease.rollback());
         }
     }
 
@@ -333,7 +333,7 @@ impl Held {
 
     fn of_lease<T>(&self, tell: impl FnOnce(&Lease) -> Option<T>) -> Option<T> {
         match &*self.lock() {
-            State::Lease(told) => tell(&told.lease),
+            State::Lease(tracked) => tell(&tracked.lease),
             _ => None,
         }
     }

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::Response;
 
 use crate::layer::{
-    Misconfiguration, Policy, RateLimitStatus, RefusalReason, RequestHead, ShadowVerdict, request::lease_slot::Held,
-    request::status::Passed, response::answer::Form,
+    Misconfiguration, Policy, RateLimitStatus, RefusalReason, RequestHead, ShadowVerdict,
+    request::lease_slot::LeaseSlot, request::status::Passed, response::answer::Form,
 };
 use crate::{error::Error, limiter::RateLimiter, model::LimitStatus, telemetry};
 
@@ -15,7 +15,7 @@ use crate::{error::Error, limiter::RateLimiter, model::LimitStatus, telemetry};
 #[derive(Debug)]
 pub(crate) enum Decision {
     /// The request passes, with a lease or uncharged.
-    Granted(Arc<Held>),
+    Granted(Arc<LeaseSlot>),
     /// The layer answers. The inner service is not called.
     Answer(Box<Response<Bytes>>),
 }
@@ -30,7 +30,7 @@ impl Policy {
         result: Result<crate::Lease, Error>,
     ) -> Decision {
         match result {
-            Ok(lease) => Decision::Granted(Held::new(lease, self.clone())),
+            Ok(lease) => Decision::Granted(LeaseSlot::new(lease, self.clone())),
             Err(error) => self.decide_failed(limiter, head, error),
         }
     }
@@ -41,7 +41,7 @@ impl Policy {
             self.rules.cost.unlearn(error);
         }
         match self.passes(limiter, &error) {
-            Some(status) => Decision::Granted(Held::uncharged(status, self.clone())),
+            Some(status) => Decision::Granted(LeaseSlot::uncharged(status, self.clone())),
             None => {
                 RefusalReason::tell(&error);
                 Decision::Answer(Box::new(self.refuse_for(&|| limiter.now(), head.into(), Some(head), error)))

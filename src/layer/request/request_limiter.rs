@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::layer::{LeaseHandle, Policy, RateLimitStatus, policy::LEAST, request::lease_slot::Held};
+use crate::layer::{LeaseHandle, Policy, RateLimitStatus, policy::LEAST, request::lease_slot::LeaseSlot};
 use crate::{
     error::Error,
     limiter::{Acquire, RateLimiter},
@@ -73,17 +73,17 @@ impl fmt::Debug for BoundLimiter {
 
 impl BoundLimiter {
     /// Creates one for a request, and the slot for the request's lease.
-    pub(crate) fn new(acquire: Acquire, limiter: RateLimiter, policy: Policy) -> (Self, Arc<Held>) {
-        let held = Held::open(policy.clone());
+    pub(crate) fn new(acquire: Acquire, limiter: RateLimiter, policy: Policy) -> (Self, Arc<LeaseSlot>) {
+        let held = LeaseSlot::open(policy.clone());
         Self::asking(Ask::Limiter { acquire, limiter, policy }, held)
     }
 
     /// Creates one for a request that passes uncharged.
-    pub(crate) fn uncharged(status: RateLimitStatus, policy: Policy) -> (Self, Arc<Held>) {
-        Self::asking(Ask::Nobody(Box::new(status)), Held::open(policy))
+    pub(crate) fn uncharged(status: RateLimitStatus, policy: Policy) -> (Self, Arc<LeaseSlot>) {
+        Self::asking(Ask::Nobody(Box::new(status)), LeaseSlot::open(policy))
     }
 
-    fn asking(ask: Ask, held: Arc<Held>) -> (Self, Arc<Held>) {
+    fn asking(ask: Ask, held: Arc<LeaseSlot>) -> (Self, Arc<LeaseSlot>) {
         (Self { ask, handle: LeaseHandle::new(held.clone()) }, held)
     }
 

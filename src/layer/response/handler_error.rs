@@ -11,7 +11,7 @@ use http::{
 
 use crate::layer::{
     Policy, RequestHead, ResponseHead,
-    request::lease_slot::Held,
+    request::lease_slot::LeaseSlot,
     response::answer::{self, Form},
     response::headers::{RETRY_AFTER_MS, SHOULD_RETRY},
 };
@@ -101,7 +101,7 @@ impl Policy {
     /// is settled as for any other response, here and by outer layers.
     pub(crate) fn answer_handler<B>(
         &self,
-        held: &Held,
+        held: &LeaseSlot,
         form: Form,
         kept: Option<&KeptHead>,
         response: &mut Response<B>,

@@ -3,14 +3,14 @@
 use http::Response;
 
 use crate::layer::{
-    Outcome, Policy, ResponseHead, request::lease_slot::Held, request::outcome::RefusedBy, response::answer::Refused,
-    response::shadow_header,
+    Outcome, Policy, ResponseHead, request::lease_slot::LeaseSlot, request::outcome::RefusedBy,
+    response::answer::Refused, response::shadow_header,
 };
 use crate::telemetry::{same_policy_twice, settle_value_missing};
 
 impl Policy {
     /// Settles the lease by the response's head, and reports the limits in it.
-    pub(crate) fn settle<B>(&self, lease: &Held, response: &mut Response<B>) {
+    pub(crate) fn settle<B>(&self, lease: &LeaseSlot, response: &mut Response<B>) {
         let rules = &*self.rules;
         if response.extensions().get::<Refused>().is_some() {
             if response.extensions().get() == Some(&RefusedBy::new(self)) {
@@ -33,7 +33,7 @@ impl Policy {
     }
 
     /// Settles the amounts that the rules find in the head, and gives back what the response's outcome says.
-    pub(crate) fn settle_by(&self, lease: &Held, head: &ResponseHead<'_>) {
+    pub(crate) fn settle_by(&self, lease: &LeaseSlot, head: &ResponseHead<'_>) {
         let mut wrong = false;
         for (limit, rule) in &self.rules.settlement.head {
             match rule.source.in_head(limit, head) {
@@ -52,7 +52,7 @@ impl Policy {
     }
 
     /// Gives back what the response's outcome says.
-    fn charge(&self, lease: &Held, head: &ResponseHead<'_>) {
+    fn charge(&self, lease: &LeaseSlot, head: &ResponseHead<'_>) {
         match self.rules.settlement.outcomes.iter().find_map(|rule| rule.judge(head)) {
             None | Some(Outcome::Keep) => {}
             Some(Outcome::Refund) => lease.refund_all(),

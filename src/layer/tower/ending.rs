@@ -7,7 +7,8 @@ use http::{Request, Response};
 use http_body::Body;
 
 use crate::layer::{
-    Policy, request::lease_slot::Held, response::answer::Form, response::handler_error::KeptHead, tower::body::Tail,
+    Policy, request::lease_slot::LeaseSlot, response::answer::Form, response::handler_error::KeptHead,
+    tower::body::Tail,
 };
 
 /// The work that is left when the inner service has answered.
@@ -19,7 +20,7 @@ pub(crate) enum Ending {
     /// There is no lease, but the response may have headers or trailers to strip.
     Strip(Policy),
     /// The lease is settled.
-    Settle { lease: Arc<Held>, form: Form, kept: Option<Box<KeptHead>> },
+    Settle { lease: Arc<LeaseSlot>, form: Form, kept: Option<Box<KeptHead>> },
 }
 
 /// The response after its head was settled.
@@ -31,7 +32,7 @@ pub(crate) enum Settled {
 }
 
 impl Ending {
-    pub(crate) fn of<B>(lease: Arc<Held>, request: &Request<B>) -> Self {
+    pub(crate) fn of<B>(lease: Arc<LeaseSlot>, request: &Request<B>) -> Self {
         let kept = lease.policy().keep(request);
         Self::Settle { lease, form: Form::from(request), kept }
     }
@@ -41,7 +42,7 @@ impl Ending {
         if policy.rules.settlement.strips() { Self::Strip(policy.clone()) } else { Self::Nothing }
     }
 
-    pub(crate) fn lease(&self) -> Option<&Held> {
+    pub(crate) fn lease(&self) -> Option<&LeaseSlot> {
         match self {
             Self::Settle { lease, .. } => Some(lease),
             Self::Nothing | Self::Strip(_) => None,

@@ -15,7 +15,7 @@ use tower_service::Service;
 
 use crate::layer::{
     Policy, RequestHead, ResponseBody,
-    request::lease_slot::Held,
+    request::lease_slot::LeaseSlot,
     request::outcome::Decision,
     tower::ending::{Ending, Settled},
     tower::guard::PanicGuard,
@@ -80,7 +80,7 @@ where
     }
 
     /// Calls the inner service for a request with a lease.
-    pub(crate) fn leased(service: &mut S, request: Request<ReqBody>, lease: Arc<Held>) -> Self {
+    pub(crate) fn leased(service: &mut S, request: Request<ReqBody>, lease: Arc<LeaseSlot>) -> Self {
         Self { state: State::leased(service, request, lease) }
     }
 }
@@ -90,7 +90,7 @@ where
     S: Service<Request<ReqBody>>,
 {
     #[inline]
-    fn leased(service: &mut S, mut request: Request<ReqBody>, lease: Arc<Held>) -> Self {
+    fn leased(service: &mut S, mut request: Request<ReqBody>, lease: Arc<LeaseSlot>) -> Self {
         lease.policy().mark(&lease, request.extensions_mut());
         let ending = Ending::of(lease, &request);
         let guard = PanicGuard::new(ending.lease());

@@ -3,11 +3,11 @@
 use http::{Response, header::RETRY_AFTER};
 
 use super::retry_after;
-use crate::layer::{Policy, ReportLimits, request::lease_slot::Held, response::headers::Standing};
+use crate::layer::{Policy, ReportLimits, request::lease_slot::LeaseSlot, response::headers::Standing};
 
 impl Policy {
     /// Reports the limits in a response, also if an inner layer has refused the request.
-    pub(crate) fn report<B>(&self, lease: &Held, response: &mut Response<B>) {
+    pub(crate) fn report<B>(&self, lease: &LeaseSlot, response: &mut Response<B>) {
         let answers = &self.rules.answers;
         if !response.status().is_success() && response.headers().contains_key(RETRY_AFTER) {
             // A client that retries then meets this layer first, so it must wait for this layer's limits, too.

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::{
     layer::{
         ResponseHead, Settle,
-        request::lease_slot::Held,
+        request::lease_slot::LeaseSlot,
         settle::{BadAmount, in_bounds},
     },
     model::LimitName,
@@ -29,7 +29,7 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    pub(super) fn new(rules: &Rules, lease: Option<&Held>, head: &ResponseHead<'_>) -> Self {
+    pub(super) fn new(rules: &Rules, lease: Option<&LeaseSlot>, head: &ResponseHead<'_>) -> Self {
         let consumed = |limit: &LimitName| lease.and_then(|lease| lease.consumed(limit.as_str())).unwrap_or(0);
         Self {
             bases: rules.iter().map(|(limit, rule)| rule.base(limit, head, consumed(limit))).collect(),
@@ -80,7 +80,7 @@ impl Findings {
 
     /// Settles the limits. While the body streams, the largest amount of a limit counts. When it is over, the amount of
     /// the last rule that has one counts.
-    pub(super) fn apply(&self, rules: &Rules, lease: &Held, over: bool) {
+    pub(super) fn apply(&self, rules: &Rules, lease: &LeaseSlot, over: bool) {
         for limit in each(rules) {
             let of_limit = rules.iter().zip(&self.found).zip(&self.bases).filter(|(((other, _), _), _)| other == limit);
             let mut amounts = of_limit.filter_map(|(((_, rule), found), base)| Some(rule.applied((*found)?, *base)));
@@ -91,7 +91,7 @@ impl Findings {
     }
 
     /// Counts, when the body is over, the limits for which no amount was found.
-    pub(super) fn count_missing(&self, rules: &Rules, lease: &Held) {
+    pub(super) fn count_missing(&self, rules: &Rules, lease: &LeaseSlot) {
         if !self.wrong {
             each(rules).filter(|limit| lease.is_untold(limit)).for_each(telemetry::settle_value_missing);
         }

@@ -7,19 +7,19 @@ use http::{Response, StatusCode};
 use http_body::{Body, Frame};
 
 use super::{topping_up::Last, watch::Watch};
-use crate::layer::{Policy, request::lease_slot::Held};
+use crate::layer::{Policy, request::lease_slot::LeaseSlot};
 
 /// The lease, or the rules, that a body keeps until it ends. Dropping it commits the lease, unless others hold it.
 pub(crate) enum Tail {
     /// A lease that somebody else holds, too.
-    Handle(#[allow(dead_code, reason = "it is there to be dropped")] Arc<Held>),
+    Handle(#[allow(dead_code, reason = "it is there to be dropped")] Arc<LeaseSlot>),
     /// Rules that look at the body.
     Watch(Box<Watch>),
 }
 
 impl Tail {
     /// Creates the tail after the response's head was settled; `None` if the body needs none.
-    pub(crate) fn new<B: Body>(lease: Arc<Held>, response: &Response<B>) -> Option<Self> {
+    pub(crate) fn new<B: Body>(lease: Arc<LeaseSlot>, response: &Response<B>) -> Option<Self> {
         let watches = watches(lease.policy(), response);
         let is_shared = lease.policy().shares_lease() && Arc::strong_count(&lease) > 1;
         // A body that has ended already may never be polled.

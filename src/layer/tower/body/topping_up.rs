@@ -13,7 +13,7 @@ use crate::{
     error::Error,
     layer::{
         TopUp,
-        request::lease_slot::{Asked, Held},
+        request::lease_slot::{Asked, LeaseSlot},
         response::headers::{ErrorDialect, ErrorKind, ErrorShape},
         settle::{Ending, Settle},
     },
@@ -54,7 +54,7 @@ impl ToppingUp {
         &mut self,
         rule: &TopUp,
         rules: &[(LimitName, Settle)],
-        lease: &Held,
+        lease: &LeaseSlot,
         context: &mut Context<'_>,
     ) {
         while self.over.is_none() {
@@ -88,7 +88,7 @@ impl ToppingUp {
         }
     }
 
-    fn ask(&mut self, limit: LimitName, tokens: u64, lease: &Held) {
+    fn ask(&mut self, limit: LimitName, tokens: u64, lease: &LeaseSlot) {
         match lease.ask(limit.as_str(), tokens) {
             // The request passed uncharged.
             Ok(None) => self.over = Some(Over::Unanswered),

@@ -19,7 +19,7 @@ use crate::{layer::Settle, telemetry::UsageBody};
 use crate::{
     layer::{
         Policy, ResponseHead,
-        request::lease_slot::Held,
+        request::lease_slot::LeaseSlot,
         settle::{Source, sum},
     },
     telemetry,
@@ -30,7 +30,7 @@ use crate::{
 pub(crate) struct Watch {
     policy: Policy,
     /// `None` if the request passed without a lease: then there are only trailers to strip.
-    lease: Option<Arc<Held>>,
+    lease: Option<Arc<LeaseSlot>>,
     findings: Findings,
     format: Format,
     bytes: u64,
@@ -55,7 +55,7 @@ const _: () = assert!(size_of::<Watch>() <= 1024);
 const MOST_PIECES: usize = 16;
 
 impl Watch {
-    pub(super) fn new<B: Body>(policy: Policy, lease: Option<Arc<Held>>, response: &Response<B>) -> Self {
+    pub(super) fn new<B: Body>(policy: Policy, lease: Option<Arc<LeaseSlot>>, response: &Response<B>) -> Self {
         let settlement = &policy.rules.settlement;
         let rules = &settlement.body;
         let format = Format::of(response.headers());

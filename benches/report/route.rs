@@ -35,14 +35,14 @@ const BATCH: usize = 100;
 pub(crate) fn rows(effort: Effort) -> Vec<Row> {
     let bare = Route::new(|router| router);
     let off = [
-        Route::new(|router| router.layer(layer(ReportLimits::Off))),
+        Route::new(|router| router.layer(without_headers())),
         Route::new(|router| {
             let config = GovernorConfigBuilder::default().per_nanosecond(1).burst_size(PLENTY).finish();
             router.layer(GovernorLayer::new(config.expect("it is valid")))
         }),
     ];
     let on = [
-        Route::new(|router| router.layer(layer(ReportLimits::All))),
+        Route::new(|router| router.layer(RateLimitLayer::per_ip(limit()))),
         Route::new(|router| {
             let mut config = GovernorConfigBuilder::default().per_nanosecond(1).burst_size(PLENTY).use_headers();
             router.layer(GovernorLayer::new(config.finish().expect("it is valid")))
@@ -51,15 +51,18 @@ pub(crate) fn rows(effort: Effort) -> Vec<Row> {
     vec![beside(effort, "headers off", &bare, &off), beside(effort, "headers on", &bare, &on)]
 }
 
-fn layer(report: ReportLimits) -> RateLimitLayer {
+fn limit() -> Limit {
+    Limit::per_second("rps", u64::from(PLENTY))
+}
+
+/// The policy of [`RateLimitLayer::per_ip`], without the headers.
+fn without_headers() -> RateLimitLayer {
     let policy = Policy::builder()
         .entity(keys::peer_ip())
         .resource(keys::fixed("http"))
-        .limit(Limit::per_second("rps", u64::from(PLENTY)))
+        .limit(limit())
         .without_parent()
-        // For a fair comparison: `tower_governor` counts requests, and its handlers get no lease.
-        .without_handle()
-        .report(report)
+        .report(ReportLimits::Off)
         .build();
     RateLimitLayer::new(RateLimiter::memory(), policy.expect("it is valid"))
 }

@@ -74,56 +74,35 @@
 //! The problem type of a request that costs more than a full bucket holds. Waiting does not help: the request has to
 //! cost less, or the limit needs a larger capacity.
 
-mod admit;
-mod answer;
-mod body;
-mod bound;
 mod cost;
-mod decide;
-mod future;
-mod handle;
-mod handler_refusal;
-mod head;
 mod header_name;
-mod headers;
-mod held;
 pub mod keys;
-mod plain;
 mod policy;
-mod rate_limit_layer;
-mod respond;
+mod request;
+mod response;
 pub mod routes;
-mod service;
-#[cfg(feature = "tower")]
-mod service_builder_ext;
 mod settle;
-mod shadow;
-mod status;
-mod unlimited;
+mod tower;
 #[cfg(feature = "usage-body")]
 mod usage;
 
-pub use answer::{Answer, Jitter, Misconfiguration, Refusal, RefusalReason, answer_fn};
-pub use body::ResponseBody;
-pub use bound::BoundLimiter;
+#[cfg(feature = "tower")]
+pub use self::tower::ServiceBuilderExt;
+pub use self::tower::{RateLimit, RateLimitLayer, ResponseBody, ResponseFuture};
 pub use cost::{
     ContentLength, Estimate, HeaderAmount, Learn, content_length, estimate_fn, header_value, query_parameter,
 };
-pub use future::ResponseFuture;
-pub use handle::LeaseHandle;
-pub use head::RequestHead;
-pub use headers::{Anthropic, Dialect, IetfDraft, OpenAi, QuotaUnit, ReportLimits, XRateLimit};
 pub use keys::{Key, KeyExtractor, MissingKey};
 pub use policy::{InvalidPolicy, OnMissingKey, OnUnavailable, Policy, PolicyBuilder};
-pub use rate_limit_layer::RateLimitLayer;
+pub use request::{BoundLimiter, LeaseHandle, RateLimitStatus, RequestHead, ShadowVerdict};
+pub use response::{
+    answer::{Answer, Jitter, Misconfiguration, Refusal, RefusalReason, answer_fn},
+    headers::{Anthropic, Dialect, IetfDraft, OpenAi, QuotaUnit, ReportLimits, XRateLimit},
+};
 pub use routes::{InvalidRoutes, Route, Routes, RoutesHandle};
-pub use service::RateLimit;
-#[cfg(feature = "tower")]
-pub use service_builder_ext::ServiceBuilderExt;
 pub use settle::{Outcome, ResponseHead, Settle, TopUp};
-pub use status::{RateLimitStatus, ShadowVerdict};
 #[cfg(feature = "usage-body")]
 pub use usage::Usage;
 
 #[cfg(feature = "axum")]
-pub(crate) use handler_refusal::handler_refusal;
+pub(crate) use response::handler_error::handler_refusal;

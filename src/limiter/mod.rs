@@ -84,6 +84,6 @@ pub use resolver::CacheStats;
 pub use runtime::Breaker;
 pub use terms::{Prefetch, PrefetchStats, Settlement, SettlementFuture, Share};
 
-pub(crate) use lease::{More, Single};
+pub(crate) use lease::More;
 pub(crate) use request::Started;
 pub(crate) use terms::{Recourse, Shadow, Wait};

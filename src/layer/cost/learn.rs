@@ -71,7 +71,7 @@ impl Default for Learn {
 }
 
 /// The means that were learned for one limit.
-pub(in crate::layer) struct Learned {
+pub(crate) struct Learned {
     learn: Learn,
     /// The means, by the hash of entity and resource. Two pairs with the same hash share an
     /// estimate. That does no other harm.
@@ -87,20 +87,20 @@ struct Mean {
 
 /// Hashes an entity and a resource.
 #[derive(Clone, Default)]
-pub(in crate::layer) struct Seen(RandomState);
+pub(crate) struct Seen(RandomState);
 
 impl Seen {
-    pub(in crate::layer) fn key(&self, entity: &str, resource: &str) -> u64 {
+    pub(crate) fn key(&self, entity: &str, resource: &str) -> u64 {
         self.0.hash_one((entity, resource))
     }
 
-    pub(in crate::layer) fn key_of(&self, entity: &EntityId, resource: &Resource) -> u64 {
+    pub(crate) fn key_of(&self, entity: &EntityId, resource: &Resource) -> u64 {
         self.key(entity.as_str(), resource.as_str())
     }
 }
 
 impl Learned {
-    pub(in crate::layer) fn new(learn: Learn) -> Self {
+    pub(crate) fn new(learn: Learn) -> Self {
         let means = Cache::with(
             learn.most,
             learn.most as u64,
@@ -112,7 +112,7 @@ impl Learned {
     }
 
     /// Returns the estimate in tokens. `None` if nothing was learned yet.
-    pub(in crate::layer) fn estimate(&self, key: u64, capacity: Option<u64>) -> Option<u64> {
+    pub(crate) fn estimate(&self, key: u64, capacity: Option<u64>) -> Option<u64> {
         let mean = self.means.get(&key)?;
         // Amounts are below 2^53, so an `f64` holds them exactly.
         let tokens = (mean.tokens.ceil() as u64).max(self.learn.floor);
@@ -120,7 +120,7 @@ impl Learned {
         Some(tokens.min(mean.capacity).min(capacity.unwrap_or(u64::MAX)))
     }
 
-    pub(in crate::layer) fn observe(&self, key: u64, used: u64, capacity: Option<u64>) {
+    pub(crate) fn observe(&self, key: u64, used: u64, capacity: Option<u64>) {
         let capacity = capacity.unwrap_or(u64::MAX);
         let used = used.min(capacity) as f64;
         // If two requests update the mean at once, one update may be lost. An estimate tolerates
@@ -133,7 +133,7 @@ impl Learned {
     }
 
     /// Caps the mean at the new capacity.
-    pub(in crate::layer) fn cap(&self, key: u64, capacity: u64) {
+    pub(crate) fn cap(&self, key: u64, capacity: u64) {
         if let Some(Mean { tokens, .. }) = self.means.get(&key) {
             self.means.insert(key, Mean { tokens: tokens.min(capacity as f64), capacity });
         }

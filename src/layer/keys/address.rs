@@ -9,7 +9,7 @@ use crate::model::{EntityId, IntoName, InvalidName, Sealed, write_network};
 
 /// A client's address, and how many of its first bits identify the client.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::layer) struct Network {
+pub(crate) struct Network {
     pub(super) address: IpAddr,
     pub(super) bits: u8,
 }
@@ -18,7 +18,7 @@ impl Network {
     /// Returns the network with all bits of an IPv4 address, or the first 64 bits of an IPv6
     /// address. `address` must not be an IPv6 address that stands for an IPv4 address.
     #[inline]
-    pub(in crate::layer) fn usual(address: IpAddr) -> Self {
+    pub(crate) fn usual(address: IpAddr) -> Self {
         Self { address, bits: if address.is_ipv4() { 32 } else { 64 } }
     }
 
@@ -32,7 +32,7 @@ impl Network {
 ///
 /// The text is written in its final place and not moved: a copy of bytes that were just written
 /// stalls the processor.
-pub(in crate::layer) struct AddressText {
+pub(crate) struct AddressText {
     /// Longer than the longest text: `ip6:`, eight groups of four digits with their separators, and
     /// `-128`.
     bytes: [u8; 48],
@@ -41,13 +41,13 @@ pub(in crate::layer) struct AddressText {
 
 impl AddressText {
     #[inline]
-    pub(in crate::layer) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { bytes: [0; 48], length: 0 }
     }
 
     /// Writes the text of [`EntityId::from_ip_prefix`]. Returns true if it fits.
     #[inline]
-    pub(in crate::layer) fn write(&mut self, Network { address, bits }: Network) -> bool {
+    pub(crate) fn write(&mut self, Network { address, bits }: Network) -> bool {
         self.length = 0;
         match address {
             IpAddr::V4(address) if bits >= 32 => {
@@ -83,7 +83,7 @@ impl AddressText {
     }
 
     #[inline]
-    pub(in crate::layer) fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 }

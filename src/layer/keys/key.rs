@@ -145,7 +145,7 @@ impl Key {
     }
 
     /// Returns the client's network, if the key is one.
-    pub(in crate::layer) fn network(&self) -> Option<Network> {
+    pub(crate) fn network(&self) -> Option<Network> {
         match self.0 {
             Kind::Address(network) => Some(network),
             _ => None,

@@ -50,7 +50,7 @@ impl MissingKey {
     }
 
     /// Creates the error for a misconfiguration of the server that the guide describes under `code`.
-    pub(in crate::layer) fn mistake(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn mistake(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Reason::Setup(SetupMistake { code, message: message.into() })))
     }
 
@@ -70,7 +70,7 @@ impl MissingKey {
     }
 
     /// Returns `true` if the server is misconfigured.
-    pub(in crate::layer) fn is_setup(&self) -> bool {
+    pub(crate) fn is_setup(&self) -> bool {
         matches!(*self.0, Reason::Setup(_))
     }
 

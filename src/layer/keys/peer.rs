@@ -31,7 +31,7 @@ impl KeyExtractor for PeerIp {
 
 /// Returns the peer's address. An IPv6 address that stands for an IPv4 address is returned as IPv4.
 #[inline]
-pub(in crate::layer) fn address(head: &RequestHead<'_>) -> Result<IpAddr, MissingKey> {
+pub(crate) fn address(head: &RequestHead<'_>) -> Result<IpAddr, MissingKey> {
     let address = head.extensions.get::<PeerAddr>().map(|PeerAddr(address)| *address);
     #[cfg(feature = "axum")]
     let address = address.or_else(|| {

@@ -5,17 +5,17 @@ use std::sync::Arc;
 use super::{InvalidPolicy, PolicyBuilder, PolicyLimits};
 use crate::layer::{
     Answer, Dialect, Jitter, QuotaUnit, ReportLimits,
-    headers::{Dialects, PartitionKeys},
+    response::headers::{Dialects, PartitionKeys},
 };
 
 /// The rules for the answers and headers that clients get.
-pub(in crate::layer) struct AnswerRules {
-    pub(in crate::layer) report: ReportLimits,
-    pub(in crate::layer) dialects: Dialects,
-    pub(in crate::layer) jitter: Jitter,
+pub(crate) struct AnswerRules {
+    pub(crate) report: ReportLimits,
+    pub(crate) dialects: Dialects,
+    pub(crate) jitter: Jitter,
     /// `true` if gRPC requests are answered with a gRPC status.
-    pub(in crate::layer) grpc: bool,
-    pub(in crate::layer) custom: Option<Arc<dyn Answer>>,
+    pub(crate) grpc: bool,
+    pub(crate) custom: Option<Arc<dyn Answer>>,
 }
 
 impl AnswerRules {

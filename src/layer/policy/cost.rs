@@ -14,12 +14,12 @@ use crate::{
 };
 
 /// The minimum that a request is charged for a limit that it has to pay for, in tokens.
-pub(in crate::layer) const LEAST: u64 = 1;
+pub(crate) const LEAST: u64 = 1;
 
 /// The rules for the cost that a request is charged before it is answered.
 #[derive(Default)]
-pub(in crate::layer) struct CostRules {
-    pub(in crate::layer) fixed: Cost,
+pub(crate) struct CostRules {
+    pub(crate) fixed: Cost,
     estimates: Vec<(LimitName, Arc<dyn Estimate>)>,
     learned: Vec<(LimitName, Learned)>,
     seen: Seen,
@@ -27,7 +27,7 @@ pub(in crate::layer) struct CostRules {
 
 impl CostRules {
     /// Returns `true` if every request costs the same.
-    pub(in crate::layer) fn is_fixed(&self) -> bool {
+    pub(crate) fn is_fixed(&self) -> bool {
         self.estimates.is_empty() && self.learned.is_empty()
     }
 
@@ -43,7 +43,7 @@ impl CostRules {
     }
 
     /// Returns the key under which the learned costs of an entity and a resource are found.
-    pub(in crate::layer) fn key<'a>(&self, entity: impl FnOnce() -> &'a str, resource: &str) -> u64 {
+    pub(crate) fn key<'a>(&self, entity: impl FnOnce() -> &'a str, resource: &str) -> u64 {
         if self.learned.is_empty() { 0 } else { self.seen.key(entity(), resource) }
     }
 
@@ -51,7 +51,7 @@ impl CostRules {
     ///
     /// Only the fixed cost may be 0. A client chooses its head, and influences what is learned. If one of these could
     /// be 0, its requests would pass even if the bucket is deep in debt.
-    pub(in crate::layer) fn estimate(&self, key: u64, head: &RequestHead<'_>, limits: Option<&Limits>) -> Cost {
+    pub(crate) fn estimate(&self, key: u64, head: &RequestHead<'_>, limits: Option<&Limits>) -> Cost {
         let mut cost = self.fixed.clone();
         for (limit, learned) in &self.learned {
             let own = limits.and_then(|limits| limits.get(limits.index(limit.as_str())?));
@@ -68,7 +68,7 @@ impl CostRules {
     }
 
     /// Learns from a lease that is about to be committed. Only limits whose real use is `known` count.
-    pub(in crate::layer) fn learn(&self, lease: &Lease, known: impl Fn(&str) -> bool) {
+    pub(crate) fn learn(&self, lease: &Lease, known: impl Fn(&str) -> bool) {
         for (limit, learned) in &self.learned {
             let limit = limit.as_str();
             if let (true, Some(used)) = (known(limit), lease.consumed(limit)) {
@@ -79,7 +79,7 @@ impl CostRules {
     }
 
     /// Lowers the learned cost to the capacity of the limit, which has become smaller.
-    pub(in crate::layer) fn unlearn(&self, error: &ExceedsCapacity) {
+    pub(crate) fn unlearn(&self, error: &ExceedsCapacity) {
         for (_, learned) in self.learned.iter().filter(|(limit, _)| *limit == error.limit) {
             learned.cap(self.seen.key_of(&error.entity, &error.resource), error.capacity);
         }

@@ -11,17 +11,17 @@ use crate::{
 
 /// The rules for the decision about a request.
 #[derive(Clone, Debug, Default)]
-pub(in crate::layer) struct DecisionRules {
-    pub(in crate::layer) on_unavailable: OnUnavailable,
-    pub(in crate::layer) without_parent: bool,
-    pub(in crate::layer) prefetch: Option<Prefetch>,
-    pub(in crate::layer) together: bool,
+pub(crate) struct DecisionRules {
+    pub(crate) on_unavailable: OnUnavailable,
+    pub(crate) without_parent: bool,
+    pub(crate) prefetch: Option<Prefetch>,
+    pub(crate) together: bool,
     /// `true` if the handler acquires the lease.
-    pub(in crate::layer) in_handler: bool,
+    pub(crate) in_handler: bool,
     /// `true` if responses report the denials of limits in shadow mode.
-    pub(in crate::layer) reports_shadow: bool,
+    pub(crate) reports_shadow: bool,
     /// The options for a request that is not granted at once. `None` if there are none.
-    pub(in crate::layer) recourse: Option<Arc<Recourse>>,
+    pub(crate) recourse: Option<Arc<Recourse>>,
 }
 
 impl DecisionRules {
@@ -31,12 +31,12 @@ impl DecisionRules {
     }
 
     /// Returns `true` if the policy is in shadow mode.
-    pub(in crate::layer) fn is_shadow(&self) -> bool {
+    pub(crate) fn is_shadow(&self) -> bool {
         self.recourse.as_ref().is_some_and(|recourse| matches!(recourse.shadow, Shadow::All))
     }
 
     /// Returns `true` if the limit is in shadow mode.
-    pub(in crate::layer) fn observes(&self, limit: &LimitName) -> bool {
+    pub(crate) fn observes(&self, limit: &LimitName) -> bool {
         self.recourse.as_ref().is_some_and(|recourse| recourse.shadow.covers(limit))
     }
 }
@@ -65,7 +65,7 @@ pub enum OnUnavailable {
 impl OnUnavailable {
     /// Returns `true` if a request passes that has no decision because of `error`. `stored` is the action in the stored
     /// config.
-    pub(in crate::layer) fn allows(self, error: &Unavailable, stored: Option<StoredOnUnavailable>) -> bool {
+    pub(crate) fn allows(self, error: &Unavailable, stored: Option<StoredOnUnavailable>) -> bool {
         // Any other error does not go away by itself, so it would switch the limits off for good.
         error.is_outage()
             && match self {

@@ -15,7 +15,7 @@ type Predicate = Arc<dyn Fn(&RequestHead<'_>) -> bool + Send + Sync>;
 
 /// The rules that exempt requests from the limits.
 #[derive(Clone, Default)]
-pub(in crate::layer) struct ExemptRules {
+pub(crate) struct ExemptRules {
     heads: Vec<Predicate>,
     networks: Vec<(ClientIp, Networks)>,
     entities: HashSet<EntityId>,
@@ -26,7 +26,7 @@ impl ExemptRules {
     ///
     /// # Errors
     /// [`MissingKey`] if the server is misconfigured. A client whose address is not known is not exempt.
-    pub(in crate::layer) fn head(&self, head: &RequestHead<'_>) -> Result<bool, MissingKey> {
+    pub(crate) fn head(&self, head: &RequestHead<'_>) -> Result<bool, MissingKey> {
         if self.heads.iter().any(|exempt| exempt(head)) {
             return Ok(true);
         }
@@ -41,7 +41,7 @@ impl ExemptRules {
     }
 
     /// Returns `true` if the entity's requests are exempt.
-    pub(in crate::layer) fn entity(&self, entity: &str) -> bool {
+    pub(crate) fn entity(&self, entity: &str) -> bool {
         self.entities.contains(entity)
     }
 }

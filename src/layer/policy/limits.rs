@@ -5,7 +5,7 @@ use crate::model::{Limit, LimitName, Limits};
 
 /// The limits that apply to a policy's requests.
 #[derive(Clone, Debug)]
-pub(in crate::layer) enum PolicyLimits {
+pub(crate) enum PolicyLimits {
     /// The limits that are stored in the table.
     Stored,
     /// The stored limits, or these if none are stored.
@@ -16,7 +16,7 @@ pub(in crate::layer) enum PolicyLimits {
 
 impl PolicyLimits {
     /// Returns the name of a limit, if the policy can have a limit of this name.
-    pub(in crate::layer) fn known(&self, name: String) -> Result<LimitName, InvalidPolicy> {
+    pub(crate) fn known(&self, name: String) -> Result<LimitName, InvalidPolicy> {
         match self {
             Self::Exactly(limits) => match limits.index(&name) {
                 Some(index) => Ok(limits[index].name().clone()),
@@ -28,7 +28,7 @@ impl PolicyLimits {
     }
 
     /// Returns the limits that are set in the policy.
-    pub(in crate::layer) fn own(&self) -> Option<&Limits> {
+    pub(crate) fn own(&self) -> Option<&Limits> {
         match self {
             Self::Stored => None,
             Self::StoredOr(limits) | Self::Exactly(limits) => Some(limits),
@@ -36,7 +36,7 @@ impl PolicyLimits {
     }
 
     /// Returns the limits that apply whatever is stored.
-    pub(in crate::layer) fn exactly(&self) -> Option<&Limits> {
+    pub(crate) fn exactly(&self) -> Option<&Limits> {
         match self {
             Self::Exactly(limits) => Some(limits),
             Self::Stored | Self::StoredOr(_) => None,

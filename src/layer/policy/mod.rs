@@ -30,7 +30,7 @@ use http::{
 
 use super::{
     keys::{ClientIp, KeyExtractor, fixed, peer_ip},
-    shadow::SHADOW,
+    response::shadow_header::SHADOW,
 };
 use crate::model::{Limit, Limits};
 

@@ -1,6 +1,6 @@
 //! The checked parts of a policy.
 
-use crate::layer::{ReportLimits, headers::AloneFields};
+use crate::layer::{ReportLimits, response::headers::OneLimitFields};
 
 use super::{AnswerRules, CostRules, DecisionRules, PolicyLimits, SettlementRules, Subject};
 
@@ -9,47 +9,34 @@ use super::{AnswerRules, CostRules, DecisionRules, PolicyLimits, SettlementRules
 /// The order of the fields is fixed by `repr(C)`: the part that every request reads first is next to the reference
 /// count of the `Arc`, whose cache line the request has just touched.
 #[repr(C)]
-pub(in crate::layer) struct Rules {
-    pub(in crate::layer) plain: Plain,
-    pub(in crate::layer) subject: Subject,
-    pub(in crate::layer) limits: PolicyLimits,
-    pub(in crate::layer) cost: CostRules,
-    pub(in crate::layer) decision: DecisionRules,
-    pub(in crate::layer) settlement: SettlementRules,
-    pub(in crate::layer) answers: AnswerRules,
+pub(crate) struct Rules {
+    pub(crate) plain: Plain,
+    pub(crate) subject: Subject,
+    pub(crate) limits: PolicyLimits,
+    pub(crate) cost: CostRules,
+    pub(crate) decision: DecisionRules,
+    pub(crate) settlement: SettlementRules,
+    pub(crate) answers: AnswerRules,
 }
 
 /// The parts of a policy that are of the simplest kind. This is computed once, so that requests need not check it.
 #[derive(Clone, Debug)]
 #[repr(C)]
-pub(in crate::layer) struct Plain {
+pub(crate) struct Plain {
     /// `true` if the policy has one limit of its own, the cost is one token, and a request is only granted or denied.
-    pub(in crate::layer) decision: bool,
-    /// `true` if, in addition, the entity is the peer address, the resource is fixed and there are no exemptions.
-    pub(in crate::layer) peer: bool,
-    /// `true` if, in addition to `decision`, nothing settles: no rule, no handler, no answer that depends on the
-    /// request.
-    pub(in crate::layer) settlement: bool,
+    pub(crate) decision: bool,
     /// The headers of responses, if they report one limit, which is enforced.
-    pub(in crate::layer) report: Option<AloneFields>,
+    pub(crate) report: Option<OneLimitFields>,
 }
 
 impl Plain {
-    fn new(
-        subject: &Subject,
-        limits: &PolicyLimits,
-        cost: &CostRules,
-        decision: &DecisionRules,
-        settlement: &SettlementRules,
-        answers: &AnswerRules,
-    ) -> Self {
+    fn new(limits: &PolicyLimits, cost: &CostRules, decision: &DecisionRules, answers: &AnswerRules) -> Self {
         let one_limit = limits.own().is_some_and(|limits| limits.len() == 1);
         let one_token = cost.is_fixed() && cost.fixed.is_empty();
-        let report = answers.dialects.alone().filter(|_| answers.report != ReportLimits::Off && decision.is_plain());
+        let report =
+            answers.dialects.one_limit().filter(|_| answers.report != ReportLimits::Off && decision.is_plain());
         let decision = one_limit && one_token && decision.is_plain();
-        let told = answers.custom.is_none() && (report.is_some() || answers.report == ReportLimits::Off);
-        let peer = decision && subject.is_peer && subject.fixed_resource.is_some() && subject.exempt.is_none();
-        Self { decision, peer, settlement: decision && told && settlement.is_plain(), report }
+        Self { decision, report }
     }
 }
 
@@ -62,7 +49,7 @@ impl Rules {
         settlement: SettlementRules,
         answers: AnswerRules,
     ) -> Self {
-        let plain = Plain::new(&subject, &limits, &cost, &decision, &settlement, &answers);
+        let plain = Plain::new(&limits, &cost, &decision, &answers);
         Self { subject, limits, cost, decision, settlement, answers, plain }
     }
 }

@@ -20,22 +20,22 @@ use crate::{
 const MOST_FULL_BUCKETS: u64 = 100;
 
 /// The rules that settle the lease when the response is known.
-pub(in crate::layer) struct SettlementRules {
+pub(crate) struct SettlementRules {
     /// The rules that need only the head.
-    pub(in crate::layer) head: Vec<(LimitName, Settle)>,
+    pub(crate) head: Vec<(LimitName, Settle)>,
     /// The rules that need the body or its trailers.
-    pub(in crate::layer) body: Vec<(LimitName, Settle)>,
+    pub(crate) body: Vec<(LimitName, Settle)>,
     /// The places in the body that state the use.
     #[cfg(feature = "usage-body")]
-    pub(in crate::layer) usage: Option<Paths>,
+    pub(crate) usage: Option<Paths>,
     /// The most that rules settle a request to, in tokens, as far as the policy sets it.
     at_most: Vec<(LimitName, u64)>,
-    pub(in crate::layer) top_up: Option<TopUp>,
-    pub(in crate::layer) outcomes: Vec<OutcomeRule>,
-    pub(in crate::layer) on_error: Outcome,
-    pub(in crate::layer) on_panic: Outcome,
+    pub(crate) top_up: Option<TopUp>,
+    pub(crate) outcomes: Vec<OutcomeRule>,
+    pub(crate) on_error: Outcome,
+    pub(crate) on_panic: Outcome,
     /// `true` if handlers get a handle of the lease.
-    pub(in crate::layer) shares_lease: bool,
+    pub(crate) shares_lease: bool,
 }
 
 impl Default for SettlementRules {
@@ -56,13 +56,8 @@ impl Default for SettlementRules {
 }
 
 impl SettlementRules {
-    /// Returns `true` if requests cost what they were charged, unless the inner service fails or panics.
-    pub(super) fn is_plain(&self) -> bool {
-        self.head.is_empty() && self.body.is_empty() && self.outcomes.is_empty() && !self.shares_lease
-    }
-
     /// Returns the most that rules settle a request to, in tokens of the limit.
-    pub(in crate::layer) fn most(&self, limit: &LimitName, capacity: Option<u64>) -> u64 {
+    pub(crate) fn most(&self, limit: &LimitName, capacity: Option<u64>) -> u64 {
         let said = self.at_most.iter().rev().find(|(name, _)| name == limit).map(|(_, most)| *most);
         said.or_else(|| Some(capacity?.saturating_mul(MOST_FULL_BUCKETS))).unwrap_or(u64::MAX)
     }
@@ -76,7 +71,7 @@ impl SettlementRules {
     }
 
     /// Returns the limits whose rules all need only the head, each once.
-    pub(in crate::layer) fn only_in_head(&self) -> impl Iterator<Item = &LimitName> {
+    pub(crate) fn only_in_head(&self) -> impl Iterator<Item = &LimitName> {
         let limits = self.head.iter().map(|(limit, _)| limit).enumerate();
         let only = limits.filter(|(index, limit)| {
             let elsewhere = self.head.iter().take(*index).chain(&self.body);
@@ -86,11 +81,11 @@ impl SettlementRules {
     }
 
     /// Returns `true` if rules remove headers or trailers, which they also do if a response has no lease.
-    pub(in crate::layer) fn strips(&self) -> bool {
+    pub(crate) fn strips(&self) -> bool {
         self.head.iter().chain(&self.body).any(|(_, rule)| rule.strip)
     }
 
-    pub(in crate::layer) fn strip_headers(&self, headers: &mut HeaderMap) {
+    pub(crate) fn strip_headers(&self, headers: &mut HeaderMap) {
         for (_, rule) in &self.head {
             if let (true, Source::Headers(names)) = (rule.strip, &rule.source) {
                 names.iter().for_each(|name| drop(headers.remove(name)));
@@ -122,7 +117,7 @@ impl SettlementRules {
         }
     }
 
-    pub(in crate::layer) fn strip_trailers(&self, trailers: &mut HeaderMap) {
+    pub(crate) fn strip_trailers(&self, trailers: &mut HeaderMap) {
         for (_, rule) in &self.body {
             if let (true, Source::Trailers(names)) = (rule.strip, &rule.source) {
                 names.iter().for_each(|name| drop(trailers.remove(name)));
@@ -266,8 +261,8 @@ impl PolicyBuilder {
 
     /// Keeps the lease in the layer: handlers get no [`LeaseHandle`](crate::layer::LeaseHandle) and no
     /// [`RateLimitStatus`](crate::layer::RateLimitStatus). Unless a rule needs the body, the lease is committed as soon
-    /// as the response's head is ready. Use it for limits that only count requests: it saves one entry in the
-    /// extensions of each request. The handle of an outer layer stays in the extensions.
+    /// as the response's head is ready, even if the handler keeps the request's extensions. The handle of an outer layer
+    /// stays in the extensions.
     pub fn without_handle(mut self) -> Self {
         self.settlement.without_handle = true;
         self

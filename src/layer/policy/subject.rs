@@ -10,19 +10,19 @@ use crate::{
 };
 
 /// The rules for the entity and the resource of a request, and the action if a key is missing.
-pub(in crate::layer) struct Subject {
-    pub(in crate::layer) entity: Arc<dyn KeyExtractor>,
+pub(crate) struct Subject {
+    pub(crate) entity: Arc<dyn KeyExtractor>,
     /// `true` if `entity` is [`PeerIp`](crate::layer::keys::PeerIp). Then the address is read without a call through
     /// `dyn`.
-    pub(in crate::layer) is_peer: bool,
-    pub(in crate::layer) resource: Arc<dyn KeyExtractor>,
+    pub(crate) is_peer: bool,
+    pub(crate) resource: Arc<dyn KeyExtractor>,
     /// The resource, if it is the same for all requests.
-    pub(in crate::layer) fixed_resource: Option<Resource>,
-    pub(in crate::layer) on_missing_key: OnMissingKey,
-    pub(in crate::layer) limit_preflights: bool,
+    pub(crate) fixed_resource: Option<Resource>,
+    pub(crate) on_missing_key: OnMissingKey,
+    pub(crate) limit_preflights: bool,
     /// The policy that limits CORS preflights.
-    pub(in crate::layer) preflights: Option<Policy>,
-    pub(in crate::layer) exempt: Option<Arc<ExemptRules>>,
+    pub(crate) preflights: Option<Policy>,
+    pub(crate) exempt: Option<Arc<ExemptRules>>,
 }
 
 impl Subject {

@@ -57,20 +57,20 @@ impl fmt::Debug for RoutesHandle {
 
 /// The source of a layer's routes.
 #[derive(Clone, Debug)]
-pub(in crate::layer) enum Source {
+pub(crate) enum Source {
     Fixed(Routes),
     Handle(RoutesHandle),
 }
 
 /// The routes that apply to one request.
-pub(in crate::layer) enum Loaded<'a> {
+pub(crate) enum Loaded<'a> {
     Fixed(&'a Routes),
     Handle(Guard<Arc<Routes>>),
 }
 
 impl Source {
     #[inline]
-    pub(in crate::layer) fn load(&self) -> Loaded<'_> {
+    pub(crate) fn load(&self) -> Loaded<'_> {
         match self {
             Self::Fixed(routes) => Loaded::Fixed(routes),
             Self::Handle(handle) => Loaded::Handle(handle.routes.load()),
@@ -80,7 +80,7 @@ impl Source {
 
 impl Loaded<'_> {
     #[inline]
-    pub(in crate::layer) fn routes(&self) -> &Routes {
+    pub(crate) fn routes(&self) -> &Routes {
         match self {
             Self::Fixed(routes) => routes,
             Self::Handle(routes) => routes,

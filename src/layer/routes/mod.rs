@@ -70,7 +70,7 @@ use std::{fmt, sync::Arc};
 
 use http::HeaderName;
 
-use super::{MissingKey, Policy, RequestHead, unlimited::Unlimited};
+use super::{MissingKey, Policy, RequestHead, request::extensions::Unlimited};
 use table::Table;
 
 pub use builder::RoutesBuilder;
@@ -78,7 +78,7 @@ pub use handle::RoutesHandle;
 pub use invalid::{InvalidRoutes, TemplateProblem};
 pub use route::Route;
 
-pub(super) use handle::{Loaded, Source};
+pub(super) use handle::Source;
 
 /// The policies of a layer, by route. Clones are cheap.
 #[derive(Clone)]
@@ -129,15 +129,6 @@ impl Routes {
             Kind::Table(table) => table.policies().for_each(add),
         }
         exposed
-    }
-
-    /// Returns the policy, if it is the same for all requests.
-    #[inline]
-    pub(super) fn only(&self) -> Option<&Policy> {
-        match &self.0 {
-            Kind::One(policy) => Some(policy),
-            Kind::Table(_) => None,
-        }
     }
 
     /// Returns the policy of a request. `None` if the request is unlimited.

@@ -6,7 +6,7 @@ use super::{
     reading,
     route::{Place, Row},
 };
-use crate::layer::{MissingKey, Policy, RequestHead, unlimited::Unlimited};
+use crate::layer::{MissingKey, Policy, RequestHead, request::extensions::Unlimited};
 
 /// The rule for a request.
 #[derive(Clone, Debug)]

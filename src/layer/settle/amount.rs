@@ -8,7 +8,7 @@ use crate::model::Limit;
 
 /// The reason why a value is not an amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::layer) enum BadAmount {
+pub(crate) enum BadAmount {
     Malformed,
     Twice,
     TooLarge,
@@ -16,7 +16,7 @@ pub(in crate::layer) enum BadAmount {
 
 impl BadAmount {
     /// Returns the label for metrics.
-    pub(in crate::layer) fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
             Self::Twice => "repeated",
@@ -36,12 +36,12 @@ impl fmt::Display for BadAmount {
 }
 
 /// Returns the amount, unless it is more than a limit can have.
-pub(in crate::layer) fn in_bounds(amount: u64) -> Result<u64, BadAmount> {
+pub(crate) fn in_bounds(amount: u64) -> Result<u64, BadAmount> {
     if amount <= Limit::MAX_TOKENS { Ok(amount) } else { Err(BadAmount::TooLarge) }
 }
 
 /// Parses an amount in decimal digits.
-pub(in crate::layer) fn amount(digits: &[u8]) -> Result<u64, BadAmount> {
+pub(crate) fn amount(digits: &[u8]) -> Result<u64, BadAmount> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err(BadAmount::Malformed);
     }
@@ -50,7 +50,7 @@ pub(in crate::layer) fn amount(digits: &[u8]) -> Result<u64, BadAmount> {
 }
 
 /// Parses the amount in a header. `None` if the header is missing.
-pub(in crate::layer) fn single_amount(headers: &HeaderMap, name: &HeaderName) -> Result<Option<u64>, BadAmount> {
+pub(crate) fn single_amount(headers: &HeaderMap, name: &HeaderName) -> Result<Option<u64>, BadAmount> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else {
         return Ok(None);

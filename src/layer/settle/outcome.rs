@@ -42,7 +42,7 @@ impl Outcome {
     }
 
     /// Returns the names of the limits that the outcome gives back.
-    pub(in crate::layer) fn names(&self) -> &[String] {
+    pub(crate) fn names(&self) -> &[String] {
         match self {
             Self::RefundLimits(names) => names,
             Self::Keep | Self::Refund => &[],
@@ -54,7 +54,7 @@ type Judge = dyn Fn(&ResponseHead<'_>) -> Option<Outcome> + Send + Sync;
 
 /// A rule that sets the outcome for some responses.
 #[derive(Clone)]
-pub(in crate::layer) enum OutcomeRule {
+pub(crate) enum OutcomeRule {
     /// A range of statuses. Both ends are included.
     Status {
         from: u16,
@@ -65,7 +65,7 @@ pub(in crate::layer) enum OutcomeRule {
 }
 
 impl OutcomeRule {
-    pub(in crate::layer) fn status(statuses: impl RangeBounds<u16>, outcome: Outcome) -> Self {
+    pub(crate) fn status(statuses: impl RangeBounds<u16>, outcome: Outcome) -> Self {
         let from = match statuses.start_bound() {
             Bound::Included(from) => *from,
             Bound::Excluded(from) => from.saturating_add(1),
@@ -79,14 +79,12 @@ impl OutcomeRule {
         Self::Status { from, to, outcome }
     }
 
-    pub(in crate::layer) fn closure(
-        judge: impl Fn(&ResponseHead<'_>) -> Option<Outcome> + Send + Sync + 'static,
-    ) -> Self {
+    pub(crate) fn closure(judge: impl Fn(&ResponseHead<'_>) -> Option<Outcome> + Send + Sync + 'static) -> Self {
         Self::Closure(Arc::new(judge))
     }
 
     /// Returns the outcome for a response. `None` if the rule does not apply to it.
-    pub(in crate::layer) fn judge(&self, head: &ResponseHead<'_>) -> Option<Outcome> {
+    pub(crate) fn judge(&self, head: &ResponseHead<'_>) -> Option<Outcome> {
         match self {
             Self::Status { from, to, outcome } => {
                 (*from..=*to).contains(&head.status.as_u16()).then(|| outcome.clone())
@@ -97,7 +95,7 @@ impl OutcomeRule {
 
     /// Returns the names of the limits that the rule gives back, if they are known before a
     /// response.
-    pub(in crate::layer) fn names(&self) -> &[String] {
+    pub(crate) fn names(&self) -> &[String] {
         match self {
             Self::Status { outcome, .. } => outcome.names(),
             Self::Closure(_) => &[],

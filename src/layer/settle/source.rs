@@ -14,7 +14,7 @@ type Count = dyn Fn(u64) -> u64 + Send + Sync;
 
 /// The place in a response at which the real use of a limit is found.
 #[derive(Clone)]
-pub(in crate::layer) enum Source {
+pub(crate) enum Source {
     Headers(Box<[HeaderName]>),
     Head(Arc<Find>),
     Trailers(Box<[HeaderName]>),
@@ -26,12 +26,12 @@ pub(in crate::layer) enum Source {
 
 impl Source {
     /// Returns `true` if the head gives the use.
-    pub(in crate::layer) fn is_in_head(&self) -> bool {
+    pub(crate) fn is_in_head(&self) -> bool {
         matches!(self, Self::Headers(_) | Self::Head(_))
     }
 
     /// Returns `true` if the source reads the content of the body.
-    pub(in crate::layer) fn reads(&self) -> bool {
+    pub(crate) fn reads(&self) -> bool {
         match self {
             Self::Events(_) => true,
             #[cfg(feature = "usage-body")]
@@ -44,11 +44,7 @@ impl Source {
     ///
     /// # Errors
     /// [`BadAmount`] if a value is not an amount. A warning is emitted here.
-    pub(in crate::layer) fn in_head(
-        &self,
-        limit: &LimitName,
-        head: &ResponseHead<'_>,
-    ) -> Result<Option<u64>, BadAmount> {
+    pub(crate) fn in_head(&self, limit: &LimitName, head: &ResponseHead<'_>) -> Result<Option<u64>, BadAmount> {
         match self {
             Self::Headers(names) => sum(limit, names, head.headers),
             Self::Head(find) => found(limit, &**find, head),
@@ -62,11 +58,7 @@ impl Source {
 /// # Errors
 /// [`BadAmount`] if a value is not an amount, or if the sum is more than a limit can have. A
 /// warning is emitted here.
-pub(in crate::layer) fn sum(
-    limit: &LimitName,
-    names: &[HeaderName],
-    headers: &HeaderMap,
-) -> Result<Option<u64>, BadAmount> {
+pub(crate) fn sum(limit: &LimitName, names: &[HeaderName], headers: &HeaderMap) -> Result<Option<u64>, BadAmount> {
     let mut sum: Option<u64> = None;
     for name in names {
         let added = single_amount(headers, name).and_then(|value| match value {

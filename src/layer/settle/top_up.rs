@@ -27,15 +27,15 @@ use bytes::Bytes;
 #[derive(Clone, Debug)]
 #[must_use = "it does nothing until a policy has it"]
 pub struct TopUp {
-    pub(in crate::layer) step: u64,
-    pub(in crate::layer) ending: Option<Ending>,
+    pub(crate) step: u64,
+    pub(crate) ending: Option<Ending>,
 }
 
 /// The way in which a stream is ended.
 #[derive(Clone, Debug)]
-pub(in crate::layer) struct Ending {
+pub(crate) struct Ending {
     /// The last event. `None` for a default event that names the limit.
-    pub(in crate::layer) event: Option<Bytes>,
+    pub(crate) event: Option<Bytes>,
 }
 
 impl TopUp {

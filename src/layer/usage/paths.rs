@@ -17,7 +17,7 @@ impl Node {
 
 /// The places at which numbers are wanted, and the paths to them.
 #[derive(Debug)]
-pub(in crate::layer) struct Paths {
+pub(crate) struct Paths {
     nodes: Vec<Place>,
     slots: usize,
 }

@@ -11,7 +11,7 @@ use crate::layer::settle::BadAmount;
 
 /// Reads a body incrementally.
 #[derive(Debug)]
-pub(in crate::layer) struct Reader {
+pub(crate) struct Reader {
     scanner: Scanner,
     /// The largest number of each slot.
     found: SmallVec<[Option<u64>; SLOTS]>,
@@ -35,7 +35,7 @@ enum Problem {
 const MARK: &[u8] = "\u{feff}".as_bytes();
 
 impl Reader {
-    pub(in crate::layer) fn new(paths: &Paths) -> Self {
+    pub(crate) fn new(paths: &Paths) -> Self {
         Self {
             scanner: Scanner::default(),
             found: SmallVec::from_elem(None, paths.slots()),
@@ -47,7 +47,7 @@ impl Reader {
     }
 
     /// Reads the next piece of a document.
-    pub(in crate::layer) fn read(&mut self, paths: &Paths, piece: &[u8]) {
+    pub(crate) fn read(&mut self, paths: &Paths, piece: &[u8]) {
         let piece = self.without_mark(piece);
         let Self { scanner, found, sums, news, problem, .. } = self;
         scanner.read(paths, piece, &mut |read| match read {
@@ -71,18 +71,18 @@ impl Reader {
     }
 
     /// Begins another document.
-    pub(in crate::layer) fn begin_again(&mut self) {
+    pub(crate) fn begin_again(&mut self) {
         self.mark = None;
         self.scanner.begin_again();
     }
 
     /// Returns `true` if nothing more can be found in the document.
-    pub(in crate::layer) fn is_lost(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         self.scanner.is_lost()
     }
 
     /// Returns `true` if a number has come since the last call.
-    pub(in crate::layer) fn take_news(&mut self) -> bool {
+    pub(crate) fn take_news(&mut self) -> bool {
         std::mem::take(&mut self.news)
     }
 
@@ -92,7 +92,7 @@ impl Reader {
     }
 
     /// Returns the first problem with a value, once.
-    pub(in crate::layer) fn take_problem(&mut self) -> Option<BadAmount> {
+    pub(crate) fn take_problem(&mut self) -> Option<BadAmount> {
         match std::mem::replace(&mut self.problem, Problem::Told) {
             Problem::Some(bad) => Some(bad),
             other => {

@@ -12,7 +12,7 @@ use crate::{
         },
         engine::{Backend, Engine},
         gate::Context,
-        lease::{Lease, Single},
+        lease::Lease,
         request::{Request, Source, Subject},
         terms::PrefetchStats,
     },
@@ -210,12 +210,7 @@ impl RateLimiter {
 
     /// Charges one token of a bucket in memory: see [`Engine::take_one`].
     #[inline]
-    pub(crate) fn take_one(
-        &self,
-        entity: &[u8],
-        resource: &Resource,
-        limits: &Limits,
-    ) -> Option<Result<Single, Error>> {
+    pub(crate) fn take_one(&self, entity: &[u8], resource: &Resource, limits: &Limits) -> Option<Result<Lease, Error>> {
         self.engine.take_one(entity, resource, limits)
     }
 

@@ -21,8 +21,6 @@ use crate::{
 use aside::Aside;
 pub(super) use few::{Alone, Few};
 
-pub(crate) use single::Single;
-
 /// A granted cost: it can be adjusted while the work runs, then it is committed or rolled back.
 ///
 /// # Dropping

@@ -9,22 +9,11 @@ use crate::{
         engine::{Backend, Engine},
         lease::Lease,
         request::{ALONE, refused},
-        terms::{Deadline, LimitShare},
+        terms::LimitShare,
     },
-    model::{Limit, Limits, Resource},
-    store::Entry,
+    model::{Limits, Resource},
     telemetry::{self, Begun},
 };
-
-/// A charge of one token. If it is dropped, the charge stays. It has three words, far fewer than a lease that can be
-/// settled, so that it is cheap to move.
-#[derive(Debug)]
-pub(crate) struct Single {
-    entry: Arc<Entry>,
-    /// The tokens that were left: millitokens.
-    left: i64,
-    deadline: Deadline,
-}
 
 impl Engine {
     /// Charges one token, if the bucket is in memory, `limits` is its only limit and nothing is stored. The decision is
@@ -36,7 +25,7 @@ impl Engine {
         entity: &[u8],
         resource: &Resource,
         limits: &Limits,
-    ) -> Option<Result<Single, Error>> {
+    ) -> Option<Result<Lease, Error>> {
         let Backend::Memory(memory) = self.backend() else { return None };
         if telemetry::traces_acquires() {
             return None;
@@ -49,41 +38,10 @@ impl Engine {
         Some(match entry.spend_one(&memory.home, limits, ALONE)? {
             Ok(left) => {
                 telemetry::decided_in_memory(begun, resource, None);
-                Ok(Single { entry, left, deadline: self.deadline() })
+                let share = LimitShare { charged: ALONE, left, used: ALONE };
+                Ok(Lease::few(Few::one(Alone::Entry(entry), share, self.deadline())))
             }
             Err(denied) => Err(refused(denied, begun)),
         })
-    }
-}
-
-impl Single {
-    /// Turns the charge into a lease.
-    #[inline]
-    pub(crate) fn into_lease(self) -> Lease {
-        let share = self.share();
-        Lease::few(Few::one(Alone::Entry(self.entry), share, self.deadline))
-    }
-
-    /// Gives the token back.
-    #[cold]
-    pub(crate) fn give_back(&self) {
-        let (home, limits) = (self.entry.home(), self.entry.limits());
-        let back = [ALONE.saturating_neg()];
-        telemetry::settled(self.entry.key().resource, limits, back.into_iter());
-        self.entry.settle(home, limits, &back, home.now());
-    }
-
-    /// Returns the limit.
-    pub(crate) fn limit(&self) -> Option<&Limit> {
-        self.entry.limits().first()
-    }
-
-    /// Returns the tokens that were left: millitokens.
-    pub(crate) fn left(&self) -> i64 {
-        self.left
-    }
-
-    fn share(&self) -> LimitShare {
-        LimitShare { charged: ALONE, left: self.left, used: ALONE }
     }
 }

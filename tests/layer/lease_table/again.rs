@@ -79,10 +79,27 @@ async fn another_one_charges_too() {
 }
 
 #[tokio::test]
-async fn without_a_handle_it_warns() {
+async fn without_a_handle_it_is_charged_once() {
+    let remote = Remote::start().await;
+    for limiter in [memory().0, gated().0, remote.limiter.clone()] {
+        let policy = per_user(Limit::per_hour("rph", 1)).without_handle().build().unwrap();
+        let app = nested(RateLimitLayer::new(limiter.clone(), policy));
+        assert_eq!((status(&app).await, status(&app).await), (200, 429));
+    }
+}
+
+/// Middleware between the two layers drops the request's extensions.
+#[tokio::test]
+async fn without_its_mark_it_warns() {
     let events = Events::collect();
-    let policy = per_user(Limit::per_hour("rph", 3)).resource(keys::fixed("api")).without_handle();
-    let app = nested(RateLimitLayer::new(memory().0, policy.build().unwrap()));
+    let policy = per_user(Limit::per_hour("rph", 3)).resource(keys::fixed("api")).build().unwrap();
+    let layer = RateLimitLayer::new(memory().0, policy);
+    let forget = async |mut request: axum::extract::Request, next: axum::middleware::Next| {
+        request.extensions_mut().clear();
+        next.run(request).await
+    };
+    let app = Router::new().route("/in", get(async || {})).layer(layer.clone());
+    let app = app.layer(axum::middleware::from_fn(forget)).layer(layer);
     assert_eq!(status(&app).await, 200);
     assert!(!events.text().contains("policy applied twice"));
     assert_eq!(status(&app).await, 429, "it has charged three times");

@@ -1,0 +1,63 @@
+//! Requests that pass unlimited. Their handlers find a lease that charges nothing.
+
+use std::sync::{Arc, Weak};
+
+use http::Extensions;
+
+use crate::layer::{BoundLimiter, LeaseHandle, Policy, request::lease_slot::LeaseSlot};
+
+/// The mark of a request whose handler gets no [`LeaseHandle`]. It does not keep the lease open.
+#[derive(Clone)]
+struct HiddenLease(Weak<LeaseSlot>);
+
+impl Policy {
+    /// Returns `true` if handlers get a handle of the lease.
+    pub(crate) fn shares_lease(&self) -> bool {
+        self.rules.settlement.shares_lease || self.rules.decision.in_handler
+    }
+
+    /// Marks a request with its lease: with a [`LeaseHandle`], unless the policy gives handlers none.
+    pub(crate) fn mark(&self, lease: &Arc<LeaseSlot>, extensions: &mut Extensions) {
+        if self.shares_lease() {
+            extensions.insert(LeaseHandle::new(lease.clone()));
+        } else {
+            extensions.insert(HiddenLease(Arc::downgrade(lease)));
+        }
+    }
+
+    /// Returns the lease with which this policy or another one has marked the request before.
+    pub(crate) fn marked(&self, extensions: &Extensions) -> Option<Arc<LeaseSlot>> {
+        if self.shares_lease() {
+            extensions.get::<LeaseHandle>()?.lease().cloned()
+        } else {
+            extensions.get::<HiddenLease>().and_then(|HiddenLease(lease)| lease.upgrade())
+        }
+    }
+}
+
+/// The extensions of requests that pass unlimited. They have the same types as those of other requests, so that
+/// handlers need no second code path. They replace those of an outer layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Unlimited {
+    lease: bool,
+    limiter: bool,
+}
+
+impl Unlimited {
+    pub(crate) fn by(policy: &Policy) -> Self {
+        Self { lease: policy.shares_lease(), limiter: policy.rules.decision.in_handler }
+    }
+
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self { lease: self.lease || other.lease, limiter: self.limiter || other.limiter }
+    }
+
+    pub(crate) fn extend(self, extensions: &mut Extensions) {
+        if self.lease {
+            extensions.insert(LeaseHandle::of_nothing());
+        }
+        if self.limiter {
+            extensions.insert(BoundLimiter::unlimited());
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The header fields that report the state of limits, in the dialects that clients understand.
+//!
+//! | file | fields |
+//! |---|---|
+//! | `ietf` | `RateLimit` and `RateLimit-Policy`: the current draft, and the older ones that clients know |
+//! | `x_rate_limit` | `X-RateLimit-*` |
+//! | `open_ai`, `anthropic` | the fields of the language model APIs |
+//! | `triple` | three fields for one limit, which several dialects have: the capacity, what remains, the reset |
+//! | `errors` | the error bodies that the clients of a dialect understand, and `retry-after-ms`, `x-should-retry` |
+
+mod anthropic;
+mod dialect;
+mod dialects;
+mod errors;
+mod ietf;
+mod open_ai;
+mod partition;
+mod select;
+mod time;
+mod triple;
+mod unit;
+mod writer;
+mod x_rate_limit;
+
+use std::borrow::Cow;
+
+use crate::model::{LimitName, LimitStatus, Owner};
+
+pub use anthropic::Anthropic;
+pub use dialect::Dialect;
+pub use ietf::IetfDraft;
+pub use open_ai::OpenAi;
+pub use select::ReportLimits;
+pub use unit::QuotaUnit;
+pub use x_rate_limit::XRateLimit;
+
+pub(crate) use dialects::Dialects;
+pub(crate) use errors::{ErrorDialect, ErrorKind, ErrorShape, RETRY_AFTER_MS, SHOULD_RETRY};
+pub(crate) use ietf::OneLimitFields;
+pub(crate) use partition::{PartitionKey, PartitionKeys};
+pub(crate) use time::{go_duration, millis_up, seconds_up};
+pub(crate) use writer::Writer;
+
+/// The state of the limits that a response reports.
+pub(crate) struct Standing<'a> {
+    pub(crate) statuses: &'a [LimitStatus],
+    /// `true` if the request was denied because a limit had too few tokens.
+    pub(crate) refused: bool,
+    /// The wait that a denial reports, in seconds; `None` if waiting does not help.
+    pub(crate) retry_after: Option<i64>,
+    /// Epoch ms. Only read if a dialect [`needs_time`](Dialects::needs_time).
+    pub(crate) now: i64,
+    /// The key of the entity's own bucket.
+    pub(crate) partition: Option<PartitionKey>,
+}
+
+/// The prefix of the names of a parent's limits.
+const PARENT: &str = "parent.";
+
+/// Returns the name of a limit that clients see. A parent's limit has a prefix; the parent's id is never shown.
+pub(crate) fn policy_name(owner: Owner, limit: &LimitName) -> Cow<'_, str> {
+    match owner {
+        Owner::Parent => Cow::Owned(format!("{PARENT}{limit}")),
+        _ => Cow::Borrowed(limit.as_str()),
+    }
+}

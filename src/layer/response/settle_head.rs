@@ -1,0 +1,67 @@
+//! After the inner service: settles the lease by the response's head, and reports the limits in the response.
+
+use http::Response;
+
+use crate::layer::{
+    Outcome, Policy, ResponseHead, request::lease_slot::LeaseSlot, request::outcome::RefusedBy,
+    response::answer::Refused, response::shadow_header,
+};
+use crate::telemetry::{same_policy_twice, settle_value_missing};
+
+impl Policy {
+    /// Settles the lease by the response's head, and reports the limits in it.
+    pub(crate) fn settle<B>(&self, lease: &LeaseSlot, response: &mut Response<B>) {
+        let rules = &*self.rules;
+        if response.extensions().get::<Refused>().is_some() {
+            if response.extensions().get() == Some(&RefusedBy::new(self)) {
+                same_policy_twice();
+            }
+            // An inner layer has refused the request, so all of its cost is given back.
+            lease.refund_all();
+            self.report(lease, response);
+            lease.rollback();
+            return;
+        }
+        self.settle_by(lease, &ResponseHead::from(&*response));
+        self.strip(response);
+        if rules.decision.reports_shadow
+            && let Some(verdict) = lease.shadow_verdict()
+        {
+            shadow_header::report(response.headers_mut(), &verdict);
+        }
+        self.report(lease, response);
+    }
+
+    /// Settles the amounts that the rules find in the head, and gives back what the response's outcome says.
+    pub(crate) fn settle_by(&self, lease: &LeaseSlot, head: &ResponseHead<'_>) {
+        let mut wrong = false;
+        for (limit, rule) in &self.rules.settlement.head {
+            match rule.source.in_head(limit, head) {
+                Ok(None) => {}
+                Ok(Some(value)) => {
+                    let estimate = lease.consumed(limit.as_str()).unwrap_or(0);
+                    lease.found(limit, rule.applied(value, rule.base(limit, head, estimate)));
+                }
+                Err(_) => wrong = true,
+            }
+        }
+        if !wrong {
+            self.rules.settlement.only_in_head().filter(|limit| lease.is_untold(limit)).for_each(settle_value_missing);
+        }
+        self.charge(lease, head);
+    }
+
+    /// Gives back what the response's outcome says.
+    fn charge(&self, lease: &LeaseSlot, head: &ResponseHead<'_>) {
+        match self.rules.settlement.outcomes.iter().find_map(|rule| rule.judge(head)) {
+            None | Some(Outcome::Keep) => {}
+            Some(Outcome::Refund) => lease.refund_all(),
+            Some(Outcome::RefundLimits(limits)) => limits.iter().for_each(|limit| lease.refund(limit)),
+        }
+    }
+
+    /// Removes the headers that only the layer may see.
+    pub(crate) fn strip<B>(&self, response: &mut Response<B>) {
+        self.rules.settlement.strip_headers(response.headers_mut());
+    }
+}

@@ -1,0 +1,169 @@
+//! The response future: it waits for the decision, then runs the inner service, then settles the lease.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use crate::layer::{
+    Policy, RequestHead, ResponseBody,
+    request::lease_slot::LeaseSlot,
+    request::outcome::Decision,
+    tower::ending::{Ending, Settled},
+    tower::guard::PanicGuard,
+};
+use crate::limiter::{AcquireFuture, RateLimiter};
+
+pin_project! {
+    /// The response future of [`RateLimit`](crate::layer::RateLimit).
+    pub struct ResponseFuture<S, ReqBody>
+    where
+        S: Service<Request<ReqBody>>,
+    {
+        #[pin]
+        state: State<S, ReqBody, S::Future>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<S, ReqBody, F> {
+        // The acquire waits for the store. It is boxed to keep the futures small that do not wait: futures are moved,
+        // and a store call costs a thousand times more than the box.
+        Waiting { waiting: Option<Box<Waiting<S, ReqBody>>> },
+        // The inner service runs. If the future is dropped in this state, the lease is committed as estimated.
+        Running { #[pin] future: F, ending: Ending },
+        // The layer answers. The inner service is not called.
+        Answer { response: Option<Response<Bytes>> },
+    }
+}
+
+/// The acquire, and the parts that are needed when it is decided.
+struct Waiting<S, ReqBody> {
+    acquire: Box<AcquireFuture>,
+    service: S,
+    request: Request<ReqBody>,
+    limiter: RateLimiter,
+    policy: Policy,
+}
+
+impl<S, ReqBody> ResponseFuture<S, ReqBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    pub(crate) fn answer(response: Response<Bytes>) -> Self {
+        Self { state: State::Answer { response: Some(response) } }
+    }
+
+    pub(crate) fn waiting(
+        acquire: Box<AcquireFuture>,
+        service: S,
+        request: Request<ReqBody>,
+        limiter: RateLimiter,
+        policy: Policy,
+    ) -> Self {
+        let waiting = Box::new(Waiting { acquire, service, request, limiter, policy });
+        Self { state: State::Waiting { waiting: Some(waiting) } }
+    }
+
+    /// Calls the inner service for a request without a lease.
+    pub(crate) fn unlimited(service: &mut S, request: Request<ReqBody>, ending: Ending) -> Self {
+        Self { state: State::Running { future: service.call(request), ending } }
+    }
+
+    /// Calls the inner service for a request with a lease.
+    pub(crate) fn leased(service: &mut S, request: Request<ReqBody>, lease: Arc<LeaseSlot>) -> Self {
+        Self { state: State::leased(service, request, lease) }
+    }
+}
+
+impl<S, ReqBody> State<S, ReqBody, S::Future>
+where
+    S: Service<Request<ReqBody>>,
+{
+    #[inline]
+    fn leased(service: &mut S, mut request: Request<ReqBody>, lease: Arc<LeaseSlot>) -> Self {
+        lease.policy().mark(&lease, request.extensions_mut());
+        let ending = Ending::of(lease, &request);
+        let guard = PanicGuard::new(ending.lease());
+        let future = service.call(request);
+        guard.disarm();
+        Self::Running { future, ending }
+    }
+}
+
+impl<S, ReqBody, ResBody> Future for ResponseFuture<S, ReqBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: Body<Data: From<Bytes>>,
+{
+    type Output = Result<Response<ResponseBody<ResBody>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            match state.as_mut().project() {
+                StateProjection::Running { future, ending } => {
+                    let guard = PanicGuard::new(ending.lease());
+                    let polled = future.poll(context);
+                    guard.disarm();
+                    let result = ready!(polled);
+                    let ending = std::mem::take(ending);
+                    return Poll::Ready(match result {
+                        Ok(mut response) => Ok(match ending.settle(&mut response) {
+                            Settled::Body(tail) => response.map(|body| ResponseBody::inner(body, tail)),
+                            Settled::Replaced(answer) => answer.map(ResponseBody::answer),
+                        }),
+                        Err(error) => {
+                            ending.failed();
+                            Err(error)
+                        }
+                    });
+                }
+                StateProjection::Waiting { waiting } => {
+                    // `waiting` is empty only after a panic of the inner service's `call`. There is nothing left to wait
+                    // for.
+                    let Some(acquire) = waiting.as_mut().map(|waiting| &mut *waiting.acquire) else {
+                        return Poll::Pending;
+                    };
+                    let result = ready!(Pin::new(acquire).poll(context));
+                    let Some(Waiting { mut service, request, limiter, policy, .. }) = waiting.take().map(|all| *all)
+                    else {
+                        return Poll::Pending;
+                    };
+                    let decision = policy.decide(&limiter, &RequestHead::from(&request), result);
+                    let decided = match decision {
+                        Decision::Granted(lease) => State::leased(&mut service, request, lease),
+                        Decision::Answer(response) => State::Answer { response: Some(*response) },
+                    };
+                    state.set(decided);
+                }
+                StateProjection::Answer { response } => {
+                    let response = response.take().unwrap_or_default();
+                    return Poll::Ready(Ok(response.map(ResponseBody::answer)));
+                }
+            }
+        }
+    }
+}
+
+impl<S, ReqBody> fmt::Debug for ResponseFuture<S, ReqBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.state {
+            State::Waiting { .. } => "ResponseFuture::Waiting",
+            State::Running { .. } => "ResponseFuture::Running",
+            State::Answer { .. } => "ResponseFuture::Answer",
+        })
+    }
+}

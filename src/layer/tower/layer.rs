@@ -1,0 +1,85 @@
+//! The tower `Layer`.
+
+use std::sync::Arc;
+
+use http::HeaderName;
+use tower_layer::Layer;
+
+use crate::layer::{
+    Policy, RateLimit,
+    keys::ClientIp,
+    routes::{Routes, RoutesHandle, Source},
+    tower::setup::Setup,
+};
+use crate::{limiter::RateLimiter, model::Limit};
+
+/// A tower layer that acquires a lease before the inner service runs. Clones share the limiter and the routes.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use tollgate::{Limit, RateLimitLayer};
+///
+/// let app: Router = Router::new()
+///     .route("/", get(|| async { "hello" }))
+///     .layer(RateLimitLayer::per_ip(Limit::per_second("rps", 10)));
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a layer does nothing until it is added to a service"]
+pub struct RateLimitLayer {
+    setup: Arc<Setup>,
+}
+
+impl RateLimitLayer {
+    /// Limits requests through `limiter` by `routes`, which are one [`Policy`] for all requests or a
+    /// [table](crate::layer::routes).
+    pub fn new(limiter: RateLimiter, routes: impl Into<Routes>) -> Self {
+        Self::with_source(limiter, Source::Fixed(routes.into()))
+    }
+
+    /// Does the same as [`new`](Self::new), but uses the routes that `handle` has at the time of each request. Loading
+    /// them takes no lock.
+    pub fn swappable(limiter: RateLimiter, handle: &RoutesHandle) -> Self {
+        Self::with_source(limiter, Source::Handle(handle.clone()))
+    }
+
+    fn with_source(limiter: RateLimiter, routes: Source) -> Self {
+        Self { setup: Arc::new(Setup { limiter, routes }) }
+    }
+
+    /// Applies `limit` to each peer address. The buckets are in this process's memory.
+    ///
+    /// Serve the router with `into_make_service_with_connect_info::<SocketAddr>()`, or put a
+    /// [`PeerAddr`](crate::layer::keys::PeerAddr) into the requests' extensions. For a limit that holds across machines, use
+    /// [`new`](Self::new) with a shared limiter and [`Policy::per_ip`].
+    pub fn per_ip(limit: Limit) -> Self {
+        Self::new(RateLimiter::memory(), Policy::per_ip(limit))
+    }
+
+    /// Applies `limit` to each client address behind proxies. The buckets are in this process's memory.
+    ///
+    /// ```
+    /// use tollgate::{Limit, RateLimitLayer, layer::keys::{ClientIp, TrustedProxies}};
+    ///
+    /// // One load balancer, which no client can bypass.
+    /// let client = ClientIp::x_forwarded_for(TrustedProxies::hops(1));
+    /// let layer = RateLimitLayer::per_client_ip(client, Limit::per_second("rps", 10));
+    /// ```
+    pub fn per_client_ip(client: ClientIp, limit: Limit) -> Self {
+        Self::new(RateLimiter::memory(), Policy::per_client_ip(client, limit))
+    }
+}
+
+impl RateLimitLayer {
+    /// Returns the headers that responses may have because of the layer's current routes: [`Routes::exposed_headers`].
+    pub fn exposed_headers(&self) -> Vec<HeaderName> {
+        self.setup.routes.load().routes().exposed_headers()
+    }
+}
+
+impl<S> Layer<S> for RateLimitLayer {
+    type Service = RateLimit<S>;
+
+    fn layer(&self, inner: S) -> RateLimit<S> {
+        RateLimit::with_setup(inner, self.setup.clone())
+    }
+}

@@ -93,9 +93,8 @@ impl Policy {
             Err(missing) => return self.missing_key(limiter, head, &missing),
         };
         // A request is charged once for a bucket, even if nested routers apply the same layer twice.
-        if let Some(lease) = self.marked(head.extensions)
-            && lease.is_for(self, limiter, entity.as_text(), resource.as_str())
-        {
+        let mut marks = self.marks(head.extensions);
+        if marks.any(|lease| lease.is_for(self, limiter, entity.as_text(), resource.as_str())) {
             return Admission::Held;
         }
         if rules.plain.decision

@@ -19,19 +19,23 @@ impl Policy {
     /// Marks a request with its lease: with a [`LeaseHandle`], unless the policy gives handlers none.
     pub(crate) fn mark(&self, lease: &Arc<LeaseSlot>, extensions: &mut Extensions) {
         if self.shares_lease() {
-            extensions.insert(LeaseHandle::new(lease.clone()));
-        } else {
-            extensions.insert(HiddenLease(Arc::downgrade(lease)));
+            if let Some(outer) = extensions.insert(LeaseHandle::new(lease.clone())) {
+                lease.stands_inside(outer.link());
+            }
+        } else if let Some(HiddenLease(outer)) = extensions.insert(HiddenLease(Arc::downgrade(lease))) {
+            lease.stands_inside(Some(outer));
         }
     }
 
-    /// Returns the lease with which this policy or another one has marked the request before.
-    pub(crate) fn marked(&self, extensions: &Extensions) -> Option<Arc<LeaseSlot>> {
-        if self.shares_lease() {
-            extensions.get::<LeaseHandle>()?.lease().cloned()
+    /// Returns the leases with which this policy and others have marked the request before, the last one first.
+    pub(crate) fn marks(&self, extensions: &Extensions) -> impl Iterator<Item = Arc<LeaseSlot>> {
+        let last = if self.shares_lease() {
+            extensions.get::<LeaseHandle>().and_then(LeaseHandle::link)
         } else {
-            extensions.get::<HiddenLease>().and_then(|HiddenLease(lease)| lease.upgrade())
-        }
+            extensions.get::<HiddenLease>().map(|HiddenLease(lease)| lease.clone())
+        };
+        let last = last.and_then(|lease| lease.upgrade());
+        std::iter::successors(last, |lease| lease.outer().and_then(|outer| outer.upgrade()))
     }
 }
 
@@ -54,7 +58,8 @@ impl Unlimited {
 
     pub(crate) fn extend(self, extensions: &mut Extensions) {
         if self.lease {
-            extensions.insert(LeaseHandle::of_nothing());
+            let outer = extensions.get::<LeaseHandle>().and_then(LeaseHandle::link);
+            extensions.insert(LeaseHandle::of_nothing_inside(outer));
         }
         if self.limiter {
             extensions.insert(BoundLimiter::unlimited());

@@ -1,6 +1,9 @@
 //! The handle through which handlers use the request's lease.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+};
 
 use crate::layer::{RateLimitStatus, request::lease_slot::LeaseSlot};
 use crate::{
@@ -27,6 +30,8 @@ use crate::{
 pub struct LeaseHandle {
     /// `None` if the request is unlimited.
     slot: Option<Arc<LeaseSlot>>,
+    /// The lease of a layer around the one that lets the request pass unlimited.
+    outer: Option<Weak<LeaseSlot>>,
 }
 
 /// Shows no fields, because they contain the whole limiter.
@@ -38,12 +43,22 @@ impl fmt::Debug for LeaseHandle {
 
 impl LeaseHandle {
     pub(crate) fn new(slot: Arc<LeaseSlot>) -> Self {
-        Self { slot: Some(slot) }
+        Self { slot: Some(slot), outer: None }
     }
 
     /// Creates the handle of a request that passes unlimited.
     pub(crate) fn of_nothing() -> Self {
-        Self { slot: None }
+        Self { slot: None, outer: None }
+    }
+
+    /// Creates the same handle for a request that a layer around this one has charged.
+    pub(crate) fn of_nothing_inside(outer: Option<Weak<LeaseSlot>>) -> Self {
+        Self { slot: None, outer }
+    }
+
+    /// Returns the last lease with which the request was marked. The link does not keep the lease open.
+    pub(crate) fn link(&self) -> Option<Weak<LeaseSlot>> {
+        self.slot.as_ref().map(Arc::downgrade).or_else(|| self.outer.clone())
     }
 
     /// Takes the lease that the handler has acquired.
@@ -54,11 +69,6 @@ impl LeaseHandle {
     /// Records that the request passes uncharged.
     pub(crate) fn fill_uncharged(&self, status: RateLimitStatus) -> Result<(), Invalid> {
         self.slot.as_ref().map_or(Ok(()), |slot| slot.fill_uncharged(status))
-    }
-
-    /// Returns the slot of the lease; `None` if the request is unlimited.
-    pub(crate) fn lease(&self) -> Option<&Arc<LeaseSlot>> {
-        self.slot.as_ref()
     }
 
     fn change(&self, name: &str, change: impl FnOnce(&mut Lease) -> Result<(), Invalid>) -> Result<(), Invalid> {

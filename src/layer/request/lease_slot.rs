@@ -3,7 +3,7 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
     time::Duration,
 };
 
@@ -24,6 +24,8 @@ use crate::{
 pub(crate) struct LeaseSlot {
     state: Mutex<State>,
     policy: Policy,
+    /// The lease of the layer around this one. The link does not keep it open.
+    outer: OnceLock<Weak<LeaseSlot>>,
 }
 
 /// The state of the request's lease.
@@ -84,6 +86,19 @@ impl Drop for LeaseSlot {
 }
 
 impl LeaseSlot {
+    /// Links the lease to that of the layer around this one.
+    pub(crate) fn stands_inside(&self, outer: Option<Weak<Self>>) {
+        if let Some(outer) = outer {
+            // A lease marks its request once.
+            let _ = self.outer.set(outer);
+        }
+    }
+
+    /// Returns the link to the lease of the layer around this one.
+    pub(crate) fn outer(&self) -> Option<&Weak<Self>> {
+        self.outer.get()
+    }
+
     /// Returns true if it is a lease of this policy and limiter for the same entity and resource. Then the request has
     /// passed the same layer before.
     pub(crate) fn is_for(&self, policy: &Policy, limiter: &RateLimiter, entity: &str, resource: &str) -> bool {
@@ -96,17 +111,17 @@ impl LeaseSlot {
 
     /// Creates the slot of a granted request.
     pub(crate) fn new(lease: Lease, policy: Policy) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::Lease(TrackedLease::new(lease))), policy })
+        Arc::new(Self { state: Mutex::new(State::Lease(TrackedLease::new(lease))), policy, outer: OnceLock::new() })
     }
 
     /// Creates the slot of a request that passes uncharged.
     pub(crate) fn uncharged(status: RateLimitStatus, policy: Policy) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::Uncharged(Box::new(status))), policy })
+        Arc::new(Self { state: Mutex::new(State::Uncharged(Box::new(status))), policy, outer: OnceLock::new() })
     }
 
     /// Creates a slot whose lease the handler acquires.
     pub(crate) fn open(policy: Policy) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::Open), policy })
+        Arc::new(Self { state: Mutex::new(State::Open), policy, outer: OnceLock::new() })
     }
 
     pub(crate) fn policy(&self) -> &Policy {

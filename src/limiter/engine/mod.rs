@@ -25,7 +25,7 @@ use crate::{
         terms::Deadline,
     },
     model::{BucketKey, ConfigScope, EntityId, Limits, Resource, StoredOnUnavailable},
-    store::{MemoryStore, Store, Waiters},
+    store::{Home, MemoryStore, Store, Waiters},
 };
 
 pub(super) use settings::Settings;
@@ -126,6 +126,11 @@ impl Engine {
             let home = store.home(Some(self.clock.clone()));
             Arc::new(Memory { store, home })
         })
+    }
+
+    /// Returns `true` if `home` is that of the buckets that decide while the store is down.
+    pub(super) fn is_local(&self, home: &Arc<Home>) -> bool {
+        self.local.get().is_some_and(|memory| Arc::ptr_eq(&memory.home, home))
     }
 
     /// Returns the resolution for an entity and a resource, or the promise of it.

@@ -75,6 +75,8 @@ impl Lease {
         match (engine.backend(), bucket) {
             (Backend::Memory(memory), Some(Bucket::Memory(bucket))) => Arc::ptr_eq(bucket.home(), &memory.home),
             (Backend::Gated(gates), Some(Bucket::Gated { gate, .. })) => gates.are_those_of(&gate),
+            // The store was down: a local bucket decided.
+            (Backend::Gated(_), Some(Bucket::Memory(bucket))) => engine.is_local(bucket.home()),
             (Backend::Scripted(_), Some(Bucket::Scripted(_))) => true,
             _ => false,
         }

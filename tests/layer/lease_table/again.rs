@@ -105,3 +105,34 @@ async fn without_its_mark_it_warns() {
     assert_eq!(status(&app).await, 429, "it has charged three times");
     assert!(events.text().contains("policy applied twice"), "{}", events.text());
 }
+
+/// Regression: the extensions held one mark, so a stack of two layers that a request met twice charged both buckets twice.
+#[tokio::test]
+async fn a_stack_of_layers_that_is_applied_twice_charges_once() {
+    let (limiter, _) = memory();
+    let layer = |resource: &'static str, handle: bool| {
+        let policy = per_user(Limit::per_hour("rph", 1)).resource(keys::fixed(resource));
+        let policy = if handle { policy } else { policy.without_handle() };
+        RateLimitLayer::new(limiter.clone(), policy.build().unwrap())
+    };
+    for handle in [true, false] {
+        let names = if handle { ["one", "two", "three"] } else { ["four", "five", "six"] };
+        let [one, two, three] = names.map(|resource| layer(resource, handle));
+        let stack = |router: Router| router.layer(one.clone()).layer(two.clone()).layer(three.clone());
+        let inner = stack(Router::new().route("/", get(async || {})));
+        let app = stack(Router::new().nest("/in", inner));
+        assert_eq!((status(&app).await, status(&app).await), (200, 429), "{names:?}");
+    }
+}
+
+/// An unlimited route between the two layers replaces the handle, and keeps the mark.
+#[tokio::test]
+async fn an_exempt_layer_between_them_keeps_the_mark() {
+    let (limiter, _) = memory();
+    let layer = |policy: PolicyBuilder| RateLimitLayer::new(limiter.clone(), policy.build().unwrap());
+    let outer = layer(per_user(Limit::per_hour("rph", 1)));
+    let exempting = layer(per_user(Limit::per_hour("other", 1)).exempt(|_: &tollgate::layer::RequestHead<'_>| true));
+    let inner = Router::new().route("/", get(async || {})).layer(outer.clone());
+    let app = Router::new().nest("/in", inner).layer(exempting).layer(outer);
+    assert_eq!((status(&app).await, status(&app).await), (200, 429));
+}

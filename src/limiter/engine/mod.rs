@@ -9,8 +9,6 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::oneshot;
-
 use super::{
     bucket::resolve,
     resolver::{CacheStats, nothing},
@@ -21,7 +19,7 @@ use crate::{
         bucket::{Bucket, Memory, MemoryBucket, Scripted},
         gate::{Gate, Gates},
         resolver::{Resolution, Resolving},
-        runtime::Timeout,
+        runtime::{Timeout, Timer},
         terms::Deadline,
     },
     model::{BucketKey, ConfigScope, EntityId, Limits, Resource, StoredOnUnavailable},
@@ -189,15 +187,11 @@ impl Engine {
         }
     }
 
-    /// Returns a timer of the limiter's runtime that ends after `time`, and a timeout for the case that no thread drives
-    /// the runtime. Returns `None` in memory.
-    pub(super) fn timer(&self, time: Duration) -> Option<(oneshot::Receiver<()>, Timeout)> {
+    /// Returns a timer for a request that waits for capacity. Returns `None` in memory.
+    pub(super) fn timer(&self, time: Duration) -> Option<Timer> {
         match &self.backend {
             Backend::Memory(_) | Backend::Scripted(_) => None,
-            Backend::Gated(gates) => {
-                let background = &gates.context().background;
-                Some((background.timer(time), background.deadline(time)))
-            }
+            Backend::Gated(gates) => Some(gates.context().background.timer(time)),
         }
     }
 

@@ -15,15 +15,13 @@ mod waiting;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::oneshot;
-
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Invalid, Unavailable},
     limiter::{
         bucket::{Brought, Bucket, MemoryBucket},
         request::charge::{Charge, Charges},
         resolver::{NOTHING, Resolution, Resolving, nothing},
-        runtime::Timeout,
+        runtime::{Timeout, Timer},
         terms::{Amounts, Deadline, Mode, Patience, Prefetch, Recourse, Shadow},
     },
     model::{
@@ -151,9 +149,8 @@ impl Request {
         }
     }
 
-    /// Returns a timer of the limiter's runtime, and a timeout that does not need a thread that drives it. In memory there
-    /// are none.
-    pub(super) fn timer_in(&self, time: Duration) -> Option<(oneshot::Receiver<()>, Timeout)> {
+    /// Returns a timer that ends after `time`. In memory there is none.
+    pub(super) fn timer_in(&self, time: Duration) -> Option<Timer> {
         match &self.subject {
             Subject::Gated(gated) => gated.engine.timer(time),
             _ => None,

@@ -11,7 +11,7 @@
 //! | the bucket will not have them in time | none if that is known, else those of an acquire |
 //! | the request is dropped while it waits | the next write of the bucket gives its place back, but not without limit |
 
-use std::{pin::Pin, sync::Arc, task::Poll, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Request,
@@ -23,7 +23,7 @@ use crate::{
     error::{Error, Invalid, QueueFull, Unavailable},
     limiter::{
         lease::Lease,
-        terms::{Recourse, Stopwatch, Wait, left_until},
+        terms::{Recourse, Stopwatch, Wait},
     },
     store::Ticket,
     telemetry,
@@ -70,24 +70,18 @@ async fn wait_for(
 }
 
 /// Sleeps until the request may start.
-///
-/// Over a store, the limiter's runtime keeps the time. If no thread drives it, the timeout ends the sleep, a little later.
 async fn sleep(request: &Request, time: Duration) -> Result<(), Error> {
-    let Some((mut timer, mut timeout)) = request.timer_in(time) else {
-        if tokio::runtime::Handle::try_current().is_err() {
-            return Err(Invalid::NoRuntime.into());
+    match request.timer_in(time) {
+        Some(timer) => match timer.ended().await {
+            true => Ok(()),
+            false => Err(Unavailable::RuntimeGone.into()),
+        },
+        None if tokio::runtime::Handle::try_current().is_err() => Err(Invalid::NoRuntime.into()),
+        None => {
+            tokio::time::sleep(time).await;
+            Ok(())
         }
-        tokio::time::sleep(time).await;
-        return Ok(());
-    };
-    let until = timeout.until();
-    std::future::poll_fn(|context| match Pin::new(&mut timer).poll(context) {
-        Poll::Ready(Ok(())) => Poll::Ready(()),
-        _ => Pin::new(&mut timeout).poll(context),
-    })
-    .await;
-    // Both end early if the limiter's runtime is shut down.
-    if left_until(until).is_zero() { Ok(()) } else { Err(Unavailable::RuntimeGone.into()) }
+    }
 }
 
 /// The lease of a request that waits. Dropping it means that the request was cancelled.

@@ -5,6 +5,7 @@ mod monitored_store;
 mod places;
 mod tasks;
 mod timeouts;
+mod timer;
 
 pub use breaker::Breaker;
 
@@ -13,3 +14,4 @@ pub(super) use monitored_store::{Watched, watch};
 pub(super) use places::{InFlight, Places};
 pub(super) use tasks::{Background, Unwritten};
 pub(super) use timeouts::Timeout;
+pub(super) use timer::Timer;

@@ -3,7 +3,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::{Pin, pin},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -14,10 +14,13 @@ use std::{
 
 use tokio::{
     runtime::Handle,
-    sync::{Mutex, Notify, oneshot},
+    sync::{Mutex, Notify},
 };
 
-use crate::limiter::runtime::timeouts::{Timeout, Waits};
+use super::{
+    timeouts::{Timeout, Waits},
+    timer::Timer,
+};
 
 /// Runs the limiter's tasks on the limiter's runtime, and counts the tasks that have not ended.
 #[derive(Clone, Debug)]
@@ -92,20 +95,9 @@ impl Background {
         self.shared.waits.timeout(time)
     }
 
-    /// Returns a timer that ends after `time`. Its sender is dropped if the runtime is shut down. A shutdown of the limiter
-    /// does not wait for it.
-    pub(in crate::limiter) fn timer(&self, time: Duration) -> oneshot::Receiver<()> {
-        let (mut end, timer) = oneshot::channel();
-        self.shared.runtime.spawn(async move {
-            let mut sleep = pin!(tokio::time::sleep(time));
-            poll_fn(|context| match end.poll_closed(context) {
-                Poll::Ready(()) => Poll::Ready(()),
-                Poll::Pending => sleep.as_mut().poll(context),
-            })
-            .await;
-            let _ = end.send(());
-        });
-        timer
+    /// Returns a timer that ends after `time`. A shutdown of the limiter does not wait for it.
+    pub(in crate::limiter) fn timer(&self, time: Duration) -> Timer {
+        Timer::new(&self.shared.runtime, time, self.deadline(time))
     }
 
     /// Waits for `time`, or until the limiter is flushed or shut down.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{InvalidPolicy, PolicyBuilder, PolicyLimits};
+use super::{InvalidPolicy, PolicyLimits};
 use crate::layer::{
     Answer, Dialect, Jitter, QuotaUnit, ReportLimits,
     response::headers::{Dialects, PartitionKeys},
@@ -32,17 +32,17 @@ impl AnswerRules {
 
 /// The settings of a builder, not yet checked.
 #[derive(Clone, Default)]
-pub(super) struct Draft {
-    report: ReportLimits,
-    dialects: Vec<Dialect>,
-    units: Vec<(String, QuotaUnit)>,
-    secret: Option<Vec<u8>>,
-    jitter: Option<Jitter>,
-    without_grpc: bool,
-    custom: Option<Arc<dyn Answer>>,
+pub(super) struct AnswerDraft {
+    pub(super) report: ReportLimits,
+    pub(super) dialects: Vec<Dialect>,
+    pub(super) units: Vec<(String, QuotaUnit)>,
+    pub(super) secret: Option<Vec<u8>>,
+    pub(super) jitter: Option<Jitter>,
+    pub(super) without_grpc: bool,
+    pub(super) custom: Option<Arc<dyn Answer>>,
 }
 
-impl Draft {
+impl AnswerDraft {
     pub(super) fn check(self, limits: &PolicyLimits) -> Result<AnswerRules, InvalidPolicy> {
         let unit = |(name, unit): (String, QuotaUnit)| match unit.is_valid() {
             true => Ok((limits.known(name)?, unit)),
@@ -64,78 +64,5 @@ impl Draft {
             grpc: !self.without_grpc,
             custom: self.custom,
         })
-    }
-}
-
-/// Settings of the answers and headers.
-impl PolicyBuilder {
-    /// Sets which limits granted responses report. Default: [`ReportLimits::All`].
-    pub fn report(mut self, report: ReportLimits) -> Self {
-        self.answers.report = report;
-        self
-    }
-
-    /// Adds a dialect, in which responses tell clients the state of their limits. Without any, it is
-    /// [`IetfDraft::Draft11`](crate::layer::IetfDraft::Draft11). If two dialects have a header in common,
-    /// [`build`](Self::build) fails.
-    ///
-    /// A dialect with errors of its own, [`OpenAi`](crate::layer::OpenAi) or [`Anthropic`](crate::layer::Anthropic),
-    /// also sets the shape of the bodies of refusals. If there are several, the one that was added first does.
-    ///
-    /// ```
-    /// use tollgate::{Limit, layer::{Anthropic, IetfDraft, Policy, XRateLimit, keys}};
-    ///
-    /// let policy = Policy::builder()
-    ///     .entity(keys::header("x-api-key"))
-    ///     .resource(keys::fixed("claude"))
-    ///     .limit(Limit::per_minute("rpm", 60))
-    ///     .limit(Limit::per_minute("tpm", 100_000))
-    ///     .dialect(IetfDraft::Draft11)
-    ///     .dialect(XRateLimit::unix_time().of("rpm"))
-    ///     .dialect(Anthropic::new().requests("rpm").tokens("tpm"))
-    ///     .build()?;
-    /// # Ok::<(), tollgate::layer::InvalidPolicy>(())
-    /// ```
-    pub fn dialect(mut self, dialect: impl Into<Dialect>) -> Self {
-        self.answers.dialects.push(dialect.into());
-        self
-    }
-
-    /// Sets the unit that the limit `name` counts, for `RateLimit-Policy`. A limit without a unit counts requests.
-    pub fn unit(mut self, name: impl Into<String>, unit: QuotaUnit) -> Self {
-        self.answers.units.push((name.into(), unit));
-        self
-    }
-
-    /// Adds the partition key `pk` to `RateLimit` and `RateLimit-Policy`, so that clients with several keys can tell
-    /// their quotas apart. It is a hash of the entity and the resource, keyed by `secret` (at least 16 bytes, the same
-    /// in all processes). Neither can be found from the hash. The limits of a parent have no `pk`. Off by default: it
-    /// costs one hash for each response.
-    pub fn partition_keys(mut self, secret: impl AsRef<[u8]>) -> Self {
-        self.answers.secret = Some(secret.as_ref().to_vec());
-        self
-    }
-
-    /// Adds a random time to the wait that clients are told before they retry. Off by default.
-    pub fn jitter(mut self, jitter: Jitter) -> Self {
-        self.answers.jitter = Some(jitter);
-        self
-    }
-
-    /// Answers refused gRPC requests like all others, with an HTTP status and a problem document. By default they get a
-    /// gRPC status.
-    ///
-    /// A gRPC request is a POST over HTTP/2 or with `te: trailers`, if its `content-type` is `application/grpc` or
-    /// begins with `application/grpc+`. A POST with `application/grpc-web` or `application/grpc-web-text` is one too.
-    pub fn without_grpc_answers(mut self) -> Self {
-        self.answers.without_grpc = true;
-        self
-    }
-
-    /// Replaces the answers to refused requests. Default: a status and a problem document, an error in the shape of a
-    /// [dialect](Self::dialect), or a gRPC status.
-    pub fn answer(mut self, answer: impl Answer) -> Self {
-        self.answers.custom = Some(Arc::new(answer));
-        self
     }
 }

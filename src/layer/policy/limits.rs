@@ -1,6 +1,6 @@
 //! The limits of a policy.
 
-use super::{InvalidPolicy, PolicyBuilder};
+use super::InvalidPolicy;
 use crate::model::{Limit, LimitName, Limits};
 
 /// The limits that apply to a policy's requests.
@@ -46,37 +46,17 @@ impl PolicyLimits {
 
 /// The settings of a builder, not yet checked.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Draft {
-    exactly: Vec<Limit>,
-    default: Vec<Limit>,
+pub(super) struct LimitsDraft {
+    pub(super) exactly: Vec<Limit>,
+    pub(super) default: Vec<Limit>,
 }
 
-impl Draft {
+impl LimitsDraft {
     pub(super) fn check(self) -> Result<PolicyLimits, InvalidPolicy> {
         Ok(match (self.exactly.is_empty(), self.default.is_empty()) {
             (false, _) => PolicyLimits::Exactly(Limits::new(self.exactly)?),
             (true, false) => PolicyLimits::StoredOr(Limits::new(self.default)?),
             (true, true) => PolicyLimits::Stored,
         })
-    }
-}
-
-/// Settings of the limits.
-impl PolicyBuilder {
-    /// Adds a limit that applies whatever is stored. A request is charged for all limits of a
-    /// policy, or for none.
-    ///
-    /// A policy without limits uses the limits that are stored in the table. If none are stored,
-    /// its requests are answered with 500.
-    pub fn limit(mut self, limit: Limit) -> Self {
-        self.limits.exactly.push(limit);
-        self
-    }
-
-    /// Adds a limit for entities and resources for which no limits are stored at any level. It has
-    /// no effect together with [`limit`](Self::limit).
-    pub fn default_limit(mut self, limit: Limit) -> Self {
-        self.limits.default.push(limit);
-        self
     }
 }

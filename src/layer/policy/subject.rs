@@ -1,11 +1,11 @@
 //! The entity that is limited, and the resource that it uses.
 
-use std::{any::TypeId, sync::Arc};
+use std::sync::Arc;
 
-use super::{InvalidPolicy, Policy, PolicyBuilder, exempt::ExemptRules};
+use super::{InvalidPolicy, Policy, exempt::ExemptRules};
 use crate::{
     error::Invalid,
-    layer::{Key, KeyExtractor, keys::PeerIp},
+    layer::{Key, KeyExtractor},
     model::{EntityId, Resource},
 };
 
@@ -57,16 +57,16 @@ pub enum OnMissingKey {
 
 /// The settings of a builder, not yet checked.
 #[derive(Clone, Default)]
-pub(super) struct Draft {
-    entity: Option<(Arc<dyn KeyExtractor>, bool)>,
-    resource: Option<Arc<dyn KeyExtractor>>,
-    on_missing_key: OnMissingKey,
-    limit_preflights: bool,
-    preflights: Option<Policy>,
-    exempt: Option<Arc<ExemptRules>>,
+pub(super) struct SubjectDraft {
+    pub(super) entity: Option<(Arc<dyn KeyExtractor>, bool)>,
+    pub(super) resource: Option<Arc<dyn KeyExtractor>>,
+    pub(super) on_missing_key: OnMissingKey,
+    pub(super) limit_preflights: bool,
+    pub(super) preflights: Option<Policy>,
+    pub(super) exempt: Option<Arc<ExemptRules>>,
 }
 
-impl Draft {
+impl SubjectDraft {
     /// Returns the exemptions, so that more can be added.
     pub(super) fn exempt(&mut self) -> &mut ExemptRules {
         Arc::make_mut(self.exempt.get_or_insert_default())
@@ -92,51 +92,5 @@ fn is_name<N>(constant: Option<Result<N, Invalid>>) -> Result<(), InvalidPolicy>
     match constant {
         Some(Err(Invalid::Name(error))) => Err(error.into()),
         _ => Ok(()),
-    }
-}
-
-/// Settings of the keys.
-impl PolicyBuilder {
-    /// Sets the extractor of the entity, which is limited: a user, an API key or a project.
-    pub fn entity<K: KeyExtractor>(mut self, key: K) -> Self {
-        self.subject.entity = Some((Arc::new(key), TypeId::of::<K>() == TypeId::of::<PeerIp>()));
-        self
-    }
-
-    /// Sets the extractor of the resource, which is used: an API or a model.
-    pub fn resource(mut self, key: impl KeyExtractor) -> Self {
-        self.subject.resource = Some(Arc::new(key));
-        self
-    }
-
-    /// Sets the action for a request without a key. Default: [`OnMissingKey::Reject`].
-    pub fn on_missing_key(mut self, action: OnMissingKey) -> Self {
-        self.subject.on_missing_key = action;
-        self
-    }
-
-    /// Limits CORS preflight requests too. By default they pass.
-    pub fn limit_preflights(mut self) -> Self {
-        self.subject.limit_preflights = true;
-        self
-    }
-
-    /// Limits CORS preflight requests by a policy of their own, such as a small bucket for each address. Preflights
-    /// have no credentials, so a policy whose key is a credential finds none in them.
-    ///
-    /// ```
-    /// use tollgate::{Limit, layer::{Policy, keys}};
-    ///
-    /// let policy = Policy::builder()
-    ///     .entity(keys::bearer_token())
-    ///     .resource(keys::fixed("api"))
-    ///     .limit(Limit::per_minute("rpm", 600))
-    ///     .limit_preflights_by(Policy::per_ip(Limit::per_minute("preflights", 30)))
-    ///     .build()?;
-    /// # Ok::<(), tollgate::layer::InvalidPolicy>(())
-    /// ```
-    pub fn limit_preflights_by(mut self, policy: Policy) -> Self {
-        self.subject.preflights = Some(policy);
-        self
     }
 }

@@ -15,9 +15,7 @@ use crate::layer::{
         peer,
     },
     policy::{PolicyLimits, Rules, Subject},
-    request::lease_slot::LeaseSlot,
-    request::outcome::Decision,
-    request::status::Passed,
+    request::{lease_slot::LeaseSlot, outcome::Decision, status::Passed},
 };
 use crate::{
     error::{Invalid, code},

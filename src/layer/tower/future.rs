@@ -15,8 +15,7 @@ use tower_service::Service;
 
 use crate::layer::{
     Policy, RequestHead, ResponseBody,
-    request::lease_slot::LeaseSlot,
-    request::outcome::Decision,
+    request::{lease_slot::LeaseSlot, outcome::Decision},
     tower::ending::{Ending, Settled},
     tower::guard::PanicGuard,
 };

@@ -12,13 +12,10 @@ use tower_service::Service;
 
 use crate::layer::{
     RefusalReason, RequestHead, ResponseBody, ResponseFuture,
-    request::admission::Admission,
-    request::extensions::Unlimited,
-    request::outcome::Decision,
+    request::{admission::Admission, extensions::Unlimited, outcome::Decision},
     response::answer,
     routes::{Routes, Source},
-    tower::ending::Ending,
-    tower::setup::Setup,
+    tower::{ending::Ending, setup::Setup},
 };
 use crate::{limiter::RateLimiter, telemetry};
 

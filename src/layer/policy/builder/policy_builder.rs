@@ -1,9 +1,14 @@
-//! The builder of a policy. The settings of each aspect are in the file of its rules.
+//! The builder of a policy. The settings of each aspect are in a file of their own.
 
 use std::{fmt, sync::Arc};
 
-use super::{InvalidPolicy, Policy, answers, cost, decision, limits, rules::Rules, settlement, subject};
-use crate::telemetry;
+use crate::{
+    layer::policy::{
+        InvalidPolicy, Policy, answers::AnswerDraft, cost::CostDraft, decision::DecisionDraft, limits::LimitsDraft,
+        rules::Rules, settlement::SettlementDraft, subject::SubjectDraft,
+    },
+    telemetry,
+};
 
 /// Builds a [`Policy`]. To build several policies that have much in common, clone a builder.
 ///
@@ -18,12 +23,12 @@ use crate::telemetry;
 #[derive(Clone, Default)]
 #[must_use = "a builder builds nothing by itself"]
 pub struct PolicyBuilder {
-    pub(super) subject: subject::Draft,
-    pub(super) limits: limits::Draft,
-    pub(super) cost: cost::Draft,
-    pub(super) decision: decision::Draft,
-    pub(super) settlement: settlement::Draft,
-    pub(super) answers: answers::Draft,
+    pub(super) subject: SubjectDraft,
+    pub(super) limits: LimitsDraft,
+    pub(super) cost: CostDraft,
+    pub(super) decision: DecisionDraft,
+    pub(super) settlement: SettlementDraft,
+    pub(super) answers: AnswerDraft,
 }
 
 impl fmt::Debug for PolicyBuilder {

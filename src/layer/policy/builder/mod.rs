@@ -1,0 +1,12 @@
+//! The builder of a policy, and its settings by aspect.
+
+mod answers;
+mod cost;
+mod decision;
+mod exempt;
+mod limits;
+mod policy_builder;
+mod settlement;
+mod subject;
+
+pub use policy_builder::PolicyBuilder;

@@ -1,5 +1,5 @@
-//! A policy of one limit that nothing settles is decided and reported in a shorter way. The result is always the same
-//! as in the general way.
+//! A policy of one limit in memory is decided and reported in a shorter way. The result is always the same as in the
+//! general way.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -117,7 +117,7 @@ fn ways(limit: &Limit, report: ReportLimits, error: &Outcome, inner: fn() -> Inn
         .on_error(error.clone())
         .on_panic(error.clone());
     let ways = vec![
-        // The shortest way.
+        // Handlers get no handle.
         Way::new(memory(), policy().without_handle(), inner()),
         // A handler may settle.
         Way::new(memory(), policy(), inner()),

@@ -45,7 +45,7 @@ use tollgate::{
         BoundLimiter, InvalidPolicy, KeyExtractor, Learn, OnUnavailable, Outcome, Policy, RequestHead, Settle, TopUp,
         Usage, keys,
     },
-    limiter::Share,
+    limiter::LocalShare,
     model::{ConfigScope, Entity},
 };
 
@@ -152,7 +152,7 @@ fn policy(api: Api) -> Result<Policy, InvalidPolicy> {
         // A request that is denied only for a moment waits instead.
         .wait(Duration::from_secs(2))
         // Without the table, each process, of at most eight, enforces an eighth of the limits.
-        .on_unavailable(OnUnavailable::Local { share: Share::one_of(8) })
+        .on_unavailable(OnUnavailable::Local { share: LocalShare::one_of(8) })
         // The headers and the errors that the API's clients understand.
         .dialect(api.dialect())
         .build()

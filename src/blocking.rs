@@ -61,7 +61,7 @@ where
 }
 
 /// Returns the runtime on which [`wait`](Wait::wait) has store calls made, for
-/// [`Builder::runtime`](crate::limiter::Builder::runtime). Starts it if need be.
+/// [`RateLimiterBuilder::runtime`](crate::limiter::RateLimiterBuilder::runtime). Starts it if need be.
 ///
 /// ```
 /// use tollgate::{Limit, RateLimiter, blocking::{self, Wait}, store::MemoryStore};

@@ -190,7 +190,7 @@ pub enum Unavailable {
     ShutDown,
     /// The task that should have answered was dropped with the runtime that the limiter was built in. Build or open the
     /// limiter in a runtime that lives as long as the limiter, or set such a runtime with
-    /// [`Builder::runtime`](crate::limiter::Builder::runtime). The other possible cause is that the store has panicked.
+    /// [`RateLimiterBuilder::runtime`](crate::limiter::RateLimiterBuilder::runtime). The other possible cause is that the store has panicked.
     #[error("the runtime that the limiter was built in is gone, or its store has panicked")]
     RuntimeGone,
     /// The operating system could not start a thread to run a limiter on.
@@ -314,7 +314,7 @@ pub enum Invalid {
     /// A setting of a limiter has a value with which the limiter could not work.
     #[error("the setting {setting} must be {must_be}")]
     Setting {
-        /// The method of [`Builder`](crate::limiter::Builder) that sets it.
+        /// The method of [`RateLimiterBuilder`](crate::limiter::RateLimiterBuilder) that sets it.
         setting: &'static str,
         /// The values that are valid.
         must_be: &'static str,

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::{Client, operation::update_item::UpdateItemInput};
-use tollgate::{Limit, Limits, RateLimiter, limiter::Builder, store::dynamodb::CreateTable};
+use tollgate::{Limit, Limits, RateLimiter, limiter::RateLimiterBuilder, store::dynamodb::CreateTable};
 use tollgate_testkit::Engine;
 
 use crate::{meter::Meter, sample::Subject};
@@ -16,17 +16,17 @@ const PLENTY: u64 = 1_000_000_000;
 
 /// Returns limits that are never exhausted and never full again: a full bucket would make every write a refill.
 pub(crate) fn plenty() -> Limits {
-    Limits::from(Limit::custom("rph", PLENTY, 1, Duration::from_secs(3600)).expect("it is valid"))
+    Limits::from(Limit::new("rph", PLENTY, 1, Duration::from_secs(3600)).expect("it is valid"))
 }
 
 /// Returns settings with long timeouts, so that a busy machine does not look like an outage.
-pub(crate) fn patient() -> Builder {
+pub(crate) fn patient() -> RateLimiterBuilder {
     let deadline = Duration::from_secs(30);
     RateLimiter::builder().deadline(deadline).store_deadline(deadline)
 }
 
 /// Returns a limiter for the table that `client` reaches. The table is created without a stream if it is missing.
-pub(crate) async fn open(client: Client, settings: Builder) -> RateLimiter {
+pub(crate) async fn open(client: Client, settings: RateLimiterBuilder) -> RateLimiter {
     RateLimiter::open()
         .stack(STACK)
         .namespace("default")

@@ -37,7 +37,7 @@
 //! # Waiting, local decisions, shadow mode
 //!
 //! [`Acquire::until_ready`] takes a place in the bucket and waits for capacity, first come first served over all
-//! processes. [`Acquire::or_locally`] decides by this process's [`Share`] of the limits while the store is down; the
+//! processes. [`Acquire::or_locally`] decides by this process's [`LocalShare`] of the limits while the store is down; the
 //! [`Breaker`] detects that. [`Acquire::shadow`] makes a limit only observe. The guide explains them on its pages on
 //! [waiting](crate::guide::waiting), [failure](crate::guide::failure_modes) and [shadow mode](crate::guide::shadow).
 //!
@@ -55,7 +55,7 @@
 //!
 //! With [`Acquire::prefetch`] a gate [takes tokens in advance](Prefetch) and grants from them. A bucket of several
 //! shards has a gate for each shard. One shard serves a request, or several shards do in one transaction. A bucket that
-//! is written more often than one item can be is split ([`Builder::max_shards`]). A [`BucketHandle`] looks its bucket
+//! is written more often than one item can be is split ([`RateLimiterBuilder::max_shards`]). A [`BucketHandle`] looks its bucket
 //! up once for many acquires. If a peer has disabled a bucket, it refuses with
 //! [`Error::Disabled`](crate::Error::Disabled).
 //!
@@ -75,14 +75,14 @@ mod terms;
 pub use crate::error::SettleError;
 pub use admin::{Audit, Config, Entities, Listing, Namespaces, Snapshots, Usage};
 #[cfg(feature = "dynamodb")]
-pub use api::Open;
-pub use api::{Acquire, BucketHandle, Builder, Query, QueryWait, RateLimiter};
+pub use api::OpenOptions;
+pub use api::{Acquire, AvailabilityRequest, BucketHandle, RateLimiter, RateLimiterBuilder, WaitRequest};
 pub use bucket::{Script, ScriptDecision, ScriptEvent, ScriptRequest};
 pub use lease::Lease;
 pub use request::AcquireFuture;
 pub use resolver::CacheStats;
 pub use runtime::Breaker;
-pub use terms::{Prefetch, PrefetchStats, Settlement, SettlementFuture, Share};
+pub use terms::{LocalShare, Prefetch, PrefetchStats, Settlement, SettlementFuture};
 
 pub(crate) use lease::More;
 pub(crate) use request::Started;

@@ -21,8 +21,8 @@ use super::{IntoName, InvalidName, LimitName, MILLI, Parameters, RefillRule, to_
 /// assert_eq!((rpm.capacity(), rpm.refill_amount()), (250, 100));
 ///
 /// // Any other limit, with checks: for example from a configuration file.
-/// let custom = Limit::custom("tokens", 5000, 100, Duration::from_secs(90))?;
-/// assert!(Limit::custom("tokens", 0, 100, Duration::from_secs(90)).is_err());
+/// let custom = Limit::new("tokens", 5000, 100, Duration::from_secs(90))?;
+/// assert!(Limit::new("tokens", 0, 100, Duration::from_secs(90)).is_err());
 /// # Ok::<(), tollgate::model::InvalidLimit>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ impl Limit {
     ///
     /// # Panics
     /// If `name` is not a [`LimitName`], or if `amount` is 0 or above [`Self::MAX_TOKENS`]. For values that are not
-    /// literals in the source, use [`Limit::custom`].
+    /// literals in the source, use [`Limit::new`].
     #[track_caller]
     pub fn per_second(name: impl IntoName<LimitName>, amount: u64) -> Self {
         Self::every(name, amount, Duration::from_secs(1))
@@ -94,7 +94,7 @@ impl Limit {
     /// # Errors
     /// [`InvalidLimit`] if the name is not valid, an amount or the period is 0, an amount is above
     /// [`Self::MAX_TOKENS`], or the period is not a whole number of milliseconds or is longer than 100 years.
-    pub fn custom(
+    pub fn new(
         name: impl IntoName<LimitName>,
         capacity: u64,
         refill_amount: u64,
@@ -105,7 +105,7 @@ impl Limit {
 
     #[track_caller]
     fn every(name: impl IntoName<LimitName>, amount: u64, period: Duration) -> Self {
-        match Self::custom(name, amount, amount, period) {
+        match Self::new(name, amount, amount, period) {
             Ok(limit) => limit,
             Err(error) => panic!("{error}"),
         }
@@ -169,7 +169,7 @@ impl Limit {
     pub(crate) fn from_parameters(name: &LimitName, parameters: Parameters) -> Option<Self> {
         let tokens = |amount: i64| (amount % MILLI == 0).then(|| u64::try_from(amount / MILLI).ok()).flatten();
         let period = Duration::from_millis(u64::try_from(parameters.refill_period()).ok()?);
-        Self::custom(name, tokens(parameters.capacity())?, tokens(parameters.refill_amount())?, period).ok()
+        Self::new(name, tokens(parameters.capacity())?, tokens(parameters.refill_amount())?, period).ok()
     }
 
     /// Returns the rule of an unsharded bucket with this limit.
@@ -254,7 +254,7 @@ impl TryFrom<Fields> for Limit {
             true => Duration::from_millis((seconds * 1000.0).round() as u64),
             false => Duration::ZERO,
         };
-        Self::custom(fields.name, fields.capacity, fields.refill_amount, period)
+        Self::new(fields.name, fields.capacity, fields.refill_amount, period)
     }
 }
 
@@ -276,12 +276,12 @@ mod tests {
     #[test]
     fn refuses_what_makes_no_limit() {
         let second = Duration::from_secs(1);
-        assert_eq!(Limit::custom("a", 0, 1, second), Err(InvalidLimit::NoCapacity));
-        assert_eq!(Limit::custom("a", 1, 0, second), Err(InvalidLimit::NoRefill));
-        assert!(matches!(Limit::custom("a b", 1, 1, second), Err(InvalidLimit::Name(_))));
-        assert!(matches!(Limit::custom("a", u64::MAX, 1, second), Err(InvalidLimit::TooManyTokens { .. })));
+        assert_eq!(Limit::new("a", 0, 1, second), Err(InvalidLimit::NoCapacity));
+        assert_eq!(Limit::new("a", 1, 0, second), Err(InvalidLimit::NoRefill));
+        assert!(matches!(Limit::new("a b", 1, 1, second), Err(InvalidLimit::Name(_))));
+        assert!(matches!(Limit::new("a", u64::MAX, 1, second), Err(InvalidLimit::TooManyTokens { .. })));
         for period in [Duration::ZERO, Duration::from_micros(1500), Duration::MAX] {
-            assert_eq!(Limit::custom("a", 1, 1, period), Err(InvalidLimit::Period { period }));
+            assert_eq!(Limit::new("a", 1, 1, period), Err(InvalidLimit::Period { period }));
         }
     }
 
@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn serializes_in_the_words_of_the_peer() {
-        let limit = Limit::custom("rpm", 10, 5, Duration::from_millis(100)).unwrap();
+        let limit = Limit::new("rpm", 10, 5, Duration::from_millis(100)).unwrap();
         let json = serde_json::to_value(&limit).unwrap();
         assert_eq!(
             json,
@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn time_to_fill_rounds_up() {
-        let limit = Limit::custom("a", 10, 3, Duration::from_secs(1)).unwrap();
+        let limit = Limit::new("a", 10, 3, Duration::from_secs(1)).unwrap();
         assert_eq!(limit.time_to_fill(), Duration::from_millis(3334));
     }
 }

@@ -94,7 +94,7 @@ async fn client(address: SocketAddr, number: usize) {
 }
 
 /// Returns the bytes that [`CLIENTS`] clients leave allocated, after as many have run before.
-fn left_of_clients(limiter: impl FnOnce(tollgate::limiter::Builder) -> RateLimiter) -> i64 {
+fn left_of_clients(limiter: impl FnOnce(tollgate::limiter::RateLimiterBuilder) -> RateLimiter) -> i64 {
     // Everything runs on this thread, because the allocations of one thread are counted.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let clock = ManualClock::at(1_700_000_000_000);

@@ -11,7 +11,7 @@ const PAGE: &str = include_str!("../../docs/guide/configuration.md");
 const BUILDERS: [&str; 11] = [
     "Acquire",
     "Breaker",
-    "Builder",
+    "RateLimiterBuilder",
     "CreateTable",
     "Learn",
     "Open",

@@ -5,7 +5,7 @@ use tollgate::{
     Error, RateLimiter,
     error::Unavailable,
     layer::{OnUnavailable, PolicyBuilder},
-    limiter::{Breaker, Share},
+    limiter::{Breaker, LocalShare},
     model::{BreakerState, ConfigScope, StoredConfig, StoredOnUnavailable},
     store::{MemoryStore, StoreErrorKind, WhenFull},
 };
@@ -27,7 +27,7 @@ fn policies() -> [PolicyBuilder; 4] {
         ten_tokens(),
         ten_tokens().on_unavailable(OnUnavailable::Block),
         ten_tokens().on_unavailable(OnUnavailable::Allow),
-        ten_tokens().on_unavailable(OnUnavailable::Local { share: Share::one_of(2) }),
+        ten_tokens().on_unavailable(OnUnavailable::Local { share: LocalShare::one_of(2) }),
     ]
 }
 

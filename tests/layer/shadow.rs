@@ -87,7 +87,7 @@ async fn clients_are_told_only_if_wanted() {
 /// The header is a structured field even for very long waits, and if waiting does not help.
 #[tokio::test]
 async fn the_header_is_a_structured_field() {
-    let widest = Limit::custom("x.Y-z_1", Limit::MAX_TOKENS, 1, Duration::from_secs(1_000_000_000)).unwrap();
+    let widest = Limit::new("x.Y-z_1", Limit::MAX_TOKENS, 1, Duration::from_secs(1_000_000_000)).unwrap();
     let small = Limit::per_hour("small", 1);
     let policy = per_user(widest).limit(small).cost("x.Y-z_1", Limit::MAX_TOKENS);
     let policy = policy.estimate("small", |_: &tollgate::layer::RequestHead<'_>| Some(2)).shadow_limit("x.Y-z_1");
@@ -101,7 +101,7 @@ async fn the_header_is_a_structured_field() {
     }
     assert_eq!(told, [r#""small""#, r#""small""#], "nothing is charged: the widest is never short");
 
-    let widest = Limit::custom("w", Limit::MAX_TOKENS, 1, Duration::from_secs(1_000_000_000)).unwrap();
+    let widest = Limit::new("w", Limit::MAX_TOKENS, 1, Duration::from_secs(1_000_000_000)).unwrap();
     let policy = per_user(widest).cost("w", Limit::MAX_TOKENS).shadow().report_shadow();
     let app = hello(layer(&memory().0, policy));
     assert_eq!(text(&ask(&app, from("alice")).await, "x-ratelimit-shadow"), None);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tollgate::{
     RateLimiter,
     layer::{LeaseHandle, OnUnavailable, RateLimitStatus},
-    limiter::Builder,
+    limiter::RateLimiterBuilder,
     model::{ConfigScope, StoredConfig, StoredOnUnavailable},
 };
 use tollgate_testkit::Fault;
@@ -23,7 +23,7 @@ const DEADLINE: Duration = Duration::from_millis(200);
 const SLACK: Duration = Duration::from_secs(2);
 
 /// The store's own deadline is far away, so only the deadline of the acquire can end the wait.
-fn impatient() -> Builder {
+fn impatient() -> RateLimiterBuilder {
     RateLimiter::builder().deadline(DEADLINE).store_deadline(Duration::from_secs(60))
 }
 

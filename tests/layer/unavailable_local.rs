@@ -10,7 +10,7 @@ use serde_json::Value;
 use tollgate::{
     Limit, RateLimiter,
     layer::{InvalidPolicy, LeaseHandle, OnUnavailable, PolicyBuilder, RateLimitStatus, Refusal, RefusalReason},
-    limiter::{Breaker, Share},
+    limiter::{Breaker, LocalShare},
     model::{BreakerState, ConfigScope, StoredConfig, StoredOnUnavailable},
 };
 
@@ -21,7 +21,7 @@ use super::{
 
 /// Half of 100 tokens a minute. A request costs 10.
 fn half() -> PolicyBuilder {
-    ten_tokens().on_unavailable(OnUnavailable::Local { share: Share::one_of(2) })
+    ten_tokens().on_unavailable(OnUnavailable::Local { share: LocalShare::one_of(2) })
 }
 
 async fn start() -> Remote {
@@ -153,7 +153,7 @@ async fn by_stored_limits_and_by_default_ones() {
     let policy = || {
         let keys = tollgate::layer::Policy::builder().entity(tollgate::layer::keys::header("x-user"));
         let keys = keys.resource(tollgate::layer::keys::fixed("api"));
-        keys.on_unavailable(OnUnavailable::Local { share: Share::percent(50) })
+        keys.on_unavailable(OnUnavailable::Local { share: LocalShare::percent(50) })
     };
     remote.limiter.config().set(ConfigScope::system(), Limit::per_minute("rpm", 4)).await.unwrap();
     let stored = hello(layer(&remote.limiter, policy()));
@@ -193,7 +193,7 @@ async fn behind_an_open_breaker_at_once() {
 
 #[test]
 fn a_share_is_checked() {
-    for share in [Share::one_of(0), Share::percent(0), Share::percent(101)] {
+    for share in [LocalShare::one_of(0), LocalShare::percent(0), LocalShare::percent(101)] {
         let policy = per_user(Limit::per_minute("rpm", 1)).on_unavailable(OnUnavailable::Local { share });
         assert_eq!(policy.build().unwrap_err(), InvalidPolicy::Share);
     }

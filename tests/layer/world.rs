@@ -13,7 +13,7 @@ use tollgate::{
     Limit, RateLimitLayer, RateLimiter,
     clock::ManualClock,
     layer::{Policy, PolicyBuilder, keys},
-    limiter::Builder,
+    limiter::RateLimiterBuilder,
     store::MemoryStore,
 };
 use tollgate_testkit::{Engine, Proxy};
@@ -37,7 +37,7 @@ pub(super) fn gated() -> (RateLimiter, ManualClock) {
 }
 
 /// Returns a builder with deadlines that no busy machine misses.
-fn patient() -> Builder {
+fn patient() -> RateLimiterBuilder {
     RateLimiter::builder().deadline(Duration::from_secs(30)).store_deadline(Duration::from_secs(30))
 }
 
@@ -54,11 +54,11 @@ impl Remote {
     }
 
     /// Starts without a breaker: its cool-down would depend on the clock, which stands still.
-    pub(super) async fn with(settings: Builder) -> Self {
+    pub(super) async fn with(settings: RateLimiterBuilder) -> Self {
         Self::exactly(settings.clock(clock()).without_breaker()).await
     }
 
-    pub(super) async fn exactly(settings: Builder) -> Self {
+    pub(super) async fn exactly(settings: RateLimiterBuilder) -> Self {
         let engine = Engine::start().await;
         let proxy = Proxy::start(engine.address()).await;
         let limiter = RateLimiter::open().client(proxy.client()).settings(settings).await.expect("an open stack");

@@ -344,7 +344,7 @@ fn only(changes: &Changes, state: &BucketState, wanted: &[Limit]) -> Changes {
 
 prop_compose! {
     fn limit(limit: &'static str)(capacity in 1u64..20, refill in 1u64..20, period in 1u64..100_000) -> Limit {
-        Limit::custom(limit, capacity, refill, Duration::from_millis(period)).unwrap()
+        Limit::new(limit, capacity, refill, Duration::from_millis(period)).unwrap()
     }
 }
 
@@ -434,6 +434,6 @@ fn a_slower_limit_does_not_forget_a_debt_that_it_has_not_seen() {
         state
     };
     let (image, truth) = (bucket(5_000), bucket(-5_000_000));
-    let slow = Limit::custom("a", 10, 10, Duration::from_secs(60)).unwrap();
+    let slow = Limit::new("a", 10, 10, Duration::from_secs(60)).unwrap();
     attempt(&store(&truth), &image, &Changes::new(), &[slow], START).unwrap();
 }

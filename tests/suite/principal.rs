@@ -112,7 +112,7 @@ async fn principals(limiter: &RateLimiter) -> Vec<Option<String>> {
     events.into_iter().map(|event| event.principal).collect()
 }
 
-fn open(engine: &Engine) -> tollgate::limiter::Open {
+fn open(engine: &Engine) -> tollgate::limiter::OpenOptions {
     RateLimiter::open().stack("limits").client(engine.client()).provision(CreateTable::new().without_stream())
 }
 

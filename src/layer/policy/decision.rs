@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{InvalidPolicy, PolicyLimits};
 use crate::{
     error::Unavailable,
-    limiter::{Prefetch, Recourse, Shadow, Share, Wait},
+    limiter::{LocalShare, Prefetch, Recourse, Shadow, Wait},
     model::{LimitName, StoredOnUnavailable},
 };
 
@@ -57,8 +57,8 @@ pub enum OnUnavailable {
     /// [`Acquire::or_locally`](crate::limiter::Acquire::or_locally) describes. If that is not possible, the request is
     /// answered with 503: no limits are known, or the request asks for more than the share of a capacity.
     Local {
-        /// The share of this process: [`Share::one_of`] the number of processes.
-        share: Share,
+        /// The share of this process: [`LocalShare::one_of`] the number of processes.
+        share: LocalShare,
     },
 }
 

@@ -20,7 +20,7 @@ impl RateLimiter {
 
 impl Audit {
     /// Lists the events of a subject, newest first. One round trip per page. A table keeps events for
-    /// [`Builder::audit_retention`](crate::limiter::Builder::audit_retention), a memory store keeps them until it is
+    /// [`RateLimiterBuilder::audit_retention`](crate::limiter::RateLimiterBuilder::audit_retention), a memory store keeps them until it is
     /// dropped.
     pub fn events(&self, subject: &AuditSubject) -> Listing<AuditEvent> {
         let subject = subject.clone();

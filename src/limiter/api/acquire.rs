@@ -7,7 +7,7 @@ use crate::{
     limiter::{
         lease::Lease,
         request::{AcquireFuture, Request, Started},
-        terms::{Prefetch, Recourse, Shadow, Share, Wait},
+        terms::{LocalShare, Prefetch, Recourse, Shadow, Wait},
     },
     model::{Cost, IntoLimits, LimitName},
 };
@@ -176,12 +176,12 @@ impl Acquire {
     /// the cost is above the share of a capacity, or if the limiter was shut down. It has no effect in memory.
     ///
     /// ```
-    /// use tollgate::{Limit, RateLimiter, limiter::Share};
+    /// use tollgate::{Limit, RateLimiter, limiter::LocalShare};
     ///
     /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
     /// let limiter = RateLimiter::memory();
     /// let acquire = limiter.acquire("user-1", "api").limits(Limit::per_minute("rpm", 60));
-    /// let lease = acquire.or_locally(Share::one_of(8)).await?;
+    /// let lease = acquire.or_locally(LocalShare::one_of(8)).await?;
     /// assert!(!lease.is_degraded());
     /// # Ok::<(), tollgate::Error>(())
     /// # })?;
@@ -190,7 +190,7 @@ impl Acquire {
     ///
     /// # Errors
     /// [`Invalid::Share`](crate::error::Invalid::Share) if `share` is not valid.
-    pub fn or_locally(mut self, share: Share) -> Self {
+    pub fn or_locally(mut self, share: LocalShare) -> Self {
         self.edit(|request| {
             if !share.is_valid() {
                 return Err(crate::error::Invalid::Share.into());

@@ -22,16 +22,16 @@ use crate::{
 /// One consistent read, no write; in memory no round trip.
 #[derive(Clone, Debug)]
 #[must_use = "a query does nothing until it is awaited"]
-pub struct Query {
+pub struct AvailabilityRequest {
     request: Result<Request, Error>,
 }
 
-/// A [`Query`] that returns the time until the cost would be granted.
+/// A [`AvailabilityRequest`] that returns the time until the cost would be granted.
 #[derive(Clone, Debug)]
 #[must_use = "a query does nothing until it is awaited"]
-pub struct QueryWait(Query);
+pub struct WaitRequest(AvailabilityRequest);
 
-impl Query {
+impl AvailabilityRequest {
     /// Creates a query that fails if the answer takes longer than `deadline`.
     pub(in crate::limiter) fn new(subject: Result<Subject, Error>, deadline: Duration) -> Self {
         Self { request: subject.map(|subject| Request::new(subject, Source::Stored, deadline.into())) }
@@ -64,8 +64,8 @@ impl Query {
         self
     }
 
-    pub(in crate::limiter) fn wait(self) -> QueryWait {
-        QueryWait(self)
+    pub(in crate::limiter) fn wait(self) -> WaitRequest {
+        WaitRequest(self)
     }
 
     fn edit(&mut self, change: impl FnOnce(&mut Request) -> Result<(), Error>) {
@@ -103,29 +103,29 @@ async fn look(request: Request) -> Result<Availability, Error> {
     Ok(Availability { limits })
 }
 
-impl QueryWait {
-    /// See [`Query::limits`].
+impl WaitRequest {
+    /// See [`AvailabilityRequest::limits`].
     pub fn limits(self, limits: impl IntoLimits) -> Self {
         Self(self.0.limits(limits))
     }
 
-    /// See [`Query::default_limits`].
+    /// See [`AvailabilityRequest::default_limits`].
     pub fn default_limits(self, limits: impl IntoLimits) -> Self {
         Self(self.0.default_limits(limits))
     }
 
-    /// See [`Query::cost`].
+    /// See [`AvailabilityRequest::cost`].
     pub fn cost(self, name: impl AsRef<str>, tokens: u64) -> Self {
         Self(self.0.cost(name, tokens))
     }
 
-    /// See [`Query::costs`].
+    /// See [`AvailabilityRequest::costs`].
     pub fn costs(self, cost: &Cost) -> Self {
         Self(self.0.costs(cost))
     }
 }
 
-impl IntoFuture for Query {
+impl IntoFuture for AvailabilityRequest {
     type Output = Result<Availability, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
@@ -134,7 +134,7 @@ impl IntoFuture for Query {
     }
 }
 
-impl IntoFuture for QueryWait {
+impl IntoFuture for WaitRequest {
     type Output = Result<Option<Duration>, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 

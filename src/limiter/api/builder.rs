@@ -29,11 +29,11 @@ use crate::{
 /// ```
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder builds nothing by itself"]
-pub struct Builder {
+pub struct RateLimiterBuilder {
     pub(in crate::limiter) settings: Settings,
 }
 
-impl Builder {
+impl RateLimiterBuilder {
     /// Uses only `clock` for the time, for tests. Default: the system's clock, corrected by the store's answers (see
     /// [`wall_clock`](Self::wall_clock)). In memory the default is a clock that changes of the wall clock do not
     /// affect, [`MonotonicClock`](crate::clock::MonotonicClock).
@@ -219,7 +219,7 @@ impl RateLimiter {
     }
 
     /// Returns a builder for a limiter with other settings, or over a store of your own.
-    pub fn builder() -> Builder {
-        Builder::default()
+    pub fn builder() -> RateLimiterBuilder {
+        RateLimiterBuilder::default()
     }
 }

@@ -11,10 +11,10 @@ mod open;
 #[cfg(feature = "dynamodb")]
 mod opening;
 #[cfg(feature = "dynamodb")]
-pub use open::Open;
+pub use open::OpenOptions;
 
 pub use acquire::Acquire;
-pub use availability::{Query, QueryWait};
+pub use availability::{AvailabilityRequest, WaitRequest};
 pub use bucket_handle::BucketHandle;
-pub use builder::Builder;
+pub use builder::RateLimiterBuilder;
 pub use rate_limiter::RateLimiter;

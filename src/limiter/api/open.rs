@@ -9,7 +9,7 @@ use crate::{
     clock::{Clock, SystemClock},
     error::{Error, StackError},
     limiter::api::{
-        builder::Builder,
+        builder::RateLimiterBuilder,
         opening::{Opening, told_the_way, way_to},
         rate_limiter::RateLimiter,
     },
@@ -35,22 +35,25 @@ use crate::{
 /// client above 0.17.0, the version that this crate is equivalent to: clients raise that requirement when they store
 /// what older clients would misread.
 #[must_use = "nothing is opened until it is awaited"]
-pub struct Open {
+pub struct OpenOptions {
     stack: Option<Result<StackName, Error>>,
     namespace: Option<Result<NamespaceName, Error>>,
     client: Option<Client>,
     caller: Option<CallerIdentity>,
     provision: Arc<dyn Provision>,
-    builder: Builder,
+    builder: RateLimiterBuilder,
     deadline: Duration,
 }
 
 /// The first step of opening.
 const READING: &str = "reading the version record";
 
-impl std::fmt::Debug for Open {
+impl std::fmt::Debug for OpenOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Open").field("stack", &self.stack).field("namespace", &self.namespace).finish_non_exhaustive()
+        f.debug_struct("OpenOptions")
+            .field("stack", &self.stack)
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
     }
 }
 
@@ -69,8 +72,8 @@ impl RateLimiter {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn open() -> Open {
-        Open {
+    pub fn open() -> OpenOptions {
+        OpenOptions {
             stack: None,
             namespace: None,
             client: None,
@@ -82,7 +85,7 @@ impl RateLimiter {
     }
 }
 
-impl Open {
+impl OpenOptions {
     /// Sets the stack, whose name is also the name of its table.
     pub fn stack<S>(mut self, stack: S) -> Self
     where
@@ -108,7 +111,7 @@ impl Open {
         self
     }
 
-    /// Records the owner of the credentials of `config` in the history, unless [`principal`](Builder::principal) sets a
+    /// Records the owner of the credentials of `config` in the history, unless [`principal`](RateLimiterBuilder::principal) sets a
     /// name. STS is asked once, at the first change of limits or entities. If it does not answer within a second, no
     /// name is recorded.
     ///
@@ -126,7 +129,7 @@ impl Open {
     }
 
     /// Sets the settings of the limiter.
-    pub fn settings(mut self, builder: Builder) -> Self {
+    pub fn settings(mut self, builder: RateLimiterBuilder) -> Self {
         self.builder = builder;
         self
     }
@@ -241,7 +244,7 @@ fn from_environment(variables: [&str; 2], default: &str) -> String {
     set.find(|value| !value.is_empty()).unwrap_or_else(|| default.to_owned())
 }
 
-impl IntoFuture for Open {
+impl IntoFuture for OpenOptions {
     type Output = Result<RateLimiter, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 

@@ -7,7 +7,7 @@ use crate::{
     limiter::{
         api::{
             acquire::Acquire,
-            availability::{Query, QueryWait},
+            availability::{AvailabilityRequest, WaitRequest},
             bucket_handle::BucketHandle,
         },
         engine::{Backend, Engine},
@@ -106,13 +106,13 @@ impl RateLimiter {
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn available<E, R>(&self, entity: E, resource: R) -> Query
+    pub fn available<E, R>(&self, entity: E, resource: R) -> AvailabilityRequest
     where
         E: IntoName<EntityId>,
         R: IntoName<Resource>,
     {
         let subject = key(entity, resource).map(|key| Subject::of(&self.engine, key));
-        Query::new(subject, self.engine.settings().longest_call())
+        AvailabilityRequest::new(subject, self.engine.settings().longest_call())
     }
 
     /// Returns the time until a cost would be granted, without charging anything: zero if it would be granted now,
@@ -133,7 +133,7 @@ impl RateLimiter {
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn time_until_available<E, R>(&self, entity: E, resource: R) -> QueryWait
+    pub fn time_until_available<E, R>(&self, entity: E, resource: R) -> WaitRequest
     where
         E: IntoName<EntityId>,
         R: IntoName<Resource>,
@@ -145,7 +145,7 @@ impl RateLimiter {
     /// refused. Leases that are still held can be settled.
     ///
     /// If the store does not answer, this ends within about four store deadlines. If as many writes in a row get no
-    /// answer as may be in flight at once ([`Builder::max_store_calls`]), the other writes are dropped without a try,
+    /// answer as may be in flight at once ([`RateLimiterBuilder::max_store_calls`]), the other writes are dropped without a try,
     /// with a warning for each bucket. If no thread drives the runtime that the limiter was built in, this ends after
     /// one store deadline, with an error event. Writes that are not done by then are done when a thread drives the
     /// runtime again, or are lost.

@@ -10,14 +10,14 @@ use crate::{
         lease::Lease,
         request::charge::{Charged, charge},
         resolver::Resolution,
-        terms::Share,
+        terms::LocalShare,
     },
     model::ResolvedLimits,
     telemetry,
 };
 
 /// Decides in memory, because the store failed with `error`.
-pub(in crate::limiter) fn acquire(request: &Request, share: Share, error: Unavailable) -> Result<Lease, Error> {
+pub(in crate::limiter) fn acquire(request: &Request, share: LocalShare, error: Unavailable) -> Result<Lease, Error> {
     if !error.is_outage() {
         return Err(error.into());
     }
@@ -42,7 +42,7 @@ pub(in crate::limiter) fn acquire(request: &Request, share: Share, error: Unavai
 impl Request {
     /// Charges the local buckets of a limiter over a store, by the share of the limits that were last known. Returns
     /// `None` in memory.
-    fn charge_locally(&self, share: Share) -> Option<Result<Lease, Error>> {
+    fn charge_locally(&self, share: LocalShare) -> Option<Result<Lease, Error>> {
         let Subject::Gated(gated) = &self.subject else { return None };
         let (engine, resource) = (&gated.engine, self.key().resource);
         let own = engine.last_known(&gated.key.entity, resource).map(|known| known.share(share));
@@ -65,7 +65,7 @@ impl Request {
 
 impl Source {
     /// Returns the share of the limits that the caller set.
-    pub(super) fn share(&self, share: Share) -> Self {
+    pub(super) fn share(&self, share: LocalShare) -> Self {
         match self {
             Self::Stored => Self::Stored,
             Self::StoredOr(limits) => Self::StoredOr(limits.share(share)),
@@ -75,7 +75,7 @@ impl Source {
 }
 
 impl Brought {
-    fn share(&self, share: Share) -> Self {
+    fn share(&self, share: LocalShare) -> Self {
         match self {
             Self::Known => Self::Known,
             Self::These(limits) => Self::These(share.of(limits)),
@@ -85,7 +85,7 @@ impl Brought {
 
 impl Resolution {
     /// Returns the share of the stored limits.
-    pub(super) fn share(&self, share: Share) -> Self {
+    pub(super) fn share(&self, share: LocalShare) -> Self {
         let stored = self
             .stored
             .as_ref()

@@ -5,20 +5,20 @@ use crate::model::Limits;
 /// A share of a limit: the part that one process may grant by itself while the store is down.
 ///
 /// ```
-/// use tollgate::limiter::Share;
+/// use tollgate::limiter::LocalShare;
 ///
 /// // There are eight processes.
-/// let share = Share::one_of(8);
+/// let share = LocalShare::one_of(8);
 /// // Or, if some are busier than others:
-/// let share = Share::percent(25);
+/// let share = LocalShare::percent(25);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Share {
+pub struct LocalShare {
     parts: u32,
     of: u32,
 }
 
-impl Share {
+impl LocalShare {
     /// Returns the share of one process if all of `processes` have the same.
     pub const fn one_of(processes: u32) -> Self {
         Self { parts: 1, of: processes }
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
     use crate::model::Limit;
 
-    fn part(share: Share, limit: Limit) -> (u64, u64, Duration) {
+    fn part(share: LocalShare, limit: Limit) -> (u64, u64, Duration) {
         let limits = share.of(&Limits::from(limit));
         (limits[0].capacity(), limits[0].refill_amount(), limits[0].refill_period())
     }
@@ -56,19 +56,23 @@ mod tests {
     #[test]
     fn capacity_and_rate_shrink_alike() {
         let minute = Duration::from_secs(60);
-        assert_eq!(part(Share::one_of(4), Limit::per_minute("rpm", 100)), (25, 100, minute * 4));
-        assert_eq!(part(Share::percent(100), Limit::per_minute("rpm", 100)), (100, 100, minute));
-        assert_eq!(part(Share::percent(75), Limit::per_minute("rpm", 10)), (7, 10, minute * 4 / 3));
+        assert_eq!(part(LocalShare::one_of(4), Limit::per_minute("rpm", 100)), (25, 100, minute * 4));
+        assert_eq!(part(LocalShare::percent(100), Limit::per_minute("rpm", 100)), (100, 100, minute));
+        assert_eq!(part(LocalShare::percent(75), Limit::per_minute("rpm", 10)), (7, 10, minute * 4 / 3));
         // Even the smallest share can grant one token.
-        assert_eq!(part(Share::one_of(8), Limit::per_minute("rpm", 3)), (1, 3, minute * 8));
+        assert_eq!(part(LocalShare::one_of(8), Limit::per_minute("rpm", 3)), (1, 3, minute * 8));
         // If the period would be too long for a limit, the amount shrinks.
-        let slow = Limit::custom("slow", 100, 100, Duration::from_secs(3_000_000_000)).unwrap();
-        assert_eq!(part(Share::one_of(10), slow), (10, 10, Duration::from_secs(3_000_000_000)));
+        let slow = Limit::new("slow", 100, 100, Duration::from_secs(3_000_000_000)).unwrap();
+        assert_eq!(part(LocalShare::one_of(10), slow), (10, 10, Duration::from_secs(3_000_000_000)));
     }
 
     #[test]
     fn nothing_and_more_than_all_are_no_shares() {
-        assert!(Share::one_of(1).is_valid() && Share::percent(1).is_valid());
-        assert!(!Share::one_of(0).is_valid() && !Share::percent(0).is_valid() && !Share::percent(101).is_valid());
+        assert!(LocalShare::one_of(1).is_valid() && LocalShare::percent(1).is_valid());
+        assert!(
+            !LocalShare::one_of(0).is_valid()
+                && !LocalShare::percent(0).is_valid()
+                && !LocalShare::percent(101).is_valid()
+        );
     }
 }

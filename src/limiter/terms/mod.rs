@@ -11,7 +11,7 @@ mod refusal;
 mod settlement;
 mod stopwatch;
 
-pub use local_share::Share;
+pub use local_share::LocalShare;
 pub use prefetch::{Prefetch, PrefetchStats};
 pub use settlement::{Settlement, SettlementFuture};
 

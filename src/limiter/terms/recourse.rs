@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::local_share::Share as LocalShare;
+use super::LocalShare;
 use crate::model::LimitName;
 
 /// Options of an acquire for the case that it is not granted at once.

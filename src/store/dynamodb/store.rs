@@ -88,7 +88,7 @@ impl DynamoDbStore {
 
     /// Sets the timeout of one call for stored limits, entities, namespaces, history or usage, retries included.
     /// Default: the timeout in the client's own configuration, or 10 s. Calls for buckets have the limiter's
-    /// [`store_deadline`](crate::limiter::Builder::store_deadline).
+    /// [`store_deadline`](crate::limiter::RateLimiterBuilder::store_deadline).
     #[must_use]
     pub fn with_call_deadline(mut self, deadline: Duration) -> Self {
         self.control = in_time(&self.control, deadline);

@@ -25,7 +25,7 @@ async fn denied(limit: Limit, dialect: impl Into<Dialect>) -> Response<Body> {
 }
 
 fn once_in(period: Duration) -> Limit {
-    Limit::custom("rpm", 1, 1, period).unwrap()
+    Limit::new("rpm", 1, 1, period).unwrap()
 }
 
 /// Clients must not retry at once, and must not sleep for hours.

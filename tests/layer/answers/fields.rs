@@ -46,8 +46,8 @@ async fn of_any_limits() {
         let most = if random.bool() { Limit::MAX_TOKENS } else { 1000 };
         let capacity = random.u64(1..=most);
         let period = Duration::from_millis(random.u64(1..=1_000_000_000_000));
-        let one = Limit::custom("one_1.x-y", capacity, random.u64(1..=most), period).unwrap();
-        let two = Limit::custom("Z", random.u64(1..=most), random.u64(1..=most), period).unwrap();
+        let one = Limit::new("one_1.x-y", capacity, random.u64(1..=most), period).unwrap();
+        let two = Limit::new("Z", random.u64(1..=most), random.u64(1..=most), period).unwrap();
         let policy = per_user(one.clone()).limit(two).cost("one_1.x-y", random.u64(0..=capacity));
         let policy = policy.settle("Z", Settle::header("x-used"));
         let used = random.u64(0..=Limit::MAX_TOKENS).to_string();
@@ -97,12 +97,8 @@ async fn of_any_names_units_and_keys_granted_or_denied() {
         while limits.len() < random.usize(1..=5) {
             let most = random.choice([3, 1000, Limit::MAX_TOKENS]).unwrap();
             let period = random.choice([1, 60_000, 3_155_760_000_000]).unwrap();
-            let limit = Limit::custom(
-                any_name(random),
-                random.u64(1..=most),
-                random.u64(1..=most),
-                Duration::from_millis(period),
-            );
+            let limit =
+                Limit::new(any_name(random), random.u64(1..=most), random.u64(1..=most), Duration::from_millis(period));
             limits.push(limit.expect("a limit"));
         }
         let name_of = |limit: &Limit| limit.name().to_string();
@@ -157,8 +153,8 @@ async fn of_any_names_units_and_keys_granted_or_denied() {
 
 #[tokio::test]
 async fn of_the_widest_and_the_fastest_limit() {
-    let widest = Limit::custom("w", Limit::MAX_TOKENS, 1, Duration::from_secs(1_000_000_000)).unwrap();
-    let fastest = Limit::custom("f", 1, 1000, Duration::from_secs(1)).unwrap();
+    let widest = Limit::new("w", Limit::MAX_TOKENS, 1, Duration::from_secs(1_000_000_000)).unwrap();
+    let fastest = Limit::new("f", 1, 1000, Duration::from_secs(1)).unwrap();
     let all = Limit::MAX_TOKENS;
     let app = app(layer(&memory().0, per_user(widest).limit(fastest).cost("w", all).cost("f", 0)), || "hello");
     for status in [200, 429] {

@@ -190,7 +190,7 @@ async fn the_pushback_is_never_too_early() {
         let response = ask(&app, as_grpc(from("alice"), "application/grpc")).await;
         text(&response, "grpc-retry-pushback-ms").expect("a pushback").parse::<i64>().unwrap()
     };
-    let once_in = |period| Limit::custom("l", 1, 1, Duration::from_millis(period)).unwrap();
+    let once_in = |period| Limit::new("l", 1, 1, Duration::from_millis(period)).unwrap();
     let none = Jitter::percent(0);
     assert_eq!(pushback(once_in(1), none).await, 1);
     assert_eq!(pushback(once_in(250), none).await, 250);

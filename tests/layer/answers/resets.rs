@@ -101,7 +101,7 @@ async fn in_a_thousand_random_states() {
             let capacity = if random.bool() { random.u64(1..20) } else { random.u64(1..2_000_000) };
             let longest = if random.bool() { 5_000 } else { 90_000_000 };
             let period = Duration::from_millis(random.u64(1..longest));
-            Limit::custom(name, capacity, random.u64(1..=capacity * 2), period).unwrap()
+            Limit::new(name, capacity, random.u64(1..=capacity * 2), period).unwrap()
         });
         let mut policy = per_user(limits[0].clone()).limit(limits[1].clone());
         policy = policy.estimate("one", header_value("x-one")).estimate("two", header_value("x-two"));

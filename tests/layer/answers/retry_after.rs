@@ -29,7 +29,7 @@ fn arbitrary_limits(random: &mut fastrand::Rng) -> Vec<Limit> {
             let capacity = if random.bool() { random.u64(1..20) } else { random.u64(1..2_000_000) };
             let period =
                 Duration::from_millis(if random.bool() { random.u64(1..5_000) } else { random.u64(1..90_000_000) });
-            Limit::custom(*name, capacity, random.u64(1..=capacity.saturating_mul(2)), period).unwrap()
+            Limit::new(*name, capacity, random.u64(1..=capacity.saturating_mul(2)), period).unwrap()
         })
         .collect()
 }
@@ -38,8 +38,7 @@ fn arbitrary_policy(random: &mut fastrand::Rng, limits: &[Limit]) -> PolicyBuild
     let mut policy = per_user(limits[0].clone()).cost(NAMES[0], 0).estimate(NAMES[0], header_value(COSTS[0]));
     for (limit, header) in limits.iter().zip(COSTS).skip(1) {
         // The capacity is that of the other layer's limit with the same name, but the rate differs.
-        let limit =
-            Limit::custom(limit.name(), limit.capacity(), random.u64(1..=limit.capacity()), limit.refill_period());
+        let limit = Limit::new(limit.name(), limit.capacity(), random.u64(1..=limit.capacity()), limit.refill_period());
         let limit = limit.unwrap();
         policy =
             policy.estimate(limit.name().as_str(), header_value(header)).cost(limit.name().as_str(), 0).limit(limit);

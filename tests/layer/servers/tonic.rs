@@ -107,7 +107,7 @@ async fn without_a_store() {
 #[tokio::test]
 async fn statuses_have_details() {
     // Two tokens in 2.5 seconds, and no refill during the test.
-    let limit = Limit::custom("rpm", 2, 2, Duration::from_millis(2_500)).unwrap();
+    let limit = Limit::new("rpm", 2, 2, Duration::from_millis(2_500)).unwrap();
     let policy = per_user(limit).estimate("rpm", header_value("x-cost"));
     let mut client = behind(layer(&memory().0, policy)).await;
     let mut denied = async |cost: &'static str| {
@@ -141,8 +141,7 @@ async fn statuses_have_details() {
 #[tokio::test]
 async fn details_are_bounded() {
     let name = |index: usize| format!("{index:x>64}");
-    let limit =
-        |index| Limit::custom(name(index), 1, 1, Duration::MAX.min(Duration::from_secs(3_000_000_000))).unwrap();
+    let limit = |index| Limit::new(name(index), 1, 1, Duration::MAX.min(Duration::from_secs(3_000_000_000))).unwrap();
     let policy = (1..16).fold(per_user(limit(0)), |policy, index| policy.limit(limit(index)));
     let mut client = behind(layer(&memory().0, policy.report(ReportLimits::Off))).await;
     assert_eq!(check(&mut client, Some(("x-user", "alice"))).await.unwrap(), 1);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate::{RateLimiter, layer::OnUnavailable, limiter::Share};
+use tollgate::{RateLimiter, layer::OnUnavailable, limiter::LocalShare};
 use tollgate_testkit::Fault;
 
 use super::scrape::Recording;
@@ -15,7 +15,7 @@ async fn is_seen() {
         RateLimiter::builder().deadline(Duration::from_millis(200)).store_deadline(Duration::from_millis(200));
     let remote = Remote::with(settings).await;
     let block = hello(layer(&remote.limiter, ten_tokens().on_unavailable(OnUnavailable::Block)));
-    let local = OnUnavailable::Local { share: Share::one_of(2) };
+    let local = OnUnavailable::Local { share: LocalShare::one_of(2) };
     let local = hello(layer(&remote.limiter, ten_tokens().on_unavailable(local)));
     let allow = hello(layer(&remote.limiter, ten_tokens().on_unavailable(OnUnavailable::Allow)));
     assert_eq!(status(&block, "alice").await, 200);

@@ -11,7 +11,7 @@ use crate::world::{self, hello, layer, status};
 async fn are_held_and_given_back() {
     let recording = Recording::start();
     let (limiter, clock) = world::gated();
-    let limit = Limit::custom("rpm", 10_000, 100, Duration::from_secs(1)).unwrap();
+    let limit = Limit::new("rpm", 10_000, 100, Duration::from_secs(1)).unwrap();
     let prefetch = Prefetch::new().interval(Duration::from_millis(20)).lifetime(Duration::from_secs(60));
     let policy = world::per_user(limit.clone()).resource(tollgate::layer::keys::fixed("ahead")).prefetch(prefetch);
     let app = hello(layer(&limiter, policy));

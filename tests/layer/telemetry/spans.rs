@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate::{Limit, RateLimiter, layer::OnUnavailable, limiter::Share};
+use tollgate::{Limit, RateLimiter, layer::OnUnavailable, limiter::LocalShare};
 use tracing::{Level, subscriber::DefaultGuard};
 use tracing_subscriber::fmt::format::FmtSpan;
 
@@ -76,7 +76,7 @@ async fn tell_through_gates() {
 async fn tell_of_degraded_decisions() {
     let remote = Remote::with(RateLimiter::builder().deadline(Duration::from_millis(300))).await;
     let limit = || per_user(Limit::per_hour("rph", 2));
-    let local = OnUnavailable::Local { share: Share::one_of(2) };
+    let local = OnUnavailable::Local { share: LocalShare::one_of(2) };
     let app = |action| hello(layer(&remote.limiter, limit().on_unavailable(action)));
     assert_eq!(status(&app(local), "alice").await, 200);
     remote.engine.stop().await;

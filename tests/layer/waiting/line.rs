@@ -85,7 +85,7 @@ impl World {
 fn limit(random: &mut fastrand::Rng, name: &str) -> Limit {
     let (capacity, period) = (random.choice([5, 50]).unwrap(), random.choice([2_000, 60_000]).unwrap());
     let (capacity, period) = (random.u64(1..capacity), Duration::from_millis(random.u64(1..period)));
-    Limit::custom(name, capacity, random.u64(1..=capacity * 2), period).unwrap()
+    Limit::new(name, capacity, random.u64(1..=capacity * 2), period).unwrap()
 }
 
 async fn ask_for(app: &Router, user: &str, cost: &[u64]) -> Response<axum::body::Body> {
@@ -192,8 +192,8 @@ const SLOW: u64 = 30;
 #[tokio::test(start_paused = true)]
 async fn who_asks_for_nothing_of_the_limit_that_others_wait_for_does_not_wait_for_it() {
     for new in [in_memory, through_gates] {
-        let slow = Limit::custom("slow", 10, 1, Duration::from_secs(SLOW / 10)).unwrap();
-        let policy = per_user(Limit::custom("quick", 10, 10, Duration::from_secs(10)).unwrap())
+        let slow = Limit::new("slow", 10, 1, Duration::from_secs(SLOW / 10)).unwrap();
+        let policy = per_user(Limit::new("quick", 10, 10, Duration::from_secs(10)).unwrap())
             .estimate("quick", header_value(COSTS[0]))
             .cost("quick", 0)
             .limit(slow)

@@ -5,7 +5,9 @@ mod line;
 use std::{pin::pin, time::Duration};
 
 use tokio::time::Instant;
-use tollgate::{Limit, RateLimiter, clock::Clock, layer::PolicyBuilder, limiter::Builder, store::MemoryStore};
+use tollgate::{
+    Limit, RateLimiter, clock::Clock, layer::PolicyBuilder, limiter::RateLimiterBuilder, store::MemoryStore,
+};
 
 use crate::world::{ask, from, hello, layer, left, per_user, poll_once, status, text};
 
@@ -18,7 +20,7 @@ impl Clock for RuntimeClock {
     }
 }
 
-fn builder() -> Builder {
+fn builder() -> RateLimiterBuilder {
     RateLimiter::builder().clock(RuntimeClock(Instant::now()))
 }
 
@@ -36,7 +38,7 @@ fn limiters() -> [RateLimiter; 2] {
 
 /// One request every ten seconds.
 fn limit() -> Limit {
-    Limit::custom("rps", 1, 1, Duration::from_secs(10)).unwrap()
+    Limit::new("rps", 1, 1, Duration::from_secs(10)).unwrap()
 }
 
 fn patient(seconds: u64) -> PolicyBuilder {

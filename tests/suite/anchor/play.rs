@@ -173,7 +173,7 @@ fn planned(history: &History, step: &Step, image: &BucketState, now: i64, number
                 limits.extend(new.map(|(cp, ra, rp)| {
                     let tokens = |amount: i64| u64::try_from(amount / 1000).unwrap();
                     let period = Duration::from_millis(u64::try_from(rp).unwrap());
-                    Limit::custom(*text, tokens(cp), tokens(ra), period).unwrap()
+                    Limit::new(*text, tokens(cp), tokens(ra), period).unwrap()
                 }));
             }
         }

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::Client;
 use tollgate::{
     Error, Limit, RateLimiter,
     clock::ManualClock,
-    limiter::{Open, Prefetch},
+    limiter::{OpenOptions, Prefetch},
     model::{AuditSubject, ConfigScope, Entity, EntityId, LimitName, NamespaceName, Resource},
     store::dynamodb::JoinOnly,
 };
@@ -45,7 +45,7 @@ impl Account {
     }
 
     /// Opens a limiter whose calls are recorded.
-    fn open(&self) -> Open {
+    fn open(&self) -> OpenOptions {
         let config = self.engine.client().config().to_builder();
         let config = config.endpoint_url(self.proxy.endpoint()).interceptor(self.recorder.clone());
         let patient = Duration::from_secs(30);

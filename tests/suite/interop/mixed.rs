@@ -72,7 +72,7 @@ fn now() -> i64 {
 impl Kind {
     fn limit(&self) -> Limit {
         let period = Duration::from_secs(self.period.cast_unsigned());
-        Limit::custom("t", self.capacity.cast_unsigned(), self.capacity.cast_unsigned(), period).unwrap()
+        Limit::new("t", self.capacity.cast_unsigned(), self.capacity.cast_unsigned(), period).unwrap()
     }
 
     /// Returns the refill of `millis` ms, in millitokens.

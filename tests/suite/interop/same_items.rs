@@ -31,7 +31,7 @@ fn on_purpose(key: &str, attribute: &str) -> Option<&'static str> {
 
 /// Returns a limit that refills nothing while a test runs.
 fn slow(name: &str, capacity: u64) -> Limit {
-    Limit::custom(name, capacity, 1, std::time::Duration::from_secs(30 * 86_400)).unwrap()
+    Limit::new(name, capacity, 1, std::time::Duration::from_secs(30 * 86_400)).unwrap()
 }
 
 fn theirs(limits: &[Limit]) -> Value {

@@ -34,7 +34,7 @@ const MOST_WRITES: u32 = 20_000;
 /// Returns one of the definitions of the limit that the processes use in turn.
 fn definition(number: usize) -> Limit {
     let (capacity, amount, period) = [(64, 7, 900), (40, 7, 900), (64, 11, 700)][number];
-    Limit::custom("tokens", capacity, amount, Duration::from_millis(period)).unwrap()
+    Limit::new("tokens", capacity, amount, Duration::from_millis(period)).unwrap()
 }
 
 /// A shard without rounding errors.

@@ -6,7 +6,7 @@ use tollgate::{
     Error, Lease, Limit, RateLimiter,
     clock::ManualClock,
     error::Unavailable,
-    limiter::{Acquire, Breaker, Builder, Prefetch},
+    limiter::{Acquire, Breaker, Prefetch, RateLimiterBuilder},
     model::{BreakerState, ConfigScope},
     store::{MemoryStore, StoreErrorKind},
 };
@@ -50,7 +50,7 @@ impl Setting {
     }
 }
 
-fn breaks(clock: &ManualClock) -> Builder {
+fn breaks(clock: &ManualClock) -> RateLimiterBuilder {
     settings(clock).breaker(Breaker::new().failures(3).cool_down(COOL_DOWN))
 }
 

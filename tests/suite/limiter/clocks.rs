@@ -13,7 +13,7 @@ use tollgate::{
     Error, Limit, RateLimiter,
     clock::{Clock, ManualClock, MonotonicClock, StoreTime},
     error::Unavailable,
-    limiter::Builder,
+    limiter::RateLimiterBuilder,
     model::{BucketKey, BucketState, ConfigScope, Create, Update},
     store::{MemoryStore, Outcome, Store, StoreFuture, dynamodb::DynamoDbStore},
 };
@@ -27,7 +27,7 @@ fn system_time() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
 }
 
-fn builder() -> Builder {
+fn builder() -> RateLimiterBuilder {
     RateLimiter::builder().deadline(Duration::from_secs(20)).flush_after(Duration::ZERO)
 }
 

@@ -12,7 +12,7 @@ use std::{
 use tokio::time::Instant;
 use tollgate::{
     EntityId, Limit, RateLimiter, Resource,
-    limiter::{Acquire, Builder},
+    limiter::{Acquire, RateLimiterBuilder},
     model::{
         AuditEvent, AuditSubject, BreakerState, BucketKey, BucketState, ConfigScope, Create, Entity, Split,
         StoredConfig, Update, WriteId,
@@ -47,7 +47,7 @@ impl Setting {
         Self::with(takes, |builder| builder)
     }
 
-    pub(super) fn with(takes: Duration, change: impl FnOnce(Builder) -> Builder) -> Self {
+    pub(super) fn with(takes: Duration, change: impl FnOnce(RateLimiterBuilder) -> RateLimiterBuilder) -> Self {
         let store = Arc::new(Crowd::taking(takes));
         let builder = change(RateLimiter::builder().clock(RuntimeClock::start()));
         let limiter = builder.build_shared(store.clone()).unwrap();

@@ -12,7 +12,7 @@ use tokio::{
 use tollgate::{
     Error, Limit, RateLimiter,
     error::Unavailable,
-    limiter::Builder,
+    limiter::RateLimiterBuilder,
     model::{BucketKey, BucketState, Create, Update},
     store::{Outcome, Store, StoreFuture},
 };
@@ -38,7 +38,7 @@ impl Store for Silent {
 /// The precision of a deadline.
 const TICK: Duration = Duration::from_millis(3);
 
-fn settings() -> Builder {
+fn settings() -> RateLimiterBuilder {
     RateLimiter::builder().store_deadline(Duration::from_secs(600))
 }
 

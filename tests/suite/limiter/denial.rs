@@ -153,7 +153,7 @@ fn history() -> impl Strategy<Value = History> {
     let limit = (1..50u64, 1..20u64, 1..5000u64);
     (limit.clone(), limit).prop_flat_map(|(first, second)| {
         let limit = |name, (capacity, amount, period)| {
-            Limit::custom(name, capacity, amount, Duration::from_millis(period)).unwrap()
+            Limit::new(name, capacity, amount, Duration::from_millis(period)).unwrap()
         };
         let limits = vec![limit("first", first), limit("second", second)];
         let costs = || (0..=first.0, 0..=second.0).prop_map(|(first, second)| vec![first, second]);

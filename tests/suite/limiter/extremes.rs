@@ -17,7 +17,7 @@ on_every_limiter! {
 }
 
 async fn the_greatest_amounts_are_decided(at: Fixture) {
-    let limit = Limit::custom("tokens", Limit::MAX_TOKENS, Limit::MAX_TOKENS, Duration::from_secs(1)).unwrap();
+    let limit = Limit::new("tokens", Limit::MAX_TOKENS, Limit::MAX_TOKENS, Duration::from_secs(1)).unwrap();
     let ask = |cost| at.limiter.acquire("user", "api").limits(limit.clone()).cost("tokens", cost);
     let mut debts = Vec::new();
     for _ in 0..3 {

@@ -10,7 +10,7 @@ use tollgate::{
     Error, Lease, Limit, RateLimiter,
     clock::ManualClock,
     error::Unavailable,
-    limiter::{Acquire, Builder, SettleError},
+    limiter::{Acquire, RateLimiterBuilder, SettleError},
     store::{StoreError, StoreErrorKind},
 };
 use tollgate_testkit::{ErrorAnswer, Fault};
@@ -33,7 +33,7 @@ impl Setting {
         Self::with(|settings| settings).await
     }
 
-    async fn with(change: impl FnOnce(Builder) -> Builder) -> Self {
+    async fn with(change: impl FnOnce(RateLimiterBuilder) -> RateLimiterBuilder) -> Self {
         let table = Table::create().await;
         let limiter = table.limiter(change(settings(&ManualClock::at(START)))).await;
         Self { table, limiter }

@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use tollgate::{
     EntityId, LimitName, RateLimiter, Resource,
     clock::{Clock, ManualClock},
-    limiter::Builder,
+    limiter::RateLimiterBuilder,
     model::{BucketKey, BucketState, Create, Split, Update, WriteId},
     store::{
         MemoryStore, Outcome, Store, StoreFuture,
@@ -123,7 +123,7 @@ impl Fixture {
 
 /// Settings for tests: differences are written at once, and deadlines are long enough for a slow machine. There is no
 /// breaker, because its cool-down would depend on the test's clock, which stands still.
-pub(super) fn settings(clock: &ManualClock) -> Builder {
+pub(super) fn settings(clock: &ManualClock) -> RateLimiterBuilder {
     RateLimiter::builder()
         .clock(clock.clone())
         .without_breaker()
@@ -144,7 +144,9 @@ pub(super) struct Table {
 }
 
 /// Returns a table of its own, its clock, and a limiter with changed settings over it.
-pub(super) async fn on_table(change: impl Fn(Builder) -> Builder) -> (Table, ManualClock, RateLimiter) {
+pub(super) async fn on_table(
+    change: impl Fn(RateLimiterBuilder) -> RateLimiterBuilder,
+) -> (Table, ManualClock, RateLimiter) {
     let (clock, table) = (ManualClock::at(START), Table::create().await);
     let limiter = table.limiter(change(settings(&clock))).await;
     (table, clock, limiter)
@@ -163,7 +165,7 @@ impl Table {
     }
 
     /// Opens a limiter, as another process would.
-    pub(super) async fn limiter(&self, settings: Builder) -> RateLimiter {
+    pub(super) async fn limiter(&self, settings: RateLimiterBuilder) -> RateLimiter {
         RateLimiter::open()
             .stack(STACK)
             .namespace("default")

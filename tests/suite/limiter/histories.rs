@@ -20,7 +20,7 @@ const NAMES: [&str; 2] = ["fast", "slow"];
 /// Returns one of the definitions that the limiters use in turn.
 fn definitions(number: usize) -> Vec<Limit> {
     let limit =
-        |name, capacity, amount, period| Limit::custom(name, capacity, amount, Duration::from_millis(period)).unwrap();
+        |name, capacity, amount, period| Limit::new(name, capacity, amount, Duration::from_millis(period)).unwrap();
     match number {
         0 => vec![limit("fast", 20, 7, 300), limit("slow", 5, 1, 7001)],
         1 => vec![limit("fast", 12, 7, 300), limit("slow", 5, 1, 7001)],

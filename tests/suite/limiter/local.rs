@@ -6,7 +6,7 @@ use tollgate::{
     EntityId, Error, Limit, RateLimiter,
     clock::ManualClock,
     error::{Invalid, Unavailable},
-    limiter::{Acquire, Breaker, Share},
+    limiter::{Acquire, Breaker, LocalShare},
     model::{ConfigScope, Entity, Owner},
     store::StoreErrorKind,
 };
@@ -35,7 +35,7 @@ impl Setting {
     }
 
     fn any(&self, cost: u64) -> Acquire {
-        self.limiter.acquire("user", "api").cost("tokens", cost).or_locally(Share::one_of(4))
+        self.limiter.acquire("user", "api").cost("tokens", cost).or_locally(LocalShare::one_of(4))
     }
 }
 
@@ -139,7 +139,7 @@ async fn by_default_limits_where_none_are_known_and_not_at_all_without() {
     let table = Table::create().await;
     let limiter = table.limiter(settings(&ManualClock::at(START))).await;
     table.engine.stop().await;
-    let ask = || limiter.acquire("user", "api").or_locally(Share::percent(10));
+    let ask = || limiter.acquire("user", "api").or_locally(LocalShare::percent(10));
     let lease = ask().default_limits(limit()).await.unwrap();
     assert_eq!((lease.is_degraded(), lease.limits()[0].capacity()), (true, 10));
     assert!(matches!(ask().await, Err(Error::Unavailable(_))));
@@ -178,7 +178,7 @@ async fn not_where_it_asks_for_more_than_the_share_of_a_capacity() {
 #[tokio::test]
 async fn not_after_the_shutdown_nor_by_a_share_that_is_none() {
     let at = Setting::new();
-    let error = at.ask(1).or_locally(Share::one_of(0)).await.unwrap_err();
+    let error = at.ask(1).or_locally(LocalShare::one_of(0)).await.unwrap_err();
     assert!(matches!(error, Error::Invalid(Invalid::Share)), "{error:?}");
     at.limiter.shutdown().await;
     assert!(matches!(at.ask(1).await, Err(Error::Unavailable(Unavailable::ShutDown))));
@@ -190,7 +190,7 @@ async fn over_dynamodb_the_table_is_left_as_it_was() {
     let limiter = table.limiter(settings(&ManualClock::at(START))).await;
     let ask = |cost| {
         let ask = limiter.acquire("user", "api").limits(limit()).cost("tokens", cost);
-        ask.or_locally(Share::one_of(2))
+        ask.or_locally(LocalShare::one_of(2))
     };
     ask(10).await.unwrap().commit();
     table.engine.stop().await;

@@ -6,7 +6,7 @@ use tokio::{
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
-use tollgate::{Error, Lease, error::Unavailable, limiter::Builder, store::StoreErrorKind};
+use tollgate::{Error, Lease, error::Unavailable, limiter::RateLimiterBuilder, store::StoreErrorKind};
 
 use super::crowd::{NEVER, PATIENT, Setting};
 
@@ -20,7 +20,7 @@ fn setting(places: usize, takes: Duration) -> Setting {
     with(places, takes, |builder| builder)
 }
 
-fn with(places: usize, takes: Duration, change: impl Fn(Builder) -> Builder) -> Setting {
+fn with(places: usize, takes: Duration, change: impl Fn(RateLimiterBuilder) -> RateLimiterBuilder) -> Setting {
     Setting::with(takes, |builder| change(builder.without_breaker().max_store_calls(places)))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tollgate::{
     Error, Limit, RateLimiter,
     clock::ManualClock,
-    limiter::{Builder, Prefetch},
+    limiter::{Prefetch, RateLimiterBuilder},
 };
 
 use super::fixture::{START, Table, integer, settings};
@@ -18,7 +18,7 @@ struct World {
 
 /// 10 000 tokens, refilled at 100 a second.
 fn limit() -> Limit {
-    Limit::custom("tokens", 10_000, 100, Duration::from_secs(1)).unwrap()
+    Limit::new("tokens", 10_000, 100, Duration::from_secs(1)).unwrap()
 }
 
 /// Chunks expire by the test's clock only, and are checked every 20 ms.
@@ -33,7 +33,7 @@ impl World {
         Self { table, limiter, clock }
     }
 
-    async fn limiter(&self, change: impl FnOnce(Builder) -> Builder) -> RateLimiter {
+    async fn limiter(&self, change: impl FnOnce(RateLimiterBuilder) -> RateLimiterBuilder) -> RateLimiter {
         self.table.limiter(change(settings(&self.clock))).await
     }
 
@@ -238,7 +238,7 @@ async fn what_leases_give_back_is_not_hoarded() {
 #[tokio::test]
 async fn what_there_is_plenty_of_does_not_keep_the_rest_from_being_taken_ahead() {
     let world = World::new().await;
-    let limit = |name| Limit::custom(name, 100_000, 100, Duration::from_secs(1)).unwrap();
+    let limit = |name| Limit::new(name, 100_000, 100, Duration::from_secs(1)).unwrap();
     let prefetch = Prefetch::new().lifetime(Duration::from_secs(7_200));
     let ask = async |requests: u64, tokens: u64| {
         for _ in 0..40 {

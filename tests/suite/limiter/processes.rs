@@ -16,7 +16,7 @@ const PROCESSES: usize = 4;
 const TASKS: usize = 64;
 
 fn limit() -> Limit {
-    Limit::custom("tokens", 1000, 1, Duration::from_secs(100)).unwrap()
+    Limit::new("tokens", 1000, 1, Duration::from_secs(100)).unwrap()
 }
 
 /// Acquires until it is denied, and prints how much it was granted.

@@ -18,7 +18,7 @@ on_every_limiter!(
 );
 
 fn limit(capacity: u64, amount: u64, seconds: u64) -> Limit {
-    Limit::custom("tokens", capacity, amount, Duration::from_secs(seconds)).unwrap()
+    Limit::new("tokens", capacity, amount, Duration::from_secs(seconds)).unwrap()
 }
 
 async fn spend(at: &Fixture, limit: &Limit, tokens: u64) -> Result<(), Error> {

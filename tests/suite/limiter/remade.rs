@@ -11,8 +11,8 @@ use std::{
 
 use tokio::{task::JoinSet, time::sleep};
 use tollgate::{
-    Error, Lease, Limit, RateLimiter, clock::ManualClock, error::Unavailable, limiter::Builder, model::Entity,
-    store::StoreErrorKind,
+    Error, Lease, Limit, RateLimiter, clock::ManualClock, error::Unavailable, limiter::RateLimiterBuilder,
+    model::Entity, store::StoreErrorKind,
 };
 
 use super::{
@@ -35,7 +35,7 @@ impl World {
         Self::with(|settings| settings).await
     }
 
-    async fn with(change: impl Fn(Builder) -> Builder) -> Self {
+    async fn with(change: impl Fn(RateLimiterBuilder) -> RateLimiterBuilder) -> Self {
         let (table, clock, limiter) = on_table(change).await;
         Self { table, clock, limiter }
     }
@@ -247,7 +247,7 @@ async fn the_registry_is_read_once() {
 }
 
 /// Differences are written soon, and soon repeated.
-fn quick(builder: Builder) -> Builder {
+fn quick(builder: RateLimiterBuilder) -> RateLimiterBuilder {
     builder.without_breaker().flush_after(Duration::from_millis(10))
 }
 

@@ -24,7 +24,7 @@ fn name(number: usize) -> String {
 /// Returns the limits of a key: one limit, several limits, or limits that change.
 fn definitions(number: usize, epoch: usize) -> Limits {
     let custom =
-        |name, capacity, amount, period| Limit::custom(name, capacity, amount, Duration::from_millis(period)).unwrap();
+        |name, capacity, amount, period| Limit::new(name, capacity, amount, Duration::from_millis(period)).unwrap();
     match number % 4 {
         0 => Limits::from(custom("fast", 20, 7, 300)),
         1 => Limits::new([custom("fast", 20, 7, 300), custom("slow", 5, 1, 7001)]).unwrap(),

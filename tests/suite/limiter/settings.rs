@@ -5,14 +5,14 @@ use std::{sync::Arc, time::Duration};
 use tollgate::{
     Error, Limit, RateLimiter,
     error::Invalid,
-    limiter::{Breaker, Builder},
+    limiter::{Breaker, RateLimiterBuilder},
     store::{MemoryStore, dynamodb::CreateTable},
 };
 
 use super::{flaky::Flaky, memory::wait};
 use crate::engine::TestEngine;
 
-fn senseless() -> Vec<(Builder, &'static str)> {
+fn senseless() -> Vec<(RateLimiterBuilder, &'static str)> {
     let new = RateLimiter::builder;
     let mut all = vec![
         (new().deadline(Duration::ZERO), "deadline"),

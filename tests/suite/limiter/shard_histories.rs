@@ -26,7 +26,7 @@ const SLACK: i128 = 100;
 const MOST: i128 = 32;
 
 fn limit() -> Limit {
-    Limit::custom("tokens", CAPACITY as u64, AMOUNT as u64, Duration::from_millis(PERIOD as u64)).unwrap()
+    Limit::new("tokens", CAPACITY as u64, AMOUNT as u64, Duration::from_millis(PERIOD as u64)).unwrap()
 }
 
 /// A memory store that checks after every write, and loses some writes.

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use tollgate::{
     Error, Lease, Limit, RateLimiter,
     clock::{Clock, ManualClock},
-    limiter::Builder,
+    limiter::RateLimiterBuilder,
     model::{Split, WriteId},
     store::{MemoryStore, Store, StoreErrorKind},
 };
@@ -23,7 +23,7 @@ struct World {
 
 /// 100 tokens, refilled at one a second.
 fn limit() -> Limit {
-    Limit::custom("tokens", 100, 1, Duration::from_secs(1)).unwrap()
+    Limit::new("tokens", 100, 1, Duration::from_secs(1)).unwrap()
 }
 
 impl World {
@@ -32,7 +32,7 @@ impl World {
         Self::with(shards, tokens, |settings| settings).await
     }
 
-    async fn with(shards: u32, tokens: u64, change: impl Fn(Builder) -> Builder) -> Self {
+    async fn with(shards: u32, tokens: u64, change: impl Fn(RateLimiterBuilder) -> RateLimiterBuilder) -> Self {
         let (clock, table) = (ManualClock::at(START), Table::create().await);
         let first = table.limiter(settings(&clock)).await;
         first

@@ -20,7 +20,7 @@ const FAST: i64 = 50;
 const SLOW_PERIOD: i64 = 10_000;
 
 fn limits() -> [Limit; 2] {
-    [Limit::per_second("fast", FAST as u64), Limit::custom("slow", 10, 1, Duration::from_millis(10_000)).unwrap()]
+    [Limit::per_second("fast", FAST as u64), Limit::new("slow", 10, 1, Duration::from_millis(10_000)).unwrap()]
 }
 
 /// Acquires a token of `limit` again and again until `end`, each time that one should be available.

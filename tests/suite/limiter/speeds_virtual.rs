@@ -64,9 +64,8 @@ async fn pass(clock: &ManualClock, time: Duration) {
 async fn saturated(speeds: Speeds) {
     let clock = ManualClock::at(START);
     let ledger = Arc::new(Ledger::new(clock.clone()));
-    let limit = |name, capacity, (amount, period)| {
-        Limit::custom(name, capacity, amount, Duration::from_millis(period)).unwrap()
-    };
+    let limit =
+        |name, capacity, (amount, period)| Limit::new(name, capacity, amount, Duration::from_millis(period)).unwrap();
     // The capacity exceeds the refill between two tries.
     let limits = [limit("fast", 200, speeds.fast), limit("slow", 5, speeds.slow)];
     let limiters = [(); 2].map(|()| settings(&clock).build_shared(ledger.clone()).unwrap());

@@ -34,7 +34,7 @@ impl World {
     }
 
     async fn acquire(&self, tokens: u64) -> Result<Lease, Error> {
-        let limit = Limit::custom("tokens", 10, 1, Duration::from_secs(60)).unwrap();
+        let limit = Limit::new("tokens", 10, 1, Duration::from_secs(60)).unwrap();
         self.limiter.acquire("user", "api").limits(limit).cost("tokens", tokens).await
     }
 
@@ -104,7 +104,7 @@ async fn a_flood_on_a_disabled_bucket_asks_the_store_twice_a_second_at_most() {
     world.stamp("disabled", YES).await;
     let before = world.table.writes() + world.table.reads();
     for _ in 0..200 {
-        let limit = Limit::custom("tokens", 10, 1, Duration::from_secs(60)).unwrap();
+        let limit = Limit::new("tokens", 10, 1, Duration::from_secs(60)).unwrap();
         let error = limiter.acquire("user", "api").limits(limit).await.unwrap_err();
         assert!(matches!(error, Error::Disabled(_)), "{error}");
     }
@@ -182,7 +182,7 @@ async fn a_soft_limit_is_charged_and_refuses_nothing() {
 #[tokio::test]
 async fn only_the_soft_limit_of_several_is_waived() {
     let world = World::new().await;
-    let limits = [Limit::custom("tokens", 10, 1, Duration::from_secs(60)).unwrap(), Limit::per_hour("requests", 2)];
+    let limits = [Limit::new("tokens", 10, 1, Duration::from_secs(60)).unwrap(), Limit::per_hour("requests", 2)];
     let acquire = || world.limiter.acquire("user", "api").limits(limits.clone()).cost("tokens", 10);
     world.stamp("b_tokens_soft", n(START + 60_000)).await;
     for _ in 0..2 {
@@ -310,7 +310,7 @@ async fn the_layer_answers_403_without_a_time_to_retry() {
     let world = World::new().await;
     world.stamp("disabled", YES).await;
     let policy = Policy::builder().entity(keys::fixed("user")).resource(keys::fixed("api"));
-    let policy = policy.limit(Limit::custom("tokens", 10, 1, Duration::from_secs(60)).unwrap()).build().unwrap();
+    let policy = policy.limit(Limit::new("tokens", 10, 1, Duration::from_secs(60)).unwrap()).build().unwrap();
     let app = Router::new()
         .route("/", get(|| async { "never" }))
         .route_layer(RateLimitLayer::new(world.limiter.clone(), policy));

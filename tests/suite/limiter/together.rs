@@ -26,7 +26,7 @@ struct World {
 
 /// 100 tokens, refilled at one a second.
 fn limit() -> Limit {
-    Limit::custom("tokens", 100, 1, Duration::from_secs(1)).unwrap()
+    Limit::new("tokens", 100, 1, Duration::from_secs(1)).unwrap()
 }
 
 async fn family(limiter: &RateLimiter) {
@@ -260,7 +260,7 @@ async fn shards_of_both_are_drawn_from() {
 #[tokio::test]
 async fn changed_limits_are_carried() {
     let world = World::used().await;
-    let other = Limit::custom("tokens", 40, 2, Duration::from_secs(1)).unwrap();
+    let other = Limit::new("tokens", 40, 2, Duration::from_secs(1)).unwrap();
     let acquire = world.limiter.acquire("ann", "api").limits(other).cost("tokens", 30).in_one_transaction();
     acquire.await.unwrap().commit().await.unwrap();
     for entity in ["ann", "org"] {
@@ -274,7 +274,7 @@ async fn changed_limits_are_carried() {
 async fn a_faster_refill_reaches_a_bucket_that_is_short() {
     let world = World::used().await;
     world.spend("ann", 98).await.unwrap();
-    let fast = Limit::custom("tokens", 100, 50, Duration::from_secs(1)).unwrap();
+    let fast = Limit::new("tokens", 100, 50, Duration::from_secs(1)).unwrap();
     let ask = || world.limiter.acquire("ann", "api").limits(fast.clone()).cost("tokens", 80).in_one_transaction();
     assert!(ask().await.unwrap_err().denied().is_some());
     world.clock.advance(Duration::from_secs(2));

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use tollgate::{
     EntityId, Limit, RateLimiter, Resource,
     clock::ManualClock,
-    limiter::Builder,
+    limiter::RateLimiterBuilder,
     store::{MemoryStore, dynamodb::CreateTable},
 };
 use tollgate_testkit::Proxy;
@@ -42,7 +42,7 @@ pub(super) fn in_memory(clock: &ManualClock) -> RateLimiter {
     settings(clock).build_memory(MemoryStore::new())
 }
 
-pub(super) fn settings(clock: &ManualClock) -> Builder {
+pub(super) fn settings(clock: &ManualClock) -> RateLimiterBuilder {
     // The deadlines are long because other tests run on the same machine.
     RateLimiter::builder()
         .clock(clock.clone())
@@ -80,7 +80,7 @@ impl Table {
         self.limiter_with(settings(clock)).await
     }
 
-    pub(super) async fn limiter_with(&self, settings: Builder) -> RateLimiter {
+    pub(super) async fn limiter_with(&self, settings: RateLimiterBuilder) -> RateLimiter {
         RateLimiter::open()
             .stack("limits")
             .client(self.engine.through(&self.proxy))

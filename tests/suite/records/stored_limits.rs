@@ -164,7 +164,7 @@ async fn wrong_limits_are_not_stored(limiter: RateLimiter, _: ManualClock) {
     let config = limiter.config();
     let twice = config.set(ConfigScope::System, [rpm(1), rpm(2)]).await.unwrap_err();
     assert!(matches!(twice, Error::Invalid(Invalid::Limits(_))), "{twice:?}");
-    let quick = tollgate::Limit::custom("quick", 1, 1, std::time::Duration::from_millis(1500)).unwrap();
+    let quick = tollgate::Limit::new("quick", 1, 1, std::time::Duration::from_millis(1500)).unwrap();
     let error = config.set(ConfigScope::System, quick).await.unwrap_err();
     assert!(matches!(error, Error::Invalid(Invalid::PeriodNotStored(_))), "{error:?}");
     assert_eq!(config.get(&ConfigScope::System).await.unwrap(), None);

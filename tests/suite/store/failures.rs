@@ -100,7 +100,7 @@ async fn a_call_that_is_wrong_is_refused_for_good() {
     for cursor in ["", "{", "[]", r#"{"PK":1}"#, of_another_listing] {
         errors.push(records.list_children(&parent, Some(&Cursor::new(cursor))).await.unwrap_err());
     }
-    let quick = Limit::custom("quick", 1, 1, Duration::from_millis(1500)).unwrap();
+    let quick = Limit::new("quick", 1, 1, Duration::from_millis(1500)).unwrap();
     errors.push(records.put_config(&ConfigScope::System, &StoredConfig::new([quick])).await.unwrap_err());
     let mut entity = Entity::new(parent);
     entity.created_at = i64::MAX;

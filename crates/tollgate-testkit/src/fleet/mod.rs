@@ -34,7 +34,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tollgate::{
     Limit,
-    limiter::{Acquire, Builder},
+    limiter::{Acquire, RateLimiterBuilder},
     model::Split,
 };
 
@@ -60,7 +60,7 @@ pub struct Fleet {
     shards: u32,
     warm_up: Duration,
     measure: Duration,
-    settings: Arc<dyn Fn(Builder) -> Builder + Send + Sync>,
+    settings: Arc<dyn Fn(RateLimiterBuilder) -> RateLimiterBuilder + Send + Sync>,
     request: Arc<dyn Fn(Acquire) -> Acquire + Send + Sync>,
 }
 
@@ -173,7 +173,10 @@ impl Fleet {
     }
 
     /// Changes the settings of every limiter.
-    pub fn settings(mut self, change: impl Fn(Builder) -> Builder + Send + Sync + 'static) -> Self {
+    pub fn settings(
+        mut self,
+        change: impl Fn(RateLimiterBuilder) -> RateLimiterBuilder + Send + Sync + 'static,
+    ) -> Self {
         self.settings = Arc::new(change);
         self
     }

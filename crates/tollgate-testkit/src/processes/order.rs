@@ -69,7 +69,7 @@ impl Order {
         let limits = order["limits"].as_array()?.iter().map(|limit| {
             let number = |index: usize| limit[index].as_u64();
             let period = Duration::from_millis(number(3)?);
-            Limit::custom(limit[0].as_str()?, number(1)?, number(2)?, period).ok()
+            Limit::new(limit[0].as_str()?, number(1)?, number(2)?, period).ok()
         });
         let demand = match order["per_second"].as_f64() {
             Some(per_second) => Demand::Open { per_second },

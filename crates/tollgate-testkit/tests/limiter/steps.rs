@@ -6,7 +6,7 @@ use axum::{Router, body::to_bytes};
 use tollgate::{
     EntityId, Limit,
     layer::{OnUnavailable, Policy, RateLimitStatus, keys},
-    limiter::Share,
+    limiter::LocalShare,
     model::{ConfigScope, Entity, StoredConfig, StoredOnUnavailable},
 };
 use tollgate_testkit::{LimitedResponse, Outcome, Step, TestLimiter};
@@ -101,7 +101,7 @@ async fn the_store_is_down_and_the_share_of_stored_limits_decides() {
     let scope = ConfigScope::resource("gpt-4").unwrap();
     limiter.limiter().config().set(scope, StoredConfig::new(limits)).await.unwrap();
     let stored = Policy::builder().entity(keys::header("x-user")).resource(keys::fixed("gpt-4")).cost("tpm", 100);
-    let local = stored.on_unavailable(OnUnavailable::Local { share: Share::one_of(2) });
+    let local = stored.on_unavailable(OnUnavailable::Local { share: LocalShare::one_of(2) });
     let app = behind(&limiter, local, Router::new().fallback(async || "hello"));
     limiter.then(Step::store_down().always());
     let response = ask(&app, "alice").await;

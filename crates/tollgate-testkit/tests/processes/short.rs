@@ -31,7 +31,7 @@ fn check(report: &Report) {
 #[test]
 fn two_processes_share_a_bucket() {
     // The limit is never full again after the first charge, so no refill may be lost.
-    let scarce = Limit::custom("scarce", 1000, 1, Duration::from_secs(100)).unwrap();
+    let scarce = Limit::new("scarce", 1000, 1, Duration::from_secs(100)).unwrap();
     let report = scenario().limit(scarce).run();
     check(&report);
     assert_eq!(report.workers.len(), 2);

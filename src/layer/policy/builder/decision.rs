@@ -31,14 +31,14 @@ impl PolicyBuilder {
     /// [`OnUnavailable::Stored`].
     ///
     /// ```
-    /// use tollgate::{Limit, layer::{OnUnavailable, Policy, keys}, limiter::Share};
+    /// use tollgate::{Limit, layer::{OnUnavailable, Policy, keys}, limiter::LocalShare};
     ///
     /// // There are eight processes.
     /// let policy = Policy::builder()
     ///     .entity(keys::hashed_header("x-api-key"))
     ///     .resource(keys::fixed("api"))
     ///     .limit(Limit::per_minute("rpm", 600))
-    ///     .on_unavailable(OnUnavailable::Local { share: Share::one_of(8) })
+    ///     .on_unavailable(OnUnavailable::Local { share: LocalShare::one_of(8) })
     ///     .build()?;
     /// # Ok::<(), tollgate::layer::InvalidPolicy>(())
     /// ```

@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use crate::{
     Limit, Limits, RateLimiter,
     clock::ManualClock,
-    limiter::{Builder, engine::Backend, gate::registry::*},
+    limiter::{RateLimiterBuilder, engine::Backend, gate::registry::*},
     model::{EntityId, Resource},
     store::MemoryStore,
 };
@@ -20,7 +20,7 @@ const MANY: usize = 3000;
 
 const START: i64 = 1_900_000_000_000;
 
-fn limiter(settings: impl FnOnce(Builder) -> Builder) -> (Runtime, RateLimiter) {
+fn limiter(settings: impl FnOnce(RateLimiterBuilder) -> RateLimiterBuilder) -> (Runtime, RateLimiter) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let settings = settings(RateLimiter::builder().clock(ManualClock::at(START)));
     let limiter = settings.runtime(runtime.handle().clone()).build(MemoryStore::new()).unwrap();

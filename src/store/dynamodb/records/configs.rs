@@ -85,7 +85,7 @@ fn limit(item: &Item, name: &str) -> Result<Limit, StoreError> {
             _ => Err(corrupt(name)),
         }
     };
-    Limit::custom(name, read("cp")?, read("ra")?, Duration::from_secs(read("rp")?))
+    Limit::new(name, read("cp")?, read("ra")?, Duration::from_secs(read("rp")?))
         .map_err(|error| corrupt(&format!("{name} ({error})")).with_source(error))
 }
 

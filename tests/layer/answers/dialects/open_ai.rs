@@ -33,7 +33,7 @@ async fn resets_are_durations() {
     for (limit, reset) in [
         (Limit::per_hour("rpm", 10), "6m0s"),
         (Limit::per_second("rpm", 1), "1s"),
-        (Limit::custom("rpm", 10, 25, std::time::Duration::from_secs(3)).unwrap(), "120ms"),
+        (Limit::new("rpm", 10, 25, std::time::Duration::from_secs(3)).unwrap(), "120ms"),
         (Limit::per_day("rpm", 24), "1h0m0s"),
     ] {
         let app = hello(layer(&memory().0, per_user(limit).dialect(OpenAi::new().requests("rpm"))));

@@ -49,7 +49,7 @@ async fn other_parameters() {
         let starts = Starts::new();
         let first = starts.wait(0, 10, ask(&limiter, 10).until_ready(LONG));
         settle().await;
-        let fast = Limit::custom("tokens", 10, 100, Duration::from_secs(1)).unwrap();
+        let fast = Limit::new("tokens", 10, 100, Duration::from_secs(1)).unwrap();
         let acquire = limiter.acquire("user", "api").limits(fast).cost("tokens", 10);
         let second = starts.wait(1, 10, acquire.until_ready(LONG));
         all(vec![first, second]).await;
@@ -70,7 +70,7 @@ async fn a_capacity_below_the_cost_of_the_head() {
         settle().await;
         let behind = starts.wait(1, 5, ask(&limiter, 5).until_ready(LONG));
         settle().await;
-        let small = Limit::custom("tokens", 5, 10, Duration::from_secs(1)).unwrap();
+        let small = Limit::new("tokens", 5, 10, Duration::from_secs(1)).unwrap();
         let ask_less = |cost| limiter.acquire("user", "api").limits(small.clone()).cost("tokens", cost);
         let later = starts.wait(2, 1, ask_less(1).until_ready(LONG));
         settle().await;
@@ -94,7 +94,7 @@ async fn a_stored_rate_that_another_process_changes() {
     for (before, after) in [(100, 10), (10, 100)] {
         let (limiters, _store) = gated(2, ms(5));
         let set = async |limiter: &RateLimiter, rate| {
-            let limit = Limit::custom("tokens", 100, rate, Duration::from_secs(1)).unwrap();
+            let limit = Limit::new("tokens", 100, rate, Duration::from_secs(1)).unwrap();
             limiter.config().set(ConfigScope::system(), limit).await.unwrap();
         };
         let ask = |limiter: &RateLimiter, cost| limiter.acquire("user", "api").cost("tokens", cost);
@@ -124,7 +124,7 @@ async fn a_stored_rate_that_another_process_changes() {
 #[tokio::test(start_paused = true)]
 async fn a_bucket_in_debt_does_not_expire_before_it_is_paid() {
     let (limiters, store) = gated(2, ms(5));
-    let limit = || Limit::custom("tokens", 10, 10, Duration::from_secs(3600)).unwrap();
+    let limit = || Limit::new("tokens", 10, 10, Duration::from_secs(3600)).unwrap();
     let ask = |limiter: &RateLimiter| limiter.acquire("user", "api").limits(limit()).cost("tokens", 10);
     ask(&limiters[0]).await.unwrap().commit().await.unwrap();
     let origin = super::super::fixture::START;

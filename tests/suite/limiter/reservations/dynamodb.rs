@@ -11,7 +11,7 @@ use super::{
     *,
 };
 
-fn patient() -> tollgate::limiter::Builder {
+fn patient() -> tollgate::limiter::RateLimiterBuilder {
     RateLimiter::builder().deadline(Duration::from_secs(20)).mixed_fleet(false).flush_after(Duration::ZERO)
 }
 

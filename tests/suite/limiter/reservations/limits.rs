@@ -2,7 +2,7 @@
 
 use tollgate::{
     EntityId,
-    limiter::Share,
+    limiter::LocalShare,
     model::{Entity, Owner},
     store::StoreErrorKind,
 };
@@ -110,7 +110,7 @@ async fn of_this_process_alone() {
     let starts = Starts::new();
     let mut tasks = Vec::new();
     for number in 0..10 {
-        let acquire = ask(&limiters[0], 1).or_locally(Share::one_of(2)).until_ready(LONG);
+        let acquire = ask(&limiters[0], 1).or_locally(LocalShare::one_of(2)).until_ready(LONG);
         tasks.push(starts.wait(number, 1, acquire));
         settle().await;
     }
@@ -119,7 +119,7 @@ async fn of_this_process_alone() {
     assert_eq!(starts.numbers(), (0..10).collect::<Vec<_>>());
     assert!((1000..=1010).contains(&starts.last()), "{}", starts.last());
     starts.assert_perfect(5, 5, 0);
-    let lease = ask(&limiters[0], 1).or_locally(Share::one_of(2)).until_ready(LONG).await.unwrap();
+    let lease = ask(&limiters[0], 1).or_locally(LocalShare::one_of(2)).until_ready(LONG).await.unwrap();
     assert!(lease.is_degraded());
 }
 

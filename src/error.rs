@@ -1,16 +1,16 @@
 //! The error types.
 
 pub(crate) mod code;
+pub(crate) mod store_error;
 
 use std::{convert::Infallible, time::Duration};
 
-use crate::{
-    model::{
-        Denied, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName, NamespaceStatus, Owner, Resource,
-        UnusableKey,
-    },
-    store::{StoreError, StoreErrorKind},
+use crate::model::{
+    Denied, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName, NamespaceStatus, Owner, Resource,
+    UnusableKey,
 };
+
+use store_error::{StoreError, StoreErrorKind};
 
 #[cfg(feature = "dynamodb")]
 use crate::model::IncompatibleVersion;

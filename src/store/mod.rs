@@ -13,7 +13,6 @@
 //! with [a whole store](crate::guide::stores).
 
 mod diagnostics;
-mod error;
 mod memory;
 mod records;
 mod status_change;
@@ -23,8 +22,8 @@ mod waiters;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 
+pub use crate::error::store_error::{StoreError, StoreErrorKind, StoreFuture};
 pub use diagnostics::Diagnostics;
-pub use error::{StoreError, StoreErrorKind, StoreFuture};
 pub use memory::{MemoryStore, WhenFull};
 pub use records::{BucketListing, Cursor, LookUp, Page, ReadConsistency, Records, ResourceListing};
 pub use status_change::StatusChange;

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     error::Unavailable,
+    error::store_error::{StoreError, StoreErrorKind},
     model::{BucketKey, LimitName, LimitStatus, Resource},
-    store::{StoreError, StoreErrorKind},
 };
 
 /// The reason why the difference of a lease was dropped.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::StoreCall;
-use crate::{model::Resource, store::StoreError};
+use crate::{error::store_error::StoreError, model::Resource};
 
 /// The interval between two events for the same kind of call, because every request may meet the same refusal.
 const EVERY: Duration = Duration::from_secs(10);

@@ -10,8 +10,9 @@ use tracing::{Instrument, Span, field::Empty};
 
 use super::{count, names, observe};
 use crate::{
+    error::store_error::{StoreError, StoreErrorKind},
     model::Resource,
-    store::{LookUp, Outcome, StoreError, StoreErrorKind},
+    store::{LookUp, Outcome},
 };
 
 /// The kind of a store call.

@@ -12,7 +12,7 @@ use crate::{
     limiter::{
         gate::{Ask, Gate, GateDecision, PendingDecision, router},
         runtime::Timeout,
-        terms::{Amounts, Deadline, Decision, Mode},
+        terms::{Amounts, BucketDecision, Deadline, Mode},
     },
     model::Limits,
 };
@@ -95,9 +95,9 @@ impl Acquiring {
                 Step::Together(answer) => break Pin::new(answer).poll(context),
                 Step::One(answer) => match Pin::new(answer).poll(context) {
                     // The bucket turned out to have several shards: the others may hold what this one does not.
-                    Poll::Ready(Decision::Denied(statuses)) => match split(gate) {
+                    Poll::Ready(BucketDecision::Denied(statuses)) => match split(gate) {
                         Some(first) => self.step = Step::shards(first, limits, mode, amounts, self.late.until()),
-                        None => return Poll::Ready(Decision::Denied(statuses)),
+                        None => return Poll::Ready(BucketDecision::Denied(statuses)),
                     },
                     decision => break decision,
                 },
@@ -106,7 +106,7 @@ impl Acquiring {
         match decision {
             Poll::Ready(decision) => Poll::Ready(decision),
             Poll::Pending => {
-                Pin::new(&mut self.late).poll(context).map(|()| Decision::Unavailable(gate.missed_deadline()))
+                Pin::new(&mut self.late).poll(context).map(|()| BucketDecision::Unavailable(gate.missed_deadline()))
             }
         }
     }

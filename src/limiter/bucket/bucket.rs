@@ -11,7 +11,7 @@ use crate::{
     error::Unavailable,
     limiter::{
         gate::{Gate, GateAnswer, GateGrant, router},
-        terms::{Amounts, Deadline, Decision, Mode, Refusal, Settlement, Shares},
+        terms::{Amounts, BucketDecision, Deadline, Mode, Refusal, Settlement, Shares},
     },
     model::{KeyParts, LimitStatus, Limits},
 };
@@ -45,7 +45,7 @@ impl Given {
 /// The answer of a bucket to a request.
 #[derive(Debug)]
 pub(in crate::limiter) enum Asked {
-    Now(Decision<Given>),
+    Now(BucketDecision<Given>),
     /// The store was asked and has not answered yet.
     Waiting(Box<Acquiring>),
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::memory::{Brought, Pinned, Place};
 use crate::{
     error::Unavailable,
-    limiter::terms::{Amounts, Decision, LimitShare, Mode, Shares},
+    limiter::terms::{Amounts, BucketDecision, LimitShare, Mode, Shares},
     model::{KeyParts, LimitStatus, Limits},
     store::{Entry, Home},
 };
@@ -71,12 +71,12 @@ impl MemoryBucket {
 
     /// Asks for all of `amounts` or nothing.
     #[inline]
-    pub(in crate::limiter) fn acquire(&mut self, mode: &Mode, amounts: &Amounts) -> Decision<Given> {
+    pub(in crate::limiter) fn acquire(&mut self, mode: &Mode, amounts: &Amounts) -> BucketDecision<Given> {
         if let Err(error) = self.claim() {
-            return Decision::Unavailable(error);
+            return BucketDecision::Unavailable(error);
         }
         let Some(entry) = self.entry() else {
-            return Decision::Unavailable(Unavailable::Internal("a claimed bucket is missing"));
+            return BucketDecision::Unavailable(Unavailable::Internal("a claimed bucket is missing"));
         };
         let (home, limits) = (self.home(), self.limits());
         let mut shares: Shares = amounts.iter().copied().map(LimitShare::asked).collect();
@@ -85,8 +85,8 @@ impl MemoryBucket {
             Some(patience) => entry.reserve(home, limits, &mut shares, &patience.debts, home.now()),
         };
         match spent {
-            Ok(starts_at) => Decision::Granted((shares, starts_at)),
-            Err(statuses) => Decision::Denied(statuses),
+            Ok(starts_at) => BucketDecision::Granted((shares, starts_at)),
+            Err(statuses) => BucketDecision::Denied(statuses),
         }
     }
 

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Unavailable},
-    limiter::terms::{Amounts, Decision, LimitShare, Mode, Refusal},
+    limiter::terms::{Amounts, BucketDecision, LimitShare, Mode, Refusal},
     model::{BucketKey, EntityId, KeyParts, LimitName, LimitStatus, Limits, MILLI, Owner, Resource},
 };
 
@@ -149,12 +149,12 @@ impl Drop for Running {
 }
 
 impl ScriptedBucket {
-    pub(in crate::limiter) fn acquire(&mut self, mode: &Mode, amounts: &Amounts) -> Decision<Given> {
+    pub(in crate::limiter) fn acquire(&mut self, mode: &Mode, amounts: &Amounts) -> BucketDecision<Given> {
         let decision = self.scripted.script.decide(&request(&self.bucket, amounts));
         let decision = self.decision(decision, mode, amounts);
         let request = request(&self.bucket, amounts);
         match &decision {
-            Decision::Granted(_) => {
+            BucketDecision::Granted(_) => {
                 let number = self.scripted.leases.fetch_add(1, Ordering::Relaxed);
                 self.scripted.script.record(ScriptEvent::Granted { lease: number, request });
                 self.lease = Some(Arc::new(Running { scripted: self.scripted.clone(), number }));
@@ -164,8 +164,8 @@ impl ScriptedBucket {
         decision
     }
 
-    fn decision(&mut self, decision: ScriptDecision, mode: &Mode, amounts: &Amounts) -> Decision<Given> {
-        let refused = |error: Error| Decision::Refused(Refusal::Scripted(Box::new(error)));
+    fn decision(&mut self, decision: ScriptDecision, mode: &Mode, amounts: &Amounts) -> BucketDecision<Given> {
+        let refused = |error: Error| BucketDecision::Refused(Refusal::Scripted(Box::new(error)));
         match decision {
             ScriptDecision::Bucket => self.bucket.acquire(mode, amounts),
             ScriptDecision::Grant => self.grant(amounts, 0),
@@ -174,7 +174,7 @@ impl ScriptedBucket {
                 match mode.patience.as_ref().is_some_and(|patience| wait <= patience.most) {
                     // A request that waits starts at the time that the denial gives.
                     true => self.grant(amounts, self.bucket.home().now().saturating_add(wait)),
-                    false => Decision::Denied(self.denied(limit, retry_after, amounts)),
+                    false => BucketDecision::Denied(self.denied(limit, retry_after, amounts)),
                 }
             }
             ScriptDecision::ExceedsCapacity { limit } => refused(self.exceeded(limit, amounts).into()),
@@ -182,19 +182,19 @@ impl ScriptedBucket {
                 let KeyParts { entity, resource, .. } = self.bucket.key();
                 refused(Disabled::new(entity.clone(), resource.clone()).into())
             }
-            ScriptDecision::Fail(error) => Decision::Unavailable(error),
+            ScriptDecision::Fail(error) => BucketDecision::Unavailable(error),
         }
     }
 
     /// Charges the bucket, even if it goes into debt.
-    fn grant(&mut self, amounts: &Amounts, starts_at: i64) -> Decision<Given> {
+    fn grant(&mut self, amounts: &Amounts, starts_at: i64) -> BucketDecision<Given> {
         if let Err(error) = self.bucket.claim() {
-            return Decision::Unavailable(error);
+            return BucketDecision::Unavailable(error);
         }
         self.bucket.settle(amounts);
         let left = self.bucket.statuses(&[]).into_iter().map(|status| status.available.saturating_mul(MILLI));
         let shares = amounts.iter().zip(left).map(|(amount, left)| LimitShare { left, ..LimitShare::asked(*amount) });
-        Decision::Granted((shares.collect(), starts_at))
+        BucketDecision::Granted((shares.collect(), starts_at))
     }
 
     fn denied(&self, limit: Option<LimitName>, retry_after: Duration, amounts: &Amounts) -> Vec<LimitStatus> {

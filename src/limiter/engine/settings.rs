@@ -20,7 +20,7 @@ pub(in crate::limiter) struct Settings {
     pub(in crate::limiter) runtime: Option<Handle>,
     /// The number of buckets without pending writes, and of entities, that are cached.
     pub(in crate::limiter) remembered: usize,
-    pub(in crate::limiter) gate: gate::Settings,
+    pub(in crate::limiter) gate: gate::GateSettings,
     /// The longest time that an acquire waits for the store.
     pub(in crate::limiter) deadline: Deadline,
     /// The name that the history records for changes of stored limits and entities.
@@ -43,7 +43,7 @@ impl Default for Settings {
             corrected: true,
             runtime: None,
             remembered: 100_000,
-            gate: gate::Settings {
+            gate: gate::GateSettings {
                 flush_after: Duration::from_millis(100),
                 deny_from_memory: Duration::from_secs(1),
                 store_deadline: Duration::from_secs(1),

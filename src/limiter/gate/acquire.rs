@@ -16,7 +16,7 @@ use crate::{
             state::Waiter,
             wish::Wish,
         },
-        terms::{Amounts, Deadline, Decision, Mode, Refusal},
+        terms::{Amounts, BucketDecision, Deadline, Mode, Refusal},
     },
     model::{LimitStatus, Limits, plan},
 };
@@ -88,28 +88,28 @@ impl Gate {
         deadline: Deadline,
     ) -> GateAnswer {
         if self.context.background.is_closed() {
-            return GateAnswer::Now(Decision::Unavailable(Unavailable::ShutDown));
+            return GateAnswer::Now(BucketDecision::Unavailable(Unavailable::ShutDown));
         }
         let now = self.context.clock.now();
         let trusted_for = self.context.settings.deny_from_memory;
         let mut state = self.lock();
         if let Some(refusal) = state.refuse_from_memory(now, trusted_for) {
             state.denied_at = now;
-            return GateAnswer::Now(Decision::Refused(refusal));
+            return GateAnswer::Now(BucketDecision::Refused(refusal));
         }
         if let Some(prefetch) = mode.prefetch {
             state = match self.serve_ahead(state, limits, mode, amounts, prefetch, now) {
                 Err(state) => state,
                 Ok(left) => {
                     let grant = GateGrant::new(self.clone(), limits.clone(), amounts.clone(), left);
-                    return GateAnswer::Now(Decision::Granted(grant));
+                    return GateAnswer::Now(BucketDecision::Granted(grant));
                 }
             };
         }
         if let Some(statuses) = state.deny_from_memory(Wish::new(limits, mode, amounts), now, trusted_for) {
             state.denied_at = now;
             self.write_debt(state);
-            return GateAnswer::Now(Decision::Denied(statuses));
+            return GateAnswer::Now(BucketDecision::Denied(statuses));
         }
         let came = pacing::now();
         let until = came.checked_add(deadline.into());
@@ -117,10 +117,10 @@ impl Gate {
             && wait + self.context.round_trip.mean() > Duration::from(deadline)
         {
             let retry_after = wait.max(LEAST_WAIT);
-            return GateAnswer::Now(Decision::Unavailable(Unavailable::Throttled { retry_after }));
+            return GateAnswer::Now(BucketDecision::Unavailable(Unavailable::Throttled { retry_after }));
         }
         if !self.context.breaker.admits(|| self.context.clock.now()) {
-            return GateAnswer::Now(Decision::Unavailable(Unavailable::BreakerOpen));
+            return GateAnswer::Now(BucketDecision::Unavailable(Unavailable::BreakerOpen));
         }
         let (reply, decision) = oneshot::channel();
         state.asked(limits, amounts);

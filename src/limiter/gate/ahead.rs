@@ -12,7 +12,7 @@ use crate::{
             slot::Locked,
             state::{GateState, Waiter},
         },
-        terms::{Amounts, Decision, Mode, Prefetch},
+        terms::{Amounts, BucketDecision, Mode, Prefetch},
     },
     model::{Limit, Limits, Resource, plan},
 };
@@ -119,7 +119,7 @@ impl Gate {
         let gate = self.clone();
         self.context.background.spawn(async move {
             let granted = match answer.await {
-                Ok(Decision::Granted(grant)) => grant.into_chunk(),
+                Ok(BucketDecision::Granted(grant)) => grant.into_chunk(),
                 _ => None,
             };
             gate.context.prefetched.filled(granted.is_some());

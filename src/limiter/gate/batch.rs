@@ -13,7 +13,7 @@ use crate::{
             room::{Room, fits},
             state::{GateState, Waiter},
         },
-        terms::Decision,
+        terms::BucketDecision,
     },
     model::{
         Limits, Lineage,
@@ -122,7 +122,7 @@ impl GateState {
         self.found_at = None;
         for waiter in std::mem::take(&mut self.queue) {
             if let Some(refusal) = &refusal {
-                denied.push((waiter, Decision::Refused(refusal.clone())));
+                denied.push((waiter, BucketDecision::Refused(refusal.clone())));
                 continue;
             }
             // One write carries one set of parameters. Requests with other limits wait for the next write.
@@ -134,7 +134,7 @@ impl GateState {
                 continue;
             }
             match self.denial(waiter.wish(), &changes, now).filter(|_| together && fresh) {
-                Some(statuses) => denied.push((waiter, Decision::Denied(statuses))),
+                Some(statuses) => denied.push((waiter, BucketDecision::Denied(statuses))),
                 None => later.push_back(waiter),
             }
         }
@@ -198,7 +198,7 @@ impl GateState {
         let (late, queue) = std::mem::take(&mut self.queue).into_iter().partition(is_late);
         self.queue = queue;
         let late: VecDeque<Waiter> = late;
-        late.into_iter().map(|waiter| (waiter, Decision::Unavailable(why.clone()))).collect()
+        late.into_iter().map(|waiter| (waiter, BucketDecision::Unavailable(why.clone()))).collect()
     }
 
     /// Puts requests back at the head of the queue.

@@ -41,7 +41,7 @@ pub(in crate::limiter) struct Context {
     /// The store's time, if it corrects the clock.
     pub(in crate::limiter) time: Option<Arc<StoreTime>>,
     pub(in crate::limiter) background: Background,
-    pub(in crate::limiter) settings: Settings,
+    pub(in crate::limiter) settings: GateSettings,
     pub(in crate::limiter) write_ids: WriteIds,
     pub(in crate::limiter) prefetched: Counters,
     pub(in crate::limiter) kinds: Kinds,
@@ -175,7 +175,7 @@ pub(in crate::limiter) enum TableLook {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(in crate::limiter) struct Settings {
+pub(in crate::limiter) struct GateSettings {
     /// The time that a settled difference waits for another write of its bucket, which writes it too.
     pub(in crate::limiter) flush_after: Duration,
     /// The time for which a bucket counts as short after the store has shown it to be, without asking again.

@@ -13,14 +13,14 @@ use crate::{
     error::Unavailable,
     limiter::{
         gate::gate::Gate,
-        terms::{Amounts, Decision, left_until},
+        terms::{Amounts, BucketDecision, left_until},
     },
     model::Limits,
     telemetry,
 };
 
 /// The decision of a bucket in a store.
-pub(in crate::limiter) type GateDecision = Decision<GateGrant>;
+pub(in crate::limiter) type GateDecision = BucketDecision<GateGrant>;
 
 /// Tokens that one or several shards of a bucket have granted. If nobody takes them, they are given back on drop.
 #[derive(Debug)]
@@ -151,7 +151,7 @@ impl Drop for PendingDecision {
     fn drop(&mut self) {
         self.0.close();
         // The answer has come, and nobody has taken it.
-        if let Ok(Decision::Granted(grant)) = self.0.try_recv() {
+        if let Ok(BucketDecision::Granted(grant)) = self.0.try_recv() {
             grant.cancel();
         }
     }
@@ -163,7 +163,7 @@ impl Future for PendingDecision {
     /// A decision that can never come means that its runtime is gone.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<GateDecision> {
         let decision = Pin::new(&mut self.0).poll(context);
-        decision.map(|decision| decision.unwrap_or(Decision::Unavailable(Unavailable::RuntimeGone)))
+        decision.map(|decision| decision.unwrap_or(BucketDecision::Unavailable(Unavailable::RuntimeGone)))
     }
 }
 

@@ -44,7 +44,7 @@ mod wish;
 
 pub(super) use self::{
     ask::Ask,
-    context::{Context, RoundTrip, Settings, WriteIds},
+    context::{Context, GateSettings, RoundTrip, WriteIds},
     forgiveness::Forgiveness,
     gate::Gate,
     grant::{GateAnswer, GateCharge, GateDecision, GateGrant, PendingDecision},

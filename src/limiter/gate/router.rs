@@ -15,7 +15,7 @@ use crate::{
             shard_reads::{Looks, statuses},
             shards::Image,
         },
-        terms::{Decision, Mode},
+        terms::{BucketDecision, Mode},
     },
     model::{LimitStatus, Limits},
 };
@@ -85,7 +85,7 @@ pub(in crate::limiter) async fn read(
 /// every shard would get less done than with a single item.
 pub(in crate::limiter) async fn acquire(first: Arc<Gate>, ask: Ask) -> GateDecision {
     if let Some(refusal) = first.known_refusal() {
-        return Decision::Refused(refusal);
+        return BucketDecision::Refused(refusal);
     }
     first.note_asked(&ask.limits, &ask.amounts);
     let gates = first.all();
@@ -100,7 +100,7 @@ pub(in crate::limiter) async fn acquire(first: Arc<Gate>, ask: Ask) -> GateDecis
     let mut denials = Vec::new();
     if home.may_grant(&ask.limits, &ask.mode, &ask.amounts) {
         match ask_one(&first, home, &ask).await {
-            Decision::Denied(statuses) => denials.push(statuses),
+            BucketDecision::Denied(statuses) => denials.push(statuses),
             verdict => return verdict,
         }
     }
@@ -112,15 +112,15 @@ pub(in crate::limiter) async fn acquire(first: Arc<Gate>, ask: Ask) -> GateDecis
         gates.iter().filter(|gate| !Arc::ptr_eq(gate, home) && gate.may_grant(&ask.limits, &ask.mode, &ask.amounts));
     if let Some(other) = others.max_by_key(|gate| gate.headroom(&ask.limits, &ask.amounts)) {
         match ask_one(&first, other, &ask).await {
-            Decision::Denied(statuses) => denials.push(statuses),
+            BucketDecision::Denied(statuses) => denials.push(statuses),
             verdict => return verdict,
         }
     }
     if let Some(statuses) = known_denial(&first, &ask.limits, &ask.mode, &ask.amounts) {
-        return Decision::Denied(statuses);
+        return BucketDecision::Denied(statuses);
     }
     if let Some(statuses) = soon(&first, &gates, denials, &ask) {
-        return Decision::Denied(statuses);
+        return BucketDecision::Denied(statuses);
     }
     draw(first, ask).await
 }
@@ -138,11 +138,11 @@ async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], ask: Ask) -> GateDecisio
     let mut left: Vec<&Arc<Gate>> = gates.iter().filter(may).collect();
     while let Some(best) = (0..left.len()).max_by_key(|index| left[*index].headroom(&ask.limits, &ask.amounts)) {
         match ask_one(&first, left.swap_remove(best), &ask).await {
-            Decision::Denied(_) => left.retain(may),
+            BucketDecision::Denied(_) => left.retain(may),
             verdict => return verdict,
         }
     }
-    Decision::Denied(denial(&first, gates, &ask))
+    BucketDecision::Denied(denial(&first, gates, &ask))
 }
 
 /// Returns the statuses for a request that would wait in one shard: the tokens of all shards together, and the wait of
@@ -188,7 +188,7 @@ async fn draw(first: Arc<Gate>, ask: Ask) -> GateDecision {
 
 async fn ask_one(first: &Gate, gate: &Arc<Gate>, ask: &Ask) -> GateDecision {
     let verdict = gate.acquire(&ask.limits, &ask.mode, &ask.amounts, ask.left()).decision().await;
-    if let Decision::Granted(_) = verdict {
+    if let BucketDecision::Granted(_) = verdict {
         first.prefer(gate.key().shard);
     }
     verdict

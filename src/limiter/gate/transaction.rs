@@ -18,7 +18,7 @@ use crate::{
             shard_reads::{Looks, seen},
             shards::{Image, Planned, transact},
         },
-        terms::{Amounts, Decision, Mode, Refusal},
+        terms::{Amounts, BucketDecision, Mode, Refusal},
     },
     model::{
         LimitStatus, MILLI,
@@ -64,7 +64,7 @@ pub(in crate::limiter) async fn charge(
     parts: &[Part],
     replies: &mut [oneshot::Sender<GateDecision>],
 ) -> Vec<GateDecision> {
-    let unavailable = |error: Unavailable| parts.iter().map(|_| Decision::Unavailable(error.clone())).collect();
+    let unavailable = |error: Unavailable| parts.iter().map(|_| BucketDecision::Unavailable(error.clone())).collect();
     let (mut pending, mut carries) = (true, true);
     for attempt in 0..MOST_TRIES {
         let sights = match unless_gone(replies, look(parts, attempt > 0)).await {
@@ -76,12 +76,12 @@ pub(in crate::limiter) async fn charge(
             continue;
         }
         if let Some(refused) = sights.iter().position(|sight| sight.refusal().is_some()) {
-            return one_for_all(parts, refused, sights[refused].refusal().map(Decision::Refused));
+            return one_for_all(parts, refused, sights[refused].refusal().map(BucketDecision::Refused));
         }
         if let Some(missing) = sights.iter().position(|sight| sight.images.is_empty()) {
             match unless_gone(replies, ask_for_nothing(&parts[missing].0, &parts[missing].1)).await {
-                Some(Decision::Granted(_)) => continue,
-                Some(Decision::Unavailable(error)) => return unavailable(error),
+                Some(BucketDecision::Granted(_)) => continue,
+                Some(BucketDecision::Unavailable(error)) => return unavailable(error),
                 Some(verdict) => return one_for_all(parts, missing, Some(verdict)),
                 None => return unavailable(Unavailable::Deadline),
             }
@@ -101,7 +101,7 @@ pub(in crate::limiter) async fn charge(
                     }
                 }
             } else if attempt > 0 || sights.iter().all(|sight| sight.fresh) {
-                return sights.iter().map(|sight| Decision::Denied(sight.statuses())).collect();
+                return sights.iter().map(|sight| BucketDecision::Denied(sight.statuses())).collect();
             }
             continue;
         };
@@ -116,7 +116,7 @@ pub(in crate::limiter) async fn charge(
                 let grants = sights.into_iter().zip(drawn).map(|(sight, drawn)| sight.grant(drawn));
                 let forgiven = Arc::default();
                 let paired = |grant: GateGrant| if parts.len() > 1 { grant.paired(&forgiven) } else { grant };
-                return grants.map(paired).map(Decision::Granted).collect();
+                return grants.map(paired).map(BucketDecision::Granted).collect();
             }
             Ok(false) => {}
             Err(error) if error.is_busy() => {}
@@ -144,7 +144,7 @@ async fn unless_gone<T>(replies: &mut [oneshot::Sender<GateDecision>], step: imp
 
 /// Returns the verdict of one part, and denials for the others, which are not charged.
 fn one_for_all(parts: &[Part], which: usize, verdict: Option<GateDecision>) -> Vec<GateDecision> {
-    let mut verdicts: Vec<_> = parts.iter().map(|_| Decision::Denied(Vec::new())).collect();
+    let mut verdicts: Vec<_> = parts.iter().map(|_| BucketDecision::Denied(Vec::new())).collect();
     if let Some(verdict) = verdict {
         verdicts[which] = verdict;
     }

@@ -15,7 +15,7 @@ use crate::{
             Ask,
             transaction::{self, Part},
         },
-        terms::{Amounts, Deadline, Decision, Mode, Refusal, Stopwatch},
+        terms::{Amounts, BucketDecision, Deadline, Mode, Refusal, Stopwatch},
     },
     model::{Denied, KeyParts, LimitStatus, Owner, to_milli},
 };
@@ -114,16 +114,16 @@ pub(in crate::limiter) fn charge(charges: Charges, deadline: Deadline) -> Charge
         }
     };
     Charged::Done(match decision {
-        Decision::Granted(given) => {
+        BucketDecision::Granted(given) => {
             let Charge { bucket, owner, mode, .. } = charge;
             match grant(bucket, given) {
                 Some(grant) => Ok(Holdings::one(Holding::new(grant, owner, mode.own))),
                 None => Err(WITHOUT_CHARGE.into()),
             }
         }
-        Decision::Denied(statuses) => Err(denied(charge.bucket.key(), statuses)),
-        Decision::Refused(refusal) => Err(refused(&charge.bucket, refusal)),
-        Decision::Unavailable(error) => Err(error.into()),
+        BucketDecision::Denied(statuses) => Err(denied(charge.bucket.key(), statuses)),
+        BucketDecision::Refused(refusal) => Err(refused(&charge.bucket, refusal)),
+        BucketDecision::Unavailable(error) => Err(error.into()),
     })
 }
 
@@ -164,7 +164,7 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
         let asked = charges.into_iter().zip(answers).map(|(charge, answer)| {
             let answer = match &charge.bucket {
                 Bucket::Gated { gate, .. } => Answer::Coming(Box::new(Acquiring::together(gate, answer, deadline))),
-                _ => Answer::Decided(Decision::Unavailable(WITHOUT_GATE)),
+                _ => Answer::Decided(BucketDecision::Unavailable(WITHOUT_GATE)),
             };
             (charge, answer)
         });
@@ -207,7 +207,7 @@ pub(in crate::limiter) struct Charging {
 enum Answer {
     /// The bucket is asked after all others have granted.
     Later,
-    Decided(Decision<Grant>),
+    Decided(BucketDecision<Grant>),
     Coming(Box<Acquiring>),
 }
 
@@ -220,15 +220,15 @@ impl Answer {
         }
     }
 
-    fn decided(bucket: &Bucket, decision: Decision<Given>) -> Self {
+    fn decided(bucket: &Bucket, decision: BucketDecision<Given>) -> Self {
         Self::Decided(decision.and_then(|given| match grant(bucket.clone(), given) {
-            Some(grant) => Decision::Granted(grant),
-            None => Decision::Unavailable(WITHOUT_CHARGE),
+            Some(grant) => BucketDecision::Granted(grant),
+            None => BucketDecision::Unavailable(WITHOUT_CHARGE),
         }))
     }
 
     fn is_granted(&self) -> bool {
-        matches!(self, Self::Decided(Decision::Granted(_)))
+        matches!(self, Self::Decided(BucketDecision::Granted(_)))
     }
 }
 
@@ -264,7 +264,7 @@ impl Charging {
         let asked = std::mem::take(&mut self.asked);
         if asked.iter().all(|(_, answer)| answer.is_granted()) {
             let granted = asked.into_iter().filter_map(|(charge, answer)| match answer {
-                Answer::Decided(Decision::Granted(grant)) => {
+                Answer::Decided(BucketDecision::Granted(grant)) => {
                     Some(Holding::new(grant, charge.owner, charge.mode.own).together(charge.mode.together))
                 }
                 _ => None,
@@ -281,16 +281,16 @@ impl Charging {
                 continue;
             };
             let status = match decision {
-                Decision::Granted(grant) => Some(grant.statuses()),
-                Decision::Denied(status) => {
+                BucketDecision::Granted(grant) => Some(grant.statuses()),
+                BucketDecision::Denied(status) => {
                     short = true;
                     Some(status)
                 }
-                Decision::Refused(why) => {
+                BucketDecision::Refused(why) => {
                     refusal.get_or_insert_with(|| refused(&charge.bucket, why));
                     None
                 }
-                Decision::Unavailable(error) => {
+                BucketDecision::Unavailable(error) => {
                     unavailable = error;
                     None
                 }
@@ -310,7 +310,7 @@ impl Charging {
 impl Drop for Charging {
     fn drop(&mut self) {
         for (_, answer) in &mut self.asked {
-            if let Answer::Decided(Decision::Granted(grant)) = answer {
+            if let Answer::Decided(BucketDecision::Granted(grant)) = answer {
                 grant.cancel();
             }
         }

@@ -5,7 +5,7 @@ use crate::{error::Unavailable, model::LimitStatus};
 
 /// The decision of a bucket about a request, with a grant of the type `G`.
 #[derive(Debug)]
-pub(in crate::limiter) enum Decision<G> {
+pub(in crate::limiter) enum BucketDecision<G> {
     Granted(G),
     Denied(Vec<LimitStatus>),
     Refused(Refusal),
@@ -13,21 +13,21 @@ pub(in crate::limiter) enum Decision<G> {
     Unavailable(Unavailable),
 }
 
-impl<G> Decision<G> {
+impl<G> BucketDecision<G> {
     /// Replaces the grant.
     #[inline]
-    pub(in crate::limiter) fn map<H>(self, grant: impl FnOnce(G) -> H) -> Decision<H> {
-        self.and_then(|granted| Decision::Granted(grant(granted)))
+    pub(in crate::limiter) fn map<H>(self, grant: impl FnOnce(G) -> H) -> BucketDecision<H> {
+        self.and_then(|granted| BucketDecision::Granted(grant(granted)))
     }
 
     /// Replaces the grant by another decision.
     #[inline]
-    pub(in crate::limiter) fn and_then<H>(self, decide: impl FnOnce(G) -> Decision<H>) -> Decision<H> {
+    pub(in crate::limiter) fn and_then<H>(self, decide: impl FnOnce(G) -> BucketDecision<H>) -> BucketDecision<H> {
         match self {
             Self::Granted(granted) => decide(granted),
-            Self::Denied(statuses) => Decision::Denied(statuses),
-            Self::Refused(refusal) => Decision::Refused(refusal),
-            Self::Unavailable(error) => Decision::Unavailable(error),
+            Self::Denied(statuses) => BucketDecision::Denied(statuses),
+            Self::Refused(refusal) => BucketDecision::Refused(refusal),
+            Self::Unavailable(error) => BucketDecision::Unavailable(error),
         }
     }
 }

@@ -17,7 +17,7 @@ pub use settlement::{Settlement, SettlementFuture};
 
 pub(super) use amounts::{Amounts, LimitShare, Shares, left_now, status, status_now};
 pub(super) use deadline::{Deadline, Marked};
-pub(super) use decision::Decision;
+pub(super) use decision::BucketDecision;
 pub(super) use mode::{Mode, Patience};
 pub(super) use prefetch::Counters;
 pub(crate) use recourse::{Recourse, Shadow, Wait};

@@ -28,7 +28,7 @@ use crate::{
 
 /// The items of a namespace, and a client for them.
 #[derive(Clone, Copy)]
-pub(super) struct Rows<'a> {
+pub(super) struct ShardRows<'a> {
     pub(super) client: &'a Client,
     pub(super) table: &'a str,
     pub(super) namespace: &'a str,
@@ -45,7 +45,7 @@ const PAUSE: u64 = 10;
 ///
 /// Every send uses the same client request token, so the transaction is executed at most once. DynamoDB remembers the
 /// token for ten minutes.
-pub(super) async fn transact(rows: Rows<'_>, updates: &[(BucketKey, Update)]) -> Result<bool, StoreError> {
+pub(super) async fn transact(rows: ShardRows<'_>, updates: &[(BucketKey, Update)]) -> Result<bool, StoreError> {
     let actions = updates.iter().map(|(key, update)| action(rows, key, encode::update(update)));
     let actions = actions.collect::<Result<Vec<_>, _>>()?;
     // A write id is unique, so it can be the token.
@@ -67,7 +67,7 @@ pub(super) async fn transact(rows: Rows<'_>, updates: &[(BucketKey, Update)]) ->
 }
 
 /// Doubles the shards of a bucket in one transaction.
-pub(super) async fn split(rows: Rows<'_>, bucket: &BucketKey, split: &Split) -> Result<bool, StoreError> {
+pub(super) async fn split(rows: ShardRows<'_>, bucket: &BucketKey, split: &Split) -> Result<bool, StoreError> {
     let doubled = split.doubled().ok_or_else(too_many)?;
     let shards: Vec<_> = (0..split.shard_count).map(|shard| BucketKey { shard, ..bucket.clone() }).collect();
     let keys = shards.iter().map(|key| encode::key(rows.namespace, key)).collect();
@@ -94,7 +94,7 @@ pub(super) async fn split(rows: Rows<'_>, bucket: &BucketKey, split: &Split) -> 
 /// Both shards keep the same refill time and the same remainder. The divisor doubles with the shard count, so together
 /// the two shards gain exactly what the old shard would have gained.
 fn halve(
-    rows: Rows<'_>,
+    rows: ShardRows<'_>,
     key: &BucketKey,
     item: &Item,
     split: &Split,
@@ -158,13 +158,13 @@ fn too_many() -> StoreError {
     StoreError::new(StoreErrorKind::Rejected, message)
 }
 
-fn action(rows: Rows<'_>, key: &BucketKey, expression: Expression) -> Result<TransactWriteItem, StoreError> {
+fn action(rows: ShardRows<'_>, key: &BucketKey, expression: Expression) -> Result<TransactWriteItem, StoreError> {
     expression.into_action(rows.table, encode::key(rows.namespace, key)).map_err(unbuildable)
 }
 
 /// Sends a transaction. Returns `false` if a condition failed. Without a token, the SDK generates one.
 async fn send(
-    rows: Rows<'_>,
+    rows: ShardRows<'_>,
     call: StoreCall,
     actions: Vec<TransactWriteItem>,
     token: Option<String>,

@@ -18,7 +18,7 @@ use super::{
     date::observed,
     decode, encode,
     failure::store_error,
-    shards::{self, Rows},
+    shards::{self, ShardRows},
     stack::CALL_DEADLINE,
 };
 use crate::{
@@ -100,8 +100,8 @@ impl DynamoDbStore {
         self
     }
 
-    fn rows(&self) -> Rows<'_> {
-        Rows { client: &self.client, table: &self.table, namespace: &self.namespace }
+    fn rows(&self) -> ShardRows<'_> {
+        ShardRows { client: &self.client, table: &self.table, namespace: &self.namespace }
     }
 
     async fn send_update(&self, bucket: &BucketKey, update: &Update) -> Result<Outcome, StoreError> {

@@ -38,7 +38,7 @@ const USABLE_WITHIN: Duration = Duration::from_secs(120);
 
 /// Creates the table and waits until it is usable. If an old table is being deleted, it is created again afterwards.
 pub(super) async fn create(stack: &Stack, design: Design) -> Result<(), StackError> {
-    let waiting = Waiting { stack, begun: Instant::now() };
+    let waiting = TableWait { stack, begun: Instant::now() };
     loop {
         let ours = try_create(stack, design).await?;
         if waiting.until_usable(ours).await? {
@@ -74,12 +74,12 @@ async fn try_create(stack: &Stack, design: Design) -> Result<bool, StackError> {
 }
 
 /// Waits for a table that is not ready.
-struct Waiting<'a> {
+struct TableWait<'a> {
     stack: &'a Stack,
     begun: Instant,
 }
 
-impl Waiting<'_> {
+impl TableWait<'_> {
     /// Polls the table until it is usable, with growing pauses. (The SDK's own waiter polls every 20 seconds.) Returns
     /// `false` if the table is gone. `ours` means that this process has just created it: it may not be visible yet.
     async fn until_usable(&self, ours: bool) -> Result<bool, StackError> {

@@ -15,7 +15,7 @@ use crate::{
             gate::Gate,
             state::{GateState, Seen},
         },
-        terms::Decision,
+        terms::BucketDecision,
     },
     model::{
         BucketKey,
@@ -138,7 +138,7 @@ pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
     if count <= gate.key.shard {
         // There is no such shard, so its requests are denied.
         for waiter in std::mem::take(&mut batch.waiters) {
-            let _ = waiter.reply.send(Decision::Denied(Vec::new()));
+            let _ = waiter.reply.send(BucketDecision::Denied(Vec::new()));
         }
         drop_pending(gate, batch);
         return None;

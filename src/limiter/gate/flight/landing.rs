@@ -19,7 +19,7 @@ use crate::{
             room::Room,
             state::Waiter,
         },
-        terms::{Amounts, Decision},
+        terms::{Amounts, BucketDecision},
     },
     model::{
         BucketState, Level, Limit, Limits,
@@ -64,7 +64,7 @@ pub(super) fn refuse(gate: &Gate, Write { mut batch, order }: Write, bucket: Opt
         None => {
             batch.waiters.iter_mut().for_each(|waiter| waiter.races += 1);
             let lost = batch.waiters.extract_if(.., |waiter| waiter.races >= MOST_RACES);
-            verdicts.extend(lost.map(|waiter| (waiter, Decision::Unavailable(Unavailable::Contended))));
+            verdicts.extend(lost.map(|waiter| (waiter, BucketDecision::Unavailable(Unavailable::Contended))));
             state.takes_refused += u32::from(batch.pending.takes());
         }
     }
@@ -96,7 +96,7 @@ fn deny_short(bucket: &BucketState, batch: &mut Batch, (at, now): (i64, i64)) ->
                 status.retry_after = later.retry_after.map(|wait| wait.max(LEAST_WAIT));
                 status.reset_after = later.reset_after;
             }
-            denied.push((waiter, Decision::Denied(statuses)));
+            denied.push((waiter, BucketDecision::Denied(statuses)));
         }
     }
     denied
@@ -159,7 +159,7 @@ pub(super) fn land(gate: &Arc<Gate>, Write { batch, order }: Write, bucket: Buck
         })
         .collect();
     for (reply, until, grant) in grants.into_iter().rev() {
-        Decision::Granted(grant).send(reply, until);
+        BucketDecision::Granted(grant).send(reply, until);
     }
     confirm(batch.confirmations, &Ok(()));
 }
@@ -188,7 +188,7 @@ pub(super) fn fail(gate: &Arc<Gate>, batch: Batch, error: &Unavailable, keep: bo
         gate.context.flew(false);
     }
     for waiter in batch.waiters {
-        let _ = waiter.reply.send(Decision::Unavailable(error.clone()));
+        let _ = waiter.reply.send(BucketDecision::Unavailable(error.clone()));
     }
     if batch.pending.is_empty() && batch.confirmations.is_empty() {
         return;

@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, fmt, pin::Pin, sync::Arc};
 
-/// A future that a [`Store`](super::Store) returns.
+/// A future that a [`Store`](crate::store::Store) returns.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// How much is known about a failed call.

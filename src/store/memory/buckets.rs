@@ -15,8 +15,9 @@ use super::{
     crowd::Crowd,
     entry::{Entry, Wanted},
     holes::{fill_anew, make_room},
-    home::Home,
-    shape::Recent,
+    home::{Home, Kin, Owner},
+    recent::Recent,
+    shape::Shapes,
     when_full::{Setting, WhenFull},
 };
 use crate::{
@@ -44,14 +45,15 @@ pub(super) struct Buckets {
     when_full: Setting,
 }
 
-/// One part of the map. Locks are taken in this order: table, entry, recent.
+/// One part of the map. Locks are taken in this order: table, entry, then `shapes` or `kin`.
 ///
 /// Aligned so that a look-up reads only one cache line of it.
 #[derive(Debug, Default)]
 #[repr(C, align(64))]
 struct Part {
     table: Mutex<Table>,
-    recent: Recent,
+    shapes: Shapes,
+    kin: Recent<Kin>,
     /// `true` if the part was ever full. From then on it keeps track of the buckets that can be forgotten.
     crowded: AtomicBool,
 }
@@ -80,6 +82,28 @@ impl Part {
     fn lock(&self) -> MutexGuard<'_, Table> {
         // After a panic the table is still consistent, so the poison flag is ignored.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Owner for Buckets {
+    fn shapes(&self, key: KeyParts<'_>) -> &Shapes {
+        &self.part(self.hash_of(Wanted::from(key))).shapes
+    }
+
+    fn hurry(&self, key: KeyParts<'_>) {
+        let wanted = Wanted::from(key);
+        let hash = self.hash_of(wanted);
+        let part = self.part(hash);
+        if !part.crowded.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut table = part.lock();
+        let Table { entries, crowd } = &mut *table;
+        let own = entries.find(hash, |entry| wanted == **entry);
+        if let (Some(crowd), Some(own)) = (crowd, own) {
+            crowd.hurry(own);
+            self.tidy(crowd, entries);
+        }
     }
 }
 
@@ -128,7 +152,7 @@ impl Buckets {
         if table.entries.len() >= self.most {
             self.forget_one(part, &mut table, now)?;
         }
-        let kin = part.recent.kin(&key.resource, home, limits);
+        let kin = Kin::shared(&part.kin, &key.resource, home, limits);
         let entry = Arc::new(Entry::new(key.entity.clone(), key.shard, kin));
         let Table { entries, crowd } = &mut *table;
         if let Some(crowd) = crowd {
@@ -157,7 +181,7 @@ impl Buckets {
     ) -> Option<Arc<Entry>> {
         let part = self.part(self.hash_of(Wanted::from(key.parts())));
         let make = || {
-            let kin = part.recent.kin(&key.resource, home, limits);
+            let kin = Kin::shared(&part.kin, &key.resource, home, limits);
             Entry::new(EntityId::from_valid("overflow".into()), 0, kin)
         };
         let used = |entry: &Arc<Entry>| Arc::strong_count(entry) > 1 || entry.lock().full_at() > now;
@@ -168,26 +192,6 @@ impl Buckets {
     pub(super) fn find_overflow(&self, key: &BucketKey) -> Option<Arc<Entry>> {
         let part = self.part(self.hash_of(Wanted::from(key.parts())));
         part.lock().crowd.as_ref()?.overflow.find(&key.resource).cloned()
-    }
-
-    /// Returns the cache of shapes that the entry's part shares.
-    pub(super) fn recent(&self, entry: &Entry) -> &Recent {
-        &self.part(self.hash(entry)).recent
-    }
-
-    /// Notes that an entry may be full earlier than expected.
-    pub(super) fn hurry(&self, entry: &Entry) {
-        let part = self.part(self.hash(entry));
-        if !part.crowded.load(Ordering::Relaxed) {
-            return;
-        }
-        let mut table = part.lock();
-        let Table { entries, crowd } = &mut *table;
-        let own = entries.find(self.hash(entry), |own| std::ptr::eq(&**own, entry));
-        if let (Some(crowd), Some(own)) = (crowd, own) {
-            crowd.hurry(own);
-            self.tidy(crowd, entries);
-        }
     }
 
     /// Returns the number of entries.

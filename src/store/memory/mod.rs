@@ -11,11 +11,13 @@ mod holes;
 mod home;
 mod in_place;
 mod overflow;
+mod recent;
 mod records;
 mod shape;
 mod shards;
 mod state;
 mod store;
+mod tables;
 mod tallies;
 mod when_full;
 
@@ -24,4 +26,4 @@ pub use when_full::WhenFull;
 
 pub(crate) use entry::Entry;
 pub(crate) use home::Home;
-pub(crate) use in_place::Spend;
+pub(crate) use state::Spend;

@@ -1,11 +1,11 @@
 //! The limits that many buckets have in common, stored once for all of them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::home::{Home, Kin};
-use crate::model::{Limit, LimitName, Limits, Parameters, RefillRule, Resource};
+use super::recent::Recent;
+use crate::model::{Limit, LimitName, Limits, Parameters, RefillRule};
 
 /// The limits of a bucket.
 #[derive(Debug)]
@@ -66,46 +66,14 @@ impl Shape {
     }
 }
 
-/// A cache of the values that a part of the store used last, so that its buckets share them.
+/// A cache of the shapes that a part of the store used last, so that its buckets share them.
 #[derive(Debug, Default)]
-pub(super) struct Recent(Mutex<Lists>);
+pub(super) struct Shapes(Recent<Shape>);
 
-#[derive(Debug, Default)]
-struct Lists {
-    shapes: Vec<Arc<Shape>>,
-    kin: Vec<Arc<Kin>>,
-}
-
-/// The maximum length of each list.
-const RECENT: usize = 16;
-
-impl Recent {
+impl Shapes {
     /// Returns a shape with the limits `known`, which begins with `limits`.
     pub(super) fn shape(&self, limits: Option<&Limits>, known: SmallVec<[Known; 1]>) -> Arc<Shape> {
-        let same = |shape: &Arc<Shape>| shape.known == known && limits.is_none_or(|limits| shape.begins_with(limits));
-        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match lists.shapes.iter().find(|shape| same(shape)) {
-            Some(shape) => shape.clone(),
-            None => keep(&mut lists.shapes, Arc::new(Shape::new(limits, known))),
-        }
+        let same = |shape: &Shape| shape.known == known && limits.is_none_or(|limits| shape.begins_with(limits));
+        self.0.shared(same, || Shape::new(limits, known.clone()))
     }
-
-    /// Returns the values with which a bucket is created, shared with other buckets if possible.
-    pub(super) fn kin(&self, resource: &Resource, home: &Arc<Home>, limits: &Limits) -> Arc<Kin> {
-        let same = |kin: &&Arc<Kin>| Arc::ptr_eq(&kin.home, home) && kin.limits.is(limits) && kin.resource == *resource;
-        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kin) = lists.kin.iter().find(same) {
-            return kin.clone();
-        }
-        let (home, resource, limits) = (home.clone(), resource.clone(), limits.clone());
-        keep(&mut lists.kin, Arc::new(Kin { home, resource, limits }))
-    }
-}
-
-fn keep<T: Clone>(list: &mut Vec<T>, value: T) -> T {
-    if list.len() == RECENT {
-        list.remove(0);
-    }
-    list.push(value.clone());
-    value
 }

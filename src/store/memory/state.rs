@@ -5,11 +5,19 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::{
-    in_place::Spend,
-    shape::{Known, Recent, Shape},
+    shape::{Known, Shape, Shapes},
     tallies::{Tallies, Tally},
 };
 use crate::model::{BucketState, Level, LimitState, LimitStatus, Limits, plan};
+
+/// An amount that is requested from one limit, and the receiver of the level after a grant.
+pub(crate) trait Spend {
+    /// Returns the requested amount, millitokens.
+    fn amount(&self) -> i64;
+
+    /// Receives the millitokens that are left.
+    fn leave(&mut self, left: i64);
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct State {
@@ -21,8 +29,8 @@ pub(super) struct State {
 
 impl State {
     /// Returns a full bucket.
-    pub(super) fn new(limits: &Limits, recent: &Recent, now: i64) -> Self {
-        let shape = recent.shape(Some(limits), limits.iter().map(Known::from).collect());
+    pub(super) fn new(limits: &Limits, shapes: &Shapes, now: i64) -> Self {
+        let shape = shapes.shape(Some(limits), limits.iter().map(Known::from).collect());
         let tallies = Tallies::new(shape.known().iter().map(|known| full(known, now)), None);
         Self { refilled_at: now, shape, tallies }
     }
@@ -50,7 +58,7 @@ impl State {
     }
 
     /// Changes the parameters to those of `limits`. The bucket must be refilled first.
-    pub(super) fn bring_to(&mut self, limits: &Limits, recent: &Recent) {
+    pub(super) fn bring_to(&mut self, limits: &Limits, shapes: &Shapes) {
         let mut known: SmallVec<[Known; 1]> = SmallVec::new();
         let mut tallies: SmallVec<[Tally; 2]> = SmallVec::new();
         let own = |index: usize| self.tallies.get(index).copied().unwrap_or_default();
@@ -78,7 +86,7 @@ impl State {
                 tallies.push(*tally);
             }
         }
-        self.shape = recent.shape(Some(limits), known);
+        self.shape = shapes.shape(Some(limits), known);
         self.tallies = Tallies::new(tallies, self.tallies.take_rest());
     }
 
@@ -203,14 +211,14 @@ impl State {
         bucket
     }
 
-    pub(super) fn from_bucket(mut bucket: BucketState, recent: &Recent) -> Self {
+    pub(super) fn from_bucket(mut bucket: BucketState, shapes: &Shapes) -> Self {
         let mut known = SmallVec::new();
         let mut tallies: SmallVec<[Tally; 2]> = SmallVec::new();
         for LimitState { name, parameters, rule, level, consumed } in std::mem::take(&mut bucket.limits) {
             known.push(Known { name, parameters, rule });
             tallies.push(Tally { level, consumed });
         }
-        let shape = recent.shape(None, known);
+        let shape = shapes.shape(None, known);
         Self { refilled_at: bucket.refilled_at, shape, tallies: Tallies::new(tallies, Some(Box::new(bucket))) }
     }
 }

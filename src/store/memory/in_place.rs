@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{
     MemoryStore,
-    entry::{Entry, Slot, Wanted},
-    home::Home,
+    context::Home,
+    entry::{Entry, LookupKey, Slot},
     state::{Spend, State},
     store::full,
     when_full::WhenFull,
@@ -25,7 +25,7 @@ impl MemoryStore {
     #[inline]
     pub(crate) fn find(&self, entity: impl AsRef<[u8]>, resource: impl AsRef<[u8]>) -> Option<Arc<Entry>> {
         let (entity, resource) = (entity.as_ref(), resource.as_ref());
-        self.buckets.find(Wanted { entity, resource, shard: 0 })
+        self.buckets.find(LookupKey { entity, resource, shard: 0 })
     }
 
     /// Returns the entry of a bucket. If there is none, a new one is created at `home` with `limits`.
@@ -215,12 +215,12 @@ impl Entry {
     /// Returns the bucket, refilled and with the parameters of `limits`, and `true` if these changed it. Creates a full
     /// bucket if there is none.
     fn bucket<'a>(&self, home: &Home, slot: &'a mut Slot, limits: &Limits, now: i64) -> (&'a mut State, bool) {
-        let make = || home.with_shapes(self.key(), |shapes| State::new(limits, shapes, now));
+        let make = || home.with_schemas(self.key(), |schemas| State::new(limits, schemas, now));
         let state = slot.bucket.get_or_insert_with(make);
         state.refill(now);
         let changed = state.differs(limits);
         if changed {
-            home.with_shapes(self.key(), |shapes| state.bring_to(limits, shapes));
+            home.with_schemas(self.key(), |schemas| state.bring_to(limits, schemas));
         }
         (state, changed)
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{
     MemoryStore,
+    context::Owner,
     entry::Entry,
-    home::Owner,
     state::State,
     store::{corrupt, full},
 };
@@ -33,7 +33,7 @@ impl MemoryStore {
             states.push(state);
         }
         for ((slot, state), entry) in slots.iter_mut().zip(states).zip(&entries) {
-            slot.bucket = Some(State::from_bucket(state, self.buckets.shapes(entry.key())));
+            slot.bucket = Some(State::from_bucket(state, self.buckets.schemas(entry.key())));
         }
         drop(slots);
         entries.iter().for_each(|entry| self.buckets.hurry(entry.key()));
@@ -63,7 +63,7 @@ impl MemoryStore {
             }
         }
         let keep = |slot: &mut super::entry::Slot, state: BucketState, entry: &Entry| {
-            slot.bucket = Some(State::from_bucket(state, self.buckets.shapes(entry.key())));
+            slot.bucket = Some(State::from_bucket(state, self.buckets.schemas(entry.key())));
         };
         for (shard, (half, other)) in halves.into_iter().enumerate() {
             keep(&mut known[shard], half, &entries[shard]);

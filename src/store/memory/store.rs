@@ -9,7 +9,7 @@ use std::{
 use super::{
     WhenFull,
     buckets::Buckets,
-    home::{Home, Owner},
+    context::{Home, Owner},
     state::State,
     tables::Tables,
 };
@@ -109,7 +109,7 @@ impl MemoryStore {
             return Ok(Outcome::Refused(Some(state)));
         }
         update.apply(&mut state).map_err(corrupt)?;
-        slot.bucket = Some(State::from_bucket(state.clone(), self.buckets.shapes(entry.key())));
+        slot.bucket = Some(State::from_bucket(state.clone(), self.buckets.schemas(entry.key())));
         drop(slot);
         self.buckets.hurry(entry.key());
         Ok(Outcome::Applied(state))
@@ -123,7 +123,7 @@ impl MemoryStore {
             return Ok(Outcome::Refused(before));
         }
         let state = create.bucket(key.shard).map_err(corrupt)?;
-        slot.bucket = Some(State::from_bucket(state.clone(), self.buckets.shapes(entry.key())));
+        slot.bucket = Some(State::from_bucket(state.clone(), self.buckets.schemas(entry.key())));
         drop(slot);
         self.buckets.hurry(entry.key());
         Ok(Outcome::Applied(state))

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, LazyLock, Weak},
 };
 
-use super::{recent::Recent, shape::Shapes, tables::Tables};
+use super::{recent::Recent, schema::Schemas, tables::Tables};
 use crate::{
     clock::{Clock, MonotonicClock},
     model::{ConfigScope, EntityId, KeyParts, Limits, Resource},
@@ -28,8 +28,8 @@ pub(crate) struct Home {
 
 /// The buckets of a store, as their home sees them.
 pub(super) trait Owner: Any + Debug + Send + Sync {
-    /// Returns the cache of shapes for the bucket of a key.
-    fn shapes(&self, key: KeyParts<'_>) -> &Shapes;
+    /// Returns the cache of schemas for the bucket of a key.
+    fn schemas(&self, key: KeyParts<'_>) -> &Schemas;
 
     /// Notes that the bucket of a key may be full earlier than expected.
     fn hurry(&self, key: KeyParts<'_>);
@@ -98,11 +98,11 @@ impl Home {
         buckets.downcast().ok()
     }
 
-    /// Calls `work` with the cache of shapes for the bucket of a key, or with an empty one if the store was dropped.
-    pub(super) fn with_shapes<T>(&self, key: KeyParts<'_>, work: impl FnOnce(&Shapes) -> T) -> T {
+    /// Calls `work` with the cache of schemas for the bucket of a key, or with an empty one if the store was dropped.
+    pub(super) fn with_schemas<T>(&self, key: KeyParts<'_>, work: impl FnOnce(&Schemas) -> T) -> T {
         match self.buckets.upgrade() {
-            Some(buckets) => work(buckets.shapes(key)),
-            None => work(&Shapes::default()),
+            Some(buckets) => work(buckets.schemas(key)),
+            None => work(&Schemas::default()),
         }
     }
 

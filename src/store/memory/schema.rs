@@ -9,21 +9,21 @@ use crate::model::{Limit, LimitName, Limits, Parameters, RefillRule};
 
 /// The limits of a bucket.
 #[derive(Debug)]
-pub(super) struct Shape {
+pub(super) struct Schema {
     /// The limits that `known` begins with, as requests pass them; `None` if no request has passed them.
     limits: Option<Limits>,
-    known: SmallVec<[Known; 1]>,
+    known: SmallVec<[LimitSchema; 1]>,
 }
 
 /// The constant part of a bucket's limit.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Known {
+pub(super) struct LimitSchema {
     pub(super) name: LimitName,
     pub(super) parameters: Parameters,
     pub(super) rule: RefillRule,
 }
 
-impl Known {
+impl LimitSchema {
     /// Returns the rule by which the limit refills at `_now` (epoch ms).
     #[inline]
     pub(super) fn rule_at(&self, _now: i64) -> RefillRule {
@@ -31,19 +31,19 @@ impl Known {
     }
 }
 
-impl From<&Limit> for Known {
+impl From<&Limit> for LimitSchema {
     fn from(limit: &Limit) -> Self {
         let parameters = Parameters::from(limit);
         Self { name: limit.name().clone(), parameters, rule: parameters.whole() }
     }
 }
 
-impl Shape {
-    pub(super) fn new(limits: Option<&Limits>, known: SmallVec<[Known; 1]>) -> Self {
+impl Schema {
+    pub(super) fn new(limits: Option<&Limits>, known: SmallVec<[LimitSchema; 1]>) -> Self {
         Self { limits: limits.cloned(), known }
     }
 
-    pub(super) fn known(&self) -> &[Known] {
+    pub(super) fn known(&self) -> &[LimitSchema] {
         &self.known
     }
 
@@ -66,14 +66,14 @@ impl Shape {
     }
 }
 
-/// A cache of the shapes that a part of the store used last, so that its buckets share them.
+/// A cache of the schemas that a part of the store used last, so that its buckets share them.
 #[derive(Debug, Default)]
-pub(super) struct Shapes(Recent<Shape>);
+pub(super) struct Schemas(Recent<Schema>);
 
-impl Shapes {
-    /// Returns a shape with the limits `known`, which begins with `limits`.
-    pub(super) fn shape(&self, limits: Option<&Limits>, known: SmallVec<[Known; 1]>) -> Arc<Shape> {
-        let same = |shape: &Shape| shape.known == known && limits.is_none_or(|limits| shape.begins_with(limits));
-        self.0.shared(same, || Shape::new(limits, known.clone()))
+impl Schemas {
+    /// Returns a schema with the limits `known`, which begins with `limits`.
+    pub(super) fn schema(&self, limits: Option<&Limits>, known: SmallVec<[LimitSchema; 1]>) -> Arc<Schema> {
+        let same = |schema: &Schema| schema.known == known && limits.is_none_or(|limits| schema.begins_with(limits));
+        self.0.shared(same, || Schema::new(limits, known.clone()))
     }
 }

@@ -18,7 +18,7 @@
 //! ```
 //! use std::time::Duration;
 //! use tollgate::Limit;
-//! use tollgate_testkit::{Outcome, Step, TestLimiter};
+//! use tollgate_testkit::{LeaseOutcome, Step, TestLimiter};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), tollgate::Error> {

@@ -174,6 +174,6 @@ impl Pinned {
 
 /// Returns the store of a home.
 fn beside(home: &Arc<Home>) -> Result<Arc<Memory>, Unavailable> {
-    let store = home.store().ok_or(Unavailable::Internal("a bucket without its store"))?;
+    let store = MemoryStore::of(home).ok_or(Unavailable::Internal("a bucket without its store"))?;
     Ok(Arc::new(Memory { store, home: home.clone() }))
 }

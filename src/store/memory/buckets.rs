@@ -13,11 +13,12 @@ use foldhash::{SharedSeed, fast::SeedableRandomState};
 use hashbrown::HashTable;
 
 use super::{
-    crowd::Crowd,
-    entry::{Entry, Wanted},
-    holes::{fill_anew, make_room},
-    home::Home,
-    shape::Recent,
+    context::{Home, Kin, Owner},
+    entry::{Entry, LookupKey},
+    eviction::Eviction,
+    recent::Recent,
+    schema::Schemas,
+    table_room::{fill_anew, make_room},
     when_full::{Setting, WhenFull},
 };
 use crate::{
@@ -48,14 +49,15 @@ pub(super) struct Buckets {
     when_full: Setting,
 }
 
-/// One part of the map. Locks are taken in this order: table, entry, recent.
+/// One part of the map. Locks are taken in this order: table, entry, then `schemas` or `kin`.
 ///
 /// Aligned so that a look-up reads only one cache line of it.
 #[derive(Debug, Default)]
 #[repr(C, align(64))]
 struct Part {
     table: Mutex<Table>,
-    recent: Recent,
+    schemas: Schemas,
+    kin: Recent<Kin>,
     /// `true` if the part was ever full. From then on it keeps track of the buckets that can be forgotten.
     crowded: AtomicBool,
 }
@@ -64,7 +66,7 @@ struct Part {
 struct Table {
     entries: HashTable<Arc<Entry>>,
     /// Boxed, because most parts never become full.
-    crowd: Option<Box<Crowd>>,
+    eviction: Option<Box<Eviction>>,
 }
 
 impl Drop for Buckets {
@@ -84,6 +86,28 @@ impl Part {
     fn lock(&self) -> MutexGuard<'_, Table> {
         // After a panic the table is still consistent, so the poison flag is ignored.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Owner for Buckets {
+    fn schemas(&self, key: KeyParts<'_>) -> &Schemas {
+        &self.part(self.hash_of(LookupKey::from(key))).schemas
+    }
+
+    fn hurry(&self, key: KeyParts<'_>) {
+        let wanted = LookupKey::from(key);
+        let hash = self.hash_of(wanted);
+        let part = self.part(hash);
+        if !part.crowded.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut table = part.lock();
+        let Table { entries, eviction } = &mut *table;
+        let own = entries.find(hash, |entry| wanted == **entry);
+        if let (Some(eviction), Some(own)) = (eviction, own) {
+            eviction.hurry(own);
+            self.tidy(eviction, entries);
+        }
     }
 }
 
@@ -115,7 +139,7 @@ impl Buckets {
 
     /// Returns the entry of a key.
     #[inline]
-    pub(super) fn find(&self, key: Wanted<'_>) -> Option<Arc<Entry>> {
+    pub(super) fn find(&self, key: LookupKey<'_>) -> Option<Arc<Entry>> {
         let hash = self.hash_of(key);
         self.part(hash).lock().entries.find(hash, |entry| key == **entry).cloned()
     }
@@ -123,7 +147,7 @@ impl Buckets {
     /// Returns the entry of a key, which is created if there is none. `None` if the part is full and the rule allows it
     /// to forget none of its entries at `now` (epoch ms).
     pub(super) fn claim(&self, key: &BucketKey, home: &Arc<Home>, limits: &Limits, now: i64) -> Option<Arc<Entry>> {
-        let wanted = Wanted::from(key.parts());
+        let wanted = LookupKey::from(key.parts());
         let hash = self.hash_of(wanted);
         let part = self.part(hash);
         let mut table = part.lock();
@@ -133,18 +157,18 @@ impl Buckets {
         if table.entries.len() >= self.most {
             self.forget_one(part, &mut table, now)?;
         }
-        let kin = part.recent.kin(&key.resource, home, limits);
+        let kin = Kin::shared(&part.kin, &key.resource, home, limits);
         let entry = Arc::new(Entry::new(key.entity.clone(), key.shard, kin));
-        let Table { entries, crowd } = &mut *table;
-        if let Some(crowd) = crowd {
+        let Table { entries, eviction } = &mut *table;
+        if let Some(eviction) = eviction {
             // The key may have used the overflow bucket. It gets a copy of that bucket, so that it gains no tokens.
-            if let Some(shared) = crowd.overflow.find(&key.resource) {
+            if let Some(shared) = eviction.overflow.find(&key.resource) {
                 let shared = shared.lock();
                 entry.lock().bucket = shared.bucket.clone().filter(|_| shared.full_at() > now);
             }
             make_room(entries, self.most, |entry| self.hash(entry));
-            self.tidy(crowd, entries);
-            crowd.add(&entry);
+            self.tidy(eviction, entries);
+            eviction.add(&entry);
         }
         entries.insert_unique(hash, entry.clone(), |entry| self.hash(entry));
         let tell = entries.len() == self.most || entries.len().is_multiple_of(self.most.div_ceil(16));
@@ -160,39 +184,19 @@ impl Buckets {
         limits: &Limits,
         now: i64,
     ) -> Option<Arc<Entry>> {
-        let part = self.part(self.hash_of(Wanted::from(key.parts())));
+        let part = self.part(self.hash_of(LookupKey::from(key.parts())));
         let make = || {
-            let kin = part.recent.kin(&key.resource, home, limits);
+            let kin = Kin::shared(&part.kin, &key.resource, home, limits);
             Entry::new(EntityId::from_valid("overflow".into()), 0, kin)
         };
         let used = |entry: &Arc<Entry>| Arc::strong_count(entry) > 1 || entry.lock().full_at() > now;
-        part.lock().crowd.as_mut()?.overflow.claim(&key.resource, make, used)
+        part.lock().eviction.as_mut()?.overflow.claim(&key.resource, make, used)
     }
 
     /// Returns the overflow bucket of the key's resource.
     pub(super) fn find_overflow(&self, key: &BucketKey) -> Option<Arc<Entry>> {
-        let part = self.part(self.hash_of(Wanted::from(key.parts())));
-        part.lock().crowd.as_ref()?.overflow.find(&key.resource).cloned()
-    }
-
-    /// Returns the cache of shapes that the entry's part shares.
-    pub(super) fn recent(&self, entry: &Entry) -> &Recent {
-        &self.part(self.hash(entry)).recent
-    }
-
-    /// Notes that an entry may be full earlier than expected.
-    pub(super) fn hurry(&self, entry: &Entry) {
-        let part = self.part(self.hash(entry));
-        if !part.crowded.load(Ordering::Relaxed) {
-            return;
-        }
-        let mut table = part.lock();
-        let Table { entries, crowd } = &mut *table;
-        let own = entries.find(self.hash(entry), |own| std::ptr::eq(&**own, entry));
-        if let (Some(crowd), Some(own)) = (crowd, own) {
-            crowd.hurry(own);
-            self.tidy(crowd, entries);
-        }
+        let part = self.part(self.hash_of(LookupKey::from(key.parts())));
+        part.lock().eviction.as_ref()?.overflow.find(&key.resource).cloned()
     }
 
     /// Returns the number of entries.
@@ -205,7 +209,7 @@ impl Buckets {
         let mut removed = 0;
         for part in &self.parts {
             let mut table = part.lock();
-            let Table { entries, crowd } = &mut *table;
+            let Table { entries, eviction } = &mut *table;
             let mut held = Vec::new();
             let before = entries.len();
             entries.retain(|entry| {
@@ -221,9 +225,9 @@ impl Buckets {
                 is_held
             });
             telemetry::memory_buckets(signed(entries.len()) - signed(before), true);
-            if let Some(crowd) = crowd {
-                held.iter().for_each(|entry| crowd.hurry(entry));
-                self.tidy(crowd, entries);
+            if let Some(eviction) = eviction {
+                held.iter().for_each(|entry| eviction.hurry(entry));
+                self.tidy(eviction, entries);
             }
         }
         removed
@@ -245,41 +249,41 @@ impl Buckets {
 
     /// Forgets one bucket, if the rule allows it.
     fn forget_one(&self, part: &Part, table: &mut Table, now: i64) -> Option<()> {
-        let Table { entries, crowd } = table;
-        let crowd = crowd.get_or_insert_with(|| {
+        let Table { entries, eviction } = table;
+        let eviction = eviction.get_or_insert_with(|| {
             // Set before the entries are read, so that every later change of an entry is reported.
             part.crowded.store(true, Ordering::Relaxed);
             // From now on, every new entry replaces another one: the table needs room for the holes that removals
             // leave.
             fill_anew(entries, self.most, |entry| self.hash(entry));
-            Box::new(Crowd::new(entries.iter(), self.most))
+            Box::new(Eviction::new(entries.iter(), self.most))
         });
         let forget_fullest = self.when_full.is(WhenFull::ForgetFullest);
-        let entry = crowd.forgettable(now).or_else(|| {
-            let fullest = if forget_fullest { crowd.fullest() } else { None };
+        let entry = eviction.forgettable(now).or_else(|| {
+            let fullest = if forget_fullest { eviction.fullest() } else { None };
             fullest.inspect(|_| telemetry::memory_was_full(MemoryFull::Forgot))
         })?;
         let own = entries.find_entry(self.hash(&entry), |own| Arc::ptr_eq(own, &entry)).ok()?;
         own.remove();
         telemetry::memory_buckets(-1, false);
-        self.tidy(crowd, entries);
+        self.tidy(eviction, entries);
         Some(())
     }
 
-    fn tidy(&self, crowd: &mut Crowd, entries: &HashTable<Arc<Entry>>) {
-        if crowd.is_untidy() {
-            crowd.begin_anew(entries.iter(), self.most);
+    fn tidy(&self, eviction: &mut Eviction, entries: &HashTable<Arc<Entry>>) {
+        if eviction.is_untidy() {
+            eviction.begin_anew(entries.iter(), self.most);
         }
     }
 
     fn hash(&self, entry: &Entry) -> u64 {
-        self.hash_of(Wanted::from(entry.key()))
+        self.hash_of(LookupKey::from(entry.key()))
     }
 
     /// Hashes a key as `hash_one` does, which is not inlined.
     #[expect(clippy::manual_hash_one, reason = "a tenth of an acquire")]
     #[inline(always)]
-    fn hash_of(&self, key: Wanted<'_>) -> u64 {
+    fn hash_of(&self, key: LookupKey<'_>) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         key.hash(&mut hasher);
         hasher.finish()

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    home::{Home, Kin},
+    context::{Home, Kin},
     state::State,
 };
 use crate::model::{EntityId, KeyParts, Limits};
@@ -72,19 +72,19 @@ impl Entry {
 /// The borrowed parts of a key, for a look-up without building a key. Bytes, so that the caller need not check that
 /// they are valid text.
 #[derive(Clone, Copy)]
-pub(super) struct Wanted<'a> {
+pub(super) struct LookupKey<'a> {
     pub(super) entity: &'a [u8],
     pub(super) resource: &'a [u8],
     pub(super) shard: u32,
 }
 
-impl<'a> From<KeyParts<'a>> for Wanted<'a> {
+impl<'a> From<KeyParts<'a>> for LookupKey<'a> {
     fn from(key: KeyParts<'a>) -> Self {
         Self { entity: key.entity.as_str().as_bytes(), resource: key.resource.as_str().as_bytes(), shard: key.shard }
     }
 }
 
-impl Hash for Wanted<'_> {
+impl Hash for LookupKey<'_> {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         // The end of each text is not hashed. Few keys collide because of that, and they are compared.
@@ -96,10 +96,10 @@ impl Hash for Wanted<'_> {
     }
 }
 
-impl PartialEq<Entry> for Wanted<'_> {
+impl PartialEq<Entry> for LookupKey<'_> {
     #[inline]
     fn eq(&self, entry: &Entry) -> bool {
-        let key = Wanted::from(entry.key());
+        let key = LookupKey::from(entry.key());
         self.shard == key.shard && same(self.entity, key.entity) && same(self.resource, key.resource)
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::{
     MemoryStore,
-    entry::{Entry, Slot, Wanted},
-    home::Home,
-    state::State,
+    context::Home,
+    entry::{Entry, LookupKey, Slot},
+    state::{Spend, State},
     store::full,
     when_full::WhenFull,
 };
@@ -20,21 +20,12 @@ use crate::{
     telemetry::{self, MemoryFull},
 };
 
-/// An amount that is requested from one limit, and the receiver of the level after a grant.
-pub(crate) trait Spend {
-    /// Returns the requested amount, millitokens.
-    fn amount(&self) -> i64;
-
-    /// Receives the millitokens that are left.
-    fn leave(&mut self, left: i64);
-}
-
 impl MemoryStore {
     /// Returns the entry of a bucket, if there is one.
     #[inline]
     pub(crate) fn find(&self, entity: impl AsRef<[u8]>, resource: impl AsRef<[u8]>) -> Option<Arc<Entry>> {
         let (entity, resource) = (entity.as_ref(), resource.as_ref());
-        self.buckets.find(Wanted { entity, resource, shard: 0 })
+        self.buckets.find(LookupKey { entity, resource, shard: 0 })
     }
 
     /// Returns the entry of a bucket. If there is none, a new one is created at `home` with `limits`.
@@ -120,7 +111,7 @@ impl Entry {
         };
         drop(slot);
         if changed {
-            home.hurry(self);
+            home.hurry(self.key());
         }
         result
     }
@@ -158,7 +149,7 @@ impl Entry {
         let result = result.ok_or_else(|| state.statuses(limits, [amount].into_iter(), now));
         drop(slot);
         if changed {
-            home.hurry(self);
+            home.hurry(self.key());
         }
         result.map_err(|statuses| self.denied(statuses))
     }
@@ -189,7 +180,7 @@ impl Entry {
         let result = starts_at.ok_or_else(|| state.statuses(limits, spends.iter().map(Spend::amount), now));
         drop(slot);
         if changed {
-            home.hurry(self);
+            home.hurry(self.key());
         }
         result
     }
@@ -211,7 +202,7 @@ impl Entry {
         }
         drop(slot);
         if differences.iter().any(|difference| *difference < 0) {
-            home.hurry(self);
+            home.hurry(self.key());
         }
     }
 
@@ -224,12 +215,12 @@ impl Entry {
     /// Returns the bucket, refilled and with the parameters of `limits`, and `true` if these changed it. Creates a full
     /// bucket if there is none.
     fn bucket<'a>(&self, home: &Home, slot: &'a mut Slot, limits: &Limits, now: i64) -> (&'a mut State, bool) {
-        let make = || home.with_recent(self, |recent| State::new(limits, recent, now));
+        let make = || home.with_schemas(self.key(), |schemas| State::new(limits, schemas, now));
         let state = slot.bucket.get_or_insert_with(make);
         state.refill(now);
         let changed = state.differs(limits);
         if changed {
-            home.with_recent(self, |recent| state.bring_to(limits, recent));
+            home.with_schemas(self.key(), |schemas| state.bring_to(limits, schemas));
         }
         (state, changed)
     }

@@ -5,23 +5,25 @@
 //! with them.
 
 mod buckets;
-mod crowd;
+mod context;
 mod entry;
-mod holes;
-mod home;
+mod eviction;
 mod in_place;
+mod levels;
 mod overflow;
+mod recent;
 mod records;
-mod shape;
+mod schema;
 mod shards;
 mod state;
 mod store;
-mod tallies;
+mod table_room;
+mod tables;
 mod when_full;
 
 pub use store::MemoryStore;
 pub use when_full::WhenFull;
 
+pub(crate) use context::Home;
 pub(crate) use entry::Entry;
-pub(crate) use home::Home;
-pub(crate) use in_place::Spend;
+pub(crate) use state::Spend;

@@ -1,13 +1,6 @@
 //! Stored limits, entities and history in memory.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    future::ready,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::future::ready;
 
 use super::MemoryStore;
 use crate::{
@@ -17,46 +10,6 @@ use crate::{
 
 /// The number of rows of a page.
 const PAGE: usize = 100;
-
-/// Everything except the buckets, under one lock. It changes rarely, and an acquire reads it only if something was ever
-/// stored.
-#[derive(Debug, Default)]
-pub(super) struct Tables {
-    written: AtomicBool,
-    inner: Mutex<Inner>,
-}
-
-#[derive(Debug, Default)]
-struct Inner {
-    configs: HashMap<ConfigScope, StoredConfig>,
-    entities: BTreeMap<EntityId, Entity>,
-    audit: HashMap<String, Vec<AuditEvent>>,
-}
-
-impl Tables {
-    /// Returns `true` if anything was ever stored.
-    #[inline]
-    pub(super) fn is_empty(&self) -> bool {
-        !self.written.load(Ordering::Acquire)
-    }
-
-    fn read(&self) -> MutexGuard<'_, Inner> {
-        // Every change is one insertion or removal, so the tables are consistent even after a panic.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> MutexGuard<'_, Inner> {
-        self.written.store(true, Ordering::Release);
-        self.read()
-    }
-
-    /// Returns an entity and the configs of several scopes, without awaiting.
-    pub(super) fn look_up(&self, entity: Option<&EntityId>, scopes: &[ConfigScope]) -> LookUp {
-        let tables = self.read();
-        let configs = scopes.iter().map(|scope| tables.configs.get(scope).cloned()).collect();
-        LookUp::new(entity.and_then(|id| tables.entities.get(id).cloned()), configs)
-    }
-}
 
 impl Records for MemoryStore {
     fn look_up<'a>(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     MemoryStore,
+    context::Owner,
     entry::Entry,
     state::State,
     store::{corrupt, full},
@@ -32,10 +33,10 @@ impl MemoryStore {
             states.push(state);
         }
         for ((slot, state), entry) in slots.iter_mut().zip(states).zip(&entries) {
-            slot.bucket = Some(State::from_bucket(state, self.buckets.recent(entry)));
+            slot.bucket = Some(State::from_bucket(state, self.buckets.schemas(entry.key())));
         }
         drop(slots);
-        entries.iter().for_each(|entry| self.buckets.hurry(entry));
+        entries.iter().for_each(|entry| self.buckets.hurry(entry.key()));
         Ok(true)
     }
 
@@ -62,7 +63,7 @@ impl MemoryStore {
             }
         }
         let keep = |slot: &mut super::entry::Slot, state: BucketState, entry: &Entry| {
-            slot.bucket = Some(State::from_bucket(state, self.buckets.recent(entry)));
+            slot.bucket = Some(State::from_bucket(state, self.buckets.schemas(entry.key())));
         };
         for (shard, (half, other)) in halves.into_iter().enumerate() {
             keep(&mut known[shard], half, &entries[shard]);

@@ -5,26 +5,34 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::{
-    in_place::Spend,
-    shape::{Known, Recent, Shape},
-    tallies::{Tallies, Tally},
+    levels::{Levels, LimitLevel},
+    schema::{LimitSchema, Schema, Schemas},
 };
 use crate::model::{BucketState, Level, LimitState, LimitStatus, Limits, plan};
+
+/// An amount that is requested from one limit, and the receiver of the level after a grant.
+pub(crate) trait Spend {
+    /// Returns the requested amount, millitokens.
+    fn amount(&self) -> i64;
+
+    /// Receives the millitokens that are left.
+    fn leave(&mut self, left: i64);
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct State {
     /// The time of the last refill of all limits: epoch ms.
     refilled_at: i64,
-    shape: Arc<Shape>,
-    tallies: Tallies,
+    schema: Arc<Schema>,
+    levels: Levels,
 }
 
 impl State {
     /// Returns a full bucket.
-    pub(super) fn new(limits: &Limits, recent: &Recent, now: i64) -> Self {
-        let shape = recent.shape(Some(limits), limits.iter().map(Known::from).collect());
-        let tallies = Tallies::new(shape.known().iter().map(|known| full(known, now)), None);
-        Self { refilled_at: now, shape, tallies }
+    pub(super) fn new(limits: &Limits, schemas: &Schemas, now: i64) -> Self {
+        let schema = schemas.schema(Some(limits), limits.iter().map(LimitSchema::from).collect());
+        let levels = Levels::new(schema.known().iter().map(|known| full(known, now)), None);
+        Self { refilled_at: now, schema, levels }
     }
 
     /// Refills the bucket. A clock that runs backward changes nothing, so the refill time never moves back.
@@ -38,79 +46,79 @@ impl State {
     fn refill_all(&mut self, now: i64) {
         let age = now.saturating_sub(self.refilled_at);
         self.refilled_at = now;
-        for (known, tally) in self.shape.known().iter().zip(self.tallies.iter_mut()) {
-            tally.level = known.rule_at(now).refill(tally.level, age);
+        for (known, held) in self.schema.known().iter().zip(self.levels.iter_mut()) {
+            held.level = known.rule_at(now).refill(held.level, age);
         }
     }
 
     /// Returns `true` if one of `limits` is missing or has other parameters.
     #[inline]
     pub(super) fn differs(&self, limits: &Limits) -> bool {
-        !self.shape.begins_with(limits) && self.shape.differs(limits)
+        !self.schema.begins_with(limits) && self.schema.differs(limits)
     }
 
     /// Changes the parameters to those of `limits`. The bucket must be refilled first.
-    pub(super) fn bring_to(&mut self, limits: &Limits, recent: &Recent) {
-        let mut known: SmallVec<[Known; 1]> = SmallVec::new();
-        let mut tallies: SmallVec<[Tally; 2]> = SmallVec::new();
-        let own = |index: usize| self.tallies.get(index).copied().unwrap_or_default();
+    pub(super) fn bring_to(&mut self, limits: &Limits, schemas: &Schemas) {
+        let mut known: SmallVec<[LimitSchema; 1]> = SmallVec::new();
+        let mut levels: SmallVec<[LimitLevel; 2]> = SmallVec::new();
+        let own = |index: usize| self.levels.get(index).copied().unwrap_or_default();
         for limit in limits.iter() {
-            let wanted = Known::from(limit);
-            let tally = match self.shape.position(limit.name()) {
-                Some(index) if self.shape.known()[index].parameters == wanted.parameters => {
-                    known.push(self.shape.known()[index].clone());
-                    tallies.push(own(index));
+            let wanted = LimitSchema::from(limit);
+            let held = match self.schema.position(limit.name()) {
+                Some(index) if self.schema.known()[index].parameters == wanted.parameters => {
+                    known.push(self.schema.known()[index].clone());
+                    levels.push(own(index));
                     continue;
                 }
                 Some(index) => {
-                    let Tally { level, consumed } = own(index);
+                    let LimitLevel { level, consumed } = own(index);
                     let tokens = level.tokens.min(wanted.rule_at(self.refilled_at).capacity());
-                    Tally { level: Level { tokens, remainder: 0 }, consumed }
+                    LimitLevel { level: Level { tokens, remainder: 0 }, consumed }
                 }
                 None => full(&wanted, self.refilled_at),
             };
             known.push(wanted);
-            tallies.push(tally);
+            levels.push(held);
         }
-        for (other, tally) in self.shape.known().iter().zip(self.tallies.iter()) {
+        for (other, held) in self.schema.known().iter().zip(self.levels.iter()) {
             if limits.index(other.name.as_str()).is_none() {
                 known.push(other.clone());
-                tallies.push(*tally);
+                levels.push(*held);
             }
         }
-        self.shape = recent.shape(Some(limits), known);
-        self.tallies = Tallies::new(tallies, self.tallies.take_rest());
+        self.schema = schemas.schema(Some(limits), known);
+        self.levels = Levels::new(levels, self.levels.take_rest());
     }
 
     /// Takes `amount` for a request with one limit, as [`take`](Self::take). Returns the millitokens that are left.
     #[inline]
     pub(super) fn take_one(&mut self, limits: &Limits, amount: i64) -> Option<i64> {
-        let place = Places::of(&self.shape, limits).at(limits, 0)?;
-        let tally = self.tallies.get_mut(place)?;
-        if amount > 0 && tally.level.tokens < amount {
+        let place = Places::of(&self.schema, limits).at(limits, 0)?;
+        let held = self.levels.get_mut(place)?;
+        if amount > 0 && held.level.tokens < amount {
             return None;
         }
-        tally.level.tokens = tally.level.tokens.saturating_sub(amount);
-        tally.consumed = tally.consumed.saturating_add(amount);
-        Some(tally.level.tokens)
+        held.level.tokens = held.level.tokens.saturating_sub(amount);
+        held.consumed = held.consumed.saturating_add(amount);
+        Some(held.level.tokens)
     }
 
     /// Takes all `spends` (in the order of `limits`) or none. The bucket must be refilled first. Returns `true` if they
     /// were taken.
     #[inline]
     pub(super) fn take(&mut self, limits: &Limits, spends: &mut [impl Spend]) -> bool {
-        let places = Places::of(&self.shape, limits);
+        let places = Places::of(&self.schema, limits);
         for (index, spend) in spends.iter().enumerate() {
-            let tally = places.at(limits, index).and_then(|place| self.tallies.get(place));
-            if spend.amount() > 0 && tally.is_none_or(|tally| tally.level.tokens < spend.amount()) {
+            let held = places.at(limits, index).and_then(|place| self.levels.get(place));
+            if spend.amount() > 0 && held.is_none_or(|held| held.level.tokens < spend.amount()) {
                 return false;
             }
         }
         for (index, spend) in spends.iter_mut().enumerate() {
-            if let Some(tally) = places.at(limits, index).and_then(|place| self.tallies.get_mut(place)) {
-                tally.level.tokens = tally.level.tokens.saturating_sub(spend.amount());
-                tally.consumed = tally.consumed.saturating_add(spend.amount());
-                spend.leave(tally.level.tokens);
+            if let Some(held) = places.at(limits, index).and_then(|place| self.levels.get_mut(place)) {
+                held.level.tokens = held.level.tokens.saturating_sub(spend.amount());
+                held.consumed = held.consumed.saturating_add(spend.amount());
+                spend.leave(held.level.tokens);
             }
         }
         true
@@ -120,26 +128,25 @@ impl State {
     /// refilled first. Returns the time at which the debt is refilled: epoch ms, 0 if there is none. `None` if nothing
     /// was taken.
     pub(super) fn reserve(&mut self, limits: &Limits, spends: &mut [impl Spend], debts: &[i64]) -> Option<i64> {
-        let places = Places::of(&self.shape, limits);
+        let places = Places::of(&self.schema, limits);
         for (index, spend) in spends.iter().enumerate() {
-            let tally = places.at(limits, index).and_then(|place| self.tallies.get(place));
+            let held = places.at(limits, index).and_then(|place| self.levels.get(place));
             let debt = debts.get(index).copied().unwrap_or(0);
-            if spend.amount() > 0 && tally.is_none_or(|tally| tally.level.tokens.saturating_add(debt) < spend.amount())
-            {
+            if spend.amount() > 0 && held.is_none_or(|held| held.level.tokens.saturating_add(debt) < spend.amount()) {
                 return None;
             }
         }
         let mut starts_at = 0;
         for (index, spend) in spends.iter_mut().enumerate() {
             let Some(place) = places.at(limits, index) else { continue };
-            let (Some(known), Some(tally)) = (self.shape.known().get(place), self.tallies.get_mut(place)) else {
+            let (Some(known), Some(held)) = (self.schema.known().get(place), self.levels.get_mut(place)) else {
                 continue;
             };
-            tally.level.tokens = tally.level.tokens.saturating_sub(spend.amount());
-            tally.consumed = tally.consumed.saturating_add(spend.amount());
-            spend.leave(tally.level.tokens);
-            let owes = spend.amount() > 0 && tally.level.tokens < 0;
-            if let Some(wait) = known.rule_at(self.refilled_at).wait(tally.level, 0).filter(|_| owes) {
+            held.level.tokens = held.level.tokens.saturating_sub(spend.amount());
+            held.consumed = held.consumed.saturating_add(spend.amount());
+            spend.leave(held.level.tokens);
+            let owes = spend.amount() > 0 && held.level.tokens < 0;
+            if let Some(wait) = known.rule_at(self.refilled_at).wait(held.level, 0).filter(|_| owes) {
                 starts_at = starts_at.max(self.refilled_at.saturating_add(wait));
             }
         }
@@ -148,94 +155,94 @@ impl State {
 
     /// Settles differences (millitokens, in the order of `limits`). The bucket must be refilled first.
     pub(super) fn settle(&mut self, limits: &Limits, differences: &[i64]) {
-        let places = Places::of(&self.shape, limits);
+        let places = Places::of(&self.schema, limits);
         for (index, difference) in differences.iter().enumerate() {
             let Some(place) = places.at(limits, index) else { continue };
-            let (Some(known), Some(tally)) = (self.shape.known().get(place), self.tallies.get_mut(place)) else {
+            let (Some(known), Some(held)) = (self.schema.known().get(place), self.levels.get_mut(place)) else {
                 continue;
             };
             // A give-back stops at the capacity, so that no tokens are minted.
-            let tokens = tally.level.tokens.saturating_sub(*difference);
-            tally.level.tokens =
+            let tokens = held.level.tokens.saturating_sub(*difference);
+            held.level.tokens =
                 if *difference < 0 { tokens.min(known.rule_at(self.refilled_at).capacity()) } else { tokens };
-            tally.consumed = tally.consumed.saturating_add(*difference);
+            held.consumed = held.consumed.saturating_add(*difference);
         }
     }
 
     /// Returns the status of `limits` for a request that asks for `amounts`, right after a refill at `now`.
     #[cold]
     pub(super) fn statuses(&self, limits: &Limits, amounts: impl Iterator<Item = i64>, now: i64) -> Vec<LimitStatus> {
-        let places = Places::of(&self.shape, limits);
+        let places = Places::of(&self.schema, limits);
         // If the refill time is in the future, refills begin there.
         let ahead = self.refilled_at.saturating_sub(now).max(0);
         let status = |(index, (limit, amount)): (usize, (_, i64))| {
             let place = places.at(limits, index)?;
-            let (known, tally) = (self.shape.known().get(place)?, self.tallies.get(place)?);
-            Some(plan::status(limit, known.rule_at(now), tally.level, amount, ahead))
+            let (known, held) = (self.schema.known().get(place)?, self.levels.get(place)?);
+            Some(plan::status(limit, known.rule_at(now), held.level, amount, ahead))
         };
         limits.iter().zip(amounts).enumerate().filter_map(status).collect()
     }
 
     /// Returns the time at which the bucket is full if nobody takes tokens from now on: epoch ms.
     pub(super) fn full_at(&self) -> i64 {
-        let wait = self.shape.known().iter().zip(self.tallies.iter()).map(|(known, tally)| {
+        let wait = self.schema.known().iter().zip(self.levels.iter()).map(|(known, held)| {
             let rule = known.rule_at(self.refilled_at);
-            rule.wait(tally.level, rule.capacity()).unwrap_or(i64::MAX)
+            rule.wait(held.level, rule.capacity()).unwrap_or(i64::MAX)
         });
         self.refilled_at.saturating_add(wait.max().unwrap_or(0))
     }
 
     /// Returns the state as the [`Store`](crate::store::Store) trait defines it.
     pub(super) fn to_bucket(&self) -> BucketState {
-        let mut bucket = match self.tallies.rest() {
+        let mut bucket = match self.levels.rest() {
             Some(rest) => rest.clone(),
             None => BucketState::new(self.refilled_at),
         };
         bucket.refilled_at = self.refilled_at;
         // A bucket in memory is refilled by this process only.
         bucket.own_anchor = Some(self.refilled_at);
-        let limits = self.shape.known().iter().zip(self.tallies.iter()).map(|(known, tally)| {
-            let Known { name, parameters, rule } = known.clone();
-            let Tally { level, consumed } = *tally;
+        let limits = self.schema.known().iter().zip(self.levels.iter()).map(|(known, held)| {
+            let LimitSchema { name, parameters, rule } = known.clone();
+            let LimitLevel { level, consumed } = *held;
             LimitState { name, parameters, rule, level, consumed }
         });
         bucket.limits = limits.collect();
         bucket
     }
 
-    pub(super) fn from_bucket(mut bucket: BucketState, recent: &Recent) -> Self {
+    pub(super) fn from_bucket(mut bucket: BucketState, schemas: &Schemas) -> Self {
         let mut known = SmallVec::new();
-        let mut tallies: SmallVec<[Tally; 2]> = SmallVec::new();
+        let mut levels: SmallVec<[LimitLevel; 2]> = SmallVec::new();
         for LimitState { name, parameters, rule, level, consumed } in std::mem::take(&mut bucket.limits) {
-            known.push(Known { name, parameters, rule });
-            tallies.push(Tally { level, consumed });
+            known.push(LimitSchema { name, parameters, rule });
+            levels.push(LimitLevel { level, consumed });
         }
-        let shape = recent.shape(None, known);
-        Self { refilled_at: bucket.refilled_at, shape, tallies: Tallies::new(tallies, Some(Box::new(bucket))) }
+        let schema = schemas.schema(None, known);
+        Self { refilled_at: bucket.refilled_at, schema, levels: Levels::new(levels, Some(Box::new(bucket))) }
     }
 }
 
-fn full(known: &Known, now: i64) -> Tally {
-    Tally { level: Level { tokens: known.rule_at(now).capacity(), remainder: 0 }, consumed: 0 }
+fn full(known: &LimitSchema, now: i64) -> LimitLevel {
+    LimitLevel { level: Level { tokens: known.rule_at(now).capacity(), remainder: 0 }, consumed: 0 }
 }
 
 /// Maps a request's limits to those of the bucket. Usually they are at the same index.
 enum Places<'a> {
     Same,
-    ByName(&'a Shape),
+    ByName(&'a Schema),
 }
 
 impl<'a> Places<'a> {
     #[inline]
-    fn of(shape: &'a Shape, limits: &Limits) -> Self {
-        if shape.begins_with(limits) { Self::Same } else { Self::ByName(shape) }
+    fn of(schema: &'a Schema, limits: &Limits) -> Self {
+        if schema.begins_with(limits) { Self::Same } else { Self::ByName(schema) }
     }
 
     #[inline]
     fn at(&self, limits: &Limits, index: usize) -> Option<usize> {
         match self {
             Self::Same => Some(index),
-            Self::ByName(shape) => shape.position(limits.get(index)?.name()),
+            Self::ByName(schema) => schema.position(limits.get(index)?.name()),
         }
     }
 }

@@ -1,8 +1,18 @@
 //! The memory store.
 
-use std::{fmt, future::ready, sync::Arc};
+use std::{
+    fmt,
+    future::ready,
+    sync::{Arc, Weak},
+};
 
-use super::{WhenFull, buckets::Buckets, home::Home, records::Tables, state::State};
+use super::{
+    WhenFull,
+    buckets::Buckets,
+    context::{Home, Owner},
+    state::State,
+    tables::Tables,
+};
 use crate::{
     clock::Clock,
     model::{BucketKey, BucketState, Create, InvalidParameters, Limits, Split, StoreStatus, Update},
@@ -45,9 +55,15 @@ impl MemoryStore {
 
     /// Returns a store for about `buckets` buckets: at least 64, at most 2^30.
     pub fn with_capacity(buckets: usize) -> Self {
-        let (buckets, tables) = (Arc::new(Buckets::new(buckets)), Arc::default());
-        let home = Home::new(&buckets, &tables);
+        let (buckets, tables) = (Arc::new(Buckets::new(buckets)), Arc::<Tables>::default());
+        let owner: Weak<Buckets> = Arc::downgrade(&buckets);
+        let home = Home::new(owner, tables.clone());
         Self { buckets, tables, home }
+    }
+
+    /// Returns the store of a home; `None` if it was dropped.
+    pub(crate) fn of(home: &Arc<Home>) -> Option<Self> {
+        Some(Self { buckets: home.buckets()?, tables: home.tables().clone(), home: home.clone() })
     }
 
     /// Sets how the store handles a new key if it is full of buckets in use. Applies to all clones. Default:
@@ -93,9 +109,9 @@ impl MemoryStore {
             return Ok(Outcome::Refused(Some(state)));
         }
         update.apply(&mut state).map_err(corrupt)?;
-        slot.bucket = Some(State::from_bucket(state.clone(), self.buckets.recent(&entry)));
+        slot.bucket = Some(State::from_bucket(state.clone(), self.buckets.schemas(entry.key())));
         drop(slot);
-        self.buckets.hurry(&entry);
+        self.buckets.hurry(entry.key());
         Ok(Outcome::Applied(state))
     }
 
@@ -107,9 +123,9 @@ impl MemoryStore {
             return Ok(Outcome::Refused(before));
         }
         let state = create.bucket(key.shard).map_err(corrupt)?;
-        slot.bucket = Some(State::from_bucket(state.clone(), self.buckets.recent(&entry)));
+        slot.bucket = Some(State::from_bucket(state.clone(), self.buckets.schemas(entry.key())));
         drop(slot);
-        self.buckets.hurry(&entry);
+        self.buckets.hurry(entry.key());
         Ok(Outcome::Applied(state))
     }
 

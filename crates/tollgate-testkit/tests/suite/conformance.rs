@@ -8,18 +8,20 @@ use tollgate::{
 };
 use tollgate_testkit::conformance::{self, Capabilities};
 
+/// Changes an update.
+type Fault = fn(Update) -> Update;
+
 /// A memory store that executes another write than it is asked for.
 #[derive(Debug)]
 struct Faulty {
     store: MemoryStore,
-    /// Changes each update.
-    fault: fn(Update) -> Update,
+    fault: Fault,
     /// `true` if a transaction is executed as one update after the other.
     one_by_one: bool,
 }
 
 impl Faulty {
-    fn new(fault: fn(Update) -> Update) -> Self {
+    fn new(fault: Fault) -> Self {
         Self { store: MemoryStore::new(), fault, one_by_one: false }
     }
 }
@@ -90,7 +92,7 @@ async fn a_store_without_a_fault_passes() {
 
 #[tokio::test]
 async fn every_fault_is_found() {
-    let faults: [(&str, fn(Update) -> Update); 14] = [
+    let faults: [(&str, Fault); 14] = [
         ("no guard", |update| update.with_guard(Guard::None)),
         ("no pinned anchor", |update| match update.anchor {
             Anchor::Pinned(_) => update.with_anchor(Anchor::Free),

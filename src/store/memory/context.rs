@@ -1,11 +1,15 @@
 //! The context of a bucket's decisions: the clock, and the stored limits and entities.
 
-use std::sync::{Arc, LazyLock, Weak};
+use std::{
+    any::Any,
+    fmt::Debug,
+    sync::{Arc, LazyLock, Weak},
+};
 
-use super::{MemoryStore, buckets::Buckets, entry::Entry, records::Tables, shape::Recent};
+use super::{recent::Recent, schema::Schemas, tables::Tables};
 use crate::{
     clock::{Clock, MonotonicClock},
-    model::{ConfigScope, EntityId, Limits, Resource},
+    model::{ConfigScope, EntityId, KeyParts, Limits, Resource},
     store::{LookUp, Waiters},
 };
 
@@ -19,7 +23,16 @@ pub(crate) struct Home {
     /// The waiters for capacity. All clocks share them, because they wait for the same buckets.
     waiters: Arc<Waiters>,
     /// Weak, because the buckets hold the home.
-    buckets: Weak<Buckets>,
+    buckets: Weak<dyn Owner>,
+}
+
+/// The buckets of a store, as their home sees them.
+pub(super) trait Owner: Any + Debug + Send + Sync {
+    /// Returns the cache of schemas for the bucket of a key.
+    fn schemas(&self, key: KeyParts<'_>) -> &Schemas;
+
+    /// Notes that the bucket of a key may be full earlier than expected.
+    fn hurry(&self, key: KeyParts<'_>);
 }
 
 /// The source of the time.
@@ -33,8 +46,7 @@ enum Time {
 static CLOCK: LazyLock<Arc<MonotonicClock>> = LazyLock::new(|| Arc::new(MonotonicClock::new()));
 
 impl Home {
-    pub(super) fn new(buckets: &Arc<Buckets>, tables: &Arc<Tables>) -> Arc<Self> {
-        let (tables, buckets) = (tables.clone(), Arc::downgrade(buckets));
+    pub(super) fn new(buckets: Weak<dyn Owner>, tables: Arc<Tables>) -> Arc<Self> {
         Arc::new(Self { time: Time::Own, tables, waiters: Arc::default(), buckets })
     }
 
@@ -76,24 +88,28 @@ impl Home {
         self.tables.look_up(entity, scopes)
     }
 
-    /// Returns the store; `None` if it was dropped.
-    pub(crate) fn store(self: &Arc<Self>) -> Option<MemoryStore> {
-        Some(MemoryStore { buckets: self.buckets.upgrade()?, tables: self.tables.clone(), home: self.clone() })
+    pub(super) fn tables(&self) -> &Arc<Tables> {
+        &self.tables
     }
 
-    /// Calls `work` with the cache of shapes that the entry's part shares, or with an empty one if the store was
-    /// dropped.
-    pub(super) fn with_recent<T>(&self, entry: &Entry, work: impl FnOnce(&Recent) -> T) -> T {
+    /// Returns the buckets; `None` if the store was dropped, or if they are not a `B`.
+    pub(super) fn buckets<B: Owner>(&self) -> Option<Arc<B>> {
+        let buckets: Arc<dyn Any + Send + Sync> = self.buckets.upgrade()?;
+        buckets.downcast().ok()
+    }
+
+    /// Calls `work` with the cache of schemas for the bucket of a key, or with an empty one if the store was dropped.
+    pub(super) fn with_schemas<T>(&self, key: KeyParts<'_>, work: impl FnOnce(&Schemas) -> T) -> T {
         match self.buckets.upgrade() {
-            Some(buckets) => work(buckets.recent(entry)),
-            None => work(&Recent::default()),
+            Some(buckets) => work(buckets.schemas(key)),
+            None => work(&Schemas::default()),
         }
     }
 
-    /// Notes that an entry may be full earlier than expected.
-    pub(super) fn hurry(&self, entry: &Entry) {
+    /// Notes that the bucket of a key may be full earlier than expected.
+    pub(super) fn hurry(&self, key: KeyParts<'_>) {
         if let Some(buckets) = self.buckets.upgrade() {
-            buckets.hurry(entry);
+            buckets.hurry(key);
         }
     }
 }
@@ -105,4 +121,12 @@ pub(super) struct Kin {
     pub(super) resource: Resource,
     /// The limits of the first request for the bucket. Usually every request has the same.
     pub(super) limits: Limits,
+}
+
+impl Kin {
+    /// Returns these values, shared with other buckets if possible.
+    pub(super) fn shared(recent: &Recent<Self>, resource: &Resource, home: &Arc<Home>, limits: &Limits) -> Arc<Self> {
+        let same = |kin: &Self| Arc::ptr_eq(&kin.home, home) && kin.limits.is(limits) && kin.resource == *resource;
+        recent.shared(same, || Self { home: home.clone(), resource: resource.clone(), limits: limits.clone() })
+    }
 }

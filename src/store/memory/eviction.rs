@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use super::{entry::Entry, holes::room, overflow::Overflow};
+use super::{entry::Entry, overflow::Overflow, table_room::room};
 
 /// The maximum number of full but held buckets that are checked for one new key.
 const GLANCE: usize = 16;
@@ -19,7 +19,7 @@ const GLANCE: usize = 16;
 const HELD: i64 = i64::MIN + 1;
 
 #[derive(Debug)]
-pub(super) struct Crowd {
+pub(super) struct Eviction {
     queue: BinaryHeap<Due>,
     held: VecDeque<Weak<Entry>>,
     pub(super) overflow: Overflow<Entry>,
@@ -35,7 +35,7 @@ struct Due {
     entry: Weak<Entry>,
 }
 
-impl Crowd {
+impl Eviction {
     /// Returns a queue of all `entries` of a part, which has room for `most`.
     pub(super) fn new<'a>(entries: impl Iterator<Item = &'a Arc<Entry>>, most: usize) -> Self {
         let room = room(most);

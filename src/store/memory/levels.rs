@@ -6,41 +6,41 @@ use crate::model::{BucketState, Level};
 
 /// The variable part of one limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Tally {
+pub(super) struct LimitLevel {
     pub(super) level: Level,
     /// Net consumption, millitokens.
     pub(super) consumed: i64,
 }
 
-/// The tallies, in the order of the shape's limits. Most buckets have one limit. Its tally is stored inline, without an
+/// The levels, in the order of the schema's limits. Most buckets have one limit. Its level is stored inline, without an
 /// allocation.
 #[derive(Clone, Debug)]
-pub(super) struct Tallies {
+pub(super) struct Levels {
     /// Not used in a bucket without limits.
-    first: Tally,
+    first: LimitLevel,
     rare: Option<Box<Rare>>,
 }
 
 /// The parts that most buckets do not have.
 #[derive(Clone, Debug)]
 struct Rare {
-    /// The tallies after the first one.
-    others: SmallVec<[Tally; 1]>,
+    /// The levels after the first one.
+    others: SmallVec<[LimitLevel; 1]>,
     /// The state that only the [`Store`](crate::store::Store) trait writes: everything except the limits.
     rest: Option<Box<BucketState>>,
 }
 
-impl Tallies {
-    pub(super) fn new(tallies: impl IntoIterator<Item = Tally>, rest: Option<Box<BucketState>>) -> Self {
-        let mut tallies = tallies.into_iter();
-        let first = tallies.next().unwrap_or_default();
-        let others: SmallVec<[Tally; 1]> = tallies.collect();
+impl Levels {
+    pub(super) fn new(levels: impl IntoIterator<Item = LimitLevel>, rest: Option<Box<BucketState>>) -> Self {
+        let mut levels = levels.into_iter();
+        let first = levels.next().unwrap_or_default();
+        let others: SmallVec<[LimitLevel; 1]> = levels.collect();
         let rare = (rest.is_some() || !others.is_empty()).then(|| Box::new(Rare { others, rest }));
         Self { first, rare }
     }
 
     #[inline]
-    pub(super) fn get(&self, place: usize) -> Option<&Tally> {
+    pub(super) fn get(&self, place: usize) -> Option<&LimitLevel> {
         match place.checked_sub(1) {
             None => Some(&self.first),
             Some(place) => self.rare.as_deref()?.others.get(place),
@@ -48,19 +48,19 @@ impl Tallies {
     }
 
     #[inline]
-    pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut Tally> {
+    pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut LimitLevel> {
         match place.checked_sub(1) {
             None => Some(&mut self.first),
             Some(place) => self.rare.as_deref_mut()?.others.get_mut(place),
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Tally> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &LimitLevel> {
         std::iter::once(&self.first).chain(self.rare.iter().flat_map(|rare| &rare.others))
     }
 
     #[inline]
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Tally> {
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut LimitLevel> {
         std::iter::once(&mut self.first).chain(self.rare.iter_mut().flat_map(|rare| &mut rare.others))
     }
 

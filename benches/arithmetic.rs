@@ -5,7 +5,7 @@ use tollgate::{
     Limit, Limits,
     model::{
         BucketState, Level, LimitState, Parameters, RefillRule, WriteId,
-        plan::{self, Changes},
+        plan::{self, LedgerDelta},
     },
 };
 
@@ -44,7 +44,7 @@ fn update_refill_and_spend(bencher: Bencher<'_, '_>, limits: usize) {
 fn update(bencher: Bencher<'_, '_>, limits: usize, age: i64) {
     let wanted = Limits::new((0..limits).map(|index| Limit::per_minute(format!("limit-{index}"), 100))).unwrap();
     let mut states = Vec::new();
-    let mut changes = Changes::new();
+    let mut changes = LedgerDelta::new();
     for limit in wanted.iter() {
         let level = Level::new(50_000, 0);
         let parameters = Parameters::from(limit);

@@ -5,7 +5,7 @@ use std::{env, fs, process::Command};
 use tollgate::{
     Limit, Limits, RateLimiter,
     model::{BucketKey, BucketState, Create, Update},
-    store::{MemoryStore, Outcome, Store, StoreFuture},
+    store::{MemoryStore, Store, StoreFuture, WriteOutcome},
 };
 
 use crate::{
@@ -156,12 +156,12 @@ impl Store for Blank {
         Box::pin(std::future::ready(Ok(None)))
     }
 
-    fn update<'a>(&'a self, _: &'a BucketKey, _: &'a Update) -> StoreFuture<'a, Outcome> {
-        Box::pin(std::future::ready(Ok(Outcome::Refused(None))))
+    fn update<'a>(&'a self, _: &'a BucketKey, _: &'a Update) -> StoreFuture<'a, WriteOutcome> {
+        Box::pin(std::future::ready(Ok(WriteOutcome::Refused(None))))
     }
 
-    fn create<'a>(&'a self, _: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+    fn create<'a>(&'a self, _: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
         let state = create.bucket(0).expect("it is valid");
-        Box::pin(std::future::ready(Ok(Outcome::Applied(state))))
+        Box::pin(std::future::ready(Ok(WriteOutcome::Applied(state))))
     }
 }

@@ -73,7 +73,7 @@ mod runtime;
 mod terms;
 
 pub use crate::error::SettleError;
-pub use admin::{Audit, Config, Entities, Listing, Namespaces, Snapshots, Usage};
+pub use admin::{Audit, Config, Entities, Listing, Namespaces, Snapshots, UsageReports};
 #[cfg(feature = "dynamodb")]
 pub use api::OpenOptions;
 pub use api::{Acquire, AvailabilityRequest, BucketHandle, RateLimiter, RateLimiterBuilder, WaitRequest};

@@ -2,19 +2,19 @@
 
 use smallvec::SmallVec;
 
-use super::{EntityId, InvalidParameters, Level, LimitName, Parameters, RefillRule, Stamps, WriteId};
+use super::{EntityId, InvalidParameters, Level, LimitName, Parameters, PeerFlags, RefillRule, WriteId};
 
 /// The parent of an entity, as the entity's buckets store it. Peers use this copy and do not read the entity again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Lineage {
+pub struct ParentLink {
     /// The entity's parent.
     pub parent: EntityId,
     /// `true` if the parent's bucket is charged too.
     pub cascade: bool,
 }
 
-impl Lineage {
+impl ParentLink {
     /// Returns the parent of an entity. If it cascades, the parent's bucket is charged too.
     pub fn new(parent: EntityId, cascade: bool) -> Self {
         Self { parent, cascade }
@@ -49,7 +49,7 @@ pub struct BucketState {
     /// The internal limit that counts the writes on the item, if the store has one.
     pub pressure: Option<Pressure>,
     /// The stamps of newer peers, if there are any.
-    pub stamps: Option<Box<Stamps>>,
+    pub stamps: Option<Box<PeerFlags>>,
 }
 
 impl BucketState {
@@ -98,7 +98,7 @@ impl BucketState {
         self.parent.is_none() && !self.stamped
     }
 
-    pub(super) fn set_lineage(&mut self, lineage: Option<&Lineage>) {
+    pub(super) fn set_lineage(&mut self, lineage: Option<&ParentLink>) {
         if let Some(lineage) = lineage {
             self.parent = Some(lineage.parent.clone());
             self.cascade = lineage.cascade;

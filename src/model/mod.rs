@@ -36,7 +36,7 @@ mod version;
 mod write;
 
 pub use audit::{AuditAction, AuditEvent, AuditSubject};
-pub use bucket::{BucketState, LimitState, Lineage, Pressure};
+pub use bucket::{BucketState, LimitState, ParentLink, Pressure};
 pub use config::{ConfigScope, ConfigSource, ResolvedLimits, StoredConfig, StoredOnUnavailable};
 pub use cost::Cost;
 pub use entity::Entity;
@@ -50,7 +50,7 @@ pub use name::{EntityId, IntoName, InvalidName, LimitName, NameKind, NameProblem
 pub use namespace::{NamespaceInfo, NamespaceStatus};
 pub use parameters::{InvalidParameters, Parameters};
 pub use refill::{Level, Refill, RefillRule};
-pub use stamps::{StampGuard, Stamps, Validity};
+pub use stamps::{PeerFlags, StampGuard, Validity};
 pub use status::{Availability, Denied, LimitStatus, Owner};
 pub use usage::{EntityCapacity, ResourceCapacity, UsageQuery, UsageSnapshot, UsageSubject, UsageSummary, UsageWindow};
 pub use version::{IncompatibleVersion, VersionRecord};
@@ -59,6 +59,6 @@ pub use write::{Anchor, Create, Expiry, Guard, Line, NewLimit, Split, TokenChang
 pub(crate) use calendar::rfc3339;
 pub(crate) use key::KeyParts;
 pub(crate) use milli::{MILLI, to_milli, whole_tokens};
-pub(crate) use now::Now;
+pub(crate) use now::ClockReading;
 pub(crate) use sealed::Sealed;
 pub(crate) use usage::Tally;

@@ -6,7 +6,7 @@ use super::LimitName;
 /// keeps them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Stamps {
+pub struct PeerFlags {
     /// `true` if every acquire is refused.
     pub disabled: bool,
     /// The time before which acquires are granted and only counted (epoch ms).
@@ -22,7 +22,7 @@ pub struct Stamps {
     pub incomplete: Vec<LimitName>,
 }
 
-impl Stamps {
+impl PeerFlags {
     /// Returns `true` if there are no stamps.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -54,7 +54,7 @@ pub struct StampGuard {
     pub bypassed: Option<bool>,
     /// The limits that must refuse nothing.
     pub soft: Vec<LimitName>,
-    /// The condition on [`Stamps::valid_until`].
+    /// The condition on [`PeerFlags::valid_until`].
     pub validity: Validity,
 }
 
@@ -80,7 +80,7 @@ impl StampGuard {
         self
     }
 
-    /// Returns the same conditions with another one on [`Stamps::valid_until`].
+    /// Returns the same conditions with another one on [`PeerFlags::valid_until`].
     #[must_use]
     pub fn with_validity(mut self, validity: Validity) -> Self {
         self.validity = validity;
@@ -88,7 +88,7 @@ impl StampGuard {
     }
 
     /// Returns `true` if `stamps` meet the conditions at `now` (epoch ms).
-    pub fn holds(&self, stamps: &Stamps, now: i64) -> bool {
+    pub fn holds(&self, stamps: &PeerFlags, now: i64) -> bool {
         let valid = match self.validity {
             Validity::Any => true,
             Validity::Lasts => !stamps.is_outdated(now),
@@ -102,7 +102,7 @@ impl StampGuard {
     }
 }
 
-/// The condition of a write on [`Stamps::valid_until`].
+/// The condition of a write on [`PeerFlags::valid_until`].
 ///
 /// The enum may get more variants. A store must refuse a write with a variant that it does not know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

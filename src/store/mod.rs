@@ -5,7 +5,7 @@
 //! store decides nothing: the cost of a request, whether it fits and the refill are computed before, and the write
 //! carries them as literals and conditions.
 //!
-//! Besides buckets, a store can keep [`Records`] (stored limits, entities, history, usage), have [`Namespaces`] and
+//! Besides buckets, a store can keep [`Records`] (stored limits, entities, history, usage), have [`NamespaceStore`] and
 //! [`Diagnostics`], and report the [time](Store::time) that corrects clocks.
 //!
 //! The crate has two stores: [`MemoryStore`], and [`DynamoDbStore`](dynamodb::DynamoDbStore) (feature `dynamodb`). Both
@@ -27,7 +27,7 @@ pub use diagnostics::Diagnostics;
 pub use memory::{MemoryStore, WhenFull};
 pub use records::{BucketListing, Cursor, LookUp, Page, ReadConsistency, Records, ResourceListing};
 pub use status_change::StatusChange;
-pub use traits::{Namespaces, Outcome, Store};
+pub use traits::{NamespaceStore, Store, WriteOutcome};
 
 pub(crate) use memory::{Entry, Home, Spend};
 pub(crate) use waiters::{Ticket, Waiters};

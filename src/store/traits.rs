@@ -10,7 +10,7 @@ use crate::{
 
 /// The result of a conditional write.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+pub enum WriteOutcome {
     /// The write was done. Contains the bucket after the write.
     Applied(BucketState),
     /// A condition failed and nothing was done. Contains the bucket as it is, or `None` if it does not exist.
@@ -30,10 +30,10 @@ pub trait Store: Debug + Send + Sync + 'static {
     fn read<'a>(&'a self, bucket: &'a BucketKey) -> StoreFuture<'a, Option<BucketState>>;
 
     /// Executes a conditional update. One round trip, one write unit for items below 1 KiB.
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome>;
+    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome>;
 
     /// Creates a bucket if it does not exist or has expired. One round trip, one write unit.
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome>;
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome>;
 
     /// Executes updates of different buckets or shards, all of them or none. Returns `false` if a condition failed. One
     /// round trip, two write units for each update.
@@ -68,7 +68,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     }
 
     /// Returns the namespaces. `None` if the store has only one.
-    fn namespaces(&self) -> Option<&dyn Namespaces> {
+    fn namespaces(&self) -> Option<&dyn NamespaceStore> {
         None
     }
 
@@ -84,7 +84,7 @@ pub trait Store: Debug + Send + Sync + 'static {
 }
 
 /// Manages namespaces, which are isolated from each other: nothing in one can be read or charged from another.
-pub trait Namespaces: Debug + Send + Sync + 'static {
+pub trait NamespaceStore: Debug + Send + Sync + 'static {
     /// Returns the same store, scoped to the namespace with that id. Both share the connection.
     fn scoped(&self, id: &str) -> Arc<dyn Store>;
 

@@ -12,7 +12,7 @@ use super::{count, names, observe};
 use crate::{
     error::store_error::{StoreError, StoreErrorKind},
     model::Resource,
-    store::{LookUp, Outcome},
+    store::{LookUp, WriteOutcome},
 };
 
 /// The kind of a store call.
@@ -67,7 +67,7 @@ impl<T> Answer for Option<T> {}
 
 impl Answer for LookUp {}
 
-impl Answer for Outcome {
+impl Answer for WriteOutcome {
     fn applied(&self) -> bool {
         matches!(self, Self::Applied(_))
     }

@@ -25,7 +25,7 @@ use tollgate::{
     error::Unavailable,
     layer::{Outcome, Policy, ReportLimits, Route, Routes, RoutesHandle, Settle, keys, keys::PeerAddr},
     model::{BucketKey, BucketState, Create, Level, Parameters, Pressure, Update},
-    store::{MemoryStore, Outcome as Written, Store, StoreFuture},
+    store::{MemoryStore, Store, StoreFuture, WriteOutcome as Written},
 };
 use tower::{Layer, Service};
 

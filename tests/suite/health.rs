@@ -7,7 +7,7 @@ use tollgate::{
     Error, Limit, RateLimiter,
     error::Unavailable,
     model::{BucketKey, BucketState, Create, IncompatibleVersion, Update},
-    store::{MemoryStore, Outcome, Store, StoreFuture, dynamodb::CreateTable},
+    store::{MemoryStore, Store, StoreFuture, WriteOutcome, dynamodb::CreateTable},
 };
 use tollgate_testkit::{Engine, ErrorAnswer, Fault, Proxy};
 
@@ -124,11 +124,11 @@ impl Store for Plain {
         if self.silent { Box::pin(std::future::pending()) } else { self.buckets.read(bucket) }
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
         self.buckets.update(bucket, update)
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
         self.buckets.create(bucket, create)
     }
 }

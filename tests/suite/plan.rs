@@ -9,9 +9,9 @@ use tollgate::{
     Limit, LimitName,
     model::{
         BucketKey, BucketState, Create, Level, LimitState, NewLimit, Parameters, TokenChange, Update, WriteId,
-        plan::{self, Changes},
+        plan::{self, LedgerDelta},
     },
-    store::{MemoryStore, Outcome, Store, StoreFuture},
+    store::{MemoryStore, Store, StoreFuture, WriteOutcome},
 };
 
 const NAMES: [&str; 2] = ["a", "b"];
@@ -74,7 +74,7 @@ impl Ideal {
     }
 
     /// Returns the limit after `elapsed` ms and after `changes`; with `new`, the parameters change.
-    fn changed(&self, changes: &Changes, name: &LimitName, elapsed: i64, new: Option<Parameters>) -> Self {
+    fn changed(&self, changes: &LedgerDelta, name: &LimitName, elapsed: i64, new: Option<Parameters>) -> Self {
         let (give, debit) =
             changes.get(name).map_or((0, 0), |change| (change.give, change.spend.saturating_add(change.take)));
         let mut tokens = (self.after(elapsed) + whole(give)).min(self.cap());
@@ -98,7 +98,7 @@ impl Oracle {
         Self { at: state.refilled_at, limits }
     }
 
-    fn changed(&self, changes: &Changes, wanted: &[Limit], now: i64) -> Self {
+    fn changed(&self, changes: &LedgerDelta, wanted: &[Limit], now: i64) -> Self {
         let elapsed = now - self.at;
         let parameters = |name: &LimitName| wanted.iter().find(|limit| limit.name() == name).map(Parameters::from);
         let mut limits: Vec<_> = self
@@ -120,7 +120,7 @@ impl Oracle {
     }
 
     /// Returns true if a spend took tokens that the bucket did not have. `self` is the bucket after the spend.
-    fn is_short(&self, changes: &Changes) -> bool {
+    fn is_short(&self, changes: &LedgerDelta) -> bool {
         self.limits
             .iter()
             .any(|(name, ideal)| changes.get(name).is_some_and(|change| change.spend > 0) && ideal.tokens < whole(0))
@@ -178,7 +178,7 @@ fn store(state: &BucketState) -> MemoryStore {
     let store = MemoryStore::new();
     let mut create = Create::new(WriteId::from_number(0), state.refilled_at, state.limits().iter().map(stored));
     create.expires_at = state.expires_at;
-    assert!(matches!(now_or_never(store.create(&key(), &create)), Outcome::Applied(_)));
+    assert!(matches!(now_or_never(store.create(&key(), &create)), WriteOutcome::Applied(_)));
     store
 }
 
@@ -187,7 +187,7 @@ fn stored(limit: &LimitState) -> NewLimit {
     NewLimit::new(name, parameters, level).with_consumed(consumed)
 }
 
-fn execute(store: &MemoryStore, update: &Update) -> Outcome {
+fn execute(store: &MemoryStore, update: &Update) -> WriteOutcome {
     now_or_never(store.update(&key(), update))
 }
 
@@ -200,7 +200,7 @@ fn read(store: &MemoryStore) -> BucketState {
 fn attempt(
     store: &MemoryStore,
     image: &BucketState,
-    changes: &Changes,
+    changes: &LedgerDelta,
     wanted: &[Limit],
     now: i64,
 ) -> Result<BucketState, TestCaseError> {
@@ -215,7 +215,7 @@ fn attempt(
         prop_assert!(at <= now.max(known.refilled_at + 1), "{:?}", update);
         let oracle = Oracle::of(&truth).changed(changes, wanted, now);
         match execute(store, &update) {
-            Outcome::Applied(state) => {
+            WriteOutcome::Applied(state) => {
                 prop_assert!(!oracle.is_short(changes), "granted what is not there: {:?}", update);
                 // The plan updates parameters only if its image differs from what is wanted.
                 if known.limits().iter().all(|known| truth.limit(&known.name).unwrap().parameters == known.parameters) {
@@ -225,7 +225,7 @@ fn attempt(
                 prop_assert_eq!(&read(store), &state);
                 return Ok(state);
             }
-            Outcome::Refused(state) => {
+            WriteOutcome::Refused(state) => {
                 let state = state.unwrap();
                 prop_assert_eq!(&state, &truth, "a refusal changed something");
                 prop_assert!(
@@ -303,7 +303,7 @@ fn until_full(state: &BucketState) -> i64 {
 }
 
 /// Returns the changes of one request or settled lease.
-fn changes() -> impl Strategy<Value = Changes> {
+fn changes() -> impl Strategy<Value = LedgerDelta> {
     let one = |name: &'static str| {
         prop_oneof![
             6 => (amount(0), Just(0), Just(0)),
@@ -315,7 +315,7 @@ fn changes() -> impl Strategy<Value = Changes> {
         .prop_map(move |amounts| (name, amounts))
     };
     (one("a"), one("b")).prop_map(|changes| {
-        let mut all = Changes::new();
+        let mut all = LedgerDelta::new();
         for (limit, (spend, take, give)) in [changes.0, changes.1] {
             all.spend(&name(limit), spend);
             all.settle(&name(limit), take);
@@ -325,8 +325,8 @@ fn changes() -> impl Strategy<Value = Changes> {
     })
 }
 
-fn only(changes: &Changes, state: &BucketState, wanted: &[Limit]) -> Changes {
-    let mut all = Changes::new();
+fn only(changes: &LedgerDelta, state: &BucketState, wanted: &[Limit]) -> LedgerDelta {
+    let mut all = LedgerDelta::new();
     for change in changes.iter() {
         let wanted = wanted.iter().find(|limit| *limit.name() == change.limit);
         if state.limit(&change.limit).is_none() {
@@ -435,5 +435,5 @@ fn a_slower_limit_does_not_forget_a_debt_that_it_has_not_seen() {
     };
     let (image, truth) = (bucket(5_000), bucket(-5_000_000));
     let slow = Limit::new("a", 10, 10, Duration::from_secs(60)).unwrap();
-    attempt(&store(&truth), &image, &Changes::new(), &[slow], START).unwrap();
+    attempt(&store(&truth), &image, &LedgerDelta::new(), &[slow], START).unwrap();
 }

@@ -87,7 +87,7 @@ const DEFINED_TWICE: &[&str] = &[
     "Usage",
     "Wait",
     "Waiter",
-    "Wanted",
+    "Desired",
     "Watch",
     "Watched",
 ];

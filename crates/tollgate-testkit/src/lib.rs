@@ -87,7 +87,7 @@ mod proxy;
 mod response;
 
 pub use self::{
-    limiter::{Outcome, Recorded, Step, TestLimiter},
+    limiter::{LeaseOutcome, Recorded, Step, TestLimiter},
     response::LimitedResponse,
 };
 

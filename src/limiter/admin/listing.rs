@@ -13,7 +13,7 @@ use futures_core::Stream;
 
 use crate::{
     error::{Error, Invalid, Unavailable},
-    store::{Cursor, Namespaces, Page, Records, Store, StoreError, StoreFuture},
+    store::{Cursor, NamespaceStore, Page, Records, Store, StoreError, StoreFuture},
 };
 
 /// A stream of rows that are fetched page by page as they are taken. One round trip per page.
@@ -85,7 +85,7 @@ impl<T: Send + 'static> Listing<T> {
     /// Creates a listing of a store's namespaces.
     pub(in crate::limiter) fn of_namespaces<F>(store: Arc<dyn Store>, fetch: F) -> Self
     where
-        F: for<'a> Fn(&'a dyn Namespaces, Option<&'a Cursor>) -> StoreFuture<'a, Page<T>> + Send + Sync + 'static,
+        F: for<'a> Fn(&'a dyn NamespaceStore, Option<&'a Cursor>) -> StoreFuture<'a, Page<T>> + Send + Sync + 'static,
     {
         let missing = store.namespaces().is_none().then_some(Invalid::NoNamespaces);
         Self::new(store, missing, move |store, from| match store.namespaces() {

@@ -15,4 +15,4 @@ pub use crate::limiter::admin::config::Config;
 pub use crate::limiter::admin::entities::Entities;
 pub use crate::limiter::admin::listing::Listing;
 pub use crate::limiter::admin::namespaces::Namespaces;
-pub use crate::limiter::admin::usage::{Snapshots, Usage};
+pub use crate::limiter::admin::usage::{Snapshots, UsageReports};

@@ -10,7 +10,7 @@ use crate::{
         engine::{Backend, Engine},
     },
     model::{IntoName, NamespaceInfo, NamespaceName},
-    store::{Namespaces as NamespaceStore, StatusChange, Store},
+    store::{NamespaceStore, StatusChange, Store},
 };
 
 /// The namespaces of the limiter's table. Returned by [`RateLimiter::namespaces`].

@@ -19,7 +19,7 @@ use crate::{
 ///
 /// The stack's aggregator writes the snapshots. Without an aggregator there are none.
 #[derive(Clone, Debug)]
-pub struct Usage {
+pub struct UsageReports {
     limiter: RateLimiter,
 }
 
@@ -52,12 +52,12 @@ impl RateLimiter {
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn usage(&self) -> Usage {
-        Usage { limiter: self.clone() }
+    pub fn usage(&self) -> UsageReports {
+        UsageReports { limiter: self.clone() }
     }
 }
 
-impl Usage {
+impl UsageReports {
     /// Queries the consumption of an entity, of all resources.
     pub fn of_entity(&self, entity: EntityId) -> Snapshots {
         self.of(UsageSubject::Entity(entity))

@@ -15,7 +15,7 @@ use crate::{
     },
     model::{IntoName, NamespaceName, StackName},
     store::{
-        Namespaces, StoreError, StoreErrorKind,
+        NamespaceStore, StoreError, StoreErrorKind,
         dynamodb::{
             CallerIdentity, CreateTable, DynamoDbStore, Found, Provision, Registry, Stack, asks_for_caller,
             check_definition, load_config,

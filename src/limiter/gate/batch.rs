@@ -16,8 +16,8 @@ use crate::{
         terms::BucketDecision,
     },
     model::{
-        Limits, Lineage,
-        plan::{self, Changes, Others, Wanted},
+        Limits, ParentLink,
+        plan::{self, Desired, LedgerDelta, Others},
     },
 };
 
@@ -29,11 +29,11 @@ pub(super) struct Batch {
     /// `true` if these limits are the entity's own; `None` if that is not known.
     pub(super) own: Option<bool>,
     /// The entity's parent, if one of the requests knows it.
-    pub(super) lineage: Option<Arc<Lineage>>,
+    pub(super) lineage: Option<Arc<ParentLink>>,
     /// The spends of the waiters and the pending differences together.
-    pub(super) changes: Changes,
+    pub(super) changes: LedgerDelta,
     /// The pending differences alone.
-    pub(super) pending: Changes,
+    pub(super) pending: LedgerDelta,
     /// `true` if the bucket admits the waiters without charging them.
     pub(super) bypassed: bool,
     pub(super) waiters: Vec<Waiter>,
@@ -42,9 +42,9 @@ pub(super) struct Batch {
 
 impl Batch {
     /// Returns the limits and the parent that the bucket has after the write, and the `others` to expect.
-    pub(super) fn wanted(&self, others: Others) -> Wanted<'_> {
+    pub(super) fn wanted(&self, others: Others) -> Desired<'_> {
         let limits = self.wanted.as_deref().unwrap_or_default();
-        Wanted { limits, own: self.own, lineage: self.lineage.as_deref(), others }
+        Desired { limits, own: self.own, lineage: self.lineage.as_deref(), others }
     }
 }
 
@@ -110,7 +110,7 @@ impl GateState {
         let state = self.seen.live(now);
         let bypassed = state.is_some_and(|state| state.is_bypassed(now));
         let shards = state.map_or(1, |state| state.shard_count);
-        let enter = |changes: &mut Changes, waiter: &Waiter| match bypassed {
+        let enter = |changes: &mut LedgerDelta, waiter: &Waiter| match bypassed {
             true => admit(changes, waiter),
             false => spend(changes, waiter, shards),
         };
@@ -164,7 +164,7 @@ impl GateState {
         Some(Batch { wanted, own, lineage, changes, pending, bypassed, waiters, confirmations })
     }
 
-    fn fits(&self, waiter: &Waiter, changes: &Changes, now: i64) -> bool {
+    fn fits(&self, waiter: &Waiter, changes: &LedgerDelta, now: i64) -> bool {
         fits(self.seen.live(now), waiter.wish(), changes, now)
     }
 
@@ -209,26 +209,26 @@ impl GateState {
     }
 
     /// Takes the pending differences, and the confirmations of those who wait for them.
-    pub(super) fn take_pending(&mut self) -> (Changes, Vec<Confirmation>) {
+    pub(super) fn take_pending(&mut self) -> (LedgerDelta, Vec<Confirmation>) {
         (std::mem::take(&mut self.pending), std::mem::take(&mut self.confirmations))
     }
 
     /// Keeps differences that were not written, for a later write.
-    pub(super) fn keep_pending(&mut self, pending: Changes, confirmations: Vec<Confirmation>) {
+    pub(super) fn keep_pending(&mut self, pending: LedgerDelta, confirmations: Vec<Confirmation>) {
         self.pending.merge(&pending);
         self.confirmations.extend(confirmations);
     }
 }
 
 /// Adds the amounts that a waiter is granted to the changes of a batch.
-pub(super) fn spend(changes: &mut Changes, waiter: &Waiter, shards: u32) {
+pub(super) fn spend(changes: &mut LedgerDelta, waiter: &Waiter, shards: u32) {
     let wish = waiter.wish();
     for (index, (limit, amount)) in waiter.limits.iter().zip(&waiter.amounts).enumerate() {
         changes.reserve(limit.name(), *amount, wish.debt(index, shards));
     }
 }
 
-fn admit(changes: &mut Changes, waiter: &Waiter) {
+fn admit(changes: &mut LedgerDelta, waiter: &Waiter) {
     for (limit, amount) in waiter.limits.iter().zip(&waiter.amounts) {
         changes.admit(limit.name(), *amount);
     }

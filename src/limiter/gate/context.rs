@@ -24,7 +24,7 @@ use crate::{
         runtime::{Background, Places, Switch},
         terms::Counters,
     },
-    model::{Now, WriteId, plan::Peers},
+    model::{ClockReading, WriteId, plan::Peers},
     store::{Store, StoreError, StoreErrorKind},
     telemetry::Refusals,
 };
@@ -64,8 +64,8 @@ pub(in crate::limiter) struct Context {
 
 impl Context {
     /// Returns the time, and how far it may be off.
-    pub(in crate::limiter) fn now(&self) -> Now {
-        Now { at: self.clock.now(), error: self.clock.error() }
+    pub(in crate::limiter) fn now(&self) -> ClockReading {
+        ClockReading { at: self.clock.now(), error: self.clock.error() }
     }
 
     /// Returns `true` if it is not known yet how far the clock is off.

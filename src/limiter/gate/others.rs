@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::model::{
     BucketState, WriteId,
-    plan::{self, Changes, Peers},
+    plan::{self, LedgerDelta, Peers},
 };
 
 /// How long other writers count as present after they spent, ms.
@@ -64,7 +64,7 @@ struct Writers {
 impl Others {
     /// Notes the image that a write of this process has returned. The write did `own`, and reached the store at about
     /// `at`.
-    pub(super) fn saw(&mut self, bucket: &BucketState, own: &Changes, own_id: &WriteId, at: i64) {
+    pub(super) fn saw(&mut self, bucket: &BucketState, own: &LedgerDelta, own_id: &WriteId, at: i64) {
         if bucket.shows_peer() {
             self.peer_at = at;
         }
@@ -132,7 +132,7 @@ impl Others {
 }
 
 /// Returns the amount of a limit that `changes` consume.
-fn consumed(changes: &Changes, limit: &crate::LimitName) -> i64 {
+fn consumed(changes: &LedgerDelta, limit: &crate::LimitName) -> i64 {
     changes.get(limit).map_or(0, |change| change.debit().saturating_sub(change.give).saturating_add(change.count))
 }
 

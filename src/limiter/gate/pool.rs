@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::{
     limiter::terms::{Amounts, Prefetch},
-    model::{Limit, Limits, Resource, plan::Changes},
+    model::{Limit, Limits, Resource, plan::LedgerDelta},
     telemetry::HeldAhead,
 };
 
@@ -157,7 +157,7 @@ impl Pool {
     }
 
     /// Gives back the chunks that have expired at `now`, or all chunks if `all`. Returns their number.
-    pub(in crate::limiter) fn release(&mut self, pending: &mut Changes, now: i64, all: bool) -> u64 {
+    pub(in crate::limiter) fn release(&mut self, pending: &mut LedgerDelta, now: i64, all: bool) -> u64 {
         let mut released = 0;
         while self.chunks.front().is_some_and(|chunk| all || chunk.until <= now) {
             let Some(chunk) = self.chunks.pop_front() else { break };

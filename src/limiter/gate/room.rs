@@ -6,12 +6,12 @@ use crate::{
     limiter::gate::wish::Wish,
     model::{
         BucketState, Limit, Limits,
-        plan::{self, Changes},
+        plan::{self, LedgerDelta},
     },
 };
 
 /// Returns `true` if the bucket can grant all of `wish`, as far as is known.
-pub(super) fn fits(state: Option<&BucketState>, wish: Wish<'_>, changes: &Changes, now: i64) -> bool {
+pub(super) fn fits(state: Option<&BucketState>, wish: Wish<'_>, changes: &LedgerDelta, now: i64) -> bool {
     Room::new(state, Some(wish.limits), changes, now).take(wish)
 }
 
@@ -23,7 +23,7 @@ pub(super) struct Room {
 }
 
 impl Room {
-    pub(super) fn new(state: Option<&BucketState>, limits: Option<&Limits>, changes: &Changes, now: i64) -> Self {
+    pub(super) fn new(state: Option<&BucketState>, limits: Option<&Limits>, changes: &LedgerDelta, now: i64) -> Self {
         let bypassed = state.is_some_and(|state| state.is_bypassed(now));
         let left = |limit: &Limit| {
             let gone = changes.get(limit.name()).map_or(0, plan::Change::debit);

@@ -15,7 +15,7 @@ pub(in crate::limiter) fn statuses(images: &[Image], limits: &Limits, amounts: &
     plan::statuses_of_shards(&seen(images), limits, amounts, now)
 }
 
-pub(in crate::limiter) fn seen(images: &[Image]) -> Vec<plan::Seen<'_>> {
+pub(in crate::limiter) fn seen(images: &[Image]) -> Vec<plan::ShardView<'_>> {
     images.iter().map(|image| (&image.bucket, &image.pending)).collect()
 }
 

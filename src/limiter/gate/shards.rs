@@ -14,7 +14,7 @@ use crate::{
     },
     model::{
         BucketKey, BucketState, Limit, Limits, Update,
-        plan::{self, Changes, Wanted},
+        plan::{self, Desired, LedgerDelta},
     },
     store::{StoreError, StoreErrorKind},
     telemetry::StoreCall,
@@ -24,7 +24,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(in crate::limiter) struct Image {
     pub(in crate::limiter) bucket: BucketState,
-    pub(in crate::limiter) pending: Changes,
+    pub(in crate::limiter) pending: LedgerDelta,
 }
 
 /// A write of one shard in a transaction.
@@ -146,8 +146,8 @@ impl Gate {
     /// Returns how much all shards together hold of each of `limits` at `now`, millitokens. This shard holds `bucket`;
     /// the others count by their last images.
     pub(super) fn left(self: &Arc<Self>, bucket: &BucketState, limits: &Limits, now: i64) -> Amounts {
-        let none = Changes::new();
-        let held = |state: &BucketState, limit: &Limit, changes: &Changes| {
+        let none = LedgerDelta::new();
+        let held = |state: &BucketState, limit: &Limit, changes: &LedgerDelta| {
             state.limit(limit.name()).map_or(0, |known| plan::projected(state, known, changes, now).tokens)
         };
         let mut left: Amounts = limits.iter().map(|limit| held(bucket, limit, &none)).collect();
@@ -252,7 +252,7 @@ impl Gate {
         from: BucketState,
         limits: &Limits,
         mode: &Mode,
-        changes: &Changes,
+        changes: &LedgerDelta,
     ) -> Planned {
         let time = self.context.now();
         let wanted = {
@@ -260,8 +260,8 @@ impl Gate {
             let others = self.others(&state, time.at);
             match mode.known_at < state.changed_at {
                 // The request's limits are older than the bucket's parameters, which stay as they are.
-                true => Wanted { others, ..Wanted::default() },
-                false => Wanted { limits, own: Some(mode.own), lineage: mode.lineage.as_deref(), others },
+                true => Desired { others, ..Desired::default() },
+                false => Desired { limits, own: Some(mode.own), lineage: mode.lineage.as_deref(), others },
             }
         };
         let update = plan::update(&from, changes, wanted, time, self.context.write_ids.next());

@@ -14,8 +14,8 @@ use crate::{
         terms::{Amounts, Mode, Patience, Refusal},
     },
     model::{
-        BucketState, LimitName, LimitStatus, Limits, Lineage, Now,
-        plan::{self, Changes},
+        BucketState, ClockReading, LimitName, LimitStatus, Limits, ParentLink,
+        plan::{self, LedgerDelta},
     },
 };
 
@@ -41,7 +41,7 @@ pub(super) struct GateState {
     /// Requests without a verdict, first come, first served.
     pub(super) queue: VecDeque<Waiter>,
     /// Differences of settled leases that no write carries yet.
-    pub(super) pending: Changes,
+    pub(super) pending: LedgerDelta,
     /// The settlements that wait for these differences.
     pub(super) confirmations: Vec<Confirmation>,
     pub(super) flying: bool,
@@ -91,7 +91,7 @@ pub(super) struct Waiter {
     /// `true` if the limits are the entity's own; `None` if that is not known.
     pub(super) own: Option<bool>,
     /// The entity's parent, if the entity is known to have one.
-    pub(super) lineage: Option<Arc<Lineage>>,
+    pub(super) lineage: Option<Arc<ParentLink>>,
     pub(super) amounts: Amounts,
     /// Set for a request that waits until the debt that it causes is refilled.
     pub(super) patience: Option<Box<Patience>>,
@@ -151,7 +151,7 @@ impl GateState {
     }
 
     /// Notes the bucket as the store has shown it.
-    pub(super) fn saw(&mut self, bucket: Option<BucketState>, now: Now) {
+    pub(super) fn saw(&mut self, bucket: Option<BucketState>, now: ClockReading) {
         match (&self.seen, &bucket) {
             (Seen::Present(before), Some(after)) if plan::same_parameters(before, after) => {}
             (Seen::Present(_), Some(_)) => self.changed_at = now.at,
@@ -171,7 +171,7 @@ impl GateState {
 
     /// Notes the bucket as a read or a refused write has shown it. This image decides the requests that wait, however
     /// short the time is for which an image counts as fresh.
-    pub(super) fn was_shown(&mut self, bucket: Option<BucketState>, now: Now) {
+    pub(super) fn was_shown(&mut self, bucket: Option<BucketState>, now: ClockReading) {
         self.saw(bucket, now);
         self.shown = true;
     }
@@ -200,7 +200,7 @@ impl GateState {
     }
 
     /// Returns the statuses of the limits if the last image has these limits and the request does not fit.
-    pub(super) fn denial(&self, wish: Wish<'_>, changes: &Changes, now: i64) -> Option<Vec<LimitStatus>> {
+    pub(super) fn denial(&self, wish: Wish<'_>, changes: &LedgerDelta, now: i64) -> Option<Vec<LimitStatus>> {
         let state = self.seen.live(now)?;
         if self.ahead || plan::differs(state, wish.limits) || fits(Some(state), wish, changes, now) {
             return None;

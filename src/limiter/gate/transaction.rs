@@ -22,7 +22,7 @@ use crate::{
     },
     model::{
         LimitStatus, MILLI,
-        plan::{self, Changes},
+        plan::{self, LedgerDelta},
     },
 };
 
@@ -296,7 +296,7 @@ impl Sight<'_> {
     fn writes<'a>(&'a self, drawn: &'a Drawn) -> impl Iterator<Item = Planned> + 'a {
         let Ask { limits, mode, amounts, .. } = self.ask;
         self.gates.iter().zip(&self.images).enumerate().filter_map(move |(shard, (gate, image))| {
-            let mut changes = Changes::new();
+            let mut changes = LedgerDelta::new();
             match drawn {
                 Drawn::Bypassed if shard == 0 => {
                     limits.iter().zip(amounts).for_each(|(limit, amount)| changes.admit(limit.name(), *amount));

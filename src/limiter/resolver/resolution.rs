@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    model::{ConfigScope, EntityId, InvalidLimits, Limits, Lineage, ResolvedLimits, StoredConfig},
+    model::{ConfigScope, EntityId, InvalidLimits, Limits, ParentLink, ResolvedLimits, StoredConfig},
     store::LookUp,
 };
 
@@ -18,7 +18,7 @@ pub(in crate::limiter) struct Resolution {
     /// The parent, if its bucket is charged too.
     pub(in crate::limiter) parent: Option<EntityId>,
     /// The entity's parent if it is known, charged or not.
-    pub(in crate::limiter) lineage: Option<Arc<Lineage>>,
+    pub(in crate::limiter) lineage: Option<Arc<ParentLink>>,
     /// The number of shards of the bucket, as its second shard says; 1 if it has no second shard.
     pub(in crate::limiter) shard_count: u32,
     /// `true` if the resource is disabled for the entity.
@@ -53,7 +53,7 @@ impl Resolution {
         let cascade = access().find_map(|config| config.cascade);
         let lineage = entity.and_then(|entity| {
             let cascade = cascade.unwrap_or(entity.cascade);
-            Some(Arc::new(Lineage { parent: entity.parent?, cascade }))
+            Some(Arc::new(ParentLink { parent: entity.parent?, cascade }))
         });
         let parent = lineage.as_ref().filter(|lineage| lineage.cascade).map(|lineage| lineage.parent.clone());
         let disabled = access().find_map(|config| config.disabled).unwrap_or(false);

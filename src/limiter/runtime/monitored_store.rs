@@ -6,7 +6,7 @@ use crate::{
     clock::{Clock, StoreTime},
     limiter::runtime::Switch,
     model::{BucketKey, BucketState, Create, Split, Update},
-    store::{Diagnostics, Namespaces, Outcome, Records, Store, StoreError, StoreFuture},
+    store::{Diagnostics, NamespaceStore, Records, Store, StoreError, StoreFuture, WriteOutcome},
 };
 
 /// Passes every call on, and reports the outcome of the calls that requests wait for.
@@ -61,11 +61,11 @@ impl Store for Watched {
         self.watch(self.inner.read(bucket))
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
         self.watch(self.inner.update(bucket, update))
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
         self.watch(self.inner.create(bucket, create))
     }
 
@@ -95,7 +95,7 @@ impl Store for Watched {
         self.inner.records()
     }
 
-    fn namespaces(&self) -> Option<&dyn Namespaces> {
+    fn namespaces(&self) -> Option<&dyn NamespaceStore> {
         self.inner.namespaces()
     }
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{Amounts, Prefetch};
-use crate::model::{Limits, Lineage};
+use crate::model::{Limits, ParentLink};
 
 /// The context of a charge: all that a bucket needs to know beside the amounts.
 #[derive(Clone, Debug)]
@@ -13,7 +13,7 @@ pub(in crate::limiter) struct Mode {
     /// `true` if the limits are the entity's own: its bucket is never taken for expired then.
     pub(in crate::limiter) own: bool,
     /// The parent of the bucket's entity, if one is known.
-    pub(in crate::limiter) lineage: Option<Arc<Lineage>>,
+    pub(in crate::limiter) lineage: Option<Arc<ParentLink>>,
     pub(in crate::limiter) prefetch: Option<Prefetch>,
     /// `true` if a child and its parent are charged in one transaction.
     pub(in crate::limiter) together: bool,

@@ -51,12 +51,12 @@ impl Change {
 
 /// The changes of a batch to the limits of a bucket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes {
+pub struct LedgerDelta {
     changes: SmallVec<[Change; 2]>,
     grants: bool,
 }
 
-impl Changes {
+impl LedgerDelta {
     /// Returns an empty batch.
     pub fn new() -> Self {
         Self::default()
@@ -150,7 +150,7 @@ impl Changes {
     }
 
     /// Adds the changes of `other` after the changes of this batch.
-    pub fn merge(&mut self, other: &Changes) {
+    pub fn merge(&mut self, other: &LedgerDelta) {
         self.grants |= other.grants;
         for change in other.iter() {
             let entry = self.entry(&change.limit);

@@ -2,25 +2,25 @@
 
 use smallvec::SmallVec;
 
-use super::{Changes, Wanted, expiry::gone_at};
+use super::{Desired, LedgerDelta, expiry::gone_at};
 use crate::model::{BucketState, Create, Level, Limit, NewLimit, Parameters, RefillRule, WriteId};
 
 /// Returns the bucket of a first request: full, less what `changes` spend and take.
-pub fn create<'a>(changes: &Changes, wanted: impl Into<Wanted<'a>>, now: i64, id: WriteId) -> Create {
+pub fn create<'a>(changes: &LedgerDelta, wanted: impl Into<Desired<'a>>, now: i64, id: WriteId) -> Create {
     create_shard(changes, wanted, (0, 1), true, now, id)
 }
 
 /// Returns one shard of a new bucket: full, less what `changes` spend and take. If not `full`, it begins empty, because
 /// other shards may hold its tokens.
 pub fn create_shard<'a>(
-    changes: &Changes,
-    wanted: impl Into<Wanted<'a>>,
+    changes: &LedgerDelta,
+    wanted: impl Into<Desired<'a>>,
     (shard, shard_count): (u32, u32),
     full: bool,
     now: i64,
     id: WriteId,
 ) -> Create {
-    let Wanted { limits: wanted, own, lineage, .. } = wanted.into();
+    let Desired { limits: wanted, own, lineage, .. } = wanted.into();
     let new = |limit| {
         let mut new = new_limit(limit, changes, (shard, shard_count));
         if !full {
@@ -35,7 +35,7 @@ pub fn create_shard<'a>(
 }
 
 /// Returns the limits of `wanted` that the bucket lacks.
-pub(super) fn added_limits(state: &BucketState, changes: &Changes, wanted: &[Limit]) -> Vec<NewLimit> {
+pub(super) fn added_limits(state: &BucketState, changes: &LedgerDelta, wanted: &[Limit]) -> Vec<NewLimit> {
     let missing = wanted.iter().filter(|limit| state.limit(limit.name()).is_none());
     let new = |limit: &Limit| new_limit(limit, changes, (state.shard, state.shard_count));
     missing
@@ -48,7 +48,7 @@ pub(super) fn added_limits(state: &BucketState, changes: &Changes, wanted: &[Lim
         .collect()
 }
 
-fn new_limit(limit: &Limit, changes: &Changes, (shard, shard_count): (u32, u32)) -> NewLimit {
+fn new_limit(limit: &Limit, changes: &LedgerDelta, (shard, shard_count): (u32, u32)) -> NewLimit {
     let parameters = Parameters::from(limit);
     // The shard count makes no valid rule, so the limit begins empty.
     let capacity = parameters.shard(shard, shard_count).map_or(0, RefillRule::capacity);

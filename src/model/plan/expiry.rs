@@ -1,6 +1,6 @@
 //! Computes the time from which a bucket counts as gone.
 
-use super::{Changes, Wanted, levels::new_parameters, line};
+use super::{Desired, LedgerDelta, levels::new_parameters, line};
 use crate::model::{BucketState, Level, NewLimit, RefillRule};
 
 /// A bucket expires if it is not used for this many times its longest time to fill.
@@ -37,8 +37,8 @@ pub(super) fn is_due(state: &BucketState, own: Option<bool>, now: i64) -> bool {
 /// refills from `anchor` on. `None` if it never expires.
 pub(super) fn after(
     state: &BucketState,
-    changes: &Changes,
-    wanted: &Wanted<'_>,
+    changes: &LedgerDelta,
+    wanted: &Desired<'_>,
     added: &[NewLimit],
     (now, anchor): (i64, i64),
 ) -> Option<i64> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Changes;
+use super::LedgerDelta;
 use crate::model::{
     BucketState, Level, Limit, LimitState, LimitStatus, Limits, MILLI, Owner, Parameters, RefillRule, whole_tokens,
 };
@@ -12,7 +12,7 @@ use crate::model::{
 ///
 /// Give-backs are added before the level is limited to the capacity, and debits are subtracted after it, in the same
 /// order as in the write.
-pub fn projected(state: &BucketState, limit: &LimitState, changes: &Changes, now: i64) -> Level {
+pub fn projected(state: &BucketState, limit: &LimitState, changes: &LedgerDelta, now: i64) -> Level {
     let change = changes.get(&limit.name);
     let give = change.map_or(0, |change| change.give);
     let gone = change.map_or(0, super::Change::debit);
@@ -22,7 +22,7 @@ pub fn projected(state: &BucketState, limit: &LimitState, changes: &Changes, now
 }
 
 /// Returns `true` if the image has too few tokens of a limit for the grants in `changes`.
-pub fn is_short(state: &BucketState, changes: &Changes, now: i64) -> bool {
+pub fn is_short(state: &BucketState, changes: &LedgerDelta, now: i64) -> bool {
     !state.is_bypassed(now)
         && state.limits.iter().any(|limit| {
             let floor = changes.get(&limit.name).filter(|change| change.spend > 0).map(|change| change.floor);
@@ -37,7 +37,7 @@ pub fn statuses(
     state: Option<&BucketState>,
     limits: &[Limit],
     amounts: &[i64],
-    changes: &Changes,
+    changes: &LedgerDelta,
     now: i64,
 ) -> Vec<LimitStatus> {
     let state = state.filter(|state| !state.is_expired(now));

@@ -5,7 +5,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Change, Changes, clamp};
+use super::{Change, LedgerDelta, clamp};
 use crate::model::{BucketState, LimitState, Line, Parameters, Refill, RefillRule, TokenChange};
 
 /// The amounts of a change, millitokens.
@@ -141,7 +141,7 @@ impl Row {
 
 /// Returns the lines that settle leases of a bucket whose refill is not understood. A debit may take too little,
 /// because the due refill is not known. Give-backs stop at the capacity in the parameters.
-pub(super) fn settling(state: &BucketState, changes: &Changes, now: i64) -> SmallVec<[Line; 2]> {
+pub(super) fn settling(state: &BucketState, changes: &LedgerDelta, now: i64) -> SmallVec<[Line; 2]> {
     let changed = state.limits.iter().filter_map(|known| Some((known, changes.get(&known.name)?)));
     let lines = changed.map(|(known, change)| {
         let cap = known.rule_at(now).capacity();

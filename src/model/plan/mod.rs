@@ -23,12 +23,12 @@ mod update;
 mod wanted;
 
 pub use self::{
-    changes::{Change, Changes},
+    changes::{Change, LedgerDelta},
     create::{create, create_shard},
     levels::{differs, is_short, limits_of, projected, same_parameters, status, statuses},
-    shards::{Seen, draw, statuses_of_shards},
+    shards::{ShardView, draw, statuses_of_shards},
     update::{take_anyway, take_overdue, update},
-    wanted::{Others, Peers, Wanted},
+    wanted::{Desired, Others, Peers},
 };
 
 /// Returns the nearest `i64`.

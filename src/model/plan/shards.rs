@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::{Changes, clamp, levels::ahead, projected};
+use super::{LedgerDelta, clamp, levels::ahead, projected};
 use crate::model::{BucketState, Level, Limit, LimitStatus, MILLI, Owner, RefillRule, whole_tokens};
 
 /// Millitokens, in the order of the limits.
 type Amounts = SmallVec<[i64; 2]>;
 
 /// The image of a shard, and the changes that will be written to it.
-pub type Seen<'a> = (&'a BucketState, &'a Changes);
+pub type ShardView<'a> = (&'a BucketState, &'a LedgerDelta);
 
 /// Returns the status of every limit in `limits` for a request that asks for `amounts` (millitokens, in the order of
 /// `limits`), which may be taken from all shards together.
-pub fn statuses_of_shards(shards: &[Seen<'_>], limits: &[Limit], amounts: &[i64], now: i64) -> Vec<LimitStatus> {
+pub fn statuses_of_shards(shards: &[ShardView<'_>], limits: &[Limit], amounts: &[i64], now: i64) -> Vec<LimitStatus> {
     let requested = amounts.iter().copied().chain(std::iter::repeat(0));
     let status = |(limit, amount): (&Limit, i64)| {
         let levels = levels(shards, limit, now);
@@ -39,7 +39,7 @@ pub fn statuses_of_shards(shards: &[Seen<'_>], limits: &[Limit], amounts: &[i64]
 
 /// Returns the amounts to take from each shard, from the fullest first, so that they add up to `amounts`. `None` if all
 /// shards together have too few tokens.
-pub fn draw(shards: &[Seen<'_>], limits: &[Limit], amounts: &[i64], now: i64) -> Option<Vec<Amounts>> {
+pub fn draw(shards: &[ShardView<'_>], limits: &[Limit], amounts: &[i64], now: i64) -> Option<Vec<Amounts>> {
     let mut drawn: Vec<Amounts> = shards.iter().map(|_| SmallVec::from_elem(0, limits.len())).collect();
     for (index, (limit, amount)) in limits.iter().zip(amounts).enumerate() {
         let mut fullest: Vec<(usize, i64)> =
@@ -60,8 +60,8 @@ pub fn draw(shards: &[Seen<'_>], limits: &[Limit], amounts: &[i64], now: i64) ->
 
 /// Returns the rule and the level of the limit in each shard at `now`. A limit that a shard does not have yet will
 /// begin full.
-fn levels(shards: &[Seen<'_>], limit: &Limit, now: i64) -> Vec<(RefillRule, Level)> {
-    let level = |(state, changes): &Seen<'_>| match state.limit(limit.name()) {
+fn levels(shards: &[ShardView<'_>], limit: &Limit, now: i64) -> Vec<(RefillRule, Level)> {
+    let level = |(state, changes): &ShardView<'_>| match state.limit(limit.name()) {
         Some(known) => {
             let rule = state.rule_with(known, limit, now);
             let level = projected(state, known, changes, now);

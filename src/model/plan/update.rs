@@ -3,14 +3,15 @@
 use smallvec::SmallVec;
 
 use super::{
-    Changes, Peers, Wanted, clamp,
+    Desired, LedgerDelta, Peers, clamp,
     create::added_limits,
     expiry,
     levels::new_parameters,
     line::{self, Row, Rows},
 };
 use crate::model::{
-    Anchor, BucketState, Expiry, LimitState, Line, MILLI, Now, StampGuard, TokenChange, Update, Validity, WriteId,
+    Anchor, BucketState, ClockReading, Expiry, LimitState, Line, MILLI, StampGuard, TokenChange, Update, Validity,
+    WriteId,
 };
 
 /// The millitokens above which a number makes the write move the anchor, so that no `i64` overflows: 10^15 tokens per
@@ -34,9 +35,9 @@ const FEW_WRITES: i64 = 300 * MILLI;
 /// its own clock replaces such an anchor by the current time.
 pub fn update<'a>(
     state: &BucketState,
-    changes: &Changes,
-    wanted: impl Into<Wanted<'a>>,
-    now: impl Into<Now>,
+    changes: &LedgerDelta,
+    wanted: impl Into<Desired<'a>>,
+    now: impl Into<ClockReading>,
     id: WriteId,
 ) -> Update {
     let (wanted, now) = (wanted.into(), now.into());
@@ -53,7 +54,7 @@ pub fn update<'a>(
 ///
 /// It also takes the refill above the capacity, which would otherwise replace the taken tokens. The image may be a
 /// round trip old, so it may take a little too much, but the bucket never grants more than it holds.
-pub fn take_anyway(state: &BucketState, changes: &Changes, now: i64, id: WriteId) -> Update {
+pub fn take_anyway(state: &BucketState, changes: &LedgerDelta, now: i64, id: WriteId) -> Update {
     let lines = state.limits.iter().filter_map(|known| {
         let take = changes.get(&known.name).map(|change| change.take).filter(|take| *take > 0)?;
         let due = known.rule_at(now).accrue(state.age(now), known.level.remainder).raw;
@@ -71,7 +72,7 @@ pub fn take_anyway(state: &BucketState, changes: &Changes, now: i64, id: WriteId
 ///
 /// A delayed give-back may arrive between the image and this write. The tokens that it adds to a full bucket are not in
 /// the overflow of the image, so they would stay.
-pub fn take_overdue(state: &BucketState, changes: &Changes, now: i64, id: WriteId) -> Update {
+pub fn take_overdue(state: &BucketState, changes: &LedgerDelta, now: i64, id: WriteId) -> Update {
     let mut update = take_anyway(state, changes, now, id);
     for line in &mut update.lines {
         line.ceiling = state.limit(&line.limit).map(|known| known.level.tokens);
@@ -81,8 +82,8 @@ pub fn take_overdue(state: &BucketState, changes: &Changes, now: i64, id: WriteI
 
 struct Planner<'a> {
     state: &'a BucketState,
-    changes: &'a Changes,
-    wanted: Wanted<'a>,
+    changes: &'a LedgerDelta,
+    wanted: Desired<'a>,
     /// Epoch ms.
     now: i64,
 }

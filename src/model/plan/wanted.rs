@@ -2,18 +2,18 @@
 
 use smallvec::SmallVec;
 
-use crate::model::{Limit, Limits, Lineage};
+use crate::model::{Limit, Limits, ParentLink};
 
 /// The state that a write changes a bucket to, and the expected other writers.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted<'a> {
+pub struct Desired<'a> {
     /// The limits. Other limits of the bucket stay as they are.
     pub limits: &'a [Limit],
     /// `true` if the limits are the entity's own, so that the bucket never expires; `None` if that is not known, and
     /// the bucket's expiry stays as it is.
     pub own: Option<bool>,
     /// The entity's parent, if it is known to have one.
-    pub lineage: Option<&'a Lineage>,
+    pub lineage: Option<&'a ParentLink>,
     /// The other writers of the bucket.
     pub others: Others,
 }
@@ -44,25 +44,25 @@ pub enum Peers {
     Present,
 }
 
-impl<'a> From<&'a [Limit]> for Wanted<'a> {
+impl<'a> From<&'a [Limit]> for Desired<'a> {
     fn from(limits: &'a [Limit]) -> Self {
         Self { limits, ..Self::default() }
     }
 }
 
-impl<'a, const N: usize> From<&'a [Limit; N]> for Wanted<'a> {
+impl<'a, const N: usize> From<&'a [Limit; N]> for Desired<'a> {
     fn from(limits: &'a [Limit; N]) -> Self {
         Self { limits, ..Self::default() }
     }
 }
 
-impl<'a> From<&'a Limits> for Wanted<'a> {
+impl<'a> From<&'a Limits> for Desired<'a> {
     fn from(limits: &'a Limits) -> Self {
         Self { limits, ..Self::default() }
     }
 }
 
-impl<'a> From<&'a Vec<Limit>> for Wanted<'a> {
+impl<'a> From<&'a Vec<Limit>> for Desired<'a> {
     fn from(limits: &'a Vec<Limit>) -> Self {
         Self { limits, ..Self::default() }
     }

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{NewLimit, WriteId};
-use crate::model::{BucketState, InvalidParameters, Lineage};
+use crate::model::{BucketState, InvalidParameters, ParentLink};
 
 /// Creates a bucket if none exists or if the existing one has expired.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Create {
     /// The number of shards of the bucket.
     pub shard_count: u32,
     /// The entity's parent, if it has one.
-    pub lineage: Option<Lineage>,
+    pub lineage: Option<ParentLink>,
 }
 
 impl Create {
@@ -57,7 +57,7 @@ impl Create {
 
     /// Returns the same creation with the entity's parent.
     #[must_use]
-    pub fn with_lineage(mut self, lineage: Lineage) -> Self {
+    pub fn with_lineage(mut self, lineage: ParentLink) -> Self {
         self.lineage = Some(lineage);
         self
     }

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{Anchor, Expiry, Guard, Line, NewLimit, TokenChange, WriteId};
-use crate::model::{BucketState, InvalidParameters, Lineage, MILLI, StampGuard, Stamps, Validity};
+use crate::model::{BucketState, InvalidParameters, MILLI, ParentLink, PeerFlags, StampGuard, Validity};
 
 /// A conditional update of a bucket that exists and has not expired.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Update {
     /// The change of the expiry.
     pub expiry: Expiry,
     /// The parent, for a bucket that was created before its entity. Condition: the bucket has no parent.
-    pub lineage: Option<Lineage>,
+    pub lineage: Option<ParentLink>,
     /// The condition of a repeat.
     pub guard: Guard,
     /// The conditions on the stamps of peers.
@@ -103,7 +103,7 @@ impl Update {
 
     /// Returns the same update with a parent, on condition that the bucket has none.
     #[must_use]
-    pub fn with_lineage(mut self, lineage: Lineage) -> Self {
+    pub fn with_lineage(mut self, lineage: ParentLink) -> Self {
         self.lineage = Some(lineage);
         self
     }
@@ -139,7 +139,7 @@ impl Update {
             && !state.is_expired(self.now)
             && self.shard_count.is_none_or(|count| count == state.shard_count)
             && self.anchor.seen().is_none_or(|seen| state.refilled_at == seen)
-            && self.stamps.holds(state.stamps.as_deref().unwrap_or(&Stamps::default()), self.now)
+            && self.stamps.holds(state.stamps.as_deref().unwrap_or(&PeerFlags::default()), self.now)
             && self.lines.iter().all(|line| state.limit(&line.limit).is_some_and(|limit| line.holds(limit)))
             && self.added.iter().all(|new| state.limit(&new.limit).is_none())
             && (self.lineage.is_none() || state.lacks_parent())

@@ -10,7 +10,7 @@ use super::attributes::{
     limit_of_tokens, user_limit,
 };
 use crate::{
-    model::{BucketState, EntityId, Level, LimitState, Parameters, Pressure, Split, Stamps, WriteId},
+    model::{BucketState, EntityId, Level, LimitState, Parameters, PeerFlags, Pressure, Split, WriteId},
     store::{StoreError, StoreErrorKind},
 };
 
@@ -86,8 +86,8 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
 }
 
 /// Returns the stamps that newer peers have put on the item.
-fn stamps(item: &Item) -> Result<Stamps, StoreError> {
-    let mut stamps = Stamps::default();
+fn stamps(item: &Item) -> Result<PeerFlags, StoreError> {
+    let mut stamps = PeerFlags::default();
     for (attribute, value) in item {
         if let Some(limit) = limit_of_soft(attribute).and_then(user_limit) {
             // A value that is not a number was never valid: it is ignored.

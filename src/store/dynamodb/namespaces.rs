@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     model::{NamespaceInfo, NamespaceName, NamespaceStatus},
-    store::{Cursor, Namespaces, Page, StatusChange, Store, StoreError, StoreErrorKind, StoreFuture},
+    store::{Cursor, NamespaceStore, Page, StatusChange, Store, StoreError, StoreErrorKind, StoreFuture},
 };
 
 const ID: &str = "namespace_id";
@@ -31,7 +31,7 @@ const DELETED_AT: &str = "deleted_at";
 /// The number of times that a change is tried if other writers cancel it.
 const MOST_TRIES: u32 = 5;
 
-impl Namespaces for DynamoDbStore {
+impl NamespaceStore for DynamoDbStore {
     fn scoped(&self, id: &str) -> Arc<dyn Store> {
         Arc::new(Self { namespace: id.to_owned(), registered: true, ..self.clone() })
     }

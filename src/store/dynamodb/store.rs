@@ -24,7 +24,7 @@ use super::{
 use crate::{
     clock::{MonotonicClock, StoreTime},
     model::{BucketKey, BucketState, Create, Level, Parameters, Pressure, Split, Update},
-    store::{Diagnostics, Namespaces, Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
+    store::{Diagnostics, NamespaceStore, Records, Store, StoreError, StoreErrorKind, StoreFuture, WriteOutcome},
     telemetry::StoreCall,
 };
 
@@ -104,7 +104,7 @@ impl DynamoDbStore {
         ShardRows { client: &self.client, table: &self.table, namespace: &self.namespace }
     }
 
-    async fn send_update(&self, bucket: &BucketKey, update: &Update) -> Result<Outcome, StoreError> {
+    async fn send_update(&self, bucket: &BucketKey, update: &Update) -> Result<WriteOutcome, StoreError> {
         let mut expression = encode::update(update);
         let result = self
             .client
@@ -124,7 +124,7 @@ impl DynamoDbStore {
             Ok(output) => {
                 consumed::note(StoreCall::Update, output.consumed_capacity.as_slice(), 1);
                 let item = output.attributes.ok_or_else(|| missing("UpdateItem returned no item"))?;
-                decode::bucket(&item, bucket.shard).map(Outcome::Applied).map_err(unreadable)
+                decode::bucket(&item, bucket.shard).map(WriteOutcome::Applied).map_err(unreadable)
             }
             Err(SdkError::ServiceError(error))
                 if matches!(error.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
@@ -139,7 +139,7 @@ impl DynamoDbStore {
         }
     }
 
-    async fn send_create(&self, bucket: &BucketKey, create: &Create) -> Result<Outcome, StoreError> {
+    async fn send_create(&self, bucket: &BucketKey, create: &Create) -> Result<WriteOutcome, StoreError> {
         let (condition, names, values) = encode::create_condition(create);
         let result = self
             .client
@@ -156,7 +156,7 @@ impl DynamoDbStore {
         match result {
             Ok(output) => {
                 consumed::note(StoreCall::Create, output.consumed_capacity.as_slice(), 1);
-                created(bucket, create).map(Outcome::Applied)
+                created(bucket, create).map(WriteOutcome::Applied)
             }
             Err(SdkError::ServiceError(error))
                 if matches!(error.err(), PutItemError::ConditionalCheckFailedException(_)) =>
@@ -188,9 +188,9 @@ impl DynamoDbStore {
 fn refused(
     item: Option<&std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>>,
     bucket: &BucketKey,
-) -> Result<Outcome, StoreError> {
+) -> Result<WriteOutcome, StoreError> {
     let state = item.map(|item| decode::bucket(item, bucket.shard)).transpose()?;
-    Ok(Outcome::Refused(state))
+    Ok(WriteOutcome::Refused(state))
 }
 
 /// Returns the state of the item that was put, because `PutItem` does not return it.
@@ -220,11 +220,11 @@ impl Store for DynamoDbStore {
         Box::pin(self.send_read(bucket))
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(self.send_update(bucket, update))
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(self.send_create(bucket, create))
     }
 
@@ -248,7 +248,7 @@ impl Store for DynamoDbStore {
         Some(self)
     }
 
-    fn namespaces(&self) -> Option<&dyn Namespaces> {
+    fn namespaces(&self) -> Option<&dyn NamespaceStore> {
         Some(self)
     }
 

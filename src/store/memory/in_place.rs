@@ -14,7 +14,7 @@ use super::{
 use crate::{
     model::{
         BucketKey, Denied, KeyParts, LimitStatus, Limits,
-        plan::{self, Changes},
+        plan::{self, LedgerDelta},
     },
     store::StoreError,
     telemetry::{self, MemoryFull},
@@ -209,7 +209,7 @@ impl Entry {
     /// Returns the status of `limits` for a request that asks for `amounts`.
     pub(crate) fn statuses(entry: Option<&Self>, limits: &Limits, amounts: &[i64], now: i64) -> Vec<LimitStatus> {
         let state = entry.and_then(|entry| entry.lock().bucket.as_ref().map(State::to_bucket));
-        plan::statuses(state.as_ref(), limits, amounts, &Changes::new(), now)
+        plan::statuses(state.as_ref(), limits, amounts, &LedgerDelta::new(), now)
     }
 
     /// Returns the bucket, refilled and with the parameters of `limits`, and `true` if these changed it. Creates a full

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     clock::Clock,
     model::{BucketKey, BucketState, Create, InvalidParameters, Limits, Split, StoreStatus, Update},
-    store::{Diagnostics, Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
+    store::{Diagnostics, Records, Store, StoreError, StoreErrorKind, StoreFuture, WriteOutcome},
 };
 
 /// Buckets in this process's memory. Their number is bounded: if the store is full, a new key replaces a bucket that is
@@ -97,36 +97,36 @@ impl MemoryStore {
         self.len() == 0
     }
 
-    fn try_update(&self, key: &BucketKey, update: &Update) -> Result<Outcome, StoreError> {
+    fn try_update(&self, key: &BucketKey, update: &Update) -> Result<WriteOutcome, StoreError> {
         let Some(entry) = self.buckets.find(key.parts().into()) else {
-            return Ok(Outcome::Refused(None));
+            return Ok(WriteOutcome::Refused(None));
         };
         let mut slot = entry.lock();
         let Some(mut state) = slot.bucket.as_ref().map(State::to_bucket) else {
-            return Ok(Outcome::Refused(None));
+            return Ok(WriteOutcome::Refused(None));
         };
         if !update.holds(&state) {
-            return Ok(Outcome::Refused(Some(state)));
+            return Ok(WriteOutcome::Refused(Some(state)));
         }
         update.apply(&mut state).map_err(corrupt)?;
         slot.bucket = Some(State::from_bucket(state.clone(), self.buckets.schemas(entry.key())));
         drop(slot);
         self.buckets.hurry(entry.key());
-        Ok(Outcome::Applied(state))
+        Ok(WriteOutcome::Applied(state))
     }
 
-    fn try_create(&self, key: &BucketKey, create: &Create) -> Result<Outcome, StoreError> {
+    fn try_create(&self, key: &BucketKey, create: &Create) -> Result<WriteOutcome, StoreError> {
         let entry = self.claim(key, &self.home, Limits::unknown(), create.now)?;
         let mut slot = entry.lock();
         let before = slot.bucket.as_ref().map(State::to_bucket);
         if before.as_ref().is_some_and(|state| !state.is_expired(create.now)) {
-            return Ok(Outcome::Refused(before));
+            return Ok(WriteOutcome::Refused(before));
         }
         let state = create.bucket(key.shard).map_err(corrupt)?;
         slot.bucket = Some(State::from_bucket(state.clone(), self.buckets.schemas(entry.key())));
         drop(slot);
         self.buckets.hurry(entry.key());
-        Ok(Outcome::Applied(state))
+        Ok(WriteOutcome::Applied(state))
     }
 
     pub(super) fn try_read(&self, key: &BucketKey) -> Option<BucketState> {
@@ -146,11 +146,11 @@ impl Store for MemoryStore {
         Box::pin(ready(Ok(self.try_read(bucket))))
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(ready(self.try_update(bucket, update)))
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(ready(self.try_create(bucket, create)))
     }
 

@@ -11,7 +11,7 @@ use tollgate::{
     layer::Settle,
     limiter::SettleError,
     model::{BucketKey, BucketState, Create, Update},
-    store::{MemoryStore, Outcome, Store, StoreError, StoreErrorKind, StoreFuture},
+    store::{MemoryStore, Store, StoreError, StoreErrorKind, StoreFuture, WriteOutcome},
 };
 
 use super::scrape::Recording;
@@ -136,7 +136,7 @@ impl Store for Refusing {
         self.inner.read(bucket)
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
         if self.refuses.load(Ordering::SeqCst) {
             self.refused.fetch_add(1, Ordering::SeqCst);
             let error = StoreError::new(StoreErrorKind::NotApplied, "the test says so");
@@ -145,7 +145,7 @@ impl Store for Refusing {
         self.inner.update(bucket, update)
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
         self.inner.create(bucket, create)
     }
 }

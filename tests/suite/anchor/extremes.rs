@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use tollgate::model::{
     WriteId,
-    plan::{self, Others, Peers, Wanted},
+    plan::{self, Desired, Others, Peers},
 };
 
 use super::{
@@ -40,7 +40,7 @@ fn numbers_that_leave_an_i64_are_brought_back() {
             let before = level(&image, "a", now);
             let exact = (i128::from(before) + i128::from(give)).min(cp.into()) - i128::from(spend) - i128::from(take);
             let others = Others { peers, ..Others::default() };
-            let wanted = Wanted { others, ..Wanted::default() };
+            let wanted = Desired { others, ..Desired::default() };
             let short = plan::is_short(&image, &changes, now);
             let (done, after) = item.execute(&plan::update(&image, &changes, wanted, now, WriteId::from_number(1)));
             prop_assert_eq!(done, !short, "{:?}", after);

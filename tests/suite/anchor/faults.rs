@@ -2,7 +2,7 @@
 
 use tollgate::model::{
     Anchor, BucketState, TokenChange, Update, WriteId,
-    plan::{self, Changes, Others, Peers, Wanted},
+    plan::{self, Desired, LedgerDelta, Others, Peers},
 };
 
 use super::{
@@ -14,15 +14,15 @@ use super::{
 /// Ten tokens, refilled at one a second.
 const SLOW: (i64, i64, i64) = (10_000, 1000, 1000);
 
-fn spend(limit: &str, spend: i64) -> Changes {
+fn spend(limit: &str, spend: i64) -> LedgerDelta {
     change(limit, Amounts { spend, ..Amounts::default() })
 }
 
-fn take(limit: &str, take: i64) -> Changes {
+fn take(limit: &str, take: i64) -> LedgerDelta {
     change(limit, Amounts { take, ..Amounts::default() })
 }
 
-fn give(limit: &str, give: i64) -> Changes {
+fn give(limit: &str, give: i64) -> LedgerDelta {
     change(limit, Amounts { give, ..Amounts::default() })
 }
 
@@ -30,15 +30,15 @@ fn beside(peers: Peers) -> Others {
     Others { peers, ..Others::default() }
 }
 
-fn update(image: &BucketState, changes: &Changes, others: Others, now: i64) -> Update {
-    let wanted = Wanted { others, ..Wanted::default() };
+fn update(image: &BucketState, changes: &LedgerDelta, others: Others, now: i64) -> Update {
+    let wanted = Desired { others, ..Desired::default() };
     plan::update(image, changes, wanted, now, WriteId::from_number(1))
 }
 
 /// Returns a write that moves the anchor because it adds or removes the expiry.
-fn moving(image: &BucketState, changes: &Changes, now: i64) -> Update {
+fn moving(image: &BucketState, changes: &LedgerDelta, now: i64) -> Update {
     let own = Some(image.expires_at.is_some());
-    let update = plan::update(image, changes, Wanted { own, ..Wanted::default() }, now, WriteId::from_number(2));
+    let update = plan::update(image, changes, Desired { own, ..Desired::default() }, now, WriteId::from_number(2));
     assert!(update.anchor.moves_to().is_some());
     update
 }
@@ -241,7 +241,7 @@ fn f11_fractions_do_not_add_up() {
                 let plan = if moves {
                     moving
                 } else {
-                    |image: &BucketState, changes: &Changes, now: i64| {
+                    |image: &BucketState, changes: &LedgerDelta, now: i64| {
                         update(image, changes, beside(Peers::Absent), now)
                     }
                 };

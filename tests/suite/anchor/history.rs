@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use tollgate::model::{
     BucketState,
-    plan::{Changes, Peers},
+    plan::{LedgerDelta, Peers},
 };
 
 use super::item::{NAMES, START, bucket, limit, name};
@@ -86,8 +86,8 @@ impl Step {
     }
 
     /// Returns the changes that the step makes to a bucket.
-    pub(super) fn changes(&self, state: &BucketState) -> Changes {
-        let mut changes = Changes::new();
+    pub(super) fn changes(&self, state: &BucketState) -> LedgerDelta {
+        let mut changes = LedgerDelta::new();
         for (limit, amounts) in state.limits().iter().zip(&self.amounts) {
             if amounts.spend > 0 {
                 changes.reserve(&limit.name, amounts.spend, amounts.debt);
@@ -252,8 +252,8 @@ pub(super) fn histories(kind: Kind, modes: &'static [Peers]) -> impl Strategy<Va
 }
 
 /// Returns a change of one limit, for histories written by hand.
-pub(super) fn change(limit: &str, amounts: Amounts) -> Changes {
-    let mut changes = Changes::new();
+pub(super) fn change(limit: &str, amounts: Amounts) -> LedgerDelta {
+    let mut changes = LedgerDelta::new();
     if amounts.spend > 0 {
         changes.reserve(&name(limit), amounts.spend, amounts.debt);
     }

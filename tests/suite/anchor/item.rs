@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 use tollgate::{
     LimitName,
     model::{BucketKey, BucketState, Create, Level, LimitState, NewLimit, Parameters, Update, WriteId},
-    store::{MemoryStore, Outcome, Store, StoreFuture},
+    store::{MemoryStore, Store, StoreFuture, WriteOutcome},
 };
 
 /// The start of every history, epoch ms.
@@ -45,15 +45,15 @@ impl Item {
         let mut create = Create::new(WriteId::from_number(0), state.refilled_at, limits);
         create.expires_at = state.expires_at;
         let item = Self { store: MemoryStore::new(), key };
-        let Outcome::Applied(image) = ready(item.store.create(&item.key, &create)) else { panic!("refused") };
+        let WriteOutcome::Applied(image) = ready(item.store.create(&item.key, &create)) else { panic!("refused") };
         (item, image)
     }
 
     /// Executes a write. Returns true if it was applied, and the image from its answer.
     pub(super) fn execute(&self, update: &Update) -> (bool, BucketState) {
         match ready(self.store.update(&self.key, update)) {
-            Outcome::Applied(image) => (true, image),
-            Outcome::Refused(image) => (false, image.unwrap()),
+            WriteOutcome::Applied(image) => (true, image),
+            WriteOutcome::Refused(image) => (false, image.unwrap()),
         }
     }
 

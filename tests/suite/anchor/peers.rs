@@ -1,6 +1,6 @@
 //! Writes of a Python client (zae-limiter 0.17.0) to the same item.
 
-use tollgate::model::{Anchor, BucketState, Line, TokenChange, Update, WriteId, plan::Changes};
+use tollgate::model::{Anchor, BucketState, Line, TokenChange, Update, WriteId, plan::LedgerDelta};
 
 fn update(anchor: Anchor, lines: impl IntoIterator<Item = Line>, now: i64) -> Update {
     let update = Update::new(WriteId::from_text("-"), now).with_anchor(anchor);
@@ -12,7 +12,7 @@ fn line(limit: &tollgate::LimitName, amount: i64, consumed: i64) -> Line {
 }
 
 /// Returns its fast write, which checks only the stored tokens.
-pub(super) fn fast(changes: &Changes, now: i64) -> Update {
+pub(super) fn fast(changes: &LedgerDelta, now: i64) -> Update {
     let spends = changes.iter().filter(|change| change.spend > 0);
     let lines = spends.map(|change| line(&change.limit, -change.spend, change.spend).with_floor(change.spend));
     update(Anchor::Free, lines, now)
@@ -20,7 +20,7 @@ pub(super) fn fast(changes: &Changes, now: i64) -> Update {
 
 /// Returns its slow write, or `None` if it denies. It refills every limit by its image, on condition that the anchor is
 /// unchanged.
-pub(super) fn slow(image: &BucketState, changes: &Changes, now: i64) -> Option<Update> {
+pub(super) fn slow(image: &BucketState, changes: &LedgerDelta, now: i64) -> Option<Update> {
     let lines = image.limits().iter().map(|known| {
         let spend = changes.get(&known.name).map_or(0, |change| change.spend);
         let raw = i64::try_from(known.rule_at(now).accrue(image.age(now), 0).raw).unwrap();

@@ -6,7 +6,7 @@ use tollgate::{
     Limit,
     model::{
         BucketState, Guard, Update, WriteId,
-        plan::{self, Others, Wanted},
+        plan::{self, Desired, Others},
     },
 };
 
@@ -184,6 +184,6 @@ fn planned(history: &History, step: &Step, image: &BucketState, now: i64, number
     }
     let taken = image.limits().iter().map(|_| step.taken).collect();
     let others = Others { peers: history.peers, slack: history.slack, taken };
-    let wanted = Wanted { limits: &limits, own, lineage: None, others };
+    let wanted = Desired { limits: &limits, own, lineage: None, others };
     Some(plan::update(image, &changes, wanted, now, WriteId::from_number(number as u64 + 1)))
 }

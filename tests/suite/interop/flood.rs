@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tollgate::{
     Limit, RateLimiter,
     model::{Anchor, BucketKey, BucketState, Create, LimitName, TokenChange, Update},
-    store::{Outcome, Store, StoreFuture, dynamodb::DynamoDbStore},
+    store::{Store, StoreFuture, WriteOutcome, dynamodb::DynamoDbStore},
 };
 
 use super::peer::{Item, Maker, STACK, Table, table_or_skip};
@@ -112,17 +112,17 @@ impl Store for Watched {
         self.store.read(bucket)
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(async move {
             let outcome = self.store.update(bucket, update).await?;
-            if let Outcome::Applied(after) = &outcome {
+            if let WriteOutcome::Applied(after) = &outcome {
                 self.watch(update, after);
             }
             Ok(outcome)
         })
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
         self.store.create(bucket, create)
     }
 }

@@ -16,7 +16,7 @@ use tollgate::{
     clock::{Clock, ManualClock},
     limiter::Prefetch,
     model::{BucketKey, BucketState, Create, Entity, Split, Update, WriteId},
-    store::{MemoryStore, Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
+    store::{MemoryStore, Records, Store, StoreError, StoreErrorKind, StoreFuture, WriteOutcome},
 };
 
 use super::fixture::{START, key};
@@ -177,9 +177,9 @@ impl Checked {
         now(self.inner.read(key)).unwrap()
     }
 
-    fn updated(&self, key: &BucketKey, update: &Update) -> Result<Outcome, StoreError> {
+    fn updated(&self, key: &BucketKey, update: &Update) -> Result<WriteOutcome, StoreError> {
         let outcome = now(self.inner.update(key, update))?;
-        if let Outcome::Applied(_) = &outcome {
+        if let WriteOutcome::Applied(_) = &outcome {
             self.account(key, update);
         }
         Ok(outcome)
@@ -200,9 +200,9 @@ impl Checked {
         state.perfect.insert(place, perfect);
     }
 
-    fn created(&self, key: &BucketKey, create: &Create) -> Result<Outcome, StoreError> {
+    fn created(&self, key: &BucketKey, create: &Create) -> Result<WriteOutcome, StoreError> {
         let outcome = now(self.inner.create(key, create))?;
-        if let Outcome::Applied(real) = &outcome {
+        if let WriteOutcome::Applied(real) = &outcome {
             assert_eq!(real.shard_count, 1, "no shard is ever missing");
             let mut state = self.state();
             let place = (key.entity.to_string(), key.shard);
@@ -265,11 +265,11 @@ impl Store for Checked {
         self.inner.read(bucket)
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(self.execute(true, move || self.updated(bucket, update)))
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(self.execute(true, move || self.created(bucket, create)))
     }
 

@@ -15,7 +15,7 @@ use tollgate::{
     error::Unavailable,
     limiter::RateLimiterBuilder,
     model::{BucketKey, BucketState, ConfigScope, Create, Update},
-    store::{MemoryStore, Outcome, Store, StoreFuture, dynamodb::DynamoDbStore},
+    store::{MemoryStore, Store, StoreFuture, WriteOutcome, dynamodb::DynamoDbStore},
 };
 use tollgate_testkit::Fault;
 
@@ -154,11 +154,11 @@ impl Store for Undated {
         self.inner.read(bucket)
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
         self.inner.update(bucket, update)
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
         self.inner.create(bucket, create)
     }
 

@@ -18,8 +18,8 @@ use tollgate::{
         StoredConfig, Update, WriteId,
     },
     store::{
-        BucketListing, Cursor, LookUp, MemoryStore, Outcome, Page, ReadConsistency, Records, ResourceListing, Store,
-        StoreError, StoreErrorKind, StoreFuture,
+        BucketListing, Cursor, LookUp, MemoryStore, Page, ReadConsistency, Records, ResourceListing, Store, StoreError,
+        StoreErrorKind, StoreFuture, WriteOutcome,
     },
 };
 
@@ -202,12 +202,12 @@ impl Store for Crowd {
         self.call("read", bucket.entity.as_str(), move || self.inner.read(bucket))
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
         self.updates.lock().unwrap().push(update.clone());
         self.call("update", bucket.entity.as_str(), move || self.inner.update(bucket, update))
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
         self.call("create", bucket.entity.as_str(), move || self.inner.create(bucket, create))
     }
 

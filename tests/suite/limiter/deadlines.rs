@@ -14,7 +14,7 @@ use tollgate::{
     error::Unavailable,
     limiter::RateLimiterBuilder,
     model::{BucketKey, BucketState, Create, Update},
-    store::{Outcome, Store, StoreFuture},
+    store::{Store, StoreFuture, WriteOutcome},
 };
 
 /// A store that never answers.
@@ -26,11 +26,11 @@ impl Store for Silent {
         Box::pin(pending())
     }
 
-    fn update<'a>(&'a self, _: &'a BucketKey, _: &'a Update) -> StoreFuture<'a, Outcome> {
+    fn update<'a>(&'a self, _: &'a BucketKey, _: &'a Update) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(pending())
     }
 
-    fn create<'a>(&'a self, _: &'a BucketKey, _: &'a Create) -> StoreFuture<'a, Outcome> {
+    fn create<'a>(&'a self, _: &'a BucketKey, _: &'a Create) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(pending())
     }
 }

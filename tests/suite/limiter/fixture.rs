@@ -16,7 +16,7 @@ use tollgate::{
     limiter::RateLimiterBuilder,
     model::{BucketKey, BucketState, Create, Split, Update, WriteId},
     store::{
-        MemoryStore, Outcome, Store, StoreFuture,
+        MemoryStore, Store, StoreFuture, WriteOutcome,
         dynamodb::{CreateTable, DynamoDbStore},
     },
 };
@@ -242,12 +242,12 @@ impl Store for Counting {
         self.inner.read(bucket)
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
         self.writes.fetch_add(1, Ordering::SeqCst);
         self.inner.update(bucket, update)
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
         self.writes.fetch_add(1, Ordering::SeqCst);
         self.inner.create(bucket, create)
     }

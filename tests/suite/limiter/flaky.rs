@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tollgate::{
     clock::Clock,
     model::{BucketKey, BucketState, Create, Split, Update},
-    store::{MemoryStore, Outcome, Records, Store, StoreError, StoreErrorKind, StoreFuture},
+    store::{MemoryStore, Records, Store, StoreError, StoreErrorKind, StoreFuture, WriteOutcome},
 };
 
 #[derive(Debug, Default)]
@@ -67,12 +67,12 @@ impl Store for Flaky {
         self.call(move || self.inner.read(bucket))
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
         self.writes.fetch_add(1, Ordering::SeqCst);
         self.call(move || self.inner.update(bucket, update))
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
         self.writes.fetch_add(1, Ordering::SeqCst);
         self.call(move || self.inner.create(bucket, create))
     }

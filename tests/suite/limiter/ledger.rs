@@ -13,7 +13,7 @@ use tollgate::{
     LimitName,
     clock::{Clock, ManualClock},
     model::{BucketKey, BucketState, Create, LimitState, Parameters, Update},
-    store::{MemoryStore, Outcome, Store, StoreError, StoreErrorKind, StoreFuture},
+    store::{MemoryStore, Store, StoreError, StoreErrorKind, StoreFuture, WriteOutcome},
 };
 
 /// A fault that may happen to a write in transit.
@@ -198,7 +198,7 @@ impl Ledger {
         i64::try_from(perfect.units.div_euclid(i128::from(perfect.parameters.refill_period()))).unwrap()
     }
 
-    fn execute(&self, key: &BucketKey, write: &Write, late: bool) -> Result<Outcome, StoreError> {
+    fn execute(&self, key: &BucketKey, write: &Write, late: bool) -> Result<WriteOutcome, StoreError> {
         let now = match write {
             Write::Update(update) => update.now,
             Write::Create(create) => create.now,
@@ -209,7 +209,7 @@ impl Ledger {
             Write::Update(update) => ready(self.inner.update(key, update))?,
             Write::Create(create) => ready(self.inner.create(key, create))?,
         };
-        if let Outcome::Applied(after) = &outcome {
+        if let WriteOutcome::Applied(after) = &outcome {
             match write {
                 Write::Update(update) => state.updated(update, now, late),
                 Write::Create(create) => state.created(create, before.is_some(), now),
@@ -219,7 +219,7 @@ impl Ledger {
         Ok(outcome)
     }
 
-    async fn answer(&self, key: &BucketKey, write: Write) -> Result<Outcome, StoreError> {
+    async fn answer(&self, key: &BucketKey, write: Write) -> Result<WriteOutcome, StoreError> {
         let error = |kind| Err(StoreError::new(kind, "trouble"));
         let trouble = self.state().troubles.pop_front().unwrap_or(Trouble::None);
         // Let other tasks run while the request, and then the answer, is in transit.
@@ -315,11 +315,11 @@ impl Store for Ledger {
         self.inner.read(bucket)
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(self.answer(bucket, Write::Update(Box::new(update.clone()))))
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(self.answer(bucket, Write::Create(Box::new(create.clone()))))
     }
 }

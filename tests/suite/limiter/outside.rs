@@ -12,7 +12,7 @@ use tollgate::{
     error::Unavailable,
     limiter::SettleError,
     model::{BucketKey, BucketState, Create, Update},
-    store::{MemoryStore, Outcome, Store, StoreFuture},
+    store::{MemoryStore, Store, StoreFuture, WriteOutcome},
 };
 
 use super::{fixture::key, memory::wait};
@@ -140,11 +140,11 @@ impl Store for Silent {
         self.0.read(bucket)
     }
 
-    fn update<'a>(&'a self, _: &'a BucketKey, _: &'a Update) -> StoreFuture<'a, Outcome> {
+    fn update<'a>(&'a self, _: &'a BucketKey, _: &'a Update) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(pending())
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
         self.0.create(bucket, create)
     }
 }

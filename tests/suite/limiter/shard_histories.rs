@@ -11,7 +11,7 @@ use tollgate::{
     Lease, Limit, RateLimiter,
     clock::{Clock, ManualClock},
     model::{BucketKey, BucketState, Create, Split, Update, WriteId},
-    store::{MemoryStore, Outcome, Store, StoreError, StoreErrorKind, StoreFuture},
+    store::{MemoryStore, Store, StoreError, StoreErrorKind, StoreFuture, WriteOutcome},
 };
 
 use super::fixture::{START, key};
@@ -134,11 +134,11 @@ impl Store for Checked {
         self.inner.read(bucket)
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(self.execute(move || now(self.inner.update(bucket, update))))
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(self.execute(move || now(self.inner.create(bucket, create))))
     }
 

@@ -7,7 +7,7 @@ use tollgate::{
     EntityId, Error, Limit,
     error::{SettleError, StackError, Unavailable},
     model::{BucketKey, BucketState, ConfigScope, Create, Entity, StoredConfig, Update},
-    store::{Cursor, Outcome, Store, StoreError, StoreErrorKind, StoreFuture, dynamodb::DynamoDbStore},
+    store::{Cursor, Store, StoreError, StoreErrorKind, StoreFuture, WriteOutcome, dynamodb::DynamoDbStore},
 };
 use tollgate_testkit::{ErrorAnswer, Fault, Proxy};
 
@@ -120,11 +120,11 @@ impl Store for OneItem {
         unimplemented!()
     }
 
-    fn update<'a>(&'a self, _: &'a BucketKey, _: &'a Update) -> StoreFuture<'a, Outcome> {
+    fn update<'a>(&'a self, _: &'a BucketKey, _: &'a Update) -> StoreFuture<'a, WriteOutcome> {
         unimplemented!()
     }
 
-    fn create<'a>(&'a self, _: &'a BucketKey, _: &'a Create) -> StoreFuture<'a, Outcome> {
+    fn create<'a>(&'a self, _: &'a BucketKey, _: &'a Create) -> StoreFuture<'a, WriteOutcome> {
         unimplemented!()
     }
 }
@@ -289,5 +289,5 @@ async fn it_goes_on_when_the_engine_is_back() {
     assert!(store.update(&key(), &one()).await.is_err());
     table.engine.resume().await;
     let outcome = store.update(&key(), &one()).await.unwrap();
-    assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
+    assert!(matches!(outcome, WriteOutcome::Applied(_)), "{outcome:?}");
 }

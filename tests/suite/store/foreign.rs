@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use tollgate::{
     model::{Anchor, Parameters, TokenChange, Update},
-    store::{Outcome, Store, StoreErrorKind},
+    store::{Store, StoreErrorKind, WriteOutcome},
 };
 
 use tollgate_testkit::conformance::writes::{
@@ -67,7 +67,7 @@ async fn shards_are_read_with_what_one_of_them_holds() {
     let last = key().with_shard(3);
     let state = store.read(&last).await.unwrap().unwrap();
     assert_eq!((state.shard, of(&state, "rpm").rule_at(NOW).capacity()), (3, 2_500));
-    let Outcome::Applied(state) = store.update(&last, &update([spend("rpm", 500)])).await.unwrap() else {
+    let WriteOutcome::Applied(state) = store.update(&last, &update([spend("rpm", 500)])).await.unwrap() else {
         panic!("refused");
     };
     assert_eq!(held(&state, "rpm").0, 1_500);

@@ -2,8 +2,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tollgate::{
-    model::{Anchor, Lineage, Update},
-    store::{Outcome, Store},
+    model::{Anchor, ParentLink, Update},
+    store::{Store, WriteOutcome},
 };
 use tollgate_testkit::conformance::writes::{NOW, add, apply, create, key, limit, put, spend, update};
 
@@ -43,8 +43,8 @@ async fn deleted_items_are_gone_all_the_same() {
     table.store().create(&key(), &create([limit("rpm", 10_000)]).with_expires_at(1)).await.unwrap();
     let Some(engine) = table.engine.embedded() else { return };
     assert_eq!(engine.sweep_ttl(), 1, "{TABLE} has its time to live switched on");
-    assert_eq!(table.store().update(&key(), &update([spend("rpm", 1)])).await.unwrap(), Outcome::Refused(None));
-    assert!(matches!(table.store().create(&key(), &create([])).await.unwrap(), Outcome::Applied(_)));
+    assert_eq!(table.store().update(&key(), &update([spend("rpm", 1)])).await.unwrap(), WriteOutcome::Refused(None));
+    assert!(matches!(table.store().create(&key(), &create([])).await.unwrap(), WriteOutcome::Applied(_)));
 }
 
 /// If a peer has stamped the owner of a bucket, only the peer changes it.
@@ -55,8 +55,8 @@ async fn stamps_of_peers_are_left_alone() {
     assert!(!put(&store, [limit("rpm", 5_000)]).await.stamped);
     table.set([("pinc", s("70dba97f28e80df0"))]).await;
     assert!(store.read(&key()).await.unwrap().unwrap().stamped);
-    let update = update([add("rpm", -1_000)]).with_lineage(Lineage::new("org".try_into().unwrap(), true));
-    assert!(matches!(store.update(&key(), &update).await.unwrap(), Outcome::Refused(Some(_))));
+    let update = update([add("rpm", -1_000)]).with_lineage(ParentLink::new("org".try_into().unwrap(), true));
+    assert!(matches!(store.update(&key(), &update).await.unwrap(), WriteOutcome::Refused(Some(_))));
     assert_eq!(table.item().await.unwrap().get("parent_id"), None);
     assert_eq!(table.item().await.unwrap()["cascade"], AttributeValue::Bool(false));
 }

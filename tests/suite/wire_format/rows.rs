@@ -11,7 +11,7 @@ use tollgate::{
     clock::ManualClock,
     model::{
         BucketKey, Split, WriteId,
-        plan::{self, Changes},
+        plan::{self, LedgerDelta},
     },
     store::{Store, dynamodb::DynamoDbStore},
 };
@@ -288,7 +288,7 @@ async fn l_the_last_resort_takes_the_overflow_too_and_asks_nothing() {
     let store = DynamoDbStore::new(&rows.client, STACK, &*rows.namespace);
     let key = BucketKey::new("u1".try_into().unwrap(), "api".try_into().unwrap());
     let image = store.read(&key).await.unwrap().unwrap();
-    let mut changes = Changes::new();
+    let mut changes = LedgerDelta::new();
     changes.settle(&LimitName::new("a").unwrap(), 4000);
     let update = plan::take_anyway(&image, &changes, NOW + 7000, WriteId::from_number(7));
     store.update(&key, &update).await.unwrap();

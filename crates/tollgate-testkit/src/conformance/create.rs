@@ -2,7 +2,7 @@
 
 use tollgate::{
     model::Level,
-    store::{Outcome, Store},
+    store::{Store, WriteOutcome},
 };
 
 use super::{
@@ -22,7 +22,7 @@ async fn creates_where_there_is_none(store: &dyn Store) {
     assert_eq!(store.read(&key()).await.unwrap(), None);
     let spent = limit("rpm", 7_000).with_consumed(3_000);
     let create = create([spent, limit("tpm", 10_000)]).with_expires_at(NOW / 1000 + 70);
-    let Outcome::Applied(state) = store.create(&key(), &create).await.unwrap() else { panic!("refused") };
+    let WriteOutcome::Applied(state) = store.create(&key(), &create).await.unwrap() else { panic!("refused") };
 
     assert_eq!(state.refilled_at, NOW);
     assert_eq!(state.expires_at, Some(NOW / 1000 + 70));
@@ -38,7 +38,7 @@ async fn creates_where_there_is_none(store: &dyn Store) {
 async fn refuses_where_there_is_one(store: &dyn Store) {
     let state = put(store, [limit("rpm", 4_000)]).await;
     let outcome = store.create(&key(), &create([limit("rpm", 10_000)])).await.unwrap();
-    assert_eq!(outcome, Outcome::Refused(Some(state.clone())));
+    assert_eq!(outcome, WriteOutcome::Refused(Some(state.clone())));
     assert_eq!(store.read(&key()).await.unwrap(), Some(state));
 }
 
@@ -47,7 +47,7 @@ async fn replaces_an_expired_one(store: &dyn Store) {
     store.create(&key(), &first).await.unwrap();
 
     let second = create([limit("rpm", 10_000)]);
-    let Outcome::Applied(state) = store.create(&key(), &second).await.unwrap() else { panic!("refused") };
+    let WriteOutcome::Applied(state) = store.create(&key(), &second).await.unwrap() else { panic!("refused") };
     assert_eq!(held(&state, "rpm"), (10_000, 0));
     assert_eq!(state.limits().len(), 1);
     assert_eq!(state.expires_at, None);
@@ -58,7 +58,7 @@ async fn refuses_one_that_expires_in_the_next_second(store: &dyn Store) {
     let first = create([limit("rpm", 0)]).with_expires_at(NOW / 1000 + 1);
     store.create(&key(), &first).await.unwrap();
     let outcome = store.create(&key(), &create([limit("rpm", 10_000)])).await.unwrap();
-    assert!(matches!(outcome, Outcome::Refused(Some(_))), "{outcome:?}");
+    assert!(matches!(outcome, WriteOutcome::Refused(Some(_))), "{outcome:?}");
 }
 
 async fn keeps_a_remainder(store: &dyn Store) {

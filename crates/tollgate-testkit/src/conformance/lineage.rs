@@ -1,6 +1,6 @@
 //! The attributes of a bucket about its entity's parent.
 
-use tollgate::{model::Lineage, store::Store};
+use tollgate::{model::ParentLink, store::Store};
 
 use super::{
     trial::trials,
@@ -12,8 +12,8 @@ trials! {
     one_from_before_its_entity_gets_it_once
 }
 
-fn org(cascade: bool) -> Lineage {
-    Lineage::new("org".try_into().unwrap(), cascade)
+fn org(cascade: bool) -> ParentLink {
+    ParentLink::new("org".try_into().unwrap(), cascade)
 }
 
 async fn a_new_bucket_has_it(store: &dyn Store) {

@@ -2,7 +2,7 @@
 
 use tollgate::{
     model::Anchor,
-    store::{Outcome, Store},
+    store::{Store, WriteOutcome},
 };
 
 use super::{
@@ -56,7 +56,7 @@ async fn keys_that_differ_in_one_part_are_different_buckets(store: &dyn Store) {
     let keys = [key_of("a", "b"), key_of("a", "B"), key_of("A", "b"), key_of("a:b", "b"), key_of("a", "b:b")];
     for key in &keys {
         let outcome = store.create(key, &create([limit("rpm", 5_000)])).await.unwrap();
-        assert!(matches!(outcome, Outcome::Applied(_)), "{key:?}");
+        assert!(matches!(outcome, WriteOutcome::Applied(_)), "{key:?}");
     }
     applied(store.update(&keys[0], &update([spend("rpm", 1_000)])).await.unwrap());
     for (index, key) in keys.iter().enumerate() {

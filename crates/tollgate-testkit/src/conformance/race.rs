@@ -6,7 +6,7 @@ use std::{
     task::Poll,
 };
 
-use tollgate::store::{Outcome, Store};
+use tollgate::store::{Store, WriteOutcome};
 
 use super::{
     trial::trials,
@@ -38,8 +38,8 @@ async fn all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> 
     done.as_mut().await
 }
 
-fn count_applied(outcomes: Vec<Outcome>) -> usize {
-    outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Applied(_))).count()
+fn count_applied(outcomes: Vec<WriteOutcome>) -> usize {
+    outcomes.iter().filter(|outcome| matches!(outcome, WriteOutcome::Applied(_))).count()
 }
 
 async fn a_bucket_is_created_once(store: &dyn Store) {

@@ -2,10 +2,10 @@
 
 use tollgate::{
     model::{
-        Anchor, BucketState, Expiry, Guard, Level, LimitState, Line, Lineage, NewLimit, Parameters, TokenChange,
+        Anchor, BucketState, Expiry, Guard, Level, LimitState, Line, NewLimit, Parameters, ParentLink, TokenChange,
         Update, WriteId,
     },
-    store::{Outcome, Store},
+    store::{Store, WriteOutcome},
 };
 
 use super::{
@@ -61,12 +61,12 @@ async fn random_writes_do_what_the_reference_does(store: &dyn Store) {
             update.apply(&mut state).unwrap();
         }
         match store.update(&key(), &update).await.unwrap() {
-            Outcome::Applied(after) => {
+            WriteOutcome::Applied(after) => {
                 assert!(holds, "write {number} must be refused: {update:?}\n{state:?}");
                 assert_eq!(sorted(&after), sorted(&state), "after write {number}: {update:?}");
                 applied += 1;
             }
-            Outcome::Refused(now) => {
+            WriteOutcome::Refused(now) => {
                 assert!(!holds, "write {number} must be applied: {update:?}\n{state:?}");
                 assert_eq!(
                     now.as_ref().map(sorted),
@@ -110,7 +110,7 @@ fn any_update(random: &mut Random, state: &BucketState) -> Update {
         update.shard_count = Some(if random.once_in(6) { 2 } else { 1 });
     }
     if random.once_in(20) {
-        update.lineage = Some(Lineage::new("org".try_into().unwrap(), random.once_in(2)));
+        update.lineage = Some(ParentLink::new("org".try_into().unwrap(), random.once_in(2)));
     }
     for limit in NAMES {
         match state.limit(&name(limit)) {

@@ -13,7 +13,7 @@ use tollgate::{
     model::{
         BucketKey, BucketState, Create, Level, LimitState, Line, NewLimit, Parameters, TokenChange, Update, WriteId,
     },
-    store::{Outcome, Store},
+    store::{Store, WriteOutcome},
 };
 
 /// The time of each first write, epoch ms, in the middle of a second.
@@ -104,7 +104,7 @@ pub async fn apply(store: &dyn Store, update: &Update) -> BucketState {
 /// If the store applies it or changes anything.
 pub async fn refuse(store: &dyn Store, update: &Update) -> BucketState {
     let before = store.read(&key()).await.unwrap();
-    let Outcome::Refused(state) = store.update(&key(), update).await.unwrap() else {
+    let WriteOutcome::Refused(state) = store.update(&key(), update).await.unwrap() else {
         panic!("applied: {update:?}");
     };
     assert_eq!(state, before, "refused returns the current state");
@@ -116,10 +116,10 @@ pub async fn refuse(store: &dyn Store, update: &Update) -> BucketState {
 ///
 /// # Panics
 /// If it was refused.
-pub fn applied(outcome: Outcome) -> BucketState {
+pub fn applied(outcome: WriteOutcome) -> BucketState {
     match outcome {
-        Outcome::Applied(state) => state,
-        Outcome::Refused(state) => panic!("refused: {state:?}"),
+        WriteOutcome::Applied(state) => state,
+        WriteOutcome::Refused(state) => panic!("refused: {state:?}"),
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use tollgate::{
     clock::Clock,
     model::{BucketKey, BucketState, Create, Split, Update, WriteId},
-    store::{MemoryStore, Outcome, Store, StoreError, StoreErrorKind, StoreFuture},
+    store::{MemoryStore, Store, StoreError, StoreErrorKind, StoreFuture, WriteOutcome},
 };
 
 use super::{account::Account, clock::VirtualClock, latency::Latency, throttle::Throttle};
@@ -147,7 +147,7 @@ impl SimulatedStore {
         }
     }
 
-    fn execute(&self, key: &BucketKey, write: Write<'_>) -> Result<Outcome, StoreError> {
+    fn execute(&self, key: &BucketKey, write: Write<'_>) -> Result<WriteOutcome, StoreError> {
         let mut state = self.state();
         let counted = self.pay([key].into_iter(), 1, &mut state)?;
         let (outcome, planned, consumed) = match write {
@@ -158,12 +158,12 @@ impl SimulatedStore {
             }
         };
         match &outcome {
-            Outcome::Applied(_) => {
+            WriteOutcome::Applied(_) => {
                 state.counts.applied += counted;
                 state.account(key).charge(self.clock.now(), planned, consumed);
             }
             // A failed condition costs a write unit too.
-            Outcome::Refused(_) => state.counts.refused += counted,
+            WriteOutcome::Refused(_) => state.counts.refused += counted,
         }
         Ok(outcome)
     }
@@ -286,11 +286,11 @@ impl Store for DistantStore {
         Box::pin(self.store.look(self.latency, bucket))
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(self.store.away(self.latency, || self.store.execute(bucket, Write::Update(update))))
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(self.store.away(self.latency, || self.store.execute(bucket, Write::Create(create))))
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 /// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum LeaseOutcome {
     /// The request was not granted: it was denied, asked for more than the capacity, was disabled, or got no decision.
     Refused,
     /// The request was granted, and the lease is still held.
@@ -31,7 +31,7 @@ pub struct Recorded {
     /// refused.
     pub used: BTreeMap<String, u64>,
     /// The outcome.
-    pub outcome: Outcome,
+    pub outcome: LeaseOutcome,
 }
 
 impl Recorded {
@@ -52,7 +52,7 @@ impl Recorded {
     /// If it has not.
     #[track_caller]
     pub fn assert_used(&self, limit: &str, tokens: u64) {
-        assert_ne!(self.outcome, Outcome::Held, "the lease has not ended: {self:?}");
+        assert_ne!(self.outcome, LeaseOutcome::Held, "the lease has not ended: {self:?}");
         assert!(self.cost.contains_key(limit), "there is no limit {limit}: {self:?}");
         assert_eq!(self.used(limit), tokens, "used of {limit}: {self:?}");
     }
@@ -64,7 +64,7 @@ impl Recorded {
     /// If it is not so.
     #[track_caller]
     pub fn assert_rolled_back(&self) {
-        assert_eq!(self.outcome, Outcome::RolledBack, "{self:?}");
+        assert_eq!(self.outcome, LeaseOutcome::RolledBack, "{self:?}");
     }
 
     /// Asserts that the request was not granted.
@@ -74,7 +74,7 @@ impl Recorded {
     /// If it was granted.
     #[track_caller]
     pub fn assert_refused(&self) {
-        assert_eq!(self.outcome, Outcome::Refused, "{self:?}");
+        assert_eq!(self.outcome, LeaseOutcome::Refused, "{self:?}");
     }
 
     pub(super) fn settle(&mut self, limit: &str, difference: i64) {
@@ -86,6 +86,6 @@ impl Recorded {
     pub(super) fn end(&mut self) {
         // A lease that cost 0 tokens and used 0 tokens counts as settled.
         let nothing = self.used.values().all(|tokens| *tokens == 0) && self.cost.values().any(|tokens| *tokens > 0);
-        self.outcome = if nothing { Outcome::RolledBack } else { Outcome::Settled };
+        self.outcome = if nothing { LeaseOutcome::RolledBack } else { LeaseOutcome::Settled };
     }
 }

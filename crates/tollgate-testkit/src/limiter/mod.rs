@@ -10,7 +10,7 @@ use tollgate::{RateLimiter, clock::ManualClock, store::MemoryStore};
 
 use script::{Notes, Recorder};
 
-pub use lease::{Outcome, Recorded};
+pub use lease::{LeaseOutcome, Recorded};
 pub use step::Step;
 
 /// A limiter for the tests of a service. Its decisions follow a script, its clock moves only if the test moves it, and

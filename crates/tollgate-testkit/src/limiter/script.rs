@@ -7,7 +7,7 @@ use std::{
 
 use tollgate::limiter::{Script, ScriptDecision, ScriptEvent, ScriptRequest};
 
-use super::{Outcome, Recorded, Step};
+use super::{LeaseOutcome, Recorded, Step};
 
 /// The state that a test and its limiter share.
 #[derive(Debug, Default)]
@@ -40,12 +40,12 @@ impl Notes {
 }
 
 impl Inner {
-    fn note(&mut self, request: &ScriptRequest<'_>, outcome: Outcome) {
+    fn note(&mut self, request: &ScriptRequest<'_>, outcome: LeaseOutcome) {
         let cost: BTreeMap<_, _> = request.cost().map(|(limit, tokens)| (limit.to_string(), tokens)).collect();
         self.records.push(Recorded {
             entity: request.entity.to_string(),
             resource: request.resource.to_string(),
-            used: if outcome == Outcome::Refused { BTreeMap::new() } else { cost.clone() },
+            used: if outcome == LeaseOutcome::Refused { BTreeMap::new() } else { cost.clone() },
             cost,
             outcome,
         });
@@ -72,9 +72,9 @@ impl Script for Recorder {
             ScriptEvent::Granted { lease, request } => {
                 let index = notes.records.len();
                 notes.leases.insert(lease, index);
-                notes.note(&request, Outcome::Held);
+                notes.note(&request, LeaseOutcome::Held);
             }
-            ScriptEvent::Refused { request } => notes.note(&request, Outcome::Refused),
+            ScriptEvent::Refused { request } => notes.note(&request, LeaseOutcome::Refused),
             ScriptEvent::Settled { lease, differences } => {
                 if let Some(record) = notes.of(lease) {
                     for (limit, difference) in differences {

@@ -6,7 +6,7 @@ use tollgate::{
     layer::{LeaseHandle, Settle},
     model::{ConfigScope, Entity},
 };
-use tollgate_testkit::{Outcome, Step, TestLimiter};
+use tollgate_testkit::{LeaseOutcome, Step, TestLimiter};
 use tower::{Layer, ServiceExt};
 
 use super::{ask, behind, hello, policy, status};
@@ -64,7 +64,7 @@ async fn held_by_the_handler() {
     let app = behind(&limiter, policy(), Router::new().fallback(handler));
     drop(ask(&app, "alice").await);
     let lease: LeaseHandle = take.recv().await.unwrap();
-    assert_eq!(limiter.last().outcome, Outcome::Held);
+    assert_eq!(limiter.last().outcome, LeaseOutcome::Held);
     lease.settle("tpm", 7).unwrap();
     drop(lease);
     limiter.last().assert_used("tpm", 7);

@@ -9,7 +9,7 @@ use tollgate::{
     limiter::LocalShare,
     model::{ConfigScope, Entity, StoredConfig, StoredOnUnavailable},
 };
-use tollgate_testkit::{LimitedResponse, Outcome, Step, TestLimiter};
+use tollgate_testkit::{LeaseOutcome, LimitedResponse, Step, TestLimiter};
 
 use super::{ask, behind, hello, policy, status};
 
@@ -26,7 +26,7 @@ async fn in_order_and_then_as_the_bucket_says() {
     }
     assert_eq!(answers, [429, 200, 503, 200]);
     let outcomes: Vec<_> = limiter.records().iter().map(|record| record.outcome).collect();
-    assert_eq!(outcomes, [Outcome::Refused, Outcome::Settled, Outcome::Refused, Outcome::Settled]);
+    assert_eq!(outcomes, [LeaseOutcome::Refused, LeaseOutcome::Settled, LeaseOutcome::Refused, LeaseOutcome::Settled]);
 }
 
 #[tokio::test]

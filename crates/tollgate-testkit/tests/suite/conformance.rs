@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tollgate::{
     model::{Anchor, BucketKey, BucketState, Create, Expiry, Guard, Line, Split, StampGuard, Update},
-    store::{MemoryStore, Outcome, Store, StoreFuture},
+    store::{MemoryStore, Store, StoreFuture, WriteOutcome},
 };
 use tollgate_testkit::conformance::{self, Capabilities};
 
@@ -31,12 +31,12 @@ impl Store for Faulty {
         self.store.read(bucket)
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, Outcome> {
+    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
         let update = (self.fault)(update.clone());
         Box::pin(async move { self.store.update(bucket, &update).await })
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, Outcome> {
+    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
         self.store.create(bucket, create)
     }
 
@@ -46,7 +46,7 @@ impl Store for Faulty {
         }
         Box::pin(async move {
             for (bucket, update) in updates {
-                if let Outcome::Refused(_) = self.store.update(bucket, update).await? {
+                if let WriteOutcome::Refused(_) = self.store.update(bucket, update).await? {
                     return Ok(false);
                 }
             }

@@ -23,7 +23,7 @@ use crate::{
     },
     model::{
         BucketState, Level, Limit, Limits,
-        plan::{self, Changes},
+        plan::{self, LedgerDelta},
     },
     store::{StoreError, StoreErrorKind},
     telemetry::{self, Dropped},
@@ -69,7 +69,7 @@ pub(super) fn refuse(gate: &Gate, Write { mut batch, order }: Write, bucket: Opt
         }
     }
     match &bucket {
-        Some(bucket) => state.others.saw(bucket, &Changes::new(), order.id(), gate.written_at(time.at)),
+        Some(bucket) => state.others.saw(bucket, &LedgerDelta::new(), order.id(), gate.written_at(time.at)),
         None => state.others.forget(),
     }
     state.was_shown(bucket, time);
@@ -138,7 +138,7 @@ pub(super) fn land(gate: &Arc<Gate>, Write { batch, order }: Write, bucket: Buck
     let mut last: Option<(Limits, Amounts)> = None;
     let waits = !batch.bypassed && batch.waiters.iter().any(|waiter| waiter.patience.is_some());
     // The amounts of the waiters behind this one in the batch, which start after it.
-    let mut behind = Changes::new();
+    let mut behind = LedgerDelta::new();
     let grants: Vec<_> = batch
         .waiters
         .into_iter()
@@ -166,7 +166,7 @@ pub(super) fn land(gate: &Arc<Gate>, Write { batch, order }: Write, bucket: Buck
 
 /// Returns when a granted request may start, epoch ms; 0 if at once. It starts when the debt that it caused is
 /// refilled. `behind` sums up what was granted behind it in the batch; its own amounts are added.
-fn starts_at(bucket: &BucketState, waiter: &Waiter, behind: &mut Changes, now: i64) -> i64 {
+fn starts_at(bucket: &BucketState, waiter: &Waiter, behind: &mut LedgerDelta, now: i64) -> i64 {
     let mut starts = 0;
     for (limit, amount) in waiter.limits.iter().zip(&waiter.amounts).filter(|(_, amount)| **amount > 0) {
         let enforced = waiter.patience.is_some() && !bucket.is_soft(limit.name(), now);

@@ -23,7 +23,7 @@ use super::growth::grow;
 use crate::{
     error::Unavailable,
     limiter::gate::{gate::Gate, pacing, state::Seen},
-    store::{Outcome, StoreErrorKind},
+    store::{StoreErrorKind, WriteOutcome},
     telemetry::{self, Retry},
 };
 
@@ -131,14 +131,14 @@ pub(super) async fn fly(mut airborne: Airborne) {
             gate.context.flew(true);
         }
         match landing {
-            Ok(Outcome::Applied(state)) => {
+            Ok(WriteOutcome::Applied(state)) => {
                 refusals = 0;
                 woken = write.batch.waiters.len().max(1);
                 gate.context.round_trip.took(begun.elapsed());
                 land(gate, write, state);
                 grow(gate, false).await;
             }
-            Ok(Outcome::Refused(state)) => {
+            Ok(WriteOutcome::Refused(state)) => {
                 telemetry::store_retried(Retry::Condition);
                 looked = true;
                 gate.context.round_trip.took(begun.elapsed());

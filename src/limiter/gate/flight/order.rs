@@ -3,7 +3,7 @@
 use crate::{
     limiter::gate::{batch::Batch, gate::Gate},
     model::{BucketState, Create, Guard, Update, WriteId},
-    store::{Outcome, StoreError, StoreErrorKind},
+    store::{StoreError, StoreErrorKind, WriteOutcome},
     telemetry::{self, Answer, Retry, StoreCall},
 };
 
@@ -41,9 +41,9 @@ impl Order {
 
     /// Returns how the write ended. If it was refused and the item shows its own id, it was done before, and this is
     /// the second answer.
-    fn own(&self, outcome: Outcome) -> Outcome {
+    fn own(&self, outcome: WriteOutcome) -> WriteOutcome {
         match outcome {
-            Outcome::Refused(Some(state)) if self.has_written(&state) => Outcome::Applied(state),
+            WriteOutcome::Refused(Some(state)) if self.has_written(&state) => WriteOutcome::Applied(state),
             outcome => outcome,
         }
     }
@@ -55,7 +55,7 @@ impl Order {
         }
     }
 
-    async fn send(&self, gate: &Gate) -> Result<Outcome, StoreError> {
+    async fn send(&self, gate: &Gate) -> Result<WriteOutcome, StoreError> {
         match self {
             Self::Update(update) => gate.call(StoreCall::Update, gate.context.store.update(&gate.key, update)).await,
             Self::Create(create) => gate.call(StoreCall::Create, gate.context.store.create(&gate.key, create)).await,
@@ -64,7 +64,7 @@ impl Order {
 }
 
 /// Sends a write, and sends it again if its answer was lost. A write that is busy or not applied has changed nothing.
-pub(super) async fn execute(gate: &Gate, write: &mut Write) -> Result<Outcome, StoreError> {
+pub(super) async fn execute(gate: &Gate, write: &mut Write) -> Result<WriteOutcome, StoreError> {
     let order = &mut write.order;
     let gives = write.batch.changes.iter().any(|change| change.give > 0);
     if gives {
@@ -78,16 +78,16 @@ pub(super) async fn execute(gate: &Gate, write: &mut Write) -> Result<Outcome, S
     if gives {
         // Never mint tokens: a write that gives tokens back is not sent twice. A read shows if it was done.
         return match gate.read().await {
-            Ok(Some(state)) if order.has_written(&state) => Ok(Outcome::Applied(state)),
+            Ok(Some(state)) if order.has_written(&state) => Ok(WriteOutcome::Applied(state)),
             _ => Err(error),
         };
     }
     order.guard();
     telemetry::store_retried(Retry::LostAnswer);
     match order.send(gate).await.map(|outcome| order.own(outcome)) {
-        Ok(Outcome::Applied(state)) => Ok(Outcome::Applied(state)),
+        Ok(WriteOutcome::Applied(state)) => Ok(WriteOutcome::Applied(state)),
         // The write may have been done before another write replaced its id.
-        Ok(Outcome::Refused(_)) | Err(_) => Err(error),
+        Ok(WriteOutcome::Refused(_)) | Err(_) => Err(error),
     }
 }
 

@@ -1,6 +1,7 @@
 //! A lease: a granted cost.
 
 mod aside;
+pub(super) mod charge;
 mod few;
 mod single;
 
@@ -11,7 +12,7 @@ use crate::{
     limiter::{
         bucket::{Bucket, Holding, Holdings, MOST_USED},
         engine::{Backend, Engine},
-        request::charge::{Charge, Charged, Charges, charge},
+        lease::charge::{Charge, Charged, Charges, charge},
         terms::{Deadline, LimitShare, Recourse, Settlement},
     },
     model::{EntityId, KeyParts, LimitName, LimitStatus, Limits, MILLI, Owner, Resource, to_milli},
@@ -20,6 +21,7 @@ use crate::{
 
 use aside::Aside;
 pub(super) use few::{Alone, Few};
+pub(super) use single::refused;
 
 /// A granted cost: it can be adjusted while the work runs, then it is committed or rolled back.
 ///

@@ -8,10 +8,9 @@ use crate::{
     limiter::{
         engine::{Backend, Engine},
         lease::Lease,
-        request::{ALONE, refused},
-        terms::LimitShare,
+        terms::{ALONE, LimitShare},
     },
-    model::{Limits, Resource},
+    model::{Denied, Limits, Resource},
     telemetry::{self, Begun},
 };
 
@@ -44,4 +43,14 @@ impl Engine {
             Err(denied) => Err(refused(denied, begun)),
         })
     }
+}
+
+/// Reports a denial in memory, and returns it as an error.
+#[cold]
+pub(in crate::limiter) fn refused(denied: Box<Denied>, begun: Begun) -> Error {
+    let error = Error::Denied(denied);
+    if let Error::Denied(denied) = &error {
+        telemetry::decided_in_memory(begun, &denied.resource, Some(&error));
+    }
+    error
 }

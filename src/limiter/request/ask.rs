@@ -6,8 +6,10 @@ use super::{Planned, Request, progress::Progress};
 use crate::{
     error::Error,
     limiter::{
-        lease::Lease,
-        request::charge::{Charged, Charges, charge},
+        lease::{
+            Lease,
+            charge::{Charged, Charges, charge},
+        },
         terms::{Deadline, Stopwatch},
     },
 };

@@ -11,9 +11,9 @@ use crate::{
     limiter::{
         bucket::{Brought, Grant, Place},
         lease::Lease,
-        terms::{LimitShare, Shares},
+        terms::{ALONE, LimitShare, Shares},
     },
-    model::{Cost, Denied, Limit, LimitName, Limits, MILLI, Owner, to_milli},
+    model::{Cost, Denied, Limit, LimitName, Limits, Owner, to_milli},
 };
 
 impl Request {
@@ -91,9 +91,6 @@ impl Request {
         Some(Lease::new(Holdings::one(holding), deadline))
     }
 }
-
-/// The charge of a limit that the cost does not name, in millitokens. No capacity is smaller.
-pub(in crate::limiter) const ALONE: i64 = MILLI;
 
 /// Returns the shares of `limits`, if the cost names no other limits and is not above their capacities.
 fn shares(cost: &Cost, limits: &Limits) -> Option<Shares> {

@@ -7,8 +7,10 @@ use crate::{
     error::{Error, Unavailable},
     limiter::{
         bucket::Brought,
-        lease::Lease,
-        request::charge::{Charged, charge},
+        lease::{
+            Lease,
+            charge::{Charged, charge},
+        },
         resolver::Resolution,
         terms::LocalShare,
     },

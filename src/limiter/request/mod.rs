@@ -4,7 +4,6 @@
 
 mod ask;
 mod attempt;
-pub(super) mod charge;
 mod future;
 mod in_place;
 mod local_limits;
@@ -19,7 +18,7 @@ use crate::{
     error::{Disabled, Error, ExceedsCapacity, Invalid, Unavailable},
     limiter::{
         bucket::{Brought, Bucket, MemoryBucket},
-        request::charge::{Charge, Charges},
+        lease::charge::{Charge, Charges},
         resolver::{NOTHING, Resolution, Resolving, nothing},
         runtime::{Timeout, Timer},
         terms::{Amounts, Deadline, Mode, Patience, Prefetch, Recourse, Shadow},
@@ -34,8 +33,6 @@ use crate::{
 
 pub use future::AcquireFuture;
 pub(crate) use future::Started;
-pub(super) use in_place::ALONE;
-pub(super) use start::refused;
 pub(super) use subject::Subject;
 
 /// A request whose arguments were checked.

@@ -8,7 +8,10 @@ use std::{
 
 use crate::{
     error::Error,
-    limiter::{lease::Lease, request::charge::Charging, terms::Deadline},
+    limiter::{
+        lease::{Lease, charge::Charging},
+        terms::Deadline,
+    },
 };
 
 /// A request that was started, without its observers.

@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     error::{Error, Unavailable},
-    limiter::{lease::Lease, terms::Stopwatch},
+    limiter::{
+        lease::{Lease, refused},
+        terms::Stopwatch,
+    },
     model::Denied,
     telemetry::{self, Begun, Watch},
 };
@@ -35,15 +38,6 @@ pub(super) fn answer(request: Request, decision: Result<i64, Box<Denied>>, begun
             request.grant(left).ok_or_else(|| Unavailable::Internal("a grant without a bucket").into())
         }
     }
-}
-
-#[cold]
-pub(in crate::limiter) fn refused(denied: Box<Denied>, begun: Begun) -> Error {
-    let error = Error::Denied(denied);
-    if let Error::Denied(denied) = &error {
-        telemetry::decided_in_memory(begun, &denied.resource, Some(&error));
-    }
-    error
 }
 
 /// An acquire that was started, and was not decided in the simplest way.

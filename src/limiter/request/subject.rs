@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::limiter::bucket::resolve;
 use crate::{
     error::{Error, Unavailable},
     limiter::{
-        bucket::{Brought, Bucket, MemoryBucket, Pinned, Place},
+        bucket::{Brought, Bucket, MemoryBucket, Pinned, Place, resolve},
         engine::{Backend, Engine},
         gate::Gate,
         resolver::Resolving,

@@ -12,6 +12,9 @@ use crate::{
 /// Amounts of all limits in millitokens, in the order of the limits.
 pub(in crate::limiter) type Amounts = SmallVec<[i64; 2]>;
 
+/// The charge of a limit that the cost does not name, in millitokens. No capacity is smaller.
+pub(in crate::limiter) const ALONE: i64 = MILLI;
+
 /// The part of a grant that belongs to one limit, in millitokens.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::limiter) struct LimitShare {

@@ -15,7 +15,7 @@ pub use local_share::LocalShare;
 pub use prefetch::{Prefetch, PrefetchStats};
 pub use settlement::{Settlement, SettlementFuture};
 
-pub(super) use amounts::{Amounts, LimitShare, Shares, left_now, status, status_now};
+pub(super) use amounts::{ALONE, Amounts, LimitShare, Shares, left_now, status, status_now};
 pub(super) use deadline::{Deadline, Marked};
 pub(super) use decision::BucketDecision;
 pub(super) use mode::{Mode, Patience};

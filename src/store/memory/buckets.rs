@@ -13,7 +13,7 @@ use foldhash::{SharedSeed, fast::SeedableRandomState};
 use hashbrown::HashTable;
 
 use super::{
-    context::{Home, Kin, Owner},
+    context::{BucketOwner, Home, Kin},
     entry::{Entry, LookupKey},
     eviction::Eviction,
     recent::Recent,
@@ -89,7 +89,7 @@ impl Part {
     }
 }
 
-impl Owner for Buckets {
+impl BucketOwner for Buckets {
     fn schemas(&self, key: KeyParts<'_>) -> &Schemas {
         &self.part(self.hash_of(LookupKey::from(key))).schemas
     }

@@ -23,11 +23,11 @@ pub(crate) struct Home {
     /// The waiters for capacity. All clocks share them, because they wait for the same buckets.
     waiters: Arc<Waiters>,
     /// Weak, because the buckets hold the home.
-    buckets: Weak<dyn Owner>,
+    buckets: Weak<dyn BucketOwner>,
 }
 
 /// The buckets of a store, as their home sees them.
-pub(super) trait Owner: Any + Debug + Send + Sync {
+pub(super) trait BucketOwner: Any + Debug + Send + Sync {
     /// Returns the cache of schemas for the bucket of a key.
     fn schemas(&self, key: KeyParts<'_>) -> &Schemas;
 
@@ -46,7 +46,7 @@ enum Time {
 static CLOCK: LazyLock<Arc<MonotonicClock>> = LazyLock::new(|| Arc::new(MonotonicClock::new()));
 
 impl Home {
-    pub(super) fn new(buckets: Weak<dyn Owner>, tables: Arc<Tables>) -> Arc<Self> {
+    pub(super) fn new(buckets: Weak<dyn BucketOwner>, tables: Arc<Tables>) -> Arc<Self> {
         Arc::new(Self { time: Time::Own, tables, waiters: Arc::default(), buckets })
     }
 
@@ -93,7 +93,7 @@ impl Home {
     }
 
     /// Returns the buckets; `None` if the store was dropped, or if they are not a `B`.
-    pub(super) fn buckets<B: Owner>(&self) -> Option<Arc<B>> {
+    pub(super) fn buckets<B: BucketOwner>(&self) -> Option<Arc<B>> {
         let buckets: Arc<dyn Any + Send + Sync> = self.buckets.upgrade()?;
         buckets.downcast().ok()
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     MemoryStore,
-    context::Owner,
+    context::BucketOwner,
     entry::Entry,
     state::State,
     store::{corrupt, full},

@@ -9,7 +9,7 @@ use std::{
 use super::{
     WhenFull,
     buckets::Buckets,
-    context::{Home, Owner},
+    context::{BucketOwner, Home},
     state::State,
     tables::Tables,
 };

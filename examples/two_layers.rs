@@ -2,8 +2,8 @@
 //! table.
 //!
 //! A key that nothing has checked yet is text that the client made up. Each such key is a new, full bucket, which costs
-//! four write units and three read units. So the outer layer limits requests by address, in memory, which costs nothing.
-//! Only requests that it grants reach the table.
+//! four write units and three read units. So the outer layer limits requests by address, in memory, which costs
+//! nothing. Only requests that it grants reach the table.
 //!
 //! ```sh
 //! cargo run --example two_layers

@@ -14,8 +14,8 @@
 //! ```
 //!
 //! Store calls and background writes need a tokio runtime. The process has one for this purpose: its only thread starts
-//! with the first call and never ends. A limiter that [`RateLimiter::open`](crate::RateLimiter::open) makes here lives on
-//! it. One that is built over a store of your own needs [`runtime`].
+//! with the first call and never ends. A limiter that [`RateLimiter::open`](crate::RateLimiter::open) makes here lives
+//! on it. One that is built over a store of your own needs [`runtime`].
 
 use std::{future::IntoFuture, io, sync::OnceLock};
 

@@ -190,7 +190,8 @@ pub enum Unavailable {
     ShutDown,
     /// The task that should have answered was dropped with the runtime that the limiter was built in. Build or open the
     /// limiter in a runtime that lives as long as the limiter, or set such a runtime with
-    /// [`RateLimiterBuilder::runtime`](crate::limiter::RateLimiterBuilder::runtime). The other possible cause is that the store has panicked.
+    /// [`RateLimiterBuilder::runtime`](crate::limiter::RateLimiterBuilder::runtime). The other possible cause is that
+    /// the store has panicked.
     #[error("the runtime that the limiter was built in is gone, or its store has panicked")]
     RuntimeGone,
     /// The operating system could not start a thread to run a limiter on.

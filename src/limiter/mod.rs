@@ -37,9 +37,9 @@
 //! # Waiting, local decisions, shadow mode
 //!
 //! [`Acquire::until_ready`] takes a place in the bucket and waits for capacity, first come first served over all
-//! processes. [`Acquire::or_locally`] decides by this process's [`LocalShare`] of the limits while the store is down; the
-//! [`Breaker`] detects that. [`Acquire::shadow`] makes a limit only observe. The guide explains them on its pages on
-//! [waiting](crate::guide::waiting), [failure](crate::guide::failure_modes) and [shadow mode](crate::guide::shadow).
+//! processes. [`Acquire::or_locally`] decides by this process's [`LocalShare`] of the limits while the store is down;
+//! the [`Breaker`] detects that. [`Acquire::shadow`] makes a limit only observe. The guide explains them on its pages
+//! on [waiting](crate::guide::waiting), [failure](crate::guide::failure_modes) and [shadow mode](crate::guide::shadow).
 //!
 //! # Gates
 //!
@@ -55,8 +55,8 @@
 //!
 //! With [`Acquire::prefetch`] a gate [takes tokens in advance](Prefetch) and grants from them. A bucket of several
 //! shards has a gate for each shard. One shard serves a request, or several shards do in one transaction. A bucket that
-//! is written more often than one item can be is split ([`RateLimiterBuilder::max_shards`]). A [`BucketHandle`] looks its bucket
-//! up once for many acquires. If a peer has disabled a bucket, it refuses with
+//! is written more often than one item can be is split ([`RateLimiterBuilder::max_shards`]). A [`BucketHandle`] looks
+//! its bucket up once for many acquires. If a peer has disabled a bucket, it refuses with
 //! [`Error::Disabled`](crate::Error::Disabled).
 //!
 //! The guide lists what every kind of request costs in round trips and units (`docs/guide/performance-modes.md`).

@@ -127,8 +127,8 @@ impl BucketState {
         if incomplete { 0 } else { capacity }
     }
 
-    /// Returns the rule by which `known` would refill at `now` (epoch ms) if it had other parameters. Parameters that are
-    /// not valid for the number of shards change nothing.
+    /// Returns the rule by which `known` would refill at `now` (epoch ms) if it had other parameters. Parameters that
+    /// are not valid for the number of shards change nothing.
     pub(crate) fn rule_with(&self, known: &LimitState, parameters: impl Into<Parameters>, now: i64) -> RefillRule {
         parameters.into().shard(self.shard, self.shard_count).unwrap_or_else(|_| known.rule_at(now))
     }

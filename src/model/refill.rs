@@ -13,8 +13,8 @@
 //! If the refill time advances to now and `fr'` is kept, nothing is lost, however often this happens and however slow
 //! the limit is. Everything is computed in `i128`: `e · ra` is below 2^126.
 
-/// The rule by which one limit of one bucket shard refills, at one time: its effective capacity, the refill of some time,
-/// the wait for an amount, and the time until it is full.
+/// The rule by which one limit of one bucket shard refills, at one time: its effective capacity, the refill of some
+/// time, the wait for an amount, and the time until it is full.
 ///
 /// Every other part of the crate asks the rule and does not compute with a limit's numbers, so that another kind of
 /// limit changes only the rule. Today every limit is a token bucket.

@@ -9,8 +9,8 @@
 //! [`Diagnostics`], and report the [time](Store::time) that corrects clocks.
 //!
 //! The crate has two stores: [`MemoryStore`], and [`DynamoDbStore`](dynamodb::DynamoDbStore) (feature `dynamodb`). Both
-//! pass the conformance suite of the crate `tollgate-testkit`, which proves a store of your own too. The guide has a page
-//! with [a whole store](crate::guide::stores).
+//! pass the conformance suite of the crate `tollgate-testkit`, which proves a store of your own too. The guide has a
+//! page with [a whole store](crate::guide::stores).
 
 mod diagnostics;
 mod memory;

@@ -3,8 +3,8 @@
 use quote::ToTokens;
 use syn::{Attribute, Meta, Token, punctuated::Punctuated};
 
-/// Returns true if a predicate of these attributes excludes the item from a build of the library, because it asks for `test`,
-/// `doc`, `doctest` or `docsrs`.
+/// Returns true if a predicate of these attributes excludes the item from a build of the library, because it asks for
+/// `test`, `doc`, `doctest` or `docsrs`.
 pub(crate) fn is_excluded(attributes: &[Attribute]) -> bool {
     predicates(attributes).any(|predicate| value(&predicate) == Some(false))
 }

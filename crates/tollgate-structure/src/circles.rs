@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::{Imports, ModulePath};
 
-/// Returns the circles in a graph of imports, the largest first, each sorted. A circle is a strongly connected component of at
-/// least two files.
+/// Returns the circles in a graph of imports, the largest first, each sorted. A circle is a strongly connected
+/// component of at least two files.
 pub fn circles(imports: &Imports) -> Vec<Vec<ModulePath>> {
     let mut search =
         Search { imports, seen: BTreeMap::new(), lowest: BTreeMap::new(), stack: Vec::new(), found: Vec::new() };

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-/// Returns the first lines that only one of the texts has, `-` for `before` and `+` for `after`, each below the last heading
-/// (`#`) before it, and how many more there are. Lines that only moved are not seen: if that is all, the result says so.
+/// Returns the first lines that only one of the texts has, `-` for `before` and `+` for `after`, each below the last
+/// heading (`#`) before it, and how many more there are. Lines that only moved are not seen: if that is all, the result
+/// says so.
 pub fn difference(before: &str, after: &str, most: usize) -> String {
     let (gone, new) = (surplus(before, after), surplus(after, before));
     let lines: Vec<_> =

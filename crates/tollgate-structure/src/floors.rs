@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::{Imports, ModulePath};
 
-/// The rooms of a folder, floor by floor from the top. A room is a folder or a file; it may import from itself and from lower
-/// floors. Rooms of one floor do not import from each other.
+/// The rooms of a folder, floor by floor from the top. A room is a folder or a file; it may import from itself and from
+/// lower floors. Rooms of one floor do not import from each other.
 #[derive(Clone, Copy, Debug)]
 pub struct Floors<'a> {
     /// The folder, `""` for the whole crate.

@@ -8,13 +8,13 @@ use syn::{Item, ItemUse, Visibility, visit::Visit};
 
 use crate::{ModulePath, Scope, Sources, names};
 
-/// For every file the files that it imports from, and the names that it imports. A module that is imported as such has the
-/// name `self`.
+/// For every file the files that it imports from, and the names that it imports. A module that is imported as such has
+/// the name `self`.
 pub type Imports = BTreeMap<ModulePath, BTreeMap<ModulePath, BTreeSet<String>>>;
 
-/// Returns the imports of a crate: `use` lines, those in functions included, and paths that are written out in code or in the
-/// input of macros (`crate::a::b`, `super::b`, `module::b`). Each leads to the file that defines the name. A re-export imports
-/// nothing by itself, and neither does `mod`.
+/// Returns the imports of a crate: `use` lines, those in functions included, and paths that are written out in code or
+/// in the input of macros (`crate::a::b`, `super::b`, `module::b`). Each leads to the file that defines the name. A
+/// re-export imports nothing by itself, and neither does `mod`.
 pub fn imports(sources: &Sources) -> Imports {
     let scope = Scope::new(sources);
     let mut imports = Imports::new();

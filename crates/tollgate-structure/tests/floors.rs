@@ -6,8 +6,8 @@ use std::{collections::BTreeSet, path::Path};
 
 use tollgate_structure::{Floors, Imports, Sources, circles, defined_twice, imports};
 
-/// The folders and files of `src`, and of the folders that have floors of their own, from the top floor to the lowest. Each
-/// imports only from itself and from lower floors.
+/// The folders and files of `src`, and of the folders that have floors of their own, from the top floor to the lowest.
+/// Each imports only from itself and from lower floors.
 const HOUSE: &[Floors<'_>] = &[
     Floors {
         folder: "",

@@ -14,14 +14,14 @@ use crate::{
 /// A handle to the lease of the current request.
 ///
 /// The layer puts one into the request's extensions, unless its policy is
-/// [`without_handle`](crate::layer::PolicyBuilder::without_handle). With the feature `axum` it is an extractor. Clones share
-/// the lease. It is committed when the response body and the last handle are gone: a handle that is moved to a task
-/// keeps it open.
+/// [`without_handle`](crate::layer::PolicyBuilder::without_handle). With the feature `axum` it is an extractor. Clones
+/// share the lease. It is committed when the response body and the last handle are gone: a handle that is moved to a
+/// task keeps it open.
 ///
 /// An amount that is set here for a limit, by [`settle`](Self::settle), [`adjust`](Self::adjust) or
-/// [`release`](Self::release), takes precedence over what the policy's [rules](crate::layer::Settle) find: they leave that
-/// limit alone. If an [outcome](crate::layer::Outcome) gives the limit back, only amounts that are set after the response's
-/// head count.
+/// [`release`](Self::release), takes precedence over what the policy's [rules](crate::layer::Settle) find: they leave
+/// that limit alone. If an [outcome](crate::layer::Outcome) gives the limit back, only amounts that are set after the
+/// response's head count.
 ///
 /// If the request passed uncharged (exempt or unlimited, without a decision of the store, or because its policy only
 /// observes), the handle has no lease: every call is accepted and has no effect. [`is_degraded`](Self::is_degraded) and

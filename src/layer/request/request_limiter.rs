@@ -12,9 +12,9 @@ use crate::{
 /// A limiter that is bound to the current request, for handlers that learn late what the request costs.
 ///
 /// The layer puts one into the request's extensions if its policy has
-/// [`acquire_in_handler`](crate::layer::PolicyBuilder::acquire_in_handler). With the feature `axum` it is an extractor. It
-/// acquires for the entity and the resource that the policy's keys have found, by the policy's limits. The policy also
-/// sets the costs that the handler does not name.
+/// [`acquire_in_handler`](crate::layer::PolicyBuilder::acquire_in_handler). With the feature `axum` it is an extractor.
+/// It acquires for the entity and the resource that the policy's keys have found, by the policy's limits. The policy
+/// also sets the costs that the handler does not name.
 ///
 /// The acquired lease is the request's lease, as if the layer had acquired it. It is settled by the policy's rules,
 /// reported in the response's headers, and committed when the response head is ready, or when the body and the last
@@ -100,8 +100,8 @@ impl BoundLimiter {
     }
 
     /// Asks for `tokens` of the limit `name`, at least 1, because a client may control the number that a handler
-    /// derives from a body. To ask for nothing of a limit, set the policy's [`cost`](crate::layer::PolicyBuilder::cost) to 0
-    /// and do not name the limit here.
+    /// derives from a body. To ask for nothing of a limit, set the policy's [`cost`](crate::layer::PolicyBuilder::cost)
+    /// to 0 and do not name the limit here.
     pub fn cost(self, name: impl AsRef<str>, tokens: u64) -> Self {
         self.edit(|acquire| acquire.cost(name, tokens.max(LEAST)))
     }

@@ -128,8 +128,8 @@ where
                     });
                 }
                 StateProjection::Waiting { waiting } => {
-                    // `waiting` is empty only after a panic of the inner service's `call`. There is nothing left to wait
-                    // for.
+                    // `waiting` is empty only after a panic of the inner service's `call`. There is nothing left to
+                    // wait for.
                     let Some(acquire) = waiting.as_mut().map(|waiting| &mut *waiting.acquire) else {
                         return Poll::Pending;
                     };

@@ -49,8 +49,8 @@ impl RateLimitLayer {
     /// Applies `limit` to each peer address. The buckets are in this process's memory.
     ///
     /// Serve the router with `into_make_service_with_connect_info::<SocketAddr>()`, or put a
-    /// [`PeerAddr`](crate::layer::keys::PeerAddr) into the requests' extensions. For a limit that holds across machines, use
-    /// [`new`](Self::new) with a shared limiter and [`Policy::per_ip`].
+    /// [`PeerAddr`](crate::layer::keys::PeerAddr) into the requests' extensions. For a limit that holds across
+    /// machines, use [`new`](Self::new) with a shared limiter and [`Policy::per_ip`].
     pub fn per_ip(limit: Limit) -> Self {
         Self::new(RateLimiter::memory(), Policy::per_ip(limit))
     }

@@ -28,8 +28,8 @@ use crate::limiter::RateLimiter;
 ///
 /// The trait is sealed, so that it can get more methods.
 pub trait ServiceBuilderExt<L>: sealed::Sealed<L> + Sized {
-    /// Limits requests through `limiter` by `routes`, one [`Policy`](crate::layer::Policy) or a [table](crate::layer::routes), as
-    /// [`RateLimitLayer::new`] does.
+    /// Limits requests through `limiter` by `routes`, one [`Policy`](crate::layer::Policy) or a
+    /// [table](crate::layer::routes), as [`RateLimitLayer::new`] does.
     fn rate_limit_by(self, limiter: RateLimiter, routes: impl Into<Routes>)
     -> ServiceBuilder<Stack<RateLimitLayer, L>>;
 }

@@ -22,9 +22,10 @@ use crate::{
 ///
 /// # Dropping
 /// If the future is dropped while its write is in flight, another write gives the charge back. This is limited: in the
-/// time in which a bucket refills from empty to full, a limiter gives back 16 such requests of it, or fewer if
-/// other buckets share its counter. The charges of further ones stay. Otherwise a client that cancels its requests could make the limiter write for free, as often as
-/// it likes. Requests that miss their deadline are always given back, and so are all requests in memory.
+/// time in which a bucket refills from empty to full, a limiter gives back 16 such requests of it, or fewer if other
+/// buckets share its counter. The charges of further ones stay. Otherwise a client that cancels its requests could make
+/// the limiter write for free, as often as it likes. Requests that miss their deadline are always given back, and so
+/// are all requests in memory.
 ///
 /// # Cost
 /// One round trip and one write unit, shared with other requests of the bucket that wait at the same time. None if the

@@ -37,7 +37,7 @@ impl AvailabilityRequest {
         Self { request: subject.map(|subject| Request::new(subject, Source::Stored, deadline.into())) }
     }
 
-    /// Sets the limits of the bucket, as [`Acquire::limits`](super::Acquire::limits) does.
+    /// Sets the limits of the bucket, as [`Acquire::limits`](crate::limiter::Acquire::limits) does.
     pub fn limits(mut self, limits: impl IntoLimits) -> Self {
         self.edit(|request| Ok(request.set_limits(limits)?));
         self

@@ -111,9 +111,9 @@ impl OpenOptions {
         self
     }
 
-    /// Records the owner of the credentials of `config` in the history, unless [`principal`](RateLimiterBuilder::principal) sets a
-    /// name. STS is asked once, at the first change of limits or entities. If it does not answer within a second, no
-    /// name is recorded.
+    /// Records the owner of the credentials of `config` in the history, unless
+    /// [`principal`](RateLimiterBuilder::principal) sets a name. STS is asked once, at the first change of limits or
+    /// entities. If it does not answer within a second, no name is recorded.
     ///
     /// By default this uses the configuration from the environment. It is off if a [`client`](Self::client) is given,
     /// or if the environment sets an endpoint for DynamoDB but none for STS (`AWS_ENDPOINT_URL_STS`).
@@ -135,8 +135,8 @@ impl OpenOptions {
     }
 
     /// Sets the longest time that opening may take, including the look-up of region and credentials. Default: 10 s.
-    /// While it waits, it emits the event `opening still waiting` (a warning, the first one after a second), which names the
-    /// step.
+    /// While it waits, it emits the event `opening still waiting` (a warning, the first one after a second), which
+    /// names the step.
     ///
     /// The time to create a missing table does not count, because DynamoDB may take some minutes. Each call of that
     /// step has this deadline.

@@ -58,7 +58,7 @@ impl RateLimiter {
     }
 
     /// Asks for tokens of the bucket of `entity` and `resource`. Returns a builder: await it for a
-    /// [`Lease`](super::Lease).
+    /// [`Lease`](crate::Lease).
     ///
     /// If a name is invalid, awaiting it returns the error.
     #[inline]
@@ -145,10 +145,10 @@ impl RateLimiter {
     /// refused. Leases that are still held can be settled.
     ///
     /// If the store does not answer, this ends within about four store deadlines. If as many writes in a row get no
-    /// answer as may be in flight at once ([`RateLimiterBuilder::max_store_calls`]), the other writes are dropped without a try,
-    /// with a warning for each bucket. If no thread drives the runtime that the limiter was built in, this ends after
-    /// one store deadline, with an error event. Writes that are not done by then are done when a thread drives the
-    /// runtime again, or are lost.
+    /// answer as may be in flight at once ([`max_store_calls`](crate::limiter::RateLimiterBuilder::max_store_calls)),
+    /// the other writes are dropped without a try, with a warning for each bucket. If no thread drives the runtime that
+    /// the limiter was built in, this ends after one store deadline, with an error event. Writes that are not done by
+    /// then are done when a thread drives the runtime again, or are lost.
     pub async fn shutdown(&self) {
         if let Backend::Gated(gates) = self.backend() {
             let Context { background, settings, .. } = gates.context();
@@ -194,7 +194,7 @@ impl RateLimiter {
         }
     }
 
-    /// Returns the counters of [prefetching](super::Prefetch). No round trip.
+    /// Returns the counters of [prefetching](crate::limiter::Prefetch). No round trip.
     pub fn prefetch_stats(&self) -> PrefetchStats {
         match self.backend() {
             Backend::Gated(gates) => gates.context().prefetched.read(),

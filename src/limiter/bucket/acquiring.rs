@@ -78,9 +78,9 @@ impl Acquiring {
         Self { step: Step::Together(PendingDecision::new(answer)), late: gate.deadline(deadline.into()) }
     }
 
-    /// Polls for the decision. `mode` and `amounts` must be those that the bucket was asked with. They are not kept here
-    /// because all requests of one bucket share the data that they refer to, and every clone of a reference counter
-    /// costs time.
+    /// Polls for the decision. `mode` and `amounts` must be those that the bucket was asked with. They are not kept
+    /// here because all requests of one bucket share the data that they refer to, and every clone of a reference
+    /// counter costs time.
     pub(in crate::limiter) fn poll(
         &mut self,
         gate: &Arc<Gate>,

@@ -21,7 +21,8 @@ pub(in crate::limiter) enum MemoryBucket {
     Pinned(Arc<Pinned>),
 }
 
-/// The tokens that a bucket in memory has granted, and the time at which the request may start: epoch ms, 0 for at once.
+/// The tokens that a bucket in memory has granted, and the time at which the request may start: epoch ms, 0 for at
+/// once.
 pub(in crate::limiter) type Given = (Shares, i64);
 
 impl MemoryBucket {

@@ -20,8 +20,8 @@ use crate::{
 };
 
 /// Decides instead of buckets, and observes what happens to leases: for tests of services that use a limiter. It is
-/// passed to [`RateLimiterBuilder::build_scripted`](super::RateLimiterBuilder::build_scripted). The crate `tollgate-testkit` has one with a
-/// recorder.
+/// passed to [`RateLimiterBuilder::build_scripted`](crate::limiter::RateLimiterBuilder::build_scripted). The crate
+/// `tollgate-testkit` has one with a recorder.
 ///
 /// Both methods are called on the paths that acquire and end leases: they must not block, and must not use the limiter.
 pub trait Script: fmt::Debug + Send + Sync + 'static {

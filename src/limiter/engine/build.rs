@@ -42,8 +42,8 @@ impl Engine {
     /// Builds an engine whose buckets live in `store`.
     ///
     /// # Errors
-    /// [`Invalid::NoRuntime`] outside a tokio runtime, unless the settings name one; [`Invalid::Setting`] for a senseless
-    /// value.
+    /// [`Invalid::NoRuntime`] outside a tokio runtime, unless the settings name one; [`Invalid::Setting`] for a
+    /// senseless value.
     pub(in crate::limiter) fn over(mut settings: Settings, store: Arc<dyn Store>) -> Result<Self, Invalid> {
         settings.check()?;
         let runtime = match &settings.runtime {

@@ -35,8 +35,8 @@ pub(super) struct Engine {
     settings: Settings,
     /// The requests that wait for capacity, if the buckets are in a store.
     waiters: Arc<Waiters>,
-    /// The buckets of [`Acquire::or_locally`](super::Acquire::or_locally). They are kept from one outage to the next, so
-    /// that a short outage fills none.
+    /// The buckets of [`Acquire::or_locally`](crate::limiter::Acquire::or_locally). They are kept from one outage to
+    /// the next, so that a short outage fills none.
     local: OnceLock<Arc<Memory>>,
 }
 

@@ -5,12 +5,12 @@
 //! the next write carries all queued requests that fit, first come, first served, together with the differences of the
 //! leases that were settled since.
 //!
-//! [`gate`] is the gate, [`state`] has what it knows, and decides without I/O: [`batch`] selects the requests of the next write,
-//! [`room`] says how many fit, [`others`] estimates the other writers. [`acquire`] asks it. While nobody uses the gate it is at [`rest`],
-//! and only a [`record`] of it is kept. [`flight`] is the write loop, and [`pacing`] delays its next write.
-//! [`settling`] brings the differences of settled leases, and [`ahead`] grants from tokens that were taken ahead. A
-//! bucket with several shards has a gate for each of them: [`shards`] finds them, [`growth`] splits the bucket into
-//! more.
+//! [`gate`] is the gate, [`state`] has what it knows, and decides without I/O: [`batch`] selects the requests of the
+//! next write, [`room`] says how many fit, [`others`] estimates the other writers. [`acquire`] asks it. While nobody
+//! uses the gate it is at [`rest`], and only a [`record`] of it is kept. [`flight`] is the write loop, and [`pacing`]
+//! delays its next write. [`settling`] brings the differences of settled leases, and [`ahead`] grants from tokens that
+//! were taken ahead. A bucket with several shards has a gate for each of them: [`shards`] finds them, [`growth`] splits
+//! the bucket into more.
 
 mod acquire;
 mod ahead;

@@ -30,8 +30,8 @@ pub(in crate::limiter) struct Charge {
 }
 
 impl Charge {
-    /// Returns a charge of `tokens` more of the limit `name` for a lease, and of nothing of the other limits. The limits
-    /// belong to `owner`, and are the entity's own if `own` is `true`.
+    /// Returns a charge of `tokens` more of the limit `name` for a lease, and of nothing of the other limits. The
+    /// limits belong to `owner`, and are the entity's own if `own` is `true`.
     pub(in crate::limiter) fn more(
         bucket: &Bucket,
         owner: Owner,

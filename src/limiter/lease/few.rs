@@ -126,7 +126,7 @@ impl Few {
         self.limits().iter().zip(self.shares()).map(status)
     }
 
-    /// See [`Lease::left_of_one`](super::Lease::left_of_one).
+    /// See [`Lease::left_of_one`](crate::limiter::Lease::left_of_one).
     pub(in crate::limiter) fn left_of_one(&self, limits: &Limits) -> Option<i64> {
         let is_it = !self.deadline.is_marked() && self.limits().is(limits);
         is_it.then(|| left_now(&self.first))

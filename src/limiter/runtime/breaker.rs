@@ -9,7 +9,7 @@ use std::{
 use crate::{model::BreakerState, store::StoreError, telemetry};
 
 /// Settings of the circuit breaker, which stops requests from waiting for a store that keeps failing:
-/// [`RateLimiterBuilder::breaker`](super::RateLimiterBuilder::breaker).
+/// [`RateLimiterBuilder::breaker`](crate::limiter::RateLimiterBuilder::breaker).
 ///
 /// The breaker opens after [`failures`](Self::failures) failures in a row, or when as many of the last calls have
 /// failed as [`failure_rate`](Self::failure_rate) says. While it is open, acquires that would have to ask the store

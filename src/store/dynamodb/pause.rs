@@ -1,4 +1,5 @@
 //! Random pauses between the tries of a change that other writers cancel.
+#![allow(clippy::disallowed_methods, reason = "the pauses of repeated calls are random")]
 
 use std::time::Duration;
 

@@ -106,7 +106,8 @@ async fn without_its_mark_it_warns() {
     assert!(events.text().contains("policy applied twice"), "{}", events.text());
 }
 
-/// Regression: the extensions held one mark, so a stack of two layers that a request met twice charged both buckets twice.
+/// Regression: the extensions held one mark, so a stack of two layers that a request met twice charged both buckets
+/// twice.
 #[tokio::test]
 async fn a_stack_of_layers_that_is_applied_twice_charges_once() {
     let (limiter, _) = memory();

@@ -211,8 +211,8 @@ async fn a_transaction_that_met_a_hot_key_is_repeated() {
     assert_eq!([world.raw("ann").await, world.raw("org").await], [(89_000, 11_000); 2]);
 }
 
-/// Fault A3: cancelled requests write for nothing, so a bucket gives back 16 of them at once. Both buckets of a transaction
-/// do the same.
+/// Fault A3: cancelled requests write for nothing, so a bucket gives back 16 of them at once. Both buckets of a
+/// transaction do the same.
 #[tokio::test]
 async fn beyond_sixteen_cancelled_requests_both_charges_stay() {
     let world = World::used().await;

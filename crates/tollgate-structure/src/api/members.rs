@@ -5,8 +5,8 @@ use syn::{Attribute, Fields, ImplItem, Item, ItemImpl, PathArguments, TraitItem,
 
 use super::print::{function, is_public, line, markers, type_text};
 
-/// Returns what is in an item's braces and can be seen from outside, a line each with its attributes: public fields, variants,
-/// and the items of a trait.
+/// Returns what is in an item's braces and can be seen from outside, a line each with its attributes: public fields,
+/// variants, and the items of a trait.
 pub(super) fn members(item: &Item) -> Vec<(String, &[Attribute])> {
     match item {
         Item::Struct(item) if matches!(item.fields, Fields::Named(_)) => {
@@ -77,7 +77,8 @@ pub(super) fn inherent(item: &ItemImpl) -> Vec<(String, &[Attribute])> {
     public.map(|(text, attributes)| (format!("{}{text}", markers(attributes)), attributes)).collect()
 }
 
-/// Returns the beginning of an `impl` without a trait, or none if it is for the type as it is declared, without any bound.
+/// Returns the beginning of an `impl` without a trait, or none if it is for the type as it is declared, without any
+/// bound.
 pub(super) fn narrowed(item: &ItemImpl) -> Option<String> {
     let (generics, ty, clause) = (&item.generics, &item.self_ty, &item.generics.where_clause);
     let plain: Vec<_> = generics

@@ -15,10 +15,11 @@ use self::{
 };
 use crate::{ModulePath, Sources, Target, cfg, sources};
 
-/// Returns the public API of a crate in Markdown: a heading for each public module, below it a line for each item, indented
-/// ones for what belongs to it.
+/// Returns the public API of a crate in Markdown: a heading for each public module, below it a line for each item,
+/// indented ones for what belongs to it.
 ///
-/// An item that several modules export is listed in the one that is nearest to its definition. The others have a `pub use`.
+/// An item that several modules export is listed in the one that is nearest to its definition. The others have a `pub
+/// use`.
 pub fn listing(sources: &Sources) -> String {
     let surface = Surface::new(sources);
     let implementations = Implementations::new(sources, &surface);

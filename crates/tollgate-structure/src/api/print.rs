@@ -25,8 +25,8 @@ pub(super) fn line(item: TokenStream) -> String {
     line
 }
 
-/// Returns tokens with `Name` for `crate::a::Name`, `self::a::Name` and `super::Name`: the listing does not depend on where a
-/// file stands. `crate::Name` stays, because everybody can see it.
+/// Returns tokens with `Name` for `crate::a::Name`, `self::a::Name` and `super::Name`: the listing does not depend on
+/// where a file stands. `crate::Name` stays, because everybody can see it.
 fn without_modules(tokens: TokenStream) -> TokenStream {
     let tokens: Vec<_> = tokens.into_iter().collect();
     let is_colon = |at: usize| matches!(tokens.get(at), Some(TokenTree::Punct(sign)) if sign.as_char() == ':');
@@ -77,7 +77,8 @@ pub(super) fn function(visibility: &Visibility, signature: &Signature) -> String
     line(quote!(#visibility #signature {}))
 }
 
-/// Returns the first line of an item: its declaration without what is in its braces. None for items that are not listed.
+/// Returns the first line of an item: its declaration without what is in its braces. None for items that are not
+/// listed.
 pub(super) fn declaration(item: &Item) -> Option<String> {
     let text = match item {
         Item::Const(item) => {

@@ -89,8 +89,8 @@ impl PolicyBuilder {
 
     /// Keeps the lease in the layer: handlers get no [`LeaseHandle`](crate::layer::LeaseHandle) and no
     /// [`RateLimitStatus`](crate::layer::RateLimitStatus). Unless a rule needs the body, the lease is committed as soon
-    /// as the response's head is ready, even if the handler keeps the request's extensions. The handle of an outer layer
-    /// stays in the extensions.
+    /// as the response's head is ready, even if the handler keeps the request's extensions. The handle of an outer
+    /// layer stays in the extensions.
     pub fn without_handle(mut self) -> Self {
         self.settlement.without_handle = true;
         self

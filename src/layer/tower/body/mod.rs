@@ -26,12 +26,12 @@ pub(crate) use tail::Tail;
 use topping_up::Last;
 
 pin_project! {
-    /// The response body of [`RateLimit`](crate::layer::RateLimit): the inner body, passed through unchanged, or the body of
-    /// the layer's own answer.
+    /// The response body of [`RateLimit`](crate::layer::RateLimit): the inner body, passed through unchanged, or the
+    /// body of the layer's own answer.
     ///
     /// Every frame is returned by the poll in which the inner body returns it. Only rules change anything:
-    /// [`strip`](crate::layer::Settle::strip) removes trailers, and [`end_stream`](crate::layer::TopUp::end_stream) may end the body
-    /// early.
+    /// [`strip`](crate::layer::Settle::strip) removes trailers, and [`end_stream`](crate::layer::TopUp::end_stream) may
+    /// end the body early.
     pub struct ResponseBody<B> {
         #[pin]
         kind: Kind<B>,

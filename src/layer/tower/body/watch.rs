@@ -63,7 +63,7 @@ impl Watch {
             response.body().size_hint().exact().is_some() || response.headers().contains_key(CONTENT_LENGTH);
         let may_end = !has_length && settlement.top_up.as_ref().is_some_and(|rule| rule.ending.is_some());
         let mut watch = Self {
-            findings: Findings::new(rules, lease.as_ref().map(|lease| &**lease), &ResponseHead::from(response)),
+            findings: Findings::new(rules, lease.as_deref(), &ResponseHead::from(response)),
             may_end,
             reads: may_end || rules.iter().any(|(_, rule)| rule.source.reads()),
             bytes: 0,

@@ -86,4 +86,4 @@ pub use terms::{LocalShare, Prefetch, PrefetchStats, Settlement, SettlementFutur
 
 pub(crate) use lease::More;
 pub(crate) use request::Started;
-pub(crate) use terms::{Recourse, Shadow, Wait};
+pub(crate) use terms::{FallbackOptions, Shadow, Wait};

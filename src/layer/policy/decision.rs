@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{InvalidPolicy, PolicyLimits};
 use crate::{
     error::Unavailable,
-    limiter::{LocalShare, Prefetch, Recourse, Shadow, Wait},
+    limiter::{FallbackOptions, LocalShare, Prefetch, Shadow, Wait},
     model::{LimitName, StoredOnUnavailable},
 };
 
@@ -21,7 +21,7 @@ pub(crate) struct DecisionRules {
     /// `true` if responses report the denials of limits in shadow mode.
     pub(crate) reports_shadow: bool,
     /// The options for a request that is not granted at once. `None` if there are none.
-    pub(crate) recourse: Option<Arc<Recourse>>,
+    pub(crate) recourse: Option<Arc<FallbackOptions>>,
 }
 
 impl DecisionRules {
@@ -111,7 +111,7 @@ impl DecisionDraft {
             together: self.together,
             in_handler: self.in_handler,
             reports_shadow: self.reports_shadow,
-            recourse: (!plain).then(|| Arc::new(Recourse { local, shadow, wait })),
+            recourse: (!plain).then(|| Arc::new(FallbackOptions { local, shadow, wait })),
         })
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     limiter::{
         lease::Lease,
         request::{AcquireFuture, Request, Started},
-        terms::{LocalShare, Prefetch, Recourse, Shadow, Wait},
+        terms::{FallbackOptions, LocalShare, Prefetch, Shadow, Wait},
     },
     model::{Cost, IntoLimits, LimitName},
 };
@@ -285,7 +285,7 @@ impl Acquire {
     }
 
     /// Sets all options that a policy gives.
-    pub(crate) fn recourse(mut self, recourse: Option<&Arc<Recourse>>) -> Self {
+    pub(crate) fn recourse(mut self, recourse: Option<&Arc<FallbackOptions>>) -> Self {
         if let Some(recourse) = recourse {
             self.edit(|request| {
                 request.set_recourse(recourse.clone());

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     error::{Error, Unavailable},
-    limiter::request::{Request, Source, Subject},
+    limiter::request::{Request, Source, Target},
     model::{Availability, Cost, IntoLimits},
 };
 
@@ -33,7 +33,7 @@ pub struct WaitRequest(AvailabilityRequest);
 
 impl AvailabilityRequest {
     /// Creates a query that fails if the answer takes longer than `deadline`.
-    pub(in crate::limiter) fn new(subject: Result<Subject, Error>, deadline: Duration) -> Self {
+    pub(in crate::limiter) fn new(subject: Result<Target, Error>, deadline: Duration) -> Self {
         Self { request: subject.map(|subject| Request::new(subject, Source::Stored, deadline.into())) }
     }
 

@@ -6,8 +6,8 @@ use crate::{
     error::Error,
     limiter::{
         api::acquire::Acquire,
-        bucket::{Brought, Pinned},
-        request::{Request, Source, Subject},
+        bucket::{LimitsRef, ResolvedBucket},
+        request::{Request, Source, Target},
         terms::Deadline,
     },
     model::{EntityId, IntoLimits, KeyParts, Resource},
@@ -39,7 +39,7 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct BucketHandle {
-    subject: Subject,
+    subject: Target,
     limits: Source,
     deadline: Deadline,
 }
@@ -53,7 +53,7 @@ impl fmt::Debug for BucketHandle {
 }
 
 impl BucketHandle {
-    pub(in crate::limiter) fn new(subject: Subject, deadline: Deadline) -> Self {
+    pub(in crate::limiter) fn new(subject: Target, deadline: Deadline) -> Self {
         Self { subject: subject.found(), limits: Source::Stored, deadline }
     }
 
@@ -74,16 +74,16 @@ impl BucketHandle {
     pub fn limits(mut self, limits: impl IntoLimits) -> Result<Self, Error> {
         let limits = limits.into_limits()?;
         let found = match &self.subject {
-            Subject::Memory(place) => place.entry().map(|entry| (entry, place.home())),
-            Subject::Pinned(pinned) => Some((&pinned.entry, &pinned.home)),
-            Subject::Gated(_) => None,
+            Target::Memory(place) => place.entry().map(|entry| (entry, place.home())),
+            Target::Pinned(pinned) => Some((&pinned.entry, &pinned.home)),
+            Target::Gated(_) => None,
         };
         let Some((entry, home)) = found else {
-            self.limits = Source::Exactly(Brought::These(limits));
+            self.limits = Source::Exactly(LimitsRef::These(limits));
             return Ok(self);
         };
-        let pinned = Pinned { entry: entry.clone(), home: home.clone(), limits };
-        Ok(Self { subject: Subject::Pinned(Arc::new(pinned)), limits: Source::Stored, ..self })
+        let pinned = ResolvedBucket { entry: entry.clone(), home: home.clone(), limits };
+        Ok(Self { subject: Target::Pinned(Arc::new(pinned)), limits: Source::Stored, ..self })
     }
 
     /// Sets limits for every acquire for which none are stored at its time.
@@ -91,7 +91,7 @@ impl BucketHandle {
     /// # Errors
     /// Those of [`limits`](Self::limits).
     pub fn default_limits(self, limits: impl IntoLimits) -> Result<Self, Error> {
-        let limits = Source::StoredOr(Brought::These(limits.into_limits()?));
+        let limits = Source::StoredOr(LimitsRef::These(limits.into_limits()?));
         Ok(Self { limits, ..self })
     }
 
@@ -100,8 +100,8 @@ impl BucketHandle {
     pub fn acquire(&self) -> Acquire {
         // Fast path: for most handles only one reference must be cloned. A clone of any subject and limits goes through
         // memory: it is written in pieces and read at once, which stalls the processor.
-        if let (Subject::Pinned(pinned), Source::Stored) = (&self.subject, &self.limits) {
-            return Acquire::new(Ok(Request::new(Subject::Pinned(pinned.clone()), Source::Stored, self.deadline)));
+        if let (Target::Pinned(pinned), Source::Stored) = (&self.subject, &self.limits) {
+            return Acquire::new(Ok(Request::new(Target::Pinned(pinned.clone()), Source::Stored, self.deadline)));
         }
         Acquire::new(Ok(Request::new(self.subject.clone(), self.limits.clone(), self.deadline)))
     }

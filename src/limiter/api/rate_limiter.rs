@@ -13,7 +13,7 @@ use crate::{
         engine::{Backend, Engine},
         gate::Context,
         lease::Lease,
-        request::{Request, Source, Subject},
+        request::{Request, Source, Target},
         terms::PrefetchStats,
     },
     model::{BucketKey, EntityId, IntoName, Limits, Resource},
@@ -67,7 +67,7 @@ impl RateLimiter {
         E: IntoName<EntityId>,
         R: IntoName<Resource>,
     {
-        Acquire::new(match Subject::find(&self.engine, entity, resource) {
+        Acquire::new(match Target::find(&self.engine, entity, resource) {
             Ok(subject) => Ok(Request::new(subject, Source::Stored, self.engine.deadline())),
             Err(error) => Err(error),
         })
@@ -89,7 +89,7 @@ impl RateLimiter {
         E: IntoName<EntityId>,
         R: IntoName<Resource>,
     {
-        let subject = Subject::find(&self.engine, entity, resource).map_err(|error| *error)?;
+        let subject = Target::find(&self.engine, entity, resource).map_err(|error| *error)?;
         Ok(BucketHandle::new(subject, self.engine.deadline()))
     }
 
@@ -111,7 +111,7 @@ impl RateLimiter {
         E: IntoName<EntityId>,
         R: IntoName<Resource>,
     {
-        let subject = key(entity, resource).map(|key| Subject::of(&self.engine, key));
+        let subject = key(entity, resource).map(|key| Target::of(&self.engine, key));
         AvailabilityRequest::new(subject, self.engine.settings().longest_call())
     }
 

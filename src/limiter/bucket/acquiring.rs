@@ -12,7 +12,7 @@ use crate::{
     limiter::{
         gate::{Ask, Gate, GateDecision, PendingDecision, router},
         runtime::Timeout,
-        terms::{Amounts, BucketDecision, Deadline, Mode},
+        terms::{Amounts, BucketDecision, ChargeContext, Deadline},
     },
     model::Limits,
 };
@@ -45,7 +45,7 @@ impl std::fmt::Debug for Step {
 }
 
 impl Step {
-    fn shards(first: Arc<Gate>, limits: &Limits, mode: &Mode, amounts: &Amounts, until: Instant) -> Self {
+    fn shards(first: Arc<Gate>, limits: &Limits, mode: &ChargeContext, amounts: &Amounts, until: Instant) -> Self {
         let ask = Ask { limits: limits.clone(), mode: mode.clone(), amounts: amounts.clone(), until };
         Self::Shards(Box::pin(router::acquire(first, ask)))
     }
@@ -61,7 +61,7 @@ impl Acquiring {
     pub(in crate::limiter) fn shards(
         first: Arc<Gate>,
         limits: &Limits,
-        mode: &Mode,
+        mode: &ChargeContext,
         amounts: &Amounts,
         deadline: Deadline,
     ) -> Self {
@@ -85,7 +85,7 @@ impl Acquiring {
         &mut self,
         gate: &Arc<Gate>,
         limits: &Limits,
-        mode: &Mode,
+        mode: &ChargeContext,
         amounts: &Amounts,
         context: &mut Context<'_>,
     ) -> Poll<GateDecision> {

@@ -11,7 +11,7 @@ use crate::{
     error::Unavailable,
     limiter::{
         gate::{Gate, GateAnswer, GateGrant, router},
-        terms::{Amounts, BucketDecision, Deadline, Mode, Refusal, Settlement, Shares},
+        terms::{Amounts, BucketDecision, ChargeContext, Deadline, Refusal, Settlement, Shares},
     },
     model::{KeyParts, LimitStatus, Limits},
 };
@@ -29,23 +29,23 @@ pub(in crate::limiter) enum Bucket {
 
 /// The tokens that a bucket has granted.
 #[derive(Debug)]
-pub(in crate::limiter) enum Given {
+pub(in crate::limiter) enum GrantedTokens {
     /// Tokens of a bucket in memory, and the time at which the request may start: epoch ms, 0 for at once.
     Here(Shares, i64),
     /// Tokens of a bucket in a store.
     Gate(GateGrant),
 }
 
-impl Given {
-    fn here((shares, starts_at): memory_bucket::Given) -> Self {
+impl GrantedTokens {
+    fn here((shares, starts_at): memory_bucket::GrantedTokens) -> Self {
         Self::Here(shares, starts_at)
     }
 }
 
 /// The answer of a bucket to a request.
 #[derive(Debug)]
-pub(in crate::limiter) enum Asked {
-    Now(BucketDecision<Given>),
+pub(in crate::limiter) enum BucketAnswer {
+    Now(BucketDecision<GrantedTokens>),
     /// The store was asked and has not answered yet.
     Waiting(Box<Acquiring>),
 }
@@ -95,7 +95,7 @@ impl Bucket {
     }
 
     /// Returns the statuses of the limits if it is known without asking that `amounts` do not fit.
-    pub(in crate::limiter) fn known_denial(&self, mode: &Mode, amounts: &[i64]) -> Option<Vec<LimitStatus>> {
+    pub(in crate::limiter) fn known_denial(&self, mode: &ChargeContext, amounts: &[i64]) -> Option<Vec<LimitStatus>> {
         match self {
             // Asking them costs nothing.
             Self::Memory(_) | Self::Scripted(_) => None,
@@ -107,7 +107,7 @@ impl Bucket {
     }
 
     /// Returns `true` if `amounts` did not fit in the last known state of the bucket, however old that is.
-    pub(in crate::limiter) fn seems_short(&self, mode: &Mode, amounts: &[i64]) -> bool {
+    pub(in crate::limiter) fn seems_short(&self, mode: &ChargeContext, amounts: &[i64]) -> bool {
         match self {
             Self::Memory(_) | Self::Scripted(_) => false,
             Self::Gated { gate, limits } => match split(gate) {
@@ -164,17 +164,26 @@ impl Bucket {
 
     /// Asks for all of `amounts` or nothing.
     #[inline]
-    pub(in crate::limiter) fn acquire(&mut self, mode: &Mode, amounts: &Amounts, deadline: Deadline) -> Asked {
+    pub(in crate::limiter) fn acquire(
+        &mut self,
+        mode: &ChargeContext,
+        amounts: &Amounts,
+        deadline: Deadline,
+    ) -> BucketAnswer {
         match self {
-            Self::Memory(bucket) => Asked::Now(bucket.acquire(mode, amounts).map(Given::here)),
+            Self::Memory(bucket) => BucketAnswer::Now(bucket.acquire(mode, amounts).map(GrantedTokens::here)),
             Self::Gated { gate, limits } => match split(gate) {
-                Some(first) => Asked::Waiting(Box::new(Acquiring::shards(first, limits, mode, amounts, deadline))),
+                Some(first) => {
+                    BucketAnswer::Waiting(Box::new(Acquiring::shards(first, limits, mode, amounts, deadline)))
+                }
                 None => match gate.acquire(limits, mode, amounts, deadline) {
-                    GateAnswer::Pending(pending) => Asked::Waiting(Box::new(Acquiring::one(gate, pending, deadline))),
-                    GateAnswer::Now(decision) => Asked::Now(decision.map(Given::Gate)),
+                    GateAnswer::Pending(pending) => {
+                        BucketAnswer::Waiting(Box::new(Acquiring::one(gate, pending, deadline)))
+                    }
+                    GateAnswer::Now(decision) => BucketAnswer::Now(decision.map(GrantedTokens::Gate)),
                 },
             },
-            Self::Scripted(scripted) => Asked::Now(scripted.acquire(mode, amounts).map(Given::here)),
+            Self::Scripted(scripted) => BucketAnswer::Now(scripted.acquire(mode, amounts).map(GrantedTokens::here)),
         }
     }
 

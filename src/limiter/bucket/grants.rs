@@ -10,7 +10,7 @@ use crate::{
 
 /// The grant of one bucket, with its owner.
 #[derive(Debug)]
-pub(in crate::limiter) struct Holding {
+pub(in crate::limiter) struct BucketGrant {
     grant: Grant,
     owner: Owner,
     /// `true` if the limits are the entity's own.
@@ -21,28 +21,28 @@ pub(in crate::limiter) struct Holding {
 
 /// The grants of a request: that of the entity's bucket, and that of its parent's if the parent is charged too.
 #[derive(Debug)]
-pub(in crate::limiter) struct Holdings {
-    pub(in crate::limiter) own: Holding,
-    pub(in crate::limiter) parent: Option<Box<Holding>>,
+pub(in crate::limiter) struct BucketGrants {
+    pub(in crate::limiter) own: BucketGrant,
+    pub(in crate::limiter) parent: Option<Box<BucketGrant>>,
 }
 
-impl Holdings {
+impl BucketGrants {
     #[inline]
-    pub(in crate::limiter) fn one(own: Holding) -> Self {
+    pub(in crate::limiter) fn one(own: BucketGrant) -> Self {
         Self { own, parent: None }
     }
 
     /// Collects the holdings, of which the entity's is the first.
-    pub(in crate::limiter) fn new(holdings: impl Iterator<Item = Holding>) -> Option<Self> {
+    pub(in crate::limiter) fn new(holdings: impl Iterator<Item = BucketGrant>) -> Option<Self> {
         let mut holdings = holdings;
         Some(Self { own: holdings.next()?, parent: holdings.next().map(Box::new) })
     }
 
-    pub(in crate::limiter) fn iter(&self) -> impl Iterator<Item = &Holding> {
+    pub(in crate::limiter) fn iter(&self) -> impl Iterator<Item = &BucketGrant> {
         std::iter::once(&self.own).chain(self.parent.as_deref())
     }
 
-    pub(in crate::limiter) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Holding> {
+    pub(in crate::limiter) fn iter_mut(&mut self) -> impl Iterator<Item = &mut BucketGrant> {
         std::iter::once(&mut self.own).chain(self.parent.as_deref_mut())
     }
 
@@ -65,7 +65,7 @@ impl Holdings {
     }
 }
 
-impl Holding {
+impl BucketGrant {
     #[inline]
     pub(in crate::limiter) fn new(grant: Grant, owner: Owner, own: bool) -> Self {
         Self { grant, owner, own, together: false }

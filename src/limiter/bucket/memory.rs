@@ -28,7 +28,7 @@ pub(in crate::limiter) enum Place {
 
 /// The limits that a request uses.
 #[derive(Clone, Debug)]
-pub(in crate::limiter) enum Brought {
+pub(in crate::limiter) enum LimitsRef {
     /// The limits that the bucket was made with.
     Known,
     These(Limits),
@@ -36,7 +36,7 @@ pub(in crate::limiter) enum Brought {
 
 /// A bucket that a handle has found, with the limits that the handle sets.
 #[derive(Debug)]
-pub(in crate::limiter) struct Pinned {
+pub(in crate::limiter) struct ResolvedBucket {
     pub(in crate::limiter) entry: Arc<Entry>,
     pub(in crate::limiter) home: Arc<Home>,
     pub(in crate::limiter) limits: Limits,
@@ -105,20 +105,20 @@ impl Place {
 
     /// Returns the limits that `brought` stands for.
     #[inline]
-    pub(in crate::limiter) fn limits<'a>(&'a self, brought: &'a Brought) -> &'a Limits {
+    pub(in crate::limiter) fn limits<'a>(&'a self, brought: &'a LimitsRef) -> &'a Limits {
         match (brought, self.entry()) {
-            (Brought::These(limits), _) => limits,
-            (Brought::Known, Some(entry)) => entry.limits(),
-            (Brought::Known, None) => Limits::unknown(),
+            (LimitsRef::These(limits), _) => limits,
+            (LimitsRef::Known, Some(entry)) => entry.limits(),
+            (LimitsRef::Known, None) => Limits::unknown(),
         }
     }
 
     /// Returns the entry. If there is none, it is made with `limits`, and only then this costs anything.
-    pub(in crate::limiter) fn claim(&mut self, limits: &Brought, now: i64) -> Result<&Arc<Entry>, Unavailable> {
+    pub(in crate::limiter) fn claim(&mut self, limits: &LimitsRef, now: i64) -> Result<&Arc<Entry>, Unavailable> {
         if let Self::New(new) = self {
             let limits = match limits {
-                Brought::These(limits) => limits,
-                Brought::Known => Limits::unknown(),
+                LimitsRef::These(limits) => limits,
+                LimitsRef::Known => Limits::unknown(),
             };
             let (key, memory) = &**new;
             let entry = memory.store.claim_or_share(key, &memory.home, limits, now).map_err(Unavailable::Store)?;
@@ -163,7 +163,7 @@ impl Place {
     }
 }
 
-impl Pinned {
+impl ResolvedBucket {
     pub(in crate::limiter) fn place(&self) -> Place {
         match Arc::ptr_eq(self.entry.home(), &self.home) {
             true => Place::Entry(self.entry.clone()),

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::memory::{Brought, Pinned, Place};
+use super::memory::{LimitsRef, Place, ResolvedBucket};
 use crate::{
     error::Unavailable,
-    limiter::terms::{Amounts, BucketDecision, LimitShare, Mode, Shares},
+    limiter::terms::{Amounts, BucketDecision, ChargeContext, LimitShare, Shares},
     model::{KeyParts, LimitStatus, Limits},
     store::{Entry, Home},
 };
@@ -15,19 +15,19 @@ use crate::{
 pub(in crate::limiter) enum MemoryBucket {
     Placed {
         place: Place,
-        limits: Brought,
+        limits: LimitsRef,
     },
     /// Found before by a handle.
-    Pinned(Arc<Pinned>),
+    Pinned(Arc<ResolvedBucket>),
 }
 
 /// The tokens that a bucket in memory has granted, and the time at which the request may start: epoch ms, 0 for at
 /// once.
-pub(in crate::limiter) type Given = (Shares, i64);
+pub(in crate::limiter) type GrantedTokens = (Shares, i64);
 
 impl MemoryBucket {
     pub(in crate::limiter) fn new(place: Place, limits: Limits) -> Self {
-        Self::Placed { place, limits: Brought::These(limits) }
+        Self::Placed { place, limits: LimitsRef::These(limits) }
     }
 
     pub(in crate::limiter) fn key(&self) -> KeyParts<'_> {
@@ -72,7 +72,11 @@ impl MemoryBucket {
 
     /// Asks for all of `amounts` or nothing.
     #[inline]
-    pub(in crate::limiter) fn acquire(&mut self, mode: &Mode, amounts: &Amounts) -> BucketDecision<Given> {
+    pub(in crate::limiter) fn acquire(
+        &mut self,
+        mode: &ChargeContext,
+        amounts: &Amounts,
+    ) -> BucketDecision<GrantedTokens> {
         if let Err(error) = self.claim() {
             return BucketDecision::Unavailable(error);
         }

@@ -12,9 +12,9 @@ mod scripted;
 pub use scripted::{Script, ScriptDecision, ScriptEvent, ScriptRequest};
 
 pub(super) use acquiring::Acquiring;
-pub(super) use bucket::{Asked, Bucket, Given};
+pub(super) use bucket::{Bucket, BucketAnswer, GrantedTokens};
 pub(super) use grant::Grant;
-pub(super) use grants::{Holding, Holdings, MOST_USED};
-pub(super) use memory::{Brought, Memory, Pinned, Place, resolve};
+pub(super) use grants::{BucketGrant, BucketGrants, MOST_USED};
+pub(super) use memory::{LimitsRef, Memory, Place, ResolvedBucket, resolve};
 pub(super) use memory_bucket::MemoryBucket;
 pub(super) use scripted::Scripted;

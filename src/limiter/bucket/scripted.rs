@@ -11,11 +11,11 @@ use std::{
 
 use super::{
     memory::Memory,
-    memory_bucket::{Given, MemoryBucket},
+    memory_bucket::{GrantedTokens, MemoryBucket},
 };
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Unavailable},
-    limiter::terms::{Amounts, BucketDecision, LimitShare, Mode, Refusal},
+    limiter::terms::{Amounts, BucketDecision, ChargeContext, LimitShare, Refusal},
     model::{BucketKey, EntityId, KeyParts, LimitName, LimitStatus, Limits, MILLI, Owner, Resource},
 };
 
@@ -149,7 +149,11 @@ impl Drop for Running {
 }
 
 impl ScriptedBucket {
-    pub(in crate::limiter) fn acquire(&mut self, mode: &Mode, amounts: &Amounts) -> BucketDecision<Given> {
+    pub(in crate::limiter) fn acquire(
+        &mut self,
+        mode: &ChargeContext,
+        amounts: &Amounts,
+    ) -> BucketDecision<GrantedTokens> {
         let decision = self.scripted.script.decide(&request(&self.bucket, amounts));
         let decision = self.decision(decision, mode, amounts);
         let request = request(&self.bucket, amounts);
@@ -164,7 +168,12 @@ impl ScriptedBucket {
         decision
     }
 
-    fn decision(&mut self, decision: ScriptDecision, mode: &Mode, amounts: &Amounts) -> BucketDecision<Given> {
+    fn decision(
+        &mut self,
+        decision: ScriptDecision,
+        mode: &ChargeContext,
+        amounts: &Amounts,
+    ) -> BucketDecision<GrantedTokens> {
         let refused = |error: Error| BucketDecision::Refused(Refusal::Scripted(Box::new(error)));
         match decision {
             ScriptDecision::Bucket => self.bucket.acquire(mode, amounts),
@@ -187,7 +196,7 @@ impl ScriptedBucket {
     }
 
     /// Charges the bucket, even if it goes into debt.
-    fn grant(&mut self, amounts: &Amounts, starts_at: i64) -> BucketDecision<Given> {
+    fn grant(&mut self, amounts: &Amounts, starts_at: i64) -> BucketDecision<GrantedTokens> {
         if let Err(error) = self.bucket.claim() {
             return BucketDecision::Unavailable(error);
         }

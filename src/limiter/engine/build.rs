@@ -14,7 +14,7 @@ use crate::{
     limiter::{
         bucket::{Memory, Script, Scripted},
         engine::{Backend, Engine},
-        gate::{Context, Forgiveness, Gates, Kinds, RoundTrip, WriteIds},
+        gate::{Context, Forgiveness, Gates, Interner, RoundTrip, WriteIds},
         resolver::Resolver,
         runtime::{Background, Places, Switch, Watched},
         terms::Counters,
@@ -83,7 +83,7 @@ impl Engine {
             settings: settings.gate,
             write_ids: WriteIds::new(),
             prefetched: Counters::default(),
-            kinds: Kinds::default(),
+            kinds: Interner::default(),
             breaker,
             refusals,
             round_trip: RoundTrip::default(),

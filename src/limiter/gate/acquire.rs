@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 
-use super::flight::{self, Airborne};
 use crate::{
     error::Unavailable,
     limiter::{
@@ -15,8 +14,9 @@ use crate::{
             slot::Locked,
             state::Waiter,
             wish::Wish,
+            writer::{self, WriteLoopGuard},
         },
-        terms::{Amounts, BucketDecision, Deadline, Mode, Refusal},
+        terms::{Amounts, BucketDecision, ChargeContext, Deadline, Refusal},
     },
     model::{LimitStatus, Limits, plan},
 };
@@ -36,7 +36,7 @@ impl Gate {
     pub(in crate::limiter) fn known_denial(
         self: &Arc<Self>,
         limits: &Limits,
-        mode: &Mode,
+        mode: &ChargeContext,
         amounts: &[i64],
     ) -> Option<Vec<LimitStatus>> {
         let (now, trusted_for) = (self.context.clock.now(), self.context.settings.deny_from_memory);
@@ -51,7 +51,7 @@ impl Gate {
     }
 
     /// Returns `true` if `amounts` do not fit by the last image, however old that is, and were not taken ahead either.
-    pub(in crate::limiter) fn seems_short(&self, limits: &Limits, mode: &Mode, amounts: &[i64]) -> bool {
+    pub(in crate::limiter) fn seems_short(&self, limits: &Limits, mode: &ChargeContext, amounts: &[i64]) -> bool {
         let now = self.context.clock.now();
         self.peek(now, |state| {
             let held = mode.prefetch.is_some() && state.holds_ahead(limits, amounts, now);
@@ -68,7 +68,7 @@ impl Gate {
     fn write_debt(self: &Arc<Self>, mut state: Locked<'_>) {
         if state.pending.takes() {
             state.flush_now = true;
-            self.take_off(state);
+            self.start_writing(state);
         }
     }
 
@@ -83,7 +83,7 @@ impl Gate {
     pub(in crate::limiter) fn acquire(
         self: &Arc<Self>,
         limits: &Limits,
-        mode: &Mode,
+        mode: &ChargeContext,
         amounts: &Amounts,
         deadline: Deadline,
     ) -> GateAnswer {
@@ -129,7 +129,7 @@ impl Gate {
             self.take_ahead(state, mode, amounts, prefetch, now);
             state = self.lock();
         }
-        self.take_off(state);
+        self.start_writing(state);
         GateAnswer::Pending(PendingDecision::new(decision))
     }
 
@@ -155,10 +155,10 @@ impl Gate {
     }
 
     /// Starts the write loop unless it runs already.
-    pub(super) fn take_off(self: &Arc<Self>, mut state: Locked<'_>) {
-        if !std::mem::replace(&mut state.flying, true) {
+    pub(super) fn start_writing(self: &Arc<Self>, mut state: Locked<'_>) {
+        if !std::mem::replace(&mut state.is_writing, true) {
             drop(state);
-            self.context.background.spawn(flight::fly(Airborne::new(self.clone())));
+            self.context.background.spawn(writer::write_all(WriteLoopGuard::new(self.clone())));
         }
     }
 }

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use crate::{
-    limiter::terms::{Amounts, Deadline, Mode, left_until},
+    limiter::terms::{Amounts, ChargeContext, Deadline, left_until},
     model::Limits,
 };
 
@@ -11,7 +11,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(in crate::limiter) struct Ask {
     pub(in crate::limiter) limits: Limits,
-    pub(in crate::limiter) mode: Mode,
+    pub(in crate::limiter) mode: ChargeContext,
     pub(in crate::limiter) amounts: Amounts,
     /// The time until which the request waits.
     pub(in crate::limiter) until: Instant,

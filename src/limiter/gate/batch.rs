@@ -10,7 +10,7 @@ use crate::{
         gate::{
             confirmation::Confirmation,
             grant::GateDecision,
-            room::{Room, fits},
+            headroom::{Headroom, fits},
             state::{GateState, Waiter},
         },
         terms::BucketDecision,
@@ -118,7 +118,7 @@ impl GateState {
         // since.
         let first_fits = |at: &i64| self.queue.front().is_some_and(|first| fits(state, first.wish(), &changes, *at));
         let room_at = self.found_at.filter(first_fits).unwrap_or(now);
-        let mut room = Room::new(state, wanted.as_ref(), &changes, room_at);
+        let mut room = Headroom::new(state, wanted.as_ref(), &changes, room_at);
         self.found_at = None;
         for waiter in std::mem::take(&mut self.queue) {
             if let Some(refusal) = &refusal {

@@ -19,7 +19,7 @@ use crate::{
     clock::{Clock, StoreTime},
     error::Unavailable,
     limiter::{
-        gate::kinds::Kinds,
+        gate::interner::Interner,
         resolver::Resolver,
         runtime::{Background, Places, Switch},
         terms::Counters,
@@ -44,7 +44,7 @@ pub(in crate::limiter) struct Context {
     pub(in crate::limiter) settings: GateSettings,
     pub(in crate::limiter) write_ids: WriteIds,
     pub(in crate::limiter) prefetched: Counters,
-    pub(in crate::limiter) kinds: Kinds,
+    pub(in crate::limiter) kinds: Interner,
     pub(in crate::limiter) breaker: Arc<Switch>,
     pub(in crate::limiter) refusals: Arc<Refusals>,
     pub(in crate::limiter) round_trip: RoundTrip,

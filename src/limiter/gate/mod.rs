@@ -6,41 +6,41 @@
 //! leases that were settled since.
 //!
 //! [`gate`] is the gate, [`state`] has what it knows, and decides without I/O: [`batch`] selects the requests of the
-//! next write, [`room`] says how many fit, [`others`] estimates the other writers. [`acquire`] asks it. While nobody
-//! uses the gate it is at [`rest`], and only a [`record`] of it is kept. [`flight`] is the write loop, and [`pacing`]
-//! delays its next write. [`settling`] brings the differences of settled leases, and [`ahead`] grants from tokens that
-//! were taken ahead. A bucket with several shards has a gate for each of them: [`shards`] finds them, [`growth`] splits
-//! the bucket into more.
+//! next write, [`headroom`] says how many fit, [`others`] estimates the other writers. [`acquire`] asks it. While
+//! nobody uses the gate it is at [`idle`], and only a [`compact`] image of it is kept. [`writer`] is the write loop,
+//! and [`pacing`] delays its next write. [`flush`] brings the differences of settled leases, and [`prefetch`] grants
+//! from tokens that were taken ahead. A bucket with several shards has a gate for each of them: [`shards`] finds them,
+//! [`split`] splits the bucket into more.
 
 mod acquire;
-mod ahead;
 mod ask;
 mod batch;
+mod compact;
 mod confirmation;
 mod context;
-mod flight;
+mod flush;
 mod forgiveness;
 #[expect(clippy::module_inception, reason = "the gate, beside what it is made of")]
 mod gate;
 mod grant;
-mod growth;
-mod kinds;
+mod headroom;
+mod idle;
+mod interner;
 mod others;
 mod pacing;
-mod pool;
+mod prefetch;
+mod prefetch_pool;
 mod pressure;
-mod record;
 mod registry;
-mod rest;
-mod room;
 pub(super) mod router;
-mod settling;
 mod shard_reads;
 mod shards;
 mod slot;
+mod split;
 mod state;
 pub(super) mod transaction;
 mod wish;
+mod writer;
 
 pub(super) use self::{
     ask::Ask,
@@ -48,7 +48,7 @@ pub(super) use self::{
     forgiveness::Forgiveness,
     gate::Gate,
     grant::{GateAnswer, GateCharge, GateDecision, GateGrant, PendingDecision},
-    kinds::Kinds,
     registry::Gates,
     slot::Resting,
 };
+pub(super) use crate::limiter::gate::interner::Interner;

@@ -18,7 +18,7 @@ const COUNTED_OVER: i64 = 500;
 
 /// The write pressure on a bucket's item.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Pressed {
+pub(super) struct WritePressure {
     /// The first and the last time at which the store throttled the item, in the present period of pressure; epoch ms.
     since: i64,
     last: i64,
@@ -29,7 +29,7 @@ pub(super) struct Pressed {
     count: i64,
 }
 
-impl Pressed {
+impl WritePressure {
     /// Returns `true` if the item was under pressure a short time ago.
     pub(super) fn is_recent(self, now: i64) -> bool {
         let last = if self.hot_since == 0 { self.last } else { self.last.max(self.counted_at) };

@@ -1,10 +1,10 @@
 //! The gates of a limiter: a bounded cache with one gate for each bucket in use.
 //!
 //! If nobody uses or holds a gate, the cache keeps only a record of it in its [`entry`]. The next request for the
-//! bucket makes the gate again from that record. [`rounds`] decides which gates come to rest.
+//! bucket makes the gate again from that record. [`idle_sweep`] decides which gates come to rest.
 
 mod entry;
-mod rounds;
+mod idle_sweep;
 #[cfg(test)]
 mod tests;
 
@@ -21,7 +21,7 @@ use crate::{
             Context, Gate,
             registry::{
                 entry::{GateEntry, KeepBusy, Key},
-                rounds::Rounds,
+                idle_sweep::IdleSweep,
             },
         },
         resolver::Resolver,
@@ -37,7 +37,7 @@ pub(in crate::limiter) struct Gates {
     context: Arc<Context>,
     /// Locked by every thread that creates a gate, wakes one or puts one to rest, so that a bucket never has two gates.
     /// Lock order: this lock, then the cache's own locks, then the lock of a gate.
-    rounds: Mutex<Rounds>,
+    rounds: Mutex<IdleSweep>,
 }
 
 impl Gates {
@@ -109,7 +109,7 @@ impl Gates {
     }
 
     /// Takes the entry of a bucket out of its place, and marks the place as taken until something is put there. A
-    /// thread that asks for the same bucket meanwhile waits for the lock of [`rounds`](Self::rounds).
+    /// thread that asks for the same bucket meanwhile waits for the lock of [`idle_sweep`](Self::rounds).
     fn take(&self, key: Key) -> Option<GateEntry> {
         let mut before = None;
         self.cache.replace_with_lifecycle(key, GateEntry::Taken, true, &mut before).ok()?;

@@ -12,10 +12,10 @@ use crate::{
             ask::Ask,
             gate::Gate,
             grant::{GateDecision, PendingDecision},
-            shard_reads::{Looks, statuses},
+            shard_reads::{ShardReads, statuses},
             shards::Image,
         },
-        terms::{BucketDecision, Mode},
+        terms::{BucketDecision, ChargeContext},
     },
     model::{LimitStatus, Limits},
 };
@@ -29,7 +29,7 @@ const WORTH_WAITING: Duration = Duration::from_millis(250);
 pub(in crate::limiter) fn known_denial(
     first: &Arc<Gate>,
     limits: &Limits,
-    mode: &Mode,
+    mode: &ChargeContext,
     amounts: &[i64],
 ) -> Option<Vec<LimitStatus>> {
     let gates = first.all();
@@ -48,7 +48,12 @@ pub(in crate::limiter) fn known_denial(
 
 /// Returns `true` if all shards together were short when they were last seen, however long ago, and none of them has
 /// enough prefetched tokens.
-pub(in crate::limiter) fn seems_short(first: &Arc<Gate>, limits: &Limits, mode: &Mode, amounts: &[i64]) -> bool {
+pub(in crate::limiter) fn seems_short(
+    first: &Arc<Gate>,
+    limits: &Limits,
+    mode: &ChargeContext,
+    amounts: &[i64],
+) -> bool {
     let gates = first.all();
     let held = mode.prefetch.is_some() && gates.iter().any(|gate| gate.holds_ahead(limits, amounts));
     let images: Option<Vec<Image>> = gates.iter().map(|gate| gate.image()).collect();
@@ -74,7 +79,7 @@ pub(in crate::limiter) async fn read(
     limits: &Limits,
     amounts: &[i64],
 ) -> Result<Vec<LimitStatus>, Unavailable> {
-    let images: Vec<Image> = Looks::begin(&first.all(), true, false).end().await?.into_iter().flatten().collect();
+    let images: Vec<Image> = ShardReads::begin(&first.all(), true, false).end().await?.into_iter().flatten().collect();
     Ok(statuses(&images, limits, amounts, first.now()))
 }
 
@@ -94,7 +99,7 @@ pub(in crate::limiter) async fn acquire(first: Arc<Gate>, ask: Ask) -> GateDecis
     }
     if gates.iter().any(|gate| gate.image().is_none()) && first.explores() {
         // The status of a grant sums up all shards, so each must have been seen once.
-        let _ = Looks::begin(&gates, false, true).end().await;
+        let _ = ShardReads::begin(&gates, false, true).end().await;
     }
     let home = &gates[first.preferred() % gates.len()];
     let mut denials = Vec::new();
@@ -106,7 +111,7 @@ pub(in crate::limiter) async fn acquire(first: Arc<Gate>, ask: Ask) -> GateDecis
     }
     if first.explores() {
         // From time to time, look at the other shards too: other processes may have left tokens there.
-        let _ = Looks::begin(&gates, false, false).end().await;
+        let _ = ShardReads::begin(&gates, false, false).end().await;
     }
     let others =
         gates.iter().filter(|gate| !Arc::ptr_eq(gate, home) && gate.may_grant(&ask.limits, &ask.mode, &ask.amounts));
@@ -134,7 +139,7 @@ async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], ask: Ask) -> GateDecisio
         return draw(first, ask).await;
     }
     // If many requests had seen none of the shards, they would all queue for the same one.
-    let _ = Looks::begin(gates, false, true).end().await;
+    let _ = ShardReads::begin(gates, false, true).end().await;
     let mut left: Vec<&Arc<Gate>> = gates.iter().filter(may).collect();
     while let Some(best) = (0..left.len()).max_by_key(|index| left[*index].headroom(&ask.limits, &ask.amounts)) {
         match ask_one(&first, left.swap_remove(best), &ask).await {

@@ -20,12 +20,12 @@ pub(in crate::limiter) fn seen(images: &[Image]) -> Vec<plan::ShardView<'_>> {
 }
 
 /// Reads of several shards, all at once, in the limiter's own runtime.
-pub(in crate::limiter) struct Looks(Vec<Result<Image, Coming>>);
+pub(in crate::limiter) struct ShardReads(Vec<Result<Image, Coming>>);
 
 /// The shard as the store returns it.
 type Coming = oneshot::Receiver<Result<Option<Image>, StoreError>>;
 
-impl Looks {
+impl ShardReads {
     /// Starts to read the shards. With `anew`, all are read. Otherwise a shard is skipped if it was seen a short time
     /// ago, and with `ever` also if it was seen at any time.
     pub(in crate::limiter) fn begin(gates: &[Arc<Gate>], anew: bool, ever: bool) -> Self {

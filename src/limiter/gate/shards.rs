@@ -10,7 +10,7 @@ use crate::{
             state::{GateState, Seen, Waiter},
         },
         runtime::InFlight,
-        terms::{Amounts, Mode},
+        terms::{Amounts, ChargeContext},
     },
     model::{
         BucketKey, BucketState, Limit, Limits, Update,
@@ -209,7 +209,12 @@ impl Gate {
     }
 
     /// Returns `true` if the shard may grant `amounts`, as far as is known.
-    pub(in crate::limiter) fn may_grant(self: &Arc<Self>, limits: &Limits, mode: &Mode, amounts: &[i64]) -> bool {
+    pub(in crate::limiter) fn may_grant(
+        self: &Arc<Self>,
+        limits: &Limits,
+        mode: &ChargeContext,
+        amounts: &[i64],
+    ) -> bool {
         let now = self.context.clock.now();
         let special = self.peek(now, |state| state.seen.live(now).is_some_and(|state| state.stamps.is_some()));
         // Stamps of a Python client may admit more than the shard holds.
@@ -251,7 +256,7 @@ impl Gate {
         self: &Arc<Self>,
         from: BucketState,
         limits: &Limits,
-        mode: &Mode,
+        mode: &ChargeContext,
         changes: &LedgerDelta,
     ) -> Planned {
         let time = self.context.now();

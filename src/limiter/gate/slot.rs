@@ -1,9 +1,9 @@
 //! Puts a gate that nobody uses to rest, and wakes it again.
 //!
-//! An awake gate has the whole [`GateState`]. A gate at rest has a [`Record`] instead; gates at rest share what their
-//! buckets have in common: names, parameters, the parent. Locking the state wakes a gate, and the end of its write loop
-//! puts it to rest again. If nobody holds a gate at rest, the gate itself is dropped and can be made again from its
-//! record.
+//! An awake gate has the whole [`GateState`]. A gate at rest has a [`CompactImage`] instead; gates at rest share what
+//! their buckets have in common: names, parameters, the parent. Locking the state wakes a gate, and the end of its
+//! write loop puts it to rest again. If nobody holds a gate at rest, the gate itself is dropped and can be made again
+//! from its record.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -12,7 +12,7 @@ use std::{
 
 use super::pressure;
 use crate::{
-    limiter::gate::{kinds::Kinds, pacing, record::Record, state::GateState},
+    limiter::gate::{compact::CompactImage, interner::Interner, pacing, state::GateState},
     telemetry::LiveGate,
 };
 
@@ -24,7 +24,7 @@ const DENIES: i64 = 1000;
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     /// `None` until the gate comes to rest for the first time.
-    pub(super) record: Option<Box<Record>>,
+    pub(super) record: Option<Box<CompactImage>>,
     pub(super) awake: Option<Box<GateState>>,
     /// `true` if somebody has locked the state since [`Gate::try_rest`] was last called.
     pub(super) used: bool,
@@ -33,12 +33,12 @@ pub(super) struct Slot {
 /// The record of a gate that was dropped while it was at rest.
 #[derive(Debug)]
 pub(in crate::limiter) struct Resting {
-    pub(super) record: Option<Box<Record>>,
+    pub(super) record: Option<Box<CompactImage>>,
     pub(super) counted: LiveGate,
 }
 
 impl Slot {
-    pub(super) fn resting(record: Option<Box<Record>>) -> Self {
+    pub(super) fn resting(record: Option<Box<CompactImage>>) -> Self {
         Self { record, ..Self::default() }
     }
 
@@ -53,9 +53,9 @@ impl Slot {
     }
 
     /// Puts the gate to rest if nothing is under way and the record keeps everything that the gate knows.
-    pub(super) fn settle(&mut self, kinds: &Kinds, now: i64) {
+    pub(super) fn settle(&mut self, kinds: &Interner, now: i64) {
         let Some(state) = self.awake.take_if(|state| state.may_rest(now)) else { return };
-        self.record = Some(Box::new(Record::of(*state, self.record.as_deref(), kinds)));
+        self.record = Some(Box::new(CompactImage::of(*state, self.record.as_deref(), kinds)));
     }
 }
 
@@ -63,7 +63,7 @@ impl GateState {
     /// Returns `true` if nothing is under way.
     fn is_idle(&self) -> bool {
         let empty = self.ahead_of.as_ref().is_none_or(|pool| pool.is_drained() && !pool.filling);
-        empty && !self.flying && self.queue.is_empty() && self.pending.is_empty()
+        empty && !self.is_writing && self.queue.is_empty() && self.pending.is_empty()
     }
 
     fn may_rest(&self, now: i64) -> bool {
@@ -86,7 +86,7 @@ impl<'a> Locked<'a> {
     }
 
     /// Puts the gate to rest if it may rest. A later change through this guard wakes it again.
-    pub(super) fn settle(&mut self, kinds: &Kinds, now: i64) {
+    pub(super) fn settle(&mut self, kinds: &Interner, now: i64) {
         self.0.settle(kinds, now);
     }
 }
@@ -94,7 +94,7 @@ impl<'a> Locked<'a> {
 /// Reads the state of a gate. If the gate was at rest, it rests again afterwards.
 pub(super) fn peek<T>(
     mut slot: MutexGuard<'_, Slot>,
-    kinds: &Kinds,
+    kinds: &Interner,
     now: i64,
     look: impl FnOnce(&GateState) -> T,
 ) -> T {

@@ -9,9 +9,10 @@ use super::{others::Others, pacing::Pace};
 use crate::{
     limiter::{
         gate::{
-            confirmation::Confirmation, grant::GateDecision, pool::Pool, pressure::Pressed, room::fits, wish::Wish,
+            confirmation::Confirmation, grant::GateDecision, headroom::fits, prefetch_pool::PrefetchPool,
+            pressure::WritePressure, wish::Wish,
         },
-        terms::{Amounts, Mode, Patience, Refusal},
+        terms::{Amounts, ChargeContext, Patience, Refusal},
     },
     model::{
         BucketState, ClockReading, LimitName, LimitStatus, Limits, ParentLink,
@@ -44,7 +45,7 @@ pub(super) struct GateState {
     pub(super) pending: LedgerDelta,
     /// The settlements that wait for these differences.
     pub(super) confirmations: Vec<Confirmation>,
-    pub(super) flying: bool,
+    pub(super) is_writing: bool,
     /// `true` if a timer runs that will have the pending differences written alone.
     pub(super) flush_due: bool,
     /// `true` if the pending differences may be written alone now.
@@ -54,7 +55,7 @@ pub(super) struct GateState {
     /// When the bucket was last split, or a split was last tried, epoch ms.
     pub(super) split_at: i64,
     /// The write pressure on the item: shows if the item is written as often as it can be.
-    pub(super) pressed: Pressed,
+    pub(super) pressed: WritePressure,
     /// The other writers of the bucket.
     pub(super) others: Others,
     /// When the last write was planned, if it was refused because the bucket had too few tokens; epoch ms.
@@ -63,7 +64,7 @@ pub(super) struct GateState {
     pub(super) takes_refused: u32,
     /// The largest amount that one request has asked of each limit, millitokens.
     pub(super) most_asked: SmallVec<[(LimitName, i64); 2]>,
-    pub(super) ahead_of: Option<Box<Pool>>,
+    pub(super) ahead_of: Option<Box<PrefetchPool>>,
     pub(super) pace: Pace,
     /// `true` if the store has just shown the bucket for the requests that wait.
     pub(super) shown: bool,
@@ -108,7 +109,7 @@ impl Waiter {
     /// Creates a waiter with the deadline `until`, or without one.
     pub(super) fn new(
         limits: &Limits,
-        mode: &Mode,
+        mode: &ChargeContext,
         amounts: Amounts,
         until: Option<Instant>,
         reply: oneshot::Sender<GateDecision>,

@@ -15,10 +15,10 @@ use crate::{
             ask::Ask,
             gate::Gate,
             grant::{GateDecision, GateGrant},
-            shard_reads::{Looks, seen},
+            shard_reads::{ShardReads, seen},
             shards::{Image, Planned, transact},
         },
-        terms::{Amounts, BucketDecision, Mode, Refusal},
+        terms::{Amounts, BucketDecision, ChargeContext, Refusal},
     },
     model::{
         LimitStatus, MILLI,
@@ -72,7 +72,7 @@ pub(in crate::limiter) async fn charge(
             Some(Err(error)) => return unavailable(error),
             None => return unavailable(Unavailable::Deadline),
         };
-        if sights.iter().any(Sight::is_incomplete) {
+        if sights.iter().any(ShardSet::is_incomplete) {
             continue;
         }
         if let Some(refused) = sights.iter().position(|sight| sight.refusal().is_some()) {
@@ -86,9 +86,9 @@ pub(in crate::limiter) async fn charge(
                 None => return unavailable(Unavailable::Deadline),
             }
         }
-        let drawn: Option<Vec<_>> = sights.iter().map(Sight::draw).collect();
+        let drawn: Option<Vec<_>> = sights.iter().map(ShardSet::draw).collect();
         let Some(drawn) = drawn else {
-            if sights.iter().any(Sight::awaits_more) && std::mem::take(&mut pending) {
+            if sights.iter().any(ShardSet::awaits_more) && std::mem::take(&mut pending) {
                 // Tokens that leases give back are not in the store yet: write them first.
                 for gate in sights.iter().flat_map(|sight| &sight.gates) {
                     gate.write_pending().await;
@@ -155,12 +155,12 @@ fn one_for_all(parts: &[Part], which: usize, verdict: Option<GateDecision>) -> V
 /// changes only items that exist.
 async fn ask_for_nothing(gate: &Arc<Gate>, ask: &Ask) -> GateDecision {
     let nothing: Amounts = ask.amounts.iter().map(|_| 0).collect();
-    let mode = Mode { prefetch: None, ..ask.mode.clone() };
+    let mode = ChargeContext { prefetch: None, ..ask.mode.clone() };
     gate.acquire(&ask.limits, &mode, &nothing, ask.left()).decision().await
 }
 
 /// A bucket, with all of its shards that were seen.
-struct Sight<'a> {
+struct ShardSet<'a> {
     first: &'a Arc<Gate>,
     ask: &'a Ask,
     /// The gates of the shards that exist.
@@ -174,7 +174,7 @@ struct Sight<'a> {
 }
 
 /// The tokens to take from each shard.
-enum Drawn {
+enum Allocation {
     Parts(Vec<Amounts>),
     /// Parts that leave the shards with `debts` at most. These are refilled at `starts_at`, epoch ms.
     Reserved {
@@ -188,24 +188,24 @@ enum Drawn {
 
 /// Looks at all buckets at the same time. Shards that were seen before are not read again unless `anew` is set: the
 /// conditions of the writes detect changes.
-async fn look<'a>(parts: &'a [Part], anew: bool) -> Result<Vec<Sight<'a>>, Unavailable> {
+async fn look<'a>(parts: &'a [Part], anew: bool) -> Result<Vec<ShardSet<'a>>, Unavailable> {
     let mut looks = Vec::with_capacity(parts.len());
     for (first, ask) in parts {
         let gates = first.all();
         let fresh = gates.iter().all(|gate| gate.fresh_image().is_some());
-        looks.push((first, ask, Looks::begin(&gates, anew, gates.len() == 1), gates, fresh));
+        looks.push((first, ask, ShardReads::begin(&gates, anew, gates.len() == 1), gates, fresh));
     }
     let mut sights = Vec::with_capacity(parts.len());
     for (first, ask, looks, gates, fresh) in looks {
         let (shards, images) = (gates.len(), looks.end().await?);
         // A shard that does not exist holds nothing.
         let (gates, images) = gates.into_iter().zip(images).filter_map(|(gate, image)| Some((gate, image?))).unzip();
-        sights.push(Sight { first, ask, gates, images, shards, fresh: fresh || anew, now: first.now() });
+        sights.push(ShardSet { first, ask, gates, images, shards, fresh: fresh || anew, now: first.now() });
     }
     Ok(sights)
 }
 
-impl Sight<'_> {
+impl ShardSet<'_> {
     /// Returns `true` if the bucket turned out to have more shards.
     fn is_incomplete(&self) -> bool {
         self.first.shard_count() as usize > self.shards
@@ -240,11 +240,11 @@ impl Sight<'_> {
     }
 
     /// Returns the tokens to take from each shard, or `None` if all shards together do not have them.
-    fn draw(&self) -> Option<Drawn> {
+    fn draw(&self) -> Option<Allocation> {
         let Ask { limits, amounts, .. } = self.ask;
         let bucket = &self.images.first()?.bucket;
         if bucket.is_bypassed(self.now) {
-            return Some(Drawn::Bypassed);
+            return Some(Allocation::Bypassed);
         }
         // The cost of a limit that a peer has waived is taken from the first shard, whatever that holds.
         let waived = limits.iter().map(|limit| bucket.is_soft(limit.name(), self.now));
@@ -253,10 +253,10 @@ impl Sight<'_> {
             amounts.iter().zip(&waived).map(|(amount, waived)| if *waived { 0 } else { *amount }).collect();
         let there = self.there();
         let mut drawn = match plan::draw(&seen(&there), limits, &strict, self.now) {
-            Some(parts) => Drawn::Parts(parts),
+            Some(parts) => Allocation::Parts(parts),
             None => self.reserve(&there, &strict)?,
         };
-        if let Drawn::Parts(parts) | Drawn::Reserved { parts, .. } = &mut drawn {
+        if let Allocation::Parts(parts) | Allocation::Reserved { parts, .. } = &mut drawn {
             for (index, amount) in amounts.iter().enumerate().filter(|(index, _)| waived[*index]) {
                 parts[0][index] = *amount;
             }
@@ -268,7 +268,7 @@ impl Sight<'_> {
     ///
     /// A transaction does not return the new state. So its conditions require at least the tokens that were seen, and
     /// the debts are exact.
-    fn reserve(&self, there: &[Image], amounts: &[i64]) -> Option<Drawn> {
+    fn reserve(&self, there: &[Image], amounts: &[i64]) -> Option<Allocation> {
         let Ask { limits, mode, .. } = self.ask;
         let patience = mode.patience.as_deref()?;
         let (there, mut starts_at) = (seen(there), self.now);
@@ -290,21 +290,21 @@ impl Sight<'_> {
                 }
             }
         }
-        Some(Drawn::Reserved { parts, debts, starts_at })
+        Some(Allocation::Reserved { parts, debts, starts_at })
     }
 
-    fn writes<'a>(&'a self, drawn: &'a Drawn) -> impl Iterator<Item = Planned> + 'a {
+    fn writes<'a>(&'a self, drawn: &'a Allocation) -> impl Iterator<Item = Planned> + 'a {
         let Ask { limits, mode, amounts, .. } = self.ask;
         self.gates.iter().zip(&self.images).enumerate().filter_map(move |(shard, (gate, image))| {
             let mut changes = LedgerDelta::new();
             match drawn {
-                Drawn::Bypassed if shard == 0 => {
+                Allocation::Bypassed if shard == 0 => {
                     limits.iter().zip(amounts).for_each(|(limit, amount)| changes.admit(limit.name(), *amount));
                 }
-                Drawn::Parts(parts) if parts[shard].iter().any(|amount| *amount > 0) => {
+                Allocation::Parts(parts) if parts[shard].iter().any(|amount| *amount > 0) => {
                     limits.iter().zip(&parts[shard]).for_each(|(limit, part)| changes.spend(limit.name(), *part));
                 }
-                Drawn::Reserved { parts, debts, .. } if parts[shard].iter().any(|amount| *amount > 0) => {
+                Allocation::Reserved { parts, debts, .. } if parts[shard].iter().any(|amount| *amount > 0) => {
                     for ((limit, part), debt) in limits.iter().zip(&parts[shard]).zip(&debts[shard]) {
                         changes.reserve(limit.name(), *part, *debt);
                     }
@@ -315,7 +315,7 @@ impl Sight<'_> {
         })
     }
 
-    fn grant(self, drawn: Drawn) -> GateGrant {
+    fn grant(self, drawn: Allocation) -> GateGrant {
         let Ask { limits, mode, amounts, .. } = self.ask;
         let left = statuses(&self.images, limits, &[], self.now);
         let left = left.iter().zip(amounts);
@@ -323,12 +323,12 @@ impl Sight<'_> {
             left.map(|(status, amount)| status.available.saturating_mul(MILLI).saturating_sub(*amount)).collect();
         let first = self.gates.first().unwrap_or(self.first).clone();
         let starts_at = match &drawn {
-            Drawn::Reserved { starts_at, .. } => *starts_at,
+            Allocation::Reserved { starts_at, .. } => *starts_at,
             _ => 0,
         };
         let grant = match drawn {
-            Drawn::Bypassed => GateGrant::bypassed(first, limits.clone(), amounts.clone(), left),
-            Drawn::Parts(parts) | Drawn::Reserved { parts, .. } => {
+            Allocation::Bypassed => GateGrant::bypassed(first, limits.clone(), amounts.clone(), left),
+            Allocation::Parts(parts) | Allocation::Reserved { parts, .. } => {
                 let parts = self.gates.into_iter().zip(parts);
                 let charged = parts.filter(|(_, part)| part.iter().any(|part| *part > 0)).collect();
                 GateGrant::drawn(charged, limits.clone(), left.clone())

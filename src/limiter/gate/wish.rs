@@ -1,6 +1,6 @@
 //! The tokens that a request asks of a bucket.
 
-use crate::{limiter::terms::Mode, model::Limits};
+use crate::{limiter::terms::ChargeContext, model::Limits};
 
 /// The tokens that a request asks of a bucket: `amounts` in the order of `limits`, millitokens.
 #[derive(Clone, Copy, Debug)]
@@ -12,7 +12,7 @@ pub(in crate::limiter) struct Wish<'a> {
 }
 
 impl<'a> Wish<'a> {
-    pub(in crate::limiter) fn new(limits: &'a Limits, mode: &'a Mode, amounts: &'a [i64]) -> Self {
+    pub(in crate::limiter) fn new(limits: &'a Limits, mode: &'a ChargeContext, amounts: &'a [i64]) -> Self {
         Self { limits, amounts, debts: mode.patience.as_deref().map(|patience| &patience.debts[..]) }
     }
 

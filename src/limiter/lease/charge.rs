@@ -10,12 +10,12 @@ use smallvec::SmallVec;
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Invalid, Unavailable},
     limiter::{
-        bucket::{Acquiring, Asked, Bucket, Given, Grant, Holding, Holdings},
+        bucket::{Acquiring, Bucket, BucketAnswer, BucketGrant, BucketGrants, Grant, GrantedTokens},
         gate::{
             Ask,
             transaction::{self, Part},
         },
-        terms::{Amounts, BucketDecision, Deadline, Mode, Refusal, Stopwatch},
+        terms::{Amounts, BucketDecision, ChargeContext, Deadline, Refusal, Stopwatch},
     },
     model::{Denied, KeyParts, LimitStatus, Owner, to_milli},
 };
@@ -25,7 +25,7 @@ use crate::{
 pub(in crate::limiter) struct Charge {
     pub(in crate::limiter) bucket: Bucket,
     pub(in crate::limiter) owner: Owner,
-    pub(in crate::limiter) mode: Mode,
+    pub(in crate::limiter) mode: ChargeContext,
     pub(in crate::limiter) amounts: Amounts,
 }
 
@@ -57,7 +57,7 @@ impl Charge {
             amounts[index] = to_milli(tokens);
         }
         // By now the bucket may have other limits than those that granted the lease. This charge does not change them.
-        let mode = Mode {
+        let mode = ChargeContext {
             known_at: i64::MIN,
             own,
             lineage: None,
@@ -70,7 +70,7 @@ impl Charge {
     }
 
     /// Returns a charge of `tokens` more for what a lease holds of a bucket.
-    pub(in crate::limiter) fn more_of(holding: &Holding, name: &str, tokens: u64) -> Result<Self, ExceedsCapacity> {
+    pub(in crate::limiter) fn more_of(holding: &BucketGrant, name: &str, tokens: u64) -> Result<Self, ExceedsCapacity> {
         let mut charge = Self::more(holding.grant().bucket(), holding.owner(), holding.own(), name, tokens)?;
         charge.mode.together = holding.is_together();
         Ok(charge)
@@ -94,7 +94,7 @@ impl Charges {
 #[derive(Debug)]
 pub(in crate::limiter) enum Charged {
     /// All buckets have answered.
-    Done(Result<Holdings, Error>),
+    Done(Result<BucketGrants, Error>),
     /// The store was asked and has not answered yet.
     Waiting(Box<Charging>),
 }
@@ -108,8 +108,8 @@ pub(in crate::limiter) fn charge(charges: Charges, deadline: Deadline) -> Charge
     }
     let asked = charge.bucket.acquire(&charge.mode, &charge.amounts, deadline);
     let decision = match asked {
-        Asked::Now(decision) => decision,
-        Asked::Waiting(acquiring) => {
+        BucketAnswer::Now(decision) => decision,
+        BucketAnswer::Waiting(acquiring) => {
             return Charged::Waiting(Box::new(Charging::new([(charge, Answer::Coming(acquiring))], deadline)));
         }
     };
@@ -117,7 +117,7 @@ pub(in crate::limiter) fn charge(charges: Charges, deadline: Deadline) -> Charge
         BucketDecision::Granted(given) => {
             let Charge { bucket, owner, mode, .. } = charge;
             match grant(bucket, given) {
-                Some(grant) => Ok(Holdings::one(Holding::new(grant, owner, mode.own))),
+                Some(grant) => Ok(BucketGrants::one(BucketGrant::new(grant, owner, mode.own))),
                 None => Err(WITHOUT_CHARGE.into()),
             }
         }
@@ -135,10 +135,10 @@ const WITHOUT_GATE: Unavailable = Unavailable::Internal("a transaction without a
 
 /// Returns the grant of the tokens that a bucket has given.
 #[inline]
-fn grant(bucket: Bucket, given: Given) -> Option<Grant> {
+fn grant(bucket: Bucket, given: GrantedTokens) -> Option<Grant> {
     match given {
-        Given::Here(shares, starts_at) => Some(Grant::new(bucket, shares).starting_at(starts_at)),
-        Given::Gate(granted) => Grant::of_gate(granted),
+        GrantedTokens::Here(shares, starts_at) => Some(Grant::new(bucket, shares).starting_at(starts_at)),
+        GrantedTokens::Gate(granted) => Grant::of_gate(granted),
     }
 }
 
@@ -215,12 +215,12 @@ impl Answer {
     /// Asks the bucket of `charge`.
     fn to(charge: &mut Charge, deadline: Deadline) -> Self {
         match charge.bucket.acquire(&charge.mode, &charge.amounts, deadline) {
-            Asked::Now(decision) => Self::decided(&charge.bucket, decision),
-            Asked::Waiting(acquiring) => Self::Coming(acquiring),
+            BucketAnswer::Now(decision) => Self::decided(&charge.bucket, decision),
+            BucketAnswer::Waiting(acquiring) => Self::Coming(acquiring),
         }
     }
 
-    fn decided(bucket: &Bucket, decision: BucketDecision<Given>) -> Self {
+    fn decided(bucket: &Bucket, decision: BucketDecision<GrantedTokens>) -> Self {
         Self::Decided(decision.and_then(|given| match grant(bucket.clone(), given) {
             Some(grant) => BucketDecision::Granted(grant),
             None => BucketDecision::Unavailable(WITHOUT_CHARGE),
@@ -260,16 +260,16 @@ impl Charging {
     }
 
     /// Returns all grants. If one is missing, the others are given back.
-    fn conclude(mut self) -> Result<Holdings, Error> {
+    fn conclude(mut self) -> Result<BucketGrants, Error> {
         let asked = std::mem::take(&mut self.asked);
         if asked.iter().all(|(_, answer)| answer.is_granted()) {
             let granted = asked.into_iter().filter_map(|(charge, answer)| match answer {
                 Answer::Decided(BucketDecision::Granted(grant)) => {
-                    Some(Holding::new(grant, charge.owner, charge.mode.own).together(charge.mode.together))
+                    Some(BucketGrant::new(grant, charge.owner, charge.mode.own).together(charge.mode.together))
                 }
                 _ => None,
             });
-            return Holdings::new(granted).ok_or(Unavailable::Internal("a grant without a bucket").into());
+            return BucketGrants::new(granted).ok_or(Unavailable::Internal("a grant without a bucket").into());
         }
         let mut statuses: SmallVec<[_; 2]> = SmallVec::new();
         let mut unavailable = Unavailable::Internal("no answer");
@@ -318,7 +318,7 @@ impl Drop for Charging {
 }
 
 impl Future for Charging {
-    type Output = Result<Holdings, Error>;
+    type Output = Result<BucketGrants, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
@@ -327,7 +327,7 @@ impl Future for Charging {
                     continue;
                 };
                 if let Poll::Ready(decision) = acquiring.poll(gate, limits, &charge.mode, &charge.amounts, context) {
-                    *answer = Answer::decided(&charge.bucket, decision.map(Given::Gate));
+                    *answer = Answer::decided(&charge.bucket, decision.map(GrantedTokens::Gate));
                 }
             }
             if !self.ask_later() {

@@ -1,8 +1,8 @@
 //! A lease: a granted cost.
 
-mod aside;
 pub(super) mod charge;
-mod few;
+mod extras;
+mod inline;
 mod single;
 
 use std::{sync::Arc, time::Duration};
@@ -10,17 +10,19 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     error::{Error, Invalid},
     limiter::{
-        bucket::{Bucket, Holding, Holdings, MOST_USED},
+        bucket::{Bucket, BucketGrant, BucketGrants, MOST_USED},
         engine::{Backend, Engine},
-        lease::charge::{Charge, Charged, Charges, charge},
-        terms::{Deadline, LimitShare, Recourse, Settlement},
+        lease::{
+            charge::{Charge, Charged, Charges, charge},
+            extras::LeaseExtras,
+        },
+        terms::{Deadline, FallbackOptions, LimitShare, Settlement},
     },
     model::{EntityId, KeyParts, LimitName, LimitStatus, Limits, MILLI, Owner, Resource, to_milli},
     telemetry,
 };
 
-use aside::Aside;
-pub(super) use few::{Alone, Few};
+pub(super) use crate::limiter::lease::inline::{InlineBucket, InlineLease};
 pub(super) use single::refused;
 
 /// A granted cost: it can be adjusted while the work runs, then it is committed or rolled back.
@@ -37,26 +39,26 @@ pub struct Lease {
 
 #[derive(Debug)]
 enum Held {
-    Few(Few),
+    Few(InlineLease),
     /// Boxed, so that a lease is small to move. Over a store the allocation does not matter.
     Any(Box<Any>),
 }
 
 #[derive(Debug)]
 struct Any {
-    holdings: Holdings,
+    holdings: BucketGrants,
     deadline: Deadline,
-    aside: Option<Box<Aside>>,
+    aside: Option<Box<LeaseExtras>>,
 }
 
 impl Lease {
     #[inline]
-    pub(in crate::limiter) fn new(holdings: Holdings, deadline: Deadline) -> Self {
+    pub(in crate::limiter) fn new(holdings: BucketGrants, deadline: Deadline) -> Self {
         Self { held: Held::Any(Box::new(Any { holdings, deadline, aside: None })) }
     }
 
     #[inline]
-    pub(in crate::limiter) fn few(few: Few) -> Self {
+    pub(in crate::limiter) fn few(few: InlineLease) -> Self {
         Self { held: Held::Few(few) }
     }
 
@@ -107,7 +109,7 @@ impl Lease {
         }
     }
 
-    fn aside(&self) -> Option<&Aside> {
+    fn aside(&self) -> Option<&LeaseExtras> {
         match &self.held {
             Held::Few(_) => None,
             Held::Any(any) => any.aside.as_deref(),
@@ -127,7 +129,7 @@ impl Lease {
     }
 
     /// Changes the rare data of the lease.
-    fn note(&mut self, change: impl FnOnce(&mut Aside)) {
+    fn note(&mut self, change: impl FnOnce(&mut LeaseExtras)) {
         if let Some(any) = self.any_mut() {
             change(any.aside.get_or_insert_default());
         }
@@ -180,7 +182,7 @@ impl Lease {
         self.note(|aside| aside.degraded = true);
     }
 
-    pub(in crate::limiter) fn has_shadow(&mut self, recourse: Arc<Recourse>) {
+    pub(in crate::limiter) fn has_shadow(&mut self, recourse: Arc<FallbackOptions>) {
         self.note(|aside| aside.recourse = Some(recourse));
     }
 
@@ -276,7 +278,7 @@ impl Lease {
     fn shares(&self) -> impl Iterator<Item = &LimitShare> {
         let (few, any) = match &self.held {
             Held::Few(few) => (Some(few.shares()), None),
-            Held::Any(any) => (None, Some(any.holdings.iter().flat_map(Holding::shares))),
+            Held::Any(any) => (None, Some(any.holdings.iter().flat_map(BucketGrant::shares))),
         };
         few.into_iter().flatten().chain(any.into_iter().flatten())
     }
@@ -358,7 +360,7 @@ impl Lease {
         }
         let aside = self.aside();
         let observes = aside.is_some_and(|aside| aside.covers(name));
-        let passes_all = aside.is_some_and(Aside::covers_all);
+        let passes_all = aside.is_some_and(LeaseExtras::covers_all);
         let mut short = Vec::new();
         let started = match aside.is_some_and(|aside| aside.leaves_alone(name)) {
             true => None,
@@ -470,7 +472,7 @@ fn settle(mut any: Box<Any>) -> Settlement {
 #[derive(Debug)]
 pub(crate) struct More {
     /// `None` if the limit only observes and was not charged.
-    granted: Option<Holdings>,
+    granted: Option<BucketGrants>,
     /// The observing limit, if it was short.
     short: Vec<LimitStatus>,
 }

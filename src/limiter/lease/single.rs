@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use super::few::{Alone, Few};
 use crate::{
     error::Error,
     limiter::{
         engine::{Backend, Engine},
-        lease::Lease,
-        terms::{ALONE, LimitShare},
+        lease::{
+            Lease,
+            inline::{InlineBucket, InlineLease},
+        },
+        terms::{DEFAULT_COST, LimitShare},
     },
     model::{Denied, Limits, Resource},
     telemetry::{self, Begun},
@@ -34,11 +36,11 @@ impl Engine {
         if !Arc::ptr_eq(entry.home(), &memory.home) || !entry.limits().is(limits) {
             return None;
         }
-        Some(match entry.spend_one(&memory.home, limits, ALONE)? {
+        Some(match entry.spend_one(&memory.home, limits, DEFAULT_COST)? {
             Ok(left) => {
                 telemetry::decided_in_memory(begun, resource, None);
-                let share = LimitShare { charged: ALONE, left, used: ALONE };
-                Ok(Lease::few(Few::one(Alone::Entry(entry), share, self.deadline())))
+                let share = LimitShare { charged: DEFAULT_COST, left, used: DEFAULT_COST };
+                Ok(Lease::few(InlineLease::one(InlineBucket::Entry(entry), share, self.deadline())))
             }
             Err(denied) => Err(refused(denied, begun)),
         })

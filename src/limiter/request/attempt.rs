@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Unavailable},
     limiter::{
         lease::Lease,
-        terms::{Recourse, Shadow, Stopwatch},
+        terms::{FallbackOptions, Shadow, Stopwatch},
     },
     model::{Denied, LimitStatus},
     telemetry,
@@ -23,7 +23,7 @@ use crate::{
 /// without them, within the same deadline. `first` is the first question, which began at `begun`.
 pub(super) async fn attempt(
     request: &Request,
-    recourse: &Arc<Recourse>,
+    recourse: &Arc<FallbackOptions>,
     begun: Stopwatch,
     first: Progress,
 ) -> Result<Lease, Error> {
@@ -37,7 +37,7 @@ pub(super) async fn attempt(
 }
 
 /// Waits for an answer. If the store is down, this process decides by its share of the limits, if it has one.
-async fn locally_if_down(request: &Request, recourse: &Recourse, asked: Progress) -> Result<Lease, Error> {
+async fn locally_if_down(request: &Request, recourse: &FallbackOptions, asked: Progress) -> Result<Lease, Error> {
     match (asked.result().await, recourse.local) {
         (Err(Error::Unavailable(error)), Some(share)) => local_limits::acquire(request, share, error),
         (asked, _) => asked,
@@ -47,7 +47,7 @@ async fn locally_if_down(request: &Request, recourse: &Recourse, asked: Progress
 /// Asks again without the limits that only observe, if no other limit denies the request.
 async fn without_shadow(
     request: &Request,
-    recourse: &Arc<Recourse>,
+    recourse: &Arc<FallbackOptions>,
     begun: Stopwatch,
     error: Error,
 ) -> Result<Lease, Error> {
@@ -85,7 +85,7 @@ async fn without_shadow(
 }
 
 /// Returns the denial with the observing limits shown as not denying.
-fn enforced(mut denied: Denied, recourse: &Recourse) -> Denied {
+fn enforced(mut denied: Denied, recourse: &FallbackOptions) -> Denied {
     for status in &mut denied.limits {
         if recourse.shadow.covers(status.limit.name()) {
             status.requested = 0;
@@ -96,7 +96,7 @@ fn enforced(mut denied: Denied, recourse: &Recourse) -> Denied {
 }
 
 /// Lets the lease know which of its limits only observe.
-pub(super) fn marked(mut lease: Lease, recourse: &Arc<Recourse>) -> Lease {
+pub(super) fn marked(mut lease: Lease, recourse: &Arc<FallbackOptions>) -> Lease {
     if !recourse.shadow.is_none() {
         lease.has_shadow(recourse.clone());
     }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Request, Source, Subject, Terms};
+use super::{Request, Source, Target, Terms};
 use crate::{
     error::{Error, Unavailable},
     limiter::{
-        bucket::Brought,
+        bucket::LimitsRef,
         lease::{
             Lease,
             charge::{Charged, charge},
@@ -45,7 +45,7 @@ impl Request {
     /// Charges the local buckets of a limiter over a store, by the share of the limits that were last known. Returns
     /// `None` in memory.
     fn charge_locally(&self, share: LocalShare) -> Option<Result<Lease, Error>> {
-        let Subject::Gated(gated) = &self.subject else { return None };
+        let Target::Gated(gated) = &self.subject else { return None };
         let (engine, resource) = (&gated.engine, self.key().resource);
         let own = engine.last_known(&gated.key.entity, resource).map(|known| known.share(share));
         let own = own.unwrap_or_else(Resolution::nothing);
@@ -54,7 +54,7 @@ impl Request {
             Some((parent.clone(), Arc::new(known)))
         });
         let terms = Terms { limits: self.terms.limits.share(share), ..self.terms.clone() };
-        let subject = Subject::Memory(engine.local().place(self.key().to_key()));
+        let subject = Target::Memory(engine.local().place(self.key().to_key()));
         let charged = Self { subject, terms }.charges(&own, parent, true);
         Some(match charged.map(|charges| charge(charges, self.deadline())) {
             Ok(Charged::Done(result)) => result.map(|holdings| Lease::new(holdings, self.deadline())),
@@ -76,7 +76,7 @@ impl Source {
     }
 }
 
-impl Brought {
+impl LimitsRef {
     fn share(&self, share: LocalShare) -> Self {
         match self {
             Self::Known => Self::Known,

@@ -1,15 +1,15 @@
 //! A request for tokens, and the buckets that it charges.
 //!
-//! [`subject`] finds the bucket. [`in_place`] decides requests for which nothing has to be looked up.
+//! [`target`] finds the bucket. [`in_memory`] decides requests for which nothing has to be looked up.
 
 mod ask;
 mod attempt;
 mod future;
-mod in_place;
+mod in_memory;
 mod local_limits;
 mod progress;
 mod start;
-mod subject;
+mod target;
 mod waiting;
 
 use std::{sync::Arc, time::Duration};
@@ -17,11 +17,11 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Invalid, Unavailable},
     limiter::{
-        bucket::{Brought, Bucket, MemoryBucket},
+        bucket::{Bucket, LimitsRef, MemoryBucket},
         lease::charge::{Charge, Charges},
         resolver::{NOTHING, Resolution, Resolving, nothing},
         runtime::{Timeout, Timer},
-        terms::{Amounts, Deadline, Mode, Patience, Prefetch, Recourse, Shadow},
+        terms::{Amounts, ChargeContext, Deadline, FallbackOptions, Patience, Prefetch, Shadow},
     },
     model::{
         ConfigSource, Cost, EntityId, IntoLimits, InvalidLimits, KeyParts, Limit, LimitName, LimitStatus, Limits,
@@ -31,14 +31,14 @@ use crate::{
     telemetry::{Begun, Watch},
 };
 
+pub(super) use crate::limiter::request::target::Target;
 pub use future::AcquireFuture;
 pub(crate) use future::Started;
-pub(super) use subject::Subject;
 
 /// A request whose arguments were checked.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
-    subject: Subject,
+    subject: Target,
     terms: Terms,
 }
 
@@ -49,7 +49,7 @@ pub(super) struct Terms {
     cost: Cost,
     parent: bool,
     deadline: Deadline,
-    recourse: Option<Arc<Recourse>>,
+    recourse: Option<Arc<FallbackOptions>>,
     /// The time in ms for which the request waits until the debt that it leaves is refilled.
     patience: Option<i64>,
 }
@@ -59,8 +59,8 @@ pub(super) struct Terms {
 pub(super) enum Source {
     /// The stored limits, or those that a handle has pinned.
     Stored,
-    StoredOr(Brought),
-    Exactly(Brought),
+    StoredOr(LimitsRef),
+    Exactly(LimitsRef),
 }
 
 /// The buckets to charge, if all of them are known.
@@ -73,7 +73,7 @@ pub(super) enum Planned {
 
 impl Request {
     #[inline]
-    pub(super) fn new(subject: Subject, limits: Source, deadline: Deadline) -> Self {
+    pub(super) fn new(subject: Target, limits: Source, deadline: Deadline) -> Self {
         Self {
             subject,
             terms: Terms { limits, cost: Cost::new(), parent: true, deadline, recourse: None, patience: None },
@@ -102,14 +102,14 @@ impl Request {
 
     /// In memory there is nothing to prefetch.
     pub(super) fn set_prefetch(&mut self, prefetch: Prefetch) {
-        if let Subject::Gated(gated) = &mut self.subject {
+        if let Target::Gated(gated) = &mut self.subject {
             gated.prefetch = Some(prefetch);
         }
     }
 
     /// In memory both buckets are always charged at once.
     pub(super) fn set_together(&mut self) {
-        if let Subject::Gated(gated) = &mut self.subject {
+        if let Target::Gated(gated) = &mut self.subject {
             gated.together = true;
         }
     }
@@ -141,7 +141,7 @@ impl Request {
     /// Returns a timeout that ends after `time`. In memory there is none.
     pub(super) fn timeout_in(&self, time: Duration) -> Option<Timeout> {
         match &self.subject {
-            Subject::Gated(gated) => gated.engine.late(time),
+            Target::Gated(gated) => gated.engine.late(time),
             _ => None,
         }
     }
@@ -149,7 +149,7 @@ impl Request {
     /// Returns a timer that ends after `time`. In memory there is none.
     pub(super) fn timer_in(&self, time: Duration) -> Option<Timer> {
         match &self.subject {
-            Subject::Gated(gated) => gated.engine.timer(time),
+            Target::Gated(gated) => gated.engine.timer(time),
             _ => None,
         }
     }
@@ -161,7 +161,7 @@ impl Request {
 
     /// Records that the deadline has passed before the limits were looked up.
     pub(super) fn missed_deadline(&self) -> Unavailable {
-        if let Subject::Gated(gated) = &self.subject {
+        if let Target::Gated(gated) = &self.subject {
             gated.engine.missed_deadline();
         }
         Unavailable::Deadline
@@ -180,30 +180,30 @@ impl Request {
     /// Returns the requests that wait for buckets of the limiter.
     pub(super) fn waiters(&self) -> &Arc<Waiters> {
         match &self.subject {
-            Subject::Memory(place) => place.home().waiters(),
-            Subject::Pinned(pinned) => pinned.home.waiters(),
-            Subject::Gated(gated) => gated.engine.waiters(),
+            Target::Memory(place) => place.home().waiters(),
+            Target::Pinned(pinned) => pinned.home.waiters(),
+            Target::Gated(gated) => gated.engine.waiters(),
         }
     }
 
     /// Returns the time in epoch ms.
     pub(super) fn now(&self) -> i64 {
         match &self.subject {
-            Subject::Memory(place) => place.home().now(),
-            Subject::Pinned(pinned) => pinned.home.now(),
-            Subject::Gated(gated) => gated.engine.now(),
+            Target::Memory(place) => place.home().now(),
+            Target::Pinned(pinned) => pinned.home.now(),
+            Target::Gated(gated) => gated.engine.now(),
         }
     }
 
-    pub(super) fn recourse(&self) -> Option<&Arc<Recourse>> {
+    pub(super) fn recourse(&self) -> Option<&Arc<FallbackOptions>> {
         self.terms.recourse.as_ref()
     }
 
-    pub(super) fn set_recourse(&mut self, recourse: Arc<Recourse>) {
+    pub(super) fn set_recourse(&mut self, recourse: Arc<FallbackOptions>) {
         self.terms.recourse = Some(recourse);
     }
 
-    pub(super) fn recourse_mut(&mut self) -> &mut Recourse {
+    pub(super) fn recourse_mut(&mut self) -> &mut FallbackOptions {
         Arc::make_mut(self.terms.recourse.get_or_insert_default())
     }
 
@@ -266,15 +266,15 @@ impl Request {
     fn is_exact(&self) -> bool {
         match self.terms.limits {
             Source::Exactly(_) => true,
-            Source::Stored => matches!(self.subject, Subject::Pinned(_)),
+            Source::Stored => matches!(self.subject, Target::Pinned(_)),
             Source::StoredOr(_) => false,
         }
     }
 
     /// Turns pinned limits into limits of the request.
     fn unpinned(mut self) -> Self {
-        if let (Subject::Pinned(pinned), Source::Stored) = (&self.subject, &self.terms.limits) {
-            self.terms.limits = Source::Exactly(Brought::These(pinned.limits.clone()));
+        if let (Target::Pinned(pinned), Source::Stored) = (&self.subject, &self.terms.limits) {
+            self.terms.limits = Source::Exactly(LimitsRef::These(pinned.limits.clone()));
         }
         self
     }
@@ -300,8 +300,8 @@ impl Request {
     ) -> Result<Charges, Error> {
         let Self { subject, terms: Terms { limits, cost, patience, recourse, .. } } = self;
         let (prefetch, together) = match &subject {
-            Subject::Gated(gated) if gated.together && parent.is_some() => (None, true),
-            Subject::Gated(gated) => (gated.prefetch, false),
+            Target::Gated(gated) if gated.together && parent.is_some() => (None, true),
+            Target::Gated(gated) => (gated.prefetch, false),
             _ => (None, false),
         };
         let disabled = |entity: &EntityId, resolution: &Resolution| match resolution.disabled {
@@ -313,7 +313,7 @@ impl Request {
             disabled(entity, resolution)?;
         }
         let shard_count = own.shard_count;
-        let explicit = matches!(limits, Source::Exactly(_)) || matches!(subject, Subject::Pinned(_));
+        let explicit = matches!(limits, Source::Exactly(_)) || matches!(subject, Target::Pinned(_));
         // No request waits for limits that only observe.
         let observes = |limit: &Limit| recourse.as_ref().is_some_and(|recourse| recourse.shadow.covers(limit.name()));
         let patience = |limits: &Limits| {
@@ -321,7 +321,7 @@ impl Request {
             let debt = |limit: &Limit| if observes(limit) { 0 } else { limit.refill_in(most) };
             Some(Box::new(Patience { most, debts: limits.iter().map(debt).collect() }))
         };
-        let mode = |own: bool, resolution: &Resolution, limits: &Limits| Mode {
+        let mode = |own: bool, resolution: &Resolution, limits: &Limits| ChargeContext {
             known_at: if explicit { i64::MAX } else { resolution.known_at },
             own,
             lineage: resolution.lineage.clone(),
@@ -343,7 +343,7 @@ impl Request {
             }
         };
         let (bucket, mode) = match (subject, limits) {
-            (Subject::Pinned(pinned), Source::Stored) => {
+            (Target::Pinned(pinned), Source::Stored) => {
                 let mode = mode(false, own, &pinned.limits);
                 (Bucket::Memory(MemoryBucket::Pinned(pinned)), mode)
             }
@@ -370,7 +370,7 @@ impl Request {
 impl Source {
     /// Returns the limits that apply, and `true` if they are the entity's own.
     #[inline]
-    fn resolved(self, resolution: &Resolution) -> Result<(Brought, bool), Error> {
+    fn resolved(self, resolution: &Resolution) -> Result<(LimitsRef, bool), Error> {
         if let Self::Exactly(limits) = self {
             return Ok((limits, ConfigSource::Override.is_own()));
         }
@@ -378,7 +378,7 @@ impl Source {
             return Err(Invalid::NotUnderstood(attribute.clone()).into());
         }
         match (&resolution.stored, self) {
-            (Some(ResolvedLimits { limits, source }), _) => Ok((Brought::These(limits.clone()), source.is_own())),
+            (Some(ResolvedLimits { limits, source }), _) => Ok((LimitsRef::These(limits.clone()), source.is_own())),
             (None, Self::StoredOr(limits)) => Ok((limits, ConfigSource::Defaults.is_own())),
             (None, _) => Err(Invalid::NoLimits.into()),
         }

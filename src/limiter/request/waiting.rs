@@ -23,14 +23,14 @@ use crate::{
     error::{Error, Invalid, QueueFull, Unavailable},
     limiter::{
         lease::Lease,
-        terms::{Recourse, Stopwatch, Wait},
+        terms::{FallbackOptions, Stopwatch, Wait},
     },
     store::Ticket,
     telemetry,
 };
 
 /// Asks the buckets, and returns the result at once if it needs no waiting.
-pub(super) fn start(mut request: Request, recourse: Arc<Recourse>, wait: Wait) -> Progress {
+pub(super) fn start(mut request: Request, recourse: Arc<FallbackOptions>, wait: Wait) -> Progress {
     let begun = Stopwatch::start();
     let ticket = request.waiters().enter(request.key(), wait.waiters);
     if ticket.is_ok() {
@@ -48,7 +48,7 @@ pub(super) fn start(mut request: Request, recourse: Arc<Recourse>, wait: Wait) -
 /// Waits until the request may start. `ticket` is its place in the queue, or the number of requests that wait already.
 async fn wait_for(
     request: Request,
-    recourse: Arc<Recourse>,
+    recourse: Arc<FallbackOptions>,
     ticket: Result<Ticket, usize>,
     begun: Stopwatch,
     first: Progress,

@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use super::{
-    timeouts::{Timeout, Waits},
+    timeouts::{DeadlineQueue, Timeout},
     timer::Timer,
 };
 
@@ -42,7 +42,7 @@ struct Shared {
     hurry: Notify,
     closed: AtomicBool,
     flushes: AtomicU64,
-    waits: Arc<Waits>,
+    waits: Arc<DeadlineQueue>,
 }
 
 /// Counts a task from before it is spawned until it is dropped, whether it completed or not.
@@ -67,7 +67,7 @@ impl Background {
     pub(in crate::limiter) fn new(runtime: Handle) -> Self {
         Self {
             shared: Arc::new(Shared {
-                waits: Arc::new(Waits::new(runtime.clone())),
+                waits: Arc::new(DeadlineQueue::new(runtime.clone())),
                 runtime,
                 active: AtomicUsize::new(0),
                 idle: Notify::new(),

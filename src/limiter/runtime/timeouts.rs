@@ -34,7 +34,7 @@ const MOST: Duration = Duration::from_millis(100);
 
 /// The deadlines of all requests that wait.
 #[derive(Debug)]
-pub(in crate::limiter) struct Waits {
+pub(in crate::limiter) struct DeadlineQueue {
     runtime: Handle,
     state: Mutex<State>,
     /// Tells the watchman to look earlier than planned.
@@ -59,7 +59,7 @@ enum Place {
     Over,
 }
 
-impl Waits {
+impl DeadlineQueue {
     pub(in crate::limiter) fn new(runtime: Handle) -> Self {
         Self { runtime, state: Mutex::default(), earlier: Notify::new() }
     }
@@ -94,7 +94,7 @@ impl Waits {
             None => {
                 state.looks = Some(until);
                 drop(state);
-                self.runtime.spawn(Watchman { waits: self.clone(), gone: false }.watch());
+                self.runtime.spawn(DeadlineWatch { waits: self.clone(), gone: false }.watch());
             }
         }
         place
@@ -207,7 +207,7 @@ impl State {
 #[derive(Debug)]
 #[must_use = "it ends nothing by itself"]
 pub(in crate::limiter) struct Timeout {
-    waits: Arc<Waits>,
+    waits: Arc<DeadlineQueue>,
     until: Instant,
     place: Option<u32>,
 }
@@ -251,12 +251,12 @@ impl Drop for Timeout {
 
 /// Ends waits that are due, until no request waits. If it is dropped before, its runtime was shut down, and it ends all
 /// waits.
-struct Watchman {
-    waits: Arc<Waits>,
+struct DeadlineWatch {
+    waits: Arc<DeadlineQueue>,
     gone: bool,
 }
 
-impl Watchman {
+impl DeadlineWatch {
     async fn watch(mut self) {
         loop {
             let now = Instant::now();
@@ -276,7 +276,7 @@ impl Watchman {
     }
 }
 
-impl Drop for Watchman {
+impl Drop for DeadlineWatch {
     fn drop(&mut self) {
         if !self.gone {
             let over = {

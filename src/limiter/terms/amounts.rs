@@ -13,7 +13,7 @@ use crate::{
 pub(in crate::limiter) type Amounts = SmallVec<[i64; 2]>;
 
 /// The charge of a limit that the cost does not name, in millitokens. No capacity is smaller.
-pub(in crate::limiter) const ALONE: i64 = MILLI;
+pub(in crate::limiter) const DEFAULT_COST: i64 = MILLI;
 
 /// The part of a grant that belongs to one limit, in millitokens.
 #[derive(Clone, Copy, Debug)]

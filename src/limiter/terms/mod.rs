@@ -2,12 +2,12 @@
 //! them.
 
 mod amounts;
+mod charge_context;
 mod deadline;
 mod decision;
+mod fallback_options;
 mod local_share;
-mod mode;
 mod prefetch;
-mod recourse;
 mod refusal;
 mod settlement;
 mod stopwatch;
@@ -16,11 +16,11 @@ pub use local_share::LocalShare;
 pub use prefetch::{Prefetch, PrefetchStats};
 pub use settlement::{Settlement, SettlementFuture};
 
-pub(super) use amounts::{ALONE, Amounts, LimitShare, Shares, left_now, status, status_now};
+pub(super) use crate::limiter::terms::charge_context::{ChargeContext, Patience};
+pub(crate) use crate::limiter::terms::fallback_options::{FallbackOptions, Shadow, Wait};
+pub(super) use amounts::{Amounts, DEFAULT_COST, LimitShare, Shares, left_now, status, status_now};
 pub(super) use deadline::{Deadline, Marked};
 pub(super) use decision::BucketDecision;
-pub(super) use mode::{Mode, Patience};
 pub(super) use prefetch::Counters;
-pub(crate) use recourse::{Recourse, Shadow, Wait};
 pub(super) use refusal::Refusal;
 pub(super) use stopwatch::{Stopwatch, left_until};

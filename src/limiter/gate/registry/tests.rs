@@ -61,7 +61,7 @@ fn few_stay_awake_of_a_flood() {
         }
     });
     let (awake, all) = awake(gates(&limiter));
-    assert!(all == MANY && awake <= rounds::AWAKE + rounds::LOOKS, "{awake} of {all}");
+    assert!(all == MANY && awake <= idle_sweep::AWAKE + idle_sweep::LOOKS, "{awake} of {all}");
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn hash(key: &impl Hash) -> u64 {
 
 #[test]
 fn a_key_finds_what_was_put_there_by_its_parts() {
-    let mut rounds = Rounds::default();
+    let mut rounds = IdleSweep::default();
     for shard in [0, 7] {
         let key = BucketKey { shard, ..key(1) };
         let own = rounds.key(&key);
@@ -205,5 +205,5 @@ fn what_is_forgotten_is_not_looked_at_for_ever() {
     let gates = gates(&limiter);
     (0..20 * MANY).for_each(|number| drop(gates.get(key(number))));
     let rounds = gates.rounds.lock().unwrap();
-    assert!(gates.cache.len() <= 150 && rounds.len() <= rounds::AWAKE + rounds::LOOKS, "{}", rounds.len());
+    assert!(gates.cache.len() <= 150 && rounds.len() <= idle_sweep::AWAKE + idle_sweep::LOOKS, "{}", rounds.len());
 }

@@ -51,7 +51,7 @@ impl Gate {
             let (confirm, confirmed) = oneshot::channel();
             state.confirmations.push(Confirmation::new(confirm, &self.context.background));
             state.flush_now = true;
-            self.take_off(state);
+            self.start_writing(state);
             confirmed
         };
         // Written or dropped: it is not pending any more.
@@ -102,7 +102,7 @@ impl Due {
         state.flush_due = false;
         if !state.pending.is_empty() {
             state.flush_now = true;
-            self.gate.take_off(state);
+            self.gate.start_writing(state);
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Amounts, Prefetch};
-use crate::model::{Limits, ParentLink};
+use crate::{
+    limiter::terms::{Amounts, Prefetch},
+    model::{Limits, ParentLink},
+};
 
 /// The context of a charge: all that a bucket needs to know beside the amounts.
 #[derive(Clone, Debug)]
-pub(in crate::limiter) struct Mode {
+pub(in crate::limiter) struct ChargeContext {
     /// The time at which the limits were looked up, epoch ms. `i64::MAX` if the caller set them.
     pub(in crate::limiter) known_at: i64,
     /// `true` if the limits are the entity's own: its bucket is never taken for expired then.
@@ -45,7 +47,7 @@ impl Patience {
     }
 }
 
-impl Mode {
+impl ChargeContext {
     /// Returns the same mode for a request that does not wait.
     pub(in crate::limiter) fn impatient(&self) -> Self {
         Self { patience: None, ..self.clone() }

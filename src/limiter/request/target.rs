@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     error::{Error, Unavailable},
     limiter::{
-        bucket::{Brought, Bucket, MemoryBucket, Pinned, Place, resolve},
+        bucket::{Bucket, LimitsRef, MemoryBucket, Place, ResolvedBucket, resolve},
         engine::{Backend, Engine},
         gate::Gate,
         resolver::Resolving,
@@ -17,9 +17,9 @@ use crate::{
 
 /// The bucket of a request, as far as it has been found.
 #[derive(Clone, Debug)]
-pub(in crate::limiter) enum Subject {
+pub(in crate::limiter) enum Target {
     Memory(Place),
-    Pinned(Arc<Pinned>),
+    Pinned(Arc<ResolvedBucket>),
     /// Boxed, because a request is moved often.
     Gated(Box<Gated>),
 }
@@ -35,7 +35,7 @@ pub(in crate::limiter) struct Gated {
     pub(in crate::limiter) together: bool,
 }
 
-impl Subject {
+impl Target {
     /// Returns the subject of a request. Names are created only if the bucket is not found in memory.
     #[inline]
     pub(in crate::limiter) fn find<E, R>(engine: &Arc<Engine>, entity: E, resource: R) -> Result<Self, Box<Error>>
@@ -132,35 +132,35 @@ impl Subject {
     }
 
     /// Returns the limits that `brought` stands for.
-    pub(super) fn limits<'a>(&'a self, brought: &'a Brought) -> &'a Limits {
+    pub(super) fn limits<'a>(&'a self, brought: &'a LimitsRef) -> &'a Limits {
         match (self, brought) {
-            (_, Brought::These(limits)) => limits,
-            (Self::Memory(place), Brought::Known) => place.limits(brought),
-            (Self::Pinned(pinned), Brought::Known) => &pinned.limits,
-            (Self::Gated(_), Brought::Known) => Limits::unknown(),
+            (_, LimitsRef::These(limits)) => limits,
+            (Self::Memory(place), LimitsRef::Known) => place.limits(brought),
+            (Self::Pinned(pinned), LimitsRef::Known) => &pinned.limits,
+            (Self::Gated(_), LimitsRef::Known) => Limits::unknown(),
         }
     }
 
     /// Takes the limits of a request. If they are those of the bucket, they need not be kept.
     #[inline]
-    pub(super) fn brought(&self, limits: impl IntoLimits) -> Result<Brought, InvalidLimits> {
+    pub(super) fn brought(&self, limits: impl IntoLimits) -> Result<LimitsRef, InvalidLimits> {
         if let (Self::Memory(Place::Entry(entry)), Some(limits)) = (self, limits.as_limits())
             && entry.limits().is(limits)
         {
-            return Ok(Brought::Known);
+            return Ok(LimitsRef::Known);
         }
-        limits.into_limits().map(Brought::These)
+        limits.into_limits().map(LimitsRef::These)
     }
 
     /// Returns the bucket, with its limits.
-    pub(super) fn into_bucket(self, limits: Brought) -> Bucket {
+    pub(super) fn into_bucket(self, limits: LimitsRef) -> Bucket {
         match self {
             Self::Memory(place) => Bucket::Memory(MemoryBucket::Placed { place, limits }),
             Self::Pinned(pinned) => Bucket::Memory(MemoryBucket::Placed { place: pinned.place(), limits }),
             Self::Gated(gated) => {
                 let limits = match limits {
-                    Brought::These(limits) => limits,
-                    Brought::Known => Limits::unknown().clone(),
+                    LimitsRef::These(limits) => limits,
+                    LimitsRef::Known => Limits::unknown().clone(),
                 };
                 match *gated {
                     Gated { gate: Some(gate), .. } => Bucket::Gated { gate, limits },

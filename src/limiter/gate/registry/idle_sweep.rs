@@ -28,7 +28,7 @@ pub(super) const LOOKS: usize = 4;
 const KINS: usize = 32;
 
 #[derive(Debug, Default)]
-pub(super) struct Rounds {
+pub(super) struct IdleSweep {
     /// Every awake gate once. The gate whose last look is longest ago comes first.
     awake: VecDeque<Awake>,
     /// The shared parts of the last keys.
@@ -42,7 +42,7 @@ struct Awake {
     gate: Weak<Gate>,
 }
 
-impl Rounds {
+impl IdleSweep {
     /// Returns the key of a bucket. It shares the common part with other keys, if that part is still kept.
     pub(super) fn key(&mut self, key: &BucketKey) -> Key {
         let kin = match self.kins.iter().find(|kin| kin.is_of(key)) {

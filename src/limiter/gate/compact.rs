@@ -6,7 +6,7 @@ mod tests;
 
 use crate::{
     limiter::gate::{
-        kinds::{Kind, Kinds},
+        interner::{Interner, SharedParts},
         state::{GateState, Seen},
     },
     model::{BucketState, Level, LimitState},
@@ -14,9 +14,9 @@ use crate::{
 
 /// The numbers of a bucket. Times are epoch ms unless they say otherwise, amounts millitokens.
 #[derive(Debug)]
-pub(in crate::limiter) struct Record {
+pub(in crate::limiter) struct CompactImage {
     /// `None` if there was no bucket, or if that is not known.
-    kind: Option<Kind>,
+    kind: Option<SharedParts>,
     absent: bool,
     seen_at: i64,
     changed_at: i64,
@@ -59,9 +59,9 @@ fn amount(part: u32, capacity: i64) -> i64 {
     i64::try_from(amount).unwrap_or(i64::MAX)
 }
 
-impl Record {
+impl CompactImage {
     /// Creates the record of a gate. `before` is the last record of the same gate, mostly of the same kind.
-    pub(super) fn of(mut state: GateState, before: Option<&Self>, kinds: &Kinds) -> Self {
+    pub(super) fn of(mut state: GateState, before: Option<&Self>, kinds: &Interner) -> Self {
         let mut record = Self {
             kind: None,
             absent: matches!(state.seen, Seen::Absent),

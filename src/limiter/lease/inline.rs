@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     limiter::{
-        bucket::{Brought, Bucket, Grant, Holding, Holdings, MemoryBucket, Pinned, Place},
+        bucket::{Bucket, BucketGrant, BucketGrants, Grant, LimitsRef, MemoryBucket, Place, ResolvedBucket},
         terms::{Deadline, LimitShare, Marked, Settlement, left_now, status_now},
     },
     model::{KeyParts, LimitStatus, Limits, Owner},
@@ -18,9 +18,9 @@ use crate::{
 /// never built in memory: to copy what was just written in pieces costs more than the decision. So only slow paths may
 /// take the address of a lease.
 #[derive(Debug)]
-pub(in crate::limiter) struct Few {
+pub(in crate::limiter) struct InlineLease {
     /// `None` if the lease is over.
-    bucket: Option<Alone>,
+    bucket: Option<InlineBucket>,
     /// `None` if the limits are those of the bucket.
     limits: Option<Limits>,
     first: LimitShare,
@@ -32,16 +32,16 @@ pub(in crate::limiter) struct Few {
 
 /// A bucket in memory, found or pinned.
 #[derive(Clone, Debug)]
-pub(in crate::limiter) enum Alone {
+pub(in crate::limiter) enum InlineBucket {
     /// With the limits that it was made with.
     Entry(Arc<Entry>),
     /// With the limits that a handle has pinned.
-    Pinned(Arc<Pinned>),
+    Pinned(Arc<ResolvedBucket>),
 }
 
-impl Few {
+impl InlineLease {
     #[inline]
-    pub(in crate::limiter) fn one(bucket: Alone, share: LimitShare, deadline: Deadline) -> Self {
+    pub(in crate::limiter) fn one(bucket: InlineBucket, share: LimitShare, deadline: Deadline) -> Self {
         Self {
             bucket: Some(bucket),
             limits: None,
@@ -53,7 +53,7 @@ impl Few {
 
     /// Creates a grant of one limit or two. `limits` is `None` if they are the bucket's own.
     pub(in crate::limiter) fn of(
-        bucket: Alone,
+        bucket: InlineBucket,
         limits: Option<Limits>,
         shares: &[LimitShare],
         deadline: Deadline,
@@ -73,8 +73,8 @@ impl Few {
 
     pub(in crate::limiter) fn key(&self) -> KeyParts<'_> {
         match &self.bucket {
-            Some(Alone::Entry(entry)) => entry.key(),
-            Some(Alone::Pinned(pinned)) => pinned.entry.key(),
+            Some(InlineBucket::Entry(entry)) => entry.key(),
+            Some(InlineBucket::Pinned(pinned)) => pinned.entry.key(),
             None => KeyParts::unknown(),
         }
     }
@@ -82,8 +82,8 @@ impl Few {
     pub(in crate::limiter) fn limits(&self) -> &Limits {
         match (&self.limits, &self.bucket) {
             (Some(limits), _) => limits,
-            (None, Some(Alone::Entry(entry))) => entry.limits(),
-            (None, Some(Alone::Pinned(pinned))) => &pinned.limits,
+            (None, Some(InlineBucket::Entry(entry))) => entry.limits(),
+            (None, Some(InlineBucket::Pinned(pinned))) => &pinned.limits,
             (None, None) => Limits::unknown(),
         }
     }
@@ -110,8 +110,8 @@ impl Few {
     /// Returns the time in epoch ms, or 0 if the lease is over.
     pub(in crate::limiter) fn now(&self) -> i64 {
         match &self.bucket {
-            Some(Alone::Entry(entry)) => entry.home().now(),
-            Some(Alone::Pinned(pinned)) => pinned.home.now(),
+            Some(InlineBucket::Entry(entry)) => entry.home().now(),
+            Some(InlineBucket::Pinned(pinned)) => pinned.home.now(),
             None => 0,
         }
     }
@@ -133,10 +133,10 @@ impl Few {
     }
 
     /// Takes the grant out, for the boxed form of a lease.
-    pub(in crate::limiter) fn take(&mut self) -> Option<Holdings> {
+    pub(in crate::limiter) fn take(&mut self) -> Option<BucketGrants> {
         let bucket = self.bucket.take()?.into_bucket(self.limits.take());
         let grant = Grant::new(bucket, self.shares().copied().collect());
-        Some(Holdings::one(Holding::new(grant, Owner::Entity, false)))
+        Some(BucketGrants::one(BucketGrant::new(grant, Owner::Entity, false)))
     }
 
     /// Settles the real use, and ends the lease. If the use equals the charge, nothing is written.
@@ -153,13 +153,13 @@ impl Few {
     }
 }
 
-impl Alone {
+impl InlineBucket {
     pub(in crate::limiter) fn into_bucket(self, limits: Option<Limits>) -> Bucket {
-        let limits = limits.map_or(Brought::Known, Brought::These);
+        let limits = limits.map_or(LimitsRef::Known, LimitsRef::These);
         match (self, &limits) {
             (Self::Entry(entry), _) => Bucket::Memory(MemoryBucket::Placed { place: Place::Entry(entry), limits }),
-            (Self::Pinned(pinned), Brought::Known) => Bucket::Memory(MemoryBucket::Pinned(pinned)),
-            (Self::Pinned(pinned), Brought::These(_)) => {
+            (Self::Pinned(pinned), LimitsRef::Known) => Bucket::Memory(MemoryBucket::Pinned(pinned)),
+            (Self::Pinned(pinned), LimitsRef::These(_)) => {
                 Bucket::Memory(MemoryBucket::Placed { place: pinned.place(), limits })
             }
         }
@@ -175,7 +175,7 @@ impl Alone {
     }
 }
 
-impl Drop for Few {
+impl Drop for InlineLease {
     #[inline]
     fn drop(&mut self) {
         if let Some(bucket) = self.bucket.take() {

@@ -10,16 +10,16 @@ use crate::{
 /// A batch and the write that serves it.
 pub(super) struct Write {
     pub(super) batch: Batch,
-    pub(super) order: Order,
+    pub(super) order: PendingWrite,
 }
 
 /// A write that can be sent again without being done twice.
-pub(super) enum Order {
+pub(super) enum PendingWrite {
     Update(Box<Update>),
     Create(Box<Create>),
 }
 
-impl Order {
+impl PendingWrite {
     pub(super) fn id(&self) -> &WriteId {
         match self {
             Self::Update(update) => &update.id,

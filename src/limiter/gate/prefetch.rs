@@ -8,11 +8,11 @@ use crate::{
     limiter::{
         gate::{
             gate::Gate,
-            pool::Pool,
+            prefetch_pool::PrefetchPool,
             slot::Locked,
             state::{GateState, Waiter},
         },
-        terms::{Amounts, BucketDecision, Mode, Prefetch},
+        terms::{Amounts, BucketDecision, ChargeContext, Prefetch},
     },
     model::{Limit, Limits, Resource, plan},
 };
@@ -31,7 +31,7 @@ impl GateState {
         prefetch: Prefetch,
         now: i64,
     ) -> (Option<Amounts>, u64) {
-        let pool = self.ahead_of.get_or_insert_with(|| Box::new(Pool::new(resource, limits, now)));
+        let pool = self.ahead_of.get_or_insert_with(|| Box::new(PrefetchPool::new(resource, limits, now)));
         let same = pool.is_of(limits);
         let released = pool.release(&mut self.pending, now, !same);
         if !same {
@@ -83,7 +83,7 @@ impl Gate {
         self: &'a Arc<Self>,
         mut state: Locked<'a>,
         limits: &Limits,
-        mode: &Mode,
+        mode: &ChargeContext,
         amounts: &Amounts,
         prefetch: Prefetch,
         now: i64,
@@ -104,7 +104,7 @@ impl Gate {
     pub(super) fn take_ahead(
         self: &Arc<Self>,
         mut state: Locked<'_>,
-        mode: &Mode,
+        mode: &ChargeContext,
         amounts: &[i64],
         prefetch: Prefetch,
         now: i64,
@@ -115,7 +115,7 @@ impl Gate {
             pool.filling = true;
         }
         state.queue.push_back(Waiter::new(&limits, &mode.impatient(), chunk, None, reply));
-        self.take_off(state);
+        self.start_writing(state);
         let gate = self.clone();
         self.context.background.spawn(async move {
             let granted = match answer.await {

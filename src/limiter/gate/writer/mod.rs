@@ -4,25 +4,29 @@
 //! that is not polled. If a caller has given up before its batch is answered, its grant is dropped, which gives the
 //! grant back.
 //!
-//! [`boarding`] takes a batch and plans its write, [`order`] sends the write, [`landing`] handles the result.
+//! [`next_step`] takes a batch and plans its write, [`pending_write`] sends the write, [`outcome`] handles the result.
 
 mod answer;
-mod boarding;
-mod landing;
-mod order;
+mod next_step;
+mod outcome;
+mod pending_write;
 
 use std::{sync::Arc, time::Duration};
 
-use self::{
-    answer::answer,
-    boarding::{Boarding, begin, board},
-    landing::{fail, land, refuse},
-    order::execute,
-};
-use super::growth::grow;
 use crate::{
     error::Unavailable,
-    limiter::gate::{gate::Gate, pacing, state::Seen},
+    limiter::gate::{
+        gate::Gate,
+        pacing,
+        split::grow,
+        state::Seen,
+        writer::{
+            answer::answer,
+            next_step::{NextStep, begin, board},
+            outcome::{fail, land, refuse},
+            pending_write::execute,
+        },
+    },
     store::{StoreErrorKind, WriteOutcome},
     telemetry::{self, Retry},
 };
@@ -38,22 +42,22 @@ const MOST_REFUSALS: u32 = 50;
 const GATHER: u32 = 4;
 
 /// Cleans up if the write loop is dropped before it has ended, or before it has begun: then its runtime was shut down.
-pub(super) struct Airborne {
+pub(super) struct WriteLoopGuard {
     gate: Arc<Gate>,
-    landed: bool,
+    ended: bool,
 }
 
-impl Airborne {
+impl WriteLoopGuard {
     pub(super) fn new(gate: Arc<Gate>) -> Self {
-        Self { gate, landed: false }
+        Self { gate, ended: false }
     }
 }
 
-impl Drop for Airborne {
+impl Drop for WriteLoopGuard {
     fn drop(&mut self) {
-        if !self.landed {
+        if !self.ended {
             let mut state = self.gate.lock();
-            state.flying = false;
+            state.is_writing = false;
             // Dropping the queue drops the reply senders, which tells the requests that their runtime is gone.
             let queue = std::mem::take(&mut state.queue);
             self.gate.abandon(state);
@@ -62,15 +66,15 @@ impl Drop for Airborne {
     }
 }
 
-pub(super) async fn fly(mut airborne: Airborne) {
-    let gate = &airborne.gate.clone();
+pub(super) async fn write_all(mut guard: WriteLoopGuard) {
+    let gate = &guard.gate.clone();
     let mut refusals = 0;
     // `true` if the store has just shown the bucket, or that there is none.
     let mut looked = false;
     loop {
         if rest(gate) {
             // This loop is over. The gate may have started another one already.
-            airborne.landed = true;
+            guard.ended = true;
             return;
         }
         pace(gate).await;
@@ -91,8 +95,8 @@ pub(super) async fn fly(mut airborne: Airborne) {
             continue;
         }
         let mut write = match board(gate, looked) {
-            Boarding::Write(write) => write,
-            Boarding::Look(batch) => {
+            NextStep::Write(write) => write,
+            NextStep::Look(batch) => {
                 match gate.read().await {
                     Ok(bucket) => {
                         looked = true;
@@ -115,11 +119,11 @@ pub(super) async fn fly(mut airborne: Airborne) {
                 }
                 continue;
             }
-            Boarding::Begin(batch) => match begin(gate, batch).await {
+            NextStep::Begin(batch) => match begin(gate, batch).await {
                 Some(write) => write,
                 None => continue,
             },
-            Boarding::Nothing => continue,
+            NextStep::Nothing => continue,
         };
         looked = false;
         // The number of tasks that this write wakes at once.
@@ -187,7 +191,7 @@ fn rest(gate: &Gate) -> bool {
     if state.has_work() {
         return false;
     }
-    state.flying = false;
+    state.is_writing = false;
     state.settle(&gate.context.kinds, gate.context.clock.now());
     true
 }

@@ -16,7 +16,7 @@ const ASKED_OFTEN: u32 = 3;
 /// The tokens that are held for one bucket, and the demand that decides how many to hold. Amounts are in millitokens,
 /// in the order of the limits; times are epoch ms.
 #[derive(Debug)]
-pub(in crate::limiter) struct Pool {
+pub(in crate::limiter) struct PrefetchPool {
     limits: Limits,
     /// The chunks, oldest first.
     chunks: VecDeque<Chunk>,
@@ -45,7 +45,7 @@ struct Chunk {
     until: i64,
 }
 
-impl Pool {
+impl PrefetchPool {
     pub(in crate::limiter) fn new(resource: &Resource, limits: &Limits, now: i64) -> Self {
         let none: Amounts = limits.iter().map(|_| 0).collect();
         Self {

@@ -1,17 +1,11 @@
 //! Decisions that are made at once, because the bucket is in memory and nothing is stored.
 
-use super::{
-    super::{
-        bucket::{Holding, Holdings},
-        lease::{Alone, Few},
-    },
-    Request, Source, Subject, asked,
-};
 use crate::{
     limiter::{
-        bucket::{Brought, Grant, Place},
-        lease::Lease,
-        terms::{ALONE, LimitShare, Shares},
+        bucket::{BucketGrant, BucketGrants, Grant, LimitsRef, Place},
+        lease::{InlineBucket, InlineLease, Lease},
+        request::{Request, Source, Target, asked},
+        terms::{DEFAULT_COST, LimitShare, Shares},
     },
     model::{Cost, Denied, Limit, LimitName, Limits, Owner, to_milli},
 };
@@ -28,10 +22,12 @@ impl Request {
         }
         match (&self.subject, &self.terms.limits) {
             (
-                Subject::Memory(Place::Entry(entry)),
-                Source::Exactly(Brought::Known) | Source::StoredOr(Brought::Known),
-            ) => entry.spend_one(entry.home(), entry.limits(), ALONE),
-            (Subject::Pinned(pinned), Source::Stored) => pinned.entry.spend_one(&pinned.home, &pinned.limits, ALONE),
+                Target::Memory(Place::Entry(entry)),
+                Source::Exactly(LimitsRef::Known) | Source::StoredOr(LimitsRef::Known),
+            ) => entry.spend_one(entry.home(), entry.limits(), DEFAULT_COST),
+            (Target::Pinned(pinned), Source::Stored) => {
+                pinned.entry.spend_one(&pinned.home, &pinned.limits, DEFAULT_COST)
+            }
             _ => None,
         }
     }
@@ -40,16 +36,16 @@ impl Request {
     #[inline]
     pub(in crate::limiter) fn grant(self, left: i64) -> Option<Lease> {
         let Self { subject, terms } = self;
-        let share = LimitShare { charged: ALONE, left, used: ALONE };
+        let share = LimitShare { charged: DEFAULT_COST, left, used: DEFAULT_COST };
         let deadline = terms.deadline;
         // There is nothing in it to drop, but the compiler does not know that.
         std::mem::forget(terms);
         let bucket = match subject {
-            Subject::Memory(Place::Entry(entry)) => Alone::Entry(entry),
-            Subject::Pinned(pinned) => Alone::Pinned(pinned),
+            Target::Memory(Place::Entry(entry)) => InlineBucket::Entry(entry),
+            Target::Pinned(pinned) => InlineBucket::Pinned(pinned),
             _ => return None,
         };
-        Some(Lease::few(Few::one(bucket, share, deadline)))
+        Some(Lease::few(InlineLease::one(bucket, share, deadline)))
     }
 
     /// Decides like [`decide`](Self::decide), for any limits and costs. It does not allocate a future, and never waits.
@@ -58,10 +54,10 @@ impl Request {
             return None;
         }
         let (entry, home, limits) = match (&self.subject, &self.terms.limits) {
-            (Subject::Memory(Place::Entry(entry)), Source::Exactly(brought) | Source::StoredOr(brought)) => {
+            (Target::Memory(Place::Entry(entry)), Source::Exactly(brought) | Source::StoredOr(brought)) => {
                 (entry, entry.home(), self.subject.limits(brought))
             }
-            (Subject::Pinned(pinned), Source::Stored) => (&pinned.entry, &pinned.home, &pinned.limits),
+            (Target::Pinned(pinned), Source::Stored) => (&pinned.entry, &pinned.home, &pinned.limits),
             _ => return None,
         };
         if home.has_records() {
@@ -75,20 +71,18 @@ impl Request {
     pub(in crate::limiter) fn grant_any(self, shares: Shares) -> Option<Lease> {
         let deadline = self.terms.deadline;
         let (bucket, limits) = match (self.subject, self.terms.limits) {
-            (Subject::Pinned(pinned), Source::Stored) => (Alone::Pinned(pinned), None),
-            (Subject::Memory(Place::Entry(entry)), Source::Exactly(limits) | Source::StoredOr(limits)) => {
-                match limits {
-                    Brought::Known => (Alone::Entry(entry), None),
-                    Brought::These(limits) => (Alone::Entry(entry), Some(limits)),
-                }
-            }
+            (Target::Pinned(pinned), Source::Stored) => (InlineBucket::Pinned(pinned), None),
+            (Target::Memory(Place::Entry(entry)), Source::Exactly(limits) | Source::StoredOr(limits)) => match limits {
+                LimitsRef::Known => (InlineBucket::Entry(entry), None),
+                LimitsRef::These(limits) => (InlineBucket::Entry(entry), Some(limits)),
+            },
             _ => return None,
         };
         if shares.len() <= 2 {
-            return Few::of(bucket, limits, &shares, deadline).map(Lease::few);
+            return InlineLease::of(bucket, limits, &shares, deadline).map(Lease::few);
         }
-        let holding = Holding::new(Grant::new(bucket.into_bucket(limits), shares), Owner::Entity, false);
-        Some(Lease::new(Holdings::one(holding), deadline))
+        let holding = BucketGrant::new(Grant::new(bucket.into_bucket(limits), shares), Owner::Entity, false);
+        Some(Lease::new(BucketGrants::one(holding), deadline))
     }
 }
 

@@ -3,24 +3,24 @@
 use std::sync::Arc;
 
 use crate::{
-    limiter::terms::{Recourse, Shadow},
+    limiter::terms::{FallbackOptions, Shadow},
     model::{LimitName, LimitStatus},
 };
 
 /// The data that most leases do not have.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Aside {
+pub(super) struct LeaseExtras {
     /// `true` if this process decided without the store.
     pub(super) degraded: bool,
     /// The options that say which limits only observe.
-    pub(super) recourse: Option<Arc<Recourse>>,
+    pub(super) recourse: Option<Arc<FallbackOptions>>,
     /// `true` if none of the observing limits is charged, because one of them would have denied the request.
     pub(super) outside: bool,
     /// The observing limits that were short.
     pub(super) short: Vec<LimitStatus>,
 }
 
-impl Aside {
+impl LeaseExtras {
     pub(super) fn covers(&self, name: &str) -> bool {
         let shadow = self.recourse.as_ref().map(|recourse| &recourse.shadow);
         shadow.is_some_and(|shadow| LimitName::new(name).is_ok_and(|name| shadow.covers(&name)))

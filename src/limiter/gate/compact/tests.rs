@@ -1,5 +1,7 @@
-use super::*;
-use crate::model::{EntityId, LimitState, Parameters, Pressure, WriteId};
+use crate::{
+    limiter::gate::compact::*,
+    model::{EntityId, LimitState, Parameters, Pressure, WriteId},
+};
 
 fn level(random: &mut fastrand::Rng) -> Level {
     Level { tokens: random.i64(-5_000..20_000), remainder: random.i64(..1_000) }
@@ -35,7 +37,7 @@ fn bucket(random: &mut fastrand::Rng) -> BucketState {
 #[test]
 fn all_that_decides_is_kept() {
     let mut random = fastrand::Rng::with_seed(7);
-    let (kinds, mut record) = (Kinds::default(), None::<Record>);
+    let (kinds, mut record) = (Interner::default(), None::<CompactImage>);
     for _ in 0..10_000 {
         let (seen_at, changed_at) = (random.i64(..), random.i64(..));
         let seen = match random.u8(..6) {
@@ -59,7 +61,7 @@ fn all_that_decides_is_kept() {
         state.others.peer_at = random.i64(0..4_000_000_000) * 1000;
         let (known, peer_at) = (state.others.consumed.clone(), state.others.peer_at);
         let seen = before.is_some();
-        let kept = record.insert(Record::of(state, record.as_ref(), &kinds));
+        let kept = record.insert(CompactImage::of(state, record.as_ref(), &kinds));
         let state = kept.wake();
         assert_eq!((state.seen_at, state.changed_at), (seen_at, changed_at));
         assert_eq!(state.others.consumed, known);
@@ -83,5 +85,5 @@ fn all_that_decides_is_kept() {
 
 #[test]
 fn most_of_them_are_small() {
-    assert!(size_of::<Record>() <= 96);
+    assert!(size_of::<CompactImage>() <= 96);
 }

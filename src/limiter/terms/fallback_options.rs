@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use super::LocalShare;
-use crate::model::LimitName;
+use crate::{limiter::terms::LocalShare, model::LimitName};
 
 /// Options of an acquire for the case that it is not granted at once.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Recourse {
+pub(crate) struct FallbackOptions {
     /// This process's share of the limits, used while the store gives no decision.
     pub(crate) local: Option<LocalShare>,
     pub(crate) shadow: Shadow,

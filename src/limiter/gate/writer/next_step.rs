@@ -2,11 +2,6 @@
 
 use std::sync::Arc;
 
-use super::{
-    answer,
-    landing::{drop_pending, fail},
-    order::{Order, Write},
-};
 use crate::{
     error::Unavailable,
     limiter::{
@@ -14,6 +9,11 @@ use crate::{
             batch::Batch,
             gate::Gate,
             state::{GateState, Seen},
+            writer::{
+                answer,
+                outcome::{drop_pending, fail},
+                pending_write::{PendingWrite, Write},
+            },
         },
         terms::BucketDecision,
     },
@@ -30,7 +30,7 @@ const MOST_REFUSED_TAKES: u32 = 3;
 const MOST_REFUSED_OVERDUE: u32 = 10;
 
 /// The next step of a write loop.
-pub(super) enum Boarding {
+pub(super) enum NextStep {
     Write(Write),
     /// Reads the bucket again before anything is decided for this batch.
     Look(Batch),
@@ -42,7 +42,7 @@ pub(super) enum Boarding {
 
 /// Takes the next batch, answers the requests that are known not to fit, and plans the write. `looked` is `true` if the
 /// store has just shown the bucket.
-pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
+pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> NextStep {
     loop {
         // Never mint tokens. By a clock that is ahead, a live bucket looks expired; by a clock that is behind, a new
         // bucket begins in the past. Any answer of the store, to another gate too, shows how far the clock is off, and
@@ -54,23 +54,23 @@ pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
         let mut state = gate.lock();
         let trusted_for = gate.context.settings.deny_from_memory;
         if let Some(batch) = state.suspended(now, trusted_for) {
-            return Boarding::Look(batch);
+            return NextStep::Look(batch);
         }
         let blind = timeless && matches!(state.seen, Seen::Unknown);
         if !looked && !state.queue.is_empty() && blind {
-            return Boarding::Look(state.all());
+            return NextStep::Look(state.all());
         }
         if let Some(write) = take_anyway(gate, &mut state, now) {
-            return Boarding::Write(write);
+            return NextStep::Write(write);
         }
         let others = gate.others(&state, now);
         let next = state.next(now, trusted_for, &mut denied);
         let boarding = match next {
-            None => Boarding::Nothing,
+            None => NextStep::Nothing,
             Some(batch) if batch.wanted.is_none() && state.seen.live(now).is_none() => {
                 if !looked {
                     // The bucket is unknown, or expired by an image that writes of others may have made old.
-                    return Boarding::Look(batch);
+                    return NextStep::Look(batch);
                 }
                 // The bucket is gone, and nobody asks for a new one.
                 drop(state);
@@ -78,8 +78,8 @@ pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
                 continue;
             }
             Some(batch) if gate.shard_count() > 1 && state.seen.live(now).is_none() => match state.seen {
-                Seen::Unknown => Boarding::Look(batch),
-                _ => Boarding::Begin(batch),
+                Seen::Unknown => NextStep::Look(batch),
+                _ => NextStep::Begin(batch),
             },
             Some(batch) => {
                 let id = gate.context.write_ids.next();
@@ -89,11 +89,11 @@ pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> Boarding {
                         if state.ahead {
                             telemetry::refill_time_ahead(&gate.key, known.refilled_at.saturating_sub(now));
                         }
-                        Order::Update(Box::new(plan::update(known, &batch.changes, wanted, time, id)))
+                        PendingWrite::Update(Box::new(plan::update(known, &batch.changes, wanted, time, id)))
                     }
-                    None => Order::Create(Box::new(plan::create(&batch.changes, wanted, now, id))),
+                    None => PendingWrite::Create(Box::new(plan::create(&batch.changes, wanted, now, id))),
                 };
-                Boarding::Write(Write { batch, order })
+                NextStep::Write(Write { batch, order })
             }
         };
         let doubt = state.take_doubt();
@@ -114,7 +114,7 @@ fn take_anyway(gate: &Gate, state: &mut GateState, now: i64) -> Option<Write> {
     let batch = state.overdue_takes(most)?;
     let plan = if state.takes_refused < MOST_REFUSED_OVERDUE { plan::take_overdue } else { plan::take_anyway };
     let update = plan(state.seen.live(now)?, &batch.changes, now, gate.context.write_ids.next());
-    Some(Write { batch, order: Order::Update(Box::new(update)) })
+    Some(Write { batch, order: PendingWrite::Update(Box::new(update)) })
 }
 
 /// Returns the write that creates a shard that is missing although other shards exist. A shard that was never seen
@@ -155,5 +155,5 @@ pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
     let create = plan::create_shard(&batch.pending, wanted, shard, full, now, gate.context.write_ids.next());
     // The contents of the new shard decide these requests.
     state.await_turn(std::mem::take(&mut batch.waiters));
-    Some(Write { batch, order: Order::Create(Box::new(create)) })
+    Some(Write { batch, order: PendingWrite::Create(Box::new(create)) })
 }

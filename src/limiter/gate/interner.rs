@@ -5,17 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::model::BucketState;
 
 /// The part that buckets have in common: a bucket without its numbers.
-pub(super) type Kind = Arc<BucketState>;
+pub(super) type SharedParts = Arc<BucketState>;
 
 /// The number of kinds that are kept to be shared.
 const KINDS: usize = 16;
 
 /// The kinds of the gates that came to rest last.
 #[derive(Debug, Default)]
-pub(in crate::limiter) struct Kinds(Mutex<Vec<Kind>>);
+pub(in crate::limiter) struct Interner(Mutex<Vec<SharedParts>>);
 
-impl Kinds {
-    pub(super) fn shared(&self, like: BucketState) -> Kind {
+impl Interner {
+    pub(super) fn shared(&self, like: BucketState) -> SharedParts {
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kind) = kinds.iter().find(|kind| ***kind == like) {
             return kind.clone();

@@ -12,17 +12,17 @@ use crate::{
 
 /// Returns `true` if the bucket can grant all of `wish`, as far as is known.
 pub(super) fn fits(state: Option<&BucketState>, wish: Wish<'_>, changes: &LedgerDelta, now: i64) -> bool {
-    Room::new(state, Some(wish.limits), changes, now).take(wish)
+    Headroom::new(state, Some(wish.limits), changes, now).take(wish)
 }
 
 /// The amount of each limit that can still be granted, as far as is known: millitokens; `None` if it is unlimited. A
 /// bucket that does not exist counts as full, and so does a limit of which the bucket has nothing.
-pub(super) struct Room {
+pub(super) struct Headroom {
     left: SmallVec<[Option<i64>; 2]>,
     shards: u32,
 }
 
-impl Room {
+impl Headroom {
     pub(super) fn new(state: Option<&BucketState>, limits: Option<&Limits>, changes: &LedgerDelta, now: i64) -> Self {
         let bypassed = state.is_some_and(|state| state.is_bypassed(now));
         let left = |limit: &Limit| {

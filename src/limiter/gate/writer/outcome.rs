@@ -2,22 +2,21 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{
-    super::batch::spend,
-    answer,
-    order::{Order, Write},
-};
 use crate::{
     error::{SettleError, Unavailable},
     limiter::{
         gate::{
-            batch::Batch,
+            batch::{Batch, spend},
             confirmation::confirm,
             gate::{Gate, LEAST_WAIT},
             grant::{GateDecision, GateGrant},
+            headroom::Headroom,
             pacing,
-            room::Room,
             state::Waiter,
+            writer::{
+                answer,
+                pending_write::{PendingWrite, Write},
+            },
         },
         terms::{Amounts, BucketDecision},
     },
@@ -82,7 +81,7 @@ pub(super) fn refuse(gate: &Gate, Write { mut batch, order }: Write, bucket: Opt
 fn deny_short(bucket: &BucketState, batch: &mut Batch, (at, now): (i64, i64)) -> Vec<(Waiter, GateDecision)> {
     let Some(limits) = &batch.wanted else { return Vec::new() };
     let mut taken = batch.pending.clone();
-    let mut room = Room::new(Some(bucket), Some(limits), &taken, at);
+    let mut room = Headroom::new(Some(bucket), Some(limits), &taken, at);
     let mut denied = Vec::new();
     for waiter in std::mem::take(&mut batch.waiters) {
         if room.take(waiter.wish()) {
@@ -123,7 +122,7 @@ pub(super) fn land(gate: &Arc<Gate>, Write { batch, order }: Write, bucket: Buck
     // for ever.
     let carried = batch.waiters.is_empty() && batch.wanted.is_some();
     state.pace.landed(!batch.waiters.is_empty(), pacing::now());
-    if matches!(order, Order::Create(_)) {
+    if matches!(order, PendingWrite::Create(_)) {
         // What is known of the other writers belongs to another item.
         state.others.forget();
     }

@@ -7,7 +7,7 @@ use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
-use super::shard_reads::statuses;
+use super::{shard_reads::statuses, writer::retry::MOST_TRANSACTION_TRIES};
 use crate::{
     error::Unavailable,
     limiter::{
@@ -25,9 +25,6 @@ use crate::{
         plan::{self, LedgerDelta},
     },
 };
-
-/// The number of tries of a transaction that conflicts with other writes.
-const MOST_TRIES: u32 = 12;
 
 /// A request for tokens of a bucket, with the gate of its first shard.
 pub(in crate::limiter) type Part = (Arc<Gate>, Ask);
@@ -66,7 +63,7 @@ pub(in crate::limiter) async fn charge(
 ) -> Vec<GateDecision> {
     let unavailable = |error: Unavailable| parts.iter().map(|_| BucketDecision::Unavailable(error.clone())).collect();
     let (mut pending, mut carries) = (true, true);
-    for attempt in 0..MOST_TRIES {
+    for attempt in 0..MOST_TRANSACTION_TRIES {
         let sights = match unless_gone(replies, look(parts, attempt > 0)).await {
             Some(Ok(sights)) => sights,
             Some(Err(error)) => return unavailable(error),

@@ -10,9 +10,11 @@ mod answer;
 mod next_step;
 mod outcome;
 mod pending_write;
+pub(super) mod retry;
 
 use std::{sync::Arc, time::Duration};
 
+use self::retry::{MOST_REFUSALS, THROTTLED};
 use crate::{
     error::Unavailable,
     limiter::gate::{
@@ -30,12 +32,6 @@ use crate::{
     store::{StoreErrorKind, WriteOutcome},
     telemetry::{self, Retry},
 };
-
-/// The number of throttled writes in a row after which the bucket of a hot key is split.
-const THROTTLED: u32 = 3;
-
-/// The number of busy answers in a row after which the requests that wait get no decision.
-const MOST_REFUSALS: u32 = 50;
 
 /// The part of the last round trip, as its divisor, for which the loop waits for requests of the tasks that it has
 /// woken.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::retry::{MOST_REFUSED_OVERDUE, MOST_REFUSED_TAKES};
 use crate::{
     error::Unavailable,
     limiter::{
@@ -23,11 +24,6 @@ use crate::{
     },
     telemetry::{self, StoreCall},
 };
-
-/// The number of refusals in a row after which a write that takes tokens for settled leases has one condition left,
-/// that no tokens were added since the image; and the number after which it has no condition at all.
-const MOST_REFUSED_TAKES: u32 = 3;
-const MOST_REFUSED_OVERDUE: u32 = 10;
 
 /// The next step of a write loop.
 pub(super) enum NextStep {

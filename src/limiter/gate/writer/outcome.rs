@@ -1,7 +1,8 @@
 //! Handles the result of a write: answers the requests of its batch, and keeps or drops its differences.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
+use super::retry::{LEAST_PAUSE, MOST_FAILURES, MOST_RACES};
 use crate::{
     error::{SettleError, Unavailable},
     limiter::{
@@ -27,15 +28,6 @@ use crate::{
     store::{StoreError, StoreErrorKind},
     telemetry::{self, Dropped},
 };
-
-/// The number of failures in a row after which pending differences are dropped.
-const MOST_FAILURES: u32 = 10;
-
-/// The smallest step of the pauses between these tries. It is used if differences are to be written at once.
-const LEAST_PAUSE: Duration = Duration::from_millis(10);
-
-/// The number of lost races in a row after which a request gets no decision.
-const MOST_RACES: u32 = 50;
 
 /// Handles a write that was refused: keeps the image that came back, denies the requests that did not fit, and puts the
 /// others back. A request fits by the refill up to the time at which the write was planned.

@@ -1,0 +1,37 @@
+//! The bounds of repeated writes and reads of a bucket, each with its reason.
+//!
+//! | event | repeated | then |
+//! |---|---|---|
+//! | the store is busy, for this key or at all | after a pause that grows ([`pacing`](crate::limiter::gate::pacing)), up to [`MOST_REFUSALS`] times in a row | the requests get no decision |
+//! | the condition failed, and the bucket has the tokens | at once, up to [`MOST_RACES`] times for one request | `Contended` |
+//! | the condition failed, and the bucket is short | not at all for these requests | they are denied |
+//! | the answer was lost | once, with a guard; a write that gives tokens back is only looked for | no decision |
+//! | a settlement was not written | after a pause that doubles, up to [`MOST_FAILURES`] times | it is dropped with a warning |
+//! | a write that takes tokens for settled leases was refused | at once; with one condition after [`MOST_REFUSED_TAKES`] times, with none after [`MOST_REFUSED_OVERDUE`] | it is written |
+//! | a transaction conflicts | after a random pause, up to [`MOST_TRANSACTION_TRIES`] times | `Contended` |
+
+use std::time::Duration;
+
+/// The number of throttled writes in a row after which the bucket of a hot key is split.
+pub(in crate::limiter::gate) const THROTTLED: u32 = 3;
+
+/// The number of busy answers in a row after which the requests that wait get no decision.
+pub(in crate::limiter::gate) const MOST_REFUSALS: u32 = 50;
+
+/// The number of failures in a row after which pending differences are dropped.
+pub(in crate::limiter::gate) const MOST_FAILURES: u32 = 10;
+
+/// The smallest step of the pauses between these tries. It is used if differences are to be written at once.
+pub(in crate::limiter::gate) const LEAST_PAUSE: Duration = Duration::from_millis(10);
+
+/// The number of lost races in a row after which a request gets no decision.
+pub(in crate::limiter::gate) const MOST_RACES: u32 = 50;
+
+/// The number of tries of a transaction that conflicts with other writes.
+pub(in crate::limiter::gate) const MOST_TRANSACTION_TRIES: u32 = 12;
+
+/// The number of refusals in a row after which a write that takes tokens for settled leases has one condition left, that no
+/// tokens were added since the image; and the number after which it has no condition at all. Otherwise the writes of others
+/// could keep a debt from being written for ever.
+pub(in crate::limiter::gate) const MOST_REFUSED_TAKES: u32 = 3;
+pub(in crate::limiter::gate) const MOST_REFUSED_OVERDUE: u32 = 10;

@@ -90,7 +90,8 @@ mod usage;
 pub use self::tower::ServiceBuilderExt;
 pub use self::tower::{RateLimit, RateLimitLayer, ResponseBody, ResponseFuture};
 pub use cost::{
-    ContentLength, Estimate, HeaderAmount, Learn, content_length, estimate_fn, header_value, query_parameter,
+    ContentLength, Estimate, HeaderAmount, Learn, QueryAmount, content_length, estimate_fn, header_value,
+    query_parameter,
 };
 pub use keys::{Key, KeyExtractor, MissingKey};
 pub use policy::{InvalidPolicy, OnMissingKey, OnUnavailable, Policy, PolicyBuilder};

@@ -17,7 +17,7 @@ use crate::telemetry;
 
 pub use content_length::{ContentLength, content_length};
 pub use learn::Learn;
-pub use query_parameter::query_parameter;
+pub use query_parameter::{QueryAmount, query_parameter};
 
 pub(super) use learn::{Learned, Seen};
 

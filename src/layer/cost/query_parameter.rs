@@ -10,12 +10,24 @@ use crate::layer::{
     settle::{BadAmount, amount},
 };
 
+/// The estimate that [`query_parameter`] returns.
+#[derive(Clone, Debug)]
+#[must_use = "an estimate does nothing until a policy uses it"]
+pub struct QueryAmount {
+    name: Cow<'static, str>,
+}
+
 /// Estimates the amount in the query parameter `name`, in decimal digits. The name and the value
 /// may be percent-encoded. A value that is not an amount, or that occurs twice, is ignored with a
 /// warning. Clients can set the parameter: settle such a limit by its real use.
-pub fn query_parameter(name: impl Into<String>) -> impl Estimate {
-    let name = name.into();
-    move |head: &RequestHead<'_>| told(&name, find(head.uri.query().unwrap_or_default(), &name))
+pub fn query_parameter(name: impl Into<Cow<'static, str>>) -> QueryAmount {
+    QueryAmount { name: name.into() }
+}
+
+impl Estimate for QueryAmount {
+    fn estimate(&self, head: &RequestHead<'_>) -> Option<u64> {
+        told(&self.name, find(head.uri.query().unwrap_or_default(), &self.name))
+    }
 }
 
 fn find(query: &str, name: &str) -> Result<Option<u64>, BadAmount> {

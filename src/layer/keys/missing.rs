@@ -49,6 +49,29 @@ impl MissingKey {
         Self::mistake(code::OWN_EXTRACTOR, message)
     }
 
+    /// Returns the challenge for `WWW-Authenticate` if a credential is missing, for an [`Answer`](crate::layer::Answer) of
+    /// your own. Such a request is answered with 401 by default, any other one without a key with 400.
+    ///
+    /// ```
+    /// use http::HeaderValue;
+    /// use tollgate::layer::MissingKey;
+    ///
+    /// let missing = MissingKey::credential("header: authorization", HeaderValue::from_static("Bearer"));
+    /// assert_eq!(missing.challenge(), Some(&HeaderValue::from_static("Bearer")));
+    /// assert_eq!(MissingKey::absent("header: x-tenant").challenge(), None);
+    /// ```
+    pub fn challenge(&self) -> Option<&HeaderValue> {
+        match &*self.0 {
+            Reason::Credential { challenge, .. } => Some(challenge),
+            Reason::Absent(_) | Reason::Setup(_) => None,
+        }
+    }
+
+    /// Returns `true` if the server is misconfigured, so that no request has the key. It is answered with 500.
+    pub fn is_misconfiguration(&self) -> bool {
+        matches!(&*self.0, Reason::Setup(_))
+    }
+
     /// Creates the error for a misconfiguration of the server that the guide describes under `code`.
     pub(crate) fn mistake(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Reason::Setup(SetupMistake { code, message: message.into() })))

@@ -7,7 +7,7 @@ use crate::{error::code, layer::RequestHead};
 
 /// The key that a request lacks if a router has seen it but has no route for it. Clients choose their paths, so this is
 /// not a misconfiguration.
-pub(super) const UNMATCHED: &str = "a path that a route matches";
+pub(super) const UNMATCHED: &str = "route for this path";
 
 /// The extractor that [`matched_path`] returns.
 #[derive(Clone, Copy, Debug)]

@@ -40,6 +40,9 @@ pub enum TemplateProblem {
     /// literal brace is written `{{` or `}}`.
     #[error("has a parameter that is not a whole segment, or a stray brace")]
     Brace,
+    /// A segment begins with `:` or `*`, as parameters of axum did before 0.8. axum refuses such paths too.
+    #[error("has a segment that begins with `:` or `*`: write `{{name}}` or `{{*name}}`")]
+    OldParameter,
     /// A parameter has no name.
     #[error("has a parameter without a name")]
     NoName,

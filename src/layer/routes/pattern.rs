@@ -56,6 +56,10 @@ impl Pattern {
         let mut tail = if ending == Ending::Prefix { Tail::Anything } else { Tail::Nothing };
         let mut parsed = Vec::new();
         for segment in segments(bytes) {
+            // The parameters of axum before 0.8. Taken literally, such a template would match nothing that is meant.
+            if segment.starts_with(b":") || segment.starts_with(b"*") {
+                return Err(TemplateProblem::OldParameter);
+            }
             if tail == Tail::Something {
                 return Err(TemplateProblem::Wildcard);
             }

@@ -35,6 +35,9 @@ fn templates() {
         ("/{id}.json", Problem::Brace),
         ("/x{id}", Problem::Brace),
         ("/{*rest}/x", Problem::Wildcard),
+        ("/users/:id", Problem::OldParameter),
+        ("/a/*", Problem::OldParameter),
+        ("/a/*rest", Problem::OldParameter),
     ] {
         for route in [Route::path(template), Route::prefix(template)] {
             match table([route]) {

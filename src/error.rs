@@ -321,8 +321,8 @@ pub enum Invalid {
         must_be: &'static str,
     },
     /// A limiter over a store was built outside a tokio runtime and without a handle of one, or a request in memory
-    /// would have to wait outside a runtime.
-    #[error("a limiter needs a tokio runtime: build it inside one, or give it a handle")]
+    /// would have to wait and its runtime has no timers (`enable_time`).
+    #[error("a limiter needs a tokio runtime with timers: build it inside one, or give it a handle")]
     NoRuntime,
 }
 

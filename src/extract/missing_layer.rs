@@ -8,8 +8,10 @@ use crate::error::code;
 /// The rejection of a request without a lease: the route has no [`RateLimitLayer`](crate::RateLimitLayer), or the
 /// layer's policy gives handlers no lease. It is answered with 500, and an error event is emitted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
-#[error("no RateLimitLayer has handled the request: add one to the route, or extract an Option; a \
-         BoundLimiter also needs a policy with acquire_in_handler")]
+#[error(
+    "no RateLimitLayer has handled the request: add one to the route, or extract an Option; a \
+         BoundLimiter also needs a policy with acquire_in_handler"
+)]
 #[non_exhaustive]
 pub struct MissingLayer;
 

@@ -23,6 +23,7 @@ use crate::{
     error::{Error, Invalid, QueueFull, Unavailable},
     limiter::{
         lease::Lease,
+        runtime::sleep_here,
         terms::{FallbackOptions, Stopwatch, Wait},
     },
     store::Ticket,
@@ -76,11 +77,10 @@ async fn sleep(request: &Request, time: Duration) -> Result<(), Error> {
             true => Ok(()),
             false => Err(Unavailable::RuntimeGone.into()),
         },
-        None if tokio::runtime::Handle::try_current().is_err() => Err(Invalid::NoRuntime.into()),
-        None => {
-            tokio::time::sleep(time).await;
-            Ok(())
-        }
+        None => match sleep_here(time).await {
+            true => Ok(()),
+            false => Err(Invalid::NoRuntime.into()),
+        },
     }
 }
 

@@ -14,4 +14,4 @@ pub(super) use monitored_store::{Watched, watch};
 pub(super) use places::{InFlight, Places};
 pub(super) use tasks::{Background, Unwritten};
 pub(super) use timeouts::Timeout;
-pub(super) use timer::Timer;
+pub(super) use timer::{Timer, sleep_here};

@@ -97,7 +97,7 @@ impl Background {
 
     /// Returns a timer that ends after `time`. A shutdown of the limiter does not wait for it.
     pub(in crate::limiter) fn timer(&self, time: Duration) -> Timer {
-        Timer::new(&self.shared.runtime, time, self.deadline(time))
+        Timer::new(&self.shared.runtime, self.deadline(time))
     }
 
     /// Waits for `time`, or until the limiter is flushed or shut down.

@@ -1,61 +1,73 @@
-//! A wait for a time, in whatever runtime or thread the caller lives.
-#![allow(clippy::disallowed_methods, reason = "a timer that is not needed any more ends its task by itself")]
+//! Waits for a time, in whatever runtime or thread the caller lives.
 
 use std::{
     future::poll_fn,
-    pin::{Pin, pin},
-    task::Poll,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll},
     time::Duration,
 };
 
-use tokio::{runtime::Handle, sync::oneshot, time::Sleep};
+use tokio::{runtime::Handle, time::Sleep};
 
 use super::timeouts::Timeout;
 use crate::limiter::terms::left_until;
 
 /// A timer that ends after some time.
-pub(in crate::limiter) enum Timer {
-    /// The caller lives in the limiter's runtime.
-    Own(Pin<Box<Sleep>>),
-    /// The caller lives elsewhere. The limiter's runtime keeps the time. If no thread drives it, the timeout ends the
-    /// wait, a little later.
-    Foreign(oneshot::Receiver<()>, Timeout),
+///
+/// A task of the limiter's runtime uses its timers. Anybody else uses a timeout, which is up to 2 ms later, but needs no
+/// runtime of the caller's, and no thread that drives the limiter's one. A task may change from one to the other.
+#[derive(Debug)]
+pub(in crate::limiter) struct Timer {
+    runtime: Handle,
+    sleep: Option<Pin<Box<Sleep>>>,
+    timeout: Timeout,
 }
 
 impl Timer {
-    /// Creates a timer for `time`. `timeout` ends at the same time.
-    pub(super) fn new(runtime: &Handle, time: Duration, timeout: Timeout) -> Self {
-        if Handle::try_current().is_ok_and(|current| current.id() == runtime.id()) {
-            return Self::Own(Box::pin(tokio::time::sleep(time)));
-        }
-        let (mut end, ended) = oneshot::channel();
-        runtime.spawn(async move {
-            let mut sleep = pin!(tokio::time::sleep(time));
-            poll_fn(|context| match end.poll_closed(context) {
-                Poll::Ready(()) => Poll::Ready(()),
-                Poll::Pending => sleep.as_mut().poll(context),
-            })
-            .await;
-            let _ = end.send(());
-        });
-        Self::Foreign(ended, timeout)
+    /// Creates a timer that ends with `timeout`.
+    pub(super) fn new(runtime: &Handle, timeout: Timeout) -> Self {
+        Self { runtime: runtime.clone(), sleep: None, timeout }
     }
 
     /// Waits. Returns `false` if the limiter's runtime was shut down before the time was over.
-    pub(in crate::limiter) async fn ended(self) -> bool {
-        match self {
-            Self::Own(sleep) => {
-                sleep.await;
-                true
-            }
-            Self::Foreign(mut ended, mut timeout) => {
-                poll_fn(|context| match Pin::new(&mut ended).poll(context) {
-                    Poll::Ready(Ok(())) => Poll::Ready(()),
-                    _ => Pin::new(&mut timeout).poll(context),
-                })
-                .await;
-                left_until(timeout.until()).is_zero()
-            }
+    pub(in crate::limiter) async fn ended(mut self) -> bool {
+        poll_fn(|context| self.poll(context)).await;
+        left_until(self.timeout.until()).is_zero()
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let is_at_home = Handle::try_current().is_ok_and(|current| current.id() == self.runtime.id());
+        if !is_at_home {
+            // The runtime of the timer may be gone.
+            self.sleep = None;
+            return Pin::new(&mut self.timeout).poll(context);
+        }
+        let until = self.timeout.until();
+        let polled = without_panic(|| {
+            let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+            sleep.as_mut().poll(context)
+        });
+        match polled {
+            Some(polled) => polled,
+            None => Pin::new(&mut self.timeout).poll(context),
         }
     }
+}
+
+/// Waits for `time` by the timers of the caller's runtime. Returns `false` if it has none, or if it is shut down.
+pub(in crate::limiter) async fn sleep_here(time: Duration) -> bool {
+    let Some(sleep) = without_panic(|| tokio::time::sleep(time)) else { return false };
+    let mut sleep = Box::pin(sleep);
+    poll_fn(|context| match without_panic(|| sleep.as_mut().poll(context)) {
+        Some(polled) => polled.map(|()| true),
+        None => Poll::Ready(false),
+    })
+    .await
+}
+
+/// Uses a timer of tokio. Returns `None` if it panics: tokio does so if a runtime has no timers or is shut down, and has no
+/// call that tells before.
+fn without_panic<T>(use_timer: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(use_timer)).ok()
 }

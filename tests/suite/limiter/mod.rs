@@ -35,6 +35,7 @@ mod reconfigured;
 mod remade;
 mod reservations;
 mod rest;
+mod runtimes;
 mod settings;
 mod shadow;
 mod shard_histories;
